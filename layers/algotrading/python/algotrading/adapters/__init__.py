@@ -1,0 +1,1 @@
+"""One module per real thing the system talks to. Only `bootstrap` names these classes."""

@@ -1,0 +1,1 @@
+"""One package per broker behind the one `Broker` port."""

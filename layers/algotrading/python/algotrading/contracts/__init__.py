@@ -1,0 +1,1 @@
+"""Versioned messages at the borders: API bodies, queue messages, schedule inputs."""

@@ -1,0 +1,85 @@
+"""Messages between our own parts: schedule inputs, queue bodies, changes for the watcher.
+
+Version 1. A reader refuses what it does not understand, and the message then goes to the dead-letter
+queue, which is alarmed: nothing is dropped in silence.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict
+
+
+class OrderEvent(StrEnum):
+    """What the executor is asked to look at."""
+
+    BUY = "BUY"
+    SELL = "SELL"
+    STOPLOSS = "STOPLOSS"
+    STOP = "STOP"
+    """The owner stopped the strategy: leave the position, if there is one."""
+    RECONCILE = "RECONCILE"
+    """Nothing new is wanted: learn the truth from the broker's book and go on from it."""
+
+
+class _Message(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ScheduleInput(_Message):
+    """Payload of a strategy's BUY or SELL schedule. `scheduled_time` is filled in by EventBridge
+    Scheduler; identity is schedule + scheduled time, never the execution id (it changes on retry)."""
+
+    version: Literal[1] = 1
+    strategy_id: UUID
+    user_id: UUID
+    event: Literal[OrderEvent.BUY, OrderEvent.SELL]
+    at: str
+    """Due time of day, HH:MM:SS, Asia/Kolkata."""
+    strategy_version: int
+    scheduled_time: datetime
+
+
+class OrderCommand(_Message):
+    """Body of a message in `orders.fifo` or `orders-priority.fifo`; the group is the strategy id."""
+
+    version: Literal[1] = 1
+    strategy_id: UUID
+    user_id: UUID
+    event: OrderEvent
+    trading_day: date
+    timestamp: int
+    """When this message was made, milliseconds since the epoch."""
+    due: datetime | None = None
+    """The instant at which the order is to leave; None: at once."""
+    strategy_version: int | None = None
+    """Drop the message when the strategy has moved on; None: always look."""
+    tick_at: datetime | None = None
+    """When the watcher received the tick that hit the stop."""
+    price: Decimal | None = None
+    """The price of that tick."""
+    cause: str
+    """Who asked, in a word: schedule, start, watcher, user, converge."""
+    deduplication_id: str
+
+
+class StopChange(_Message):
+    """An entry of the change stream: from now on the watcher knows this about a strategy."""
+
+    version: Literal[1] = 1
+    strategy_id: UUID
+    user_id: UUID
+    exchange: str
+    symbol: str
+    instrument_token: int
+    watched: bool
+    """Subscribe to the symbol (the strategy runs or a cycle is open)."""
+    armed: bool
+    """Guard it: price <= stop_loss sends STOPLOSS."""
+    stop_loss: Decimal
+    trading_day: date

@@ -1,0 +1,86 @@
+"""People and their broker connections."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from uuid import UUID
+
+
+class BrokerName(StrEnum):
+    """Brokers a trader can connect."""
+
+    KITE = "kite"
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """One account of this product."""
+
+    user_id: UUID
+    email: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """What a password is checked against."""
+
+    user_id: UUID
+    password_hash: str
+
+
+class ConnectionStatus(StrEnum):
+    """State of a broker connection."""
+
+    LOGIN_REQUIRED = "login_required"
+    CONNECTED = "connected"
+
+
+@dataclass(frozen=True, slots=True)
+class SealedBrokerAccount:
+    """A broker connection as stored: the three secrets are envelopes that only the vault opens, and
+    only for this user."""
+
+    user_id: UUID
+    broker: BrokerName
+    api_key: str
+    api_secret: str
+    access_token: str | None
+    broker_user_id: str | None
+    status: ConnectionStatus
+    token_at: datetime | None
+    """When the access token was validated last."""
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class BrokerCredentials:
+    """The opened secrets. Never logged: `repr` shows none of them."""
+
+    broker: BrokerName
+    api_key: str
+    api_secret: str
+    access_token: str | None
+
+    def __repr__(self) -> str:
+        return f"BrokerCredentials({self.broker}, secrets hidden)"
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerProfile:
+    """Who the broker says these credentials belong to."""
+
+    broker_user_id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Margins:
+    """Funds of the equity segment, rupees."""
+
+    net: Decimal
+    cash: Decimal
+    utilised: Decimal

@@ -1,0 +1,289 @@
+"""The daily cycle of one strategy: its state, its intents, what happened to it, what must be done.
+
+Values only; `domain.decide` is where one becomes the next.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from enum import StrEnum
+from uuid import UUID
+
+from algotrading.domain.orders import BookReading, BrokerStatus, Leg, Side
+from algotrading.domain.orders import Answer as Answer
+from algotrading.domain.strategy import Plan
+
+
+class CycleState(StrEnum):
+    """idle -> entering -> long -> exiting -> flat, or failed (DESIGN of the daily cycle)."""
+
+    IDLE = "idle"
+    ENTERING = "entering"
+    LONG = "long"
+    EXITING = "exiting"
+    FLAT = "flat"
+    FAILED = "failed"
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing will be traded in this cycle any more."""
+        return self in {CycleState.FLAT, CycleState.FAILED}
+
+
+class Position(StrEnum):
+    """The API's word for where a cycle stands."""
+
+    NONE = "none"
+    BOUGHT = "bought"
+    SOLD = "sold"
+
+
+class ExitReason(StrEnum):
+    """Who wants the exit. All of them compete for one claim."""
+
+    SELL_TIME = "SELL"
+    STOPLOSS = "STOPLOSS"
+    USER = "USER"
+
+
+class IntentState(StrEnum):
+    """Life of one order we decided on. Only the broker's evidence ends it."""
+
+    PENDING = "pending"
+    """Written down; sending may have begun. For any other worker the same as UNKNOWN."""
+    ACCEPTED = "accepted"
+    REFUSED = "refused"
+    UNKNOWN = "unknown"
+    NOT_PLACED = "not_placed"
+    """Proven absent by the book (broker never had it)."""
+    DONE = "done"
+    """Terminal in the broker's book, see `broker_status`."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether this intent can still change what is held."""
+        return self in {IntentState.PENDING, IntentState.ACCEPTED, IntentState.UNKNOWN}
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """One order, written down before it is sent, under the unique key
+    (strategy, trading day, leg, attempt)."""
+
+    leg: Leg
+    attempt: int
+    tag: str
+    side: Side
+    quantity: int
+    state: IntentState
+    created_at: datetime
+    due_at: datetime
+    """When it is to leave; `created_at` for orders that leave at once."""
+    cause_at: datetime | None = None
+    """When the tick that caused it was received."""
+    sent_at: datetime | None = None
+    answered_at: datetime | None = None
+    broker_order_id: str | None = None
+    broker_status: BrokerStatus | None = None
+    message: str | None = None
+    filled: int = 0
+    average_price: Decimal = Decimal(0)
+    clean_reads: int = 0
+    """Successful book reads after the evidence window in which the tag was absent."""
+    cancel_sent: bool = False
+
+    @property
+    def failed_proven(self) -> bool:
+        """Whether this attempt provably bought or sold nothing and never will."""
+        if self.state in {IntentState.REFUSED, IntentState.NOT_PLACED}:
+            return True
+        return self.state is IntentState.DONE and self.broker_status is BrokerStatus.REJECTED and self.filled == 0
+
+
+@dataclass(frozen=True, slots=True)
+class Cycle:
+    """One strategy on one trading day. `epoch` is the fence: only the worker that raised it last may
+    write or send."""
+
+    strategy_id: UUID
+    user_id: UUID
+    trading_day: date
+    plan: Plan
+    state: CycleState = CycleState.IDLE
+    epoch: int = 0
+    intents: tuple[Intent, ...] = ()
+    claim: ExitReason | None = None
+    """The one exit reason that won and is being carried out."""
+    wanted: ExitReason | None = None
+    """An exit that somebody asked for and that is not carried out yet: repaired until done."""
+    note: str | None = None
+    """In plain words, why the cycle stands where it stands."""
+
+    @property
+    def bought(self) -> int:
+        """Quantity the broker's trades say was bought."""
+        return sum(intent.filled for intent in self.intents if intent.leg is Leg.ENTRY)
+
+    @property
+    def sold(self) -> int:
+        """Quantity the broker's trades say was sold."""
+        return sum(intent.filled for intent in self.intents if intent.leg is Leg.EXIT)
+
+    @property
+    def open_quantity(self) -> int:
+        """What is held by this cycle, by the broker's trades."""
+        return self.bought - self.sold
+
+    @property
+    def position(self) -> Position:
+        """none, bought or sold, as the API shows it."""
+        if self.bought == 0:
+            return Position.NONE
+        return Position.BOUGHT if self.open_quantity > 0 else Position.SOLD
+
+    @property
+    def is_armed(self) -> bool:
+        """Whether the watcher must guard this cycle: from the moment an entry may exist until flat."""
+        return self.state in {CycleState.ENTERING, CycleState.LONG, CycleState.EXITING}
+
+    @property
+    def last_action(self) -> str | None:
+        """BUY, SELL or STOPLOSS: the latest order that the broker confirmed having."""
+        confirmed = [i for i in self.intents if i.broker_order_id is not None]
+        if not confirmed:
+            return None
+        last = max(confirmed, key=lambda intent: intent.created_at)
+        if last.leg is Leg.ENTRY:
+            return "BUY"
+        return "STOPLOSS" if self.claim is ExitReason.STOPLOSS else "SELL"
+
+    def last_order_id(self, leg: Leg) -> str | None:
+        """The broker's id of the latest confirmed order of `leg`."""
+        ids = [intent.broker_order_id for intent in self.intents if intent.leg is leg and intent.broker_order_id]
+        return ids[-1] if ids else None
+
+    def open_intents(self, leg: Leg) -> tuple[Intent, ...]:
+        """Intents of `leg` that can still change what is held."""
+        return tuple(intent for intent in self.intents if intent.leg is leg and intent.state.is_open)
+
+
+# --- what can happen to a cycle -------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class EntryDue:
+    """The buy time is near (or was, up to the grace). `last_price` None when nobody knows one."""
+
+    now: datetime
+    due: datetime
+    last_price: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
+class ExitDue:
+    """Somebody wants out. `held` is the broker's net quantity, None when the broker cannot be asked."""
+
+    now: datetime
+    due: datetime
+    reason: ExitReason
+    held: int | None
+    cause_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The broker's answer to the order with this tag."""
+
+    now: datetime
+    tag: str
+    sent_at: datetime
+    answer: Answer
+
+
+@dataclass(frozen=True, slots=True)
+class BookRead:
+    """The broker's book was read."""
+
+    now: datetime
+    reading: BookReading
+
+
+@dataclass(frozen=True, slots=True)
+class EntryMissed:
+    """The entry can no longer be on time (or must not happen); nothing was sent."""
+
+    now: datetime
+    why: str
+
+
+Event = EntryDue | ExitDue | Answered | BookRead | EntryMissed
+
+
+# --- what must be done about it -------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class SendOrder:
+    """Send the intent with this tag at `at` (at once when past), after `pause` seconds of back-off."""
+
+    tag: str
+    at: datetime
+    pause: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class CancelOrder:
+    """Ask the broker to cancel; the book, not the reply, says whether it did."""
+
+    broker_order_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReadBook:
+    """Look at the broker's book after `pause` seconds."""
+
+    pause: float
+
+
+@dataclass(frozen=True, slots=True)
+class RetryExit:
+    """Ask the broker what is held after `pause` seconds, then want the exit again."""
+
+    reason: ExitReason
+    pause: float
+
+
+@dataclass(frozen=True, slots=True)
+class StopStrategy:
+    """The strategy trades no more until its owner starts it again."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tell:
+    """Tell the owner. `kind` is stable for programs, `text` is for people."""
+
+    kind: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class RaiseAlarm:
+    """Tell the operators: a metric with this name is emitted and alarmed upon."""
+
+    metric: str
+    text: str
+
+
+Effect = SendOrder | CancelOrder | ReadBook | RetryExit | StopStrategy | Tell | RaiseAlarm
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What one event made of a cycle."""
+
+    cycle: Cycle
+    effects: tuple[Effect, ...] = ()

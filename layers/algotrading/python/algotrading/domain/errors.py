@@ -1,0 +1,192 @@
+"""Every fault a caller can be told about, each with a closed code.
+
+    AlgotradingError
+    ├── RequestInvalid            400  REQUEST_INVALID
+    │   └── StrategyInvalid       400  STRATEGY_INVALID
+    ├── AuthenticationFailed      401  CREDENTIALS_INVALID
+    │   ├── TokenExpired          401  TOKEN_EXPIRED
+    │   └── TokenInvalid          401  TOKEN_INVALID
+    ├── AccessDenied              403  ACCESS_DENIED
+    ├── NotFound                  404  NOT_FOUND
+    ├── Conflict                  409  CONFLICT
+    │   ├── StrategyOverlap       409  STRATEGY_OVERLAP
+    │   └── EmailTaken            409  EMAIL_TAKEN
+    ├── PayloadTooLarge           413  PAYLOAD_TOO_LARGE
+    ├── BrokerFault               (what a broker or the way to it did)
+    │   ├── BrokerAuthFailed      400  BROKER_AUTH_FAILED
+    │   ├── BrokerUnavailable     503  BROKER_UNAVAILABLE
+    │   └── OrderFailed           502  ORDER_FAILED
+    ├── RedisDown                 503  REDIS_DOWN
+    ├── CalendarMissing           503  CALENDAR_MISSING   (a year without session data: fail closed)
+    ├── LockBusy                  (another worker holds the strategy; never leaves the executor)
+    └── Fenced                    (another worker took the cycle over; never leaves the executor)
+
+The specification names BROKER_AUTH_FAILED, ORDER_FAILED, REDIS_DOWN, STRATEGY_INVALID and
+TOKEN_EXPIRED; the others cover what HTTP clients need besides.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+ErrorCode = Literal[
+    "REQUEST_INVALID",
+    "STRATEGY_INVALID",
+    "CREDENTIALS_INVALID",
+    "TOKEN_EXPIRED",
+    "TOKEN_INVALID",
+    "ACCESS_DENIED",
+    "NOT_FOUND",
+    "METHOD_NOT_ALLOWED",
+    "CONFLICT",
+    "STRATEGY_OVERLAP",
+    "EMAIL_TAKEN",
+    "PAYLOAD_TOO_LARGE",
+    "BROKER_AUTH_FAILED",
+    "BROKER_UNAVAILABLE",
+    "ORDER_FAILED",
+    "REDIS_DOWN",
+    "CALENDAR_MISSING",
+    "INTERNAL",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class FieldProblem:
+    """One thing wrong with one field of a request, in words a person can act on."""
+
+    field: str
+    problem: str
+
+
+class AlgotradingError(Exception):
+    """Root of the tree. `code` is stable for programs, `message` is for people."""
+
+    code: ClassVar[ErrorCode] = "INTERNAL"
+    status: ClassVar[int] = 500
+
+    def __init__(self, message: str, details: tuple[FieldProblem, ...] = ()) -> None:
+        super().__init__(message)
+        self.message = message
+        self.details = details
+
+
+class RequestInvalid(AlgotradingError):
+    """The request itself cannot be understood."""
+
+    code: ClassVar[ErrorCode] = "REQUEST_INVALID"
+    status: ClassVar[int] = 400
+
+
+class StrategyInvalid(RequestInvalid):
+    """A strategy breaks a trading rule; `details` names each field."""
+
+    code: ClassVar[ErrorCode] = "STRATEGY_INVALID"
+
+
+class AuthenticationFailed(AlgotradingError):
+    """E-mail and password do not match (said the same way for an unknown e-mail)."""
+
+    code: ClassVar[ErrorCode] = "CREDENTIALS_INVALID"
+    status: ClassVar[int] = 401
+
+
+class TokenExpired(AuthenticationFailed):
+    """The bearer token was ours and is over."""
+
+    code: ClassVar[ErrorCode] = "TOKEN_EXPIRED"
+
+
+class TokenInvalid(AuthenticationFailed):
+    """The bearer token is missing, forged or garbled."""
+
+    code: ClassVar[ErrorCode] = "TOKEN_INVALID"
+
+
+class AccessDenied(AlgotradingError):
+    """Known, but not allowed."""
+
+    code: ClassVar[ErrorCode] = "ACCESS_DENIED"
+    status: ClassVar[int] = 403
+
+
+class NotFound(AlgotradingError):
+    """No such thing for this user; also the answer for another user's things."""
+
+    code: ClassVar[ErrorCode] = "NOT_FOUND"
+    status: ClassVar[int] = 404
+
+
+class Conflict(AlgotradingError):
+    """The thing exists in a state that does not allow this."""
+
+    code: ClassVar[ErrorCode] = "CONFLICT"
+    status: ClassVar[int] = 409
+
+
+class StrategyOverlap(Conflict):
+    """Another running strategy of this user already trades the symbol."""
+
+    code: ClassVar[ErrorCode] = "STRATEGY_OVERLAP"
+
+
+class EmailTaken(Conflict):
+    """An account with this e-mail exists."""
+
+    code: ClassVar[ErrorCode] = "EMAIL_TAKEN"
+
+
+class PayloadTooLarge(AlgotradingError):
+    """The body is larger than any honest request."""
+
+    code: ClassVar[ErrorCode] = "PAYLOAD_TOO_LARGE"
+    status: ClassVar[int] = 413
+
+
+class BrokerFault(AlgotradingError):
+    """A broker, or the way to it, failed a read or a login. Orders never raise this: their
+    answers are values (`domain.orders.Answer`)."""
+
+    code: ClassVar[ErrorCode] = "BROKER_UNAVAILABLE"
+    status: ClassVar[int] = 503
+
+
+class BrokerAuthFailed(BrokerFault):
+    """The broker refuses these credentials; the user must log in to the broker again."""
+
+    code: ClassVar[ErrorCode] = "BROKER_AUTH_FAILED"
+    status: ClassVar[int] = 400
+
+
+class BrokerUnavailable(BrokerFault):
+    """The broker did not answer, or not in its own protocol."""
+
+
+class OrderFailed(BrokerFault):
+    """The broker proved that it refuses to carry out an order command."""
+
+    code: ClassVar[ErrorCode] = "ORDER_FAILED"
+    status: ClassVar[int] = 502
+
+
+class RedisDown(AlgotradingError):
+    """The runtime store cannot be reached: entries stop, exits go on without it."""
+
+    code: ClassVar[ErrorCode] = "REDIS_DOWN"
+    status: ClassVar[int] = 503
+
+
+class CalendarMissing(AlgotradingError):
+    """There is no session data for the asked day; trading fails closed."""
+
+    code: ClassVar[ErrorCode] = "CALENDAR_MISSING"
+    status: ClassVar[int] = 503
+
+
+class LockBusy(AlgotradingError):
+    """Another worker holds this strategy's lock right now."""
+
+
+class Fenced(AlgotradingError):
+    """Another worker took this cycle over: everything this worker still holds is void."""

@@ -1,0 +1,168 @@
+"""Orders as the trading core sees them: what we meant, what the broker answered, what it shows.
+
+The answer to a send has three kinds, never two. `Accepted` and `Refused` are proven; everything else
+is `Unknown`, and an unknown order is never sent again before the broker's own book has spoken.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from algotrading.domain.instruments import Product
+
+_BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+TAG_LENGTH = 18
+"""Kite keeps 20 alphanumerics, Angel One fewer than 20; 18 characters of base 62 are 107 bits."""
+
+
+class Side(StrEnum):
+    """Direction of an order."""
+
+    BUY = "BUY"
+    SELL = "SELL"
+
+
+class OrderType(StrEnum):
+    """Kite's order types (Kite Connect documentation, orders)."""
+
+    MARKET = "MARKET"
+    LIMIT = "LIMIT"
+    SL = "SL"
+    SL_M = "SL-M"
+
+
+class Leg(StrEnum):
+    """Which half of a cycle an order belongs to."""
+
+    ENTRY = "entry"
+    EXIT = "exit"
+
+
+class BrokerStatus(StrEnum):
+    """The statuses that end an order, and one for all that do not: a status we do not know is open."""
+
+    WORKING = "WORKING"
+    COMPLETE = "COMPLETE"
+    CANCELLED = "CANCELLED"
+    REJECTED = "REJECTED"
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether the broker will not change this order any more."""
+        return self is not BrokerStatus.WORKING
+
+
+@dataclass(frozen=True, slots=True)
+class OrderTicket:
+    """One order as sent to a broker. Market orders carry market protection (mandatory over the
+    Kite API since 2026-04-01); the adapter adds what its broker needs."""
+
+    exchange: str
+    symbol: str
+    side: Side
+    quantity: int
+    product: Product
+    tag: str
+    order_type: OrderType = OrderType.MARKET
+    price: Decimal | None = None
+    trigger_price: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The broker has the order under this id."""
+
+    broker_order_id: str
+    raw: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The broker proved that there is no such order. `retryable` is False where the same order can
+    only be refused again (dead token, forbidden address, malformed order)."""
+
+    kind: str
+    message: str
+    retryable: bool
+    raw: dict[str, Any]
+    is_auth: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """Nobody knows yet: time-out, lost connection, gateway error, an answer in no known form."""
+
+    reason: str
+    raw: dict[str, Any]
+
+
+Answer = Accepted | Refused | Unknown
+
+
+@dataclass(frozen=True, slots=True)
+class OrderRow:
+    """One row of the broker's order book."""
+
+    broker_order_id: str
+    tags: frozenset[str]
+    exchange: str
+    symbol: str
+    side: Side
+    product: str
+    quantity: int
+    filled_quantity: int
+    average_price: Decimal
+    status: BrokerStatus
+    status_text: str
+    message: str | None
+    raw: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Fill:
+    """One execution. Identity is (exchange, trade_id, broker_order_id)."""
+
+    trade_id: str
+    broker_order_id: str
+    exchange: str
+    quantity: int
+    price: Decimal
+    filled_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class BookReading:
+    """A successful read of order book and trades of one account, begun at `begun_at`."""
+
+    begun_at: datetime
+    rows: tuple[OrderRow, ...]
+    fills: tuple[Fill, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """Net quantity the broker says is held in one instrument and product (negative when short)."""
+
+    exchange: str
+    symbol: str
+    product: str
+    quantity: int
+    average_price: Decimal
+    last_price: Decimal
+
+
+def make_tag(strategy_id: UUID, trading_day: date, leg: Leg, attempt: int) -> str:
+    """The deterministic mark the broker keeps with the order: same key, same tag, in any process."""
+    key = f"{strategy_id}|{trading_day.isoformat()}|{leg}|{attempt}".encode()
+    number = int.from_bytes(hashlib.sha256(key).digest(), "big")
+    digits = []
+    for _ in range(TAG_LENGTH):
+        number, digit = divmod(number, 62)
+        digits.append(_BASE62[digit])
+    return "".join(digits)

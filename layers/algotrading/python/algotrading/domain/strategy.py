@@ -1,0 +1,102 @@
+"""A trader's standing order: what to buy each day, when, and when to let go."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, time
+from decimal import Decimal
+from enum import StrEnum
+from uuid import UUID
+
+from algotrading.domain.errors import FieldProblem
+from algotrading.domain.instruments import Instrument, Product
+from algotrading.domain.sessions import SessionHours
+
+
+class StrategyStatus(StrEnum):
+    """`running` trades every trading day; the other two never do."""
+
+    CREATED = "created"
+    RUNNING = "running"
+    STOPPED = "stopped"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What the trader asked for. Times of day are Asia/Kolkata, prices rupees."""
+
+    exchange: str
+    symbol: str
+    product: Product
+    buy_time: time
+    sell_time: time
+    stop_loss: Decimal
+    quantity: int
+
+
+@dataclass(frozen=True, slots=True)
+class Strategy:
+    """A plan with an owner and a life. `version` grows with every change of plan or status, so that a
+    message made for an older one is recognised and dropped."""
+
+    strategy_id: UUID
+    user_id: UUID
+    plan: Plan
+    status: StrategyStatus
+    version: int
+    created_at: datetime
+    updated_at: datetime
+    stop_reason: str | None = None
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the strategy trades."""
+        return self.status is StrategyStatus.RUNNING
+
+
+def find_problems(plan: Plan, instrument: Instrument | None, hours: SessionHours | None) -> tuple[FieldProblem, ...]:
+    """Everything wrong with `plan`, field by field; empty when it may trade.
+
+    `instrument` is None for an unknown symbol, `hours` None when its segment has no session.
+    """
+    if instrument is None:
+        return (FieldProblem("symbol", f"{plan.exchange}:{plan.symbol} is not a known instrument"),)
+    if hours is None or instrument.tick_size <= 0:
+        return (FieldProblem("symbol", f"{plan.exchange}:{plan.symbol} cannot be traded"),)
+    return (*_time_problems(plan, hours), *_price_problems(plan, instrument), *_size_problems(plan, instrument))
+
+
+def _time_problems(plan: Plan, hours: SessionHours) -> tuple[FieldProblem, ...]:
+    problems = []
+    if plan.buy_time >= plan.sell_time:
+        problems.append(FieldProblem("buy_time", "buy_time must be before sell_time"))
+    if not hours.opens <= plan.buy_time:
+        problems.append(FieldProblem("buy_time", f"the session opens at {hours.opens}"))
+    effective = hours.effective_exit(plan.sell_time, plan.product)
+    if plan.buy_time >= effective.at and plan.buy_time < plan.sell_time:
+        problems.append(FieldProblem("buy_time", f"the last possible exit is at {effective.at}: {effective.reason}"))
+    if plan.sell_time > hours.closes:
+        problems.append(FieldProblem("sell_time", f"the session closes at {hours.closes}"))
+    return tuple(problems)
+
+
+def _price_problems(plan: Plan, instrument: Instrument) -> tuple[FieldProblem, ...]:
+    if plan.stop_loss <= 0:
+        return (FieldProblem("stop_loss", "a stop-loss above zero is mandatory"),)
+    if not instrument.is_on_tick(plan.stop_loss):
+        return (FieldProblem("stop_loss", f"must be a multiple of the tick size {instrument.tick_size.normalize():f}"),)
+    return ()
+
+
+def _size_problems(plan: Plan, instrument: Instrument) -> tuple[FieldProblem, ...]:
+    problems = []
+    if plan.quantity <= 0:
+        problems.append(FieldProblem("quantity", "must be a positive whole number"))
+    elif plan.quantity % instrument.lot_size:
+        problems.append(FieldProblem("quantity", f"must be a multiple of the lot size {instrument.lot_size}"))
+    is_derivative = instrument.instrument_type in {"FUT", "CE", "PE"}
+    if is_derivative and plan.product is Product.CNC:
+        problems.append(FieldProblem("product", "CNC is for equity; use MIS or NRML"))
+    if not is_derivative and plan.product is Product.NRML:
+        problems.append(FieldProblem("product", "NRML is for derivatives; use MIS or CNC"))
+    return tuple(problems)

@@ -1,0 +1,451 @@
+"""What the services need from the outside world.
+
+Every protocol here has two implementations: the real adapter, and an in-memory one in `tests/fakes`
+that passes the same contract suite. Methods take the owning `user_id` wherever rows belong to a user:
+there is no way to ask for a row without saying whose it is, except through the few methods marked
+"system", which only converge, the watcher and the instrument loader may call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any, Protocol
+from uuid import UUID
+
+from algotrading.contracts.messages import OrderCommand, ScheduleInput, StopChange
+from algotrading.domain.accounts import (
+    BrokerCredentials,
+    BrokerName,
+    BrokerProfile,
+    Login,
+    Margins,
+    SealedBrokerAccount,
+    User,
+)
+from algotrading.domain.cycle import Cycle, Decision, Event
+from algotrading.domain.instruments import Instrument
+from algotrading.domain.orders import Answer, BookReading, Fill, Holding, OrderRow, OrderTicket
+from algotrading.domain.strategy import Strategy
+
+
+class Clock(Protocol):
+    """The only source of time."""
+
+    def now(self) -> datetime:
+        """The current instant, UTC."""
+        ...
+
+    def sleep(self, seconds: float) -> None:
+        """Wait `seconds` (none when not positive)."""
+        ...
+
+    def sleep_until(self, instant: datetime) -> None:
+        """Wait until `instant`, never returning early; at once when it is past."""
+        ...
+
+
+# --- PostgreSQL: the truth ------------------------------------------------------------------------
+
+
+class Users(Protocol):
+    """Accounts of this product."""
+
+    def add(self, user: User, password_hash: str) -> None:
+        """Raises EmailTaken when the e-mail (compared without case) has an account."""
+        ...
+
+    def find_login(self, email: str) -> Login | None:
+        """What to check a password against; None for an unknown e-mail."""
+        ...
+
+    def get(self, user_id: UUID) -> User:
+        """Raises NotFound."""
+        ...
+
+
+class BrokerAccounts(Protocol):
+    """Broker connections, secrets sealed."""
+
+    def save(self, account: SealedBrokerAccount) -> None:
+        """Add or replace the user's connection."""
+        ...
+
+    def find(self, user_id: UUID) -> SealedBrokerAccount | None:
+        """The user's connection, if any."""
+        ...
+
+    def remove(self, user_id: UUID) -> None:
+        """Forget the user's connection; no error when there is none."""
+        ...
+
+    def find_by_email(self, email: str) -> SealedBrokerAccount | None:
+        """System: the connection of the account that feeds prices."""
+        ...
+
+
+class Strategies(Protocol):
+    """The traders' standing orders."""
+
+    def add(self, strategy: Strategy) -> None:
+        """Store a new strategy."""
+        ...
+
+    def get(self, user_id: UUID, strategy_id: UUID) -> Strategy:
+        """Raises NotFound, also for another user's strategy and for a deleted one."""
+        ...
+
+    def list_for(self, user_id: UUID) -> Sequence[Strategy]:
+        """The user's strategies, oldest first."""
+        ...
+
+    def save(self, strategy: Strategy, *, expected_version: int) -> None:
+        """Replace a strategy whose stored version is `expected_version`.
+
+        Raises:
+            NotFound: it does not exist (any more).
+            Conflict: its version has moved.
+            StrategyOverlap: it would run at the same time of day as another running strategy of the
+                user in the same symbol.
+        """
+        ...
+
+    def delete(self, user_id: UUID, strategy_id: UUID) -> None:
+        """Hide it; its orders stay on record. Raises NotFound."""
+        ...
+
+    def running(self) -> Sequence[Strategy]:
+        """System: every running strategy of every user."""
+        ...
+
+
+class Instruments(Protocol):
+    """The broker's daily instrument dump."""
+
+    def find(self, exchange: str, symbol: str) -> Instrument | None:
+        """Today's instrument under that name."""
+        ...
+
+    def search(self, text: str, limit: int) -> Sequence[Instrument]:
+        """Instruments whose symbol or name starts with or contains `text`, best first."""
+        ...
+
+    def replace_all(self, instruments: Sequence[Instrument]) -> None:
+        """System: make today's dump the only truth, in one transaction."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class OrderLog:
+    """One exchange of words with a broker about one order, verbatim."""
+
+    order_id: UUID
+    strategy_id: UUID
+    order_type: str
+    """BUY, SELL or SL."""
+    timestamp: datetime
+    raw_response: Mapping[str, Any]
+    tag: str
+    broker_order_id: str | None
+    outcome: str
+    """accepted, refused, unknown, cancel_*, or the broker's final status."""
+    execution_time_ms: float
+
+
+class Ledger(Protocol):
+    """Cycles, intents, fills, the audit trail and the outbox: what makes an order happen once."""
+
+    def take(self, strategy: Strategy, trading_day: date) -> Cycle:
+        """Create the day's cycle if there is none, raise its epoch, and return it: from now on only
+        the caller may write to it. Each take fences off every earlier one."""
+        ...
+
+    def save(self, decision: Decision, *, event: Event, now: datetime, logs: Sequence[OrderLog] = ()) -> None:
+        """Store in one transaction: the audit record, the cycle, its intents, the fills of a
+        `BookRead` that belong to them, `logs`, and the `Tell` and `StopStrategy` effects.
+
+        Raises:
+            Fenced: another worker has taken the cycle since; nothing was stored.
+        """
+        ...
+
+    def check(self, cycle: Cycle) -> None:
+        """Raises Fenced when another worker has taken the cycle since."""
+        ...
+
+    def find(self, user_id: UUID, strategy_id: UUID, trading_day: date) -> Cycle | None:
+        """Read without taking."""
+        ...
+
+    def latest(self, user_id: UUID, strategy_id: UUID) -> Cycle | None:
+        """The newest cycle of a strategy, read without taking."""
+        ...
+
+    def fills(self, user_id: UUID, strategy_id: UUID) -> Sequence[Fill]:
+        """Every fill of the strategy's orders, oldest first."""
+        ...
+
+    def logs(self, user_id: UUID, strategy_id: UUID) -> Sequence[OrderLog]:
+        """The strategy's order log, oldest first."""
+        ...
+
+    def unfinished(self) -> Sequence[Cycle]:
+        """System: every cycle of any day that is not over, or has an open intent."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something to tell a user, written together with the change it speaks of."""
+
+    notice_id: int
+    user_id: UUID
+    strategy_id: UUID | None
+    kind: str
+    text: str
+    created_at: datetime
+
+
+class Outbox(Protocol):
+    """Notices not delivered yet."""
+
+    def pending(self, limit: int) -> Sequence[Notice]:
+        """System: undelivered notices, oldest first."""
+        ...
+
+    def mark_delivered(self, notice_id: int, now: datetime) -> None:
+        """System: this notice has reached its channel."""
+        ...
+
+
+# --- Redis: the runtime copy ----------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class LastPrice:
+    """Latest traded price the watcher saw."""
+
+    price: Decimal
+    at: datetime
+
+
+class Runtime(Protocol):
+    """The runtime copy, keys as specified. Every method raises RedisDown when the store is away."""
+
+    def lock(self, strategy_id: UUID, *, seconds: float) -> str:
+        """Take `runtime:{id}:lock` and return the token that releases it. Raises LockBusy."""
+        ...
+
+    def unlock(self, strategy_id: UUID, token: str) -> None:
+        """Release the lock if it is still this owner's."""
+        ...
+
+    def put_strategy(self, strategy: Strategy) -> None:
+        """Write `strategy:{id}` and its place in `symbol:{symbol}:strategies`."""
+        ...
+
+    def put_cycle(self, cycle: Cycle) -> None:
+        """Write `runtime:{id}`."""
+        ...
+
+    def forget(self, strategy: Strategy) -> None:
+        """Remove the strategy's keys."""
+        ...
+
+    def read_strategy(self, strategy_id: UUID) -> Mapping[str, str]:
+        """`strategy:{id}` as stored; empty when missing."""
+        ...
+
+    def read_cycle(self, strategy_id: UUID) -> Mapping[str, str]:
+        """`runtime:{id}` as stored; empty when missing."""
+        ...
+
+    def last_price(self, symbol: str) -> LastPrice | None:
+        """`price:{symbol}`."""
+        ...
+
+    def announce(self, change: StopChange) -> None:
+        """Append to the change stream that the watcher follows."""
+        ...
+
+
+# --- AWS ------------------------------------------------------------------------------------------
+
+
+class Lane(StrEnum):
+    """Which FIFO queue: exits and repairs never stand behind entries."""
+
+    NORMAL = "normal"
+    PRIORITY = "priority"
+
+
+class OrderQueue(Protocol):
+    """The two FIFO queues, message group = strategy id."""
+
+    def send(self, command: OrderCommand, lane: Lane) -> None:
+        """Hand over; a repeated `deduplication_id` within five minutes may be dropped by the queue."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """One early alarm: fires every day at `hour`:`minute` Asia/Kolkata with `payload`."""
+
+    name: str
+    hour: int
+    minute: int
+    payload: ScheduleInput
+
+
+class Schedules(Protocol):
+    """EventBridge Scheduler, one group per environment."""
+
+    def put(self, alarm: Alarm) -> None:
+        """Create or fully replace."""
+        ...
+
+    def remove(self, name: str) -> None:
+        """Delete; no error when there is none."""
+        ...
+
+    def find(self, name: str) -> Alarm | None:
+        """What is scheduled under that name, for comparison (payload without its scheduled time)."""
+        ...
+
+
+class Vault(Protocol):
+    """Envelope encryption under a KMS key, bound to one user."""
+
+    def seal(self, user_id: UUID, secrets: Mapping[str, str]) -> dict[str, str]:
+        """Encrypt each value under one fresh data key; names become part of what is authenticated."""
+        ...
+
+    def unseal(self, user_id: UUID, sealed: Mapping[str, str]) -> dict[str, str]:
+        """Decrypt. Raises AccessDenied for another user's, renamed or altered envelopes."""
+        ...
+
+
+class Notifier(Protocol):
+    """The channel that carries notices to people."""
+
+    def publish(self, notice: Notice) -> None:
+        """Deliver at least once."""
+        ...
+
+
+class Meter(Protocol):
+    """Operational metrics."""
+
+    def count(self, metric: str, value: int = 1) -> None:
+        """Add to a counter."""
+        ...
+
+    def milliseconds(self, metric: str, value: float) -> None:
+        """Record a duration."""
+        ...
+
+
+# --- brokers --------------------------------------------------------------------------------------
+
+
+class PreparedOrder(Protocol):
+    """An order ready to leave: everything done but the sending."""
+
+    def send(self) -> Answer:
+        """Send once. Never raises for what the broker or the network does: that is the answer."""
+        ...
+
+
+class Broker(Protocol):
+    """One broker session of one trader. Reads raise BrokerAuthFailed or BrokerUnavailable; order
+    commands never raise for what the broker or the network does, they answer."""
+
+    def warm(self) -> None:
+        """Open the connection ahead of need; never raises."""
+        ...
+
+    def prepare_order(self, ticket: OrderTicket) -> PreparedOrder:
+        """Build the order now, to be sent at its instant."""
+        ...
+
+    def place_order(self, ticket: OrderTicket) -> Answer:
+        """Prepare and send."""
+        ...
+
+    def modify_order(
+        self,
+        broker_order_id: str,
+        *,
+        quantity: int | None = None,
+        price: Decimal | None = None,
+        trigger_price: Decimal | None = None,
+        order_type: str | None = None,
+    ) -> Answer:
+        """Ask for a change; the book tells whether it came to be."""
+        ...
+
+    def cancel_order(self, broker_order_id: str) -> Answer:
+        """Ask for a cancel; the book tells whether it came to be."""
+        ...
+
+    def get_price(self, exchange: str, symbol: str) -> Decimal:
+        """Last traded price."""
+        ...
+
+    def read_book(self, tags: frozenset[str]) -> BookReading:
+        """The day's order rows that carry one of `tags`, with their trades."""
+        ...
+
+    def order_history(self, broker_order_id: str) -> Sequence[OrderRow]:
+        """Every state of one order, oldest first."""
+        ...
+
+    def trades(self) -> Sequence[Fill]:
+        """The day's executions of the account."""
+        ...
+
+    def positions(self) -> Sequence[Holding]:
+        """Net positions of the day."""
+        ...
+
+    def margins(self) -> Margins:
+        """Funds."""
+        ...
+
+    def validate_credentials(self) -> BrokerProfile:
+        """Who these credentials belong to. Raises BrokerAuthFailed when nobody."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class BrokerSession:
+    """What a broker login yields."""
+
+    access_token: str
+    broker_user_id: str
+
+    def __repr__(self) -> str:
+        return f"BrokerSession({self.broker_user_id}, token hidden)"
+
+
+class Brokers(Protocol):
+    """Opens broker sessions, whatever the broker."""
+
+    def connect(self, credentials: BrokerCredentials) -> Broker:
+        """A session with these credentials; nothing is sent yet."""
+        ...
+
+    def login_url(self, broker: BrokerName, api_key: str, state: str) -> str:
+        """Where the trader logs in; `state` comes back with the request token."""
+        ...
+
+    def exchange(self, credentials: BrokerCredentials, request_token: str) -> BrokerSession:
+        """Turn a one-time request token into an access token. Raises BrokerAuthFailed."""
+        ...
+
+    def instruments(self) -> Sequence[Instrument]:
+        """Today's instrument dump."""
+        ...

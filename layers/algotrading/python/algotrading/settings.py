@@ -1,0 +1,208 @@
+"""Typed settings, one class per entry point, read once from the environment; a bad one refuses to start.
+
+Field names in upper case are the names of the environment variables. CDK fills them from these same
+classes, so a function cannot miss one (`tests/infrastructure` instantiates every class from the
+synthesised templates).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+Stage = Literal["dev", "staging", "prod"]
+Seconds = Annotated[float, Field(gt=0)]
+
+
+class SettingsInvalid(Exception):
+    """The environment does not configure this entry point; the message names every field."""
+
+
+class Settings(BaseModel):
+    """What every entry point knows."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    stage: Stage
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+    @classmethod
+    def load(cls, environment: Mapping[str, str] | None = None) -> Self:
+        """Read this class's fields from `environment` (the process's own by default).
+
+        Raises:
+            SettingsInvalid: a field is missing or wrong.
+        """
+        source = os.environ if environment is None else environment
+        values = {name: source[name.upper()] for name in cls.model_fields if name.upper() in source}
+        try:
+            return cls.model_validate(values)
+        except ValidationError as error:
+            problems = "; ".join(
+                f"{'.'.join(str(part) for part in e['loc']).upper() or cls.__name__}: {e['msg']}"
+                for e in error.errors()
+            )
+            raise SettingsInvalid(f"{cls.__name__} refuses to start: {problems}") from error
+
+    @classmethod
+    def environment_names(cls) -> tuple[str, ...]:
+        """Names of the environment variables this class reads."""
+        return tuple(name.upper() for name in cls.model_fields)
+
+
+class DatabaseSettings(Settings):
+    """PostgreSQL. The secret holds {"username", "password"}."""
+
+    database_host: str
+    database_port: int = 5432
+    database_name: str
+    database_secret_arn: str
+    database_tls: bool = True
+
+    @model_validator(mode="after")
+    def _tls_outside_dev(self) -> Self:
+        if self.stage != "dev" and not self.database_tls:
+            raise ValueError("DATABASE_TLS may be off in dev only")
+        return self
+
+
+class RedisSettings(Settings):
+    """The runtime store."""
+
+    redis_host: str
+    redis_port: int = 6379
+    redis_tls: bool = True
+
+    @model_validator(mode="after")
+    def _redis_tls_outside_dev(self) -> Self:
+        if self.stage != "dev" and not self.redis_tls:
+            raise ValueError("REDIS_TLS may be off in dev only")
+        return self
+
+
+class SessionSettings(Settings):
+    """The session calendar: `nse`, or (dev only) the JSON of a simulated exchange's own table."""
+
+    session_table: str = "nse"
+
+    @model_validator(mode="after")
+    def _own_table_in_dev_only(self) -> Self:
+        if self.session_table != "nse" and self.stage != "dev":
+            raise ValueError(f"SESSION_TABLE must be nse in {self.stage}: only dev may trade on a simulated session")
+        return self
+
+
+class KiteSettings(Settings):
+    """Where Kite is. Other addresses than Zerodha's own are for dev, with a simulated exchange."""
+
+    kite_api_url: str = "https://api.kite.trade"
+    kite_login_url: str = "https://kite.zerodha.com/connect/login"
+    kite_socket_url: str = "wss://ws.kite.trade"
+
+    @model_validator(mode="after")
+    def _encrypted_outside_dev(self) -> Self:
+        plain = [u for u in (self.kite_api_url, self.kite_login_url, self.kite_socket_url) if not _is_encrypted(u)]
+        if self.stage != "dev" and plain:
+            raise ValueError(f"{', '.join(plain)} is not encrypted: allowed in dev only")
+        return self
+
+
+def _is_encrypted(url: str) -> bool:
+    return url.startswith(("https://", "wss://"))
+
+
+class VaultSettings(Settings):
+    """The KMS key that broker secrets are sealed under."""
+
+    kms_key_id: str
+
+
+class TokenSettings(Settings):
+    """The secret that signs our own bearer tokens."""
+
+    jwt_secret_arn: str
+
+
+class QueueSettings(Settings):
+    """The two FIFO queues."""
+
+    orders_queue_url: str
+    priority_queue_url: str
+
+
+class ScheduleSettings(Settings):
+    """EventBridge Scheduler."""
+
+    schedule_group: str
+    schedule_target_arn: str
+    schedule_role_arn: str
+    schedule_dlq_arn: str
+
+
+class TimingSettings(Settings):
+    """How trading is timed. Change together with the time-outs of the queues and functions."""
+
+    entry_grace_seconds: Seconds = 120
+    """How late a BUY may still be sent; later it is recorded as missed."""
+
+
+class AuthSettings(DatabaseSettings, TokenSettings):
+    """lambdas/auth"""
+
+
+class AuthorizerSettings(TokenSettings):
+    """lambdas/authorizer"""
+
+
+class BrokerSettings(DatabaseSettings, TokenSettings, VaultSettings, KiteSettings):
+    """lambdas/broker"""
+
+
+class StrategySettings(
+    DatabaseSettings, RedisSettings, SessionSettings, QueueSettings, ScheduleSettings, TimingSettings
+):
+    """lambdas/strategy"""
+
+
+class TriggerSettings(SessionSettings, QueueSettings, TimingSettings):
+    """lambdas/trigger"""
+
+
+class ExecutorSettings(
+    DatabaseSettings, RedisSettings, SessionSettings, VaultSettings, KiteSettings, QueueSettings, TimingSettings
+):
+    """lambdas/executor and lambdas/priority_executor"""
+
+
+class ConvergeSettings(
+    DatabaseSettings, RedisSettings, SessionSettings, QueueSettings, ScheduleSettings, TimingSettings
+):
+    """lambdas/converge"""
+
+    notifications_topic_arn: str
+
+
+class InstrumentsSettings(DatabaseSettings, KiteSettings):
+    """lambdas/instruments"""
+
+
+class MigrateSettings(DatabaseSettings):
+    """lambdas/migrate: `database_secret_arn` is the owner's; the two roles get their own passwords."""
+
+    app_secret_arn: str
+    system_secret_arn: str
+
+
+class DocsSettings(Settings):
+    """lambdas/docs"""
+
+
+class ListenerSettings(DatabaseSettings, RedisSettings, VaultSettings, KiteSettings, QueueSettings):
+    """fargate_listener"""
+
+    feed_account_email: str
+    """The account whose broker connection carries the price feed."""
+    health_port: int = 8081
