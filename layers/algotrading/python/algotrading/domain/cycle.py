@@ -11,8 +11,8 @@ from decimal import Decimal
 from enum import StrEnum
 from uuid import UUID
 
-from algotrading.domain.orders import BookReading, BrokerStatus, Leg, Side
 from algotrading.domain.orders import Answer as Answer
+from algotrading.domain.orders import BookReading, BrokerStatus, Leg, Side
 from algotrading.domain.strategy import Plan
 
 
