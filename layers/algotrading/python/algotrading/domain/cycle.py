@@ -11,8 +11,7 @@ from decimal import Decimal
 from enum import StrEnum
 from uuid import UUID
 
-from algotrading.domain.orders import Answer as Answer
-from algotrading.domain.orders import BookReading, BrokerStatus, Leg, Side
+from algotrading.domain.orders import Answer, BookReading, BrokerStatus, Leg, Side
 from algotrading.domain.strategy import Plan
 
 
@@ -56,6 +55,8 @@ class IntentState(StrEnum):
     ACCEPTED = "accepted"
     REFUSED = "refused"
     UNKNOWN = "unknown"
+    THROTTLED = "throttled"
+    """Turned away unseen by the broker's rate limit: not an attempt, and safe to send again."""
     NOT_PLACED = "not_placed"
     """Proven absent by the book (broker never had it)."""
     DONE = "done"
@@ -96,7 +97,7 @@ class Intent:
 
     @property
     def failed_proven(self) -> bool:
-        """Whether this attempt provably bought or sold nothing and never will."""
+        """Whether this attempt provably bought or sold nothing and never will (and counts as a try)."""
         if self.state in {IntentState.REFUSED, IntentState.NOT_PLACED}:
             return True
         return self.state is IntentState.DONE and self.broker_status is BrokerStatus.REJECTED and self.filled == 0
@@ -118,6 +119,10 @@ class Cycle:
     """The one exit reason that won and is being carried out."""
     wanted: ExitReason | None = None
     """An exit that somebody asked for and that is not carried out yet: repaired until done."""
+    closed_outside: int = 0
+    """Bought by us, and gone without an order of ours: the trader sold it by hand."""
+    absent_reads: int = 0
+    """Consecutive position readings in which the broker showed nothing held."""
     note: str | None = None
     """In plain words, why the cycle stands where it stands."""
 
@@ -134,7 +139,7 @@ class Cycle:
     @property
     def open_quantity(self) -> int:
         """What is held by this cycle, by the broker's trades."""
-        return self.bought - self.sold
+        return self.bought - self.sold - self.closed_outside
 
     @property
     def position(self) -> Position:
@@ -212,7 +217,7 @@ class BookRead:
 
 @dataclass(frozen=True, slots=True)
 class EntryMissed:
-    """The entry can no longer be on time (or must not happen); nothing was sent."""
+    """The entry will not happen today; nothing was sent."""
 
     now: datetime
     why: str
@@ -242,9 +247,7 @@ class CancelOrder:
 
 @dataclass(frozen=True, slots=True)
 class ReadBook:
-    """Look at the broker's book after `pause` seconds."""
-
-    pause: float
+    """Look at the broker's book: something is not settled yet."""
 
 
 @dataclass(frozen=True, slots=True)

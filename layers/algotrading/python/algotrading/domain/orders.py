@@ -92,6 +92,8 @@ class Refused:
     retryable: bool
     raw: dict[str, Any]
     is_auth: bool = False
+    throttled: bool = False
+    """The broker's rate limit turned it away before looking at it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,6 +76,8 @@ create table cycles (
     quantity    integer not null,
     claim       varchar(20),
     wanted      varchar(20),
+    closed_outside integer not null default 0,
+    absent_reads   integer not null default 0,
     note        text,
     updated_at  timestamptz not null,
     primary key (strategy_id, trading_day)
@@ -92,7 +94,7 @@ create table order_intents (
     side            varchar(4) not null check (side in ('BUY', 'SELL')),
     quantity        integer not null check (quantity > 0),
     state           varchar(10) not null
-        check (state in ('pending', 'accepted', 'refused', 'unknown', 'not_placed', 'done')),
+        check (state in ('pending', 'accepted', 'refused', 'unknown', 'throttled', 'not_placed', 'done')),
     created_at      timestamptz not null,
     due_at          timestamptz not null,
     cause_at        timestamptz,

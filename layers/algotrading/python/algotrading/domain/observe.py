@@ -1,0 +1,62 @@
+"""Reading the broker's book into our intents: adopt what is there, prove what is not."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+
+from algotrading.domain.cycle import BookRead, Cycle, Intent, IntentState
+from algotrading.domain.orders import BookReading, BrokerStatus, Fill, OrderRow
+
+
+def observe(cycle: Cycle, event: BookRead, evidence_window: timedelta, clean_reads: int) -> Cycle:
+    """The cycle with every intent brought up to what the book shows.
+
+    An intent without an answer whose tag is absent counts a clean read once the reading began after
+    the evidence window; `clean_reads` of them prove that the broker never had the order.
+    """
+    intents = tuple(_observe_one(i, event.reading, evidence_window, clean_reads) for i in cycle.intents)
+    return replace(cycle, intents=intents)
+
+
+def _observe_one(intent: Intent, reading: BookReading, window: timedelta, clean_reads: int) -> Intent:
+    rows = tuple(row for row in reading.rows if intent.tag in row.tags)
+    if rows:
+        return _adopt(intent, rows, reading.fills)
+    unanswered = intent.state in {IntentState.PENDING, IntentState.UNKNOWN}
+    if unanswered and reading.begun_at >= max(intent.created_at, intent.due_at) + window:
+        reads = intent.clean_reads + 1
+        state = IntentState.NOT_PLACED if reads >= clean_reads else IntentState.UNKNOWN
+        message = "the broker's order book shows that it never had this order"
+        return replace(intent, state=state, clean_reads=reads, message=intent.message or message)
+    return intent
+
+
+def _adopt(intent: Intent, rows: tuple[OrderRow, ...], fills: tuple[Fill, ...]) -> Intent:
+    """Take over what the rows say. More than one row under a tag cannot come from us sending once;
+    it is counted whole all the same, since it is what the account holds."""
+    ids = {row.broker_order_id for row in rows}
+    executed = [fill for fill in fills if fill.broker_order_id in ids]
+    filled = max(sum(fill.quantity for fill in executed), sum(row.filled_quantity for row in rows), intent.filled)
+    newest = rows[-1]
+    working = any(not row.status.is_terminal for row in rows)
+    status = BrokerStatus.WORKING if working else newest.status
+    return replace(
+        intent,
+        state=IntentState.ACCEPTED if working else IntentState.DONE,
+        broker_order_id=intent.broker_order_id or newest.broker_order_id,
+        broker_status=status,
+        message=newest.message or intent.message,
+        filled=filled,
+        average_price=_average(executed, rows) or intent.average_price,
+    )
+
+
+def _average(executed: list[Fill], rows: tuple[OrderRow, ...]) -> Decimal:
+    quantity = sum(fill.quantity for fill in executed)
+    if quantity:
+        total = sum((fill.price * fill.quantity for fill in executed), Decimal(0))
+        return (total / quantity).quantize(Decimal("0.0001"))
+    filled = [row for row in rows if row.filled_quantity]
+    return filled[-1].average_price if filled else Decimal(0)
