@@ -311,6 +311,10 @@ class Schedules(Protocol):
         """Delete; no error when there is none."""
         ...
 
+    def names(self) -> frozenset[str]:
+        """Every name that is scheduled in the group."""
+        ...
+
     def find(self, name: str) -> Alarm | None:
         """What is scheduled under that name, for comparison (payload without its scheduled time)."""
         ...

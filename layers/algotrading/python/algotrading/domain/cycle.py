@@ -198,6 +198,15 @@ class ExitDue:
 
 
 @dataclass(frozen=True, slots=True)
+class ExitBlocked:
+    """Somebody wants out, and there is no broker session to send the order through."""
+
+    now: datetime
+    reason: ExitReason
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Answered:
     """The broker's answer to the order with this tag."""
 
@@ -223,7 +232,7 @@ class EntryMissed:
     why: str
 
 
-Event = EntryDue | ExitDue | Answered | BookRead | EntryMissed
+Event = EntryDue | ExitDue | ExitBlocked | Answered | BookRead | EntryMissed
 
 
 # --- what must be done about it -------------------------------------------------------------------

@@ -22,6 +22,7 @@ from algotrading.domain.cycle import (
     EntryDue,
     EntryMissed,
     Event,
+    ExitBlocked,
     ExitDue,
     ExitReason,
     Intent,
@@ -67,6 +68,8 @@ def decide(cycle: Cycle, event: Event, policy: Policy) -> Decision:
     match event:
         case EntryDue():
             return _enter(cycle, event, policy)
+        case ExitBlocked():
+            return _block(cycle, event)
         case EntryMissed():
             return _miss(cycle, "entry_missed", event.why) if cycle.state is CycleState.IDLE else Decision(cycle)
         case ExitDue():
@@ -104,7 +107,7 @@ def _miss(cycle: Cycle, kind: str, why: str) -> Decision:
 def _leave(cycle: Cycle, event: ExitDue, policy: Policy) -> Decision:
     match cycle.state:
         case CycleState.IDLE if event.reason is ExitReason.USER:
-            return Decision(replace(cycle, state=CycleState.FLAT, note="stopped by its owner before the buy"))
+            return Decision(cycle)  # nothing to leave; the waiting buy finds the strategy stopped
         case CycleState.IDLE:
             return _miss(cycle, "entry_missed", "no buy had been sent by the time to sell")
         case CycleState.ENTERING:
@@ -124,6 +127,17 @@ def _claim_exit(cycle: Cycle, event: ExitDue, policy: Policy) -> Decision:
         return _find_absent(cycle, event, policy)
     exiting = replace(cycle, state=CycleState.EXITING, claim=event.reason, wanted=None, absent_reads=0, note=None)
     return _with_order(exiting, Leg.EXIT, sellable, now=event.now, due=event.due, cause_at=event.cause_at)
+
+
+def _block(cycle: Cycle, event: ExitBlocked) -> Decision:
+    """The exit cannot even be tried: remember that it is wanted, alarm each time, tell the owner once."""
+    if not cycle.is_armed:
+        return Decision(cycle)
+    alarm = RaiseAlarm("ExitBlocked", f"{cycle.plan.symbol}: {event.why}")
+    blocked = replace(cycle, wanted=cycle.wanted or event.reason, note=event.why)
+    told = cycle.wanted is not None and cycle.note == event.why
+    tell = Tell("exit_blocked", f"{cycle.plan.symbol}: the sell cannot be sent and is tried again: {event.why}.")
+    return Decision(blocked, (alarm,) if told else (alarm, tell))
 
 
 def _find_absent(cycle: Cycle, event: ExitDue, policy: Policy) -> Decision:
@@ -180,8 +194,10 @@ def _after_failure(cycle: Cycle, intent: Intent, now: datetime, policy: Policy, 
     pause = policy.throttle_pause if intent.state is IntentState.THROTTLED else policy.retry_pause
     first_due = min(i.due_at for i in cycle.intents if i.leg is Leg.ENTRY)
     in_time = now + timedelta(seconds=pause) <= first_due + policy.entry_grace
-    if retryable and in_time and failures < policy.attempts:
-        return _with_order(cycle, Leg.ENTRY, cycle.plan.quantity, now=now, due=now, pause=pause)
+    if retryable and failures < policy.attempts:
+        if in_time:
+            return _with_order(cycle, Leg.ENTRY, cycle.plan.quantity, now=now, due=now, pause=pause)
+        return _miss(cycle, "entry_missed", f"the buy was not placed and its time is over: {message}")
     failed = replace(cycle, state=CycleState.FAILED, note=message)
     tries = f"after {failures} attempts" if failures > 1 else "at once"
     text = f"{cycle.plan.symbol}: the broker refused the buy {tries}: {message} The strategy is stopped."

@@ -40,8 +40,9 @@ def _adopt(intent: Intent, rows: tuple[OrderRow, ...], fills: tuple[Fill, ...]) 
     executed = [fill for fill in fills if fill.broker_order_id in ids]
     filled = max(sum(fill.quantity for fill in executed), sum(row.filled_quantity for row in rows), intent.filled)
     newest = rows[-1]
-    working = any(not row.status.is_terminal for row in rows)
-    status = BrokerStatus.WORKING if working else newest.status
+    # A book that lags may show an order open again that was seen terminal: terminal never reopens.
+    working = intent.state is not IntentState.DONE and any(not row.status.is_terminal for row in rows)
+    status = BrokerStatus.WORKING if working else _final_status(intent, newest)
     return replace(
         intent,
         state=IntentState.ACCEPTED if working else IntentState.DONE,
@@ -51,6 +52,10 @@ def _adopt(intent: Intent, rows: tuple[OrderRow, ...], fills: tuple[Fill, ...]) 
         filled=filled,
         average_price=_average(executed, rows) or intent.average_price,
     )
+
+
+def _final_status(intent: Intent, newest: OrderRow) -> BrokerStatus | None:
+    return newest.status if newest.status.is_terminal else intent.broker_status
 
 
 def _average(executed: list[Fill], rows: tuple[OrderRow, ...]) -> Decimal:
