@@ -1,0 +1,38 @@
+"""Opens a trader's broker session: stored connection -> vault -> broker."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from algotrading.domain.accounts import BrokerCredentials, ConnectionStatus
+from algotrading.domain.errors import BrokerAuthFailed
+from algotrading.ports import Broker, BrokerAccounts, Brokers, Vault
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerSessions:
+    """Opens broker sessions by user."""
+
+    accounts: BrokerAccounts
+    vault: Vault
+    brokers: Brokers
+
+    def open(self, user_id: UUID) -> Broker:
+        """A session with the user's current access token; nothing is sent yet.
+
+        Raises:
+            BrokerAuthFailed: the user has no broker connection, or must log in to the broker again.
+        """
+        account = self.accounts.find(user_id)
+        if account is None:
+            raise BrokerAuthFailed("no broker account is connected")
+        if account.status is not ConnectionStatus.CONNECTED or account.access_token is None:
+            raise BrokerAuthFailed("the broker login is missing: log in to the broker again")
+        sealed = {
+            "api_key": account.api_key,
+            "api_secret": account.api_secret,
+            "access_token": account.access_token,
+        }
+        secrets = self.vault.unseal(user_id, sealed)
+        return self.brokers.connect(BrokerCredentials(broker=account.broker, **secrets))

@@ -1,0 +1,287 @@
+"""Carries a cycle's decisions out: store, publish, send, look, and feed what happened back to `decide`.
+
+Order matters. The decision is in PostgreSQL before anything leaves (audit and intent precede the
+effect); an entry is announced to the watcher before its order is sent, so that no fill is ever
+unguarded; everything else is published after, because an exit must not wait for Redis.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import NAMESPACE_OID, uuid5
+
+from algotrading.contracts.messages import StopChange
+from algotrading.domain.cycle import (
+    Answered,
+    BookRead,
+    CancelOrder,
+    Cycle,
+    CycleState,
+    Decision,
+    Effect,
+    Event,
+    ExitDue,
+    ExitReason,
+    Intent,
+    IntentState,
+    RaiseAlarm,
+    ReadBook,
+    RetryExit,
+    SendOrder,
+)
+from algotrading.domain.decide import Policy, decide
+from algotrading.domain.errors import BrokerFault, RedisDown
+from algotrading.domain.orders import Accepted, Answer, BookReading, Leg, OrderTicket, Refused
+from algotrading.domain.strategy import Strategy
+from algotrading.ports import Broker, Clock, Ledger, Meter, OrderLog, Runtime
+
+logger = logging.getLogger(__name__)
+
+_LOOKS = (0.03, 0.07, 0.15, 0.3, 0.6, 1.0, 1.5, 2.0)
+"""Pauses between looks at the book, seconds: most fills show at the first, and the account's limit of
+ten requests a second is shared by all its strategies."""
+_LATEST_UNCHECKED_SEND = timedelta(seconds=1)
+"""A send that comes later than this after its decision asks the fence again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What a cycle is carried out with; one per process."""
+
+    clock: Clock
+    ledger: Ledger
+    runtime: Runtime
+    meter: Meter
+    policy: Policy
+
+
+@dataclass(slots=True)
+class CycleRunner:
+    """Carries out one cycle for one message. `deadline` bounds waiting and looking: what is not
+    settled by then is found and continued by converge."""
+
+    desk: Desk
+    broker: Broker
+    strategy: Strategy
+    instrument_token: int
+    cycle: Cycle
+    deadline: datetime
+    _looks: int = field(default=0, init=False)
+    _announced: StopChange | None = field(default=None, init=False)
+    _pending_logs: list[OrderLog] = field(default_factory=list, init=False)
+
+    def run(self, event: Event) -> Cycle:
+        """Decide `event` and carry out what follows, until settled or out of time.
+
+        Raises:
+            Fenced: another worker has taken the cycle; nothing more was done.
+        """
+        events = deque([event])
+        while events:
+            current = events.popleft()
+            decision = decide(self.cycle, current, self.desk.policy)
+            logs = self._final_logs(decision.cycle, current)
+            self.desk.ledger.save(decision, event=current, now=self.desk.clock.now(), logs=logs)
+            self.cycle = decision.cycle
+            events.extend(self._carry_out(decision))
+        return self.cycle
+
+    def _carry_out(self, decision: Decision) -> list[Event]:
+        if self.cycle.state is CycleState.ENTERING:
+            try:
+                self._publish()
+            except RedisDown as down:
+                return self._carry_out_unpublished(decision, down)
+        followed = [event for effect in decision.effects if (event := self._carry_out_one(effect)) is not None]
+        self._publish_or_count()
+        return followed
+
+    def _carry_out_unpublished(self, decision: Decision, down: RedisDown) -> list[Event]:
+        """The watcher cannot be told: nothing is bought that it would not guard. What an earlier
+        order already did goes on being looked after."""
+        self.desk.meter.count("RedisDown")
+        events: list[Event] = []
+        for effect in decision.effects:
+            if isinstance(effect, SendOrder):
+                now = self.desk.clock.now()
+                answer = Refused("REDIS_DOWN", f"not sent: {down.message}.", retryable=True, raw={})
+                events.append(Answered(now, effect.tag, now, answer))
+            elif (event := self._carry_out_one(effect)) is not None:
+                events.append(event)
+        return events
+
+    def _carry_out_one(self, effect: Effect) -> Event | None:
+        match effect:
+            case SendOrder():
+                return self._send(effect)
+            case CancelOrder(broker_order_id=order_id):
+                self._cancel(order_id)
+            case ReadBook():
+                return self._look()
+            case RetryExit():
+                return self._retry_exit(effect)
+            case RaiseAlarm(metric=metric, text=text):
+                self.desk.meter.count(metric)
+                logger.error(text, extra={"alarm": metric, "strategy_id": str(self.cycle.strategy_id)})
+            case _:
+                logger.debug("stored with the cycle: %s", effect)
+        return None
+
+    # --- orders -----------------------------------------------------------------------------------
+
+    def _send(self, effect: SendOrder) -> Event:
+        intent = next(intent for intent in self.cycle.intents if intent.tag == effect.tag)
+        order = self.broker.prepare_order(self._ticket(intent))
+        clock = self.desk.clock
+        clock.sleep(effect.pause)
+        clock.sleep_until(effect.at)
+        planned = max(effect.at, intent.created_at)
+        if clock.now() - planned > _LATEST_UNCHECKED_SEND or effect.pause > 0:
+            self.desk.ledger.check(self.cycle)
+        sent_at = clock.now()
+        answer = order.send()
+        heard_at = clock.now()
+        self._measure(intent, sent_at, heard_at)
+        self._log(intent, answer, sent_at, heard_at)
+        return Answered(heard_at, intent.tag, sent_at, answer)
+
+    def _ticket(self, intent: Intent) -> OrderTicket:
+        plan = self.cycle.plan
+        return OrderTicket(
+            exchange=plan.exchange,
+            symbol=plan.symbol,
+            side=intent.side,
+            quantity=intent.quantity,
+            product=plan.product,
+            tag=intent.tag,
+        )
+
+    def _measure(self, intent: Intent, sent_at: datetime, heard_at: datetime) -> None:
+        meter = self.desk.meter
+        if intent.due_at > intent.created_at:
+            meter.milliseconds("ReleaseError", (sent_at - intent.due_at).total_seconds() * 1000)
+        if intent.cause_at is not None:
+            meter.milliseconds("TickToOrder", (sent_at - intent.cause_at).total_seconds() * 1000)
+        meter.milliseconds("BrokerAnswer", (heard_at - sent_at).total_seconds() * 1000)
+
+    def _cancel(self, broker_order_id: str) -> None:
+        intent = next(i for i in self.cycle.intents if i.broker_order_id == broker_order_id)
+        sent_at = self.desk.clock.now()
+        answer = self.broker.cancel_order(broker_order_id)
+        self._log(intent, answer, sent_at, self.desk.clock.now(), prefix="cancel_")
+
+    def _log(self, intent: Intent, answer: Answer, sent_at: datetime, heard_at: datetime, prefix: str = "") -> None:
+        order_id = answer.broker_order_id if isinstance(answer, Accepted) else intent.broker_order_id
+        outcome = prefix + type(answer).__name__.lower()
+        milliseconds = (heard_at - sent_at).total_seconds() * 1000
+        self._pending_logs.append(self._entry(intent, outcome, sent_at, answer.raw, order_id, milliseconds))
+
+    def _final_logs(self, after: Cycle, event: Event) -> Sequence[OrderLog]:
+        """Answers not stored yet, and the broker's last row of every order that this event ended."""
+        logs, self._pending_logs = self._pending_logs, []
+        if isinstance(event, BookRead):
+            was_open = {intent.tag for intent in self.cycle.intents if intent.state.is_open}
+            for intent in after.intents:
+                if intent.tag in was_open and intent.state is IntentState.DONE:
+                    raw = {"rows": _raw_rows(event.reading, intent.tag)}
+                    outcome = str(intent.broker_status)
+                    logs.append(self._entry(intent, outcome, event.now, raw, intent.broker_order_id, 0.0))
+        return logs
+
+    def _entry(
+        self, intent: Intent, outcome: str, at: datetime, raw: dict[str, Any], order_id: str | None, milliseconds: float
+    ) -> OrderLog:
+        kind = "BUY" if intent.leg is Leg.ENTRY else "SL" if self.cycle.claim is ExitReason.STOPLOSS else "SELL"
+        return OrderLog(
+            order_id=uuid5(NAMESPACE_OID, f"{intent.tag}|{outcome}|{at.isoformat()}"),
+            strategy_id=self.cycle.strategy_id,
+            order_type=kind,
+            timestamp=at,
+            raw_response=raw,
+            tag=intent.tag,
+            broker_order_id=order_id,
+            outcome=outcome,
+            execution_time_ms=milliseconds,
+        )
+
+    # --- looking ----------------------------------------------------------------------------------
+
+    def _look(self) -> Event | None:
+        tags = frozenset(intent.tag for intent in self.cycle.intents)
+        while True:
+            pause = _LOOKS[min(self._looks, len(_LOOKS) - 1)]
+            self._looks += 1
+            if not self._time_for(pause):
+                return None
+            self.desk.clock.sleep(pause)
+            try:
+                reading = self.broker.read_book(tags)
+            except BrokerFault as fault:
+                self.desk.meter.count("BookReadFailed")
+                logger.warning("the order book could not be read: %s", fault.message)
+                continue
+            return BookRead(self.desk.clock.now(), reading)
+
+    def _retry_exit(self, effect: RetryExit) -> Event | None:
+        if not self._time_for(effect.pause):
+            return None
+        self.desk.clock.sleep(effect.pause)
+        self._looks = 0
+        now = self.desk.clock.now()
+        return ExitDue(now=now, due=now, reason=effect.reason, held=self.held())
+
+    def held(self) -> int | None:
+        """What the broker says is held of this instrument and product; None when it cannot be asked."""
+        plan = self.cycle.plan
+        try:
+            positions = self.broker.positions()
+        except BrokerFault as fault:
+            self.desk.meter.count("PositionReadFailed")
+            logger.warning("positions could not be read: %s", fault.message)
+            return None
+        key = (plan.exchange, plan.symbol, plan.product)
+        return sum(p.quantity for p in positions if (p.exchange, p.symbol, p.product) == key)
+
+    def _time_for(self, pause: float) -> bool:
+        return self.desk.clock.now() + timedelta(seconds=pause) < self.deadline
+
+    # --- the runtime copy -------------------------------------------------------------------------
+
+    def _publish(self) -> None:
+        runtime = self.desk.runtime
+        change = stop_change(self.strategy, self.cycle, self.instrument_token)
+        if change != self._announced:
+            runtime.announce(change)
+            self._announced = change
+        runtime.put_cycle(self.cycle)
+
+    def _publish_or_count(self) -> None:
+        try:
+            self._publish()
+        except RedisDown as down:
+            self.desk.meter.count("RedisDown")
+            logger.error("the runtime copy is behind until converge repairs it: %s", down.message)
+
+
+def stop_change(strategy: Strategy, cycle: Cycle, instrument_token: int) -> StopChange:
+    """What the watcher should know about this strategy now."""
+    return StopChange(
+        strategy_id=cycle.strategy_id,
+        user_id=cycle.user_id,
+        exchange=cycle.plan.exchange,
+        symbol=cycle.plan.symbol,
+        instrument_token=instrument_token,
+        watched=strategy.is_running or cycle.is_armed,
+        armed=cycle.is_armed,
+        stop_loss=cycle.plan.stop_loss,
+        trading_day=cycle.trading_day,
+    )
+
+
+def _raw_rows(reading: BookReading, tag: str) -> list[dict[str, Any]]:
+    return [row.raw for row in reading.rows if tag in row.tags]
