@@ -1,0 +1,1 @@
+"""The whole product on one machine, wired from the synthesised CloudFormation templates."""
