@@ -179,7 +179,8 @@ class CycleRunner:
         order_id = answer.broker_order_id if isinstance(answer, Accepted) else intent.broker_order_id
         outcome = prefix + type(answer).__name__.lower()
         milliseconds = (heard_at - sent_at).total_seconds() * 1000
-        self._pending_logs.append(self._entry(intent, outcome, sent_at, answer.raw, order_id, milliseconds))
+        entry = self._entry(intent, outcome, at=sent_at, raw=answer.raw, order_id=order_id, milliseconds=milliseconds)
+        self._pending_logs.append(entry)
 
     def _final_logs(self, after: Cycle, event: Event) -> Sequence[OrderLog]:
         """Answers not stored yet, and the broker's last row of every order that this event ended."""
@@ -190,11 +191,18 @@ class CycleRunner:
                 if intent.tag in was_open and intent.state is IntentState.DONE:
                     raw = {"rows": _raw_rows(event.reading, intent.tag)}
                     outcome = str(intent.broker_status)
-                    logs.append(self._entry(intent, outcome, event.now, raw, intent.broker_order_id, 0.0))
+                    logs.append(self._entry(intent, outcome, at=event.now, raw=raw, order_id=intent.broker_order_id))
         return logs
 
     def _entry(
-        self, intent: Intent, outcome: str, at: datetime, raw: dict[str, Any], order_id: str | None, milliseconds: float
+        self,
+        intent: Intent,
+        outcome: str,
+        *,
+        at: datetime,
+        raw: dict[str, Any],
+        order_id: str | None,
+        milliseconds: float = 0.0,
     ) -> OrderLog:
         kind = "BUY" if intent.leg is Leg.ENTRY else "SL" if self.cycle.claim is ExitReason.STOPLOSS else "SELL"
         return OrderLog(

@@ -93,12 +93,20 @@ class Executor:
         if clock.now() > due + self.desk.policy.entry_grace:
             return self._record(strategy, command, EntryDue(clock.now(), due, None))
         with self._locked(strategy):
-            if broker is None:
-                why = "the broker login is missing or over; log in to the broker again"
-                return self._record(strategy, command, EntryMissed(clock.now(), why))
+            obstacle = self._obstacle(strategy, broker)
+            if broker is None or obstacle is not None:
+                return self._record(strategy, command, EntryMissed(clock.now(), obstacle or "no broker session"))
             price = self._price(strategy, broker)
             runner = self._take(strategy, command, broker)
             return None if runner is None else runner.run(EntryDue(clock.now(), due, price))
+
+    def _obstacle(self, strategy: Strategy, broker: Broker | None) -> str | None:
+        """Why nothing can be bought at all, in words for the trader."""
+        if broker is None:
+            return "the broker login is missing or over; log in to the broker again"
+        if self._token(strategy) is None:
+            return "the symbol is not in today's instrument list, so its stop could not be watched"
+        return None
 
     def _price(self, strategy: Strategy, broker: Broker) -> Decimal | None:
         """The latest price anyone knows; None rather than holding the entry up."""
@@ -186,7 +194,7 @@ class Executor:
     def _take(self, strategy: Strategy, command: OrderCommand, broker: Broker) -> CycleRunner | None:
         """Take the cycle, then look at the strategy again: it may have been stopped or changed while
         this worker waited, and after the take nobody else can be acting on an older view."""
-        token = self._token(strategy)
+        token = self._token(strategy) or 0
         cycle = self.desk.ledger.take(strategy, command.trading_day)
         current = self._current(command)
         if current is None:
@@ -206,11 +214,9 @@ class Executor:
                 self.desk.meter.count(effect.metric)
         return decision.cycle
 
-    def _token(self, strategy: Strategy) -> int:
+    def _token(self, strategy: Strategy) -> int | None:
         instrument = self.instruments.find(strategy.plan.exchange, strategy.plan.symbol)
-        if instrument is None:
-            raise NotFound(f"{strategy.plan.exchange}:{strategy.plan.symbol} is not in today's instrument dump")
-        return instrument.instrument_token
+        return None if instrument is None else instrument.instrument_token
 
     # --- the lock ---------------------------------------------------------------------------------
 

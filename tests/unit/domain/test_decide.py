@@ -1,0 +1,372 @@
+"""The daily cycle, told as stories: what happened, and what the strategy did about it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from uuid import UUID
+
+import pytest
+
+from algotrading.domain.cycle import (
+    Answered,
+    BookRead,
+    CancelOrder,
+    Cycle,
+    CycleState,
+    Decision,
+    EntryDue,
+    EntryMissed,
+    ExitBlocked,
+    ExitDue,
+    ExitReason,
+    IntentState,
+    Position,
+    RaiseAlarm,
+    ReadBook,
+    RetryExit,
+    SendOrder,
+    StopStrategy,
+    Tell,
+)
+from algotrading.domain.decide import Policy, decide
+from algotrading.domain.instruments import Product
+from algotrading.domain.orders import (
+    Accepted,
+    Answer,
+    BookReading,
+    BrokerStatus,
+    Fill,
+    Leg,
+    OrderRow,
+    Refused,
+    Side,
+    Unknown,
+    make_tag,
+)
+from algotrading.domain.strategy import Plan
+
+POLICY = Policy()
+DAY = date(2026, 3, 2)
+DUE = datetime(2026, 3, 2, 4, 0, tzinfo=UTC)
+STRATEGY = UUID("00000000-0000-0000-0000-0000000000aa")
+USER = UUID("00000000-0000-0000-0000-0000000000bb")
+PLAN = Plan("NSE", "TCS", Product.MIS, time(9, 30), time(15, 0), Decimal("3500"), 10)
+IDLE = Cycle(STRATEGY, USER, DAY, PLAN, epoch=1)
+LACK_OF_FUNDS = Refused("MarginException", "Insufficient funds.", retryable=True, raw={})
+DEAD_TOKEN = Refused("TokenException", "Incorrect api_key or access_token.", retryable=False, raw={}, is_auth=True)
+RATE_LIMIT = Refused("RATE_LIMITED", "Too many requests", retryable=True, raw={}, throttled=True)
+TIMEOUT = Unknown("read timed out", {})
+
+
+def after(seconds: float) -> datetime:
+    return DUE + timedelta(seconds=seconds)
+
+
+def entering(at: float = 0.0) -> Cycle:
+    return decide(IDLE, EntryDue(after(at), DUE, None), POLICY).cycle
+
+
+def answer(cycle: Cycle, tag: str, what: Answer, at: float = 0.1) -> Decision:
+    return decide(cycle, Answered(after(at), tag, after(at), what), POLICY)
+
+
+def row(tag: str, order_id: str, status: BrokerStatus, filled: int, quantity: int = 10) -> OrderRow:
+    return OrderRow(
+        broker_order_id=order_id,
+        tags=frozenset({tag}),
+        exchange="NSE",
+        symbol="TCS",
+        side=Side.BUY,
+        product="MIS",
+        quantity=quantity,
+        filled_quantity=filled,
+        average_price=Decimal("3510"),
+        status=status,
+        status_text=status.value,
+        message="RMS says no" if status is BrokerStatus.REJECTED else None,
+        raw={},
+    )
+
+
+def read(cycle: Cycle, *rows: OrderRow, at: float = 0.2, fills: tuple[Fill, ...] = ()) -> Decision:
+    return decide(cycle, BookRead(after(at), BookReading(after(at), rows, fills)), POLICY)
+
+
+def long(quantity: int = 10) -> Cycle:
+    accepted = answer(entering(), tag(Leg.ENTRY), Accepted("E1", {})).cycle
+    status = BrokerStatus.COMPLETE if quantity == 10 else BrokerStatus.CANCELLED
+    return read(accepted, row(tag(Leg.ENTRY), "E1", status, quantity)).cycle
+
+
+def want_exit(
+    cycle: Cycle, held: int | None = 10, reason: ExitReason = ExitReason.STOPLOSS, at: float = 60
+) -> Decision:
+    return decide(cycle, ExitDue(after(at), after(at), reason, held), POLICY)
+
+
+def tag(leg: Leg, attempt: int = 1) -> str:
+    return make_tag(STRATEGY, DAY, leg, attempt)
+
+
+def kinds(decision: Decision) -> list[str]:
+    return [type(effect).__name__ for effect in decision.effects]
+
+
+def told(decision: Decision) -> list[str]:
+    return [effect.kind for effect in decision.effects if isinstance(effect, Tell)]
+
+
+class TestEntry:
+    def test_a_due_buy_is_written_down_and_sent_at_its_instant(self) -> None:
+        decision = decide(IDLE, EntryDue(after(-0.2), DUE, Decimal("3600")), POLICY)
+
+        assert decision.cycle.state is CycleState.ENTERING
+        assert decision.cycle.intents[0].state is IntentState.PENDING
+        assert decision.effects == (SendOrder(tag(Leg.ENTRY), DUE),)
+        assert decision.cycle.is_armed
+
+    def test_a_second_due_message_does_nothing(self) -> None:
+        cycle = entering()
+
+        assert decide(cycle, EntryDue(after(1), DUE, None), POLICY) == Decision(cycle)
+
+    def test_within_the_grace_a_late_buy_leaves_at_once(self) -> None:
+        decision = decide(IDLE, EntryDue(after(119), DUE, None), POLICY)
+
+        assert decision.effects == (SendOrder(tag(Leg.ENTRY), after(119)),)
+
+    def test_after_the_grace_it_is_missed_and_told_never_bought(self) -> None:
+        decision = decide(IDLE, EntryDue(after(121), DUE, None), POLICY)
+
+        assert decision.cycle.state is CycleState.FLAT
+        assert told(decision) == ["entry_missed"]
+        assert not decision.cycle.intents
+
+    @pytest.mark.parametrize("price", ["3500", "3499.95"])
+    def test_a_price_at_or_below_the_stop_is_not_bought(self, price: str) -> None:
+        decision = decide(IDLE, EntryDue(after(0), DUE, Decimal(price)), POLICY)
+
+        assert told(decision) == ["entry_skipped"]
+        assert not decision.cycle.intents
+
+    def test_an_entry_that_cannot_happen_is_recorded_once(self) -> None:
+        missed = decide(IDLE, EntryMissed(after(0), "no broker login"), POLICY)
+
+        assert missed.cycle.note == "no broker login"
+        assert decide(missed.cycle, EntryMissed(after(1), "again"), POLICY) == Decision(missed.cycle)
+
+    def test_a_complete_order_makes_the_cycle_long(self) -> None:
+        cycle = long()
+
+        assert (cycle.state, cycle.bought, cycle.position) == (CycleState.LONG, 10, Position.BOUGHT)
+        assert cycle.last_action == "BUY"
+        assert cycle.last_order_id(Leg.ENTRY) == "E1"
+
+    def test_quantities_come_from_trades(self) -> None:
+        accepted = answer(entering(), tag(Leg.ENTRY), Accepted("E1", {})).cycle
+        fills = (Fill("t1", "E1", "NSE", 4, Decimal("3510"), None), Fill("t2", "E1", "NSE", 2, Decimal("3513"), None))
+
+        partly = read(accepted, row(tag(Leg.ENTRY), "E1", BrokerStatus.WORKING, 4), fills=fills)
+
+        assert partly.cycle.bought == 6
+        assert partly.cycle.intents[0].average_price == Decimal("3511.0000")
+        assert partly.cycle.position is Position.BOUGHT
+        assert kinds(partly) == ["ReadBook"]
+
+    def test_an_entry_that_rests_too_long_has_its_remainder_cancelled_once(self) -> None:
+        accepted = answer(entering(), tag(Leg.ENTRY), Accepted("E1", {})).cycle
+
+        rested = read(accepted, row(tag(Leg.ENTRY), "E1", BrokerStatus.WORKING, 4), at=10)
+        later = read(rested.cycle, row(tag(Leg.ENTRY), "E1", BrokerStatus.WORKING, 4), at=11)
+        cancelled = read(later.cycle, row(tag(Leg.ENTRY), "E1", BrokerStatus.CANCELLED, 4), at=12)
+
+        assert rested.effects == (CancelOrder("E1"), ReadBook())
+        assert later.effects == (ReadBook(),)
+        assert (cancelled.cycle.state, cancelled.cycle.open_quantity) == (CycleState.LONG, 4)
+
+
+class TestRefusedEntry:
+    def test_three_proven_refusals_stop_the_strategy_and_tell(self) -> None:
+        first = answer(entering(), tag(Leg.ENTRY, 1), LACK_OF_FUNDS)
+        second = answer(first.cycle, tag(Leg.ENTRY, 2), LACK_OF_FUNDS)
+        third = answer(second.cycle, tag(Leg.ENTRY, 3), LACK_OF_FUNDS)
+
+        assert [kinds(d) for d in (first, second)] == [["SendOrder"], ["SendOrder"]]
+        assert third.cycle.state is CycleState.FAILED
+        assert third.effects[0] == StopStrategy("Insufficient funds.")
+        assert told(third) == ["entry_refused"]
+        assert len({intent.tag for intent in third.cycle.intents}) == 3
+
+    def test_a_rejection_found_in_the_book_counts_as_a_refusal(self) -> None:
+        accepted = answer(entering(), tag(Leg.ENTRY), Accepted("E1", {})).cycle
+
+        rejected = read(accepted, row(tag(Leg.ENTRY), "E1", BrokerStatus.REJECTED, 0))
+
+        assert kinds(rejected) == ["SendOrder"]
+        assert rejected.cycle.intents[-1].attempt == 2
+
+    def test_a_dead_token_is_not_tried_again(self) -> None:
+        decision = answer(entering(), tag(Leg.ENTRY), DEAD_TOKEN)
+
+        assert decision.cycle.state is CycleState.FAILED
+
+    def test_the_rate_limit_is_no_refusal_of_the_order(self) -> None:
+        cycle = entering()
+        for attempt in range(1, 6):
+            decision = answer(cycle, tag(Leg.ENTRY, attempt), RATE_LIMIT, at=attempt)
+            cycle = decision.cycle
+
+        assert kinds(decision) == ["SendOrder"]
+        assert cycle.state is CycleState.ENTERING
+
+    def test_no_attempt_begins_after_the_grace(self) -> None:
+        decision = answer(entering(), tag(Leg.ENTRY), LACK_OF_FUNDS, at=120)
+
+        assert decision.cycle.state is CycleState.FLAT
+        assert told(decision) == ["entry_missed"]
+
+
+class TestUnknownOutcome:
+    def test_nothing_is_sent_again_while_unknown(self) -> None:
+        unsure = answer(entering(), tag(Leg.ENTRY), TIMEOUT)
+        looked = read(unsure.cycle, at=30)
+
+        assert kinds(unsure) == ["RaiseAlarm", "ReadBook"]
+        assert kinds(looked) == ["ReadBook"]
+        assert looked.cycle.intents[0].state is IntentState.UNKNOWN
+
+    def test_the_book_adopts_an_order_whose_answer_was_lost(self) -> None:
+        unsure = answer(entering(), tag(Leg.ENTRY), TIMEOUT).cycle
+
+        found = read(unsure, row(tag(Leg.ENTRY), "E9", BrokerStatus.COMPLETE, 10), at=8)
+
+        assert found.cycle.state is CycleState.LONG
+        assert found.cycle.last_order_id(Leg.ENTRY) == "E9"
+
+    def test_absence_is_believed_after_the_window_and_two_clean_reads(self) -> None:
+        unsure = answer(entering(), tag(Leg.ENTRY), TIMEOUT).cycle
+
+        early = read(unsure, at=179).cycle
+        once = read(early, at=181).cycle
+        twice = read(once, at=185)
+
+        assert early.intents[0].clean_reads == 0
+        assert once.intents[0].state is IntentState.UNKNOWN
+        assert twice.cycle.intents[0].state is IntentState.NOT_PLACED
+        assert told(twice) == ["entry_missed"]
+
+    def test_an_intent_left_by_a_dead_worker_is_treated_as_unknown(self) -> None:
+        found = read(entering(), row(tag(Leg.ENTRY), "E1", BrokerStatus.COMPLETE, 10), at=20)
+
+        assert found.cycle.state is CycleState.LONG
+
+    def test_terminal_never_reopens_when_the_book_lags(self) -> None:
+        lagging = read(long(), row(tag(Leg.ENTRY), "E1", BrokerStatus.WORKING, 3), at=1)
+
+        assert (lagging.cycle.state, lagging.cycle.bought) == (CycleState.LONG, 10)
+
+
+class TestExit:
+    def test_a_stop_claims_the_exit_and_sells_what_is_held(self) -> None:
+        decision = want_exit(long())
+
+        assert decision.cycle.state is CycleState.EXITING
+        assert decision.cycle.claim is ExitReason.STOPLOSS
+        assert decision.effects == (SendOrder(tag(Leg.EXIT), after(60)),)
+        assert decision.cycle.intents[-1].quantity == 10
+
+    @pytest.mark.parametrize(("held", "sells"), [(10, 10), (4, 4), (25, 10), (None, 10)])
+    def test_never_more_than_held_and_never_more_than_bought(self, held: int | None, sells: int) -> None:
+        assert want_exit(long(), held=held).cycle.intents[-1].quantity == sells
+
+    def test_one_claim_decides_among_many_who_want_the_exit(self) -> None:
+        claimed = want_exit(long()).cycle
+
+        second = want_exit(claimed, reason=ExitReason.SELL_TIME)
+
+        assert kinds(second) == ["ReadBook"]
+        assert second.cycle.claim is ExitReason.STOPLOSS
+
+    def test_sold_out_is_flat_and_told(self) -> None:
+        claimed = want_exit(long()).cycle
+        accepted = answer(claimed, tag(Leg.EXIT), Accepted("X1", {}), at=60).cycle
+
+        flat = read(accepted, row(tag(Leg.EXIT), "X1", BrokerStatus.COMPLETE, 10), at=61)
+
+        assert (flat.cycle.state, flat.cycle.position) == (CycleState.FLAT, Position.SOLD)
+        assert flat.cycle.last_action == "STOPLOSS"
+        assert told(flat) == ["sold"]
+        assert not flat.cycle.is_armed
+
+    def test_a_refused_exit_releases_its_claim_alarms_and_is_wanted_again(self) -> None:
+        refused = answer(want_exit(long()).cycle, tag(Leg.EXIT), LACK_OF_FUNDS, at=60)
+
+        assert (refused.cycle.state, refused.cycle.claim) == (CycleState.LONG, None)
+        assert refused.cycle.wanted is ExitReason.STOPLOSS
+        assert kinds(refused) == ["RaiseAlarm", "Tell", "RetryExit"]
+        assert refused.cycle.is_armed
+
+    def test_a_partly_filled_exit_sells_the_rest(self) -> None:
+        accepted = answer(want_exit(long()).cycle, tag(Leg.EXIT), Accepted("X1", {}), at=60).cycle
+        resting = read(accepted, row(tag(Leg.EXIT), "X1", BrokerStatus.WORKING, 6), at=63)
+        cancelled = read(resting.cycle, row(tag(Leg.EXIT), "X1", BrokerStatus.CANCELLED, 6), at=64)
+        rest = want_exit(cancelled.cycle, held=4, at=65)
+
+        assert resting.effects == (CancelOrder("X1"), ReadBook())
+        assert cancelled.effects == (RetryExit(ExitReason.STOPLOSS, 0.0),)
+        assert rest.cycle.intents[-1].quantity == 4
+
+    def test_an_exit_wanted_during_the_entry_cancels_it_and_then_sells_what_was_filled(self) -> None:
+        accepted = answer(entering(), tag(Leg.ENTRY), Accepted("E1", {})).cycle
+        working = read(accepted, row(tag(Leg.ENTRY), "E1", BrokerStatus.WORKING, 3)).cycle
+
+        wanted = want_exit(working, at=1)
+        cancelled = read(wanted.cycle, row(tag(Leg.ENTRY), "E1", BrokerStatus.CANCELLED, 3), at=2)
+
+        assert wanted.effects == (CancelOrder("E1"), ReadBook())
+        assert cancelled.effects[-1] == RetryExit(ExitReason.STOPLOSS, 0.0)
+
+    def test_the_owner_stopping_before_the_buy_leaves_nothing_to_do(self) -> None:
+        assert want_exit(IDLE, held=None, reason=ExitReason.USER) == Decision(IDLE)
+
+    def test_a_sell_time_without_a_buy_is_a_missed_entry(self) -> None:
+        assert told(want_exit(IDLE, held=None, reason=ExitReason.SELL_TIME)) == ["entry_missed"]
+
+    def test_a_position_closed_by_hand_is_believed_when_the_broker_keeps_saying_so(self) -> None:
+        once = want_exit(long(), held=0)
+        twice = want_exit(once.cycle, held=0, at=62)
+        thrice = want_exit(twice.cycle, held=0, at=64)
+
+        assert kinds(once) == kinds(twice) == ["RetryExit"]
+        assert thrice.cycle.state is CycleState.FLAT
+        assert thrice.cycle.closed_outside == 10
+        assert told(thrice) == ["closed_outside"]
+
+    def test_positions_that_lagged_behind_the_fill_start_the_count_again(self) -> None:
+        lagged = want_exit(long(), held=0).cycle
+
+        assert want_exit(lagged, held=10, at=62).cycle.absent_reads == 0
+
+    def test_an_exit_without_a_broker_session_is_remembered_alarmed_and_told_once(self) -> None:
+        first = decide(long(), ExitBlocked(after(60), ExitReason.STOPLOSS, "the broker login is over"), POLICY)
+        second = decide(first.cycle, ExitBlocked(after(65), ExitReason.STOPLOSS, "the broker login is over"), POLICY)
+
+        assert kinds(first) == ["RaiseAlarm", "Tell"]
+        assert kinds(second) == ["RaiseAlarm"]
+        assert second.cycle.wanted is ExitReason.STOPLOSS
+
+    def test_a_cycle_that_is_over_ignores_everything(self) -> None:
+        over = replace(long(), state=CycleState.FLAT)
+
+        assert want_exit(over) == Decision(over)
+        assert decide(over, EntryDue(after(1), DUE, None), POLICY) == Decision(over)
+
+
+def test_an_unknown_exit_is_alarmed_and_looked_for() -> None:
+    unsure = answer(want_exit(long()).cycle, tag(Leg.EXIT), TIMEOUT, at=60)
+
+    assert unsure.cycle.state is CycleState.EXITING
+    assert isinstance(unsure.effects[0], RaiseAlarm)
+    assert want_exit(unsure.cycle).effects == (ReadBook(),)
