@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Protocol
@@ -329,6 +329,30 @@ class Vault(Protocol):
 
     def unseal(self, user_id: UUID, sealed: Mapping[str, str]) -> dict[str, str]:
         """Decrypt. Raises AccessDenied for another user's, renamed or altered envelopes."""
+        ...
+
+
+class Passwords(Protocol):
+    """Password hashing."""
+
+    def hash(self, password: str) -> str:
+        """A salted hash for storing."""
+        ...
+
+    def matches(self, password: str, password_hash: str | None) -> bool:
+        """Whether they belong together; takes as long, and says no, when there is no hash."""
+        ...
+
+
+class Tokens(Protocol):
+    """Our own signed bearer tokens. A token made for one `audience` is worth nothing for another."""
+
+    def issue(self, user_id: UUID, *, audience: str, lifetime: timedelta) -> str:
+        """A token that says who the user is."""
+        ...
+
+    def verify(self, token: str, *, audience: str) -> UUID:
+        """Whose token it is. Raises TokenExpired or TokenInvalid."""
         ...
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, time, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from uuid import UUID
+
+from algotrading.domain.sessions import instant_of, trading_day_of
 
 
 class BrokerName(StrEnum):
@@ -39,6 +41,14 @@ class ConnectionStatus(StrEnum):
     CONNECTED = "connected"
 
 
+def token_expiry(token_at: datetime) -> datetime:
+    """When an access token made at `token_at` dies: the next 06:00 Asia/Kolkata (Kite Connect
+    documentation, user: a regulatory requirement)."""
+    day = trading_day_of(token_at)
+    same_day = instant_of(day, time(6))
+    return same_day if token_at < same_day else instant_of(day + timedelta(days=1), time(6))
+
+
 @dataclass(frozen=True, slots=True)
 class SealedBrokerAccount:
     """A broker connection as stored: the three secrets are envelopes that only the vault opens, and
@@ -54,6 +64,16 @@ class SealedBrokerAccount:
     token_at: datetime | None
     """When the access token was validated last."""
     updated_at: datetime
+
+    @property
+    def token_expires_at(self) -> datetime | None:
+        """When the access token dies; None without one."""
+        return token_expiry(self.token_at) if self.token_at is not None and self.access_token is not None else None
+
+    def is_connected(self, now: datetime) -> bool:
+        """Whether orders can be sent through this connection at `now`."""
+        expires = self.token_expires_at
+        return self.status is ConnectionStatus.CONNECTED and expires is not None and now < expires
 
 
 @dataclass(frozen=True, slots=True, repr=False)

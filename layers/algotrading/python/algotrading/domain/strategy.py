@@ -60,17 +60,29 @@ def find_problems(plan: Plan, instrument: Instrument | None, hours: SessionHours
     `instrument` is None for an unknown symbol, `hours` None when its segment has no session.
     """
     if instrument is None:
-        return (FieldProblem("symbol", f"{plan.exchange}:{plan.symbol} is not a known instrument"),)
+        unknown = FieldProblem("symbol", f"{plan.exchange}:{plan.symbol} is not a known instrument")
+        return (unknown, *_order_problems(plan), *_sign_problems(plan))
     if hours is None or instrument.tick_size <= 0:
-        return (FieldProblem("symbol", f"{plan.exchange}:{plan.symbol} cannot be traded"),)
-    return (*_time_problems(plan, hours), *_price_problems(plan, instrument), *_size_problems(plan, instrument))
+        untradable = FieldProblem("symbol", f"{plan.exchange}:{plan.symbol} cannot be traded")
+        return (untradable, *_order_problems(plan), *_sign_problems(plan))
+    return (
+        *_order_problems(plan),
+        *_session_problems(plan, hours),
+        *_sign_problems(plan),
+        *_step_problems(plan, instrument),
+        *_product_problems(plan, instrument),
+    )
 
 
-def _time_problems(plan: Plan, hours: SessionHours) -> tuple[FieldProblem, ...]:
-    problems = []
+def _order_problems(plan: Plan) -> tuple[FieldProblem, ...]:
     if plan.buy_time >= plan.sell_time:
-        problems.append(FieldProblem("buy_time", "buy_time must be before sell_time"))
-    if not hours.opens <= plan.buy_time:
+        return (FieldProblem("buy_time", "buy_time must be before sell_time"),)
+    return ()
+
+
+def _session_problems(plan: Plan, hours: SessionHours) -> tuple[FieldProblem, ...]:
+    problems = []
+    if plan.buy_time < hours.opens:
         problems.append(FieldProblem("buy_time", f"the session opens at {hours.opens}"))
     effective = hours.effective_exit(plan.sell_time, plan.product)
     if plan.buy_time >= effective.at and plan.buy_time < plan.sell_time:
@@ -80,23 +92,29 @@ def _time_problems(plan: Plan, hours: SessionHours) -> tuple[FieldProblem, ...]:
     return tuple(problems)
 
 
-def _price_problems(plan: Plan, instrument: Instrument) -> tuple[FieldProblem, ...]:
-    if plan.stop_loss <= 0:
-        return (FieldProblem("stop_loss", "a stop-loss above zero is mandatory"),)
-    if not instrument.is_on_tick(plan.stop_loss):
-        return (FieldProblem("stop_loss", f"must be a multiple of the tick size {instrument.tick_size.normalize():f}"),)
-    return ()
-
-
-def _size_problems(plan: Plan, instrument: Instrument) -> tuple[FieldProblem, ...]:
+def _sign_problems(plan: Plan) -> tuple[FieldProblem, ...]:
     problems = []
+    if plan.stop_loss <= 0:
+        problems.append(FieldProblem("stop_loss", "a stop-loss above zero is mandatory"))
     if plan.quantity <= 0:
         problems.append(FieldProblem("quantity", "must be a positive whole number"))
-    elif plan.quantity % instrument.lot_size:
+    return tuple(problems)
+
+
+def _step_problems(plan: Plan, instrument: Instrument) -> tuple[FieldProblem, ...]:
+    problems = []
+    if plan.stop_loss > 0 and not instrument.is_on_tick(plan.stop_loss):
+        tick = f"{instrument.tick_size.normalize():f}"
+        problems.append(FieldProblem("stop_loss", f"must be a multiple of the tick size {tick}"))
+    if plan.quantity > 0 and plan.quantity % instrument.lot_size:
         problems.append(FieldProblem("quantity", f"must be a multiple of the lot size {instrument.lot_size}"))
+    return tuple(problems)
+
+
+def _product_problems(plan: Plan, instrument: Instrument) -> tuple[FieldProblem, ...]:
     is_derivative = instrument.instrument_type in {"FUT", "CE", "PE"}
     if is_derivative and plan.product is Product.CNC:
-        problems.append(FieldProblem("product", "CNC is for equity; use MIS or NRML"))
+        return (FieldProblem("product", "CNC is for equity; use MIS or NRML"),)
     if not is_derivative and plan.product is Product.NRML:
-        problems.append(FieldProblem("product", "NRML is for derivatives; use MIS or CNC"))
-    return tuple(problems)
+        return (FieldProblem("product", "NRML is for derivatives; use MIS or CNC"),)
+    return ()
