@@ -1,0 +1,82 @@
+# Everything a developer types. `make help` lists it.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.ONESHELL:
+.DEFAULT_GOAL := help
+
+ENV ?= dev
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+SYNTHESIZED := build/cdk.out/$(ENV)/.ready
+SOURCES := layers/algotrading/python:.
+
+export PYTHONPATH := $(SOURCES)
+export PYTHONDONTWRITEBYTECODE :=
+export UV_NO_PROGRESS := 1
+
+.PHONY: help setup run test check format bench build synth deploy lock clean
+
+help: ## This list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
+
+setup: $(READY) ## Create .venv with exactly the locked packages
+
+$(READY): requirements/dev.lock requirements/bootstrap.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "Python 3.11 or newer is needed; $(PYTHON) is $$($(PYTHON) --version 2>&1). Try: make PYTHON=python3.13 ..."; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null \
+		|| { echo "$(PYTHON) cannot make virtual environments: install its venv module (Debian: python3-venv)"; exit 1; }
+	@echo "[setup 1/3] virtual environment in $(VENV)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "[setup 2/3] installer"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bootstrap.lock
+	@echo "[setup 3/3] $$(grep -c '==' requirements/dev.lock) packages, each checked against its hash"
+	@$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements/dev.lock
+	@touch $@
+
+build: $(READY) ## Build the third-party Lambda layer for arm64 into build/, without Docker
+	@$(BIN)/python layers/build.py
+
+$(SYNTHESIZED): $(READY) $(shell find cdk lambdas layers/algotrading layers/dependencies cdk.json -type f -not -name '*.pyc' 2>/dev/null)
+	@$(MAKE) --no-print-directory build
+	@echo "[synth] CloudFormation templates of $(ENV) into build/cdk.out/$(ENV)"
+	@$(BIN)/python -m cdk.synth --env $(ENV) --out build/cdk.out/$(ENV)
+	@touch $@
+
+synth: $(SYNTHESIZED) ## Synthesise the templates of ENV (dev, staging or prod), no account needed
+	@echo "Templates: build/cdk.out/$(ENV)"
+
+run: $(READY) $(SYNTHESIZED) ## Run the whole product and play a session (ONCE=1, REPLAY=prices.csv.gz, SPEED=60)
+	@$(BIN)/python -m twin $(if $(ONCE),--once) $(if $(REPLAY),--replay $(REPLAY)) $(if $(SPEED),--speed $(SPEED))
+
+test: $(READY) $(SYNTHESIZED) ## Every test: unit, contract, integration, infrastructure, end to end
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup $(PYTEST_ARGS)
+
+check: $(READY) ## Format, lint, strict types, import rules
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/lint-imports --no-logo
+	@$(BIN)/mypy
+
+format: $(READY) ## Format the code and mend what the linter can
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+bench: $(READY) $(SYNTHESIZED) ## Measure, beside peers; writes build/bench.json
+	@$(BIN)/python -m benchmarks
+
+deploy: $(READY) ## Deploy ENV to AWS: checks what is needed, then cdk deploy
+	@$(MAKE) --no-print-directory build
+	@$(BIN)/python -m cdk.deploy --env $(ENV)
+
+UV_COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-annotate --no-header
+lock: ## Resolve the dependency groups of pyproject.toml into the hash-locked lists
+	@$(UV_COMPILE) --python-version 3.11 requirements/bootstrap.in -o requirements/bootstrap.lock
+	@$(UV_COMPILE) --python-version 3.11 --group dev -o requirements/dev.lock
+	@$(UV_COMPILE) --python-version 3.13 --group listener -o fargate_listener/requirements.lock
+	@$(UV_COMPILE) --python-version 3.13 --group lambda -o layers/dependencies/requirements.lock
+
+clean: ## Remove everything that was built
+	@rm -rf build .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
