@@ -85,15 +85,13 @@ class Accepted:
 @dataclass(frozen=True, slots=True)
 class Refused:
     """The broker proved that there is no such order. `retryable` is False where the same order can
-    only be refused again (dead token, forbidden address, malformed order). `throttled` says that the
-    broker's rate limit turned the request away before anybody looked at the order in it."""
+    only be refused again (dead token, forbidden address, malformed order)."""
 
     kind: str
     message: str
     retryable: bool
     raw: dict[str, Any]
     is_auth: bool = False
-    throttled: bool = False
     throttled: bool = False
     """The broker's rate limit turned it away before looking at it."""
 

@@ -1,0 +1,41 @@
+"""What an answer to a read is worth: the data, or a fault the services know."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any
+
+from algotrading.brokers.kite.connection import Reply
+from algotrading.brokers.kite.envelope import read_envelope
+from algotrading.domain.errors import BrokerAuthFailed, BrokerUnavailable
+
+
+def data_of(reply: Reply, what: str) -> Any:
+    """The `data` of a successful answer.
+
+    Raises:
+        BrokerAuthFailed: Kite refuses these credentials.
+        BrokerUnavailable: anything else than a success in Kite's own form.
+    """
+    envelope = read_envelope(reply)
+    if envelope is None:
+        raise BrokerUnavailable(f"Kite's answer about {what} is in no known form (HTTP {reply.status})")
+    if 200 <= reply.status < 300 and envelope.is_success:
+        return envelope.data
+    said = f"{envelope.error_type}: {envelope.message}"
+    if envelope.is_error and (reply.status == HTTPStatus.FORBIDDEN or envelope.error_type == "TokenException"):
+        raise BrokerAuthFailed(f"Kite refuses these credentials for {what} ({said})")
+    raise BrokerUnavailable(f"Kite has no answer about {what} (HTTP {reply.status}, {said})")
+
+
+def identity_of(reply: Reply, what: str) -> Any:
+    """`data_of` for the calls that prove who somebody is: there a malformed key is a refused one too.
+
+    Raises:
+        BrokerAuthFailed: Kite refuses these credentials.
+        BrokerUnavailable: anything else than a success in Kite's own form.
+    """
+    envelope = read_envelope(reply)
+    if reply.status == HTTPStatus.BAD_REQUEST and envelope is not None and envelope.error_type == "InputException":
+        raise BrokerAuthFailed(f"Kite refuses these credentials for {what} ({envelope.message})")
+    return data_of(reply, what)
