@@ -58,6 +58,8 @@ class OrderCommand(_Message):
     due: datetime | None = None
     """The instant at which the order is to leave; None: at once."""
     strategy_version: int | None = None
+    """The strategy's version when the message was made, for the log; what counts is whether `due` is
+    still the strategy's time."""
     """Drop the message when the strategy has moved on; None: always look."""
     tick_at: datetime | None = None
     """When the watcher received the tick that hit the stop."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -23,6 +23,7 @@ from algotrading.domain.cycle import (
 )
 from algotrading.domain.decide import decide
 from algotrading.domain.errors import BrokerAuthFailed, BrokerFault, LockBusy, NotFound, RedisDown
+from algotrading.domain.sessions import SessionTable, instant_of
 from algotrading.domain.strategy import Strategy
 from algotrading.ports import Broker, Instruments, Strategies
 from algotrading.services.broker_sessions import BrokerSessions
@@ -63,6 +64,7 @@ class Executor:
     strategies: Strategies
     instruments: Instruments
     sessions: BrokerSessions
+    table: SessionTable
     pace: Pace = Pace()
 
     def handle(self, command: OrderCommand) -> Cycle | None:
@@ -159,18 +161,38 @@ class Executor:
     # --- common -----------------------------------------------------------------------------------
 
     def _current(self, command: OrderCommand) -> Strategy | None:
-        """The strategy if this message still speaks of it: for deleted, changed or (when buying)
-        stopped strategies it is void."""
-        try:
+        """The strategy, if this message still speaks of it. A changed plan with the same due instant
+        keeps the message: whoever waits for that instant then trades the new plan."""
+        strategy: Strategy | None = None
+        with suppress(NotFound):
             strategy = self.strategies.get(command.user_id, command.strategy_id)
-        except NotFound:
-            logger.info("dropped: the strategy is gone", extra={"strategy_id": str(command.strategy_id)})
-            return None
-        stale = command.strategy_version is not None and command.strategy_version != strategy.version
-        if stale or (command.event is OrderEvent.BUY and not strategy.is_running):
-            logger.info("dropped: made for an older version", extra={"strategy_id": str(command.strategy_id)})
+        why = self._void(command, strategy)
+        if why is not None:
+            logger.info("dropped %s: %s", command.event, why, extra={"strategy_id": str(command.strategy_id)})
             return None
         return strategy
+
+    def _void(self, command: OrderCommand, strategy: Strategy | None) -> str | None:
+        """Why the message has lost its meaning, if it has."""
+        if strategy is None:
+            return "the strategy is gone"
+        if command.event is OrderEvent.BUY and not strategy.is_running:
+            return "the strategy does not run"
+        timed = command.event in {OrderEvent.BUY, OrderEvent.SELL}
+        if timed and self._due(command, strategy) != command.due:
+            return "the strategy has another time now"
+        return None
+
+    def _due(self, command: OrderCommand, strategy: Strategy) -> datetime | None:
+        """When the strategy wants this event on that day; the command's own time when nobody can say."""
+        if command.event is OrderEvent.BUY:
+            return instant_of(command.trading_day, strategy.plan.buy_time)
+        plan = strategy.plan
+        instrument = self.instruments.find(plan.exchange, plan.symbol)
+        hours = self.table.hours(command.trading_day, instrument) if instrument is not None else None
+        if hours is None:
+            return command.due
+        return instant_of(command.trading_day, hours.effective_exit(plan.sell_time, plan.product).at)
 
     def _open(self, strategy: Strategy) -> Broker | None:
         try:

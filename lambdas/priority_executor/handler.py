@@ -1,0 +1,20 @@
+"""Executes the order commands of `orders-priority.fifo`: stops, the owner's exits, and repairs.
+
+The same service as `lambdas/executor` on a queue and a concurrency of its own, so that an exit never
+stands behind entries.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from algotrading.bootstrap import build_executor
+from algotrading.entrypoints.queue import serve
+from algotrading.settings import ExecutorSettings
+
+_executor, _redelivery = build_executor(ExecutorSettings.load())
+
+
+def lambda_handler(event: dict[str, Any], context: object) -> dict[str, Any]:
+    """One SQS record in, batch item failures out."""
+    return serve(event, _executor.handle, _redelivery)

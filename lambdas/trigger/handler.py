@@ -1,0 +1,16 @@
+"""Turns an early alarm of EventBridge Scheduler into an order command."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from algotrading.bootstrap import build_trigger
+from algotrading.contracts.messages import ScheduleInput
+from algotrading.settings import TriggerSettings
+
+_trigger = build_trigger(TriggerSettings.load())
+
+
+def lambda_handler(event: dict[str, Any], context: object) -> dict[str, Any]:
+    """A schedule's payload in; says whether it was queued, for the log."""
+    return {"queued": _trigger.fire(ScheduleInput.model_validate(event))}
