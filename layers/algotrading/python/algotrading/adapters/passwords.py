@@ -22,10 +22,9 @@ class Argon2Passwords:
     def matches(self, password: str, password_hash: str | None) -> bool:
         """Whether they belong together. Without a hash (an unknown e-mail) the same work is done against
         one that nothing matches, so that the answer's timing does not say which e-mails are known."""
-        if password_hash is None:
-            self._nobody = self._nobody or self._hasher.hash("")
+        self._nobody = self._nobody or self._hasher.hash("")
         try:
-            self._hasher.verify(password_hash or self._nobody or "", password)
+            self._hasher.verify(password_hash or self._nobody, password)
         except (VerificationError, InvalidHashError):
             return False
         return password_hash is not None

@@ -1,0 +1,177 @@
+"""A trader's broker connection: keys, the daily login, and what may be shown of it.
+
+Secrets are stored sealed only, and nothing is stored that the broker refused. While a trader's
+strategies trade, the account they trade in cannot be changed or removed under them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from algotrading.domain.accounts import (
+    BrokerCredentials,
+    BrokerName,
+    BrokerProfile,
+    ConnectionStatus,
+    SealedBrokerAccount,
+)
+from algotrading.domain.errors import BrokerAuthFailed, Conflict
+from algotrading.ports import BrokerAccounts, Brokers, Clock, Ledger, Strategies, Tokens, Vault
+
+LOGIN_AUDIENCE = "broker-login"
+LOGIN_LIFETIME = timedelta(minutes=15)
+_SHOWN = 4
+"""Last characters of an API key that are shown, of keys at least twice as long."""
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """What may be shown of a broker connection: never a secret."""
+
+    status: ConnectionStatus
+    broker: BrokerName
+    api_key: str
+    """Masked."""
+    broker_user_id: str | None
+    token_at: datetime | None
+    token_expires_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerConnections:
+    """Connects traders with their brokers."""
+
+    accounts: BrokerAccounts
+    vault: Vault
+    brokers: Brokers
+    tokens: Tokens
+    strategies: Strategies
+    ledger: Ledger
+    clock: Clock
+
+    def connect(self, user_id: UUID, credentials: BrokerCredentials) -> str | None:
+        """Store keys. With an access token they are validated with the broker first; without one the
+        answer is the URL at which the trader logs in.
+
+        Raises:
+            BrokerAuthFailed: the broker refuses these credentials; nothing was stored.
+            BrokerUnavailable: the broker could not be asked; nothing was stored.
+            Conflict: strategies trade through another broker account; nothing was stored.
+        """
+        stored = self.accounts.find(user_id)
+        if credentials.access_token is not None:
+            profile = self.brokers.connect(credentials).validate_credentials()
+            self._store_validated(user_id, credentials, profile, stored)
+            return None
+        if stored is not None and stored.is_connected(self.clock.now()):
+            self._refuse_while_trading(user_id, "its broker login would be lost")
+        self._save(user_id, credentials, stored.broker_user_id if stored else None)
+        return self._login_url(user_id, credentials)
+
+    def login_url(self, user_id: UUID) -> str:
+        """Where the trader logs in to the broker, with a state that only this user's login can bring back.
+
+        Raises:
+            BrokerAuthFailed: there are no keys yet.
+        """
+        return self._login_url(user_id, self._unseal(self._stored(user_id)))
+
+    def complete_login(self, state: str, request_token: str) -> Connection:
+        """Turn the request token that came back from the broker's login into a stored connection.
+
+        Raises:
+            TokenExpired, TokenInvalid: the state is too old or not ours.
+            BrokerAuthFailed, BrokerUnavailable, Conflict: as for `connect`; nothing was stored.
+        """
+        user_id = self.tokens.verify(state, audience=LOGIN_AUDIENCE)
+        stored = self._stored(user_id)
+        keys = self._unseal(stored)
+        session = self.brokers.exchange(keys, request_token)
+        credentials = BrokerCredentials(keys.broker, keys.api_key, keys.api_secret, session.access_token)
+        profile = self.brokers.connect(credentials).validate_credentials()
+        return self._show(self._store_validated(user_id, credentials, profile, stored), credentials.api_key)
+
+    def describe(self, user_id: UUID) -> Connection | None:
+        """The user's connection, None when there is none."""
+        stored = self.accounts.find(user_id)
+        return None if stored is None else self._show(stored, self._unseal(stored).api_key)
+
+    def disconnect(self, user_id: UUID) -> None:
+        """Forget the connection; no error when there is none.
+
+        Raises:
+            Conflict: strategies trade through it.
+        """
+        if self.accounts.find(user_id) is not None:
+            self._refuse_while_trading(user_id, "they could not be sold any more")
+            self.accounts.remove(user_id)
+
+    def _store_validated(
+        self,
+        user_id: UUID,
+        credentials: BrokerCredentials,
+        profile: BrokerProfile,
+        stored: SealedBrokerAccount | None,
+    ) -> SealedBrokerAccount:
+        if stored is not None and stored.broker_user_id not in {None, profile.broker_user_id}:
+            self._refuse_while_trading(user_id, "these credentials belong to another broker account")
+        return self._save(user_id, credentials, profile.broker_user_id)
+
+    def _save(self, user_id: UUID, credentials: BrokerCredentials, broker_user_id: str | None) -> SealedBrokerAccount:
+        secrets = {"api_key": credentials.api_key, "api_secret": credentials.api_secret}
+        if credentials.access_token is not None:
+            secrets["access_token"] = credentials.access_token
+        sealed = self.vault.seal(user_id, secrets)
+        now = self.clock.now()
+        connected = credentials.access_token is not None
+        account = SealedBrokerAccount(
+            user_id=user_id,
+            broker=credentials.broker,
+            api_key=sealed["api_key"],
+            api_secret=sealed["api_secret"],
+            access_token=sealed.get("access_token"),
+            broker_user_id=broker_user_id,
+            status=ConnectionStatus.CONNECTED if connected else ConnectionStatus.LOGIN_REQUIRED,
+            token_at=now if connected else None,
+            updated_at=now,
+        )
+        self.accounts.save(account)
+        return account
+
+    def _stored(self, user_id: UUID) -> SealedBrokerAccount:
+        stored = self.accounts.find(user_id)
+        if stored is None:
+            raise BrokerAuthFailed("no broker keys are stored: send api_key and api_secret to /broker/connect first")
+        return stored
+
+    def _unseal(self, stored: SealedBrokerAccount) -> BrokerCredentials:
+        opened = self.vault.unseal(stored.user_id, {"api_key": stored.api_key, "api_secret": stored.api_secret})
+        return BrokerCredentials(stored.broker, opened["api_key"], opened["api_secret"], access_token=None)
+
+    def _login_url(self, user_id: UUID, credentials: BrokerCredentials) -> str:
+        state = self.tokens.issue(user_id, audience=LOGIN_AUDIENCE, lifetime=LOGIN_LIFETIME)
+        return self.brokers.login_url(credentials.broker, credentials.api_key, state)
+
+    def _show(self, stored: SealedBrokerAccount, api_key: str) -> Connection:
+        connected = stored.is_connected(self.clock.now())
+        return Connection(
+            status=ConnectionStatus.CONNECTED if connected else ConnectionStatus.LOGIN_REQUIRED,
+            broker=stored.broker,
+            api_key=_mask(api_key),
+            broker_user_id=stored.broker_user_id,
+            token_at=stored.token_at,
+            token_expires_at=stored.token_expires_at,
+        )
+
+    def _refuse_while_trading(self, user_id: UUID, why: str) -> None:
+        for strategy in self.strategies.list_for(user_id):
+            cycle = self.ledger.latest(user_id, strategy.strategy_id)
+            if strategy.is_running or (cycle is not None and cycle.is_armed):
+                raise Conflict(f"strategies are trading through this broker connection, and {why}: stop them first")
+
+
+def _mask(api_key: str) -> str:
+    shown = api_key[-_SHOWN:] if len(api_key) >= 2 * _SHOWN else ""
+    return "*" * (len(api_key) - len(shown)) + shown

@@ -1,0 +1,133 @@
+"""Spreads a stored strategy to its copies: Redis, the schedules, the watcher, the order queue.
+
+The rule for failures. A change is true once PostgreSQL has it, and only then is it spread. From that
+moment no failing copy turns the answer into an error, because the change has happened and will have
+its effect: each failed step is logged, counted as `PublishFailed` (alarmed), and made good by converge
+within a minute. The other steps are carried out all the same. Entries stay safe meanwhile: an executor
+that cannot reach Redis does not buy. Faults before PostgreSQL has stored anything are answered as what
+they are, and nothing has changed.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import ParamSpec
+
+from algotrading.contracts.messages import OrderEvent, StopChange
+from algotrading.domain.alarms import alarm_instant
+from algotrading.domain.cycle import Cycle, CycleState
+from algotrading.domain.instruments import Instrument
+from algotrading.domain.sessions import SessionHours, SessionTable, instant_of, trading_day_of
+from algotrading.domain.strategy import Strategy
+from algotrading.ports import Clock, Lane, Meter, OrderQueue, Runtime, Schedules
+from algotrading.services.alarms import alarm_names, arming_commands, build_alarms, make_command
+
+P = ParamSpec("P")
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Publisher:
+    """Spreads what PostgreSQL says. `entry_grace` is how late an entry may still be sent."""
+
+    runtime: Runtime
+    schedules: Schedules
+    queue: OrderQueue
+    meter: Meter
+    clock: Clock
+    table: SessionTable
+    entry_grace: timedelta
+
+    def publish_running(
+        self, strategy: Strategy, instrument: Instrument, hours: SessionHours, cycle: Cycle | None
+    ) -> None:
+        """The strategy runs: its keys, both schedules, the watcher's subscription, and what is due so soon
+        that its alarm may have rung already. `cycle` is its newest one."""
+        now = self.clock.now()
+        commands = arming_commands(strategy, now=now, table=self.table, hours=hours, cycle=cycle, cause="start")
+        self._try("strategy key", self.runtime.put_strategy, strategy)
+        if not commands and (cycle is None or cycle.trading_day < trading_day_of(now)):
+            # Nobody works on today's cycle yet, so this can overwrite nothing newer.
+            idle = Cycle(strategy.strategy_id, strategy.user_id, trading_day_of(now), strategy.plan)
+            self._try("runtime key", self.runtime.put_cycle, idle)
+        for alarm in build_alarms(strategy, hours):
+            self._try(f"schedule {alarm.name}", self.schedules.put, alarm)
+        self._announce(strategy, instrument, cycle, watched=True)
+        for command in commands:
+            self._try(f"order {command.event}", self.queue.send, command, Lane.NORMAL)
+
+    def publish_stopped(self, strategy: Strategy, instrument: Instrument | None, cycle: Cycle | None) -> None:
+        """The strategy runs no more: no schedules, and what it holds is sold at once. The watcher goes on
+        guarding until that has happened."""
+        day = _day_to_close(strategy, cycle, self.clock.now(), self.entry_grace)
+        if day is not None:
+            command = make_command(
+                strategy_id=strategy.strategy_id,
+                user_id=strategy.user_id,
+                event=OrderEvent.STOP,
+                trading_day=day,
+                now=self.clock.now(),
+                cause="user",
+                strategy_version=strategy.version,
+            )
+            self._try("order STOP", self.queue.send, command, Lane.PRIORITY)
+        self._remove_schedules(strategy)
+        self._try("strategy key", self.runtime.put_strategy, strategy)
+        self._announce(strategy, instrument, cycle, watched=cycle is not None and cycle.is_armed)
+
+    def publish_moved(self, before: Strategy, instrument: Instrument | None) -> None:
+        """The strategy is about to trade in another symbol: its place under the old one goes."""
+        self._try("strategy key", self.runtime.forget, before)
+        self._announce(before, instrument, None, watched=False)
+
+    def publish_deleted(self, strategy: Strategy, instrument: Instrument | None) -> None:
+        """Nothing of the strategy remains outside PostgreSQL."""
+        self._remove_schedules(strategy)
+        self._try("strategy key", self.runtime.forget, strategy)
+        self._announce(strategy, instrument, None, watched=False)
+
+    def _remove_schedules(self, strategy: Strategy) -> None:
+        for name in alarm_names(strategy.strategy_id):
+            self._try(f"schedule {name}", self.schedules.remove, name)
+
+    def _announce(
+        self, strategy: Strategy, instrument: Instrument | None, cycle: Cycle | None, *, watched: bool
+    ) -> None:
+        if instrument is None:
+            # Gone from today's dump: there is no token by which the watcher could know it.
+            logger.warning("strategy %s: %s is not in today's instruments", strategy.strategy_id, strategy.plan.symbol)
+            return
+        change = StopChange(
+            strategy_id=strategy.strategy_id,
+            user_id=strategy.user_id,
+            exchange=strategy.plan.exchange,
+            symbol=strategy.plan.symbol,
+            instrument_token=instrument.instrument_token,
+            watched=watched,
+            armed=watched and cycle is not None and cycle.is_armed,
+            stop_loss=strategy.plan.stop_loss,
+            trading_day=cycle.trading_day if cycle and cycle.is_armed else trading_day_of(self.clock.now()),
+        )
+        self._try("watcher", self.runtime.announce, change)
+
+    def _try(self, step: str, action: Callable[P, None], *args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            action(*args, **kwargs)
+        except Exception:
+            logger.exception("a stored change could not be spread (%s): converge will repeat it", step)
+            self.meter.count("PublishFailed")
+
+
+def _day_to_close(strategy: Strategy, cycle: Cycle | None, now: datetime, entry_grace: timedelta) -> date | None:
+    """The trading day whose cycle may hold something, or may be about to: None when none can."""
+    if cycle is not None and cycle.is_armed:
+        return cycle.trading_day
+    for day in (trading_day_of(now), trading_day_of(now + timedelta(minutes=4))):
+        due = instant_of(day, strategy.plan.buy_time)
+        not_begun = cycle is None or cycle.trading_day < day or cycle.state is CycleState.IDLE
+        if not_begun and alarm_instant(due) <= now <= due + entry_grace:
+            return day
+    return None

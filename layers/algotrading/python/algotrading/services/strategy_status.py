@@ -1,0 +1,144 @@
+"""Where a strategy stands: what the ledger says, with the live price beside it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from uuid import UUID
+
+from algotrading.domain.cycle import Cycle, CycleState, Position
+from algotrading.domain.errors import CalendarMissing, RedisDown
+from algotrading.domain.instruments import Instrument
+from algotrading.domain.orders import Fill, Leg
+from algotrading.domain.sessions import IST, EffectiveExit, SessionTable, instant_of, trading_day_of
+from algotrading.domain.strategy import Strategy
+from algotrading.ports import Clock, Instruments, LastPrice, Ledger, Meter, OrderLog, Runtime, Strategies
+
+logger = logging.getLogger(__name__)
+_PAISA = Decimal("0.01")
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """One strategy at one moment. `cycle` is today's, or an older one that is still open."""
+
+    strategy: Strategy
+    cycle: Cycle | None
+    price: LastPrice | None
+    effective_exit: EffectiveExit | None
+    """None when the instrument is not in today's dump or has no session."""
+    next_buy_at: datetime | None
+    next_sell_at: datetime | None
+    note: str | None
+    as_of: datetime
+
+    @property
+    def position(self) -> Position:
+        """none, bought or sold."""
+        return self.cycle.position if self.cycle else Position.NONE
+
+    def average_price(self, leg: Leg) -> Decimal | None:
+        """Average price of what was bought or sold, to the paisa; None when nothing was."""
+        intents = [i for i in self.cycle.intents if i.leg is leg and i.filled] if self.cycle else []
+        filled = sum(intent.filled for intent in intents)
+        value = sum((intent.filled * intent.average_price for intent in intents), Decimal(0))
+        return (value / filled).quantize(_PAISA) if filled else None
+
+
+@dataclass(frozen=True, slots=True)
+class StrategyReader:
+    """Answers what owners ask about their strategies."""
+
+    strategies: Strategies
+    ledger: Ledger
+    instruments: Instruments
+    runtime: Runtime
+    meter: Meter
+    clock: Clock
+    table: SessionTable
+
+    def all(self, user_id: UUID) -> Sequence[Strategy]:
+        """The user's strategies, oldest first."""
+        return self.strategies.list_for(user_id)
+
+    def find_instruments(self, text: str, limit: int) -> Sequence[Instrument]:
+        """Instruments by symbol or name, best first."""
+        return self.instruments.search(text, limit)
+
+    def orders(self, user_id: UUID, strategy_id: UUID) -> tuple[Sequence[OrderLog], Sequence[Fill]]:
+        """The order log and the fills of a strategy, oldest first. Raises NotFound."""
+        self.strategies.get(user_id, strategy_id)
+        return self.ledger.logs(user_id, strategy_id), self.ledger.fills(user_id, strategy_id)
+
+    def standing(self, user_id: UUID, strategy_id: UUID) -> Standing:
+        """Where the strategy stands now. Raises NotFound. Without Redis the live price is missing, and
+        everything else is answered all the same."""
+        strategy = self.strategies.get(user_id, strategy_id)
+        now = self.clock.now()
+        cycle = _cycle_of_interest(self.ledger.latest(user_id, strategy_id), now)
+        instrument = self.instruments.find(strategy.plan.exchange, strategy.plan.symbol)
+        effective = self._effective_exit(strategy, instrument, cycle, now)
+        next_buy, next_sell = self._next_instants(strategy, effective, cycle, now)
+        return Standing(
+            strategy=strategy,
+            cycle=cycle,
+            price=self._price(strategy.plan.symbol),
+            effective_exit=effective,
+            next_buy_at=next_buy,
+            next_sell_at=next_sell,
+            note=_note(cycle, next_buy),
+            as_of=now,
+        )
+
+    def _price(self, symbol: str) -> LastPrice | None:
+        try:
+            return self.runtime.last_price(symbol)
+        except RedisDown:
+            logger.warning("no live price for %s: the runtime store is away", symbol)
+            self.meter.count("RedisDown")
+            return None
+
+    def _effective_exit(
+        self, strategy: Strategy, instrument: Instrument | None, cycle: Cycle | None, now: datetime
+    ) -> EffectiveExit | None:
+        day = cycle.trading_day if cycle else trading_day_of(now)
+        hours = self.table.hours(day, instrument) if instrument else None
+        return hours.effective_exit(strategy.plan.sell_time, strategy.plan.product) if hours else None
+
+    def _next_instants(
+        self, strategy: Strategy, effective: EffectiveExit | None, cycle: Cycle | None, now: datetime
+    ) -> tuple[datetime | None, datetime | None]:
+        """The next BUY and the next SELL; a SELL in the past is overdue and being carried out."""
+        open_day = cycle.trading_day if cycle and cycle.is_armed else None
+        buy_day = None
+        if strategy.is_running:
+            today = trading_day_of(now)
+            begun = cycle is not None and cycle.trading_day == today and cycle.state is not CycleState.IDLE
+            still_today = not begun and now < instant_of(today, strategy.plan.buy_time)
+            try:
+                buy_day = self.table.next_trading_day(today if still_today else today + timedelta(days=1))
+            except CalendarMissing as missing:
+                # The year's end, before next year's holidays are published: there is no next day to name.
+                logger.warning("%s", missing.message)
+        sell_day = open_day or buy_day
+        return (
+            instant_of(buy_day, strategy.plan.buy_time) if buy_day else None,
+            instant_of(sell_day, effective.at) if sell_day and effective else None,
+        )
+
+
+def _cycle_of_interest(latest: Cycle | None, now: datetime) -> Cycle | None:
+    if latest is None or latest.is_armed or latest.trading_day == trading_day_of(now):
+        return latest
+    return None
+
+
+def _note(cycle: Cycle | None, next_buy: datetime | None) -> str | None:
+    if cycle is not None and cycle.note is not None:
+        return cycle.note
+    if next_buy is None or (cycle is not None and cycle.is_armed):
+        return None
+    return f"buys next on {next_buy.astimezone(IST):%A %d %B %Y at %H:%M:%S} IST"
