@@ -60,7 +60,6 @@ class OrderCommand(_Message):
     strategy_version: int | None = None
     """The strategy's version when the message was made, for the log; what counts is whether `due` is
     still the strategy's time."""
-    """Drop the message when the strategy has moved on; None: always look."""
     tick_at: datetime | None = None
     """When the watcher received the tick that hit the stop."""
     price: Decimal | None = None

@@ -33,12 +33,14 @@ from algotrading.domain.cycle import (
     ReadBook,
     RetryExit,
     SendOrder,
+    StopStrategy,
+    Tell,
 )
 from algotrading.domain.decide import Policy, decide
 from algotrading.domain.errors import BrokerFault, RedisDown
 from algotrading.domain.orders import Accepted, Answer, BookReading, Leg, OrderTicket, Refused
 from algotrading.domain.strategy import Strategy
-from algotrading.ports import Broker, Clock, Ledger, Meter, OrderLog, Runtime
+from algotrading.ports import Broker, Clock, Ledger, Meter, OrderLog, Runtime, Strategies
 
 logger = logging.getLogger(__name__)
 
@@ -56,6 +58,7 @@ class Desk:
     clock: Clock
     ledger: Ledger
     runtime: Runtime
+    strategies: Strategies
     meter: Meter
     policy: Policy
 
@@ -128,8 +131,10 @@ class CycleRunner:
             case RaiseAlarm(metric=metric, text=text):
                 self.desk.meter.count(metric)
                 logger.error(text, extra={"alarm": metric, "strategy_id": str(self.cycle.strategy_id)})
-            case _:
-                logger.debug("stored with the cycle: %s", effect)
+            case StopStrategy():
+                self.strategy = self.desk.strategies.get(self.cycle.user_id, self.cycle.strategy_id)
+            case Tell(text=text):
+                logger.info(text, extra={"strategy_id": str(self.cycle.strategy_id)})
         return None
 
     # --- orders -----------------------------------------------------------------------------------
@@ -265,6 +270,7 @@ class CycleRunner:
         change = stop_change(self.strategy, self.cycle, self.instrument_token)
         if change != self._announced:
             runtime.announce(change)
+            runtime.put_strategy(self.strategy)
             self._announced = change
         runtime.put_cycle(self.cycle)
 

@@ -25,7 +25,7 @@ from algotrading.domain.decide import decide
 from algotrading.domain.errors import BrokerAuthFailed, BrokerFault, LockBusy, NotFound, RedisDown
 from algotrading.domain.sessions import SessionTable, instant_of
 from algotrading.domain.strategy import Strategy
-from algotrading.ports import Broker, Instruments, Strategies
+from algotrading.ports import Broker, Instruments
 from algotrading.services.broker_sessions import BrokerSessions
 from algotrading.services.cycle_runner import CycleRunner, Desk
 
@@ -61,7 +61,6 @@ class Executor:
     run: the fence and the ledger's unique key decide what may still happen."""
 
     desk: Desk
-    strategies: Strategies
     instruments: Instruments
     sessions: BrokerSessions
     table: SessionTable
@@ -165,7 +164,7 @@ class Executor:
         keeps the message: whoever waits for that instant then trades the new plan."""
         strategy: Strategy | None = None
         with suppress(NotFound):
-            strategy = self.strategies.get(command.user_id, command.strategy_id)
+            strategy = self.desk.strategies.get(command.user_id, command.strategy_id)
         why = self._void(command, strategy)
         if why is not None:
             logger.info("dropped %s: %s", command.event, why, extra={"strategy_id": str(command.strategy_id)})

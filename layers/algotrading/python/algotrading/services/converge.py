@@ -1,0 +1,242 @@
+"""Repair: compares what PostgreSQL says should exist with what does, every minute.
+
+Anything but PostgreSQL may be lost at any time - a schedule, a Redis key, a message, a worker - and is
+found missing here. Converge never trades and never writes to a cycle: it restores schedules and keys
+itself, and asks an executor, through the priority lane, for everything that needs an order. Asking
+again is harmless; so every minute asks again until the truth is as it should be.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from uuid import UUID
+
+from algotrading.contracts.messages import OrderEvent
+from algotrading.domain.cycle import Cycle, CycleState
+from algotrading.domain.errors import AlgotradingError, NotFound, RedisDown
+from algotrading.domain.sessions import SessionHours, SessionTable, instant_of, trading_day_of
+from algotrading.domain.strategy import Plan, Strategy
+from algotrading.ports import (
+    Clock,
+    Instruments,
+    Lane,
+    Ledger,
+    Meter,
+    Notifier,
+    OrderQueue,
+    Outbox,
+    Runtime,
+    Schedules,
+    Strategies,
+)
+from algotrading.services.alarms import alarm_names, build_alarms, make_command
+
+logger = logging.getLogger(__name__)
+
+_OVERDUE = timedelta(seconds=5)
+"""A due order that has not even begun this long after its instant was lost on its way."""
+_UNANSWERED = timedelta(seconds=15)
+"""An open order that nobody has settled this long after it was written: its worker is gone."""
+_RECENTLY = timedelta(minutes=10)
+"""Schedules change only when their strategy does; older ones are checked for existence alone."""
+_NOTICES = 100
+
+
+@dataclass(slots=True)
+class Repairs:
+    """What one run found and mended."""
+
+    schedules_restored: int = 0
+    schedules_removed: int = 0
+    runtime_restored: int = 0
+    entries_found_due: int = 0
+    exits_found_due: int = 0
+    orders_found_open: int = 0
+    notices_delivered: int = 0
+    failures: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Converge:
+    """What a run looks at and repairs with."""
+
+    clock: Clock
+    strategies: Strategies
+    instruments: Instruments
+    ledger: Ledger
+    outbox: Outbox
+    runtime: Runtime
+    schedules: Schedules
+    queue: OrderQueue
+    notifier: Notifier
+    meter: Meter
+    table: SessionTable
+
+    def run(self) -> Repairs:
+        """Compare, repair, and say what was repaired. A fault in one strategy is counted and does not
+        keep the others from being repaired."""
+        return _Run(self, self.clock.now(), Repairs()).run()
+
+
+@dataclass(slots=True)
+class _Run:
+    world: Converge
+    now: datetime
+    repairs: Repairs
+
+    def run(self) -> Repairs:
+        running = self.world.strategies.running()
+        unfinished = self.world.ledger.unfinished()
+        for cycle in unfinished:
+            with self._isolated(f"cycle of {cycle.strategy_id}"):
+                self._look_after(cycle)
+        for strategy in running:
+            with self._isolated(f"entry of {strategy.strategy_id}"):
+                self._look_for_entry(strategy)
+        with self._isolated("schedules"):
+            self._restore_schedules(running)
+        with self._isolated("runtime copy"):
+            self._restore_runtime(running, unfinished)
+        with self._isolated("outbox"):
+            self._deliver()
+        return self.repairs
+
+    @contextmanager
+    def _isolated(self, what: str) -> Iterator[None]:
+        try:
+            yield
+        except AlgotradingError as fault:
+            self.repairs.failures += 1
+            self.world.meter.count("RedisDown" if isinstance(fault, RedisDown) else "ConvergeFailure")
+            logger.exception("%s could not be looked after: %s", what, fault.message)
+
+    # --- open cycles ------------------------------------------------------------------------------
+
+    def _look_after(self, cycle: Cycle) -> None:
+        strategy = self._find(cycle)
+        plan = cycle.plan if strategy is None else strategy.plan
+        hours = self._hours(plan)
+        if not self._in_session(hours):
+            if cycle.is_armed and (hours is None or self.now > instant_of(cycle.trading_day, hours.closes)):
+                self.world.meter.count("PositionLeftOpen")
+            return
+        ask = self._wanted_of(cycle, strategy, hours)
+        if ask is not None:
+            event, due = ask
+            self._ask(cycle.strategy_id, cycle.user_id, cycle.trading_day, event, due)
+
+    def _wanted_of(
+        self, cycle: Cycle, strategy: Strategy | None, hours: SessionHours | None
+    ) -> tuple[OrderEvent, datetime | None] | None:
+        """What an executor should be asked for, if anything; the most telling first."""
+        if cycle.wanted is not None or self._has_lost_order(cycle):
+            self.repairs.orders_found_open += 1
+            return OrderEvent.RECONCILE, None
+        if not cycle.is_armed:
+            return None
+        if strategy is None or not strategy.is_running:
+            self.repairs.exits_found_due += 1
+            return OrderEvent.STOP, None
+        plan = strategy.plan
+        at = plan.sell_time if hours is None else hours.effective_exit(plan.sell_time, plan.product).at
+        due = instant_of(cycle.trading_day, at)
+        if self.now < due + _OVERDUE:
+            return None
+        self.repairs.exits_found_due += 1
+        self.world.meter.count("TriggerMissed")
+        return OrderEvent.SELL, due
+
+    def _has_lost_order(self, cycle: Cycle) -> bool:
+        return any(i.state.is_open and self.now - max(i.created_at, i.due_at) > _UNANSWERED for i in cycle.intents)
+
+    def _find(self, cycle: Cycle) -> Strategy | None:
+        try:
+            return self.world.strategies.get(cycle.user_id, cycle.strategy_id)
+        except NotFound:
+            return None
+
+    # --- entries ----------------------------------------------------------------------------------
+
+    def _look_for_entry(self, strategy: Strategy) -> None:
+        today = trading_day_of(self.now)
+        due = instant_of(today, strategy.plan.buy_time)
+        was_running_then = strategy.updated_at <= due
+        if self.now < due + _OVERDUE or not was_running_then or not self._in_session(self._hours(strategy.plan)):
+            return
+        cycle = self.world.ledger.find(strategy.user_id, strategy.strategy_id, today)
+        if cycle is None or cycle.state is CycleState.IDLE:
+            self.repairs.entries_found_due += 1
+            self.world.meter.count("TriggerMissed")
+            self._ask(strategy.strategy_id, strategy.user_id, today, OrderEvent.BUY, due)
+
+    def _ask(
+        self, strategy_id: UUID, user_id: UUID, trading_day: date, event: OrderEvent, due: datetime | None
+    ) -> None:
+        """Ask an executor; each minute anew, since the queue forgets a repeated identity."""
+        command = make_command(
+            strategy_id=strategy_id,
+            user_id=user_id,
+            event=event,
+            trading_day=trading_day,
+            now=self.now,
+            cause="converge",
+            due=due,
+        )
+        minute = int(self.now.timestamp() // 60)
+        asked = command.model_copy(update={"deduplication_id": f"{command.deduplication_id}:converge:{minute}"})
+        self.world.queue.send(asked, Lane.PRIORITY)
+
+    # --- schedules and the runtime copy -----------------------------------------------------------
+
+    def _restore_schedules(self, running: Sequence[Strategy]) -> None:
+        existing = self.world.schedules.names()
+        wanted: set[str] = set()
+        for strategy in running:
+            hours = self._hours(strategy.plan)
+            for alarm in () if hours is None else build_alarms(strategy, hours):
+                wanted.add(alarm.name)
+                recent = self.now - strategy.updated_at < _RECENTLY
+                is_right = alarm.name in existing and (not recent or self.world.schedules.find(alarm.name) == alarm)
+                if not is_right:
+                    self.world.schedules.put(alarm)
+                    self.repairs.schedules_restored += 1
+        kept = {alarm for strategy in running for alarm in alarm_names(strategy.strategy_id)}
+        for name in existing - wanted - kept:
+            self.world.schedules.remove(name)
+            self.repairs.schedules_removed += 1
+
+    def _restore_runtime(self, running: Sequence[Strategy], unfinished: Sequence[Cycle]) -> None:
+        for strategy in running:
+            if not self.world.runtime.read_strategy(strategy.strategy_id):
+                self.world.runtime.put_strategy(strategy)
+                self.repairs.runtime_restored += 1
+        for cycle in unfinished:
+            if not self.world.runtime.read_cycle(cycle.strategy_id):
+                self.world.runtime.put_cycle(cycle)
+                self.repairs.runtime_restored += 1
+
+    def _hours(self, plan: Plan) -> SessionHours | None:
+        instrument = self.world.instruments.find(plan.exchange, plan.symbol)
+        if instrument is None:
+            self.world.meter.count("InstrumentMissing")
+            return None
+        return self.world.table.hours(trading_day_of(self.now), instrument)
+
+    def _in_session(self, hours: SessionHours | None) -> bool:
+        """Whether orders can be sent now; with no hours known, whether the exchange trades today."""
+        today = trading_day_of(self.now)
+        if not self.world.table.is_trading_day(today):
+            return False
+        return hours is None or instant_of(today, hours.opens) <= self.now <= instant_of(today, hours.closes)
+
+    # --- notices ----------------------------------------------------------------------------------
+
+    def _deliver(self) -> None:
+        for notice in self.world.outbox.pending(_NOTICES):
+            self.world.notifier.publish(notice)
+            self.world.outbox.mark_delivered(notice.notice_id, self.now)
+            self.repairs.notices_delivered += 1
