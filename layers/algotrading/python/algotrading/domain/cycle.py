@@ -5,7 +5,7 @@ Values only; `domain.decide` is where one becomes the next.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -168,6 +168,16 @@ class Cycle:
         """The broker's id of the latest confirmed order of `leg`."""
         ids = [intent.broker_order_id for intent in self.intents if intent.leg is leg and intent.broker_order_id]
         return ids[-1] if ids else None
+
+    def following(self, plan: Plan) -> Cycle:
+        """This cycle after the trader changed the strategy's plan. Before anything was ordered it
+        follows the whole plan; once an order may exist, what was ordered stays and what guards it (stop
+        and exit time) still follows; once over, nothing does."""
+        if self.state is CycleState.IDLE and not self.intents:
+            return replace(self, plan=plan)
+        if self.is_armed:
+            return replace(self, plan=replace(self.plan, stop_loss=plan.stop_loss, sell_time=plan.sell_time))
+        return self
 
     def open_intents(self, leg: Leg) -> tuple[Intent, ...]:
         """Intents of `leg` that can still change what is held."""

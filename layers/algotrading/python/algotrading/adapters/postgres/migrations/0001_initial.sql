@@ -56,15 +56,17 @@ create table strategies (
     created_at  timestamptz not null,
     updated_at  timestamptz not null,
     deleted_at  timestamptz,
-    check (buy_time < sell_time)
+    check (buy_time < sell_time),
+    -- Target of the foreign keys below: what hangs on a strategy belongs to the strategy's owner.
+    unique (strategy_id, user_id)
 );
 create index strategies_user on strategies (user_id) where deleted_at is null;
 create index strategies_running on strategies (user_id, exchange, symbol) where status = 'running' and deleted_at is null;
 
 create table cycles (
-    strategy_id uuid not null references strategies (strategy_id),
+    strategy_id uuid not null,
     trading_day date not null,
-    user_id     uuid not null references users (id),
+    user_id     uuid not null,
     epoch       integer not null,
     state       varchar(10) not null check (state in ('idle', 'entering', 'long', 'exiting', 'flat', 'failed')),
     exchange    varchar(10) not null,
@@ -80,7 +82,8 @@ create table cycles (
     absent_reads   integer not null default 0,
     note        text,
     updated_at  timestamptz not null,
-    primary key (strategy_id, trading_day)
+    primary key (strategy_id, trading_day),
+    foreign key (strategy_id, user_id) references strategies (strategy_id, user_id)
 );
 create index cycles_unfinished on cycles (trading_day) where state not in ('flat', 'failed');
 
@@ -89,7 +92,7 @@ create table order_intents (
     trading_day     date not null,
     leg             varchar(5) not null check (leg in ('entry', 'exit')),
     attempt         integer not null check (attempt > 0),
-    user_id         uuid not null references users (id),
+    user_id         uuid not null,
     tag             varchar(20) not null unique,
     side            varchar(4) not null check (side in ('BUY', 'SELL')),
     quantity        integer not null check (quantity > 0),
@@ -104,68 +107,73 @@ create table order_intents (
     broker_status   varchar(20),
     message         text,
     filled          integer not null default 0,
-    average_price   numeric(14, 4) not null default 0,
+    average_price   numeric not null default 0,
     clean_reads     integer not null default 0,
     cancel_sent     boolean not null default false,
     primary key (strategy_id, trading_day, leg, attempt),
-    foreign key (strategy_id, trading_day) references cycles (strategy_id, trading_day)
+    foreign key (strategy_id, trading_day) references cycles (strategy_id, trading_day),
+    foreign key (strategy_id, user_id) references strategies (strategy_id, user_id)
 );
 create index order_intents_open on order_intents (trading_day) where state in ('pending', 'accepted', 'unknown');
 
 create table trades (
-    user_id         uuid not null references users (id),
+    user_id         uuid not null,
     exchange        varchar(10) not null,
     trade_id        varchar(50) not null,
     broker_order_id varchar(50) not null,
-    strategy_id     uuid not null references strategies (strategy_id),
+    strategy_id     uuid not null,
     trading_day     date not null,
     tag             varchar(20) not null references order_intents (tag),
     quantity        integer not null check (quantity > 0),
     price           numeric(14, 4) not null,
     filled_at       timestamptz,
-    primary key (user_id, exchange, trade_id, broker_order_id)
+    primary key (user_id, exchange, trade_id, broker_order_id),
+    foreign key (strategy_id, user_id) references strategies (strategy_id, user_id)
 );
 create index trades_strategy on trades (strategy_id, trading_day);
 
 create table order_logs (
     order_id          uuid primary key,
-    strategy_id       uuid not null references strategies (strategy_id),
-    user_id           uuid not null references users (id),
+    strategy_id       uuid not null,
+    user_id           uuid not null,
     order_type        varchar(10) not null check (order_type in ('BUY', 'SELL', 'SL')),
     timestamp         timestamptz not null,
     raw_response      jsonb not null,
     tag               varchar(20) not null,
     broker_order_id   varchar(50),
     outcome           varchar(30) not null,
-    execution_time_ms numeric(12, 3) not null
+    execution_time_ms numeric(12, 3) not null,
+    foreign key (strategy_id, user_id) references strategies (strategy_id, user_id)
 );
 create index order_logs_strategy on order_logs (strategy_id, timestamp);
 
 create table outbox (
     notice_id    bigint generated always as identity primary key,
     user_id      uuid not null references users (id),
-    strategy_id  uuid references strategies (strategy_id),
+    strategy_id  uuid,
     kind         varchar(50) not null,
     text         text not null,
     created_at   timestamptz not null,
-    delivered_at timestamptz
+    delivered_at timestamptz,
+    foreign key (strategy_id, user_id) references strategies (strategy_id, user_id)
 );
 create index outbox_pending on outbox (notice_id) where delivered_at is null;
 
 create table audit_log (
     audit_id    bigint generated always as identity primary key,
-    user_id     uuid not null references users (id),
-    strategy_id uuid not null references strategies (strategy_id),
+    user_id     uuid not null,
+    strategy_id uuid not null,
     trading_day date not null,
     epoch       integer not null,
     at          timestamptz not null,
     event       jsonb not null,
     state       varchar(10) not null,
-    effects     jsonb not null
+    effects     jsonb not null,
+    foreign key (strategy_id, user_id) references strategies (strategy_id, user_id)
 );
 create index audit_log_strategy on audit_log (strategy_id, audit_id);
 
--- Row-level security: forced, so that not even the owner forgets it by accident.
+-- Row-level security for both login roles; only the owner, who runs migrations, stands outside it.
 do $$
 declare t text;
 begin
@@ -187,6 +195,8 @@ create policy system on users to system_role using (true) with check (true);
 
 grant usage on schema public to app_role, system_role;
 grant select, insert on users to app_role;
+-- For the row lock under which a user's strategies start one after the other (SELECT ... FOR NO KEY UPDATE).
+grant update (password_hash) on users to app_role;
 grant select, insert, update, delete on broker_keys to app_role;
 grant select, insert, update on strategies, cycles, order_intents to app_role;
 grant select, insert on trades, order_logs, outbox, audit_log to app_role;

@@ -1,0 +1,85 @@
+"""ports.BrokerAccounts on PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from algotrading.adapters.postgres.database import Database
+from algotrading.domain.accounts import BrokerName, ConnectionStatus, SealedBrokerAccount
+
+_COLUMNS = (
+    "k.user_id, k.broker, k.api_key, k.secret_key, k.access_token, k.broker_user_id, k.status, k.token_at, k.updated_at"
+)
+
+
+class PostgresBrokerAccounts:
+    """Broker connections, secrets sealed."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def save(self, account: SealedBrokerAccount) -> None:
+        """See ports.BrokerAccounts."""
+        with self._database.tenant(account.user_id) as session:
+            session.execute(
+                """
+                insert into broker_keys (user_id, broker, api_key, secret_key, access_token, broker_user_id, status,
+                                         token_at, updated_at)
+                values (%s, %s, %s, %s, %s, %s, %s, %s, %s)
+                on conflict (user_id) do update set
+                    broker = excluded.broker, api_key = excluded.api_key, secret_key = excluded.secret_key,
+                    access_token = excluded.access_token, broker_user_id = excluded.broker_user_id,
+                    status = excluded.status, token_at = excluded.token_at, updated_at = excluded.updated_at
+                """,
+                (
+                    account.user_id,
+                    account.broker,
+                    account.api_key,
+                    account.api_secret,
+                    account.access_token,
+                    account.broker_user_id,
+                    account.status,
+                    account.token_at,
+                    account.updated_at,
+                ),
+            )
+
+    def find(self, user_id: UUID) -> SealedBrokerAccount | None:
+        """See ports.BrokerAccounts."""
+        with self._database.tenant(user_id) as session:
+            row = session.execute(
+                f"select {_COLUMNS} from broker_keys k where k.user_id = %s",  # noqa: S608 - constant columns
+                (user_id,),
+            ).fetchone()
+        return _account(row) if row else None
+
+    def remove(self, user_id: UUID) -> None:
+        """See ports.BrokerAccounts."""
+        with self._database.tenant(user_id) as session:
+            session.execute("delete from broker_keys where user_id = %s", (user_id,))
+
+    def find_by_email(self, email: str) -> SealedBrokerAccount | None:
+        """See ports.BrokerAccounts."""
+        with self._database.system() as session:
+            row = session.execute(
+                f"select {_COLUMNS} from broker_keys k join users u on u.id = k.user_id"  # noqa: S608 - constant columns
+                " where lower(u.email) = lower(%s)",
+                (email,),
+            ).fetchone()
+        return _account(row) if row else None
+
+
+def _account(row: Mapping[str, Any]) -> SealedBrokerAccount:
+    return SealedBrokerAccount(
+        user_id=row["user_id"],
+        broker=BrokerName(row["broker"]),
+        api_key=row["api_key"],
+        api_secret=row["secret_key"],
+        access_token=row["access_token"],
+        broker_user_id=row["broker_user_id"],
+        status=ConnectionStatus(row["status"]),
+        token_at=row["token_at"],
+        updated_at=row["updated_at"],
+    )

@@ -1,0 +1,198 @@
+"""The connection to PostgreSQL: one per process, reused across invocations, one transaction at a time."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from algotrading.domain.errors import AlgotradingError
+
+if TYPE_CHECKING:
+    from psycopg import Connection
+
+    Session = Connection[dict[str, Any]]
+    """A connection inside one transaction; rows come as dictionaries."""
+
+
+class TransactionFailed(AlgotradingError):
+    """The database could not carry a transaction through (unreachable, overloaded, deadlock, time-out).
+    Nothing of it was stored, unless the connection broke while committing: read before trying again."""
+
+    status = 503
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Credentials:
+    """Who connects. `repr` hides the password."""
+
+    user: str
+    password: str
+
+    def __repr__(self) -> str:
+        return f"Credentials({self.user}, password hidden)"
+
+
+class Database:
+    """Transactions under one of the two login roles. Nothing connects before the first of them.
+
+    Every transaction-scoped setting is made inside its transaction: RDS Proxy pins a session that
+    changes anything longer-lived or prepares statements, and refuses start-up options altogether.
+    """
+
+    def __init__(
+        self,
+        *,
+        host: str,
+        port: int,
+        name: str,
+        credentials: Callable[[], Credentials],
+        tls: bool = True,
+        root_certificate: str | None = None,
+        statement_seconds: float = 5.0,
+        lock_seconds: float = 3.0,
+    ) -> None:
+        """`credentials` is asked at every connect, so that a rotated password is picked up.
+
+        With `tls` the server must prove its name. `root_certificate` is a file of certificate
+        authorities; by default the public ones, among which is the one of RDS Proxy.
+        """
+        self._host, self._port, self._name = host, port, name
+        self._credentials = credentials
+        self._tls = tls
+        self._root_certificate = root_certificate
+        self._statement_seconds = statement_seconds
+        self._lock_seconds = lock_seconds
+        self._connection: Session | None = None
+        self._turn = threading.RLock()
+        self._is_busy = False
+
+    @contextmanager
+    def tenant(self, user_id: UUID) -> Iterator[Session]:
+        """A transaction that sees and writes rows of one user only."""
+        with self._transaction("app.user_id", str(user_id)) as session:
+            yield session
+
+    @contextmanager
+    def login(self, email: str) -> Iterator[Session]:
+        """A transaction that sees the one account with this e-mail, for checking a password."""
+        with self._transaction("app.login_email", email.lower()) as session:
+            yield session
+
+    @contextmanager
+    def system(self, *, statement_seconds: float | None = None) -> Iterator[Session]:
+        """A transaction without a tenant: the system role sees every user's rows, others none."""
+        with self._transaction("app.user_id", "", statement_seconds) as session:
+            yield session
+
+    def close(self) -> None:
+        """Close the connection; the next transaction opens another."""
+        with self._turn:
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
+
+    @contextmanager
+    def _transaction(self, setting: str, value: str, statement_seconds: float | None = None) -> Iterator[Session]:
+        import psycopg
+
+        with self._turn:
+            if self._is_busy:
+                # A nested transaction would go on under the inner one's tenant.
+                raise RuntimeError("transactions do not nest")
+            self._is_busy = True
+            try:
+                session = self._begin(setting, value, statement_seconds or self._statement_seconds)
+                yield session
+                _commit(session)
+            except psycopg.OperationalError as error:
+                raise TransactionFailed(f"the database gave up a transaction: {_first_line(error)}") from error
+            finally:
+                self._settle()
+                self._is_busy = False
+
+    def _begin(self, setting: str, value: str, statement_seconds: float) -> Session:
+        """A connection with an open transaction and its settings made; a connection that broke while
+        idle is replaced once, which is safe because nothing has been asked of it yet."""
+        import psycopg
+
+        reused = self._connection is not None
+        session = self._connection or self._connect()
+        self._connection = session
+        try:
+            self._open_transaction(session, setting, value, statement_seconds)
+        except psycopg.OperationalError:
+            if not (reused and session.broken):
+                raise
+            self._connection = session = self._connect()
+            self._open_transaction(session, setting, value, statement_seconds)
+        return session
+
+    def _open_transaction(self, session: Session, setting: str, value: str, statement_seconds: float) -> None:
+        # The connection is not in autocommit mode: its first statement begins the transaction.
+        session.execute(
+            "select set_config(%s, %s, true), set_config('statement_timeout', %s, true),"
+            " set_config('lock_timeout', %s, true), set_config('idle_in_transaction_session_timeout', '30s', true)",
+            (setting, value, f"{statement_seconds * 1000:.0f}ms", f"{self._lock_seconds * 1000:.0f}ms"),
+        )
+
+    def _settle(self) -> None:
+        """End what is left of a transaction, or drop a connection that cannot."""
+        import psycopg
+
+        session = self._connection
+        if session is None:
+            return
+        try:
+            session.rollback()
+        except psycopg.Error:
+            session.close()
+        if session.closed:
+            self._connection = None
+
+    def _connect(self) -> Session:
+        import psycopg
+        from psycopg.rows import dict_row
+
+        credentials = self._credentials()
+        return psycopg.connect(
+            host=self._host,
+            port=self._port,
+            dbname=self._name,
+            user=credentials.user,
+            password=credentials.password,
+            row_factory=dict_row,
+            prepare_threshold=None,
+            connect_timeout=3,
+            # A peer that vanished is noticed within seconds, not after the kernel's quarter of an hour.
+            keepalives_idle=5,
+            keepalives_interval=2,
+            keepalives_count=2,
+            tcp_user_timeout=6000,
+            application_name="algotrading",
+            sslmode="verify-full" if self._tls else "disable",
+            sslrootcert=self._certificates() if self._tls else None,
+        )
+
+    def _certificates(self) -> str:
+        if self._root_certificate is not None:
+            return self._root_certificate
+        import certifi
+
+        return certifi.where()
+
+
+def _commit(session: Session) -> None:
+    from psycopg.pq import TransactionStatus
+
+    # PostgreSQL answers a COMMIT of a failed transaction with a silent ROLLBACK.
+    if session.info.transaction_status is not TransactionStatus.INTRANS:
+        raise TransactionFailed("a statement of the transaction failed: nothing was stored")
+    session.commit()
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]

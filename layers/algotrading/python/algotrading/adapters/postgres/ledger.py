@@ -1,0 +1,137 @@
+"""ports.Ledger on PostgreSQL: taking a cycle, reading it, and what is on record about it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from algotrading.adapters.postgres import ledger_writes
+from algotrading.adapters.postgres.database import Database
+from algotrading.adapters.postgres.rows import Row, plan_parameters, read_cycle
+from algotrading.domain.cycle import Cycle, Decision, Event
+from algotrading.domain.errors import Fenced
+from algotrading.domain.orders import Fill
+from algotrading.domain.strategy import Strategy
+from algotrading.ports import OrderLog
+
+if TYPE_CHECKING:
+    from algotrading.adapters.postgres.database import Session
+
+_TAKE = """
+    insert into cycles as c (strategy_id, trading_day, user_id, epoch, state, exchange, symbol, product, buy_time,
+                             sell_time, stop_loss, quantity, updated_at)
+    values (%(strategy_id)s, %(trading_day)s, %(user_id)s, 1, 'idle', %(exchange)s, %(symbol)s, %(product)s,
+            %(buy_time)s, %(sell_time)s, %(stop_loss)s, %(quantity)s, now())
+    on conflict (strategy_id, trading_day) do update set epoch = c.epoch + 1, updated_at = now()
+    returning c.*
+"""
+_FOLLOW_PLAN = """
+    update cycles set exchange = %(exchange)s, symbol = %(symbol)s, product = %(product)s, buy_time = %(buy_time)s,
+        sell_time = %(sell_time)s, stop_loss = %(stop_loss)s, quantity = %(quantity)s
+    where strategy_id = %(strategy_id)s and trading_day = %(trading_day)s
+"""
+
+
+class PostgresLedger:
+    """Cycles, intents, fills, the audit trail and the outbox: what makes an order happen once."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def take(self, strategy: Strategy, trading_day: date) -> Cycle:
+        """See ports.Ledger."""
+        key = {"strategy_id": strategy.strategy_id, "trading_day": trading_day}
+        with self._database.tenant(strategy.user_id) as session:
+            row = session.execute(
+                _TAKE, {**key, "user_id": strategy.user_id, **plan_parameters(strategy.plan)}
+            ).fetchone()
+            assert row is not None
+            # We hold the cycle's row from here to the commit: nobody else adds an order meanwhile.
+            (stored,) = _with_intents(session, [row])
+            cycle = stored.following(strategy.plan)
+            if cycle != stored:
+                session.execute(_FOLLOW_PLAN, {**key, **plan_parameters(cycle.plan)})
+        return cycle
+
+    def save(self, decision: Decision, *, event: Event, now: datetime, logs: Sequence[OrderLog] = ()) -> None:
+        """See ports.Ledger."""
+        with self._database.tenant(decision.cycle.user_id) as session:
+            ledger_writes.store(session, decision, event, now, logs)
+
+    def check(self, cycle: Cycle) -> None:
+        """See ports.Ledger."""
+        with self._database.tenant(cycle.user_id) as session:
+            row = session.execute(
+                "select epoch from cycles where strategy_id = %s and trading_day = %s",
+                (cycle.strategy_id, cycle.trading_day),
+            ).fetchone()
+        if row is None or row["epoch"] != cycle.epoch:
+            raise Fenced(f"the cycle is not at epoch {cycle.epoch} any more")
+
+    def find(self, user_id: UUID, strategy_id: UUID, trading_day: date) -> Cycle | None:
+        """See ports.Ledger."""
+        return self._find_one(user_id, "strategy_id = %s and trading_day = %s", (strategy_id, trading_day))
+
+    def latest(self, user_id: UUID, strategy_id: UUID) -> Cycle | None:
+        """See ports.Ledger."""
+        return self._find_one(user_id, "strategy_id = %s order by trading_day desc limit 1", (strategy_id,))
+
+    def fills(self, user_id: UUID, strategy_id: UUID) -> Sequence[Fill]:
+        """See ports.Ledger."""
+        with self._database.tenant(user_id) as session:
+            rows = session.execute(
+                "select trade_id, broker_order_id, exchange, quantity, price, filled_at from trades"
+                " where strategy_id = %s order by trading_day, filled_at nulls last, trade_id",
+                (strategy_id,),
+            ).fetchall()
+        return [Fill(**row) for row in rows]
+
+    def logs(self, user_id: UUID, strategy_id: UUID) -> Sequence[OrderLog]:
+        """See ports.Ledger."""
+        with self._database.tenant(user_id) as session:
+            rows = session.execute(
+                "select order_id, strategy_id, order_type, timestamp, raw_response, tag, broker_order_id, outcome,"
+                " execution_time_ms from order_logs where strategy_id = %s order by timestamp, order_id",
+                (strategy_id,),
+            ).fetchall()
+        return [OrderLog(**{**row, "execution_time_ms": float(row["execution_time_ms"])}) for row in rows]
+
+    def unfinished(self) -> Sequence[Cycle]:
+        """See ports.Ledger."""
+        with self._database.system() as session:
+            rows = session.execute(
+                """
+                select * from cycles where state not in ('flat', 'failed')
+                union
+                select c.* from cycles c join order_intents i using (strategy_id, trading_day)
+                where i.state in ('pending', 'accepted', 'unknown')
+                order by trading_day, strategy_id
+                """
+            ).fetchall()
+            return _with_intents(session, rows)
+
+    def _find_one(self, user_id: UUID, condition: str, parameters: tuple[Any, ...]) -> Cycle | None:
+        with self._database.tenant(user_id) as session:
+            rows = session.execute(f"select * from cycles where {condition}", parameters).fetchall()  # noqa: S608 - constants
+            cycles = _with_intents(session, rows)
+        return cycles[0] if cycles else None
+
+
+def _with_intents(session: Session, rows: Sequence[Row]) -> list[Cycle]:
+    if not rows:
+        return []
+    intents = session.execute(
+        """
+        select i.* from order_intents i
+        join unnest(%s::uuid[], %s::date[]) as wanted (strategy_id, trading_day) using (strategy_id, trading_day)
+        order by i.created_at, i.leg, i.attempt
+        """,
+        ([row["strategy_id"] for row in rows], [row["trading_day"] for row in rows]),
+    ).fetchall()
+    by_cycle: dict[tuple[UUID, date], list[Row]] = defaultdict(list)
+    for intent in intents:
+        by_cycle[intent["strategy_id"], intent["trading_day"]].append(intent)
+    return [read_cycle(row, by_cycle[row["strategy_id"], row["trading_day"]]) for row in rows]

@@ -1,0 +1,187 @@
+"""What one decision leaves in the database, in the one transaction that `PostgresLedger.save` opens."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from algotrading.adapters.postgres.json_values import clean_text, to_json
+from algotrading.adapters.postgres.rows import plan_parameters
+from algotrading.domain.cycle import BookRead, Cycle, Decision, Event, Intent, StopStrategy, Tell
+from algotrading.domain.errors import Fenced
+from algotrading.ports import OrderLog
+
+if TYPE_CHECKING:
+    from algotrading.adapters.postgres.database import Session
+
+
+def store(session: Session, decision: Decision, event: Event, now: datetime, logs: Sequence[OrderLog]) -> None:
+    """Write everything, the audit record first.
+
+    Raises:
+        Fenced: the cycle's epoch has moved, or an order that is new to this cycle was written down by
+            another worker already. The transaction must then be rolled back.
+    """
+    cycle = decision.cycle
+    _write_audit(session, decision, event, now)
+    _write_cycle(session, cycle, now)
+    _write_intents(session, cycle)
+    if isinstance(event, BookRead):
+        _write_fills(session, cycle, event)
+    if logs:
+        _write_logs(session, cycle, logs)
+    for effect in decision.effects:
+        if isinstance(effect, Tell):
+            _write_notice(session, cycle, effect, now)
+        elif isinstance(effect, StopStrategy):
+            _stop_strategy(session, cycle, effect, now)
+
+
+def _write_audit(session: Session, decision: Decision, event: Event, now: datetime) -> None:
+    cycle = decision.cycle
+    session.execute(
+        """
+        insert into audit_log (user_id, strategy_id, trading_day, epoch, at, event, state, effects)
+        values (%s, %s, %s, %s, %s, %s, %s, %s)
+        """,
+        (
+            cycle.user_id,
+            cycle.strategy_id,
+            cycle.trading_day,
+            cycle.epoch,
+            now,
+            json.dumps(to_json(event)),
+            cycle.state,
+            json.dumps(to_json(decision.effects)),
+        ),
+    )
+
+
+def _write_cycle(session: Session, cycle: Cycle, now: datetime) -> None:
+    written = session.execute(
+        """
+        update cycles set
+            state = %(state)s, exchange = %(exchange)s, symbol = %(symbol)s, product = %(product)s,
+            buy_time = %(buy_time)s, sell_time = %(sell_time)s, stop_loss = %(stop_loss)s, quantity = %(quantity)s,
+            claim = %(claim)s, wanted = %(wanted)s, closed_outside = %(closed_outside)s,
+            absent_reads = %(absent_reads)s, note = %(note)s, updated_at = %(now)s
+        where strategy_id = %(strategy_id)s and trading_day = %(trading_day)s and epoch = %(epoch)s
+        """,
+        {
+            **plan_parameters(cycle.plan),
+            "strategy_id": cycle.strategy_id,
+            "trading_day": cycle.trading_day,
+            "epoch": cycle.epoch,
+            "state": cycle.state,
+            "claim": cycle.claim,
+            "wanted": cycle.wanted,
+            "closed_outside": cycle.closed_outside,
+            "absent_reads": cycle.absent_reads,
+            "note": None if cycle.note is None else clean_text(cycle.note),
+            "now": now,
+        },
+    )
+    if written.rowcount != 1:
+        raise Fenced(f"the cycle is not at epoch {cycle.epoch} any more")
+
+
+def _write_intents(session: Session, cycle: Cycle) -> None:
+    """Add what is new, bring up to date what is known.
+
+    An intent is known by its key, tag and moment of creation: a row with the same key that was made
+    at another moment is another worker's order, and must never be overwritten.
+    """
+    from psycopg.errors import UniqueViolation
+
+    try:
+        written = session.execute(
+            """
+            insert into order_intents as known (
+                strategy_id, trading_day, leg, attempt, user_id, tag, side, quantity, state, created_at, due_at,
+                cause_at, sent_at, answered_at, broker_order_id, broker_status, message, filled, average_price,
+                clean_reads, cancel_sent)
+            select
+                strategy_id, trading_day, leg, attempt, user_id, tag, side, quantity, state, created_at, due_at,
+                cause_at, sent_at, answered_at, broker_order_id, broker_status, message, filled, average_price,
+                clean_reads, cancel_sent
+            from jsonb_populate_recordset(null::order_intents, %s)
+            on conflict (strategy_id, trading_day, leg, attempt) do update set
+                state = excluded.state, due_at = excluded.due_at, cause_at = excluded.cause_at,
+                sent_at = excluded.sent_at, answered_at = excluded.answered_at,
+                broker_order_id = excluded.broker_order_id, broker_status = excluded.broker_status,
+                message = excluded.message, filled = excluded.filled, average_price = excluded.average_price,
+                clean_reads = excluded.clean_reads, cancel_sent = excluded.cancel_sent
+            where known.tag = excluded.tag and known.created_at = excluded.created_at
+                and known.quantity = excluded.quantity
+            """,
+            (json.dumps([_intent_columns(cycle, intent) for intent in cycle.intents]),),
+        )
+    except UniqueViolation as error:
+        raise Fenced("an order with one of this cycle's tags was written down by another worker") from error
+    if written.rowcount != len(cycle.intents):
+        raise Fenced("one of this cycle's orders was written down by another worker")
+
+
+def _intent_columns(cycle: Cycle, intent: Intent) -> Mapping[str, Any]:
+    return {**to_json(intent), **_key(cycle)}
+
+
+def _key(cycle: Cycle) -> dict[str, str]:
+    return {
+        "strategy_id": str(cycle.strategy_id),
+        "trading_day": cycle.trading_day.isoformat(),
+        "user_id": str(cycle.user_id),
+    }
+
+
+def _write_fills(session: Session, cycle: Cycle, event: BookRead) -> None:
+    tags = {intent.broker_order_id: intent.tag for intent in cycle.intents if intent.broker_order_id is not None}
+    fills = [
+        {**to_json(fill), **_key(cycle), "tag": tags[fill.broker_order_id]}
+        for fill in event.reading.fills
+        if fill.broker_order_id in tags
+    ]
+    if not fills:
+        return
+    session.execute(
+        """
+        insert into trades (user_id, exchange, trade_id, broker_order_id, strategy_id, trading_day, tag, quantity,
+                            price, filled_at)
+        select user_id, exchange, trade_id, broker_order_id, strategy_id, trading_day, tag, quantity, price, filled_at
+        from jsonb_populate_recordset(null::trades, %s)
+        on conflict (user_id, exchange, trade_id, broker_order_id) do nothing
+        """,
+        (json.dumps(fills),),
+    )
+
+
+def _write_logs(session: Session, cycle: Cycle, logs: Sequence[OrderLog]) -> None:
+    session.execute(
+        """
+        insert into order_logs (order_id, strategy_id, user_id, order_type, timestamp, raw_response, tag,
+                                broker_order_id, outcome, execution_time_ms)
+        select order_id, strategy_id, user_id, order_type, timestamp, raw_response, tag, broker_order_id, outcome,
+               execution_time_ms
+        from jsonb_populate_recordset(null::order_logs, %s)
+        """,
+        (json.dumps([{**to_json(log), "user_id": str(cycle.user_id)} for log in logs]),),
+    )
+
+
+def _write_notice(session: Session, cycle: Cycle, effect: Tell, now: datetime) -> None:
+    session.execute(
+        "insert into outbox (user_id, strategy_id, kind, text, created_at) values (%s, %s, %s, %s, %s)",
+        (cycle.user_id, cycle.strategy_id, effect.kind, clean_text(effect.text), now),
+    )
+
+
+def _stop_strategy(session: Session, cycle: Cycle, effect: StopStrategy, now: datetime) -> None:
+    session.execute(
+        """
+        update strategies set status = 'stopped', stop_reason = %s, version = version + 1, updated_at = %s
+        where strategy_id = %s and status = 'running' and deleted_at is null
+        """,
+        (clean_text(effect.reason), now, cycle.strategy_id),
+    )

@@ -1,0 +1,116 @@
+"""Brings a database to the schema of this version: login roles first, then every migration not applied yet."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib import resources
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from psycopg import Connection
+
+ROLES = ("app_role", "system_role")
+"""`app_role` is under row-level security, `system_role` sees every user's rows."""
+
+
+class MigrationFailed(Exception):
+    """The files and the database do not fit together; the message says how."""
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """One versioned file. `name` orders it and, once applied, stands for its content for ever."""
+
+    name: str
+    sql: str
+
+    @property
+    def checksum(self) -> str:
+        """SHA-256 of the text."""
+        return hashlib.sha256(self.sql.encode()).hexdigest()
+
+
+def read_migrations() -> tuple[Migration, ...]:
+    """The migrations of this version, in order."""
+    folder = resources.files("algotrading.adapters.postgres").joinpath("migrations")
+    files = sorted((f for f in folder.iterdir() if f.name.endswith(".sql")), key=lambda f: f.name)
+    return tuple(Migration(file.name, file.read_text("utf-8")) for file in files)
+
+
+def migrate(
+    connection: Connection[Any], passwords: Mapping[str, str], migrations: Sequence[Migration] | None = None
+) -> tuple[str, ...]:
+    """Apply what is missing and return the names applied; doing it again changes nothing.
+
+    Each file is one transaction under a table lock, so a second runner waits and then finds it done,
+    and a failing file leaves the files before it applied and itself not begun. `connection` is the
+    owner's, outside a transaction; `passwords` has one for each of `ROLES`.
+
+    Raises:
+        MigrationFailed: an applied file was changed, or the database is ahead of this version.
+    """
+    wanted = read_migrations() if migrations is None else tuple(migrations)
+    _create_table(connection)
+    with connection.transaction():
+        _lock(connection)
+        _refuse_strangers(connection, wanted)
+        for role in ROLES:
+            _put_role(connection, role, passwords[role])
+    return tuple(migration.name for migration in wanted if _apply(connection, migration))
+
+
+def _create_table(connection: Connection[Any]) -> None:
+    from psycopg.errors import DuplicateTable, UniqueViolation
+
+    try:
+        with connection.transaction():
+            connection.execute(
+                """
+                create table if not exists schema_migrations (
+                    name       text primary key,
+                    checksum   text not null,
+                    applied_at timestamptz not null default now()
+                )
+                """
+            )
+    except (DuplicateTable, UniqueViolation):
+        # `if not exists` can lose a race against another runner: then the table is there.
+        return
+
+
+def _lock(connection: Connection[Any]) -> None:
+    connection.execute("lock table schema_migrations in exclusive mode")
+
+
+def _refuse_strangers(connection: Connection[Any], wanted: Sequence[Migration]) -> None:
+    known = {migration.name for migration in wanted}
+    applied = {name for (name,) in connection.execute("select name from schema_migrations").fetchall()}
+    if strangers := applied - known:
+        raise MigrationFailed(f"the database is ahead of this version: it has {', '.join(sorted(strangers))}")
+
+
+def _put_role(connection: Connection[Any], role: str, password: str) -> None:
+    from psycopg import sql
+
+    # The server gets the SCRAM verifier, so that no statement log ever holds the password.
+    verifier = connection.pgconn.encrypt_password(password.encode(), role.encode(), b"scram-sha-256").decode()
+    exists = connection.execute("select from pg_roles where rolname = %s", (role,)).fetchone() is not None
+    command = sql.SQL("alter role {} with login password {}" if exists else "create role {} with login password {}")
+    connection.execute(command.format(sql.Identifier(role), sql.Literal(verifier)))
+
+
+def _apply(connection: Connection[Any], migration: Migration) -> bool:
+    with connection.transaction():
+        _lock(connection)
+        row = connection.execute("select checksum from schema_migrations where name = %s", (migration.name,)).fetchone()
+        if row is not None:
+            if row[0] != migration.checksum:
+                raise MigrationFailed(f"{migration.name} was changed after it was applied: add a new file instead")
+            return False
+        connection.execute(migration.sql.encode())
+        connection.execute(
+            "insert into schema_migrations (name, checksum) values (%s, %s)", (migration.name, migration.checksum)
+        )
+        return True

@@ -1,0 +1,81 @@
+"""How rows become domain values and back, where more than one table holds them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from algotrading.domain.cycle import Cycle, CycleState, ExitReason, Intent, IntentState
+from algotrading.domain.instruments import Product
+from algotrading.domain.orders import BrokerStatus, Leg, Side
+from algotrading.domain.strategy import Plan
+
+Row = Mapping[str, Any]
+
+
+def plan_parameters(plan: Plan) -> dict[str, Any]:
+    """The columns of a plan, as `strategies` and `cycles` hold them."""
+    return {
+        "exchange": plan.exchange,
+        "symbol": plan.symbol,
+        "product": plan.product,
+        "buy_time": plan.buy_time,
+        "sell_time": plan.sell_time,
+        "stop_loss": plan.stop_loss,
+        "quantity": plan.quantity,
+    }
+
+
+def read_plan(row: Row) -> Plan:
+    """The plan in a row of `strategies` or `cycles`."""
+    return Plan(
+        exchange=row["exchange"],
+        symbol=row["symbol"],
+        product=Product(row["product"]),
+        buy_time=row["buy_time"],
+        sell_time=row["sell_time"],
+        stop_loss=row["stop_loss"],
+        quantity=row["quantity"],
+    )
+
+
+def read_cycle(row: Row, intents: Sequence[Row]) -> Cycle:
+    """A row of `cycles` with its rows of `order_intents`, in the order given."""
+    return Cycle(
+        strategy_id=row["strategy_id"],
+        user_id=row["user_id"],
+        trading_day=row["trading_day"],
+        plan=read_plan(row),
+        state=CycleState(row["state"]),
+        epoch=row["epoch"],
+        intents=tuple(read_intent(intent) for intent in intents),
+        claim=ExitReason(row["claim"]) if row["claim"] else None,
+        wanted=ExitReason(row["wanted"]) if row["wanted"] else None,
+        closed_outside=row["closed_outside"],
+        absent_reads=row["absent_reads"],
+        note=row["note"],
+    )
+
+
+def read_intent(row: Row) -> Intent:
+    """A row of `order_intents`."""
+    return Intent(
+        leg=Leg(row["leg"]),
+        attempt=row["attempt"],
+        tag=row["tag"],
+        side=Side(row["side"]),
+        quantity=row["quantity"],
+        state=IntentState(row["state"]),
+        created_at=row["created_at"],
+        due_at=row["due_at"],
+        cause_at=row["cause_at"],
+        sent_at=row["sent_at"],
+        answered_at=row["answered_at"],
+        broker_order_id=row["broker_order_id"],
+        broker_status=BrokerStatus(row["broker_status"]) if row["broker_status"] else None,
+        message=row["message"],
+        filled=row["filled"],
+        average_price=row["average_price"],
+        clean_reads=row["clean_reads"],
+        cancel_sent=row["cancel_sent"],
+    )

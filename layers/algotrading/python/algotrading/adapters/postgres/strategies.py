@@ -1,0 +1,162 @@
+"""ports.Strategies on PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from algotrading.adapters.postgres.database import Database
+from algotrading.adapters.postgres.rows import plan_parameters, read_plan
+from algotrading.domain.errors import Conflict, NotFound, StrategyOverlap
+from algotrading.domain.strategy import Strategy, StrategyStatus
+
+if TYPE_CHECKING:
+    from algotrading.adapters.postgres.database import Session
+
+
+class PostgresStrategies:
+    """The traders' standing orders."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def add(self, strategy: Strategy) -> None:
+        """See ports.Strategies."""
+        with self._database.tenant(strategy.user_id) as session:
+            _refuse_overlap(session, strategy)
+            session.execute(
+                """
+                insert into strategies (strategy_id, user_id, exchange, symbol, product, buy_time, sell_time, stop_loss,
+                                        quantity, status, stop_reason, version, created_at, updated_at)
+                values (%(strategy_id)s, %(user_id)s, %(exchange)s, %(symbol)s, %(product)s, %(buy_time)s,
+                        %(sell_time)s, %(stop_loss)s, %(quantity)s, %(status)s, %(stop_reason)s, %(version)s,
+                        %(created_at)s, %(updated_at)s)
+                """,
+                _parameters(strategy),
+            )
+
+    def get(self, user_id: UUID, strategy_id: UUID) -> Strategy:
+        """See ports.Strategies."""
+        with self._database.tenant(user_id) as session:
+            row = session.execute(
+                "select * from strategies where strategy_id = %s and user_id = %s and deleted_at is null",
+                (strategy_id, user_id),
+            ).fetchone()
+        if row is None:
+            raise _not_found()
+        return _strategy(row)
+
+    def list_for(self, user_id: UUID) -> Sequence[Strategy]:
+        """See ports.Strategies."""
+        with self._database.tenant(user_id) as session:
+            rows = session.execute(
+                "select * from strategies where user_id = %s and deleted_at is null order by created_at, strategy_id",
+                (user_id,),
+            ).fetchall()
+        return [_strategy(row) for row in rows]
+
+    def save(self, strategy: Strategy, *, expected_version: int) -> None:
+        """See ports.Strategies."""
+        with self._database.tenant(strategy.user_id) as session:
+            # Before the update: whoever holds a strategy's row never waits for its user's.
+            _refuse_overlap(session, strategy)
+            replaced = session.execute(
+                """
+                update strategies set
+                    exchange = %(exchange)s, symbol = %(symbol)s, product = %(product)s, buy_time = %(buy_time)s,
+                    sell_time = %(sell_time)s, stop_loss = %(stop_loss)s, quantity = %(quantity)s, status = %(status)s,
+                    stop_reason = %(stop_reason)s, version = %(version)s, updated_at = %(updated_at)s
+                where strategy_id = %(strategy_id)s and user_id = %(user_id)s and deleted_at is null
+                    and version = %(expected_version)s
+                """,
+                {**_parameters(strategy), "expected_version": expected_version},
+            )
+            if replaced.rowcount == 0:
+                raise _why_not_replaced(session, strategy)
+
+    def delete(self, user_id: UUID, strategy_id: UUID) -> None:
+        """See ports.Strategies."""
+        with self._database.tenant(user_id) as session:
+            deleted = session.execute(
+                "update strategies set deleted_at = now(), version = version + 1"
+                " where strategy_id = %s and user_id = %s and deleted_at is null",
+                (strategy_id, user_id),
+            )
+        if deleted.rowcount == 0:
+            raise _not_found()
+
+    def running(self) -> Sequence[Strategy]:
+        """See ports.Strategies."""
+        with self._database.system() as session:
+            rows = session.execute(
+                "select * from strategies where status = 'running' and deleted_at is null"
+                " order by created_at, strategy_id"
+            ).fetchall()
+        return [_strategy(row) for row in rows]
+
+
+def _refuse_overlap(session: Session, strategy: Strategy) -> None:
+    """Raise StrategyOverlap if a running `strategy` would meet another one of its user.
+
+    The lock on the user's row makes starts of one user wait for each other. It is the weakest that
+    does: rows that merely refer to the user are still written meanwhile.
+    """
+    if not strategy.is_running:
+        return
+    session.execute("select from users where id = %s for no key update", (strategy.user_id,))
+    other = session.execute(
+        """
+        select strategy_id, buy_time, sell_time from strategies
+        where user_id = %(user_id)s and exchange = %(exchange)s and symbol = %(symbol)s and status = 'running'
+            and deleted_at is null and strategy_id <> %(strategy_id)s
+            and buy_time <= %(sell_time)s and sell_time >= %(buy_time)s
+        limit 1
+        """,
+        _parameters(strategy),
+    ).fetchone()
+    if other is not None:
+        raise StrategyOverlap(
+            f"strategy {other['strategy_id']} already trades {strategy.plan.exchange}:{strategy.plan.symbol}"
+            f" from {other['buy_time']} to {other['sell_time']}"
+        )
+
+
+def _why_not_replaced(session: Session, strategy: Strategy) -> Conflict | NotFound:
+    row = session.execute(
+        "select version from strategies where strategy_id = %s and user_id = %s and deleted_at is null",
+        (strategy.strategy_id, strategy.user_id),
+    ).fetchone()
+    if row is None:
+        return _not_found()
+    return Conflict(f"the strategy was changed meanwhile: it is at version {row['version']}")
+
+
+def _not_found() -> NotFound:
+    return NotFound("no such strategy")
+
+
+def _parameters(strategy: Strategy) -> dict[str, Any]:
+    return {
+        "strategy_id": strategy.strategy_id,
+        "user_id": strategy.user_id,
+        **plan_parameters(strategy.plan),
+        "status": strategy.status,
+        "stop_reason": strategy.stop_reason,
+        "version": strategy.version,
+        "created_at": strategy.created_at,
+        "updated_at": strategy.updated_at,
+    }
+
+
+def _strategy(row: Mapping[str, Any]) -> Strategy:
+    return Strategy(
+        strategy_id=row["strategy_id"],
+        user_id=row["user_id"],
+        plan=read_plan(row),
+        status=StrategyStatus(row["status"]),
+        version=row["version"],
+        created_at=row["created_at"],
+        updated_at=row["updated_at"],
+        stop_reason=row["stop_reason"],
+    )
