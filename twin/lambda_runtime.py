@@ -1,0 +1,274 @@
+"""AWS Lambda on this machine: pools of processes that run AWS's own runtime client over the very handlers.
+
+As in Lambda an execution environment serves one invocation at a time, is kept for the next one, is
+replaced when it crashes, and is killed when it outlives the function's time-out. Importing the handler
+is given more time than Lambda's ten seconds, since a start of the twin imports a dozen at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import secrets
+import sys
+import time
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from twin.processes import StateFolder, base_environment
+from twin.runtime_api import InitFailed, Invocation, RuntimeApi
+from twin.telemetry import Telemetry
+from twin.wiring import FunctionSpec
+
+INIT_SECONDS = 60.0
+IDLE_SECONDS = 300.0
+UNRESERVED_CONCURRENCY = 10
+"""Stands in for the account's unreserved pool: what one machine can bear. More callers than that wait."""
+_LINE_LIMIT = 1024 * 1024
+
+
+class Throttled(Exception):
+    """The function's reserved concurrency is used up."""
+
+
+@dataclass(frozen=True, slots=True)
+class InvocationResult:
+    """How an invocation ended. With `is_error` the payload is Lambda's error document."""
+
+    payload: bytes
+    is_error: bool
+    milliseconds: float
+
+    @property
+    def error_message(self) -> str | None:
+        """The error's text, None when the function returned."""
+        return str(json.loads(self.payload).get("errorMessage")) if self.is_error else None
+
+
+class ExecutionEnvironment:
+    """One process, with the Runtime API it talks to."""
+
+    def __init__(self, spec: FunctionSpec, api: RuntimeApi, process: asyncio.subprocess.Process) -> None:
+        self._spec = spec
+        self._api = api
+        self._process = process
+        self._exited = asyncio.create_task(process.wait())
+        self.idle_since = time.monotonic()
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it can take another event."""
+        return self._process.returncode is None
+
+    async def wait_ready(self) -> None:
+        """Wait until the handler is loaded. Raises InitFailed."""
+        await self._first_of(self._api.ready, INIT_SECONDS)
+        if self._api.ready.done():
+            self._api.ready.result()
+        elif self._exited.done():
+            raise InitFailed(
+                f"Runtime exited with status {self._process.returncode} while loading {self._spec.handler}"
+            )
+        else:
+            raise InitFailed(f"{self._spec.handler} did not load within {INIT_SECONDS:.0f} s")
+
+    async def invoke(self, payload: bytes) -> InvocationResult:
+        """Run one event to its end, the process's end or the time-out, whichever comes first."""
+        started = time.monotonic()
+        invocation = Invocation(
+            request_id=str(uuid.uuid4()),
+            function_arn=self._spec.arn,
+            payload=payload,
+            deadline_ms=int((time.time() + self._spec.timeout_seconds) * 1000),
+            trace_id=f"Root=1-{int(time.time()):08x}-{secrets.token_hex(12)};Parent={secrets.token_hex(8)};Sampled=0",
+        )
+        answer = self._api.hand_over(invocation)
+        await self._first_of(answer, self._spec.timeout_seconds)
+        milliseconds = (time.monotonic() - started) * 1000
+        self.idle_since = time.monotonic()
+        if answer.done():
+            return InvocationResult(answer.result().payload, answer.result().is_error, milliseconds)
+        self._api.forget(invocation.request_id)
+        if self._exited.done():
+            kind, text = "Runtime.ExitError", f"Runtime exited with status {self._process.returncode}"
+        else:
+            kind, text = "Sandbox.Timedout", f"Task timed out after {self._spec.timeout_seconds:.2f} seconds"
+            await self.kill()
+        fault = _error_document(kind, f"RequestId: {invocation.request_id} Error: {text}")
+        return InvocationResult(fault, is_error=True, milliseconds=milliseconds)
+
+    async def kill(self) -> None:
+        """End the process at once, as Lambda does, and what served it."""
+        with contextlib.suppress(ProcessLookupError):
+            self._process.kill()
+        await self._exited
+        await self._api.stop()
+
+    async def _first_of(self, future: asyncio.Future[Any], seconds: float) -> None:
+        """Wait for `future`, the process's end or `seconds`."""
+        waited: set[asyncio.Future[Any]] = {future, self._exited}
+        await asyncio.wait(waited, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+
+
+class Function:
+    """One function's pool of environments. It grows on demand up to the concurrency and idles out."""
+
+    def __init__(
+        self, spec: FunctionSpec, environment: Mapping[str, str], state: StateFolder, telemetry: Telemetry
+    ) -> None:
+        self.spec = spec
+        self._environment = environment
+        self._state = state
+        self._telemetry = telemetry
+        limit = UNRESERVED_CONCURRENCY if spec.reserved_concurrency is None else spec.reserved_concurrency
+        self._slots = asyncio.Semaphore(limit)
+        self._idle: list[ExecutionEnvironment] = []
+        self._busy: set[ExecutionEnvironment] = set()
+        self._readers: set[asyncio.Task[None]] = set()
+        self._started = 0
+
+    async def invoke(self, payload: bytes) -> InvocationResult:
+        """Run one event.
+
+        Raises:
+            Throttled: the reserved concurrency is in use.
+        """
+        if self.spec.reserved_concurrency is not None and self._slots.locked():
+            raise Throttled(f"{self.spec.name}: all {self.spec.reserved_concurrency} environments are busy")
+        async with self._slots:
+            try:
+                environment = await self._take()
+            except InitFailed as error:
+                return InvocationResult(
+                    _error_document("Runtime.InitError", str(error)), is_error=True, milliseconds=0.0
+                )
+            self._busy.add(environment)
+            try:
+                return await environment.invoke(payload)
+            finally:
+                self._busy.discard(environment)
+                await self._keep(environment)
+
+    async def warm(self, count: int) -> None:
+        """Have `count` environments loaded and waiting, as provisioned concurrency does. Raises InitFailed."""
+        missing = count - len(self._idle) - len(self._busy)
+        self._idle.extend(await asyncio.gather(*(self._start() for _ in range(missing))))
+
+    async def kill_busy(self) -> int:
+        """Kill every environment that is working on an event; how many there were."""
+        victims = tuple(self._busy)
+        await asyncio.gather(*(environment.kill() for environment in victims))
+        return len(victims)
+
+    async def retire_idle(self) -> None:
+        """End all but one of the environments that have had nothing to do for long."""
+        limit = time.monotonic() - IDLE_SECONDS
+        old = [environment for environment in self._idle[1:] if environment.idle_since < limit]
+        self._idle = [environment for environment in self._idle if environment not in old]
+        await asyncio.gather(*(environment.kill() for environment in old))
+
+    async def stop(self) -> None:
+        """End every environment."""
+        environments = [*self._idle, *self._busy]
+        self._idle.clear()
+        await asyncio.gather(*(environment.kill() for environment in environments))
+        await asyncio.gather(*self._readers)
+
+    async def _take(self) -> ExecutionEnvironment:
+        while self._idle:
+            environment = self._idle.pop()
+            if environment.is_alive:
+                return environment
+            await environment.kill()
+        return await self._start()
+
+    async def _keep(self, environment: ExecutionEnvironment) -> None:
+        if environment.is_alive:
+            self._idle.append(environment)
+        else:
+            await environment.kill()
+
+    async def _start(self) -> ExecutionEnvironment:
+        api = RuntimeApi()
+        address = await api.start()
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "awslambdaric",
+            self.spec.handler,
+            cwd=self.spec.source,
+            env=self._variables(address),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+            limit=_LINE_LIMIT,
+            start_new_session=True,
+        )
+        self._state.note(process.pid, self.spec.name)
+        reader = asyncio.create_task(self._follow(process))
+        self._readers.add(reader)
+        reader.add_done_callback(self._readers.discard)
+        environment = ExecutionEnvironment(self.spec, api, process)
+        try:
+            await environment.wait_ready()
+        except InitFailed:
+            await environment.kill()
+            raise
+        return environment
+
+    async def _follow(self, process: asyncio.subprocess.Process) -> None:
+        assert process.stdout is not None
+        while line := await process.stdout.readline():
+            self._telemetry.record(self.spec.name, line)
+
+    def _variables(self, runtime_api: str) -> dict[str, str]:
+        self._started += 1
+        spec = self.spec
+        return {
+            **base_environment(),
+            **self._environment,
+            **spec.environment,
+            "AWS_EXECUTION_ENV": f"AWS_Lambda_python{sys.version_info.major}.{sys.version_info.minor}",
+            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(spec.memory_mb),
+            "AWS_LAMBDA_FUNCTION_NAME": spec.arn.rsplit(":", 1)[-1],
+            "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
+            "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+            "AWS_LAMBDA_LOG_GROUP_NAME": f"/aws/lambda/{spec.name}",
+            "AWS_LAMBDA_LOG_STREAM_NAME": f"{spec.name}-{self._started}",
+            "AWS_LAMBDA_RUNTIME_API": runtime_api,
+            "LAMBDA_TASK_ROOT": str(spec.source),
+            "PYTHONPATH": ":".join(str(layer) for layer in spec.layers),
+            "_HANDLER": spec.handler,
+        }
+
+
+def _error_document(kind: str, message: str) -> bytes:
+    return json.dumps({"errorType": kind, "errorMessage": message}).encode()
+
+
+class Lambda:
+    """Every function of the product."""
+
+    def __init__(self, functions: Mapping[str, Function]) -> None:
+        self._functions = functions
+        self._by_arn = {function.spec.arn: function for function in functions.values()}
+
+    def __getitem__(self, name: str) -> Function:
+        return self._functions[name]
+
+    def by_arn(self, arn: str) -> Function | None:
+        """The function with this ARN, if it is one of ours."""
+        return self._by_arn.get(arn)
+
+    async def keep_house(self) -> None:
+        """Retire idle environments, for ever."""
+        while True:
+            await asyncio.sleep(IDLE_SECONDS / 4)
+            await asyncio.gather(*(function.retire_idle() for function in self._functions.values()))
+
+    async def stop(self) -> None:
+        """End every environment of every function."""
+        await asyncio.gather(*(function.stop() for function in self._functions.values()))
