@@ -193,7 +193,7 @@ class Ledger(Protocol):
         ...
 
     def unfinished(self) -> Sequence[Cycle]:
-        """System: every cycle of any day that is not over, or has an open intent."""
+        """System: every cycle of any day that may hold something, or has an open intent."""
         ...
 
 

@@ -1,8 +1,8 @@
 """The door for queue messages: one record in, one command handled, and a failure told to SQS.
 
-The event sources deliver batches of one. A fault after which nothing was sent makes the message
-visible again soon instead of blocking its strategy for the whole visibility time-out; any other
-exception leaves the message to that time-out.
+The event sources deliver batches of one. After a fault of our own tree the message may simply come
+again, for the ledger knows what was sent; it is made visible again soon instead of blocking its
+strategy for the whole visibility time-out. Any other exception leaves it to that time-out.
 """
 
 from __future__ import annotations
@@ -13,12 +13,10 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from algotrading.contracts.messages import OrderCommand
-from algotrading.domain.errors import BrokerFault, Fenced, LockBusy, RedisDown
+from algotrading.domain.errors import AlgotradingError
 
 logger = logging.getLogger(__name__)
 
-SAFE_FAULTS = (LockBusy, Fenced, RedisDown, BrokerFault)
-"""Faults after which the same message may simply come again."""
 _LONGEST_DELAY = 30
 
 
@@ -53,7 +51,7 @@ def _served(record: Mapping[str, Any], handle: Callable[[OrderCommand], object],
     started = time.perf_counter()
     try:
         handle(command)
-    except SAFE_FAULTS as fault:
+    except AlgotradingError as fault:
         deliveries = int(record["attributes"].get("ApproximateReceiveCount", "1"))
         delay = min(2 ** (deliveries - 1), _LONGEST_DELAY)
         logger.warning("comes again in %s s: %s: %s", delay, type(fault).__name__, fault.message, extra=fields)

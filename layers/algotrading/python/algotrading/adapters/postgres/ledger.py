@@ -104,7 +104,7 @@ class PostgresLedger:
         with self._database.system() as session:
             rows = session.execute(
                 """
-                select * from cycles where state not in ('flat', 'failed')
+                select * from cycles where state in ('entering', 'long', 'exiting')
                 union
                 select c.* from cycles c join order_intents i using (strategy_id, trading_day)
                 where i.state in ('pending', 'accepted', 'unknown')

@@ -85,7 +85,7 @@ create table cycles (
     primary key (strategy_id, trading_day),
     foreign key (strategy_id, user_id) references strategies (strategy_id, user_id)
 );
-create index cycles_unfinished on cycles (trading_day) where state not in ('flat', 'failed');
+create index cycles_unfinished on cycles (trading_day) where state in ('entering', 'long', 'exiting');
 
 create table order_intents (
     strategy_id     uuid not null,
