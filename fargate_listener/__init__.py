@@ -1,0 +1,1 @@
+"""The always-on watcher: broker socket -> stop index -> priority queue."""

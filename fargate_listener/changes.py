@@ -1,0 +1,118 @@
+"""Follows the stream of stop changes in Redis, from where the last one was read."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from pydantic import ValidationError
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from algotrading.contracts.messages import StopChange
+from fargate_listener.counters import Counters
+
+logger = logging.getLogger(__name__)
+
+BLOCK_MILLISECONDS = 1_000
+"""How long one read waits; the client's socket time-out has to be longer."""
+_BATCH = 1_000
+_RETRY_SECONDS = 0.5
+
+
+class ChangeStream:
+    """Hands every entry to `apply`, in order, exactly as they were announced.
+
+    `on_gap` is called whenever something may have been missed (Redis was away, an entry could not be
+    read): only a full check closes a gap.
+    """
+
+    def __init__(
+        self,
+        *,
+        redis: Redis,
+        stream: str,
+        field: str,
+        apply: Callable[[StopChange], None],
+        on_gap: Callable[[], None],
+        counters: Counters,
+    ) -> None:
+        self._redis = redis
+        self._stream = stream
+        self._field = field
+        self._apply = apply
+        self._on_gap = on_gap
+        self._counters = counters
+        self._last_id: str | None = None
+        self.is_followed = False
+        """Whether changes are arriving (or would, if there were any)."""
+
+    async def remember_end(self) -> None:
+        """Follow from the present end on: call it before reading what the stream tells changes of."""
+        try:
+            self._last_id = await self._end()
+        except (RedisError, OSError) as error:
+            self._away(error)
+
+    async def run(self) -> None:
+        """Follow until cancelled. Survives Redis being away."""
+        while True:
+            try:
+                await self._catch_up()
+            except (RedisError, OSError) as error:
+                self._away(error)
+                await asyncio.sleep(_RETRY_SECONDS)
+
+    async def _end(self) -> str:
+        newest: Any = await self._redis.xrevrange(self._stream, count=1)
+        return _text(newest[0][0]) if newest else "0-0"
+
+    async def _catch_up(self) -> None:
+        if self._last_id is None:
+            self._last_id = await self._end()
+        if not self.is_followed:
+            await self._redis.ping()
+            self.is_followed = True
+            self._on_gap()
+        answer = await self._redis.xread({self._stream: self._last_id}, count=_BATCH, block=BLOCK_MILLISECONDS)
+        for entry_id, fields in _entries(answer):
+            self._take(fields)
+            self._last_id = entry_id
+
+    def _take(self, fields: dict[str, str]) -> None:
+        try:
+            change = StopChange.model_validate_json(fields.get(self._field, ""))
+        except ValidationError:
+            self._counters.invalid_changes += 1
+            logger.error("an entry of the change stream cannot be understood; a full check follows")
+            self._on_gap()
+            return
+        self._apply(change)
+
+    def _away(self, error: Exception) -> None:
+        self._counters.redis_failures += 1
+        if self.is_followed or self._last_id is None:
+            logger.error("the change stream is away: going on from memory (%s)", type(error).__name__)
+        self.is_followed = False
+
+
+def _entries(answer: Any) -> list[tuple[str, dict[str, str]]]:
+    """The one stream's entries, in the shape of either protocol version."""
+    if not answer:
+        return []
+    streams = answer.values() if isinstance(answer, dict) else [entries for _, entries in answer]
+    found: list[tuple[str, dict[str, str]]] = []
+    for entries in streams:
+        # RESP3 wraps each stream's entries once more.
+        flat = entries[0] if entries and entries[0] and isinstance(entries[0][0], (list, tuple)) else entries
+        found += [
+            (_text(entry_id), {_text(key): _text(value) for key, value in (fields or {}).items()})
+            for entry_id, fields in flat
+        ]
+    return found
+
+
+def _text(value: str | bytes) -> str:
+    return value.decode() if isinstance(value, bytes) else value

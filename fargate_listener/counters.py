@@ -1,0 +1,28 @@
+"""What the watcher counts between two reports: plain integers, so that counting costs nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(slots=True)
+class Counters:
+    """Everything since the last report. Written by the event loop only."""
+
+    ticks: int = 0
+    invalid_ticks: int = 0
+    """Zero or impossible prices."""
+    malformed_packets: int = 0
+    hits: int = 0
+    reconnects: int = 0
+    mute_sockets: int = 0
+    refused_dials: int = 0
+    missing_credentials: int = 0
+    order_updates: int = 0
+    feed_errors: int = 0
+    invalid_changes: int = 0
+    repaired_stops: int = 0
+    """Differences between memory and PostgreSQL that a full check had to correct."""
+    failed_checks: int = 0
+    failed_price_writes: int = 0
+    redis_failures: int = 0

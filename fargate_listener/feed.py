@@ -1,0 +1,210 @@
+"""Keeps a price socket open: dial, subscribe, notice silence, redial with a fresh token."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import random
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from fargate_listener.counters import Counters
+from fargate_listener.feed_account import FeedCredentials, FeedCredentialsMissing
+from fargate_listener.frames import MOST_PACKETS, decode
+from fargate_listener.kite_socket import DIAL_SECONDS, DialFailed, KiteSocket, dial
+from fargate_listener.prices import PriceBook
+from fargate_listener.stop_guard import StopGuard
+from fargate_listener.watchlist import Watchlist
+
+logger = logging.getLogger(__name__)
+
+SILENCE_SECONDS = 5.0
+"""Heartbeats come every one or two seconds (Kite's own Go and JavaScript clients give up after five)."""
+STABLE_SECONDS = 5.0
+"""A connection that lived this long was a good one: its loss starts the back-off from the beginning."""
+MOST_INSTRUMENTS = MOST_PACKETS
+CREDENTIALS_SECONDS = 1.0
+FIRST_CREDENTIALS_SECONDS = 10.0
+"""The first reading opens the connections to PostgreSQL and KMS."""
+
+
+@dataclass(slots=True)
+class Backoff:
+    """Pauses before the next dial: none, then doubling with jitter up to a cap."""
+
+    jitter: Callable[[], float] = random.random
+    failures: int = 0
+
+    def next(self, *, refused: bool) -> float:
+        """Seconds to wait after one more failure. The broker's refusals (403, 429) wait longer: it
+        counts dials, and only a person can renew a token."""
+        self.failures += 1
+        if refused:
+            return self._spread(min(5.0, 2.0 * 1.5 ** (self.failures - 1)))
+        return 0.0 if self.failures == 1 else self._spread(min(2.0, 0.125 * 2.0 ** min(self.failures - 1, 10)))
+
+    def _spread(self, seconds: float) -> float:
+        return seconds * (0.5 + 0.5 * self.jitter())
+
+
+class Feed:
+    """The watcher's eye. `run` never returns on its own and never raises for what the network, the
+    broker or the stores do."""
+
+    def __init__(
+        self,
+        *,
+        url: str,
+        credentials: Callable[[], FeedCredentials],
+        watchlist: Watchlist,
+        guard: StopGuard,
+        prices: PriceBook,
+        counters: Counters,
+        monotonic: Callable[[], float],
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        self._url = url
+        self._credentials = credentials
+        self._watchlist = watchlist
+        self._guard = guard
+        self._prices = prices
+        self._counters = counters
+        self._monotonic = monotonic
+        self._tls = tls or ssl.create_default_context()
+        self._socket: KiteSocket | None = None
+        self._last_known: FeedCredentials | None = None
+        self.trouble: str | None = "not connected yet"
+        """Why there is no socket, in plain words; None while there is one."""
+        self._subscribing = False
+        watchlist.on_subscriptions_changed = self._subscribe_soon
+
+    @property
+    def silence(self) -> float | None:
+        """Seconds since the last frame; None without a connection."""
+        if self._socket is None or not self._socket.is_open:
+            return None
+        return self._monotonic() - self._socket.last_frame
+
+    @property
+    def subscribed(self) -> frozenset[int]:
+        """Instruments the current connection was asked for."""
+        return frozenset() if self._socket is None else frozenset(self._socket.subscribed)
+
+    async def run(self) -> None:
+        """Stay connected until cancelled."""
+        backoff = Backoff()
+        while True:
+            pause = await self._connect_and_stay(backoff)
+            await asyncio.sleep(pause)
+
+    async def close(self) -> None:
+        """Close the connection, if there is one."""
+        if self._socket is not None:
+            await self._socket.close()
+            self._lost("closed")
+
+    async def _connect_and_stay(self, backoff: Backoff) -> float:
+        """One dial and the life of its connection. Returns the pause before the next one."""
+        try:
+            await self._dial()
+        except FeedCredentialsMissing as missing:
+            self._counters.missing_credentials += 1
+            self._report_trouble(missing.message)
+            return 2.0
+        except DialFailed as failed:
+            self._counters.refused_dials += failed.refused
+            self._report_trouble(str(failed))
+            return backoff.next(refused=failed.refused)
+        await self._stay(backoff)
+        return backoff.next(refused=False)
+
+    async def _dial(self) -> None:
+        credentials = await self._fresh_credentials()
+        try:
+            async with asyncio.timeout(DIAL_SECONDS):
+                self._socket = await dial(self._url, credentials, self._make_socket, self._tls)
+        except TimeoutError:
+            raise DialFailed(f"no connection within {DIAL_SECONDS:.0f} s") from None
+        self.trouble = None
+        self._counters.reconnects += 1
+        self._subscribe()
+        logger.info("connected to the price feed", extra={"instruments": len(self._socket.subscribed)})
+
+    async def _stay(self, backoff: Backoff) -> None:
+        socket = self._socket
+        assert socket is not None
+        connected = self._monotonic()
+        if await socket.wait_dropped(silence=SILENCE_SECONDS):
+            self._counters.mute_sockets += 1
+            self._lost(f"the feed was silent for {SILENCE_SECONDS:.0f} s")
+        else:
+            self._lost("the connection dropped")
+        if socket.frames and self._monotonic() - connected > STABLE_SECONDS:
+            backoff.failures = 0
+
+    async def _fresh_credentials(self) -> FeedCredentials:
+        """Straight from the stores for every dial; from memory when they cannot be asked."""
+        patience = FIRST_CREDENTIALS_SECONDS if self._last_known is None else CREDENTIALS_SECONDS
+        try:
+            async with asyncio.timeout(patience):
+                self._last_known = await asyncio.to_thread(self._credentials)
+        except FeedCredentialsMissing:
+            raise
+        except Exception as error:
+            # Whatever a database or KMS client raises: a token that worked a moment ago is better than blindness.
+            logger.warning("the feed's credentials cannot be read: %s", type(error).__name__)
+            if self._last_known is None:
+                raise FeedCredentialsMissing("the feed's credentials cannot be read") from error
+        return self._last_known
+
+    def _make_socket(self) -> KiteSocket:
+        return KiteSocket(on_binary=self._on_binary, on_text=self._on_text, monotonic=self._monotonic)
+
+    def _lost(self, why: str) -> None:
+        self._socket = None
+        self._prices.forget()
+        self._report_trouble(why)
+
+    def _report_trouble(self, trouble: str) -> None:
+        """Logged once per kind of trouble: a broken feed is redialled many times a minute."""
+        if trouble != self.trouble:
+            logger.warning("the price feed is away: %s", trouble)
+        self.trouble = trouble
+
+    def _subscribe_soon(self) -> None:
+        """Once per turn of the event loop, however many changes it brought."""
+        if self._socket is not None and not self._subscribing:
+            self._subscribing = True
+            asyncio.get_running_loop().call_soon(self._subscribe)
+
+    def _subscribe(self) -> None:
+        self._subscribing = False
+        if self._socket is None:
+            return
+        tokens = self._watchlist.tokens
+        if len(tokens) > MOST_INSTRUMENTS:
+            logger.error("more instruments than one socket takes", extra={"instruments": len(tokens)})
+        self._prices.forget(sorted(self._socket.subscribed.difference(tokens)))
+        self._socket.subscribe(tokens[:MOST_INSTRUMENTS])
+
+    def _on_binary(self, frame: bytes, received: float) -> None:
+        tokens, prices, malformed = decode(frame)
+        if malformed:
+            self._counters.malformed_packets += malformed
+        if tokens:
+            self._guard.on_ticks(tokens, prices, received)
+
+    def _on_text(self, text: str) -> None:
+        """The feed account's own order updates and the broker's messages: counted, nothing hangs on them."""
+        try:
+            message = json.loads(text)
+            kind = message.get("type") if isinstance(message, dict) else None
+        except ValueError:
+            kind = "error"
+        if kind == "order":
+            self._counters.order_updates += 1
+        elif kind == "error":
+            self._counters.feed_errors += 1
+            logger.warning("the price feed reports an error: %.200s", text)

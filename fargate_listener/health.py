@@ -1,0 +1,135 @@
+"""Would the watcher see a stop? Asked by ECS, answered over HTTP on the loopback interface."""
+
+from __future__ import annotations
+
+import asyncio
+import http.client
+import json
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from fargate_listener.feed import SILENCE_SECONDS, Feed
+from fargate_listener.hit_sender import HitSender
+from fargate_listener.stop_guard import StopGuard
+
+logger = logging.getLogger(__name__)
+
+_REQUEST_SECONDS = 2.0
+
+
+@dataclass(slots=True)
+class Loaded:
+    """What is known of the stores: set by the full checks."""
+
+    stops_loaded: bool = False
+    unknown_instruments: list[str] = field(default_factory=list)
+    """Instruments that should be watched and are not in the broker's dump."""
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """The verdict and everything it rests on."""
+
+    feed: Feed
+    guard: StopGuard
+    sender: HitSender
+    loaded: Loaded
+
+    def reasons(self) -> list[str]:
+        """Everything that stands between a falling price and the queue; empty when nothing does.
+
+        An unreachable store is not among them: the stops in memory are still guarded, and a task
+        restarted for it would have none.
+        """
+        reasons = []
+        silence = self.feed.silence
+        if silence is None:
+            reasons.append(f"no price feed: {self.feed.trouble}")
+        elif silence > SILENCE_SECONDS:
+            reasons.append(f"the price feed has been silent for {silence:.1f} s")
+        if not self.loaded.stops_loaded:
+            reasons.append("the stops are not loaded yet")
+        if self.loaded.unknown_instruments:
+            reasons.append(f"no instrument token for {', '.join(self.loaded.unknown_instruments[:10])}")
+        unseen = len(self.guard.armed_tokens - self.feed.subscribed)
+        if unseen and silence is not None:
+            reasons.append(f"{unseen} instruments with an armed stop are not subscribed")
+        if self.sender.trouble is not None:
+            reasons.append(f"hits do not reach the queue: {self.sender.trouble}")
+        return reasons
+
+    def document(self) -> dict[str, object]:
+        """The answer's body."""
+        reasons = self.reasons()
+        return {
+            "status": "unhealthy" if reasons else "healthy",
+            "reasons": reasons,
+            "armed_stops": self.guard.armed,
+            "subscribed_instruments": len(self.feed.subscribed),
+            "undelivered_hits": self.sender.undelivered,
+        }
+
+
+class HealthServer:
+    """GET /health: 200 or 503, with the reasons."""
+
+    def __init__(self, document: Callable[[], dict[str, object]], port: int) -> None:
+        self._document = document
+        self._asked_port = port
+        self._server: asyncio.Server | None = None
+
+    @property
+    def port(self) -> int:
+        """The port in use (any free one was taken when 0 was asked for)."""
+        assert self._server is not None
+        return int(self._server.sockets[0].getsockname()[1])
+
+    async def start(self) -> None:
+        """Listen."""
+        self._server = await asyncio.start_server(self._answer, "127.0.0.1", self._asked_port)
+
+    async def stop(self) -> None:
+        """Listen no longer."""
+        if self._server is not None:
+            self._server.close()
+            await self._server.wait_closed()
+
+    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            async with asyncio.timeout(_REQUEST_SECONDS):
+                request = await reader.readuntil(b"\r\n\r\n")
+                writer.write(self._response(request))
+                await writer.drain()
+        except (TimeoutError, OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError) as error:
+            logger.info("a health request was not completed: %s", type(error).__name__)
+        finally:
+            writer.close()
+
+    def _response(self, request: bytes) -> bytes:
+        method, _, rest = request.partition(b" ")
+        path = rest.split(b" ", 1)[0].split(b"?", 1)[0]
+        if path != b"/health":
+            return _http("404 Not Found", {"error": "NOT_FOUND"})
+        if method != b"GET":
+            return _http("405 Method Not Allowed", {"error": "METHOD_NOT_ALLOWED"})
+        document = self._document()
+        return _http("503 Service Unavailable" if document["reasons"] else "200 OK", document)
+
+
+def _http(status: str, document: dict[str, object]) -> bytes:
+    body = json.dumps(document).encode()
+    head = f"HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\nConnection: close"
+    return head.encode() + b"\r\n\r\n" + body
+
+
+def is_healthy(port: int) -> bool:
+    """Ask a running watcher on this machine."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_REQUEST_SECONDS)
+    try:
+        connection.request("GET", "/health")
+        return connection.getresponse().status == 200
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()

@@ -1,0 +1,177 @@
+"""Gets hits from the event loop into the queue: never blocks the one, never gives up on the other."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from algotrading.contracts.messages import OrderCommand, OrderEvent
+from algotrading.ports import Clock
+from fargate_listener.frames import to_price
+from fargate_listener.hit_queue import LARGEST_BATCH, HitQueue
+from fargate_listener.stop_guard import Hit
+
+logger = logging.getLogger(__name__)
+
+SENDERS = 4
+"""Threads: a call that hangs until its time-out holds up only the hits it carries."""
+PROBE_SECONDS = 20.0
+_LONGEST_PAUSE = 2.0
+
+
+@dataclass(slots=True)
+class Delivered:
+    """What has happened since the last report; guarded by the sender's lock."""
+
+    latencies_ms: list[float] = field(default_factory=list)
+    """From the arrival of the tick to the queue's acknowledgement."""
+    failures: int = 0
+
+
+class HitSender:
+    """A few threads that send hits in batches, again and again until the queue has them."""
+
+    def __init__(
+        self,
+        *,
+        open_queue: Callable[[], HitQueue],
+        clock: Clock,
+        monotonic: Callable[[], float],
+        senders: int = SENDERS,
+    ) -> None:
+        self._open_queue = open_queue
+        self._clock = clock
+        self._monotonic = monotonic
+        self._waiting: queue.SimpleQueue[Hit] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+        self._undelivered = 0
+        self._delivered = Delivered()
+        self._trouble: str | None = "the queue was not reached yet"
+        self._stuck: dict[int, int] = {}
+        """Hits whose last attempt failed, per thread that keeps trying."""
+        self._queue: HitQueue | None = None
+        self._threads = [
+            threading.Thread(target=self._work, name=f"hit-sender-{number}", daemon=True) for number in range(senders)
+        ]
+
+    @property
+    def trouble(self) -> str | None:
+        """Why hits are not getting through; None when they are."""
+        stuck = sum(self._stuck.values())
+        return f"{stuck} hits are being retried" if stuck else self._trouble
+
+    @property
+    def undelivered(self) -> int:
+        """Hits the queue has not acknowledged."""
+        return self._undelivered
+
+    def start(self) -> None:
+        """Start the threads; the first thing they do is to reach the queue."""
+        for thread in self._threads:
+            thread.start()
+
+    def put(self, hit: Hit) -> None:
+        """Hand a hit over; returns at once."""
+        with self._lock:
+            self._undelivered += 1
+        self._waiting.put(hit)
+
+    def flush(self, seconds: float) -> bool:
+        """Wait up to `seconds` for the queue to have everything. Blocking."""
+        end = self._monotonic() + seconds
+        while self._undelivered and self._monotonic() < end:
+            time.sleep(0.01)
+        return self._undelivered == 0
+
+    def take_report(self) -> Delivered:
+        """Deliveries and failures since the last call."""
+        with self._lock:
+            report, self._delivered = self._delivered, Delivered()
+        return report
+
+    def _work(self) -> None:
+        """A thread's life. Daemonic: what the process still owes is waited for in `flush`."""
+        self._attempt(lambda hit_queue: hit_queue.probe())
+        while True:
+            try:
+                batch = [self._waiting.get(timeout=PROBE_SECONDS)]
+            except queue.Empty:
+                self._attempt(lambda hit_queue: hit_queue.probe())
+                continue
+            while len(batch) < LARGEST_BATCH and not self._waiting.empty():
+                try:
+                    batch.append(self._waiting.get_nowait())
+                except queue.Empty:
+                    break  # another sender was faster
+            self._deliver(batch)
+
+    def _deliver(self, hits: list[Hit]) -> None:
+        """Send until nothing is left; pauses grow while the queue refuses."""
+        me = threading.get_ident()
+        owed = {command.deduplication_id: (hit, command) for hit in hits for command in (self._command(hit),)}
+        pause = 0.05
+        while True:
+            self._attempt(lambda hit_queue: self._send_once(hit_queue, owed))
+            with self._lock:
+                self._stuck[me] = len(owed)
+                self._delivered.failures += len(owed)
+            if not owed:
+                return
+            logger.error(
+                "stop-loss hits are not getting into the queue: %s", self._trouble, extra={"undelivered": len(owed)}
+            )
+            time.sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE)
+
+    def _send_once(self, hit_queue: HitQueue, owed: dict[str, tuple[Hit, OrderCommand]]) -> None:
+        refused = hit_queue.send([command for _, command in owed.values()])
+        now = self._monotonic()
+        still_owed = {command.deduplication_id for command in refused}
+        taken = [name for name in owed if name not in still_owed]
+        with self._lock:
+            self._undelivered -= len(taken)
+            self._delivered.latencies_ms += [1000 * (now - owed[name][0].received) for name in taken]
+        for name in taken:
+            del owed[name]
+        if owed:
+            raise QueueRefused(f"the queue refused {len(owed)} of {len(owed) + len(taken)}")
+
+    def _attempt(self, action: Callable[[HitQueue], None]) -> None:
+        try:
+            action(self._opened())
+        except Exception as error:
+            # Whatever the AWS client raises: a hit is retried until it is delivered, so nothing may end this thread.
+            self._trouble = str(error) if isinstance(error, QueueRefused) else type(error).__name__
+            logger.warning("the priority queue is away: %s", self._trouble)
+        else:
+            self._trouble = None
+
+    def _opened(self) -> HitQueue:
+        with self._lock:
+            if self._queue is None:
+                self._queue = self._open_queue()
+            return self._queue
+
+    def _command(self, hit: Hit) -> OrderCommand:
+        stop = hit.stop
+        now = self._clock.now()
+        return OrderCommand(
+            strategy_id=stop.strategy_id,
+            user_id=stop.user_id,
+            event=OrderEvent.STOPLOSS,
+            trading_day=stop.trading_day,
+            timestamp=int(now.timestamp() * 1000),
+            tick_at=now - timedelta(seconds=self._monotonic() - hit.received),
+            price=to_price(stop.instrument_token, hit.wire_price),
+            cause="watcher",
+            deduplication_id=f"{stop.strategy_id}:{stop.trading_day}:STOPLOSS:{hit.number}",
+        )
+
+
+class QueueRefused(Exception):
+    """The queue answered, but did not take every message."""

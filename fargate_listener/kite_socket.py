@@ -1,0 +1,195 @@
+"""One connection to Kite's price socket, from dial to drop."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import ssl
+from collections.abc import Callable, Collection
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import urlencode
+
+from picows import (
+    WSError,
+    WSFrame,
+    WSHandshakeError,
+    WSListener,
+    WSMsgType,
+    WSTransport,
+    ws_connect,
+)
+
+from fargate_listener.feed_account import FeedCredentials
+
+logger = logging.getLogger(__name__)
+# Below its own debug level the library writes the handshake, and with it the credentials, to the log.
+logging.getLogger("picows").setLevel(logging.WARNING)
+
+DIAL_SECONDS = 4.0
+LARGEST_FRAME = 1 << 20
+"""3,000 full packets are 558,002 bytes."""
+_MODE = "ltp"
+_REFUSALS = {HTTPStatus.FORBIDDEN, HTTPStatus.TOO_MANY_REQUESTS}
+
+
+class DialFailed(Exception):
+    """The socket could not be opened. `refused`: the broker said no to the token or the number of
+    sockets (403, 429), so that dialling again soon is pointless."""
+
+    def __init__(self, message: str, *, refused: bool = False) -> None:
+        super().__init__(message)
+        self.refused = refused
+
+
+class KiteSocket(WSListener):
+    """An open socket. Frames go to the two callbacks, on the event loop, with the monotonic instant of
+    their arrival; every frame, also a heartbeat, moves `last_frame`."""
+
+    def __init__(
+        self,
+        *,
+        on_binary: Callable[[bytes, float], None],
+        on_text: Callable[[str], None],
+        monotonic: Callable[[], float],
+    ) -> None:
+        self._on_binary = on_binary
+        self._on_text = on_text
+        self._monotonic = monotonic
+        self._transport: WSTransport | None = None
+        self._fragments: tuple[WSMsgType, bytearray] | None = None
+        self._dropped = asyncio.Event()
+        self.last_frame = monotonic()
+        self.frames = 0
+        self.subscribed: set[int] = set()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether frames can still arrive."""
+        return not self._dropped.is_set()
+
+    def on_ws_connected(self, transport: WSTransport) -> None:
+        """picows: the handshake is done."""
+        self._transport = transport
+        self.last_frame = self._monotonic()
+
+    def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
+        """picows: a frame arrived. An exception in here closes the socket: the redial brings a fresh
+        snapshot of every price, which a skipped frame would not."""
+        received = self._monotonic()
+        self.last_frame = received
+        self.frames += 1
+        kind = frame.msg_type
+        if kind is WSMsgType.BINARY and frame.fin:
+            self._on_binary(frame.get_payload_as_bytes(), received)
+        elif kind is WSMsgType.CLOSE:
+            transport.send_close(frame.get_close_code(), frame.get_close_message())
+            transport.disconnect()
+        else:
+            self._on_rare_frame(kind, frame, received)
+
+    def on_ws_disconnected(self, transport: WSTransport) -> None:  # noqa: ARG002 - the signature of picows
+        """picows: the connection is gone, whoever ended it."""
+        self._dropped.set()
+
+    def _on_rare_frame(self, kind: WSMsgType, frame: WSFrame, received: float) -> None:
+        """Text, and messages in several fragments; ping and pong are the library's."""
+        if kind in {WSMsgType.PING, WSMsgType.PONG}:
+            return
+        if kind is WSMsgType.CONTINUATION:
+            if self._fragments is None:
+                raise WSError("a continuation of nothing")
+            kind, payload = self._fragments
+        else:
+            payload = bytearray()
+        payload += frame.get_payload_as_bytes()
+        if len(payload) > LARGEST_FRAME:
+            raise WSError("a message larger than anything Kite sends")
+        if not frame.fin:
+            self._fragments = (kind, payload)
+            return
+        self._fragments = None
+        if kind is WSMsgType.BINARY:
+            self._on_binary(bytes(payload), received)
+        else:
+            self._on_text(payload.decode("utf-8", errors="replace"))
+
+    def subscribe(self, tokens: Collection[int]) -> None:
+        """Make `tokens` the whole subscription, in their order, sending only what differs."""
+        wanted = set(tokens)
+        gained = [token for token in tokens if token not in self.subscribed]
+        lost = sorted(self.subscribed - wanted)
+        if lost:
+            self._send({"a": "unsubscribe", "v": lost})
+        if gained:
+            self._send({"a": "subscribe", "v": gained})
+            self._send({"a": "mode", "v": [_MODE, gained]})
+        self.subscribed = wanted
+
+    def _send(self, message: dict[str, Any]) -> None:
+        if self._transport is not None and self.is_open:
+            self._transport.send(WSMsgType.TEXT, json.dumps(message, separators=(",", ":")).encode())
+
+    async def wait_dropped(self, *, silence: float) -> bool:
+        """Return when the connection is gone; one that is silent for `silence` seconds is torn down.
+        True when that was the reason."""
+        while self.is_open:
+            left = self.last_frame + silence - self._monotonic()
+            if left <= 0:
+                self.abort()
+                return True
+            try:
+                async with asyncio.timeout(left):
+                    await self._dropped.wait()
+            except TimeoutError:
+                continue  # look at the clock again: frames may have come meanwhile
+        return False
+
+    def abort(self) -> None:
+        """Tear the connection down without waiting for the peer, which may be dead."""
+        self._dropped.set()
+        if self._transport is not None:
+            self._transport.disconnect(graceful=False)
+
+    async def close(self) -> None:
+        """Say goodbye, and leave within a second whether or not the peer answers."""
+        if self._transport is not None and self.is_open:
+            self._transport.send_close()
+            try:
+                async with asyncio.timeout(1):
+                    await self._dropped.wait()
+            except TimeoutError:
+                logger.info("the broker's socket did not answer the close")
+        self.abort()
+
+
+async def dial(
+    url: str, credentials: FeedCredentials, make_socket: Callable[[], KiteSocket], tls: ssl.SSLContext
+) -> KiteSocket:
+    """Open a socket. `tls` verifies the peer of a wss address; settings allow plain ws in dev only.
+
+    Raises:
+        DialFailed: with a message free of credentials, which are part of the address.
+    """
+    query = urlencode({"api_key": credentials.api_key, "access_token": credentials.access_token})
+    try:
+        _, socket = await ws_connect(
+            make_socket,
+            f"{url.rstrip('/')}/?{query}",
+            ssl_context=tls,
+            websocket_handshake_timeout=DIAL_SECONDS,
+            max_frame_size=LARGEST_FRAME,
+            max_redirects=0,
+            extra_headers={"X-Kite-Version": "3", "User-Agent": "algotrading-watcher/1"},
+        )
+    except WSHandshakeError as error:
+        status = None if error.response is None else error.response.status
+        said = "not a WebSocket answer" if status is None else f"HTTP {status.value}"
+        raise DialFailed(f"the upgrade was refused: {said}", refused=status in _REFUSALS) from None
+    except ssl.SSLCertVerificationError as error:
+        raise DialFailed(f"the certificate of the broker's socket is not trusted: {error.verify_message}") from None
+    except (OSError, TimeoutError, WSError) as error:
+        raise DialFailed(f"no connection: {type(error).__name__}") from None
+    assert isinstance(socket, KiteSocket)
+    return socket

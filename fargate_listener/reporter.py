@@ -1,0 +1,73 @@
+"""Metrics: what was counted, told once in a while."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import fields
+
+from algotrading.ports import Meter
+from fargate_listener.counters import Counters
+from fargate_listener.feed import Feed
+from fargate_listener.health import Health
+from fargate_listener.hit_sender import HitSender
+from fargate_listener.stop_guard import StopGuard
+
+INTERVAL_SECONDS = 10.0
+_MOST_LATENCIES = 100
+"""The slowest of a storm tell enough; the embedded metric format takes a hundred values."""
+
+_NAMES = {
+    "ticks": "Ticks",
+    "invalid_ticks": "InvalidTicks",
+    "malformed_packets": "MalformedPackets",
+    "hits": "StopLossHits",
+    "reconnects": "FeedConnections",
+    "mute_sockets": "FeedMute",
+    "refused_dials": "FeedRefused",
+    "missing_credentials": "FeedCredentialsMissing",
+    "order_updates": "FeedOrderUpdates",
+    "feed_errors": "FeedErrors",
+    "invalid_changes": "StopChangesInvalid",
+    "repaired_stops": "StopsRepaired",
+    "failed_checks": "StopCheckFailed",
+    "failed_price_writes": "PriceWritesFailed",
+    "redis_failures": "RedisDown",
+}
+
+
+class Reporter:
+    """Emits the counters and starts them anew."""
+
+    def __init__(
+        self, *, counters: Counters, sender: HitSender, feed: Feed, guard: StopGuard, health: Health, meter: Meter
+    ) -> None:
+        self._counters = counters
+        self._sender = sender
+        self._feed = feed
+        self._guard = guard
+        self._health = health
+        self._meter = meter
+
+    async def run(self) -> None:
+        """Report until cancelled."""
+        while True:
+            await asyncio.sleep(INTERVAL_SECONDS)
+            self.report()
+
+    def report(self) -> None:
+        """One report. `Blind` is 1 while the watcher would not see a stop: alarmed."""
+        for counter in fields(self._counters):
+            value = getattr(self._counters, counter.name)
+            if value or counter.name == "ticks":
+                self._meter.count(_NAMES[counter.name], value)
+            setattr(self._counters, counter.name, 0)
+        delivered = self._sender.take_report()
+        if delivered.failures:
+            self._meter.count("StopLossDeliveryFailed", delivered.failures)
+        for latency in sorted(delivered.latencies_ms, reverse=True)[:_MOST_LATENCIES]:
+            self._meter.milliseconds("TickToQueue", latency)
+        silence = self._feed.silence
+        if silence is not None:
+            self._meter.milliseconds("FeedSilence", 1000 * silence)
+        self._meter.count("ArmedStops", self._guard.armed)
+        self._meter.count("Blind", int(bool(self._health.reasons())))

@@ -1,0 +1,133 @@
+"""The watcher's life: load, follow, watch, check, and leave in good order."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from fargate_listener.changes import ChangeStream
+from fargate_listener.counters import Counters
+from fargate_listener.feed import Feed
+from fargate_listener.health import HealthServer, Loaded
+from fargate_listener.hit_sender import HitSender
+from fargate_listener.price_publisher import PricePublisher
+from fargate_listener.reporter import Reporter
+from fargate_listener.stop_guard import StopGuard
+from fargate_listener.truth import Truth
+from fargate_listener.watchlist import Watchlist
+
+logger = logging.getLogger(__name__)
+
+CHECK_SECONDS = 15.0
+_CHECK_RETRY_SECONDS = 2.0
+_REPEAT_SECONDS = 0.1
+_FLUSH_SECONDS = 6.0
+"""With the second the socket may take to close, the whole leave stays under ten seconds."""
+
+
+@dataclass(slots=True)
+class Watcher:
+    """All parts of the process; `wiring` makes one. Everything here runs on one event loop, what blocks
+    runs in threads."""
+
+    truth: Truth
+    changes: ChangeStream
+    watchlist: Watchlist
+    guard: StopGuard
+    feed: Feed
+    publisher: PricePublisher
+    sender: HitSender
+    reporter: Reporter
+    health: HealthServer
+    loaded: Loaded
+    counters: Counters
+    monotonic: Callable[[], float]
+    _check_now: asyncio.Event = field(default_factory=asyncio.Event, init=False)
+
+    def check_soon(self) -> None:
+        """Something may have been missed: compare with PostgreSQL now, not in a while."""
+        self._check_now.set()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Watch until `stop` is set; then leave. Ends by itself only through a fault of its own."""
+        await self.health.start()
+        self.sender.start()
+        watching = asyncio.create_task(self._watch())
+        stopping = asyncio.create_task(stop.wait())
+        await asyncio.wait({watching, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        await self._leave(watching)
+
+    async def _watch(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            for part in (self._follow(), self.feed.run(), self.publisher.run(), self.reporter.run(), self._repeat()):
+                group.create_task(part)
+
+    async def _follow(self) -> None:
+        """Load everything once, then keep it true from both sides."""
+        await self.changes.remember_end()
+        while not self.loaded.stops_loaded:
+            await self._check()
+            if not self.loaded.stops_loaded:
+                await asyncio.sleep(_CHECK_RETRY_SECONDS)
+        # What is loaded now lives as long as the process: a full collection would walk it in vain.
+        gc.collect()
+        gc.freeze()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.changes.run())
+            group.create_task(self._check_regularly())
+
+    async def _check_regularly(self) -> None:
+        while True:
+            try:
+                async with asyncio.timeout(CHECK_SECONDS):
+                    await self._check_now.wait()
+            except TimeoutError:
+                logger.debug("a regular check")
+            self._check_now.clear()
+            await self._check()
+
+    async def _check(self) -> None:
+        """Compare memory with PostgreSQL and repair it. Reading happens in a thread."""
+        as_of = self.watchlist.serial
+        try:
+            snapshot = await asyncio.to_thread(self.truth.read)
+        except Exception as error:
+            # Whatever the database client raises: the stops in memory stay guarded, and the check comes again.
+            self.counters.failed_checks += 1
+            logger.error("the stops could not be compared with PostgreSQL: %s", type(error).__name__)
+            return
+        repaired = self.watchlist.repair(snapshot.changes, as_of=as_of, unknown=snapshot.unknown.keys())
+        self.loaded.unknown_instruments = sorted(set(snapshot.unknown.values()))
+        if self.loaded.stops_loaded and repaired:
+            self.counters.repaired_stops += repaired
+            logger.warning("memory differed from PostgreSQL and was repaired", extra={"strategies": repaired})
+        self.loaded.stops_loaded = True
+
+    async def _repeat(self) -> None:
+        while True:
+            await asyncio.sleep(_REPEAT_SECONDS)
+            self.guard.repeat(self.monotonic())
+
+    async def _leave(self, watching: asyncio.Task[None]) -> None:
+        """Take no more changes, let the queue have every hit, publish the last prices, close."""
+        watching.cancel()
+        try:
+            await watching
+        except asyncio.CancelledError:
+            logger.info("leaving", extra={"undelivered": self.sender.undelivered})
+        finally:
+            await self.feed.close()
+            await self._flush()
+            self.reporter.report()
+            await self.health.stop()
+
+    async def _flush(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.publisher.publish())
+            flushed = group.create_task(asyncio.to_thread(self.sender.flush, _FLUSH_SECONDS))
+        if not flushed.result():
+            logger.critical("hits were not delivered", extra={"undelivered": self.sender.undelivered})
