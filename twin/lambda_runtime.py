@@ -123,8 +123,9 @@ class Function:
         self._environment = environment
         self._state = state
         self._telemetry = telemetry
-        limit = UNRESERVED_CONCURRENCY if spec.reserved_concurrency is None else spec.reserved_concurrency
-        self._slots = asyncio.Semaphore(limit)
+        self.concurrency = UNRESERVED_CONCURRENCY if spec.reserved_concurrency is None else spec.reserved_concurrency
+        """How many events it works on at once."""
+        self._slots = asyncio.Semaphore(self.concurrency)
         self._idle: list[ExecutionEnvironment] = []
         self._busy: set[ExecutionEnvironment] = set()
         self._readers: set[asyncio.Task[None]] = set()
@@ -254,14 +255,14 @@ class Lambda:
 
     def __init__(self, functions: Mapping[str, Function]) -> None:
         self._functions = functions
-        self._by_arn = {function.spec.arn: function for function in functions.values()}
 
     def __getitem__(self, name: str) -> Function:
         return self._functions[name]
 
-    def by_arn(self, arn: str) -> Function | None:
-        """The function with this ARN, if it is one of ours."""
-        return self._by_arn.get(arn)
+    @property
+    def by_arn(self) -> Mapping[str, Function]:
+        """The functions by their ARN."""
+        return {function.spec.arn: function for function in self._functions.values()}
 
     async def keep_house(self) -> None:
         """Retire idle environments, for ever."""
