@@ -1,0 +1,62 @@
+"""What entry points can be given: the values of their variables, and the permissions behind them.
+
+A stack that makes something adds it here; a stack that needs it passes it on. So a permission is written
+once, beside the value that makes use of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_secretsmanager as secretsmanager
+from aws_cdk import aws_sns as sns
+from aws_cdk import aws_sqs as sqs
+
+from algotrading.ports import Lane
+from cdk.constructs.scheduling import Scheduling
+from cdk.functions import DatabaseUser, FunctionSpec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Powers:
+    """Everything that has been made so far."""
+
+    values: Mapping[str, str]
+    """Environment variables, by name."""
+    database_secrets: Mapping[DatabaseUser, secretsmanager.ISecret]
+    jwt_secret: secretsmanager.ISecret
+    broker_key: kms.IKey
+    lanes: Mapping[Lane, sqs.IQueue] = field(default_factory=dict)
+    scheduling: Scheduling | None = None
+    notifications: sns.ITopic | None = None
+
+    def variables_of(self, spec: FunctionSpec) -> dict[str, str]:
+        """The values, with the database secret of this function's user."""
+        if spec.database is None:
+            return dict(self.values)
+        return {**self.values, "DATABASE_SECRET_ARN": self.database_secrets[spec.database].secret_arn}
+
+    def grant(self, grantee: iam.IGrantable, spec: FunctionSpec) -> None:
+        """Allow what the table says, and nothing else."""
+        if spec.database is not None:
+            self.database_secrets[spec.database].grant_read(grantee)
+        if spec.reads_jwt_secret:
+            self.jwt_secret.grant_read(grantee)
+        if spec.opens_broker_secrets:
+            self.grant_vault(grantee, seals=spec.seals)
+        for lane in spec.sends_to:
+            self.lanes[lane].grant_send_messages(grantee)
+        if spec.manages_schedules and self.scheduling is not None:
+            self.scheduling.grant_manage(grantee)
+        if spec.publishes_notices and self.notifications is not None:
+            self.notifications.grant_publish(grantee)
+        if spec.sets_database_passwords:
+            for secret in self.database_secrets.values():
+                secret.grant_read(grantee)
+
+    def grant_vault(self, grantee: iam.IGrantable, *, seals: bool) -> None:
+        """Open broker secrets; seal new ones too when asked."""
+        self.broker_key.grant(grantee, "kms:Decrypt", *(["kms:GenerateDataKey"] if seals else []))

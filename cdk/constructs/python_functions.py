@@ -1,0 +1,81 @@
+"""Functions of the table (`cdk/functions.py`), with their layers, environment variables and permissions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from aws_cdk import Duration
+from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_lambda as lambda_
+from constructs import Construct
+
+from cdk.constructs.layers import ARCHITECTURE, NOT_DEPLOYED, RUNTIME, add_layers
+from cdk.constructs.network_access import NetworkAccess
+from cdk.constructs.powers import Powers
+from cdk.constructs.retention import log_group
+from cdk.environments import Environment
+from cdk.functions import FUNCTIONS, FunctionSpec
+from cdk.paths import LAMBDAS
+from cdk.variables import variables_for
+
+METRICS_NAMESPACE: Final = "AlgoTrading"
+
+
+class PythonFunctions(Construct):
+    """The functions of one stack, by name."""
+
+    def __init__(
+        self, scope: Construct, construct_id: str, *, environment: Environment, network: NetworkAccess
+    ) -> None:
+        super().__init__(scope, construct_id)
+        self._environment = environment
+        self._network = network
+        self._layers = add_layers(self)
+
+    def add(self, name: str, powers: Powers) -> lambda_.Function:
+        """The function `name`, allowed exactly what its row of the table says."""
+        spec = FUNCTIONS[name]
+        function = lambda_.Function(
+            self,
+            _construct_id(name),
+            function_name=f"algotrading-{self._environment.stage}-{name.replace('_', '-')}",
+            runtime=RUNTIME,
+            architecture=ARCHITECTURE,
+            handler="handler.lambda_handler",
+            code=lambda_.Code.from_asset(str(LAMBDAS / name), exclude=list(NOT_DEPLOYED)),
+            layers=self._layers,
+            memory_size=spec.memory_mib,
+            timeout=Duration.seconds(spec.timeout_seconds),
+            reserved_concurrent_executions=spec.concurrency(self._environment) if spec.concurrency else None,
+            environment=self._variables(spec, powers.variables_of(spec)),
+            tracing=lambda_.Tracing.ACTIVE if self._environment.tracing else lambda_.Tracing.DISABLED,
+            log_group=log_group(self, f"{_construct_id(name)}Logs", environment=self._environment, name=name),
+            **self._place(spec),
+        )
+        powers.grant(function, spec)
+        return function
+
+    def _variables(self, spec: FunctionSpec, values: Mapping[str, str]) -> dict[str, str]:
+        return {
+            **variables_for(spec.settings, {**self._environment.setting_values(), **values}),
+            "POWERTOOLS_SERVICE_NAME": spec.name,
+            "POWERTOOLS_METRICS_NAMESPACE": METRICS_NAMESPACE,
+            "POWERTOOLS_LOG_LEVEL": self._environment.log_level,
+            # Events and answers carry tokens and credentials.
+            "POWERTOOLS_LOGGER_LOG_EVENT": "false",
+            "POWERTOOLS_TRACER_CAPTURE_RESPONSE": "false",
+        }
+
+    def _place(self, spec: FunctionSpec) -> dict[str, Any]:
+        if not spec.in_vpc:
+            return {}
+        return {
+            "vpc": self._network.vpc,
+            "vpc_subnets": ec2.SubnetSelection(subnet_type=ec2.SubnetType.PRIVATE_WITH_EGRESS),
+            "security_groups": [self._network.security_group],
+        }
+
+
+def _construct_id(name: str) -> str:
+    return "".join(part.capitalize() for part in name.split("_"))

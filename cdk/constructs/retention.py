@@ -1,0 +1,33 @@
+"""Log groups that are created by us: with a retention, and gone with a disposable environment."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from aws_cdk import RemovalPolicy
+from aws_cdk import aws_logs as logs
+from constructs import Construct
+
+from cdk.environments import Environment
+
+_RETENTION: Final = {
+    7: logs.RetentionDays.ONE_WEEK,
+    14: logs.RetentionDays.TWO_WEEKS,
+    90: logs.RetentionDays.THREE_MONTHS,
+}
+
+
+def removal_policy(environment: Environment) -> RemovalPolicy:
+    """What becomes of data when its stack goes."""
+    return RemovalPolicy.RETAIN if environment.protected else RemovalPolicy.DESTROY
+
+
+def log_group(scope: Construct, construct_id: str, *, environment: Environment, name: str) -> logs.LogGroup:
+    """The log group `/algotrading/<stage>/<name>`."""
+    return logs.LogGroup(
+        scope,
+        construct_id,
+        log_group_name=f"/algotrading/{environment.stage}/{name}",
+        retention=_RETENTION[environment.log_retention_days],
+        removal_policy=removal_policy(environment),
+    )

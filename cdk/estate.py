@@ -1,0 +1,48 @@
+"""The stacks of one environment, and what each needs of the others."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aws_cdk import App, Tags
+from aws_cdk import Environment as Target
+
+from cdk.environments import REGION, Environment
+from cdk.stacks.api import ApiStack
+from cdk.stacks.data import DataStack
+from cdk.stacks.listener import ListenerStack
+from cdk.stacks.network import NetworkStack
+from cdk.stacks.observability import ObservabilityStack
+from cdk.stacks.trading import TradingStack
+
+
+def add_stacks(app: App, environment: Environment) -> None:
+    """Add every stack of `environment` to `app`.
+
+    Construct ids are the same in every environment; what differs is in the table.
+    """
+
+    def common(name: str, *, holds_data: bool = False) -> dict[str, Any]:
+        return {
+            "stack_name": f"algotrading-{environment.stage}-{name}",
+            # The region is fixed, the account is that of whoever deploys: nothing is looked up.
+            "env": Target(region=REGION),
+            "termination_protection": environment.protected and holds_data,
+        }
+
+    network = NetworkStack(app, "network", environment=environment, **common("network", holds_data=True))
+    data = DataStack(app, "data", environment=environment, network=network, **common("data", holds_data=True))
+    trading = TradingStack(app, "trading", environment=environment, network=network, data=data, **common("trading"))
+    ApiStack(app, "api", environment=environment, network=network, powers=trading.powers, **common("api"))
+    ListenerStack(
+        app, "listener", environment=environment, network=network, powers=trading.powers, **common("listener")
+    )
+    ObservabilityStack(
+        app,
+        "observability",
+        environment=environment,
+        dead_letters=trading.dead_letters,
+        **common("observability"),
+    )
+    Tags.of(app).add("project", "algotrading")
+    Tags.of(app).add("environment", environment.stage)

@@ -1,0 +1,173 @@
+"""Every function, as one table. Environment variables, permissions and network follow from it.
+
+A function may do what its settings class has fields for: one with `database_secret_arn` reads that
+secret and stands in the VPC, one with `kms_key_id` uses the key, one with `schedule_group` manages
+schedules. What the class cannot say (which database user, which lanes, seal or only unseal) is a column.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from algotrading.ports import Lane
+from algotrading.settings import (
+    AuthorizerSettings,
+    AuthSettings,
+    BrokerSettings,
+    ConvergeSettings,
+    DatabaseSettings,
+    DocsSettings,
+    ExecutorSettings,
+    InstrumentsSettings,
+    MigrateSettings,
+    RedisSettings,
+    ScheduleSettings,
+    Settings,
+    StrategySettings,
+    TokenSettings,
+    TriggerSettings,
+    VaultSettings,
+)
+from cdk.environments import Environment
+
+
+class DatabaseUser(StrEnum):
+    """Who a function is to PostgreSQL."""
+
+    APP = "app_role"
+    """Sees one trader's rows at a time."""
+    SYSTEM = "system_role"
+    """Sees every trader's rows."""
+    OWNER = "algotrading"
+    """Owns the schema."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FunctionSpec:
+    """One function: `lambdas/<name>/handler.py`."""
+
+    name: str
+    settings: type[Settings]
+    memory_mib: int
+    """CPU comes with it: one core at 1769 MiB."""
+    timeout_seconds: int
+    database: DatabaseUser | None = None
+    sends_to: tuple[Lane, ...] = ()
+    seals: bool = False
+    """Also stores broker secrets; without it a holder of `kms_key_id` only opens them."""
+    concurrency: Callable[[Environment], int] | None = None
+    """Reserved: the most that run at once, and kept free for this function."""
+
+    @property
+    def in_vpc(self) -> bool:
+        """Only what talks to a store: the others start faster outside."""
+        return issubclass(self.settings, DatabaseSettings | RedisSettings)
+
+    @property
+    def reads_jwt_secret(self) -> bool:
+        return issubclass(self.settings, TokenSettings)
+
+    @property
+    def opens_broker_secrets(self) -> bool:
+        return issubclass(self.settings, VaultSettings)
+
+    @property
+    def manages_schedules(self) -> bool:
+        return issubclass(self.settings, ScheduleSettings)
+
+    @property
+    def publishes_notices(self) -> bool:
+        return "notifications_topic_arn" in self.settings.model_fields
+
+    @property
+    def sets_database_passwords(self) -> bool:
+        return issubclass(self.settings, MigrateSettings)
+
+
+EXECUTOR_TIMEOUT: Final = 240
+"""A due time with seconds can be 178 s ahead of its early alarm; the rest is for sending and reading the book."""
+PRIORITY_TIMEOUT: Final = 15
+"""Nothing here waits for a due time, so a crash may block its strategy only briefly."""
+
+_BOTH_LANES: Final = (Lane.NORMAL, Lane.PRIORITY)
+
+_SPECS: Final = (
+    FunctionSpec(
+        name="auth",
+        settings=AuthSettings,
+        memory_mib=1769,  # password hashing is made to be slow: a full core keeps it in tenths of a second
+        timeout_seconds=10,
+        database=DatabaseUser.APP,
+    ),
+    FunctionSpec(
+        name="broker",
+        settings=BrokerSettings,
+        memory_mib=1024,
+        timeout_seconds=25,  # the broker may take its time; the HTTP API gives up at 30 s
+        database=DatabaseUser.APP,
+        seals=True,
+    ),
+    FunctionSpec(
+        name="strategy",
+        settings=StrategySettings,
+        memory_mib=1024,
+        timeout_seconds=15,
+        database=DatabaseUser.APP,
+        sends_to=_BOTH_LANES,
+    ),
+    FunctionSpec(name="docs", settings=DocsSettings, memory_mib=1024, timeout_seconds=10),
+    FunctionSpec(name="authorizer", settings=AuthorizerSettings, memory_mib=512, timeout_seconds=5),
+    FunctionSpec(
+        name="trigger",
+        settings=TriggerSettings,
+        memory_mib=512,
+        timeout_seconds=10,
+        sends_to=_BOTH_LANES,
+    ),
+    FunctionSpec(
+        name="executor",
+        settings=ExecutorSettings,
+        memory_mib=1024,
+        timeout_seconds=EXECUTOR_TIMEOUT,
+        database=DatabaseUser.APP,
+        sends_to=_BOTH_LANES,
+        concurrency=lambda environment: environment.executor_concurrency,
+    ),
+    FunctionSpec(
+        name="priority_executor",
+        settings=ExecutorSettings,
+        memory_mib=1769,
+        timeout_seconds=PRIORITY_TIMEOUT,
+        database=DatabaseUser.APP,
+        sends_to=_BOTH_LANES,
+        concurrency=lambda environment: environment.priority_concurrency,
+    ),
+    FunctionSpec(
+        name="converge",
+        settings=ConvergeSettings,
+        memory_mib=1024,
+        timeout_seconds=55,
+        database=DatabaseUser.SYSTEM,
+        sends_to=_BOTH_LANES,
+        concurrency=lambda _: 1,
+    ),
+    FunctionSpec(
+        name="instruments",
+        settings=InstrumentsSettings,
+        memory_mib=1769,
+        timeout_seconds=300,
+        database=DatabaseUser.SYSTEM,
+    ),
+    FunctionSpec(
+        name="migrate",
+        settings=MigrateSettings,
+        memory_mib=512,
+        timeout_seconds=300,
+        database=DatabaseUser.OWNER,
+    ),
+)
+
+FUNCTIONS: Final[dict[str, FunctionSpec]] = {spec.name: spec for spec in _SPECS}

@@ -1,0 +1,94 @@
+"""The HTTP API: routes of the table, behind a Lambda authorizer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aws_cdk import CfnOutput, Duration, Stack
+from aws_cdk import aws_apigatewayv2 as apigateway
+from aws_cdk import aws_apigatewayv2_authorizers as authorizers
+from aws_cdk import aws_apigatewayv2_integrations as integrations
+from constructs import Construct
+
+from cdk.constructs.powers import Powers
+from cdk.constructs.python_functions import PythonFunctions
+from cdk.environments import Environment
+from cdk.routes import routes_of
+from cdk.stacks.network import NetworkStack
+
+_API_FUNCTIONS = ("auth", "broker", "strategy")
+
+
+class ApiStack(Stack):
+    """Functions that traders call, and the door to them."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        environment: Environment,
+        network: NetworkStack,
+        powers: Powers,
+        **stack: Any,
+    ) -> None:
+        super().__init__(scope, construct_id, **stack)
+        self._functions = PythonFunctions(self, "Functions", environment=environment, network=network.functions)
+        self._powers = powers
+        self.api = apigateway.HttpApi(
+            self,
+            "HttpApi",
+            api_name=f"algotrading-{environment.stage}",
+            create_default_stage=False,
+            cors_preflight=_cors(environment),
+        )
+        stage = apigateway.HttpStage(
+            self,
+            "Stage",
+            http_api=self.api,
+            auto_deploy=True,
+            throttle=apigateway.ThrottleSettings(
+                rate_limit=environment.api_rate_per_second, burst_limit=environment.api_burst
+            ),
+        )
+        self._add_routes(environment)
+        CfnOutput(self, "ApiUrl", value=stage.url)
+
+    def _add_routes(self, environment: Environment) -> None:
+        authorizer = self._authorizer()
+        for name in (*_API_FUNCTIONS, *(("docs",) if environment.docs else ())):
+            integration = integrations.HttpLambdaIntegration(
+                f"{name.capitalize()}Integration",
+                self._functions.add(name, self._powers),
+                # One statement for all routes: a statement for each would outgrow the function's policy.
+                scope_permission_to_route=False,
+            )
+            for route in routes_of(name):
+                self.api.add_routes(
+                    path=route.path,
+                    methods=[apigateway.HttpMethod[route.method]],
+                    integration=integration,
+                    authorizer=apigateway.HttpNoneAuthorizer() if route.open else authorizer,
+                )
+
+    def _authorizer(self) -> authorizers.HttpLambdaAuthorizer:
+        """One cached answer serves every route, so it says who is calling and nothing about objects;
+        it lives a minute at most, and so does a revoked session."""
+        return authorizers.HttpLambdaAuthorizer(
+            "Authorizer",
+            self._functions.add("authorizer", self._powers),
+            response_types=[authorizers.HttpLambdaResponseType.SIMPLE],
+            identity_source=["$request.header.Authorization"],
+            results_cache_ttl=Duration.seconds(60),
+        )
+
+
+def _cors(environment: Environment) -> apigateway.CorsPreflightOptions | None:
+    if not environment.web_origins:
+        return None
+    return apigateway.CorsPreflightOptions(
+        allow_origins=list(environment.web_origins),
+        allow_methods=[apigateway.CorsHttpMethod[method] for method in ("GET", "POST", "PUT", "DELETE")],
+        allow_headers=["authorization", "content-type", "idempotency-key"],
+        max_age=Duration.hours(1),
+    )

@@ -1,0 +1,69 @@
+"""The network: two zones, public and private subnets, fixed addresses outwards, who may talk to whom."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aws_cdk import CfnOutput, RemovalPolicy, Stack
+from aws_cdk import aws_ec2 as ec2
+from constructs import Construct
+
+from cdk.constructs.network_access import NetworkAccess
+from cdk.environments import AVAILABILITY_ZONES, Environment
+
+_HTTPS = ec2.Port.tcp(443)
+_POSTGRES = ec2.Port.tcp(5432)
+_REDIS = ec2.Port.tcp(6379)
+
+
+class NetworkStack(Stack):
+    """VPC, NAT and security groups."""
+
+    def __init__(self, scope: Construct, construct_id: str, *, environment: Environment, **stack: Any) -> None:
+        super().__init__(scope, construct_id, **stack)
+        self.vpc = self._vpc(environment)
+        self.database_group = self._group("DatabaseGroup", "PostgreSQL")
+        self.cache_group = self._group("CacheGroup", "Valkey")
+        functions = self._client_group("FunctionsGroup", "Functions that talk to a store or a broker")
+        listener = self._client_group("ListenerGroup", "The watcher of prices")
+        self.functions = NetworkAccess(vpc=self.vpc, security_group=functions)
+        self.listener = NetworkAccess(vpc=self.vpc, security_group=listener)
+
+    def _vpc(self, environment: Environment) -> ec2.Vpc:
+        vpc = ec2.Vpc(
+            self,
+            "Vpc",
+            ip_addresses=ec2.IpAddresses.cidr(environment.cidr),
+            availability_zones=list(AVAILABILITY_ZONES),
+            nat_gateway_provider=ec2.NatProvider.gateway(eip_allocation_ids=self._addresses(environment)),
+            nat_gateways=environment.nat_gateways,
+            subnet_configuration=[
+                ec2.SubnetConfiguration(name="public", subnet_type=ec2.SubnetType.PUBLIC, cidr_mask=24),
+                ec2.SubnetConfiguration(name="private", subnet_type=ec2.SubnetType.PRIVATE_WITH_EGRESS, cidr_mask=20),
+            ],
+            restrict_default_security_group=True,
+        )
+        # Free, and takes image layers off the NAT's bill.
+        vpc.add_gateway_endpoint("S3", service=ec2.GatewayVpcEndpointAwsService.S3)
+        return vpc
+
+    def _addresses(self, environment: Environment) -> list[str]:
+        """Elastic IPs of our own, kept when the stack goes: they are registered with the brokers, and
+        changing a registration takes days."""
+        allocations = []
+        for number in range(1, environment.nat_gateways + 1):
+            address = ec2.CfnEIP(self, f"EgressAddress{number}", domain="vpc")
+            address.apply_removal_policy(RemovalPolicy.RETAIN)
+            CfnOutput(self, f"EgressIp{number}", value=address.ref, description="Register this address with the broker")
+            allocations.append(address.attr_allocation_id)
+        return allocations
+
+    def _group(self, construct_id: str, description: str) -> ec2.SecurityGroup:
+        return ec2.SecurityGroup(self, construct_id, vpc=self.vpc, description=description, allow_all_outbound=False)
+
+    def _client_group(self, construct_id: str, description: str) -> ec2.SecurityGroup:
+        group = self._group(construct_id, description)
+        group.add_egress_rule(ec2.Peer.any_ipv4(), _HTTPS, "brokers and AWS")
+        group.connections.allow_to(self.database_group, _POSTGRES, "PostgreSQL")
+        group.connections.allow_to(self.cache_group, _REDIS, "Valkey")
+        return group

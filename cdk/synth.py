@@ -1,0 +1,61 @@
+"""Synthesise one environment without the CDK command line, an account or Docker.
+
+python -m cdk.synth --env dev --out build/cdk.out/dev              ready to deploy; needs the built layer
+python -m cdk.synth --env dev --out build/twin/dev --in-place      for reading: assets stay where they are,
+                                                                   `aws:asset:path` points at their sources
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final, get_args
+
+from algotrading.settings import Stage
+from cdk.environments import Environment, environment_named
+from cdk.toolchain import committed_context, use_bundled_node
+
+_IN_PLACE: Final = {"aws:cdk:disable-asset-staging": True}
+_ALWAYS: Final = {
+    # What the CDK command line sets too: readers of a template find an asset's folder, and a resource's construct.
+    "aws:cdk:enable-asset-metadata": True,
+    "aws:cdk:enable-path-metadata": True,
+    # No AWS::CDK::Metadata resource in the templates.
+    "aws:cdk:disable-version-reporting": True,
+}
+
+
+def synthesize(environment: Environment, out: Path, *, in_place: bool = False) -> list[Path]:
+    """Write the templates of `environment` to `out` and return them, in order of deployment.
+
+    With `in_place` nothing is copied and the third-party layer need not be built: such a result is
+    for reading (tests, the twin), not for deployment.
+    """
+    use_bundled_node()
+    from aws_cdk import App
+
+    from cdk.estate import add_stacks
+
+    context: dict[str, Any] = {**committed_context(), **_ALWAYS, **(_IN_PLACE if in_place else {})}
+    app = App(context=context, outdir=str(out), analytics_reporting=False)
+    add_stacks(app, environment)
+    return [Path(stack.template_full_path) for stack in app.synth().stacks]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line."""
+    parser = argparse.ArgumentParser(description="Synthesise CloudFormation templates.")
+    parser.add_argument("--env", choices=get_args(Stage), default="dev", dest="stage")
+    parser.add_argument("--out", type=Path, default=None, help="folder (default: build/cdk.out/ENV)")
+    parser.add_argument("--in-place", action="store_true", help="leave assets where they are; not for deployment")
+    options = parser.parse_args(arguments)
+    out = options.out or Path("build/cdk.out") / options.stage
+    for template in synthesize(environment_named(options.stage), out, in_place=options.in_place):
+        sys.stdout.write(f"{template}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

