@@ -76,6 +76,7 @@ class CycleRunner:
     deadline: datetime
     _looks: int = field(default=0, init=False)
     _announced: StopChange | None = field(default=None, init=False)
+    _published: Cycle | None = field(default=None, init=False)
     _pending_logs: list[OrderLog] = field(default_factory=list, init=False)
 
     def run(self, event: Event) -> Cycle:
@@ -266,6 +267,8 @@ class CycleRunner:
     # --- the runtime copy -------------------------------------------------------------------------
 
     def _publish(self) -> None:
+        if self.cycle == self._published:
+            return
         runtime = self.desk.runtime
         change = stop_change(self.strategy, self.cycle, self.instrument_token)
         if change != self._announced:
@@ -273,6 +276,7 @@ class CycleRunner:
             runtime.put_strategy(self.strategy)
             self._announced = change
         runtime.put_cycle(self.cycle)
+        self._published = self.cycle
 
     def _publish_or_count(self) -> None:
         try:
