@@ -5,7 +5,7 @@ import hmac
 import secrets
 import string
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -52,7 +52,7 @@ class Accounts:
         self._apps: dict[str, App] = {}
         self._request_tokens: dict[str, tuple[App, int]] = {}
 
-    def __iter__(self) -> "Any":
+    def __iter__(self) -> Iterator[App]:
         return iter(self._apps.values())
 
     def create(

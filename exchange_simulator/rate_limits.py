@@ -1,4 +1,4 @@
-"""Request limits of the API, counted in fixed windows of the simulator's clock (Kite Connect documentation, exceptions)."""
+"""Request limits of the API in fixed windows of the simulator's clock (Kite Connect documentation, exceptions)."""
 
 from collections.abc import Mapping
 from types import MappingProxyType

@@ -12,7 +12,17 @@ from aiohttp import web
 from exchange_simulator.accounts import App
 from exchange_simulator.errors import KiteError
 from exchange_simulator.money import paise
-from exchange_simulator.routes import control, gtt, margins, market, mutual_funds, orders, portfolio, session
+from exchange_simulator.routes import (
+    control,
+    control_accounts,
+    gtt,
+    margins,
+    market,
+    mutual_funds,
+    orders,
+    portfolio,
+    session,
+)
 from exchange_simulator.routes.endpoint import SIMULATOR, error_response
 from exchange_simulator.routes.socket import upgrade
 from exchange_simulator.simulator import Options, Simulator
@@ -113,7 +123,7 @@ class ExchangeServer:
             "ws_url": self.ws_url,
             "login_url": f"{self.url}/connect/login?api_key={app.api_key}&v=3",
             "session_table_url": f"{self.url}/sim/session-table",
-            **control.describe_account(app),
+            **control_accounts.describe_account(app),
         }
 
 

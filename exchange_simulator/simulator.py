@@ -1,7 +1,6 @@
 """Everything that makes up one running simulator, apart from the HTTP server around it."""
 
 import asyncio
-import random
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -11,6 +10,7 @@ from exchange_simulator.engine.market import Market
 from exchange_simulator.engine.replay import ReplayFile
 from exchange_simulator.engine.venue import Venue
 from exchange_simulator.faults import FaultPlan
+from exchange_simulator.randomness import generator
 from exchange_simulator.rate_limits import STANDARD_LIMITS
 from exchange_simulator.ticker import Ticker
 from exchange_simulator.updates import UpdateCourier
@@ -40,7 +40,7 @@ class Simulator:
         self.scheduler = LoopScheduler()
         limits: Mapping[str, tuple[tuple[int, int], ...]] = STANDARD_LIMITS if options.rate_limits else {}
         self.accounts = Accounts(self.clock, limits)
-        self.faults = FaultPlan(random.Random(options.seed))
+        self.faults = FaultPlan(generator(options.seed))
         self.venue = Venue(clock=self.clock, scheduler=self.scheduler, seed=options.seed)
         self.ticker = Ticker(self.clock, self.faults, self._snapshot)
         self.courier = UpdateCourier(self.accounts, self.ticker, self.faults, self.scheduler)

@@ -24,17 +24,24 @@ class GttLeg:
     result: dict[str, Any] | None = None
 
 
-@dataclass(slots=True)
-class Gtt:
-    """One trigger. A single one has one value and leg; a two-leg one has a lower and an upper, one cancels the other."""
+@dataclass(frozen=True, slots=True)
+class GttTerms:
+    """What the user asked for: `kind` is single or two-leg; prices are paise, trigger values ascending."""
 
-    trigger_id: int
-    user_id: str
-    instrument: Instrument
     kind: str
     trigger_values: list[int]
     last_price: int
     legs: list[GttLeg]
+
+
+@dataclass(slots=True)
+class Gtt:
+    """One trigger. Of a two-leg one, whichever value is reached first cancels the other."""
+
+    trigger_id: int
+    user_id: str
+    instrument: Instrument
+    terms: GttTerms
     created_ns: int
     updated_ns: int
     status: str = ACTIVE
@@ -44,11 +51,12 @@ class Gtt:
         """The leg whose trigger value the last price has reached, None while none has."""
         if self.status != ACTIVE:
             return None
-        if self.kind == "two-leg":
-            lower, upper = self.trigger_values
+        terms = self.terms
+        if terms.kind == "two-leg":
+            lower, upper = terms.trigger_values
             if last <= lower:
-                return self.legs[0]
-            return self.legs[1] if last >= upper else None
-        trigger = self.trigger_values[0]
-        fires = last >= trigger if trigger >= self.last_price else last <= trigger
-        return self.legs[0] if fires else None
+                return terms.legs[0]
+            return terms.legs[1] if last >= upper else None
+        trigger = terms.trigger_values[0]
+        fires = last >= trigger if trigger >= terms.last_price else last <= trigger
+        return terms.legs[0] if fires else None

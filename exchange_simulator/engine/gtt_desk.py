@@ -6,7 +6,7 @@ from typing import Any
 
 from exchange_simulator.clock import Clock
 from exchange_simulator.engine.account import TradingAccount
-from exchange_simulator.engine.gtt import ACTIVE, DELETED, TRIGGERED, Gtt, GttLeg
+from exchange_simulator.engine.gtt import ACTIVE, DELETED, TRIGGERED, Gtt, GttLeg, GttTerms
 from exchange_simulator.engine.ids import IdSource
 from exchange_simulator.engine.instruments import Instrument
 from exchange_simulator.engine.market import Market
@@ -43,41 +43,24 @@ class GttDesk:
             raise KiteError(404, "GeneralException", "Trigger not found.")
         return gtt
 
-    def place(
-        self,
-        account: TradingAccount,
-        instrument: Instrument,
-        kind: str,
-        values: list[int],
-        last_price: int,
-        legs: list[GttLeg],
-    ) -> Gtt:
+    def place(self, account: TradingAccount, instrument: Instrument, terms: GttTerms) -> Gtt:
         """Keep a new trigger; raises KiteError."""
-        self._check(instrument, kind, values, legs)
+        self._check(instrument, terms)
         now = self._clock.now_ns()
-        last = last_price or self._market_of(instrument).last
-        gtt = Gtt(self._ids.gtt_id(), account.user_id, instrument, kind, values, last, legs, now, now)
+        terms = replace(terms, last_price=terms.last_price or self._market_of(instrument).last)
+        gtt = Gtt(self._ids.gtt_id(), account.user_id, instrument, terms, created_ns=now, updated_ns=now)
         self._triggers[gtt.trigger_id] = (gtt, account)
         return gtt
 
-    def modify(
-        self,
-        account: TradingAccount,
-        trigger_id: int,
-        kind: str,
-        values: list[int],
-        last_price: int,
-        legs: list[GttLeg],
-    ) -> Gtt:
+    def modify(self, account: TradingAccount, trigger_id: int, terms: GttTerms) -> Gtt:
         """Replace the terms of an active trigger; raises KiteError."""
         gtt = self.find(account, trigger_id)
         if gtt.status != ACTIVE:
             raise input_error("Only active triggers can be modified.")
-        self._check(gtt.instrument, kind, values, legs)
-        changed = replace(gtt, kind=kind, trigger_values=values, legs=legs, last_price=last_price or gtt.last_price)
-        changed.updated_ns = self._clock.now_ns()
-        self._triggers[trigger_id] = (changed, account)
-        return changed
+        self._check(gtt.instrument, terms)
+        gtt.terms = replace(terms, last_price=terms.last_price or gtt.terms.last_price)
+        gtt.updated_ns = self._clock.now_ns()
+        return gtt
 
     def delete(self, account: TradingAccount, trigger_id: int) -> Gtt:
         """Delete a trigger; raises KiteError."""
@@ -112,13 +95,14 @@ class GttDesk:
         return {"status": "success", "order_id": order.order_id, "rejection_reason": ""}
 
     @staticmethod
-    def _check(instrument: Instrument, kind: str, values: list[int], legs: list[GttLeg]) -> None:
-        expected = {"single": 1, "two-leg": 2}.get(kind)
-        if expected is None or len(values) != expected or len(legs) != expected:
+    def _check(instrument: Instrument, terms: GttTerms) -> None:
+        expected = {"single": 1, "two-leg": 2}.get(terms.kind)
+        values = terms.trigger_values
+        if expected is None or len(values) != expected or len(terms.legs) != expected:
             raise input_error("Invalid `type`, `trigger_values` or `orders`.")
         if values != sorted(values) or values[0] <= 0:
             raise input_error("Trigger values should be positive and in ascending order.")
-        for leg in legs:
+        for leg in terms.legs:
             if leg.order_type != "LIMIT":
                 raise input_error("Only LIMIT orders are allowed in a GTT.")
             check_prices(leg.order_type, leg.price, 0, instrument)

@@ -60,7 +60,7 @@ class Market:
         return min(max(on_tick, self.lower_circuit), self.upper_circuit)
 
     def move(self, price: int, now_ns: int, volume: int | None = None) -> list[Fill]:
-        """The rest of the market trades at `price` and quotes around it; returns what that executes of users' orders."""
+        """The rest of the market trades at `price` and quotes around it; returns the users' fills that this causes."""
         quantity = volume if volume is not None else self._rng.randint(1, 20) * self.instrument.lot
         self.tick_ns = now_ns
         self.ticks += 1

@@ -10,6 +10,7 @@ import gzip
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
 
 from exchange_simulator.clock import IST, NANOS
@@ -91,7 +92,7 @@ def tick_path(candle: Candle, ticks: int) -> list[int]:
     turns = [candle.open, *((candle.low, candle.high) if rising else (candle.high, candle.low)), candle.close]
     steps = max(ticks // 3, 1)
     path = [candle.open]
-    for origin, target in zip(turns, turns[1:], strict=False):
+    for origin, target in pairwise(turns):
         path.extend(origin + (target - origin) * step // steps for step in range(1, steps))
         path.append(target)
     return path

@@ -6,6 +6,8 @@ Lot and freeze figures follow the exchange's contract specifications of 2026 and
 
 from collections.abc import Iterator
 from datetime import date, timedelta
+from itertools import product
+from typing import NamedTuple
 
 from exchange_simulator.engine.instruments import Instrument
 from exchange_simulator.money import paise, round_to_tick
@@ -40,16 +42,25 @@ _BSE_CODES = ((500325, "RELIANCE"), (500209, "INFY"), (500112, "SBIN"))
 # exchange token, symbol, previous close in rupees
 _INDICES = ((1001, "NIFTY 50", "26050.00"), (1016, "NIFTY BANK", "58900.00"))
 
-# underlying, previous close in rupees, lot, freeze quantity, strike step in rupees
+
+class _Underlying(NamedTuple):
+    name: str
+    close: str
+    lot: int
+    freeze: int
+    strike_step: int
+    """In rupees."""
+
+
 _UNDERLYINGS = (
-    ("NIFTY", "26050.00", 65, 1800, 50),
-    ("BANKNIFTY", "58900.00", 30, 900, 100),
-    ("RELIANCE", "1480.00", 500, 40_000, 20),
-    ("TCS", "3120.00", 175, 10_000, 20),
-    ("INFY", "1545.00", 400, 30_000, 20),
-    ("SBIN", "905.00", 750, 50_000, 10),
-    ("HDFCBANK", "985.00", 550, 40_000, 10),
-    ("ICICIBANK", "1390.00", 700, 40_000, 10),
+    _Underlying("NIFTY", "26050.00", 65, 1800, 50),
+    _Underlying("BANKNIFTY", "58900.00", 30, 900, 100),
+    _Underlying("RELIANCE", "1480.00", 500, 40_000, 20),
+    _Underlying("TCS", "3120.00", 175, 10_000, 20),
+    _Underlying("INFY", "1545.00", 400, 30_000, 20),
+    _Underlying("SBIN", "905.00", 750, 50_000, 10),
+    _Underlying("HDFCBANK", "985.00", 550, 40_000, 10),
+    _Underlying("ICICIBANK", "1390.00", 700, 40_000, 10),
 )
 
 
@@ -60,8 +71,8 @@ def standard_universe(today: date) -> Iterator[Instrument]:
         yield Instrument(token, symbol, symbol, "NSE", "INDICES", "EQ", 5, 1, paise(close), 0)
     expiry = monthly_expiry(today)
     next_token = 40_000
-    for underlying, close, lot, freeze, step in _UNDERLYINGS:
-        contracts = list(_contracts(next_token, underlying, paise(close), lot, freeze, step * 100, expiry))
+    for underlying in _UNDERLYINGS:
+        contracts = list(_contracts(next_token, underlying, expiry))
         next_token += len(contracts)
         yield from contracts
 
@@ -91,32 +102,31 @@ def _shares() -> Iterator[Instrument]:
         )
 
 
-def _contracts(
-    first_token: int, underlying: str, spot: int, lot: int, freeze: int, step: int, expiry: date
-) -> Iterator[Instrument]:
-    month = expiry.strftime("%y%b").upper()
-    future_price = round_to_tick(spot * 1.004, 10)
-    future = f"{underlying}{month}FUT"
-    yield Instrument(
-        first_token, future, underlying, "NFO", "NFO-FUT", "FUT", 10, lot, future_price, freeze, expiry=expiry
-    )
+def _contracts(first_token: int, underlying: _Underlying, expiry: date) -> Iterator[Instrument]:
+    spot, step = paise(underlying.close), underlying.strike_step * 100
+    month = f"{underlying.name}{expiry.strftime('%y%b').upper()}"
+
+    def contract(token: int, symbol: str, kind: str, price: int, strike: int = 0) -> Instrument:
+        return Instrument(
+            exchange_token=token,
+            symbol=symbol,
+            name=underlying.name,
+            exchange="NFO",
+            segment="NFO-OPT" if strike else "NFO-FUT",
+            kind=kind,
+            tick=5 if strike else 10,
+            lot=underlying.lot,
+            reference=price,
+            freeze=underlying.freeze,
+            band_percent=60 if strike else 10,
+            expiry=expiry,
+            strike=strike,
+        )
+
+    yield contract(first_token, f"{month}FUT", "FUT", round_to_tick(spot * 1.004, 10))
     at_the_money = round(spot / step) * step
-    token = first_token
-    for strike in range(at_the_money - 2 * step, at_the_money + 3 * step, step):
-        for kind, intrinsic in (("CE", spot - strike), ("PE", strike - spot)):
-            token += 1
-            yield Instrument(
-                exchange_token=token,
-                symbol=f"{underlying}{month}{strike // 100}{kind}",
-                name=underlying,
-                exchange="NFO",
-                segment="NFO-OPT",
-                kind=kind,
-                tick=5,
-                lot=lot,
-                reference=round_to_tick(max(intrinsic, 0) + spot * 0.012, 5),
-                freeze=freeze,
-                band_percent=60,
-                expiry=expiry,
-                strike=strike,
-            )
+    strikes = range(at_the_money - 2 * step, at_the_money + 3 * step, step)
+    for offset, (strike, kind) in enumerate(product(strikes, ("CE", "PE")), start=1):
+        intrinsic = max(spot - strike if kind == "CE" else strike - spot, 0)
+        price = round_to_tick(intrinsic + spot * 0.012, 5)
+        yield contract(first_token + offset, f"{month}{strike // 100}{kind}", kind, price, strike)

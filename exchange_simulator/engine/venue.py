@@ -1,7 +1,5 @@
 """The venue: every market and service of the exchange put together."""
 
-import random
-
 from exchange_simulator.clock import Clock, Scheduler, to_ist
 from exchange_simulator.engine import orders as states
 from exchange_simulator.engine.account import TradingAccount
@@ -18,6 +16,7 @@ from exchange_simulator.engine.prices import Lead, PriceEngine
 from exchange_simulator.engine.replay import ReplayFile, ReplayPath, price_grid
 from exchange_simulator.engine.universe import standard_universe
 from exchange_simulator.money import round_to_tick
+from exchange_simulator.randomness import generator
 
 _LOOKED_AT_NS = 60_000_000_000
 """How long after a quote an instrument keeps ticking."""
@@ -27,13 +26,13 @@ class Venue:
     """One exchange with its broker-side order management."""
 
     def __init__(self, *, clock: Clock, scheduler: Scheduler, seed: int = 1) -> None:
-        rng = random.Random(seed)
+        rng = generator(seed)
         self.clock = clock
         now = clock.now_ns()
         self.instruments = InstrumentMaster(standard_universe(to_ist(now).date()))
         self.ids = IdSource(clock)
         self.execution = Execution(clock, self.ids)
-        self.prices = PriceEngine(random.Random(rng.random()))
+        self.prices = PriceEngine(generator(rng.random()))
         self.candles = CandleStore(now)
         self._rng = rng
         self._markets: dict[int, Market] = {}
@@ -50,7 +49,7 @@ class Venue:
         """The market of an instrument, opened at its first use."""
         market = self._markets.get(instrument.token)
         if market is None or market.instrument is not instrument:
-            market = Market(instrument, random.Random(self._rng.random()), self.clock.now_ns())
+            market = Market(instrument, generator(self._rng.random()), self.clock.now_ns())
             self._markets[instrument.token] = market
         return market
 

@@ -9,10 +9,11 @@ from exchange_simulator.accounts import App
 from exchange_simulator.clock import iso_micros, wire_time
 from exchange_simulator.engine.instruments import Instrument
 from exchange_simulator.engine.orders import Order
-from exchange_simulator.engine.portfolio import Holding
 from exchange_simulator.errors import KiteError, input_error
 from exchange_simulator.faults import CATALOGUE, Fault
 from exchange_simulator.money import paise, rupees
+from exchange_simulator.routes import control_accounts as accounts
+from exchange_simulator.routes.control_accounts import find_app, find_instrument
 from exchange_simulator.routes.endpoint import SIMULATOR, error_response
 from exchange_simulator.session_table import SESSION_TABLE
 from exchange_simulator.simulator import Simulator
@@ -39,71 +40,9 @@ def guarded(action: Action) -> Callable[[web.Request], Awaitable[web.Response]]:
     return serve
 
 
-async def create_account(sim: Simulator, _request: web.Request, body: dict[str, Any]) -> Any:
-    """Open an account with an app and a living access token."""
-    app = sim.accounts.create(
-        user_id=body.get("user_id"),
-        cash=paise(body.get("funds", 1_000_000)),
-        api_key=body.get("api_key"),
-        api_secret=body.get("api_secret"),
-        redirect_url=body.get("redirect_url"),
-        postback_url=body.get("postback_url"),
-        allowed_addresses=_addresses(body.get("allowed_ips")),
-        platform=bool(body.get("platform", False)),
-    )
-    app.trading.refuse_at_api = bool(body.get("refuse_at_api", False))
-    for holding in body.get("holdings", []):
-        _give_holding(sim, app, holding)
-    sim.accounts.log_in(app)
-    return describe_account(app)
-
-
-async def list_accounts(sim: Simulator, _request: web.Request, _body: dict[str, Any]) -> Any:
-    """Every account."""
-    return [describe_account(app) for app in sim.accounts]
-
-
-async def change_account(sim: Simulator, request: web.Request, body: dict[str, Any]) -> Any:
-    """Change funds, URLs, addresses, holdings or limits of an account."""
-    app = _app(sim, request.match_info["user_id"])
-    if "funds" in body:
-        app.trading.cash = paise(body["funds"])
-    if "refuse_at_api" in body:
-        app.trading.refuse_at_api = bool(body["refuse_at_api"])
-    if "allowed_ips" in body:
-        app.allowed_addresses = _addresses(body["allowed_ips"])
-    for name in ("redirect_url", "postback_url"):
-        if name in body:
-            setattr(app, name, body[name])
-    for bucket, windows in body.get("limits", {}).items():
-        app.limiter.limits[bucket] = tuple((int(count), int(seconds)) for count, seconds in windows)
-    for holding in body.get("holdings", []):
-        _give_holding(sim, app, holding)
-    return describe_account(app)
-
-
-async def kill_token(sim: Simulator, request: web.Request, _body: dict[str, Any]) -> Any:
-    """Let the access token of an account die, as a logout elsewhere does."""
-    app = _app(sim, request.match_info["user_id"])
-    sim.accounts.log_out(app)
-    return describe_account(app)
-
-
-async def new_token(sim: Simulator, request: web.Request, _body: dict[str, Any]) -> Any:
-    """Give an account a living access token without the login page."""
-    app = _app(sim, request.match_info["user_id"])
-    sim.accounts.log_in(app)
-    return describe_account(app)
-
-
-async def requests(sim: Simulator, request: web.Request, _body: dict[str, Any]) -> Any:
-    """Every request of an account."""
-    return list(_app(sim, request.match_info["user_id"]).requests)
-
-
 async def set_price(sim: Simulator, request: web.Request, body: dict[str, Any]) -> Any:
     """Set, pin, lead or release a price, or give it a drift."""
-    instrument = _instrument(sim, request.match_info["symbol"])
+    instrument = find_instrument(sim, request.match_info["symbol"])
     venue = sim.venue
     market = venue.market(instrument)
     if body.get("drift_percent_per_minute") is not None:
@@ -120,7 +59,7 @@ async def set_price(sim: Simulator, request: web.Request, body: dict[str, Any]) 
 
 async def set_depth(sim: Simulator, request: web.Request, body: dict[str, Any]) -> Any:
     """Fix the quantity of every level of the visible depth; null for natural sizes."""
-    instrument = _instrument(sim, request.match_info["symbol"])
+    instrument = find_instrument(sim, request.match_info["symbol"])
     quantity = body["quantity"]
     sim.venue.requote(instrument, None if quantity is None else max(int(quantity), 0))
     return tick_row(sim, instrument)
@@ -128,7 +67,7 @@ async def set_depth(sim: Simulator, request: web.Request, body: dict[str, Any]) 
 
 async def last_tick(sim: Simulator, request: web.Request, _body: dict[str, Any]) -> Any:
     """The last tick of an instrument and when it was sent."""
-    return tick_row(sim, _instrument(sim, request.match_info["symbol"]))
+    return tick_row(sim, find_instrument(sim, request.match_info["symbol"]))
 
 
 async def arm_fault(sim: Simulator, _request: web.Request, body: dict[str, Any]) -> Any:
@@ -158,7 +97,7 @@ async def clear_faults(sim: Simulator, request: web.Request, _body: dict[str, An
 async def orders(sim: Simulator, request: web.Request, _body: dict[str, Any]) -> Any:
     """Orders with exact times, their fills, and their states; of one user or of all."""
     user_id = request.query.get("user_id")
-    apps = [_app(sim, user_id)] if user_id else list(sim.accounts)
+    apps = [find_app(sim, user_id)] if user_id else list(sim.accounts)
     return [_order_detail(app, order) for app in apps for order in app.trading.orders.values()]
 
 
@@ -201,23 +140,6 @@ async def sockets(sim: Simulator, _request: web.Request, _body: dict[str, Any]) 
     ]
 
 
-def describe_account(app: App) -> dict[str, Any]:
-    """An account as the control plane shows it, secrets included: they protect nothing real."""
-    return {
-        "user_id": app.user_id,
-        "api_key": app.api_key,
-        "api_secret": app.api_secret,
-        "access_token": app.access_token,
-        "refresh_token": app.refresh_token,
-        "expires_at": wire_time(app.expires_ns) if app.access_token else None,
-        "funds": rupees(app.trading.cash),
-        "available": rupees(app.trading.available()),
-        "redirect_url": app.redirect_url,
-        "postback_url": app.postback_url,
-        "allowed_ips": sorted(app.allowed_addresses) if app.allowed_addresses is not None else None,
-    }
-
-
 def tick_row(sim: Simulator, instrument: Instrument) -> dict[str, Any]:
     """The last tick: `emitted_ns` is when it was handed to the sockets."""
     market = sim.venue.market(instrument)
@@ -258,30 +180,6 @@ def _fault_row(fault: Fault) -> dict[str, Any]:
     }
 
 
-def _give_holding(sim: Simulator, app: App, body: dict[str, Any]) -> None:
-    instrument = _instrument(sim, str(body["symbol"]))
-    held = Holding(instrument, int(body["quantity"]), paise(body["average_price"]))
-    app.trading.portfolio.holdings[instrument.key] = held
-
-
-def _addresses(value: Any) -> frozenset[str] | None:
-    return None if value is None else frozenset(str(address) for address in value)
-
-
-def _app(sim: Simulator, user_id: str) -> App:
-    app = sim.accounts.by_user(user_id)
-    if app is None:
-        raise KiteError(404, "InputException", f"no account {user_id!r}")
-    return app
-
-
-def _instrument(sim: Simulator, symbol: str) -> Instrument:
-    found = sim.venue.instruments.find(symbol)
-    if found is None:
-        raise KiteError(404, "InputException", f"no instrument {symbol!r}")
-    return found
-
-
 async def _body(request: web.Request) -> dict[str, Any]:
     if not request.can_read_body:
         return {}
@@ -292,12 +190,12 @@ async def _body(request: web.Request) -> dict[str, Any]:
 
 
 ROUTES: tuple[tuple[str, str, Action], ...] = (
-    ("POST", "/sim/accounts", create_account),
-    ("GET", "/sim/accounts", list_accounts),
-    ("PATCH", "/sim/accounts/{user_id}", change_account),
-    ("DELETE", "/sim/accounts/{user_id}/token", kill_token),
-    ("POST", "/sim/accounts/{user_id}/token", new_token),
-    ("GET", "/sim/accounts/{user_id}/requests", requests),
+    ("POST", "/sim/accounts", accounts.create_account),
+    ("GET", "/sim/accounts", accounts.list_accounts),
+    ("PATCH", "/sim/accounts/{user_id}", accounts.change_account),
+    ("DELETE", "/sim/accounts/{user_id}/token", accounts.kill_token),
+    ("POST", "/sim/accounts/{user_id}/token", accounts.new_token),
+    ("GET", "/sim/accounts/{user_id}/requests", accounts.requests),
     ("POST", "/sim/prices/{symbol}", set_price),
     ("POST", "/sim/depth/{symbol}", set_depth),
     ("GET", "/sim/ticks/{symbol}", last_tick),

@@ -84,8 +84,23 @@ class Endpoint:
         except KiteError as error:
             response = error_response(error)
         if app is not None:
-            _record(sim, app, request, received_ns, self.operation, response.status)
+            self._record(app, request, response, received_ns, sim.clock.now_ns())
         return response
+
+    def _record(
+        self, app: App, request: web.Request, response: web.StreamResponse, received_ns: int, answered_ns: int
+    ) -> None:
+        app.requests.append(
+            {
+                "received_at": iso_micros(received_ns),
+                "received_ns": received_ns,
+                "answered_ns": answered_ns,
+                "method": request.method,
+                "path": request.path,
+                "operation": self.operation,
+                "status": response.status,
+            }
+        )
 
     async def _answer(
         self, sim: Simulator, app: App, request: web.Request, received_ns: int, fault: Fault | None
@@ -169,17 +184,3 @@ def _check_address(app: App, request: web.Request) -> None:
         raise permission_error("No IPs configured for this app. Add allowed IPs on the developer console.")
     if source not in app.allowed_addresses:
         raise permission_error(f"IP {source} is not allowed to place orders for this app.")
-
-
-def _record(sim: Simulator, app: App, request: web.Request, received_ns: int, operation: str, status: int) -> None:
-    app.requests.append(
-        {
-            "received_at": iso_micros(received_ns),
-            "received_ns": received_ns,
-            "answered_ns": sim.clock.now_ns(),
-            "method": request.method,
-            "path": request.path,
-            "operation": operation,
-            "status": status,
-        }
-    )

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from exchange_simulator.clock import NANOS, wire_time
-from exchange_simulator.engine.gtt import LIFETIME_DAYS, Gtt, GttLeg
+from exchange_simulator.engine.gtt import LIFETIME_DAYS, Gtt, GttLeg, GttTerms
 from exchange_simulator.errors import input_error
 from exchange_simulator.money import paise, rupees
 from exchange_simulator.routes.endpoint import Call, Endpoint
@@ -24,17 +24,16 @@ async def get_trigger(call: Call) -> dict[str, Any]:
 
 async def place_trigger(call: Call) -> dict[str, int]:
     """Keep a new trigger."""
-    condition, legs = _terms(call)
+    condition = _condition(call)
     instrument = call.instrument(str(condition.get("exchange")), str(condition.get("tradingsymbol")))
-    gtt = call.sim.venue.gtts.place(call.app.trading, instrument, *_conditions(call, condition), legs)
+    gtt = call.sim.venue.gtts.place(call.app.trading, instrument, _terms(call, condition))
     return {"trigger_id": gtt.trigger_id}
 
 
 async def modify_trigger(call: Call) -> dict[str, int]:
     """Replace the terms of a trigger."""
-    condition, legs = _terms(call)
     trigger_id = _trigger_id(call)
-    call.sim.venue.gtts.modify(call.app.trading, trigger_id, *_conditions(call, condition), legs)
+    call.sim.venue.gtts.modify(call.app.trading, trigger_id, _terms(call, _condition(call)))
     return {"trigger_id": trigger_id}
 
 
@@ -50,34 +49,41 @@ def _trigger_id(call: Call) -> int:
     return int(text)
 
 
-def _terms(call: Call) -> tuple[dict[str, Any], list[GttLeg]]:
-    """The condition and the orders, which travel as JSON text in form fields."""
+def _condition(call: Call) -> dict[str, Any]:
+    """The condition, which travels as JSON text in a form field."""
     try:
         condition = json.loads(call.form.get("condition", ""))
-        legs = [
-            GttLeg(
-                side=leg["transaction_type"],
-                quantity=int(leg["quantity"]),
-                order_type=leg["order_type"],
-                product=leg["product"],
-                price=paise(leg["price"]),
-            )
-            for leg in json.loads(call.form.get("orders", ""))
-        ]
+    except ValueError:
+        condition = None
+    if not isinstance(condition, dict):
+        raise input_error("Invalid `condition`.")
+    return condition
+
+
+def _terms(call: Call, condition: dict[str, Any]) -> GttTerms:
+    """Trigger values of the condition, and the orders, which are JSON text in a form field too."""
+    try:
+        terms = GttTerms(
+            kind=str(call.form.get("type")),
+            trigger_values=[paise(value) for value in condition["trigger_values"]],
+            last_price=paise(condition.get("last_price") or 0),
+            legs=[_leg(leg) for leg in json.loads(call.form.get("orders", ""))],
+        )
     except (ValueError, KeyError, TypeError):
         raise input_error("Invalid `condition` or `orders`.") from None
-    if not isinstance(condition, dict) or any(leg.side not in {"BUY", "SELL"} or leg.quantity <= 0 for leg in legs):
-        raise input_error("Invalid `condition` or `orders`.")
-    return condition, legs
+    if any(leg.side not in {"BUY", "SELL"} or leg.quantity <= 0 for leg in terms.legs):
+        raise input_error("Invalid `orders`.")
+    return terms
 
 
-def _conditions(call: Call, condition: dict[str, Any]) -> tuple[str, list[int], int]:
-    try:
-        values = [paise(value) for value in condition["trigger_values"]]
-        last_price = paise(condition.get("last_price") or 0)
-    except (ValueError, KeyError, TypeError):
-        raise input_error("Invalid `condition`.") from None
-    return str(call.form.get("type")), values, last_price
+def _leg(body: dict[str, Any]) -> GttLeg:
+    return GttLeg(
+        side=body["transaction_type"],
+        quantity=int(body["quantity"]),
+        order_type=body["order_type"],
+        product=body["product"],
+        price=paise(body["price"]),
+    )
 
 
 def _row(gtt: Gtt) -> dict[str, Any]:
@@ -85,19 +91,19 @@ def _row(gtt: Gtt) -> dict[str, Any]:
         "id": gtt.trigger_id,
         "user_id": gtt.user_id,
         "parent_trigger": None,
-        "type": gtt.kind,
+        "type": gtt.terms.kind,
         "created_at": wire_time(gtt.created_ns),
         "updated_at": wire_time(gtt.updated_ns),
         "expires_at": wire_time(gtt.created_ns + _LIFETIME_NS),
         "status": gtt.status,
         "condition": {
             "exchange": gtt.instrument.exchange,
-            "last_price": rupees(gtt.last_price),
+            "last_price": rupees(gtt.terms.last_price),
             "tradingsymbol": gtt.instrument.symbol,
-            "trigger_values": [rupees(value) for value in gtt.trigger_values],
+            "trigger_values": [rupees(value) for value in gtt.terms.trigger_values],
             "instrument_token": gtt.instrument.token,
         },
-        "orders": [_leg_row(gtt, leg) for leg in gtt.legs],
+        "orders": [_leg_row(gtt, leg) for leg in gtt.terms.legs],
         "meta": gtt.meta,
     }
 

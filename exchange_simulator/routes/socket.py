@@ -1,4 +1,4 @@
-"""The WebSocket upgrade: credentials in the query, refusals as HTTP statuses (Kite Connect documentation, WebSocket)."""
+"""The WebSocket upgrade: credentials in the query, refusals as HTTP statuses."""
 
 from aiohttp import web
 
