@@ -75,6 +75,10 @@ class SealedBrokerAccount:
         expires = self.token_expires_at
         return self.status is ConnectionStatus.CONNECTED and expires is not None and now < expires
 
+    def status_at(self, now: datetime) -> ConnectionStatus:
+        """The status that holds at `now`: a dead token needs a new login."""
+        return ConnectionStatus.CONNECTED if self.is_connected(now) else ConnectionStatus.LOGIN_REQUIRED
+
 
 @dataclass(frozen=True, slots=True, repr=False)
 class BrokerCredentials:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID, uuid4
 
-from algotrading.domain.accounts import User
+from algotrading.domain.accounts import SealedBrokerAccount, User
 from algotrading.domain.errors import AuthenticationFailed
-from algotrading.ports import Clock, Passwords, Tokens, Users
+from algotrading.ports import BrokerAccounts, Clock, Passwords, Tokens, Users
 
 API_AUDIENCE = "api"
 TOKEN_LIFETIME = timedelta(hours=12)
@@ -20,6 +20,7 @@ class Accounts:
     """Who may come in."""
 
     users: Users
+    broker_accounts: BrokerAccounts
     passwords: Passwords
     tokens: Tokens
     clock: Clock
@@ -50,6 +51,10 @@ class Accounts:
     def get(self, user_id: UUID) -> User:
         """The account. Raises NotFound."""
         return self.users.get(user_id)
+
+    def broker_of(self, user_id: UUID) -> SealedBrokerAccount | None:
+        """The account's broker connection, still sealed; None when there is none."""
+        return self.broker_accounts.find(user_id)
 
     def _token(self, user_id: UUID) -> str:
         return self.tokens.issue(user_id, audience=API_AUDIENCE, lifetime=TOKEN_LIFETIME)

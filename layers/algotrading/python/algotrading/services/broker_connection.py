@@ -155,9 +155,8 @@ class BrokerConnections:
         return self.brokers.login_url(credentials.broker, credentials.api_key, state)
 
     def _show(self, stored: SealedBrokerAccount, api_key: str) -> Connection:
-        connected = stored.is_connected(self.clock.now())
         return Connection(
-            status=ConnectionStatus.CONNECTED if connected else ConnectionStatus.LOGIN_REQUIRED,
+            status=stored.status_at(self.clock.now()),
             broker=stored.broker,
             api_key=_mask(api_key),
             broker_user_id=stored.broker_user_id,

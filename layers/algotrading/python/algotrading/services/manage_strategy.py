@@ -117,8 +117,8 @@ class StrategyManager:
         self.publisher.publish_stopped(strategy, self._instrument(strategy.plan), cycle)
         return strategy
 
-    def delete(self, user_id: UUID, strategy_id: UUID) -> None:
-        """Hide the strategy; its orders stay on record.
+    def delete(self, user_id: UUID, strategy_id: UUID) -> Strategy:
+        """Hide the strategy and answer what it was; its orders stay on record.
 
         Raises:
             NotFound: no such strategy of this user.
@@ -131,6 +131,7 @@ class StrategyManager:
             raise Conflict("the position of this strategy is still being sold: delete it once that is done")
         self.strategies.delete(user_id, strategy_id)
         self.publisher.publish_deleted(strategy, self._instrument(strategy.plan))
+        return strategy
 
     def _require_broker(self, user_id: UUID, now: datetime) -> None:
         account = self.accounts.find(user_id)

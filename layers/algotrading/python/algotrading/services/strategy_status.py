@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
@@ -64,6 +64,18 @@ class StrategyReader:
         """The user's strategies, oldest first."""
         return self.strategies.list_for(user_id)
 
+    def read(self, user_id: UUID, strategy_id: UUID) -> tuple[Strategy, EffectiveExit | None]:
+        """A strategy and when it will really sell on the next trading day.
+
+        Raises:
+            NotFound: no such strategy of this user.
+            CalendarMissing: there is no session data for the next trading day.
+        """
+        strategy = self.strategies.get(user_id, strategy_id)
+        instrument = self.instruments.find(strategy.plan.exchange, strategy.plan.symbol)
+        day = self.table.next_trading_day(trading_day_of(self.clock.now()))
+        return strategy, self._effective_exit(strategy, instrument, day)
+
     def find_instruments(self, text: str, limit: int) -> Sequence[Instrument]:
         """Instruments by symbol or name, best first."""
         return self.instruments.search(text, limit)
@@ -80,7 +92,7 @@ class StrategyReader:
         now = self.clock.now()
         cycle = _cycle_of_interest(self.ledger.latest(user_id, strategy_id), now)
         instrument = self.instruments.find(strategy.plan.exchange, strategy.plan.symbol)
-        effective = self._effective_exit(strategy, instrument, cycle, now)
+        effective = self._effective_exit(strategy, instrument, cycle.trading_day if cycle else trading_day_of(now))
         next_buy, next_sell = self._next_instants(strategy, effective, cycle, now)
         return Standing(
             strategy=strategy,
@@ -101,10 +113,7 @@ class StrategyReader:
             self.meter.count("RedisDown")
             return None
 
-    def _effective_exit(
-        self, strategy: Strategy, instrument: Instrument | None, cycle: Cycle | None, now: datetime
-    ) -> EffectiveExit | None:
-        day = cycle.trading_day if cycle else trading_day_of(now)
+    def _effective_exit(self, strategy: Strategy, instrument: Instrument | None, day: date) -> EffectiveExit | None:
         hours = self.table.hours(day, instrument) if instrument else None
         return hours.effective_exit(strategy.plan.sell_time, strategy.plan.product) if hours else None
 

@@ -1,0 +1,59 @@
+"""Bodies of /broker."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints
+
+from algotrading.contracts.api_common import Answer, Instant, RequestBody, Text
+from algotrading.domain.accounts import BrokerName, ConnectionStatus
+
+Secret = Annotated[Text, StringConstraints(min_length=1, max_length=200, pattern=r"^[!-~]+$")]
+"""Goes into an HTTP header of the broker: printable ASCII without blanks."""
+
+
+class ConnectRequest(RequestBody):
+    """Broker keys. Without an access token the answer is the URL of the broker's login."""
+
+    api_key: Secret
+    api_secret: Secret
+    access_token: Secret | None = Field(default=None, description="Leave out to log in through the broker's page")
+
+
+class ConnectAnswer(Answer):
+    """Whether the broker knows these credentials."""
+
+    status: ConnectionStatus
+    broker_valid: bool
+    login_url: str | None = Field(default=None, description="Where to log in, while status is login_required")
+
+
+class LoginUrlAnswer(Answer):
+    """Where the trader logs in to the broker."""
+
+    login_url: str
+
+
+class BrokerSummary(Answer):
+    """How the caller's broker connection stands."""
+
+    status: Literal["not_connected", "login_required", "connected"]
+    broker: BrokerName | None = None
+    broker_user_id: str | None = None
+    token_at: Instant | None = Field(default=None, description="When the access token was validated last")
+    token_expires_at: Instant | None = Field(default=None, description="06:00 Asia/Kolkata of the next day")
+
+
+class BrokerView(BrokerSummary):
+    """A broker connection, without its secrets."""
+
+    api_key: str | None = Field(default=None, description="Masked: the last four characters")
+
+
+class CallbackAnswer(Answer):
+    """The outcome of a broker login, for callers that ask for JSON."""
+
+    status: ConnectionStatus
+    broker_valid: bool
+    broker_user_id: str | None

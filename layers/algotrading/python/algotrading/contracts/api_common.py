@@ -1,0 +1,113 @@
+"""What every API body shares: strict fields, exact prices, times of day, the one shape of errors."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, time
+from decimal import Decimal
+from typing import Annotated, Any
+from uuid import UUID
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    StringConstraints,
+    WithJsonSchema,
+)
+from pydantic_core import PydanticCustomError
+
+from algotrading.domain.errors import ErrorCode
+
+_TIME_OF_DAY = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]")
+_UUID = re.compile(r"[0-9a-fA-F]{8}-([0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
+
+
+class RequestBody(BaseModel):
+    """A request: nothing is converted on the quiet, unknown fields are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, hide_input_in_errors=True)
+
+
+class Answer(BaseModel):
+    """A response."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+def _without_nul(value: str) -> str:
+    # PostgreSQL text cannot hold it.
+    if "\x00" in value:
+        raise PydanticCustomError("nul_character", "must not contain the NUL character")
+    return value
+
+
+def _read_time(value: Any) -> time:
+    if not isinstance(value, str) or not _TIME_OF_DAY.fullmatch(value):
+        raise PydanticCustomError("time_of_day", "must be a time of day as HH:MM:SS")
+    return time.fromisoformat(value)
+
+
+def _read_uuid(value: Any) -> UUID:
+    if isinstance(value, UUID):
+        return value
+    if not isinstance(value, str) or not _UUID.fullmatch(value):
+        raise PydanticCustomError("uuid", "must be a UUID")
+    return UUID(value)
+
+
+def _read_price(value: Any) -> Decimal:
+    """A JSON number: the body reader makes whole ones int and all others Decimal, digit by digit."""
+    if isinstance(value, bool) or not isinstance(value, int | Decimal):
+        raise PydanticCustomError("number", "must be a number")
+    return Decimal(value)
+
+
+Text = Annotated[str, AfterValidator(_without_nul)]
+"""Text that the database can hold."""
+Name = Annotated[str, StringConstraints(min_length=1, max_length=60), AfterValidator(_without_nul)]
+"""A short name, such as a trading symbol."""
+TimeOfDay = Annotated[
+    time,
+    BeforeValidator(_read_time),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "pattern": r"^([01]\d|2[0-3]):[0-5]\d:[0-5]\d$",
+            "examples": ["09:30:00"],
+            "description": "Time of day HH:MM:SS, Asia/Kolkata",
+        }
+    ),
+]
+RequestPrice = Annotated[
+    Decimal,
+    BeforeValidator(_read_price),
+    Field(lt=10**8, decimal_places=4, allow_inf_nan=False),
+    WithJsonSchema({"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 10**8, "examples": [3500]}),
+]
+"""Rupees, exactly as written in the request; at most four decimal places."""
+Price = Annotated[Decimal, PlainSerializer(float, return_type=float, when_used="json-unless-none")]
+"""Rupees in an answer: a JSON number."""
+Identifier = Annotated[UUID, BeforeValidator(_read_uuid)]
+ShownTime = Annotated[time, PlainSerializer(lambda at: at.isoformat("seconds"), return_type=str)]
+"""Time of day HH:MM:SS, Asia/Kolkata."""
+Instant = datetime
+"""An instant in an answer: ISO 8601 with its offset (UTC)."""
+
+
+class Problem(Answer):
+    """One thing wrong with one field."""
+
+    field: str
+    problem: str
+
+
+class ErrorAnswer(Answer):
+    """Every error, on every path."""
+
+    error: ErrorCode = Field(description="Stable code, for programs")
+    message: str = Field(description="What happened and what to do about it, for people")
+    details: list[Problem] = Field(description="Each field with what is wrong with it; empty when no field is to blame")

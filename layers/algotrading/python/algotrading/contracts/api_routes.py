@@ -1,0 +1,59 @@
+"""Every route of the API: which function serves it, and whether it is open to callers without a token.
+
+The one table that the functions, the API gateway and the document are held to.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+FunctionName = Literal["auth", "broker", "strategy", "docs"]
+
+
+@dataclass(frozen=True, slots=True)
+class ApiRoute:
+    """One method of one path; `path` is an OpenAPI template."""
+
+    method: Literal["GET", "POST", "PUT", "DELETE"]
+    path: str
+    function: FunctionName
+    is_open: bool = False
+
+    def matches(self, path: str) -> bool:
+        """Whether `path` is this route's, whatever the method."""
+        return re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", self.path), path) is not None
+
+
+API_ROUTES: tuple[ApiRoute, ...] = (
+    ApiRoute("POST", "/api/v1/auth/register", "auth", is_open=True),
+    ApiRoute("POST", "/api/v1/auth/login", "auth", is_open=True),
+    ApiRoute("GET", "/api/v1/account", "auth"),
+    ApiRoute("POST", "/api/v1/broker/connect", "broker"),
+    ApiRoute("GET", "/api/v1/broker", "broker"),
+    ApiRoute("DELETE", "/api/v1/broker", "broker"),
+    ApiRoute("GET", "/api/v1/broker/login", "broker"),
+    ApiRoute("GET", "/api/v1/broker/callback", "broker", is_open=True),
+    ApiRoute("POST", "/api/v1/strategy/create", "strategy"),
+    ApiRoute("POST", "/api/v1/strategy/start", "strategy"),
+    ApiRoute("POST", "/api/v1/strategy/stop", "strategy"),
+    ApiRoute("GET", "/api/v1/strategy/status/{strategy_id}", "strategy"),
+    ApiRoute("GET", "/api/v1/strategy", "strategy"),
+    ApiRoute("GET", "/api/v1/strategy/{strategy_id}", "strategy"),
+    ApiRoute("PUT", "/api/v1/strategy/{strategy_id}", "strategy"),
+    ApiRoute("DELETE", "/api/v1/strategy/{strategy_id}", "strategy"),
+    ApiRoute("GET", "/api/v1/strategy/{strategy_id}/orders", "strategy"),
+    ApiRoute("GET", "/api/v1/instruments", "strategy"),
+)
+
+DOCS_ROUTES: tuple[ApiRoute, ...] = (
+    ApiRoute("GET", "/docs", "docs", is_open=True),
+    ApiRoute("GET", "/openapi.json", "docs", is_open=True),
+)
+"""Served in dev only."""
+
+
+def methods_of(path: str) -> frozenset[str]:
+    """The methods that `path` has; empty for an unknown path."""
+    return frozenset(route.method for route in (*API_ROUTES, *DOCS_ROUTES) if route.matches(path))

@@ -1,0 +1,220 @@
+"""Bodies of /strategy and /instruments."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated, Any, Literal, Self
+from uuid import UUID
+
+from pydantic import Field, ModelWrapValidatorHandler, PrivateAttr, ValidationError, model_validator
+
+from algotrading.contracts.api_common import (
+    Answer,
+    Identifier,
+    Instant,
+    Name,
+    Price,
+    RequestBody,
+    RequestPrice,
+    ShownTime,
+    TimeOfDay,
+)
+from algotrading.contracts.problems import field_problems
+from algotrading.domain.cycle import CycleState, Position
+from algotrading.domain.errors import FieldProblem
+from algotrading.domain.instruments import Product
+from algotrading.domain.strategy import Plan, StrategyStatus
+
+_LARGEST_QUANTITY = 10_000_000
+_STAND_INS: dict[str, Any] = {
+    "symbol": "-",
+    "buy_time": "00:00:00",
+    "sell_time": "23:59:59",
+    "stop_loss": 1,
+    "quantity": 1,
+    "exchange": "NSE",
+    "product": "MIS",
+}
+"""Harmless values that stand in for fields that cannot be read."""
+
+
+class PlanRequest(RequestBody):
+    """What to trade each day. Times of day are Asia/Kolkata.
+
+    A body with unreadable fields is still a PlanRequest: its `problems` say what is wrong, and stand-ins
+    take the fields' places, so that the trader hears about every field at once.
+    """
+
+    symbol: Name = Field(examples=["TCS"])
+    buy_time: TimeOfDay
+    sell_time: TimeOfDay
+    stop_loss: RequestPrice = Field(description="Mandatory: at or below this price everything is sold")
+    quantity: Annotated[int, Field(le=_LARGEST_QUANTITY)] = Field(
+        description="A whole number of lots", examples=[10], json_schema_extra={"minimum": 1}
+    )
+    exchange: Name = Field(default="NSE", examples=["NSE"])
+    product: Literal["MIS", "CNC", "NRML"] = "MIS"
+    _problems: tuple[FieldProblem, ...] = PrivateAttr(default=())
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _collect_problems(cls, data: Any, read: ModelWrapValidatorHandler[Self]) -> Self:
+        try:
+            return read(data)
+        except ValidationError as error:
+            if not isinstance(data, dict):
+                raise
+            problems = field_problems(error.errors(include_url=False, include_input=False))
+        unread = {problem.field for problem in problems}
+        readable = {name: value for name, value in data.items() if name in _STAND_INS and name not in unread}
+        plan = read(readable | {name: _STAND_INS[name] for name in _STAND_INS if name in unread})
+        plan._problems = problems
+        return plan
+
+    @property
+    def problems(self) -> tuple[FieldProblem, ...]:
+        """What is wrong with the fields that could not be read."""
+        return self._problems
+
+    def to_plan(self) -> Plan:
+        """The domain's plan."""
+        return Plan(
+            exchange=self.exchange,
+            symbol=self.symbol,
+            product=Product(self.product),
+            buy_time=self.buy_time,
+            sell_time=self.sell_time,
+            stop_loss=self.stop_loss,
+            quantity=self.quantity,
+        )
+
+
+class StrategyReference(RequestBody):
+    """Which strategy."""
+
+    strategy_id: Identifier
+
+
+class StrategyCreated(Answer):
+    """A new strategy; it trades once it is started."""
+
+    strategy_id: UUID
+    status: StrategyStatus
+    effective_sell_time: ShownTime = Field(description="When the position will really be sold")
+    effective_sell_time_reason: str | None = Field(description="Why not at sell_time; null when it is")
+
+
+class StrategyState(Answer):
+    """A strategy's status after a command."""
+
+    strategy_id: UUID
+    status: StrategyStatus
+
+
+class StrategyView(Answer):
+    """A strategy as stored."""
+
+    strategy_id: UUID
+    status: StrategyStatus
+    exchange: str
+    symbol: str
+    product: Product
+    buy_time: ShownTime
+    sell_time: ShownTime
+    stop_loss: Price
+    quantity: int
+    stop_reason: str | None
+    created_at: Instant
+    updated_at: Instant
+
+
+class StrategyDetails(StrategyView):
+    """A strategy with the time at which it will really sell."""
+
+    effective_sell_time: ShownTime | None
+    effective_sell_time_reason: str | None
+
+
+class StrategyList(Answer):
+    """The caller's strategies, oldest first."""
+
+    strategies: list[StrategyView]
+
+
+class CycleView(Answer):
+    """The trading day a status speaks of."""
+
+    trading_day: date
+    state: CycleState
+
+
+class StrategyStanding(Answer):
+    """Where a strategy stands now."""
+
+    strategy_id: UUID
+    status: StrategyStatus
+    position: Position
+    last_action: Literal["BUY", "SELL", "STOPLOSS"] | None = Field(description="Latest order the broker confirmed")
+    last_price: Price | None = Field(description="Latest traded price; null when none was seen")
+    last_price_at: Instant | None
+    stop_loss: Price
+    quantity: int
+    effective_sell_time: ShownTime | None
+    effective_sell_time_reason: str | None
+    next_buy_at: Instant | None
+    next_sell_at: Instant | None
+    average_buy_price: Price | None
+    average_sell_price: Price | None
+    cycle: CycleView | None = Field(description="Today's cycle, or an older one that is still open")
+    note: str | None = Field(description="Why it stands where it stands")
+    stop_reason: str | None
+    as_of: Instant
+
+
+class OrderView(Answer):
+    """One exchange of words with the broker about one order."""
+
+    order_id: UUID
+    order_type: str = Field(description="BUY, SELL or SL")
+    timestamp: Instant
+    outcome: str
+    broker_order_id: str | None
+    tag: str
+    execution_time_ms: float
+    raw_response: dict[str, Any]
+
+
+class TradeView(Answer):
+    """One execution."""
+
+    trade_id: str
+    broker_order_id: str
+    exchange: str
+    quantity: int
+    price: Price
+    filled_at: Instant | None
+
+
+class OrderList(Answer):
+    """A strategy's order log and executions, oldest first."""
+
+    orders: list[OrderView]
+    trades: list[TradeView]
+
+
+class InstrumentView(Answer):
+    """Something that can be traded."""
+
+    exchange: str
+    symbol: str
+    name: str
+    segment: str
+    instrument_type: str
+    tick_size: Price
+    lot_size: int
+
+
+class InstrumentList(Answer):
+    """Search results, best first."""
+
+    instruments: list[InstrumentView]

@@ -1,0 +1,46 @@
+"""What a validation library found wrong, in words a person can act on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from algotrading.domain.errors import FieldProblem
+
+_WORDS = {
+    "missing": "is required",
+    "extra_forbidden": "is not a known field",
+    "string_type": "must be text",
+    "string_unicode": "must be valid Unicode text",
+    "string_too_short": "is too short",
+    "string_too_long": "is too long",
+    "string_pattern_mismatch": "contains characters that are not allowed",
+    "int_type": "must be a whole number",
+    "finite_number": "must be a finite number",
+    "literal_error": "is not one of the allowed values",
+    "model_type": "must be a JSON object",
+    "model_attributes_type": "must be a JSON object",
+    "dict_type": "must be a JSON object",
+}
+_MOST = 20
+"""Problems that are listed; a body of a thousand unknown fields needs no thousand answers."""
+_LONGEST_NAME = 60
+
+
+def field_problems(errors: Iterable[Mapping[str, Any]]) -> tuple[FieldProblem, ...]:
+    """Each of pydantic's `errors` as a field and its problem. What was sent is never repeated."""
+    problems = (
+        FieldProblem(_field(error["loc"]), _WORDS.get(error["type"]) or _sentence(str(error["msg"])))
+        for error in errors
+    )
+    return tuple(dict.fromkeys(problems))[:_MOST]
+
+
+def _field(location: Iterable[Any]) -> str:
+    names = [str(part) for part in location if part not in {"body", "query", "path"}]
+    return ".".join(names)[:_LONGEST_NAME] or "body"
+
+
+def _sentence(message: str) -> str:
+    text = message.removeprefix("Input ").removeprefix("Value error, ")
+    return text[:1].lower() + text[1:]

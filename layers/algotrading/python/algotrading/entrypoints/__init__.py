@@ -1,0 +1,1 @@
+"""Doors: what every function of a kind does between its event and its service."""

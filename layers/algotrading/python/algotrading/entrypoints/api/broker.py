@@ -1,0 +1,147 @@
+"""Routes of the broker connection, and the page on which the broker's login ends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Any
+
+from aws_lambda_powertools.event_handler import Request, Response
+from aws_lambda_powertools.event_handler.api_gateway import Router
+from aws_lambda_powertools.event_handler.openapi.params import Query
+
+from algotrading.contracts.api_broker import (
+    BrokerView,
+    CallbackAnswer,
+    ConnectAnswer,
+    ConnectRequest,
+    LoginUrlAnswer,
+)
+from algotrading.domain.accounts import BrokerCredentials, BrokerName, ConnectionStatus
+from algotrading.domain.errors import (
+    AlgotradingError,
+    BrokerAuthFailed,
+    BrokerUnavailable,
+    Conflict,
+    RequestInvalid,
+    TokenExpired,
+    TokenInvalid,
+)
+from algotrading.entrypoints.api.answers import BEARER, answers
+from algotrading.entrypoints.api.login_page import login_page
+from algotrading.entrypoints.http import JSON, caller, new_router
+from algotrading.services.broker_connection import BrokerConnections, Connection
+
+_TAGS = ["Broker"]
+_LONGEST = 4096
+Parameter = Annotated[str | None, Query(max_length=_LONGEST)]
+
+
+class BrokerRoutes:
+    """`services` is called at each request; the first call may build them."""
+
+    def __init__(self, services: Callable[[], BrokerConnections]) -> None:
+        self._services = services
+
+    def router(self) -> Router:
+        """These routes, for a door or for the document."""
+        router = new_router()
+        router.post(
+            "/api/v1/broker/connect",
+            summary="Connect a broker",
+            tags=_TAGS,
+            security=BEARER,
+            responses=answers(
+                "Connected, or where to log in", RequestInvalid, BrokerAuthFailed, Conflict, BrokerUnavailable
+            ),
+        )(self.connect)
+        router.get(
+            "/api/v1/broker",
+            summary="My broker connection",
+            tags=_TAGS,
+            security=BEARER,
+            responses=answers("The connection, without its secrets"),
+        )(self.show)
+        router.delete(
+            "/api/v1/broker",
+            summary="Forget my broker connection",
+            tags=_TAGS,
+            security=BEARER,
+            responses=answers("There is no connection any more", Conflict),
+        )(self.disconnect)
+        router.get(
+            "/api/v1/broker/login",
+            summary="Where to log in to the broker",
+            tags=_TAGS,
+            security=BEARER,
+            responses=answers("The broker's login page", BrokerAuthFailed),
+        )(self.show_login_url)
+        router.get(
+            "/api/v1/broker/callback",
+            summary="Where the broker's login ends",
+            tags=_TAGS,
+            responses=_callback_answers(),
+        )(self.complete_login)
+        return router
+
+    def connect(self, request: Request, body: ConnectRequest) -> ConnectAnswer:
+        """Store broker keys: validated, with an access token; else with the URL of the broker's login."""
+        credentials = BrokerCredentials(BrokerName.KITE, body.api_key, body.api_secret, body.access_token)
+        login_url = self._services().connect(caller(request), credentials)
+        if login_url is None:
+            return ConnectAnswer(status=ConnectionStatus.CONNECTED, broker_valid=True)
+        return ConnectAnswer(status=ConnectionStatus.LOGIN_REQUIRED, broker_valid=False, login_url=login_url)
+
+    def show(self, request: Request) -> BrokerView:
+        """The caller's broker connection."""
+        connection = self._services().describe(caller(request))
+        return BrokerView(status="not_connected") if connection is None else _view(connection)
+
+    def disconnect(self, request: Request) -> BrokerView:
+        """Forget the caller's broker keys."""
+        self._services().disconnect(caller(request))
+        return BrokerView(status="not_connected")
+
+    def show_login_url(self, request: Request) -> LoginUrlAnswer:
+        """The URL of the broker's login for the caller, good for a quarter of an hour."""
+        return LoginUrlAnswer(login_url=self._services().login_url(caller(request)))
+
+    def complete_login(
+        self, request: Request, request_token: Parameter = None, state: Parameter = None, status: Parameter = None
+    ) -> Response[str]:
+        """Turn the broker's one-time request token into a connection. Answers a page; JSON when asked for."""
+        accept = request.headers.get("accept", "")
+        try:
+            if status not in {None, "success"} or not request_token or not state:
+                raise BrokerAuthFailed("the broker's login was not completed: start it again")
+            connection = self._services().complete_login(state, request_token)
+        except AlgotradingError as error:
+            if "text/html" not in accept or error.code == "INTERNAL":
+                raise
+            return login_page(error.status, "The broker login failed", error.message)
+        if JSON in accept and "text/html" not in accept:
+            answer = CallbackAnswer(
+                status=connection.status, broker_valid=True, broker_user_id=connection.broker_user_id
+            )
+            return Response(status_code=200, content_type=JSON, body=answer.model_dump_json())
+        who = f"Your broker account {connection.broker_user_id} is connected until 06:00 IST."
+        return login_page(200, "Connected", f"{who} You can close this page.")
+
+
+def _view(connection: Connection) -> BrokerView:
+    return BrokerView(
+        status=connection.status.value,
+        broker=connection.broker,
+        broker_user_id=connection.broker_user_id,
+        token_at=connection.token_at,
+        token_expires_at=connection.token_expires_at,
+        api_key=connection.api_key,
+    )
+
+
+def _callback_answers() -> dict[int, Any]:
+    failures = answers("", TokenExpired, TokenInvalid, BrokerAuthFailed, Conflict, BrokerUnavailable, is_open=True)
+    success = {
+        "description": "The broker is connected",
+        "content": {"text/html": {"schema": {"type": "string"}}, JSON: {"model": CallbackAnswer}},
+    }
+    return {**failures, 200: success}

@@ -1,0 +1,126 @@
+"""Routes of strategies and instruments."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated
+from uuid import UUID
+
+from aws_lambda_powertools.event_handler import Request
+from aws_lambda_powertools.event_handler.api_gateway import Router
+from aws_lambda_powertools.event_handler.openapi.params import Query
+
+from algotrading.contracts.api_common import Text
+from algotrading.contracts.api_strategy import (
+    InstrumentList,
+    OrderList,
+    PlanRequest,
+    StrategyCreated,
+    StrategyDetails,
+    StrategyList,
+    StrategyReference,
+    StrategyStanding,
+    StrategyState,
+)
+from algotrading.entrypoints.api import strategy_answers as describe
+from algotrading.entrypoints.api import strategy_views as views
+from algotrading.entrypoints.http import caller, new_router
+from algotrading.services.check_plan import PlanDraft
+from algotrading.services.manage_strategy import StrategyManager
+from algotrading.services.strategy_status import StrategyReader
+
+_MOST_INSTRUMENTS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class StrategyServices:
+    """What these routes need."""
+
+    manager: StrategyManager
+    reader: StrategyReader
+
+
+class StrategyRoutes:
+    """`services` is called at each request; the first call may build them."""
+
+    def __init__(self, services: Callable[[], StrategyServices]) -> None:
+        self._services = services
+
+    def router(self) -> Router:
+        """These routes, for a door or for the document."""
+        router = new_router()
+        base = "/api/v1/strategy"
+        router.post(f"{base}/create", status_code=201, **describe.CREATE)(self.create)
+        router.post(f"{base}/start", **describe.START)(self.start)
+        router.post(f"{base}/stop", **describe.STOP)(self.stop)
+        router.get(f"{base}/status/<strategy_id>", **describe.STATUS)(self.show_standing)
+        router.get(base, **describe.LIST)(self.list_all)
+        router.get(f"{base}/<strategy_id>", **describe.READ)(self.read)
+        router.put(f"{base}/<strategy_id>", **describe.UPDATE)(self.update)
+        router.delete(f"{base}/<strategy_id>", **describe.DELETE)(self.delete)
+        router.get(f"{base}/<strategy_id>/orders", **describe.ORDERS)(self.list_orders)
+        router.get("/api/v1/instruments", **describe.INSTRUMENTS)(self.find_instruments)
+        return router
+
+    def create(self, request: Request, body: PlanRequest) -> StrategyCreated:
+        """Store a strategy. It trades once it is started."""
+        strategy, checked = self._services().manager.create(caller(request), _draft(body))
+        effective = checked.effective_exit
+        return StrategyCreated(
+            strategy_id=strategy.strategy_id,
+            status=strategy.status,
+            effective_sell_time=effective.at,
+            effective_sell_time_reason=effective.reason,
+        )
+
+    def start(self, request: Request, body: StrategyReference) -> StrategyState:
+        """Let a strategy trade from its next buy time on."""
+        strategy = self._services().manager.start(caller(request), body.strategy_id)
+        return StrategyState(strategy_id=strategy.strategy_id, status=strategy.status)
+
+    def stop(self, request: Request, body: StrategyReference) -> StrategyState:
+        """Let a strategy trade no more; what it holds is sold at once."""
+        strategy = self._services().manager.stop(caller(request), body.strategy_id)
+        return StrategyState(strategy_id=strategy.strategy_id, status=strategy.status)
+
+    def show_standing(self, request: Request, strategy_id: UUID) -> StrategyStanding:
+        """Where a strategy stands now."""
+        return views.standing(self._services().reader.standing(caller(request), strategy_id))
+
+    def list_all(self, request: Request) -> StrategyList:
+        """The caller's strategies."""
+        strategies = self._services().reader.all(caller(request))
+        return StrategyList(strategies=[views.strategy(strategy) for strategy in strategies])
+
+    def read(self, request: Request, strategy_id: UUID) -> StrategyDetails:
+        """One strategy, with the time at which it will really sell."""
+        strategy, effective = self._services().reader.read(caller(request), strategy_id)
+        return views.details(strategy, effective)
+
+    def update(self, request: Request, strategy_id: UUID, body: PlanRequest) -> StrategyDetails:
+        """Replace a strategy's plan, with effect at once."""
+        strategy, checked = self._services().manager.update(caller(request), strategy_id, _draft(body))
+        return views.details(strategy, checked.effective_exit)
+
+    def delete(self, request: Request, strategy_id: UUID) -> StrategyState:
+        """Hide a strategy that does not run; its orders stay on record. Answers its last status."""
+        strategy = self._services().manager.delete(caller(request), strategy_id)
+        return StrategyState(strategy_id=strategy.strategy_id, status=strategy.status)
+
+    def list_orders(self, request: Request, strategy_id: UUID) -> OrderList:
+        """Every exchange of words with the broker, and every execution."""
+        logs, fills = self._services().reader.orders(caller(request), strategy_id)
+        return OrderList(orders=[views.order(log) for log in logs], trades=[views.trade(fill) for fill in fills])
+
+    def find_instruments(
+        self, request: Request, query: Annotated[Text, Query(min_length=1, max_length=60)]
+    ) -> InstrumentList:
+        """Instruments whose symbol or name contains the text, best first."""
+        caller(request)
+        found = self._services().reader.find_instruments(query, _MOST_INSTRUMENTS)
+        return InstrumentList(instruments=[views.instrument(one) for one in found])
+
+
+def _draft(body: PlanRequest) -> PlanDraft:
+    return PlanDraft(body.to_plan(), body.problems)

@@ -1,0 +1,61 @@
+"""What the document says about the routes of strategies and instruments."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from algotrading.domain.errors import (
+    AlgotradingError,
+    BrokerAuthFailed,
+    CalendarMissing,
+    Conflict,
+    NotFound,
+    RequestInvalid,
+    StrategyInvalid,
+    StrategyOverlap,
+)
+from algotrading.entrypoints.api.answers import BEARER, answers
+
+
+def _route(
+    summary: str, success: str, *errors: type[AlgotradingError], tag: str = "Strategy", status: int = 200
+) -> dict[str, Any]:
+    return {
+        "summary": summary,
+        "tags": [tag],
+        "security": BEARER,
+        "responses": answers(success, *errors, status=status),
+    }
+
+
+CREATE = _route(
+    "Create a strategy", "The strategy is stored", RequestInvalid, StrategyInvalid, CalendarMissing, status=201
+)
+START = _route(
+    "Start a strategy",
+    "The strategy runs",
+    RequestInvalid,
+    StrategyInvalid,
+    BrokerAuthFailed,
+    NotFound,
+    Conflict,
+    StrategyOverlap,
+    CalendarMissing,
+)
+STOP = _route("Stop a strategy", "The strategy trades no more", RequestInvalid, NotFound, Conflict)
+STATUS = _route("Where a strategy stands", "The strategy's standing", NotFound)
+LIST = _route("My strategies", "Every strategy, oldest first")
+READ = _route("One strategy", "The strategy", NotFound, CalendarMissing)
+UPDATE = _route(
+    "Change a strategy",
+    "The strategy as it is now",
+    RequestInvalid,
+    StrategyInvalid,
+    NotFound,
+    Conflict,
+    StrategyOverlap,
+    CalendarMissing,
+)
+DELETE = _route("Delete a strategy", "The strategy is gone", NotFound, Conflict)
+ORDERS = _route("A strategy's orders", "Its order log and its executions", NotFound)
+INSTRUMENTS = _route("Find instruments", "Instruments, best first", RequestInvalid, tag="Instruments")

@@ -1,0 +1,118 @@
+"""Strategies, standings, orders and instruments as the API shows them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from algotrading.contracts.api_strategy import (
+    CycleView,
+    InstrumentView,
+    OrderView,
+    StrategyDetails,
+    StrategyStanding,
+    StrategyView,
+    TradeView,
+)
+from algotrading.domain.instruments import Instrument
+from algotrading.domain.orders import Fill, Leg
+from algotrading.domain.sessions import EffectiveExit
+from algotrading.domain.strategy import Strategy
+from algotrading.ports import OrderLog
+from algotrading.services.strategy_status import Standing
+
+
+def strategy(one: Strategy) -> StrategyView:
+    """A strategy as stored."""
+    return StrategyView(**_fields(one))
+
+
+def details(one: Strategy, effective: EffectiveExit | None) -> StrategyDetails:
+    """A strategy with the time at which it will really sell."""
+    return StrategyDetails(
+        **_fields(one),
+        effective_sell_time=effective.at if effective else None,
+        effective_sell_time_reason=effective.reason if effective else None,
+    )
+
+
+def standing(one: Standing) -> StrategyStanding:
+    """Where a strategy stands."""
+    cycle, effective = one.cycle, one.effective_exit
+    return StrategyStanding.model_validate(
+        {
+            "strategy_id": one.strategy.strategy_id,
+            "status": one.strategy.status,
+            "position": one.position,
+            "last_action": cycle.last_action if cycle else None,
+            "last_price": one.price.price if one.price else None,
+            "last_price_at": one.price.at if one.price else None,
+            "stop_loss": one.strategy.plan.stop_loss,
+            "quantity": one.strategy.plan.quantity,
+            "effective_sell_time": effective.at if effective else None,
+            "effective_sell_time_reason": effective.reason if effective else None,
+            "next_buy_at": one.next_buy_at,
+            "next_sell_at": one.next_sell_at,
+            "average_buy_price": one.average_price(Leg.ENTRY),
+            "average_sell_price": one.average_price(Leg.EXIT),
+            "cycle": CycleView(trading_day=cycle.trading_day, state=cycle.state) if cycle else None,
+            "note": one.note,
+            "stop_reason": one.strategy.stop_reason,
+            "as_of": one.as_of,
+        }
+    )
+
+
+def order(log: OrderLog) -> OrderView:
+    """One line of the order log."""
+    return OrderView(
+        order_id=log.order_id,
+        order_type=log.order_type,
+        timestamp=log.timestamp,
+        outcome=log.outcome,
+        broker_order_id=log.broker_order_id,
+        tag=log.tag,
+        execution_time_ms=log.execution_time_ms,
+        raw_response=dict(log.raw_response),
+    )
+
+
+def trade(fill: Fill) -> TradeView:
+    """One execution."""
+    return TradeView(
+        trade_id=fill.trade_id,
+        broker_order_id=fill.broker_order_id,
+        exchange=fill.exchange,
+        quantity=fill.quantity,
+        price=fill.price,
+        filled_at=fill.filled_at,
+    )
+
+
+def instrument(one: Instrument) -> InstrumentView:
+    """Something that can be traded."""
+    return InstrumentView(
+        exchange=one.exchange,
+        symbol=one.tradingsymbol,
+        name=one.name,
+        segment=one.segment,
+        instrument_type=one.instrument_type,
+        tick_size=one.tick_size,
+        lot_size=one.lot_size,
+    )
+
+
+def _fields(one: Strategy) -> dict[str, Any]:
+    return {
+        "strategy_id": one.strategy_id,
+        "status": one.status,
+        "exchange": one.plan.exchange,
+        "symbol": one.plan.symbol,
+        "product": one.plan.product,
+        "buy_time": one.plan.buy_time,
+        "sell_time": one.plan.sell_time,
+        "stop_loss": one.plan.stop_loss,
+        "quantity": one.plan.quantity,
+        "stop_reason": one.stop_reason,
+        "created_at": one.created_at,
+        "updated_at": one.updated_at,
+    }

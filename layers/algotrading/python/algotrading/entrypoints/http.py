@@ -1,0 +1,164 @@
+"""The door of every HTTP function: who calls, a body worth reading, one shape of errors."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Request, Response
+from aws_lambda_powertools.event_handler.api_gateway import Router
+from aws_lambda_powertools.event_handler.exceptions import NotFoundError
+from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
+
+from algotrading.contracts.api_routes import API_ROUTES, methods_of
+from algotrading.contracts.problems import field_problems
+from algotrading.domain.errors import AlgotradingError, NotFound, RequestInvalid, TokenExpired, TokenInvalid
+from algotrading.entrypoints.http_body import admit_body, read_json
+
+logger = logging.getLogger(__name__)
+
+_HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+JSON = "application/json"
+
+
+class MethodNotAllowed(AlgotradingError):
+    """The path is known, but not with this method."""
+
+    code = "METHOD_NOT_ALLOWED"
+    status = 405
+
+
+class HttpDoor(APIGatewayHttpResolver):
+    """Powertools' resolver behind our own threshold.
+
+    Before any route runs, the caller's token is judged (see `refuse_bad_token`) and the body is read
+    strictly; whatever goes wrong after, the answer has the one shape of errors and no internals.
+    """
+
+    def __init__(self, *routers: Router) -> None:
+        super().__init__(
+            enable_validation=True,
+            response_validation_error_http_code=500,
+            json_body_deserializer=read_json,
+            debug=False,
+        )
+        for router in routers:
+            self.include_router(router)
+        self.exception_handler(AlgotradingError)(self._answer_error)
+        self.exception_handler(RequestValidationError)(self._answer_invalid)
+        self.exception_handler(NotFoundError)(self._answer_unknown)
+        self.exception_handler(Exception)(self._answer_failure)
+
+    def resolve(self, event: Mapping[str, Any], context: Any) -> dict[str, Any]:
+        """Answer one API Gateway HTTP API event, payload version 2.0."""
+        request_id = str(getattr(context, "aws_request_id", "none"))
+        try:
+            refuse_bad_token(event)
+            request = admit_body(event)
+            self.context["request_id"] = request_id
+            answer = super().resolve(request, context)
+        except AlgotradingError as error:
+            answer = _as_event_answer(error_response(error, request_id))
+        except Exception:
+            logger.exception("request %s could not be read", request_id)
+            answer = _as_event_answer(failure_response(request_id))
+        answer["headers"] = {**_HEADERS, **answer.get("headers", {})}
+        return answer
+
+    def _answer_error(self, error: AlgotradingError) -> Response[str]:
+        return error_response(error, self._request_id())
+
+    def _answer_invalid(self, error: RequestValidationError) -> Response[str]:
+        problems = error.errors()
+        if any(problem["loc"][:1] == ("path",) for problem in problems):
+            # The only path parameter is an identifier: what is not one names nothing.
+            return self._answer_unknown(NotFoundError())
+        details = field_problems(problems)
+        fields = ", ".join(problem.field for problem in details)
+        return error_response(RequestInvalid(f"the request is not valid: see {fields}", details), self._request_id())
+
+    def _answer_unknown(self, _: NotFoundError) -> Response[str]:
+        path, method = self.current_event.path, self.current_event.http_method.upper()
+        literal = frozenset(route.method for route in API_ROUTES if route.path == path)
+        allowed = literal or methods_of(path)
+        if allowed and method not in allowed:
+            response = error_response(MethodNotAllowed(f"{path} has no method {method}"), self._request_id())
+            response.headers["Allow"] = ", ".join(sorted(allowed))
+            return response
+        return error_response(NotFound("there is nothing here"), self._request_id())
+
+    def _answer_failure(self, error: Exception) -> Response[str]:
+        logger.error("request %s failed", self._request_id(), exc_info=error)
+        return failure_response(self._request_id())
+
+    def _request_id(self) -> str:
+        return str(self.context.get("request_id", "none"))
+
+
+def new_router() -> Router:
+    """An empty list of routes."""
+    return Router()  # type: ignore[no-untyped-call]  # Powertools leaves its constructor unannotated
+
+
+def refuse_bad_token(event: Mapping[str, Any]) -> None:
+    """Say in the function what the authorizer found: a Lambda authorizer's own refusal would have the
+    gateway's body, and no code that tells an expired token from a forged one.
+
+    Raises:
+        TokenExpired, TokenInvalid: as the authorizer found. Open routes have no authorizer.
+    """
+    found = _authorizer_context(event).get("error")
+    if found == TokenExpired.code:
+        raise TokenExpired("your login has expired: log in again")
+    if found is not None:
+        raise TokenInvalid("the bearer token is not valid: log in again")
+
+
+def caller(request: Request) -> UUID:
+    """The user that the authorizer identified.
+
+    Raises:
+        TokenInvalid: nobody was identified.
+    """
+    try:
+        return UUID(_authorizer_context(request.resolved_event.raw_event)["user_id"])
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise TokenInvalid("a bearer token is needed: log in") from error
+
+
+def error_response(error: AlgotradingError, request_id: str) -> Response[str]:
+    """The one shape of errors. Faults of our own are logged and told without their words."""
+    if error.code == "INTERNAL":
+        logger.error("request %s failed", request_id, exc_info=error)
+        return failure_response(request_id, error.status)
+    details = [{"field": detail.field, "problem": detail.problem} for detail in error.details]
+    return _json_response(error.status, {"error": error.code, "message": error.message, "details": details})
+
+
+def failure_response(request_id: str, status: int = 500) -> Response[str]:
+    """What is told of a fault of our own."""
+    message = f"something went wrong on our side; mention request {request_id} when you report it"
+    return _json_response(status, {"error": "INTERNAL", "message": message, "details": []})
+
+
+def _json_response(status: int, body: dict[str, Any]) -> Response[str]:
+    return Response(status_code=status, content_type=JSON, body=json.dumps(body))
+
+
+def _as_event_answer(response: Response[str]) -> dict[str, Any]:
+    return {
+        "statusCode": response.status_code,
+        "headers": {"Content-Type": response.content_type},
+        "body": response.body,
+        "isBase64Encoded": False,
+        "cookies": [],
+    }
+
+
+def _authorizer_context(event: Mapping[str, Any]) -> Mapping[str, Any]:
+    authorizer = (event.get("requestContext") or {}).get("authorizer") or {}
+    found = authorizer.get("lambda") or {}
+    return found if isinstance(found, Mapping) else {}
