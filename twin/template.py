@@ -229,8 +229,14 @@ class _Reader:
         definitions = list(self._assembly.of_type("AWS::ECS::TaskDefinition"))
         if len(definitions) != 1:
             raise TemplateFault(f"expected one task definition for the watcher, found {[d.path for d in definitions]}")
-        containers = self._resolver.properties(definitions[0], "ContainerDefinitions")["ContainerDefinitions"]
-        return {pair["Name"]: str(pair["Value"]) for pair in containers[0].get("Environment", ())}
+        (definition,) = definitions
+        pairs = [
+            pair
+            for container in definition.properties.get("ContainerDefinitions", ())
+            for pair in container.get("Environment", ())
+        ]
+        where = f"{definition.path}/ContainerDefinitions/Environment"
+        return {pair["Name"]: str(self._resolver.resolve(pair["Value"], definition.stack, where)) for pair in pairs}
 
 
 def _last_join_part(value: Any, path: str) -> tuple[str, str, Any]:
