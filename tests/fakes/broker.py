@@ -1,0 +1,260 @@
+"""ports.Broker and ports.Brokers in memory: sessions at a `MemoryExchange`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from algotrading.domain.accounts import BrokerCredentials, BrokerName, BrokerProfile, Margins
+from algotrading.domain.errors import BrokerAuthFailed, BrokerUnavailable
+from algotrading.domain.instruments import Instrument
+from algotrading.domain.orders import (
+    Accepted,
+    Answer,
+    BookReading,
+    BrokerStatus,
+    Fill,
+    Holding,
+    OrderRow,
+    OrderTicket,
+    OrderType,
+    Refused,
+    Side,
+    Unknown,
+)
+from algotrading.ports import BrokerSession
+from tests.fakes.exchange import Fate, MemoryAccount, MemoryExchange, MemoryOrder, Reply
+
+
+class MemoryPreparedOrder:
+    """An order ready to leave, once."""
+
+    def __init__(self, send: Callable[[], Answer]) -> None:
+        self._send = send
+        self._is_sent = False
+
+    def send(self) -> Answer:
+        """Send once."""
+        if self._is_sent:
+            raise RuntimeError("this order has been sent: prepare another one")
+        self._is_sent = True
+        return self._send()
+
+
+class MemoryBroker:
+    """One trader's session."""
+
+    def __init__(self, exchange: MemoryExchange, credentials: BrokerCredentials) -> None:
+        self._exchange = exchange
+        self._credentials = credentials
+        self.warmed = 0
+        """How often the connection was opened ahead of need."""
+
+    # --- orders ------------------------------------------------------------------------------------
+
+    def warm(self) -> None:
+        """Count."""
+        self.warmed += 1
+
+    def prepare_order(self, ticket: OrderTicket) -> MemoryPreparedOrder:
+        """Keep the ticket until it is sent."""
+        return MemoryPreparedOrder(lambda: self._place(ticket))
+
+    def place_order(self, ticket: OrderTicket) -> Answer:
+        """Prepare and send."""
+        return self.prepare_order(ticket).send()
+
+    def modify_order(
+        self,
+        broker_order_id: str,
+        *,
+        quantity: int | None = None,
+        price: Decimal | None = None,
+        trigger_price: Decimal | None = None,
+        order_type: str | None = None,
+    ) -> Answer:
+        """Change a working order."""
+        changes: dict[str, Any] = {"quantity": quantity, "price": price, "trigger_price": trigger_price}
+        changes["order_type"] = None if order_type is None else OrderType(order_type)
+        given = {name: value for name, value in changes.items() if value is not None}
+
+        def change(order: MemoryOrder) -> None:
+            self._exchange.change(order, replace(order.ticket, **given))
+
+        return self._command(broker_order_id, Fate(), change)
+
+    def cancel_order(self, broker_order_id: str) -> Answer:
+        """Cancel a working order."""
+        return self._command(broker_order_id, self._exchange.next_fate(is_cancel=True), self._exchange.cancel)
+
+    def _place(self, ticket: OrderTicket) -> Answer:
+        fate = self._exchange.next_fate()
+        self._exchange.received.append(ticket)
+        try:
+            account = self._account()
+        except BrokerUnavailable as fault:
+            return Refused("NOT_SENT", fault.message, retryable=True, raw={"error": fault.message})
+        except BrokerAuthFailed as fault:
+            return _token_refused(fault)
+        if fate.refusal is not None:
+            return fate.refusal
+        order = self._exchange.place(account, ticket, fate) if fate.is_done else None
+        if fate.reply is Reply.LOSE or order is None:
+            return _lost()
+        return _accepted(order)
+
+    def _command(self, broker_order_id: str, fate: Fate, act: Callable[[MemoryOrder], None]) -> Answer:
+        try:
+            account = self._account()
+        except BrokerUnavailable as fault:
+            return Refused("NOT_SENT", fault.message, retryable=True, raw={"error": fault.message})
+        except BrokerAuthFailed as fault:
+            return _token_refused(fault)
+        if fate.refusal is not None:
+            return fate.refusal
+        order = next((order for order in account.orders if order.order_id == broker_order_id), None)
+        if order is None or order.status(self._exchange.clock.now()).is_terminal:
+            return Refused("ORDER", "There is no such open order.", retryable=True, raw={"order_id": broker_order_id})
+        if fate.is_done:
+            act(order)
+        return _lost() if fate.reply is Reply.LOSE else _accepted(order)
+
+    # --- reads -------------------------------------------------------------------------------------
+
+    def get_price(self, exchange: str, symbol: str) -> Decimal:
+        """Last traded price."""
+        self._account()
+        price = self._exchange.prices.get(f"{exchange}:{symbol}")
+        if price is None:
+            raise BrokerUnavailable(f"there is no price for {exchange}:{symbol}")
+        return price
+
+    def read_book(self, tags: frozenset[str]) -> BookReading:
+        """What the book shows, `book_lag` seconds late."""
+        begun_at, at = self._exchange.clock.now(), self._seen_at()
+        orders = [order for order in self._visible(at) if order.ticket.tag in tags]
+        rows = tuple(_row_of(order, at) for order in orders)
+        return BookReading(begun_at, rows, tuple(fill for order in orders for fill in _fills_of(order, at)))
+
+    def order_history(self, broker_order_id: str) -> Sequence[OrderRow]:
+        """As it was when placed, and as it is."""
+        at = self._seen_at()
+        order = next((order for order in self._visible(at) if order.order_id == broker_order_id), None)
+        if order is None:
+            raise BrokerUnavailable(f"there is no order {broker_order_id}")
+        return (_row_of(order, order.placed_at - timedelta.resolution), _row_of(order, at))
+
+    def trades(self) -> Sequence[Fill]:
+        """Every execution of the account."""
+        at = self._seen_at()
+        return tuple(fill for order in self._visible(at) for fill in _fills_of(order, at))
+
+    def positions(self) -> Sequence[Holding]:
+        """Net quantities, closed ones included."""
+        at = self._seen_at()
+        net: dict[tuple[str, str, str], int] = {}
+        for order in self._visible(at):
+            ticket = order.ticket
+            key = (ticket.exchange, ticket.symbol, ticket.product.value)
+            signed = order.filled(at) if ticket.side is Side.BUY else -order.filled(at)
+            net[key] = net.get(key, 0) + signed
+        prices = self._exchange.prices
+        return tuple(
+            Holding(exchange, symbol, product, quantity, Decimal(0), prices.get(f"{exchange}:{symbol}", Decimal(100)))
+            for (exchange, symbol, product), quantity in net.items()
+        )
+
+    def margins(self) -> Margins:
+        """Cash, less what went into positions."""
+        account = self._account()
+        spent = account.spent(self._exchange.clock.now())
+        return Margins(account.cash - spent, account.cash, spent)
+
+    def validate_credentials(self) -> BrokerProfile:
+        """Who this is."""
+        account = self._account()
+        return BrokerProfile(account.broker_user_id, f"Trader {account.broker_user_id}")
+
+    def _account(self) -> MemoryAccount:
+        if self._exchange.is_down:
+            raise BrokerUnavailable("nobody answers")
+        return self._exchange.authenticate(self._credentials.api_key, self._credentials.access_token)
+
+    def _seen_at(self) -> datetime:
+        return self._exchange.clock.now() - timedelta(seconds=self._exchange.book_lag)
+
+    def _visible(self, at: datetime) -> list[MemoryOrder]:
+        return [order for order in self._account().orders if order.placed_at <= at]
+
+
+class MemoryBrokers:
+    """Opens sessions at one exchange."""
+
+    def __init__(self, exchange: MemoryExchange) -> None:
+        self._exchange = exchange
+
+    def connect(self, credentials: BrokerCredentials) -> MemoryBroker:
+        """A session. Raises BrokerAuthFailed without an access token."""
+        if credentials.access_token is None:
+            raise BrokerAuthFailed("log in first: there is no access token")
+        return MemoryBroker(self._exchange, credentials)
+
+    def login_url(self, broker: BrokerName, api_key: str, state: str) -> str:
+        """A page that exists nowhere."""
+        redirect = quote(urlencode({"state": state}), safe="")
+        return f"https://{broker.value}.example/login?api_key={api_key}&v=3&redirect_params={redirect}"
+
+    def exchange(self, credentials: BrokerCredentials, request_token: str) -> BrokerSession:
+        """Use up a request token."""
+        account = self._exchange.exchange(credentials.api_key, credentials.api_secret, request_token)
+        assert account.access_token is not None
+        return BrokerSession(account.access_token, account.broker_user_id)
+
+    def instruments(self) -> Sequence[Instrument]:
+        """What the test listed."""
+        if not self._exchange.instruments:
+            raise BrokerUnavailable("there is no instrument dump")
+        return self._exchange.instruments
+
+
+def _accepted(order: MemoryOrder) -> Accepted:
+    return Accepted(order.order_id, {"response": {"order_id": order.order_id}})
+
+
+def _lost() -> Unknown:
+    return Unknown("the answer was lost", {"error": "the answer was lost"})
+
+
+def _token_refused(fault: BrokerAuthFailed) -> Refused:
+    return Refused("TOKEN", fault.message, retryable=False, raw={"response": fault.message}, is_auth=True)
+
+
+def _row_of(order: MemoryOrder, at: datetime) -> OrderRow:
+    ticket, status = order.ticket, order.status(at)
+    return OrderRow(
+        broker_order_id=order.order_id,
+        tags=frozenset({ticket.tag}),
+        exchange=ticket.exchange,
+        symbol=ticket.symbol,
+        side=ticket.side,
+        product=ticket.product.value,
+        quantity=ticket.quantity,
+        filled_quantity=order.filled(at),
+        average_price=order.average_price(at),
+        status=status,
+        status_text="OPEN" if status is BrokerStatus.WORKING else status.value,
+        message=order.rejection,
+        raw={"order_id": order.order_id, "status": status.value, "tag": ticket.tag},
+    )
+
+
+def _fills_of(order: MemoryOrder, at: datetime) -> tuple[Fill, ...]:
+    return tuple(
+        Fill(each.trade_id, order.order_id, order.ticket.exchange, each.quantity, each.price, each.at)
+        for each in order.executions
+        if each.at <= at
+    )
