@@ -92,8 +92,6 @@ EXECUTOR_TIMEOUT: Final = 240
 PRIORITY_TIMEOUT: Final = 15
 """Nothing here waits for a due time, so a crash may block its strategy only briefly."""
 
-_BOTH_LANES: Final = (Lane.NORMAL, Lane.PRIORITY)
-
 _SPECS: Final = (
     FunctionSpec(
         name="auth",
@@ -116,7 +114,8 @@ _SPECS: Final = (
         memory_mib=1024,
         timeout_seconds=15,
         database=DatabaseUser.APP,
-        sends_to=_BOTH_LANES,
+        # An entry due at once on start, the exit on stop.
+        sends_to=(Lane.NORMAL, Lane.PRIORITY),
     ),
     FunctionSpec(name="docs", settings=DocsSettings, memory_mib=1024, timeout_seconds=10),
     FunctionSpec(name="authorizer", settings=AuthorizerSettings, memory_mib=512, timeout_seconds=5),
@@ -125,7 +124,7 @@ _SPECS: Final = (
         settings=TriggerSettings,
         memory_mib=512,
         timeout_seconds=10,
-        sends_to=_BOTH_LANES,
+        sends_to=(Lane.NORMAL,),
     ),
     FunctionSpec(
         name="executor",
@@ -133,7 +132,6 @@ _SPECS: Final = (
         memory_mib=1024,
         timeout_seconds=EXECUTOR_TIMEOUT,
         database=DatabaseUser.APP,
-        sends_to=_BOTH_LANES,
         concurrency=lambda environment: environment.executor_concurrency,
     ),
     FunctionSpec(
@@ -142,7 +140,6 @@ _SPECS: Final = (
         memory_mib=1769,
         timeout_seconds=PRIORITY_TIMEOUT,
         database=DatabaseUser.APP,
-        sends_to=_BOTH_LANES,
         concurrency=lambda environment: environment.priority_concurrency,
     ),
     FunctionSpec(
@@ -151,7 +148,7 @@ _SPECS: Final = (
         memory_mib=1024,
         timeout_seconds=55,
         database=DatabaseUser.SYSTEM,
-        sends_to=_BOTH_LANES,
+        sends_to=(Lane.PRIORITY,),
         concurrency=lambda _: 1,
     ),
     FunctionSpec(

@@ -17,7 +17,7 @@ from algotrading.settings import Stage
 from cdk.environments import Environment, environment_named
 from cdk.toolchain import committed_context, use_bundled_node
 
-_IN_PLACE: Final = {"aws:cdk:disable-asset-staging": True}
+_IN_PLACE: Final = {"aws:cdk:disable-asset-staging": True, "@aws-cdk/core:validateAgainstDefaultRules": False}
 _ALWAYS: Final = {
     # What the CDK command line sets too: readers of a template find an asset's folder, and a resource's construct.
     "aws:cdk:enable-asset-metadata": True,

@@ -1,1 +1,1 @@
-"""One module per stack, in the order in which they are deployed: network, data, trading, api, listener, observability."""
+"""One module per stack; deployed in this order: network, data, trading, api, listener, observability."""

@@ -10,13 +10,11 @@ from aws_cdk import aws_apigatewayv2_authorizers as authorizers
 from aws_cdk import aws_apigatewayv2_integrations as integrations
 from constructs import Construct
 
+from algotrading.contracts.api_routes import API_ROUTES, DOCS_ROUTES, ApiRoute
 from cdk.constructs.powers import Powers
 from cdk.constructs.python_functions import PythonFunctions
 from cdk.environments import Environment
-from cdk.routes import routes_of
 from cdk.stacks.network import NetworkStack
-
-_API_FUNCTIONS = ("auth", "broker", "strategy")
 
 
 class ApiStack(Stack):
@@ -56,20 +54,24 @@ class ApiStack(Stack):
 
     def _add_routes(self, environment: Environment) -> None:
         authorizer = self._authorizer()
-        for name in (*_API_FUNCTIONS, *(("docs",) if environment.docs else ())):
-            integration = integrations.HttpLambdaIntegration(
-                f"{name.capitalize()}Integration",
-                self._functions.add(name, self._powers),
-                # One statement for all routes: a statement for each would outgrow the function's policy.
-                scope_permission_to_route=False,
-            )
-            for route in routes_of(name):
+        routes = (*API_ROUTES, *(DOCS_ROUTES if environment.docs else ()))
+        for function in dict.fromkeys(route.function for route in routes):
+            integration = self._integration(function)
+            for route in _routes_of(function, routes):
                 self.api.add_routes(
                     path=route.path,
                     methods=[apigateway.HttpMethod[route.method]],
                     integration=integration,
-                    authorizer=apigateway.HttpNoneAuthorizer() if route.open else authorizer,
+                    authorizer=apigateway.HttpNoneAuthorizer() if route.is_open else authorizer,
                 )
+
+    def _integration(self, function: str) -> integrations.HttpLambdaIntegration:
+        return integrations.HttpLambdaIntegration(
+            f"{function.capitalize()}Integration",
+            self._functions.add(function, self._powers),
+            # One statement for all routes: a statement for each would outgrow the function's policy.
+            scope_permission_to_route=False,
+        )
 
     def _authorizer(self) -> authorizers.HttpLambdaAuthorizer:
         """One cached answer serves every route, so it says who is calling and nothing about objects;
@@ -81,6 +83,10 @@ class ApiStack(Stack):
             identity_source=["$request.header.Authorization"],
             results_cache_ttl=Duration.seconds(60),
         )
+
+
+def _routes_of(function: str, routes: tuple[ApiRoute, ...]) -> tuple[ApiRoute, ...]:
+    return tuple(route for route in routes if route.function == function)
 
 
 def _cors(environment: Environment) -> apigateway.CorsPreflightOptions | None:
