@@ -38,12 +38,12 @@ API_ROUTES: tuple[ApiRoute, ...] = (
     ApiRoute("POST", "/api/v1/strategy/create", "strategy"),
     ApiRoute("POST", "/api/v1/strategy/start", "strategy"),
     ApiRoute("POST", "/api/v1/strategy/stop", "strategy"),
-    ApiRoute("GET", "/api/v1/strategy/status/{strategy_id}", "strategy"),
+    ApiRoute("GET", "/api/v1/strategy/status/{id}", "strategy"),
     ApiRoute("GET", "/api/v1/strategy", "strategy"),
-    ApiRoute("GET", "/api/v1/strategy/{strategy_id}", "strategy"),
-    ApiRoute("PUT", "/api/v1/strategy/{strategy_id}", "strategy"),
-    ApiRoute("DELETE", "/api/v1/strategy/{strategy_id}", "strategy"),
-    ApiRoute("GET", "/api/v1/strategy/{strategy_id}/orders", "strategy"),
+    ApiRoute("GET", "/api/v1/strategy/{id}", "strategy"),
+    ApiRoute("PUT", "/api/v1/strategy/{id}", "strategy"),
+    ApiRoute("DELETE", "/api/v1/strategy/{id}", "strategy"),
+    ApiRoute("GET", "/api/v1/strategy/{id}/orders", "strategy"),
     ApiRoute("GET", "/api/v1/instruments", "strategy"),
 )
 

@@ -39,11 +39,10 @@ _STAND_INS: dict[str, Any] = {
 
 
 class PlanRequest(RequestBody):
-    """What to trade each day. Times of day are Asia/Kolkata.
+    """What to trade each day. Times of day are Asia/Kolkata."""
 
-    A body with unreadable fields is still a PlanRequest: its `problems` say what is wrong, and stand-ins
-    take the fields' places, so that the trader hears about every field at once.
-    """
+    # A body with unreadable fields is still a PlanRequest: its `problems` say what is wrong, and
+    # stand-ins take the fields' places, so that the trader hears about every field at once.
 
     symbol: Name = Field(examples=["TCS"])
     buy_time: TimeOfDay

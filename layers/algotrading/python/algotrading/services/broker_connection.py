@@ -67,8 +67,9 @@ class BrokerConnections:
             return None
         if stored is not None and stored.is_connected(self.clock.now()):
             self._refuse_while_trading(user_id, "its broker login would be lost")
+        login_url = self._login_url(user_id, credentials)
         self._save(user_id, credentials, stored.broker_user_id if stored else None)
-        return self._login_url(user_id, credentials)
+        return login_url
 
     def login_url(self, user_id: UUID) -> str:
         """Where the trader logs in to the broker, with a state that only this user's login can bring back.

@@ -42,7 +42,8 @@ class StrategyServices:
 
 
 class StrategyRoutes:
-    """`services` is called at each request; the first call may build them."""
+    """`services` is called at each request; the first call may build them. Path parameters have the
+    names that the paths give them."""
 
     def __init__(self, services: Callable[[], StrategyServices]) -> None:
         self._services = services
@@ -54,12 +55,12 @@ class StrategyRoutes:
         router.post(f"{base}/create", status_code=201, **describe.CREATE)(self.create)
         router.post(f"{base}/start", **describe.START)(self.start)
         router.post(f"{base}/stop", **describe.STOP)(self.stop)
-        router.get(f"{base}/status/<strategy_id>", **describe.STATUS)(self.show_standing)
+        router.get(f"{base}/status/<id>", **describe.STATUS)(self.show_standing)
         router.get(base, **describe.LIST)(self.list_all)
-        router.get(f"{base}/<strategy_id>", **describe.READ)(self.read)
-        router.put(f"{base}/<strategy_id>", **describe.UPDATE)(self.update)
-        router.delete(f"{base}/<strategy_id>", **describe.DELETE)(self.delete)
-        router.get(f"{base}/<strategy_id>/orders", **describe.ORDERS)(self.list_orders)
+        router.get(f"{base}/<id>", **describe.READ)(self.read)
+        router.put(f"{base}/<id>", **describe.UPDATE)(self.update)
+        router.delete(f"{base}/<id>", **describe.DELETE)(self.delete)
+        router.get(f"{base}/<id>/orders", **describe.ORDERS)(self.list_orders)
         router.get("/api/v1/instruments", **describe.INSTRUMENTS)(self.find_instruments)
         return router
 
@@ -84,33 +85,33 @@ class StrategyRoutes:
         strategy = self._services().manager.stop(caller(request), body.strategy_id)
         return StrategyState(strategy_id=strategy.strategy_id, status=strategy.status)
 
-    def show_standing(self, request: Request, strategy_id: UUID) -> StrategyStanding:
+    def show_standing(self, request: Request, id: UUID) -> StrategyStanding:
         """Where a strategy stands now."""
-        return views.standing(self._services().reader.standing(caller(request), strategy_id))
+        return views.standing(self._services().reader.standing(caller(request), id))
 
     def list_all(self, request: Request) -> StrategyList:
         """The caller's strategies."""
         strategies = self._services().reader.all(caller(request))
         return StrategyList(strategies=[views.strategy(strategy) for strategy in strategies])
 
-    def read(self, request: Request, strategy_id: UUID) -> StrategyDetails:
+    def read(self, request: Request, id: UUID) -> StrategyDetails:
         """One strategy, with the time at which it will really sell."""
-        strategy, effective = self._services().reader.read(caller(request), strategy_id)
+        strategy, effective = self._services().reader.read(caller(request), id)
         return views.details(strategy, effective)
 
-    def update(self, request: Request, strategy_id: UUID, body: PlanRequest) -> StrategyDetails:
+    def update(self, request: Request, id: UUID, body: PlanRequest) -> StrategyDetails:
         """Replace a strategy's plan, with effect at once."""
-        strategy, checked = self._services().manager.update(caller(request), strategy_id, _draft(body))
+        strategy, checked = self._services().manager.update(caller(request), id, _draft(body))
         return views.details(strategy, checked.effective_exit)
 
-    def delete(self, request: Request, strategy_id: UUID) -> StrategyState:
+    def delete(self, request: Request, id: UUID) -> StrategyState:
         """Hide a strategy that does not run; its orders stay on record. Answers its last status."""
-        strategy = self._services().manager.delete(caller(request), strategy_id)
+        strategy = self._services().manager.delete(caller(request), id)
         return StrategyState(strategy_id=strategy.strategy_id, status=strategy.status)
 
-    def list_orders(self, request: Request, strategy_id: UUID) -> OrderList:
+    def list_orders(self, request: Request, id: UUID) -> OrderList:
         """Every exchange of words with the broker, and every execution."""
-        logs, fills = self._services().reader.orders(caller(request), strategy_id)
+        logs, fills = self._services().reader.orders(caller(request), id)
         return OrderList(orders=[views.order(log) for log in logs], trades=[views.trade(fill) for fill in fills])
 
     def find_instruments(

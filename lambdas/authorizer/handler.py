@@ -1,0 +1,15 @@
+"""Tells API Gateway who calls."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from algotrading.bootstrap import build_authorizer
+from algotrading.settings import AuthorizerSettings
+
+_authorizer = build_authorizer(AuthorizerSettings.load())
+
+
+def lambda_handler(event: dict[str, Any], context: object) -> dict[str, Any]:
+    """A request authorizer event, payload version 2.0; answers a simple response."""
+    return _authorizer.judge(event)

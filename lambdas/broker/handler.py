@@ -1,0 +1,15 @@
+"""Answers HTTP requests about broker connections."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from algotrading.bootstrap import build_broker
+from algotrading.settings import BrokerSettings
+
+_door = build_broker(BrokerSettings.load())
+
+
+def lambda_handler(event: dict[str, Any], context: object) -> dict[str, Any]:
+    """An API Gateway HTTP API event, payload version 2.0."""
+    return _door.resolve(event, context)

@@ -1,0 +1,88 @@
+"""The OpenAPI document of all API functions, and a page to read and try it on."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from typing import Any, NoReturn
+
+from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
+from aws_lambda_powertools.event_handler.api_gateway import Router
+from aws_lambda_powertools.event_handler.openapi.models import HTTPBearer
+
+from algotrading.entrypoints.api.auth import AuthRoutes
+from algotrading.entrypoints.api.broker import BrokerRoutes
+from algotrading.entrypoints.api.strategy import StrategyRoutes
+from algotrading.entrypoints.http import JSON, new_router
+
+_VERSION = "1.0.0"
+_DESCRIPTION = """Buys at the buy time, watches every tick, sells at the stop-loss or at the sell time.
+
+Every error, on every path, is `{"error": CODE, "message": ..., "details": [{"field", "problem"}]}`.
+A request without an Authorization header is refused by the gateway itself: 401 `{"message": "Unauthorized"}`."""
+_OWN_VALIDATION_SHAPES = ("HTTPValidationError", "ValidationError", "ResponseValidationError")
+"""Powertools' own error bodies, which our door never answers."""
+
+
+class DocsRoutes:
+    """Serves the document; only dev has this function."""
+
+    def router(self) -> Router:
+        """These routes, for a door."""
+        router = new_router()
+        router.get("/openapi.json", include_in_schema=False)(self.show_document)
+        router.get("/docs", include_in_schema=False, compress=True)(self.show_page)
+        return router
+
+    def show_document(self) -> Response[str]:
+        """The document as JSON."""
+        return Response(status_code=200, content_type=JSON, body=json.dumps(openapi_document()))
+
+    def show_page(self) -> Response[str]:
+        """Swagger UI, from Powertools' own files: the page loads nothing from elsewhere."""
+        return Response(status_code=200, content_type="text/html; charset=utf-8", body=_page())
+
+
+@cache
+def openapi_document() -> dict[str, Any]:
+    """The OpenAPI 3.1 document of every route of every API function."""
+    resolver = APIGatewayHttpResolver(enable_validation=True, debug=False)
+    for routes in (AuthRoutes(_nobody), BrokerRoutes(_nobody), StrategyRoutes(_nobody)):
+        resolver.include_router(routes.router())
+    text = resolver.get_openapi_json_schema(
+        title="Algorithmic trading",
+        version=_VERSION,
+        description=_DESCRIPTION,
+        security_schemes={"bearer": HTTPBearer(bearerFormat="JWT", description="From /auth/login")},
+    )
+    return _without_validation_shapes(json.loads(text))
+
+
+def _nobody() -> NoReturn:
+    raise LookupError("the document only describes the routes")
+
+
+def _without_validation_shapes(document: dict[str, Any]) -> dict[str, Any]:
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            operation["responses"].pop("422", None)
+    for name in _OWN_VALIDATION_SHAPES:
+        document["components"]["schemas"].pop(name, None)
+    return document
+
+
+@cache
+def _page() -> str:
+    from importlib.resources import files
+
+    from aws_lambda_powertools.event_handler.openapi.swagger_ui import generate_swagger_html
+
+    assets = files("aws_lambda_powertools.event_handler.openapi.swagger_ui")
+    return generate_swagger_html(
+        spec=json.dumps(openapi_document()).replace("</", "<\\/"),
+        swagger_js=assets.joinpath("swagger-ui-bundle.min.js").read_text(encoding="utf-8"),
+        swagger_css=assets.joinpath("swagger-ui.min.css").read_text(encoding="utf-8"),
+        swagger_base_url="",
+        oauth2_config=None,
+        persist_authorization=True,
+    )

@@ -1,0 +1,39 @@
+"""Tells API Gateway who calls."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from algotrading.domain.errors import AuthenticationFailed, TokenInvalid
+from algotrading.ports import Tokens
+from algotrading.services.accounts import API_AUDIENCE
+
+
+class TokenAuthorizer:
+    """Lambda authorizer of an HTTP API, payload version 2.0, simple responses.
+
+    It identifies and lets pass; `entrypoints.http` refuses. A refusal here would reach the client as the
+    gateway's own 403 without a code, so what is wrong with a token travels in the context instead. The
+    context holds either `user_id` or `error`, never both, and no function does anything without a user.
+    """
+
+    def __init__(self, tokens: Callable[[], Tokens]) -> None:
+        """`tokens` is called at each request; the first call may build them."""
+        self._tokens = tokens
+
+    def judge(self, event: Mapping[str, Any]) -> dict[str, Any]:
+        """The simple response for one request."""
+        try:
+            user_id = self._tokens().verify(_bearer_token(event), audience=API_AUDIENCE)
+        except AuthenticationFailed as error:
+            return {"isAuthorized": True, "context": {"error": error.code}}
+        return {"isAuthorized": True, "context": {"user_id": str(user_id)}}
+
+
+def _bearer_token(event: Mapping[str, Any]) -> str:
+    headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
+    scheme, _, token = str(headers.get("authorization", "")).strip().partition(" ")
+    if scheme.lower() != "bearer" or not token.strip():
+        raise TokenInvalid("a bearer token is needed")
+    return token.strip()
