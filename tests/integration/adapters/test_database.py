@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from uuid import UUID, uuid4
 
 import psycopg
 import pytest
 
 from algotrading.adapters.postgres.database import Database, TransactionFailed
+from algotrading.adapters.postgres.strategies import PostgresStrategies
 from algotrading.adapters.postgres.users import PostgresUsers
 from algotrading.domain.accounts import User
 from algotrading.domain.errors import NotFound
@@ -41,10 +43,14 @@ def test_an_unreachable_server_is_a_clear_error(postgres_store: PostgresStore) -
 def test_a_transaction_is_stored_whole_or_not_at_all(postgres_store: PostgresStore) -> None:
     user_id = uuid4()
 
+    def fail_half_way() -> None:
+        with postgres_store.app.tenant(user_id) as session:
+            session.execute("insert into users values (%s, 'a@b.c', 'hash', %s)", (user_id, MOMENT))
+            raise ZeroDivisionError
+
     # when a transaction fails half-way
-    with pytest.raises(ZeroDivisionError), postgres_store.app.tenant(user_id) as session:
-        session.execute("insert into users values (%s, 'a@b.c', 'hash', %s)", (user_id, MOMENT))
-        _ = 1 / 0
+    with pytest.raises(ZeroDivisionError):
+        fail_half_way()
 
     # then nothing of it is there, and the same connection goes on working
     with pytest.raises(NotFound):
@@ -54,10 +60,14 @@ def test_a_transaction_is_stored_whole_or_not_at_all(postgres_store: PostgresSto
 def test_a_swallowed_statement_error_does_not_pass_for_a_commit(postgres_store: PostgresStore) -> None:
     user_id = uuid4()
 
-    with pytest.raises(TransactionFailed, match="nothing was stored"), postgres_store.app.tenant(user_id) as session:
-        session.execute("insert into users values (%s, 'a@b.c', 'hash', %s)", (user_id, MOMENT))
-        with pytest.raises(psycopg.errors.UndefinedTable):
-            session.execute("select * from nowhere")
+    def swallow_an_error() -> None:
+        with postgres_store.app.tenant(user_id) as session:
+            session.execute("insert into users values (%s, 'a@b.c', 'hash', %s)", (user_id, MOMENT))
+            with suppress(psycopg.errors.UndefinedTable):
+                session.execute("select * from nowhere")
+
+    with pytest.raises(TransactionFailed, match="nothing was stored"):
+        swallow_an_error()
 
 
 def test_transactions_do_not_nest(postgres_store: PostgresStore) -> None:
@@ -78,14 +88,18 @@ def test_a_connection_that_broke_while_idle_is_replaced_unnoticed(postgres_store
 
 
 def test_a_connection_that_breaks_inside_a_transaction_fails_it(postgres_store: PostgresStore) -> None:
-    # given an open transaction
     user_id = uuid4()
-    with pytest.raises(TransactionFailed), postgres_store.app.tenant(user_id) as session:
-        session.execute("insert into users values (%s, 'cut@example.com', 'hash', %s)", (user_id, MOMENT))
-        # when the server ends its connection
-        with postgres_store.owner() as owner:
-            owner.execute("select pg_terminate_backend(pid) from pg_stat_activity where usename = 'app_role'")
-        session.execute("select 1")
+
+    def lose_the_connection() -> None:
+        with postgres_store.app.tenant(user_id) as session:
+            session.execute("insert into users values (%s, 'cut@example.com', 'hash', %s)", (user_id, MOMENT))
+            with postgres_store.owner() as owner:
+                owner.execute("select pg_terminate_backend(pid) from pg_stat_activity where usename = 'app_role'")
+            session.execute("select 1")
+
+    # when the server ends the connection of an open transaction
+    with pytest.raises(TransactionFailed):
+        lose_the_connection()
 
     # then nothing of it was stored, and the next transaction works
     with pytest.raises(NotFound):
@@ -150,8 +164,6 @@ def test_raw_sql_shows_another_tenant_nothing_and_lets_it_change_nothing(postgre
     # given a user with a strategy, and a stranger
     owner, stranger = (add_user(postgres_store.app, f"{name}@example.com") for name in ("owner", "stranger"))
     strategy = make_strategy(owner)
-    from algotrading.adapters.postgres.strategies import PostgresStrategies
-
     PostgresStrategies(postgres_store.app).add(strategy)
 
     # when the stranger's transaction runs statements without any condition
@@ -176,8 +188,6 @@ def test_nothing_can_be_written_in_another_users_name(postgres_store: PostgresSt
 
 def test_nothing_can_be_hung_on_another_users_strategy(postgres_store: PostgresStore) -> None:
     # given another user's strategy id
-    from algotrading.adapters.postgres.strategies import PostgresStrategies
-
     owner, stranger = (add_user(postgres_store.app, f"{name}@example.com") for name in ("owner", "stranger"))
     strategy = make_strategy(owner)
     PostgresStrategies(postgres_store.app).add(strategy)

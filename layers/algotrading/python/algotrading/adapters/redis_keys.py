@@ -1,0 +1,97 @@
+"""Names and contents of the runtime store's keys, shared by everyone who reads or writes them.
+
+Hashes hold text only. A value that does not exist yet is the empty string, so that a reader finds
+every field of the specification always.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from uuid import UUID
+
+from algotrading.contracts.messages import StopChange
+from algotrading.domain.cycle import Cycle
+from algotrading.domain.orders import Leg
+from algotrading.domain.strategy import Strategy
+from algotrading.ports import LastPrice
+
+CHANGES = "stops:changes"
+"""Stream of StopChange; each entry has one field, `CHANGE_FIELD`, that holds its JSON."""
+CHANGE_FIELD = "change"
+CHANGES_KEPT = 10_000
+"""About as many entries stay: a watcher further behind starts anew from PostgreSQL."""
+
+
+def strategy_key(strategy_id: UUID) -> str:
+    """Hash: what the trader asked for."""
+    return f"strategy:{strategy_id}"
+
+
+def runtime_key(strategy_id: UUID) -> str:
+    """Hash: where today's cycle stands."""
+    return f"runtime:{strategy_id}"
+
+
+def lock_key(strategy_id: UUID) -> str:
+    """String: the token of the worker that holds the strategy, with an expiry."""
+    return f"runtime:{strategy_id}:lock"
+
+
+def symbol_key(symbol: str) -> str:
+    """Set: ids of the strategies that trade the symbol."""
+    return f"symbol:{symbol}:strategies"
+
+
+def price_key(symbol: str) -> str:
+    """Hash: the latest price that the watcher saw."""
+    return f"price:{symbol}"
+
+
+def strategy_fields(strategy: Strategy) -> dict[str, str]:
+    """Contents of `strategy_key`."""
+    plan = strategy.plan
+    return {
+        "user_id": str(strategy.user_id),
+        "exchange": plan.exchange,
+        "symbol": plan.symbol,
+        "product": str(plan.product),
+        "buy_time": plan.buy_time.isoformat(timespec="seconds"),
+        "sell_time": plan.sell_time.isoformat(timespec="seconds"),
+        "stop_loss": decimal_text(plan.stop_loss),
+        "quantity": str(plan.quantity),
+        "status": str(strategy.status),
+        "version": str(strategy.version),
+    }
+
+
+def cycle_fields(cycle: Cycle) -> dict[str, str]:
+    """What a cycle contributes to `runtime_key`; `last_price` and `lock_state` come from elsewhere."""
+    return {
+        "position": str(cycle.position),
+        "last_buy_order": cycle.last_order_id(Leg.ENTRY) or "",
+        "last_sell_order": cycle.last_order_id(Leg.EXIT) or "",
+        "last_action": cycle.last_action or "",
+    }
+
+
+def price_fields(price: Decimal, at: datetime) -> dict[str, str]:
+    """Contents of `price_key`."""
+    return {"price": decimal_text(price), "at": at.isoformat()}
+
+
+def read_price(fields: dict[str, str]) -> LastPrice | None:
+    """The other way round; None when there is no such key."""
+    if "price" not in fields:
+        return None
+    return LastPrice(Decimal(fields["price"]), datetime.fromisoformat(fields["at"]))
+
+
+def change_entry(change: StopChange) -> dict[str, str]:
+    """One entry of the change stream."""
+    return {CHANGE_FIELD: change.model_dump_json()}
+
+
+def decimal_text(value: Decimal) -> str:
+    """Without an exponent and without trailing zeros: 3500, 3520.75."""
+    return f"{value.normalize():f}"

@@ -1,0 +1,135 @@
+"""ports.Runtime on Redis or Valkey (one primary, cluster mode off)."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from algotrading.adapters import redis_keys as keys
+from algotrading.adapters import redis_scripts as scripts
+from algotrading.contracts.messages import StopChange
+from algotrading.domain.cycle import Cycle
+from algotrading.domain.errors import LockBusy, RedisDown
+from algotrading.domain.strategy import Strategy
+from algotrading.ports import LastPrice
+
+if TYPE_CHECKING:
+    from redis import Redis
+
+_ANSWER_SECONDS = 0.25
+
+
+def make_redis_client(host: str, port: int, *, tls: bool) -> Redis:
+    """A client that gives up quickly; it connects at its first command.
+
+    The library's own defaults (5 s time-outs, ten retries) would hold a caller for most of a minute
+    while the store is away.
+    """
+    from redis import Redis
+    from redis.backoff import NoBackoff
+    from redis.retry import Retry
+
+    return Redis(
+        host=host,
+        port=port,
+        ssl=tls,
+        decode_responses=True,
+        socket_connect_timeout=_ANSWER_SECONDS,
+        socket_timeout=_ANSWER_SECONDS,
+        retry=Retry(NoBackoff(), 1),
+        health_check_interval=15,
+    )
+
+
+class RedisRuntime:
+    """The runtime copy, keys as specified. Losing it loses nothing: converge writes it again."""
+
+    def __init__(self, client: Redis) -> None:
+        self._client = client
+
+    def lock(self, strategy_id: UUID, *, seconds: float) -> str:
+        """See ports.Runtime."""
+        token = secrets.token_hex(16)
+        milliseconds = str(max(1, round(seconds * 1000)))
+        if self._run(scripts.LOCK, _lock_keys(strategy_id), [token, milliseconds]) != 1:
+            raise LockBusy(f"another worker holds strategy {strategy_id}")
+        return token
+
+    def unlock(self, strategy_id: UUID, token: str) -> None:
+        """See ports.Runtime."""
+        self._run(scripts.UNLOCK, _lock_keys(strategy_id), [token])
+
+    def put_strategy(self, strategy: Strategy) -> None:
+        """See ports.Runtime."""
+        arguments = [str(strategy.strategy_id), strategy.plan.symbol, *_flat(keys.strategy_fields(strategy))]
+        self._run(scripts.PUT_STRATEGY, [keys.strategy_key(strategy.strategy_id)], arguments)
+
+    def put_cycle(self, cycle: Cycle) -> None:
+        """See ports.Runtime."""
+        lock, runtime = _lock_keys(cycle.strategy_id)
+        self._run(
+            scripts.PUT_CYCLE, [runtime, lock, keys.price_key(cycle.plan.symbol)], _flat(keys.cycle_fields(cycle))
+        )
+
+    def put_price(self, symbol: str, price: Decimal, at: datetime) -> None:
+        """Write `price:{symbol}`, and `last_price` of every strategy that trades the symbol."""
+        self._run(
+            scripts.PUT_PRICE, [keys.price_key(symbol), keys.symbol_key(symbol)], _flat(keys.price_fields(price, at))
+        )
+
+    def forget(self, strategy: Strategy) -> None:
+        """See ports.Runtime. The lock stays: it belongs to whoever holds it, and expires."""
+        with _redis_errors(), self._client.pipeline() as pipeline:
+            pipeline.delete(keys.strategy_key(strategy.strategy_id), keys.runtime_key(strategy.strategy_id))
+            pipeline.srem(keys.symbol_key(strategy.plan.symbol), str(strategy.strategy_id))
+            pipeline.execute()
+
+    def read_strategy(self, strategy_id: UUID) -> Mapping[str, str]:
+        """See ports.Runtime."""
+        return self._read(keys.strategy_key(strategy_id))
+
+    def read_cycle(self, strategy_id: UUID) -> Mapping[str, str]:
+        """See ports.Runtime."""
+        return self._read(keys.runtime_key(strategy_id))
+
+    def last_price(self, symbol: str) -> LastPrice | None:
+        """See ports.Runtime."""
+        return keys.read_price(self._read(keys.price_key(symbol)))
+
+    def announce(self, change: StopChange) -> None:
+        """See ports.Runtime."""
+        with _redis_errors():
+            entry: Any = keys.change_entry(change)
+            self._client.xadd(keys.CHANGES, entry, maxlen=keys.CHANGES_KEPT, approximate=True)
+
+    def _read(self, key: str) -> dict[str, str]:
+        with _redis_errors():
+            fields: Any = self._client.hgetall(key)
+        return dict(fields)
+
+    def _run(self, script: str, key_names: list[str], arguments: list[str]) -> Any:
+        with _redis_errors():
+            return self._client.register_script(script)(keys=key_names, args=arguments)
+
+
+@contextmanager
+def _redis_errors() -> Iterator[None]:
+    from redis.exceptions import RedisError
+
+    try:
+        yield
+    except (RedisError, OSError) as error:
+        raise RedisDown(f"the runtime store did not answer: {error}") from error
+
+
+def _lock_keys(strategy_id: UUID) -> list[str]:
+    return [keys.lock_key(strategy_id), keys.runtime_key(strategy_id)]
+
+
+def _flat(fields: Mapping[str, str]) -> list[str]:
+    return [part for item in fields.items() for part in item]

@@ -1,0 +1,47 @@
+"""Server-side scripts: what must happen at once or not at all in the runtime store."""
+
+from __future__ import annotations
+
+LOCK = """
+local held = redis.call('GET', KEYS[1])
+-- Our own token means that the first try succeeded and only its answer was lost.
+if held and held ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+if redis.call('EXISTS', KEYS[2]) == 1 then redis.call('HSET', KEYS[2], 'lock_state', 'true') end
+return 1
+"""
+"""KEYS: lock, runtime hash. ARGV: token, milliseconds. 1 when the caller holds the lock."""
+
+UNLOCK = """
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+redis.call('DEL', KEYS[1])
+if redis.call('EXISTS', KEYS[2]) == 1 then redis.call('HSET', KEYS[2], 'lock_state', 'false') end
+return 1
+"""
+"""KEYS: lock, runtime hash. ARGV: token. Deletes the lock of this owner only."""
+
+PUT_STRATEGY = """
+local before = redis.call('HGET', KEYS[1], 'symbol')
+if before and before ~= ARGV[2] then redis.call('SREM', 'symbol:' .. before .. ':strategies', ARGV[1]) end
+redis.call('SADD', 'symbol:' .. ARGV[2] .. ':strategies', ARGV[1])
+redis.call('DEL', KEYS[1])
+redis.call('HSET', KEYS[1], unpack(ARGV, 3))
+"""
+"""KEYS: strategy hash. ARGV: strategy id, symbol, then field and value in turn."""
+
+PUT_CYCLE = """
+local price = redis.call('HGET', KEYS[3], 'price') or ''
+local locked = 'false'
+if redis.call('EXISTS', KEYS[2]) == 1 then locked = 'true' end
+redis.call('HSET', KEYS[1], 'last_price', price, 'lock_state', locked, unpack(ARGV))
+"""
+"""KEYS: runtime hash, lock, price hash. ARGV: field and value in turn."""
+
+PUT_PRICE = """
+redis.call('HSET', KEYS[1], unpack(ARGV))
+for _, id in ipairs(redis.call('SMEMBERS', KEYS[2])) do
+    local runtime = 'runtime:' .. id
+    if redis.call('EXISTS', runtime) == 1 then redis.call('HSET', runtime, 'last_price', ARGV[2]) end
+end
+"""
+"""KEYS: price hash, symbol's set. ARGV: 'price', price, 'at', moment."""

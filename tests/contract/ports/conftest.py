@@ -1,0 +1,112 @@
+"""Each port's suite runs over the in-memory fake and over the real adapter on a real server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import cast
+
+import pytest
+
+from algotrading.adapters.postgres.broker_accounts import PostgresBrokerAccounts
+from algotrading.adapters.postgres.instruments import PostgresInstruments
+from algotrading.adapters.postgres.ledger import PostgresLedger
+from algotrading.adapters.postgres.outbox import PostgresOutbox
+from algotrading.adapters.postgres.strategies import PostgresStrategies
+from algotrading.adapters.postgres.users import PostgresUsers
+from algotrading.domain.accounts import User
+from algotrading.domain.cycle import Cycle
+from algotrading.domain.strategy import Strategy, StrategyStatus
+from algotrading.ports import BrokerAccounts, Instruments, Ledger, Outbox, Strategies, Users
+from tests.fakes.accounts import MemoryBrokerAccounts, MemoryUsers
+from tests.fakes.database import MemoryDatabase
+from tests.fakes.examples import TRADING_DAY, make_strategy, make_user
+from tests.fakes.instruments import MemoryInstruments
+from tests.fakes.ledger import MemoryLedger, MemoryOutbox
+from tests.fakes.strategies import MemoryStrategies
+from tests.stores import PostgresStore
+
+
+@dataclass(frozen=True, slots=True)
+class Stores:
+    """Every repository over one store; `system` ones as the system role sees it."""
+
+    users: Users
+    broker_accounts: BrokerAccounts
+    system_broker_accounts: BrokerAccounts
+    strategies: Strategies
+    system_strategies: Strategies
+    instruments: Instruments
+    system_instruments: Instruments
+    ledger: Ledger
+    system_ledger: Ledger
+    system_outbox: Outbox
+
+    def add_user(self, email: str | None = None) -> User:
+        """A stored user."""
+        user = make_user(email)
+        self.users.add(user, "hash")
+        return user
+
+    def add_strategy(self, user: User, *, status: StrategyStatus = StrategyStatus.RUNNING, **plan: object) -> Strategy:
+        """A stored strategy, running unless told otherwise."""
+        strategy = make_strategy(user.user_id, status=status, **plan)
+        self.strategies.add(strategy)
+        return strategy
+
+    def take_cycle(self) -> Cycle:
+        """A cycle of a new user's new running strategy, taken for the first time."""
+        return self.ledger.take(self.add_strategy(self.add_user()), TRADING_DAY)
+
+
+def memory_stores() -> Stores:
+    """Everything in memory."""
+    database = MemoryDatabase()
+    accounts, strategies = MemoryBrokerAccounts(database), MemoryStrategies(database)
+    instruments, ledger = MemoryInstruments(database), MemoryLedger(database)
+    return Stores(
+        users=MemoryUsers(database),
+        broker_accounts=accounts,
+        system_broker_accounts=accounts,
+        strategies=strategies,
+        system_strategies=strategies,
+        instruments=instruments,
+        system_instruments=instruments,
+        ledger=ledger,
+        system_ledger=ledger,
+        system_outbox=MemoryOutbox(database),
+    )
+
+
+def postgres_stores(store: PostgresStore) -> Stores:
+    """Everything in PostgreSQL, as the app role and the system role."""
+    return Stores(
+        users=PostgresUsers(store.app),
+        broker_accounts=PostgresBrokerAccounts(store.app),
+        system_broker_accounts=PostgresBrokerAccounts(store.system),
+        strategies=PostgresStrategies(store.app),
+        system_strategies=PostgresStrategies(store.system),
+        instruments=PostgresInstruments(store.app),
+        system_instruments=PostgresInstruments(store.system),
+        ledger=PostgresLedger(store.app),
+        system_ledger=PostgresLedger(store.system),
+        system_outbox=PostgresOutbox(store.system),
+    )
+
+
+@pytest.fixture
+def in_memory() -> Stores:
+    """The fakes."""
+    return memory_stores()
+
+
+@pytest.fixture
+def in_postgres(postgres_store: PostgresStore) -> Stores:
+    """The real adapters."""
+    return postgres_stores(postgres_store)
+
+
+@pytest.fixture(params=["in_memory", "in_postgres"])
+def stores(request: pytest.FixtureRequest) -> Iterator[Stores]:
+    """First the one, then the other."""
+    yield cast(Stores, request.getfixturevalue(request.param))

@@ -1,0 +1,207 @@
+"""ports.Strategies."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+from datetime import time, timedelta
+from decimal import Decimal
+from uuid import uuid4
+
+import pytest
+
+from algotrading.domain.errors import AlgotradingError, Conflict, NotFound, StrategyOverlap
+from algotrading.domain.strategy import Strategy, StrategyStatus
+from algotrading.ports import Strategies
+from tests.contract.ports.conftest import Stores, memory_stores, postgres_stores
+from tests.fakes.examples import MOMENT, make_plan
+from tests.stores import PostgresStore
+
+
+def started(strategy: Strategy) -> Strategy:
+    return replace(strategy, status=StrategyStatus.RUNNING, version=strategy.version + 1)
+
+
+def add_created(stores: Stores, *, count: int = 1, **plan: object) -> list[Strategy]:
+    user = stores.add_user()
+    return [stores.add_strategy(user, status=StrategyStatus.CREATED, **plan) for _ in range(count)]
+
+
+def test_an_added_strategy_comes_back_as_it_was(stores: Stores) -> None:
+    (strategy,) = add_created(stores, stop_loss=Decimal("3500.05"), buy_time=time(9, 30, 1))
+
+    assert stores.strategies.get(strategy.user_id, strategy.strategy_id) == strategy
+
+
+def test_strategies_are_listed_oldest_first_and_only_ones_own(stores: Stores) -> None:
+    user, other = stores.add_user(), stores.add_user()
+    newer = stores.add_strategy(user, status=StrategyStatus.CREATED)
+    older = replace(newer, strategy_id=uuid4(), created_at=MOMENT - timedelta(days=1))
+    stores.strategies.add(older)
+    stores.add_strategy(other, status=StrategyStatus.CREATED)
+
+    assert list(stores.strategies.list_for(user.user_id)) == [older, newer]
+
+
+def test_another_users_strategy_is_not_found_whatever_is_asked(stores: Stores) -> None:
+    (strategy,) = add_created(stores)
+    stranger = stores.add_user().user_id
+
+    with pytest.raises(NotFound):
+        stores.strategies.get(stranger, strategy.strategy_id)
+    with pytest.raises(NotFound):
+        stores.strategies.delete(stranger, strategy.strategy_id)
+    with pytest.raises(NotFound):
+        stores.strategies.save(replace(started(strategy), user_id=stranger), expected_version=1)
+    assert stores.strategies.get(strategy.user_id, strategy.strategy_id) == strategy
+
+
+def test_saving_replaces_the_plan_and_the_status(stores: Stores) -> None:
+    (strategy,) = add_created(stores)
+    plan = make_plan(symbol="INFY", stop_loss=Decimal("1499.95"), quantity=5, sell_time=time(14))
+    changed = replace(started(strategy), plan=plan, stop_reason="why", updated_at=MOMENT + timedelta(hours=1))
+
+    stores.strategies.save(changed, expected_version=1)
+
+    assert stores.strategies.get(strategy.user_id, strategy.strategy_id) == changed
+
+
+def test_saving_over_a_newer_version_is_a_conflict_and_changes_nothing(stores: Stores) -> None:
+    (strategy,) = add_created(stores)
+    stores.strategies.save(started(strategy), expected_version=1)
+
+    with pytest.raises(Conflict, match="version 2"):
+        stores.strategies.save(replace(strategy, version=2), expected_version=1)
+
+    assert stores.strategies.get(strategy.user_id, strategy.strategy_id) == started(strategy)
+
+
+def test_a_deleted_strategy_is_nowhere_to_be_found(stores: Stores) -> None:
+    strategy = stores.add_strategy(stores.add_user())
+    stores.strategies.delete(strategy.user_id, strategy.strategy_id)
+
+    with pytest.raises(NotFound):
+        stores.strategies.get(strategy.user_id, strategy.strategy_id)
+    with pytest.raises(NotFound):
+        stores.strategies.delete(strategy.user_id, strategy.strategy_id)
+    with pytest.raises(NotFound):
+        stores.strategies.save(replace(strategy, version=2), expected_version=1)
+    assert list(stores.strategies.list_for(strategy.user_id)) == []
+    assert list(stores.system_strategies.running()) == []
+
+
+def test_the_system_sees_the_running_strategies_of_every_user(stores: Stores) -> None:
+    running = [stores.add_strategy(stores.add_user()) for _ in range(2)]
+    add_created(stores)
+
+    assert {s.strategy_id for s in stores.system_strategies.running()} == {s.strategy_id for s in running}
+
+
+@pytest.mark.parametrize(
+    ("buy_time", "sell_time"),
+    [
+        (time(10), time(11)),
+        (time(9), time(15, 30)),
+        (time(9), time(9, 45)),
+        (time(14), time(15, 20)),
+        (time(9), time(9, 30)),
+        (time(15), time(15, 20)),
+    ],
+    ids=["inside", "around", "over the start", "over the end", "meets the start", "meets the end"],
+)
+def test_two_running_strategies_of_a_user_never_share_a_time_in_a_symbol(
+    stores: Stores, buy_time: time, sell_time: time
+) -> None:
+    # given a strategy that runs from 09:30 to 15:00, and a second one of the same user in the same symbol
+    user = stores.add_user()
+    stores.add_strategy(user)
+    second = stores.add_strategy(user, status=StrategyStatus.CREATED, buy_time=buy_time, sell_time=sell_time)
+
+    with pytest.raises(StrategyOverlap):
+        stores.strategies.save(started(second), expected_version=1)
+
+    assert stores.strategies.get(user.user_id, second.strategy_id) == second
+
+
+@pytest.mark.parametrize(
+    "plan",
+    [
+        {"symbol": "INFY"},
+        {"exchange": "BSE"},
+        {"buy_time": time(9, 15), "sell_time": time(9, 29, 59)},
+        {"buy_time": time(15, 0, 1), "sell_time": time(15, 10)},
+    ],
+    ids=["another symbol", "another exchange", "before", "after"],
+)
+def test_strategies_that_do_not_meet_run_side_by_side(stores: Stores, plan: dict[str, object]) -> None:
+    user = stores.add_user()
+    stores.add_strategy(user)
+    second = stores.add_strategy(user, status=StrategyStatus.CREATED, **plan)
+
+    stores.strategies.save(started(second), expected_version=1)
+
+    assert stores.strategies.get(user.user_id, second.strategy_id).is_running
+
+
+def test_stopped_deleted_and_other_peoples_strategies_are_in_nobodys_way(stores: Stores) -> None:
+    # given strategies in the same symbol and hours that do not count
+    user = stores.add_user()
+    stores.add_strategy(stores.add_user())
+    stores.add_strategy(user, status=StrategyStatus.STOPPED)
+    deleted = stores.add_strategy(user)
+    stores.strategies.delete(user.user_id, deleted.strategy_id)
+    strategy = stores.add_strategy(user, status=StrategyStatus.CREATED)
+
+    stores.strategies.save(started(strategy), expected_version=1)
+
+    assert stores.strategies.get(user.user_id, strategy.strategy_id).is_running
+
+
+def test_a_running_strategy_can_be_changed_in_its_own_place(stores: Stores) -> None:
+    strategy = stores.add_strategy(stores.add_user())
+    changed = replace(strategy, plan=replace(strategy.plan, stop_loss=Decimal(3400)), version=2)
+
+    stores.strategies.save(changed, expected_version=1)
+
+    assert stores.strategies.get(strategy.user_id, strategy.strategy_id) == changed
+
+
+def start_together(views: list[Strategies], strategies: list[Strategy]) -> list[str]:
+    """Start each strategy from its own thread at the same moment; the names of what came out."""
+    at_once, outcomes = threading.Barrier(len(strategies)), []
+
+    def start(view: Strategies, strategy: Strategy) -> None:
+        at_once.wait(10)
+        try:
+            view.save(started(strategy), expected_version=1)
+        except AlgotradingError as error:
+            outcomes.append(type(error).__name__)
+        else:
+            outcomes.append("started")
+
+    threads = [threading.Thread(target=start, args=pair) for pair in zip(views, strategies, strict=True)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    return sorted(outcomes)
+
+
+def test_of_overlapping_starts_at_the_same_moment_one_wins_in_memory() -> None:
+    stores = memory_stores()
+    strategies = add_created(stores, count=4)
+
+    assert start_together([stores.strategies] * 4, strategies) == ["StrategyOverlap"] * 3 + ["started"]
+
+
+def test_of_overlapping_starts_at_the_same_moment_one_wins_in_postgres(postgres_store: PostgresStore) -> None:
+    # given four processes, each with a connection of its own
+    strategies = add_created(postgres_stores(postgres_store), count=4)
+    databases = [postgres_store.open("app_role") for _ in strategies]
+    from algotrading.adapters.postgres.strategies import PostgresStrategies
+
+    outcomes = start_together([PostgresStrategies(database) for database in databases], strategies)
+
+    for database in databases:
+        database.close()
+    assert outcomes == ["StrategyOverlap"] * 3 + ["started"]

@@ -1,0 +1,50 @@
+"""What the in-memory repositories share: one store, as PostgreSQL is one for the real ones."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from algotrading.domain.accounts import SealedBrokerAccount, User
+from algotrading.domain.cycle import Cycle, Decision, Event
+from algotrading.domain.instruments import Instrument
+from algotrading.domain.orders import Fill
+from algotrading.domain.strategy import Strategy
+from algotrading.ports import Notice, OrderLog
+
+CycleKey = tuple[UUID, date]
+
+
+@dataclass(frozen=True, slots=True)
+class AuditRecord:
+    """One decision as it was stored."""
+
+    at: datetime
+    event: Event
+    decision: Decision
+
+
+@dataclass(slots=True)
+class MemoryDatabase:
+    """All tables. `turn` makes each repository call one transaction."""
+
+    turn: threading.RLock = field(default_factory=threading.RLock)
+    users: dict[UUID, tuple[User, str]] = field(default_factory=dict)
+    broker_accounts: dict[UUID, SealedBrokerAccount] = field(default_factory=dict)
+    instruments: dict[tuple[str, str], Instrument] = field(default_factory=dict)
+    strategies: dict[UUID, Strategy] = field(default_factory=dict)
+    deleted: set[UUID] = field(default_factory=set)
+    cycles: dict[CycleKey, Cycle] = field(default_factory=dict)
+    fills: dict[tuple[UUID, str, str, str], tuple[UUID, Fill]] = field(default_factory=dict)
+    logs: list[tuple[UUID, OrderLog]] = field(default_factory=list)
+    audit: list[AuditRecord] = field(default_factory=list)
+    notices: list[Notice] = field(default_factory=list)
+    delivered: set[int] = field(default_factory=set)
+
+
+def oldest_first(strategy: Strategy) -> Any:
+    """The order in which strategies are listed."""
+    return strategy.created_at, strategy.strategy_id

@@ -1,0 +1,143 @@
+"""ports.Ledger and ports.Outbox in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from uuid import UUID
+
+from algotrading.domain.cycle import BookRead, Cycle, Decision, Event, Intent, StopStrategy, Tell
+from algotrading.domain.errors import Fenced
+from algotrading.domain.orders import BookReading, Fill
+from algotrading.domain.strategy import Strategy, StrategyStatus
+from algotrading.ports import Notice, OrderLog
+from tests.fakes.database import AuditRecord, CycleKey, MemoryDatabase
+
+_NEVER = datetime.max.replace(tzinfo=UTC)
+
+
+class MemoryLedger:
+    """ports.Ledger in memory."""
+
+    def __init__(self, database: MemoryDatabase | None = None) -> None:
+        self.database = database or MemoryDatabase()
+
+    def take(self, strategy: Strategy, trading_day: date) -> Cycle:
+        """See ports.Ledger."""
+        with self.database.turn:
+            key = (strategy.strategy_id, trading_day)
+            stored = self.database.cycles.get(key)
+            if stored is None:
+                stored = Cycle(strategy.strategy_id, strategy.user_id, trading_day, strategy.plan)
+            taken = replace(stored, epoch=stored.epoch + 1).following(strategy.plan)
+            self.database.cycles[key] = taken
+            return taken
+
+    def save(self, decision: Decision, *, event: Event, now: datetime, logs: Sequence[OrderLog] = ()) -> None:
+        """See ports.Ledger."""
+        with self.database.turn:
+            cycle = decision.cycle
+            self.check(cycle)
+            self._refuse_foreign_intents(cycle)
+            self.database.audit.append(AuditRecord(now, event, decision))
+            intents = tuple(sorted(cycle.intents, key=_oldest_first))
+            self.database.cycles[_key(cycle)] = replace(cycle, intents=intents)
+            if isinstance(event, BookRead):
+                self._add_fills(cycle, event.reading)
+            self.database.logs.extend((cycle.user_id, log) for log in logs)
+            for effect in decision.effects:
+                if isinstance(effect, Tell):
+                    self._add_notice(cycle, effect, now)
+                elif isinstance(effect, StopStrategy):
+                    self._stop_strategy(cycle, effect, now)
+
+    def check(self, cycle: Cycle) -> None:
+        """See ports.Ledger."""
+        stored = self.database.cycles.get(_key(cycle))
+        if stored is None or stored.epoch != cycle.epoch:
+            raise Fenced(f"the cycle is not at epoch {cycle.epoch} any more")
+
+    def find(self, user_id: UUID, strategy_id: UUID, trading_day: date) -> Cycle | None:
+        """See ports.Ledger."""
+        cycle = self.database.cycles.get((strategy_id, trading_day))
+        return cycle if cycle is not None and cycle.user_id == user_id else None
+
+    def latest(self, user_id: UUID, strategy_id: UUID) -> Cycle | None:
+        """See ports.Ledger."""
+        days = [day for strategy, day in self.database.cycles if strategy == strategy_id]
+        return self.find(user_id, strategy_id, max(days)) if days else None
+
+    def fills(self, user_id: UUID, strategy_id: UUID) -> Sequence[Fill]:
+        """See ports.Ledger."""
+        fills = [f for key, (owner, f) in self.database.fills.items() if (key[0], owner) == (user_id, strategy_id)]
+        return sorted(fills, key=lambda fill: (fill.filled_at or _NEVER, fill.trade_id))
+
+    def logs(self, user_id: UUID, strategy_id: UUID) -> Sequence[OrderLog]:
+        """See ports.Ledger."""
+        logs = [log for owner, log in self.database.logs if (owner, log.strategy_id) == (user_id, strategy_id)]
+        return sorted(logs, key=lambda log: (log.timestamp, log.order_id))
+
+    def unfinished(self) -> Sequence[Cycle]:
+        """See ports.Ledger."""
+        cycles = [
+            cycle
+            for cycle in self.database.cycles.values()
+            if cycle.is_armed or any(intent.state.is_open for intent in cycle.intents)
+        ]
+        return sorted(cycles, key=lambda cycle: (cycle.trading_day, cycle.strategy_id))
+
+    def _refuse_foreign_intents(self, cycle: Cycle) -> None:
+        known = {(i.leg, i.attempt): i for i in self.database.cycles[_key(cycle)].intents}
+        for intent in cycle.intents:
+            other = known.get((intent.leg, intent.attempt), intent)
+            if (other.tag, other.created_at, other.quantity) != (intent.tag, intent.created_at, intent.quantity):
+                raise Fenced("one of this cycle's orders was written down by another worker")
+        elsewhere = {i.tag for key, c in self.database.cycles.items() if key != _key(cycle) for i in c.intents}
+        if elsewhere & {intent.tag for intent in cycle.intents}:
+            raise Fenced("an order with one of this cycle's tags was written down by another worker")
+
+    def _add_fills(self, cycle: Cycle, reading: BookReading) -> None:
+        ours = {intent.broker_order_id for intent in cycle.intents if intent.broker_order_id is not None}
+        for fill in reading.fills:
+            if fill.broker_order_id in ours:
+                key = (cycle.user_id, fill.exchange, fill.trade_id, fill.broker_order_id)
+                self.database.fills.setdefault(key, (cycle.strategy_id, fill))
+
+    def _add_notice(self, cycle: Cycle, effect: Tell, now: datetime) -> None:
+        number = len(self.database.notices) + 1
+        self.database.notices.append(Notice(number, cycle.user_id, cycle.strategy_id, effect.kind, effect.text, now))
+
+    def _stop_strategy(self, cycle: Cycle, effect: StopStrategy, now: datetime) -> None:
+        strategy = self.database.strategies.get(cycle.strategy_id)
+        if strategy is not None and strategy.is_running and cycle.strategy_id not in self.database.deleted:
+            self.database.strategies[cycle.strategy_id] = replace(
+                strategy,
+                status=StrategyStatus.STOPPED,
+                stop_reason=effect.reason,
+                version=strategy.version + 1,
+                updated_at=now,
+            )
+
+
+class MemoryOutbox:
+    """ports.Outbox in memory."""
+
+    def __init__(self, database: MemoryDatabase | None = None) -> None:
+        self._database = database or MemoryDatabase()
+
+    def pending(self, limit: int) -> Sequence[Notice]:
+        """See ports.Outbox."""
+        return [n for n in self._database.notices if n.notice_id not in self._database.delivered][:limit]
+
+    def mark_delivered(self, notice_id: int, now: datetime) -> None:
+        """See ports.Outbox."""
+        self._database.delivered.add(notice_id)
+
+
+def _key(cycle: Cycle) -> CycleKey:
+    return cycle.strategy_id, cycle.trading_day
+
+
+def _oldest_first(intent: Intent) -> tuple[datetime, str, int]:
+    return intent.created_at, intent.leg, intent.attempt

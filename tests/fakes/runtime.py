@@ -1,0 +1,122 @@
+"""ports.Runtime in memory."""
+
+from __future__ import annotations
+
+import threading
+from collections import defaultdict
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from decimal import Decimal
+from uuid import UUID, uuid4
+
+from algotrading.adapters import redis_keys as keys
+from algotrading.contracts.messages import StopChange
+from algotrading.domain.cycle import Cycle
+from algotrading.domain.errors import LockBusy, RedisDown
+from algotrading.domain.strategy import Strategy
+from algotrading.ports import Clock, LastPrice
+from tests.fakes.clock import VirtualClock
+
+
+class MemoryRuntime:
+    """ports.Runtime in memory. Set `is_down` to take the store away; `lose_everything` empties it."""
+
+    def __init__(self, clock: Clock | None = None) -> None:
+        self._clock = clock or VirtualClock()
+        self._turn = threading.Lock()
+        self.is_down = False
+        self.lose_everything()
+
+    def lose_everything(self) -> None:
+        """Forget every key, as a store that was replaced."""
+        self.hashes: dict[str, dict[str, str]] = {}
+        self.members: defaultdict[str, set[str]] = defaultdict(set)
+        self.changes: list[StopChange] = []
+        self._locks: dict[UUID, tuple[str, datetime]] = {}
+
+    def lock(self, strategy_id: UUID, *, seconds: float) -> str:
+        """See ports.Runtime."""
+        self._reach()
+        with self._turn:
+            if self._is_locked(strategy_id):
+                raise LockBusy(f"another worker holds strategy {strategy_id}")
+            token = uuid4().hex
+            self._locks[strategy_id] = (token, self._clock.now() + timedelta(seconds=seconds))
+            self._mirror_lock(strategy_id, locked=True)
+        return token
+
+    def unlock(self, strategy_id: UUID, token: str) -> None:
+        """See ports.Runtime."""
+        self._reach()
+        with self._turn:
+            if self._is_locked(strategy_id) and self._locks[strategy_id][0] == token:
+                del self._locks[strategy_id]
+                self._mirror_lock(strategy_id, locked=False)
+
+    def put_strategy(self, strategy: Strategy) -> None:
+        """See ports.Runtime."""
+        self._reach()
+        before = self.read_strategy(strategy.strategy_id)
+        if before:
+            self.members[keys.symbol_key(before["symbol"])].discard(str(strategy.strategy_id))
+        self.members[keys.symbol_key(strategy.plan.symbol)].add(str(strategy.strategy_id))
+        self.hashes[keys.strategy_key(strategy.strategy_id)] = keys.strategy_fields(strategy)
+
+    def put_cycle(self, cycle: Cycle) -> None:
+        """See ports.Runtime."""
+        self._reach()
+        price = self.hashes.get(keys.price_key(cycle.plan.symbol), {}).get("price", "")
+        locked = "true" if self._is_locked(cycle.strategy_id) else "false"
+        self.hashes[keys.runtime_key(cycle.strategy_id)] = {
+            **keys.cycle_fields(cycle),
+            "last_price": price,
+            "lock_state": locked,
+        }
+
+    def put_price(self, symbol: str, price: Decimal, at: datetime) -> None:
+        """Write `price:{symbol}`, and `last_price` of every strategy that trades the symbol."""
+        self._reach()
+        self.hashes[keys.price_key(symbol)] = keys.price_fields(price, at)
+        for strategy_id in self.members[keys.symbol_key(symbol)]:
+            runtime = self.hashes.get(keys.runtime_key(UUID(strategy_id)))
+            if runtime is not None:
+                runtime["last_price"] = keys.decimal_text(price)
+
+    def forget(self, strategy: Strategy) -> None:
+        """See ports.Runtime."""
+        self._reach()
+        self.hashes.pop(keys.strategy_key(strategy.strategy_id), None)
+        self.hashes.pop(keys.runtime_key(strategy.strategy_id), None)
+        self.members[keys.symbol_key(strategy.plan.symbol)].discard(str(strategy.strategy_id))
+
+    def read_strategy(self, strategy_id: UUID) -> Mapping[str, str]:
+        """See ports.Runtime."""
+        self._reach()
+        return dict(self.hashes.get(keys.strategy_key(strategy_id), {}))
+
+    def read_cycle(self, strategy_id: UUID) -> Mapping[str, str]:
+        """See ports.Runtime."""
+        self._reach()
+        return dict(self.hashes.get(keys.runtime_key(strategy_id), {}))
+
+    def last_price(self, symbol: str) -> LastPrice | None:
+        """See ports.Runtime."""
+        self._reach()
+        return keys.read_price(self.hashes.get(keys.price_key(symbol), {}))
+
+    def announce(self, change: StopChange) -> None:
+        """See ports.Runtime."""
+        self._reach()
+        self.changes.append(change)
+
+    def _reach(self) -> None:
+        if self.is_down:
+            raise RedisDown("the runtime store did not answer")
+
+    def _is_locked(self, strategy_id: UUID) -> bool:
+        return strategy_id in self._locks and self._clock.now() < self._locks[strategy_id][1]
+
+    def _mirror_lock(self, strategy_id: UUID, *, locked: bool) -> None:
+        runtime = self.hashes.get(keys.runtime_key(strategy_id))
+        if runtime is not None:
+            runtime["lock_state"] = "true" if locked else "false"

@@ -1,0 +1,69 @@
+"""ports.Strategies in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from algotrading.domain.errors import Conflict, NotFound, StrategyOverlap
+from algotrading.domain.strategy import Strategy
+from tests.fakes.database import MemoryDatabase, oldest_first
+
+
+class MemoryStrategies:
+    """ports.Strategies in memory."""
+
+    def __init__(self, database: MemoryDatabase | None = None) -> None:
+        self._database = database or MemoryDatabase()
+
+    def add(self, strategy: Strategy) -> None:
+        """See ports.Strategies."""
+        with self._database.turn:
+            self._refuse_overlap(strategy)
+            self._database.strategies[strategy.strategy_id] = strategy
+
+    def get(self, user_id: UUID, strategy_id: UUID) -> Strategy:
+        """See ports.Strategies."""
+        strategy = self._database.strategies.get(strategy_id)
+        if strategy is None or strategy.user_id != user_id or strategy_id in self._database.deleted:
+            raise NotFound("no such strategy")
+        return strategy
+
+    def list_for(self, user_id: UUID) -> Sequence[Strategy]:
+        """See ports.Strategies."""
+        return [strategy for strategy in self._present() if strategy.user_id == user_id]
+
+    def save(self, strategy: Strategy, *, expected_version: int) -> None:
+        """See ports.Strategies."""
+        with self._database.turn:
+            stored = self.get(strategy.user_id, strategy.strategy_id)
+            if stored.version != expected_version:
+                raise Conflict(f"the strategy was changed meanwhile: it is at version {stored.version}")
+            self._refuse_overlap(strategy)
+            self._database.strategies[strategy.strategy_id] = strategy
+
+    def delete(self, user_id: UUID, strategy_id: UUID) -> None:
+        """See ports.Strategies."""
+        with self._database.turn:
+            self.get(user_id, strategy_id)
+            self._database.deleted.add(strategy_id)
+
+    def running(self) -> Sequence[Strategy]:
+        """See ports.Strategies."""
+        return [strategy for strategy in self._present() if strategy.is_running]
+
+    def _present(self) -> list[Strategy]:
+        present = [s for s in self._database.strategies.values() if s.strategy_id not in self._database.deleted]
+        return sorted(present, key=oldest_first)
+
+    def _refuse_overlap(self, strategy: Strategy) -> None:
+        plan = strategy.plan
+        for other in self.running() if strategy.is_running else ():
+            if (
+                other.strategy_id != strategy.strategy_id
+                and (other.user_id, other.plan.exchange, other.plan.symbol)
+                == (strategy.user_id, plan.exchange, plan.symbol)
+                and other.plan.buy_time <= plan.sell_time
+                and other.plan.sell_time >= plan.buy_time
+            ):
+                raise StrategyOverlap(f"strategy {other.strategy_id} already trades {plan.exchange}:{plan.symbol}")
