@@ -1,0 +1,415 @@
+"""ports.Ledger: taking, fencing, and storing decisions whole."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+from datetime import time, timedelta
+from decimal import Decimal
+from uuid import uuid4
+
+import pytest
+
+from algotrading.domain.cycle import (
+    BookRead,
+    Cycle,
+    CycleState,
+    Decision,
+    EntryDue,
+    EntryMissed,
+    ExitReason,
+    IntentState,
+    StopStrategy,
+    Tell,
+)
+from algotrading.domain.errors import Fenced
+from algotrading.domain.orders import BookReading, BrokerStatus, Fill, Leg
+from algotrading.domain.strategy import StrategyStatus
+from algotrading.ports import Ledger, OrderLog
+from tests.contract.ports.conftest import Stores, memory_stores, postgres_stores
+from tests.fakes.examples import MOMENT, TRADING_DAY, make_intent, make_plan
+from tests.stores import PostgresStore
+
+DUE = EntryDue(MOMENT, MOMENT, Decimal("3520.5"))
+
+
+def save(ledger: Ledger, cycle: Cycle, *effects: Tell | StopStrategy) -> None:
+    ledger.save(Decision(cycle, effects), event=DUE, now=MOMENT)
+
+
+def entering(cycle: Cycle, **changes: object) -> Cycle:
+    """The cycle with its first entry written down."""
+    return replace(cycle, state=CycleState.ENTERING, intents=(make_intent(cycle, **changes),))
+
+
+def stored(stores: Stores, cycle: Cycle) -> Cycle | None:
+    return stores.ledger.find(cycle.user_id, cycle.strategy_id, cycle.trading_day)
+
+
+# --- taking ---------------------------------------------------------------------------------------
+
+
+def test_the_first_take_makes_an_idle_cycle_with_the_strategys_plan(stores: Stores) -> None:
+    strategy = stores.add_strategy(stores.add_user())
+
+    cycle = stores.ledger.take(strategy, TRADING_DAY)
+
+    assert cycle == Cycle(strategy.strategy_id, strategy.user_id, TRADING_DAY, strategy.plan, epoch=1)
+    assert stored(stores, cycle) == cycle
+
+
+def test_each_take_raises_the_epoch_and_fences_off_the_one_before(stores: Stores) -> None:
+    strategy = stores.add_strategy(stores.add_user())
+    first = stores.ledger.take(strategy, TRADING_DAY)
+    second = stores.ledger.take(strategy, TRADING_DAY)
+
+    assert (first.epoch, second.epoch) == (1, 2)
+    stores.ledger.check(second)
+    with pytest.raises(Fenced):
+        stores.ledger.check(first)
+
+
+def test_a_cycle_that_nobody_took_is_fenced(stores: Stores) -> None:
+    strategy = stores.add_strategy(stores.add_user())
+    never_taken = Cycle(strategy.strategy_id, strategy.user_id, TRADING_DAY, strategy.plan, epoch=1)
+
+    with pytest.raises(Fenced):
+        stores.ledger.check(never_taken)
+    with pytest.raises(Fenced):
+        save(stores.ledger, never_taken)
+
+
+def test_days_have_cycles_of_their_own_and_the_latest_is_the_newest(stores: Stores) -> None:
+    strategy = stores.add_strategy(stores.add_user())
+    monday = stores.ledger.take(strategy, TRADING_DAY + timedelta(days=3))
+    friday = stores.ledger.take(strategy, TRADING_DAY)
+
+    assert stores.ledger.latest(strategy.user_id, strategy.strategy_id) == monday
+    assert stored(stores, friday) == friday
+
+
+def test_an_untouched_cycle_follows_the_whole_plan(stores: Stores) -> None:
+    # given a cycle in which nothing was ordered
+    strategy = stores.add_strategy(stores.add_user())
+    stores.ledger.take(strategy, TRADING_DAY)
+
+    # when the trader changes the plan
+    plan = make_plan(symbol="INFY", quantity=3, buy_time=time(10), sell_time=time(11), stop_loss=Decimal(1400))
+    cycle = stores.ledger.take(replace(strategy, plan=plan), TRADING_DAY)
+
+    assert cycle.plan == plan
+    assert stored(stores, cycle) == cycle
+
+
+def test_an_open_cycle_follows_stop_and_sell_time_only(stores: Stores) -> None:
+    # given a cycle with an order
+    strategy = stores.add_strategy(stores.add_user())
+    save(stores.ledger, entering(stores.ledger.take(strategy, TRADING_DAY)))
+
+    # when the trader changes the plan
+    plan = make_plan(symbol="INFY", quantity=3, buy_time=time(10), sell_time=time(11), stop_loss=Decimal(3400))
+    cycle = stores.ledger.take(replace(strategy, plan=plan), TRADING_DAY)
+
+    assert cycle.plan == replace(strategy.plan, sell_time=time(11), stop_loss=Decimal(3400))
+    assert stored(stores, cycle) == cycle
+
+
+@pytest.mark.parametrize("state", [CycleState.FLAT, CycleState.FAILED])
+def test_a_cycle_that_is_over_keeps_the_plan_it_had(stores: Stores, state: CycleState) -> None:
+    strategy = stores.add_strategy(stores.add_user())
+    save(stores.ledger, replace(stores.ledger.take(strategy, TRADING_DAY), state=state))
+
+    cycle = stores.ledger.take(replace(strategy, plan=make_plan(stop_loss=Decimal(3400))), TRADING_DAY)
+
+    assert cycle.plan == strategy.plan
+
+
+def take_together(ledgers: list[Ledger], stores: Stores) -> list[int]:
+    """Take one new cycle from one thread per ledger at the same moment; the epochs they got."""
+    strategy = stores.add_strategy(stores.add_user())
+    at_once, epochs = threading.Barrier(len(ledgers)), []
+
+    def take(ledger: Ledger) -> None:
+        at_once.wait(10)
+        epochs.append(ledger.take(strategy, TRADING_DAY).epoch)
+
+    threads = [threading.Thread(target=take, args=(ledger,)) for ledger in ledgers]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    return sorted(epochs)
+
+
+def test_workers_that_take_at_the_same_moment_get_different_epochs_in_memory() -> None:
+    stores = memory_stores()
+
+    assert take_together([stores.ledger] * 4, stores) == [1, 2, 3, 4]
+
+
+def test_workers_that_take_at_the_same_moment_get_different_epochs_in_postgres(postgres_store: PostgresStore) -> None:
+    # given four processes, each with a connection of its own
+    from algotrading.adapters.postgres.ledger import PostgresLedger
+
+    databases = [postgres_store.open("app_role") for _ in range(4)]
+
+    epochs = take_together([PostgresLedger(database) for database in databases], postgres_stores(postgres_store))
+
+    for database in databases:
+        database.close()
+    assert epochs == [1, 2, 3, 4]
+
+
+# --- storing --------------------------------------------------------------------------------------
+
+
+def test_a_decision_comes_back_with_everything_in_it(stores: Stores) -> None:
+    # given a cycle with every field in use
+    cycle = stores.take_cycle()
+    entry = make_intent(
+        cycle,
+        state=IntentState.DONE,
+        broker_order_id="b1",
+        broker_status=BrokerStatus.COMPLETE,
+        message="fine",
+        filled=10,
+        average_price=Decimal("3520.123456"),
+        clean_reads=1,
+        cancel_sent=True,
+        cause_at=MOMENT,
+        sent_at=MOMENT + timedelta(microseconds=1),
+        answered_at=MOMENT + timedelta(milliseconds=80),
+    )
+    cycle = replace(cycle, intents=(entry,))
+    exit_order = make_intent(cycle, Leg.EXIT, state=IntentState.THROTTLED)
+    cycle = replace(
+        cycle,
+        state=CycleState.EXITING,
+        intents=(entry, exit_order),
+        claim=ExitReason.STOPLOSS,
+        wanted=ExitReason.USER,
+        closed_outside=2,
+        absent_reads=1,
+        note="why",
+    )
+
+    save(stores.ledger, cycle)
+
+    assert stored(stores, cycle) == cycle
+
+
+def test_an_order_is_brought_up_to_date_by_later_workers(stores: Stores) -> None:
+    # given an order written down by one worker
+    strategy = stores.add_strategy(stores.add_user())
+    save(stores.ledger, entering(stores.ledger.take(strategy, TRADING_DAY)))
+
+    # when another takes over and learns that the broker has it
+    cycle = stores.ledger.take(strategy, TRADING_DAY)
+    (intent,) = cycle.intents
+    cycle = replace(cycle, intents=(replace(intent, state=IntentState.ACCEPTED, broker_order_id="b1"),))
+    save(stores.ledger, cycle)
+
+    assert stored(stores, cycle) == cycle
+
+
+def test_orders_come_back_in_the_order_they_were_made(stores: Stores) -> None:
+    cycle = stores.take_cycle()
+    for number in range(1, 4):
+        cycle = replace(cycle, intents=(*cycle.intents, make_intent(cycle, attempt=number)))
+    save(stores.ledger, replace(cycle, intents=cycle.intents[::-1]))
+
+    found = stored(stores, cycle)
+
+    assert found is not None
+    assert [intent.attempt for intent in found.intents] == [1, 2, 3]
+
+
+def test_a_fenced_worker_stores_nothing_at_all(stores: Stores) -> None:
+    # given a worker whose cycle another one has taken
+    strategy = stores.add_strategy(stores.add_user())
+    fenced = stores.ledger.take(strategy, TRADING_DAY)
+    current = stores.ledger.take(strategy, TRADING_DAY)
+
+    # when it stores a decision with an order, a log and effects
+    decision = Decision(entering(fenced), (Tell("K", "text"), StopStrategy("why")))
+    with pytest.raises(Fenced):
+        stores.ledger.save(decision, event=DUE, now=MOMENT, logs=[make_log(fenced)])
+
+    # then nothing of it is there
+    assert stored(stores, current) == current
+    assert list(stores.ledger.logs(strategy.user_id, strategy.strategy_id)) == []
+    assert list(stores.system_outbox.pending(10)) == []
+    assert stores.strategies.get(strategy.user_id, strategy.strategy_id) == strategy
+
+
+def test_an_order_under_a_key_that_is_taken_never_overwrites_it(stores: Stores) -> None:
+    # given an order that one worker wrote down
+    strategy = stores.add_strategy(stores.add_user())
+    first = entering(stores.ledger.take(strategy, TRADING_DAY))
+    save(stores.ledger, first)
+
+    # when a later one, who does not know it, writes its own under the same key
+    later = replace(stores.ledger.take(strategy, TRADING_DAY), intents=())
+    with pytest.raises(Fenced):
+        save(stores.ledger, entering(later, created_at=MOMENT + timedelta(seconds=5)))
+
+    # then the first one stands
+    found = stored(stores, later)
+    assert found is not None
+    assert found.intents == first.intents
+
+
+def test_a_tag_belongs_to_one_order_only(stores: Stores) -> None:
+    one, other = stores.take_cycle(), stores.take_cycle()
+    save(stores.ledger, entering(one, tag="tag0"))
+
+    with pytest.raises(Fenced):
+        save(stores.ledger, entering(other, tag="tag0"))
+
+    assert stored(stores, other) == other
+
+
+# --- what goes with it ----------------------------------------------------------------------------
+
+
+def make_log(cycle: Cycle, **changes: object) -> OrderLog:
+    log = OrderLog(uuid4(), cycle.strategy_id, "BUY", MOMENT, {"status": "success"}, "tag0", "b1", "accepted", 80.125)
+    return replace(log, **changes)  # type: ignore[arg-type]
+
+
+def make_fill(trade_id: str, order_id: str = "b1", **changes: object) -> Fill:
+    fill = Fill(trade_id, order_id, "NSE", 5, Decimal("3520.05"), MOMENT)
+    return replace(fill, **changes)  # type: ignore[arg-type]
+
+
+def read_book(ledger: Ledger, cycle: Cycle, *fills: Fill) -> None:
+    ledger.save(Decision(cycle), event=BookRead(MOMENT, BookReading(MOMENT, (), fills)), now=MOMENT)
+
+
+def test_fills_of_our_orders_are_kept_once_and_others_never(stores: Stores) -> None:
+    # given an order that the broker knows as b1
+    cycle = entering(stores.take_cycle(), broker_order_id="b1")
+    early, late = make_fill("t2"), make_fill("t1", filled_at=MOMENT + timedelta(seconds=1))
+
+    # when the book is read twice, with a stranger's fill in it
+    read_book(stores.ledger, cycle, late, make_fill("t9", "somebody-elses"))
+    read_book(stores.ledger, cycle, late, early)
+
+    assert list(stores.ledger.fills(cycle.user_id, cycle.strategy_id)) == [early, late]
+
+
+def test_fills_with_the_same_trade_id_on_two_exchanges_are_two(stores: Stores) -> None:
+    cycle = entering(stores.take_cycle(), broker_order_id="b1")
+
+    read_book(stores.ledger, cycle, make_fill("t1"), make_fill("t1", exchange="BSE"))
+
+    assert len(stores.ledger.fills(cycle.user_id, cycle.strategy_id)) == 2
+
+
+def test_logs_keep_the_brokers_words_in_order(stores: Stores) -> None:
+    cycle = stores.take_cycle()
+    first = make_log(cycle, raw_response={"data": {"order_id": "b1", "price": 3520.5, "list": [1, None, True]}})
+    second = make_log(cycle, timestamp=MOMENT + timedelta(seconds=1), outcome="COMPLETE", broker_order_id=None)
+
+    stores.ledger.save(Decision(cycle), event=DUE, now=MOMENT, logs=[second, first])
+
+    assert list(stores.ledger.logs(cycle.user_id, cycle.strategy_id)) == [first, second]
+
+
+def test_tell_goes_to_the_outbox_until_delivered(stores: Stores) -> None:
+    cycle = stores.take_cycle()
+    save(stores.ledger, cycle, Tell("bought", "Bought 10 TCS"), Tell("sold", "Sold 10 TCS"))
+
+    first, second = stores.system_outbox.pending(10)
+    assert (first.user_id, first.strategy_id, first.kind, first.text, first.created_at) == (
+        cycle.user_id,
+        cycle.strategy_id,
+        "bought",
+        "Bought 10 TCS",
+        MOMENT,
+    )
+    assert list(stores.system_outbox.pending(1)) == [first]
+
+    stores.system_outbox.mark_delivered(first.notice_id, MOMENT)
+    assert list(stores.system_outbox.pending(10)) == [second]
+
+
+def test_a_decision_can_stop_its_strategy(stores: Stores) -> None:
+    strategy = stores.add_strategy(stores.add_user())
+    cycle = stores.ledger.take(strategy, TRADING_DAY)
+    later = MOMENT + timedelta(seconds=9)
+
+    stores.ledger.save(Decision(cycle, (StopStrategy("no funds"),)), event=DUE, now=later)
+
+    assert stores.strategies.get(strategy.user_id, strategy.strategy_id) == replace(
+        strategy, status=StrategyStatus.STOPPED, stop_reason="no funds", version=2, updated_at=later
+    )
+
+
+def test_a_strategy_that_is_stopped_already_stays_as_it_is(stores: Stores) -> None:
+    strategy = stores.add_strategy(stores.add_user(), status=StrategyStatus.STOPPED)
+    cycle = stores.ledger.take(strategy, TRADING_DAY)
+
+    save(stores.ledger, cycle, StopStrategy("no funds"))
+
+    assert stores.strategies.get(strategy.user_id, strategy.strategy_id) == strategy
+
+
+def test_no_word_of_a_broker_can_keep_a_decision_from_being_stored(stores: Stores) -> None:
+    # given words that a database may refuse: NUL, a lone surrogate, not-a-number
+    hostile = "a\x00b\ud800c"
+    cycle = entering(stores.take_cycle(), message=hostile)
+    cycle = replace(cycle, note=hostile)
+    raw = {"m": hostile, "n": float("nan")}
+
+    stores.ledger.save(
+        Decision(cycle, (Tell("K", hostile), StopStrategy(hostile))),
+        event=EntryMissed(MOMENT, hostile),
+        now=MOMENT,
+        logs=[make_log(cycle, raw_response=raw)],
+    )
+
+    assert len(stores.ledger.logs(cycle.user_id, cycle.strategy_id)) == 1
+    assert len(stores.system_outbox.pending(10)) == 1
+
+
+# --- reading --------------------------------------------------------------------------------------
+
+
+def test_another_user_reads_nothing(stores: Stores) -> None:
+    cycle = entering(stores.take_cycle(), broker_order_id="b1")
+    event = BookRead(MOMENT, BookReading(MOMENT, (), (make_fill("t1"),)))
+    stores.ledger.save(Decision(cycle), event=event, now=MOMENT, logs=[make_log(cycle)])
+    stranger, strategy_id = stores.add_user().user_id, cycle.strategy_id
+
+    assert stores.ledger.find(stranger, strategy_id, TRADING_DAY) is None
+    assert stores.ledger.latest(stranger, strategy_id) is None
+    assert list(stores.ledger.fills(stranger, strategy_id)) == []
+    assert list(stores.ledger.logs(stranger, strategy_id)) == []
+
+
+def test_a_strategy_that_never_traded_has_no_latest_cycle(stores: Stores) -> None:
+    strategy = stores.add_strategy(stores.add_user())
+
+    assert stores.ledger.latest(strategy.user_id, strategy.strategy_id) is None
+
+
+def test_unfinished_are_all_that_may_hold_something_or_have_an_open_order(stores: Stores) -> None:
+    # given cycles of several users in every state
+    cycles = {state: stores.take_cycle() for state in CycleState}
+    for state, cycle in cycles.items():
+        save(stores.ledger, replace(cycle, state=state))
+    late_order = stores.take_cycle()
+    late_order = replace(late_order, state=CycleState.FAILED, intents=(make_intent(late_order),))
+    save(stores.ledger, late_order)
+    settled = stores.take_cycle()
+    settled = replace(
+        settled, state=CycleState.FLAT, intents=(make_intent(settled, state=IntentState.DONE, broker_order_id="b"),)
+    )
+    save(stores.ledger, settled)
+
+    found = {cycle.strategy_id: cycle for cycle in stores.system_ledger.unfinished()}
+
+    open_states = (CycleState.ENTERING, CycleState.LONG, CycleState.EXITING)
+    assert set(found) == {cycles[state].strategy_id for state in open_states} | {late_order.strategy_id}
+    assert found[late_order.strategy_id] == late_order

@@ -1,0 +1,324 @@
+"""ports.Runtime: keys as the specification names them, the lock, and a store that is away."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from decimal import Decimal
+from typing import cast
+from uuid import uuid4
+
+import pytest
+from redis import Redis
+
+from algotrading.adapters.redis_runtime import RedisRuntime, make_redis_client
+from algotrading.contracts.messages import StopChange
+from algotrading.domain.cycle import Cycle, IntentState
+from algotrading.domain.errors import LockBusy, RedisDown
+from algotrading.domain.orders import Leg
+from algotrading.domain.strategy import Strategy, StrategyStatus
+from algotrading.ports import LastPrice
+from tests.fakes.clock import VirtualClock
+from tests.fakes.examples import MOMENT, TRADING_DAY, make_intent, make_strategy
+from tests.fakes.runtime import MemoryRuntime
+from twin.servers import ServerAddress, free_port
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A runtime store, and how time passes for it."""
+
+    runtime: RedisRuntime | MemoryRuntime
+    wait: Callable[[float], None]
+
+
+@pytest.fixture
+def valkey(valkey_server: ServerAddress) -> Iterator[Redis]:
+    """An empty store; each command may take its time on a busy machine."""
+    client = make_redis_client(valkey_server.host, valkey_server.port, tls=False)
+    client.connection_pool.connection_kwargs.update(socket_timeout=5, socket_connect_timeout=5)
+    client.flushall()
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def in_memory() -> Case:
+    clock = VirtualClock()
+    return Case(MemoryRuntime(clock), clock.sleep)
+
+
+@pytest.fixture
+def in_valkey(valkey: Redis) -> Case:
+    return Case(RedisRuntime(valkey), time.sleep)
+
+
+@pytest.fixture(params=["in_memory", "in_valkey"])
+def case(request: pytest.FixtureRequest) -> Case:
+    return cast(Case, request.getfixturevalue(request.param))
+
+
+def running_strategy(**plan: object) -> Strategy:
+    return make_strategy(uuid4(), status=StrategyStatus.RUNNING, **plan)
+
+
+def cycle_of(strategy: Strategy) -> Cycle:
+    return Cycle(strategy.strategy_id, strategy.user_id, TRADING_DAY, strategy.plan)
+
+
+# --- keys -----------------------------------------------------------------------------------------
+
+
+def test_a_strategy_is_written_with_the_specified_fields(case: Case) -> None:
+    strategy = running_strategy(stop_loss=Decimal("3500.0000"))
+    case.runtime.put_strategy(strategy)
+
+    assert case.runtime.read_strategy(strategy.strategy_id) == {
+        "user_id": str(strategy.user_id),
+        "exchange": "NSE",
+        "symbol": "TCS",
+        "product": "MIS",
+        "buy_time": "09:30:00",
+        "sell_time": "15:00:00",
+        "stop_loss": "3500",
+        "quantity": "10",
+        "status": "running",
+        "version": "1",
+    }
+
+
+def test_a_fresh_cycle_is_written_with_every_specified_field(case: Case) -> None:
+    strategy = running_strategy()
+    case.runtime.put_cycle(cycle_of(strategy))
+
+    assert case.runtime.read_cycle(strategy.strategy_id) == {
+        "position": "none",
+        "last_buy_order": "",
+        "last_sell_order": "",
+        "last_price": "",
+        "last_action": "",
+        "lock_state": "false",
+    }
+
+
+def test_a_cycle_shows_position_orders_and_the_last_price(case: Case) -> None:
+    # given a price and a cycle that has bought and is selling
+    strategy = running_strategy()
+    case.runtime.put_price("TCS", Decimal("3520.75"), MOMENT)
+    cycle = cycle_of(strategy)
+    bought = make_intent(cycle, state=IntentState.DONE, broker_order_id="b1", filled=10)
+    cycle = replace(cycle, intents=(bought,))
+    cycle = replace(cycle, intents=(bought, make_intent(cycle, Leg.EXIT, broker_order_id="b2")))
+
+    case.runtime.put_cycle(cycle)
+
+    assert case.runtime.read_cycle(strategy.strategy_id) == {
+        "position": "bought",
+        "last_buy_order": "b1",
+        "last_sell_order": "b2",
+        "last_price": "3520.75",
+        "last_action": "SELL",
+        "lock_state": "false",
+    }
+
+
+def test_a_new_price_reaches_the_strategies_of_its_symbol(case: Case) -> None:
+    ours, other = running_strategy(), running_strategy(symbol="INFY")
+    for strategy in (ours, other):
+        case.runtime.put_strategy(strategy)
+        case.runtime.put_cycle(cycle_of(strategy))
+
+    case.runtime.put_price("TCS", Decimal("3521.50"), MOMENT)
+
+    assert case.runtime.last_price("TCS") == LastPrice(Decimal("3521.5"), MOMENT)
+    assert case.runtime.last_price("INFY") is None
+    assert case.runtime.read_cycle(ours.strategy_id)["last_price"] == "3521.5"
+    assert case.runtime.read_cycle(other.strategy_id)["last_price"] == ""
+
+
+def test_a_price_makes_no_runtime_key_for_a_strategy_without_one(case: Case) -> None:
+    strategy = running_strategy()
+    case.runtime.put_strategy(strategy)
+
+    case.runtime.put_price("TCS", Decimal(3521), MOMENT)
+
+    assert case.runtime.read_cycle(strategy.strategy_id) == {}
+
+
+def test_a_strategy_that_changes_its_symbol_leaves_the_old_ones_set(case: Case) -> None:
+    # given a strategy that moved from one symbol to another
+    strategy = running_strategy()
+    case.runtime.put_strategy(strategy)
+    case.runtime.put_cycle(cycle_of(strategy))
+    moved = replace(strategy, plan=replace(strategy.plan, symbol="INFY"))
+    case.runtime.put_strategy(moved)
+
+    # then prices of the new symbol reach it, and of the old one do not
+    case.runtime.put_price("INFY", Decimal(1500), MOMENT)
+    case.runtime.put_price("TCS", Decimal(3521), MOMENT)
+    assert case.runtime.read_cycle(strategy.strategy_id)["last_price"] == "1500"
+
+
+def test_a_forgotten_strategy_leaves_no_key(case: Case) -> None:
+    strategy = running_strategy()
+    case.runtime.put_strategy(strategy)
+    case.runtime.put_cycle(cycle_of(strategy))
+
+    case.runtime.forget(strategy)
+    case.runtime.forget(strategy)
+
+    assert case.runtime.read_strategy(strategy.strategy_id) == {}
+    assert case.runtime.read_cycle(strategy.strategy_id) == {}
+
+
+def test_the_store_holds_the_specified_keys_and_no_others(valkey: Redis) -> None:
+    runtime, strategy = RedisRuntime(valkey), running_strategy()
+    runtime.put_strategy(strategy)
+    runtime.put_cycle(cycle_of(strategy))
+    runtime.put_price("TCS", Decimal(3521), MOMENT)
+    runtime.lock(strategy.strategy_id, seconds=30)
+    change = a_change(strategy)
+    runtime.announce(change)
+
+    identity = str(strategy.strategy_id)
+    assert {key: valkey.type(key) for key in cast("list[str]", valkey.keys())} == {
+        f"strategy:{identity}": "hash",
+        f"runtime:{identity}": "hash",
+        f"runtime:{identity}:lock": "string",
+        "symbol:TCS:strategies": "set",
+        "price:TCS": "hash",
+        "stops:changes": "stream",
+    }
+    assert valkey.smembers("symbol:TCS:strategies") == {identity}
+    ((_, entry),) = cast("list[tuple[str, dict[str, str]]]", valkey.xrange("stops:changes"))
+    assert StopChange.model_validate_json(entry["change"]) == change
+
+
+def a_change(strategy: Strategy) -> StopChange:
+    return StopChange(
+        strategy_id=strategy.strategy_id,
+        user_id=strategy.user_id,
+        exchange="NSE",
+        symbol="TCS",
+        instrument_token=2953217,
+        watched=True,
+        armed=True,
+        stop_loss=Decimal("3500.05"),
+        trading_day=TRADING_DAY,
+    )
+
+
+# --- the lock -------------------------------------------------------------------------------------
+
+
+def test_a_lock_is_held_by_one_and_free_again_after_its_release(case: Case) -> None:
+    strategy_id = uuid4()
+    token = case.runtime.lock(strategy_id, seconds=30)
+
+    with pytest.raises(LockBusy):
+        case.runtime.lock(strategy_id, seconds=30)
+    case.runtime.unlock(strategy_id, token)
+
+    assert case.runtime.lock(strategy_id, seconds=30) != token
+
+
+def test_locks_of_different_strategies_do_not_meet(case: Case) -> None:
+    assert case.runtime.lock(uuid4(), seconds=30) != case.runtime.lock(uuid4(), seconds=30)
+
+
+def test_a_lock_expires_and_its_late_owner_cannot_release_the_next_ones(case: Case) -> None:
+    # given a lock that expired and was taken by somebody else
+    strategy_id = uuid4()
+    late = case.runtime.lock(strategy_id, seconds=0.05)
+    case.wait(0.1)
+    case.runtime.lock(strategy_id, seconds=30)
+
+    # when the late owner releases it
+    case.runtime.unlock(strategy_id, late)
+
+    # then it is still held
+    with pytest.raises(LockBusy):
+        case.runtime.lock(strategy_id, seconds=30)
+
+
+def test_the_runtime_hash_mirrors_the_lock(case: Case) -> None:
+    strategy = running_strategy()
+    case.runtime.put_cycle(cycle_of(strategy))
+
+    token = case.runtime.lock(strategy.strategy_id, seconds=30)
+    held = case.runtime.read_cycle(strategy.strategy_id)["lock_state"]
+    case.runtime.put_cycle(cycle_of(strategy))
+    still_held = case.runtime.read_cycle(strategy.strategy_id)["lock_state"]
+    case.runtime.unlock(strategy.strategy_id, token)
+
+    assert (held, still_held) == ("true", "true")
+    assert case.runtime.read_cycle(strategy.strategy_id)["lock_state"] == "false"
+
+
+def test_a_lock_makes_no_runtime_key_that_would_hide_a_loss(case: Case) -> None:
+    strategy_id = uuid4()
+    token = case.runtime.lock(strategy_id, seconds=30)
+    case.runtime.unlock(strategy_id, token)
+
+    assert case.runtime.read_cycle(strategy_id) == {}
+
+
+# --- away -----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def memory_away() -> RedisRuntime | MemoryRuntime:
+    runtime = MemoryRuntime()
+    runtime.is_down = True
+    return runtime
+
+
+@pytest.fixture
+def valkey_away() -> Iterator[RedisRuntime | MemoryRuntime]:
+    client = make_redis_client("127.0.0.1", free_port(), tls=False)
+    yield RedisRuntime(client)
+    client.close()
+
+
+CALLS: dict[str, Callable[[RedisRuntime | MemoryRuntime, Strategy], object]] = {
+    "lock": lambda runtime, strategy: runtime.lock(strategy.strategy_id, seconds=1),
+    "unlock": lambda runtime, strategy: runtime.unlock(strategy.strategy_id, "token"),
+    "put_strategy": lambda runtime, strategy: runtime.put_strategy(strategy),
+    "put_cycle": lambda runtime, strategy: runtime.put_cycle(cycle_of(strategy)),
+    "put_price": lambda runtime, _: runtime.put_price("TCS", Decimal(1), MOMENT),
+    "forget": lambda runtime, strategy: runtime.forget(strategy),
+    "read_strategy": lambda runtime, strategy: runtime.read_strategy(strategy.strategy_id),
+    "read_cycle": lambda runtime, strategy: runtime.read_cycle(strategy.strategy_id),
+    "last_price": lambda runtime, _: runtime.last_price("TCS"),
+    "announce": lambda runtime, strategy: runtime.announce(a_change(strategy)),
+}
+
+
+@pytest.mark.parametrize("store", ["memory_away", "valkey_away"])
+@pytest.mark.parametrize("call", CALLS)
+def test_every_call_says_that_the_store_is_away(request: pytest.FixtureRequest, store: str, call: str) -> None:
+    runtime: RedisRuntime | MemoryRuntime = request.getfixturevalue(store)
+
+    with pytest.raises(RedisDown):
+        CALLS[call](runtime, running_strategy())
+
+
+def test_an_answer_that_was_lost_does_not_lock_its_own_caller_out(valkey: Redis) -> None:
+    # given a script that ran, whose answer never came, and that the client therefore sends again
+    from algotrading.adapters.redis_scripts import LOCK
+
+    script, keys = valkey.register_script(LOCK), ["runtime:x:lock", "runtime:x"]
+
+    assert script(keys=keys, args=["token", "30000"]) == 1
+    assert script(keys=keys, args=["token", "30000"]) == 1
+    assert script(keys=keys, args=["another", "30000"]) == 0
+
+
+def test_the_lock_in_the_store_has_its_expiry(valkey: Redis) -> None:
+    strategy_id = uuid4()
+    RedisRuntime(valkey).lock(strategy_id, seconds=30)
+
+    left = timedelta(milliseconds=cast(int, valkey.pttl(f"runtime:{strategy_id}:lock")))
+    assert timedelta(0) < left <= timedelta(seconds=30)
