@@ -1,0 +1,70 @@
+"""Registering, logging in, looking at the account."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from tests.unit.api.world import ApiWorld
+
+
+def test_a_new_trader_registers_and_uses_the_token_at_once(world: ApiWorld) -> None:
+    # When somebody registers, with the specification's own request
+    answer = world.call("POST", "/auth/register", {"email": "user@gmail.com", "password": "pass123"})
+
+    # Then they have an id and a token, and exactly these
+    assert (answer.status, set(answer.body)) == (201, {"user_id", "token"})
+
+    # And the token opens their account
+    account = world.call("GET", "/account", token=answer.body["token"])
+    assert account.status == 200
+    assert account.body["user_id"] == answer.body["user_id"]
+    assert account.body["email"] == "user@gmail.com"
+    assert account.body["created_at"] == "2026-11-20T02:30:00Z"
+    assert account.body["broker"]["status"] == "not_connected"
+
+
+def test_a_trader_logs_in_again_whatever_the_case_of_the_email(world: ApiWorld) -> None:
+    world.register("Trader@Example.com")
+
+    answer = world.call("POST", "/auth/login", {"email": "trader@example.COM", "password": "pass123"})
+
+    assert (answer.status, set(answer.body)) == (200, {"token"})
+    assert world.call("GET", "/account", token=answer.body["token"]).body["email"] == "Trader@Example.com"
+
+
+def test_an_email_has_one_account(world: ApiWorld) -> None:
+    world.register("trader@example.com")
+    before = world.snapshot()
+
+    answer = world.call("POST", "/auth/register", {"email": "TRADER@example.com", "password": "other-password"})
+
+    assert (answer.status, answer.error) == (409, "EMAIL_TAKEN")
+    assert world.snapshot() == before
+
+
+def test_a_wrong_password_and_an_unknown_email_get_the_same_answer(world: ApiWorld) -> None:
+    world.register("trader@example.com")
+
+    wrong = world.call("POST", "/auth/login", {"email": "trader@example.com", "password": "pass124"})
+    unknown = world.call("POST", "/auth/login", {"email": "nobody@example.com", "password": "pass123"})
+
+    assert (wrong.status, wrong.error) == (401, "CREDENTIALS_INVALID")
+    assert wrong == unknown
+
+
+def test_passwords_are_stored_as_argon2id_hashes_only(world: ApiWorld) -> None:
+    answer = world.call("POST", "/auth/register", {"email": "user@gmail.com", "password": "pass123"})
+
+    _, stored = world.database.users[UUID(answer.body["user_id"])]
+    assert stored.startswith("$argon2id$")
+    assert "pass123" not in stored
+
+
+def test_the_account_tells_how_the_broker_connection_stands(world: ApiWorld) -> None:
+    token = world.register()
+    credentials = world.connect(token)
+
+    connected = world.call("GET", "/account", token=token)
+    assert connected.body["broker"]["status"] == "connected"
+    assert connected.body["broker"]["token_expires_at"] == "2026-11-21T00:30:00Z"
+    assert credentials.api_secret not in str(connected.body)

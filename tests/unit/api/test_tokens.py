@@ -1,0 +1,131 @@
+"""Who may come in: the authorizer identifies, the door refuses."""
+
+from __future__ import annotations
+
+import base64
+import json
+from datetime import timedelta
+from uuid import uuid4
+
+import jwt
+import pytest
+
+from algotrading.contracts.api_routes import API_ROUTES, ApiRoute
+from tests.unit.api.world import SIGNING_KEY, ApiWorld
+
+PROTECTED = [route for route in API_ROUTES if not route.is_open]
+KNOWN_ID = "7f1f3c1e-7b8a-4a52-9c3b-0a1b2c3d4e5f"
+
+
+def ask(world: ApiWorld, route: ApiRoute, token: str | None) -> tuple[int, str]:
+    """Status and code of a request to `route` with an empty JSON object."""
+    path = route.path.removeprefix("/api/v1").replace("{id}", KNOWN_ID)
+    answer = world.call(route.method, path, {}, token=token)
+    return answer.status, answer.error
+
+
+def unsigned(**claims: object) -> str:
+    """A token that says it needs no signature."""
+    parts = ({"alg": "none", "typ": "JWT"}, claims)
+    return ".".join(base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=") for part in parts) + "."
+
+
+def claims(world: ApiWorld, **changes: object) -> dict[str, object]:
+    """What a good token says."""
+    now = int(world.clock.now().timestamp())
+    good = {"iss": "algotrading", "aud": "api", "sub": str(uuid4()), "iat": now, "exp": now + 3600}
+    return {name: value for name, value in {**good, **changes}.items() if value is not None}
+
+
+@pytest.mark.parametrize("route", PROTECTED, ids=lambda route: f"{route.method} {route.path}")
+def test_an_expired_token_is_told_apart_on_every_route(world: ApiWorld, route: ApiRoute) -> None:
+    token = world.register()
+    before = world.snapshot()
+    world.clock.sleep(timedelta(hours=12).total_seconds())
+
+    assert ask(world, route, token) == (401, "TOKEN_EXPIRED")
+    assert world.snapshot() == before
+
+
+@pytest.mark.parametrize("route", PROTECTED, ids=lambda route: f"{route.method} {route.path}")
+def test_no_token_opens_nothing_on_every_route(world: ApiWorld, route: ApiRoute) -> None:
+    assert ask(world, route, None) == (401, "TOKEN_INVALID")
+
+
+def test_a_token_is_good_until_its_last_second(world: ApiWorld) -> None:
+    token = world.register()
+    world.clock.sleep(timedelta(hours=12).total_seconds() - 1)
+
+    assert world.call("GET", "/account", token=token).status == 200
+
+
+@pytest.mark.parametrize(
+    "forge",
+    [
+        lambda world: "garbage",
+        lambda world: "a.b.c",
+        lambda world: "",
+        lambda world: "é" * 50,
+        lambda world: unsigned(**claims(world)),
+        lambda world: jwt.encode(claims(world), "another key, that is also longer than 32 bytes", algorithm="HS256"),
+        lambda world: jwt.encode(claims(world), SIGNING_KEY * 2, algorithm="HS512"),
+        lambda world: jwt.encode(claims(world), SIGNING_KEY, algorithm="HS256") + "x",
+        lambda world: jwt.encode(claims(world, iss="somebody-else"), SIGNING_KEY, algorithm="HS256"),
+        lambda world: jwt.encode(claims(world, aud="broker-login"), SIGNING_KEY, algorithm="HS256"),
+        lambda world: jwt.encode(claims(world, sub="not-a-user"), SIGNING_KEY, algorithm="HS256"),
+        lambda world: jwt.encode(claims(world, exp=None), SIGNING_KEY, algorithm="HS256"),
+        lambda world: jwt.encode(claims(world, exp="soon"), SIGNING_KEY, algorithm="HS256"),
+        lambda world: jwt.encode(claims(world, sub=None), SIGNING_KEY, algorithm="HS256"),
+    ],
+    ids=[
+        "garbage",
+        "three-parts",
+        "empty",
+        "not-ascii",
+        "alg-none",
+        "foreign-key",
+        "other-algorithm",
+        "altered-signature",
+        "foreign-issuer",
+        "foreign-audience",
+        "no-uuid",
+        "no-expiry",
+        "expiry-no-number",
+        "no-subject",
+    ],
+)
+def test_a_forged_or_garbled_token_is_invalid(world: ApiWorld, forge: object) -> None:
+    assert callable(forge)
+
+    answer = world.call("GET", "/account", token=forge(world))
+
+    assert (answer.status, answer.error) == (401, "TOKEN_INVALID")
+
+
+@pytest.mark.parametrize("header", ["Basic dXNlcjpwYXNz", "Bearer", "bearer  ", "Token abc"])
+def test_other_schemes_are_no_identity(world: ApiWorld, header: str) -> None:
+    answer = world.call("GET", "/account", headers={"Authorization": header})
+
+    assert (answer.status, answer.error) == (401, "TOKEN_INVALID")
+
+
+def test_the_scheme_may_be_written_in_any_case(world: ApiWorld) -> None:
+    token = world.register()
+
+    assert world.call("GET", "/account", headers={"AUTHORIZATION": f"bearer {token}"}).status == 200
+
+
+def test_the_authorizer_tells_the_function_the_user_and_nothing_else(world: ApiWorld) -> None:
+    user_id = uuid4()
+    event = {"headers": {"authorization": f"Bearer {world.token_for(user_id)}"}}
+
+    assert world.authorizer.judge(event) == {"isAuthorized": True, "context": {"user_id": str(user_id)}}
+
+
+def test_a_refusal_says_nothing_about_the_request_behind_it(world: ApiWorld) -> None:
+    # Given a request that is wrong in itself too
+    # When it comes with a bad token
+    answer = world.call("POST", "/strategy/create", raw="{not json", token="garbage")
+
+    # Then the token is judged first
+    assert (answer.status, answer.error) == (401, "TOKEN_INVALID")

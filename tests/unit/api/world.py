@@ -1,0 +1,294 @@
+"""The whole API in memory: real doors, routes, services and tokens over the fakes of the ports."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from types import SimpleNamespace
+from typing import Any
+from urllib.parse import urlencode
+from uuid import UUID
+
+from algotrading.adapters.passwords import Argon2Passwords
+from algotrading.adapters.tokens import JwtTokens
+from algotrading.contracts.api_routes import API_ROUTES
+from algotrading.contracts.messages import OrderCommand
+from algotrading.domain.accounts import BrokerCredentials
+from algotrading.domain.cycle import Cycle, CycleState
+from algotrading.domain.nse_calendar import NSE_SESSIONS
+from algotrading.entrypoints.api.auth import AuthRoutes
+from algotrading.entrypoints.api.broker import BrokerRoutes
+from algotrading.entrypoints.api.strategy import StrategyRoutes, StrategyServices
+from algotrading.entrypoints.authorizer import TokenAuthorizer
+from algotrading.entrypoints.http import HttpDoor
+from algotrading.ports import Lane
+from algotrading.services.accounts import API_AUDIENCE, Accounts
+from algotrading.services.broker_connection import BrokerConnections
+from algotrading.services.check_plan import PlanChecker
+from algotrading.services.manage_strategy import StrategyManager
+from algotrading.services.publish_strategy import Publisher
+from algotrading.services.strategy_status import StrategyReader
+from tests.fakes.accounts import MemoryBrokerAccounts, MemoryUsers
+from tests.fakes.broker import MemoryBrokers
+from tests.fakes.clock import VirtualClock
+from tests.fakes.cloud import MemoryMeter, MemorySchedules, MemoryVault
+from tests.fakes.database import MemoryDatabase
+from tests.fakes.examples import make_instrument
+from tests.fakes.exchange import MemoryExchange
+from tests.fakes.instruments import MemoryInstruments
+from tests.fakes.ledger import MemoryLedger
+from tests.fakes.queue import MemoryQueue
+from tests.fakes.runtime import MemoryRuntime
+from tests.fakes.strategies import MemoryStrategies
+
+EIGHT_O_CLOCK = datetime(2026, 11, 20, 2, 30, tzinfo=UTC)
+"""08:00 Asia/Kolkata on a trading Friday."""
+SIGNING_KEY = "a signing key for tests, longer than thirty-two bytes"
+PLAN = {"symbol": "TCS", "buy_time": "09:30:00", "sell_time": "15:30:00", "stop_loss": 3500, "quantity": 10}
+"""The request of the specification."""
+_OPEN_DOOR = "auth"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An HTTP answer."""
+
+    status: int
+    body: Any
+    headers: dict[str, str]
+
+    @property
+    def error(self) -> str:
+        """The error's code."""
+        return str(self.body["error"])
+
+    @property
+    def fields(self) -> list[str]:
+        """The fields that the error names."""
+        return [detail["field"] for detail in self.body["details"]]
+
+
+def http_event(
+    method: str,
+    path: str,
+    *,
+    body: str | None = None,
+    headers: dict[str, str] | None = None,
+    query: dict[str, str] | None = None,
+    base64_encoded: bool = False,
+) -> dict[str, Any]:
+    """An event as API Gateway's HTTP API makes it, payload version 2.0."""
+    event: dict[str, Any] = {
+        "version": "2.0",
+        "routeKey": f"{method} {path}",
+        "rawPath": path,
+        "rawQueryString": urlencode(query or {}),
+        "headers": {name.lower(): value for name, value in (headers or {}).items()},
+        "requestContext": {
+            "accountId": "123456789012",
+            "apiId": "api",
+            "http": {"method": method, "path": path, "protocol": "HTTP/1.1", "sourceIp": "192.0.2.1"},
+            "requestId": "gateway-request",
+            "stage": "$default",
+        },
+        "isBase64Encoded": base64_encoded,
+    }
+    if query:
+        event["queryStringParameters"] = query
+    if body is not None:
+        event["body"] = body
+    return event
+
+
+@dataclass(slots=True)
+class ApiWorld:
+    """Doors and everything behind them; tests arrange and look at the fakes directly."""
+
+    clock: VirtualClock = field(default_factory=lambda: VirtualClock(EIGHT_O_CLOCK))
+    database: MemoryDatabase = field(default_factory=MemoryDatabase)
+    meter: MemoryMeter = field(default_factory=MemoryMeter)
+    schedules: MemorySchedules = field(default_factory=MemorySchedules)
+    exchange: MemoryExchange = field(init=False)
+    runtime: MemoryRuntime = field(init=False)
+    queue: MemoryQueue = field(init=False)
+    ledger: MemoryLedger = field(init=False)
+    tokens: JwtTokens = field(init=False)
+    doors: dict[str, HttpDoor] = field(init=False)
+    authorizer: TokenAuthorizer = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.exchange = MemoryExchange(self.clock, {"TCS": Decimal(3521)})
+        self.runtime = MemoryRuntime(self.clock)
+        self.queue = MemoryQueue(self.clock)
+        self.ledger = MemoryLedger(self.database)
+        self.tokens = JwtTokens(lambda: SIGNING_KEY, self.clock)
+        self.authorizer = TokenAuthorizer(lambda: self.tokens)
+        for symbol in ("TCS", "INFY"):
+            instrument = make_instrument(symbol)
+            self.database.instruments["NSE", symbol] = instrument
+        self.doors = {
+            "auth": HttpDoor(AuthRoutes(self._accounts).router()),
+            "broker": HttpDoor(BrokerRoutes(self._connections).router()),
+            "strategy": HttpDoor(StrategyRoutes(self._strategies).router()),
+        }
+
+    # --- asking -------------------------------------------------------------------------------------
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        token: str | None = None,
+        raw: str | None = None,
+        headers: dict[str, str] | None = None,
+        query: dict[str, str] | None = None,
+        base64_encoded: bool = False,
+    ) -> Answer:
+        """Ask as a client does: through the authorizer, where the route has one, and the route's door.
+        `raw` replaces the JSON of `body`."""
+        sent = dict(headers or {})
+        if token is not None:
+            sent["Authorization"] = f"Bearer {token}"
+        text = raw if raw is not None else None if body is None else json.dumps(body)
+        full_path = f"/api/v1{path}"
+        event = http_event(method, full_path, body=text, headers=sent, query=query, base64_encoded=base64_encoded)
+        routes = [route for route in API_ROUTES if route.matches(full_path)]
+        if any(not route.is_open for route in routes):
+            event["requestContext"]["authorizer"] = {"lambda": self.authorizer.judge(event)["context"]}
+        door = self.doors[routes[0].function if routes else _OPEN_DOOR]
+        response = door.resolve(event, SimpleNamespace(aws_request_id="request-1"))
+        is_json = response["headers"].get("Content-Type", "").startswith("application/json")
+        content = json.loads(response["body"]) if is_json else response["body"]
+        return Answer(response["statusCode"], content, response["headers"])
+
+    def register(self, email: str = "trader@example.com") -> str:
+        """A new trader's token."""
+        answer = self.call("POST", "/auth/register", {"email": email, "password": "pass123"})
+        return str(answer.body["token"])
+
+    def connect(self, token: str) -> BrokerCredentials:
+        """A broker connection for the trader."""
+        credentials = self.exchange.open_account()
+        body = {
+            "api_key": credentials.api_key,
+            "api_secret": credentials.api_secret,
+            "access_token": credentials.access_token,
+        }
+        answer = self.call("POST", "/broker/connect", body, token=token)
+        assert answer.status == 200, answer.body
+        return credentials
+
+    def create(self, token: str, **changes: Any) -> str:
+        """A new strategy's id."""
+        answer = self.call("POST", "/strategy/create", {**PLAN, **changes}, token=token)
+        assert answer.status == 201, answer.body
+        return str(answer.body["strategy_id"])
+
+    def start(self, token: str, strategy_id: str) -> Answer:
+        """Start a strategy."""
+        return self.call("POST", "/strategy/start", {"strategy_id": strategy_id}, token=token)
+
+    def stop(self, token: str, strategy_id: str) -> Answer:
+        """Stop a strategy."""
+        return self.call("POST", "/strategy/stop", {"strategy_id": strategy_id}, token=token)
+
+    def status(self, token: str, strategy_id: str) -> Answer:
+        """Read a strategy's standing."""
+        return self.call("GET", f"/strategy/status/{strategy_id}", token=token)
+
+    def running_trader(self, **plan: Any) -> tuple[str, str]:
+        """A connected trader with a running strategy: token and strategy id."""
+        token = self.register()
+        self.connect(token)
+        strategy_id = self.create(token, **plan)
+        answer = self.start(token, strategy_id)
+        assert answer.status == 200, answer.body
+        return token, strategy_id
+
+    # --- arranging and looking ----------------------------------------------------------------------
+
+    def at(self, ist: str) -> None:
+        """Move on to a time of day of the same day, Asia/Kolkata."""
+        hours, minutes, seconds = (int(part) for part in ist.split(":"))
+        midnight = EIGHT_O_CLOCK - timedelta(hours=8)
+        self.clock.sleep_until(midnight + timedelta(hours=hours, minutes=minutes, seconds=seconds))
+
+    def hold(self, strategy_id: str, state: CycleState = CycleState.LONG, **changes: Any) -> Cycle:
+        """Let today's cycle of the strategy stand in `state`."""
+        strategy = self.database.strategies[UUID(strategy_id)]
+        day = EIGHT_O_CLOCK.date()
+        cycle = Cycle(strategy.strategy_id, strategy.user_id, day, strategy.plan, state=state, epoch=1, **changes)
+        self.database.cycles[strategy.strategy_id, day] = cycle
+        return cycle
+
+    def commands(self) -> list[tuple[Lane, OrderCommand]]:
+        """What the order queues were given."""
+        return list(self.queue.sent)
+
+    def snapshot(self) -> dict[str, Any]:
+        """Everything that a request may change."""
+        return {
+            "users": dict(self.database.users),
+            "broker_accounts": dict(self.database.broker_accounts),
+            "strategies": dict(self.database.strategies),
+            "deleted": set(self.database.deleted),
+            "schedules": dict(self.schedules.alarms),
+            "keys": {key: dict(value) for key, value in self.runtime.hashes.items()},
+            "changes": list(self.runtime.changes),
+            "commands": self.commands(),
+        }
+
+    def token_for(self, user_id: UUID, *, audience: str = API_AUDIENCE, hours: float = 12) -> str:
+        """A token of ours."""
+        return self.tokens.issue(user_id, audience=audience, lifetime=timedelta(hours=hours))
+
+    # --- services -----------------------------------------------------------------------------------
+
+    def _accounts(self) -> Accounts:
+        return Accounts(
+            users=MemoryUsers(self.database),
+            broker_accounts=MemoryBrokerAccounts(self.database),
+            passwords=Argon2Passwords(memory_kib=8, passes=1),
+            tokens=self.tokens,
+            clock=self.clock,
+        )
+
+    def _connections(self) -> BrokerConnections:
+        return BrokerConnections(
+            accounts=MemoryBrokerAccounts(self.database),
+            vault=MemoryVault(),
+            brokers=MemoryBrokers(self.exchange),
+            tokens=self.tokens,
+            strategies=MemoryStrategies(self.database),
+            ledger=self.ledger,
+            clock=self.clock,
+        )
+
+    def _strategies(self) -> StrategyServices:
+        strategies, instruments = MemoryStrategies(self.database), MemoryInstruments(self.database)
+        publisher = Publisher(
+            runtime=self.runtime,
+            schedules=self.schedules,
+            queue=self.queue,
+            meter=self.meter,
+            clock=self.clock,
+            table=NSE_SESSIONS,
+            entry_grace=timedelta(seconds=120),
+        )
+        manager = StrategyManager(
+            strategies=strategies,
+            ledger=self.ledger,
+            instruments=instruments,
+            accounts=MemoryBrokerAccounts(self.database),
+            checker=PlanChecker(instruments, NSE_SESSIONS),
+            publisher=publisher,
+            clock=self.clock,
+        )
+        reader = StrategyReader(
+            strategies, self.ledger, instruments, self.runtime, self.meter, self.clock, NSE_SESSIONS
+        )
+        return StrategyServices(manager, reader)
