@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from algotrading.adapters.redis_keys import CHANGE_FIELD, CHANGES
 from algotrading.contracts.messages import StopChange
 from fargate_listener.counters import Counters
 
@@ -23,27 +24,10 @@ _RETRY_SECONDS = 0.5
 
 
 class ChangeStream:
-    """Hands every entry to `apply`, in order, exactly as they were announced.
+    """Reads entry after entry, in the order in which they were announced."""
 
-    `on_gap` is called whenever something may have been missed (Redis was away, an entry could not be
-    read): only a full check closes a gap.
-    """
-
-    def __init__(
-        self,
-        *,
-        redis: Redis,
-        stream: str,
-        field: str,
-        apply: Callable[[StopChange], None],
-        on_gap: Callable[[], None],
-        counters: Counters,
-    ) -> None:
+    def __init__(self, *, redis: Redis, counters: Counters) -> None:
         self._redis = redis
-        self._stream = stream
-        self._field = field
-        self._apply = apply
-        self._on_gap = on_gap
         self._counters = counters
         self._last_id: str | None = None
         self.is_followed = False
@@ -56,40 +40,43 @@ class ChangeStream:
         except (RedisError, OSError) as error:
             self._away(error)
 
-    async def run(self) -> None:
-        """Follow until cancelled. Survives Redis being away."""
+    async def run(self, *, apply: Callable[[StopChange], None], on_gap: Callable[[], None]) -> None:
+        """Follow until cancelled, also over an absence of Redis. `on_gap` is called whenever something
+        may have been missed (Redis was away, an entry could not be read): only a full check closes a gap."""
         while True:
             try:
-                await self._catch_up()
+                await self._catch_up(apply, on_gap)
             except (RedisError, OSError) as error:
                 self._away(error)
                 await asyncio.sleep(_RETRY_SECONDS)
 
     async def _end(self) -> str:
-        newest: Any = await self._redis.xrevrange(self._stream, count=1)
+        newest: Any = await self._redis.xrevrange(CHANGES, count=1)
         return _text(newest[0][0]) if newest else "0-0"
 
-    async def _catch_up(self) -> None:
+    async def _catch_up(self, apply: Callable[[StopChange], None], on_gap: Callable[[], None]) -> None:
         if self._last_id is None:
             self._last_id = await self._end()
         if not self.is_followed:
             await self._redis.ping()
             self.is_followed = True
-            self._on_gap()
-        answer = await self._redis.xread({self._stream: self._last_id}, count=_BATCH, block=BLOCK_MILLISECONDS)
+            on_gap()
+        answer = await self._redis.xread({CHANGES: self._last_id}, count=_BATCH, block=BLOCK_MILLISECONDS)
         for entry_id, fields in _entries(answer):
-            self._take(fields)
             self._last_id = entry_id
+            change = self._read(fields)
+            if change is None:
+                on_gap()
+            else:
+                apply(change)
 
-    def _take(self, fields: dict[str, str]) -> None:
+    def _read(self, fields: dict[str, str]) -> StopChange | None:
         try:
-            change = StopChange.model_validate_json(fields.get(self._field, ""))
+            return StopChange.model_validate_json(fields.get(CHANGE_FIELD, ""))
         except ValidationError:
             self._counters.invalid_changes += 1
             logger.error("an entry of the change stream cannot be understood; a full check follows")
-            self._on_gap()
-            return
-        self._apply(change)
+            return None
 
     def _away(self, error: Exception) -> None:
         self._counters.redis_failures += 1

@@ -64,6 +64,7 @@ class Feed:
         counters: Counters,
         monotonic: Callable[[], float],
         tls: ssl.SSLContext | None = None,
+        silence_seconds: float = SILENCE_SECONDS,
     ) -> None:
         self._url = url
         self._credentials = credentials
@@ -73,8 +74,10 @@ class Feed:
         self._counters = counters
         self._monotonic = monotonic
         self._tls = tls or ssl.create_default_context()
+        self._silence_seconds = silence_seconds
         self._socket: KiteSocket | None = None
         self._last_known: FeedCredentials | None = None
+        self._reading: asyncio.Task[FeedCredentials] | None = None
         self.trouble: str | None = "not connected yet"
         """Why there is no socket, in plain words; None while there is one."""
         self._subscribing = False
@@ -136,27 +139,35 @@ class Feed:
         socket = self._socket
         assert socket is not None
         connected = self._monotonic()
-        if await socket.wait_dropped(silence=SILENCE_SECONDS):
+        if await socket.wait_dropped(silence=self._silence_seconds):
             self._counters.mute_sockets += 1
-            self._lost(f"the feed was silent for {SILENCE_SECONDS:.0f} s")
+            self._lost(f"the feed was silent for {self._silence_seconds:g} s")
         else:
             self._lost("the connection dropped")
         if socket.frames and self._monotonic() - connected > STABLE_SECONDS:
             backoff.failures = 0
 
     async def _fresh_credentials(self) -> FeedCredentials:
-        """Straight from the stores for every dial; from memory when they cannot be asked."""
+        """Straight from the stores for every dial; from memory when they do not answer. A reading that
+        hangs is not started a second time: the next dial waits for the same one."""
+        if self._reading is None:
+            self._reading = asyncio.create_task(asyncio.to_thread(self._credentials))
         patience = FIRST_CREDENTIALS_SECONDS if self._last_known is None else CREDENTIALS_SECONDS
-        try:
-            async with asyncio.timeout(patience):
-                self._last_known = await asyncio.to_thread(self._credentials)
-        except FeedCredentialsMissing:
-            raise
-        except Exception as error:
-            # Whatever a database or KMS client raises: a token that worked a moment ago is better than blindness.
-            logger.warning("the feed's credentials cannot be read: %s", type(error).__name__)
-            if self._last_known is None:
-                raise FeedCredentialsMissing("the feed's credentials cannot be read") from error
+        done, _ = await asyncio.wait({self._reading}, timeout=patience)
+        trouble: BaseException = TimeoutError()
+        if done:
+            finished, self._reading = self._reading, None
+            error = finished.exception()
+            if error is None:
+                self._last_known = finished.result()
+                return self._last_known
+            if isinstance(error, FeedCredentialsMissing):
+                raise error
+            trouble = error
+        # Whatever a database or KMS client raised: a token that worked a moment ago is better than blindness.
+        logger.warning("the feed's credentials cannot be read: %s", type(trouble).__name__)
+        if self._last_known is None:
+            raise FeedCredentialsMissing("the feed's credentials cannot be read") from trouble
         return self._last_known
 
     def _make_socket(self) -> KiteSocket:

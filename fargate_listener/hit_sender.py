@@ -47,9 +47,13 @@ class HitSender:
         self._open_queue = open_queue
         self._clock = clock
         self._monotonic = monotonic
-        self._waiting: queue.SimpleQueue[Hit] = queue.SimpleQueue()
-        self._lock = threading.Lock()
-        self._undelivered = 0
+        self._waiting: queue.SimpleQueue[Hit | None] = queue.SimpleQueue()
+        """None ends one thread."""
+        self._put = 0
+        """Written by the event loop alone, which therefore never waits for a lock."""
+        self._taken = 0
+        self._lock = threading.Condition()
+        self._opening = threading.Lock()
         self._delivered = Delivered()
         self._trouble: str | None = "the queue was not reached yet"
         self._stuck: dict[int, int] = {}
@@ -68,7 +72,7 @@ class HitSender:
     @property
     def undelivered(self) -> int:
         """Hits the queue has not acknowledged."""
-        return self._undelivered
+        return self._put - self._taken
 
     def start(self) -> None:
         """Start the threads; the first thing they do is to reach the queue."""
@@ -76,17 +80,19 @@ class HitSender:
             thread.start()
 
     def put(self, hit: Hit) -> None:
-        """Hand a hit over; returns at once."""
-        with self._lock:
-            self._undelivered += 1
+        """Hand a hit over; returns at once. Event loop only."""
+        self._put += 1
         self._waiting.put(hit)
 
     def flush(self, seconds: float) -> bool:
         """Wait up to `seconds` for the queue to have everything. Blocking."""
-        end = self._monotonic() + seconds
-        while self._undelivered and self._monotonic() < end:
-            time.sleep(0.01)
-        return self._undelivered == 0
+        with self._lock:
+            return self._lock.wait_for(lambda: self.undelivered == 0, seconds)
+
+    def stop(self) -> None:
+        """End the threads, each after the hits it carries."""
+        for _ in self._threads:
+            self._waiting.put(None)
 
     def take_report(self) -> Delivered:
         """Deliveries and failures since the last call."""
@@ -99,16 +105,27 @@ class HitSender:
         self._attempt(lambda hit_queue: hit_queue.probe())
         while True:
             try:
-                batch = [self._waiting.get(timeout=PROBE_SECONDS)]
+                first = self._waiting.get(timeout=PROBE_SECONDS)
             except queue.Empty:
                 self._attempt(lambda hit_queue: hit_queue.probe())
                 continue
-            while len(batch) < LARGEST_BATCH and not self._waiting.empty():
-                try:
-                    batch.append(self._waiting.get_nowait())
-                except queue.Empty:
-                    break  # another sender was faster
-            self._deliver(batch)
+            if first is None:
+                return
+            self._deliver([first, *self._more()])
+
+    def _more(self) -> list[Hit]:
+        """What else is waiting, as much as fits into the batch."""
+        more: list[Hit] = []
+        while len(more) < LARGEST_BATCH - 1:
+            try:
+                hit = self._waiting.get_nowait()
+            except queue.Empty:
+                return more
+            if hit is None:
+                self._waiting.put(None)
+                return more
+            more.append(hit)
+        return more
 
     def _deliver(self, hits: list[Hit]) -> None:
         """Send until nothing is left; pauses grow while the queue refuses."""
@@ -134,7 +151,8 @@ class HitSender:
         still_owed = {command.deduplication_id for command in refused}
         taken = [name for name in owed if name not in still_owed]
         with self._lock:
-            self._undelivered -= len(taken)
+            self._taken += len(taken)
+            self._lock.notify_all()
             self._delivered.latencies_ms += [1000 * (now - owed[name][0].received) for name in taken]
         for name in taken:
             del owed[name]
@@ -152,7 +170,7 @@ class HitSender:
             self._trouble = None
 
     def _opened(self) -> HitQueue:
-        with self._lock:
+        with self._opening:
             if self._queue is None:
                 self._queue = self._open_queue()
             return self._queue

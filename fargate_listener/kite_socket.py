@@ -9,7 +9,7 @@ import ssl
 from collections.abc import Callable, Collection
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 from picows import (
     WSError,
@@ -176,7 +176,7 @@ async def dial(
     try:
         _, socket = await ws_connect(
             make_socket,
-            f"{url.rstrip('/')}/?{query}",
+            f"{url}{'' if urlsplit(url).path else '/'}?{query}",
             ssl_context=tls,
             websocket_handshake_timeout=DIAL_SECONDS,
             max_frame_size=LARGEST_FRAME,

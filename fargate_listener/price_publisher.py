@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
-from datetime import datetime
-from decimal import Decimal
 
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from algotrading.adapters.redis_keys import price_fields, price_key
 from algotrading.ports import Clock
 from fargate_listener.counters import Counters
 from fargate_listener.frames import to_price
@@ -21,9 +19,6 @@ logger = logging.getLogger(__name__)
 
 INTERVAL_SECONDS = 0.1
 
-Entry = Callable[[str, Decimal, datetime], tuple[str, str]]
-"""(symbol, price, at) -> Redis key and value."""
-
 
 class PricePublisher:
     """Writes the news of the price book. A price that could not be written is not kept: the next tick
@@ -33,14 +28,12 @@ class PricePublisher:
         self,
         *,
         redis: Redis,
-        entry: Entry,
         prices: PriceBook,
         watchlist: Watchlist,
         clock: Clock,
         counters: Counters,
     ) -> None:
         self._redis = redis
-        self._entry = entry
         self._prices = prices
         self._watchlist = watchlist
         self._clock = clock
@@ -57,18 +50,18 @@ class PricePublisher:
         """Write every price that came since the last call, in one round trip."""
         news = self._prices.take_news()
         now = self._clock.now()
-        entries: dict[str, str] = {}
+        pipeline = self._redis.pipeline(transaction=False)
         for token, wire in news.items():
             symbol = self._watchlist.symbol_of(token)
             if symbol is not None:
-                key, value = self._entry(symbol, to_price(token, wire), now)
-                entries[key] = value
+                pipeline.hset(price_key(symbol), mapping={**price_fields(to_price(token, wire), now)})
+        entries = len(pipeline)
         if not entries:
             return
         try:
-            await self._redis.mset(entries)
+            await pipeline.execute()
         except (RedisError, OSError) as error:
-            self._counters.failed_price_writes += len(entries)
+            self._counters.failed_price_writes += entries
             if not self._is_away:
                 logger.error("prices are not being published: %s", type(error).__name__)
             self._is_away = True

@@ -13,8 +13,8 @@ from fargate_listener.hit_sender import HitSender
 from fargate_listener.stop_guard import StopGuard
 
 INTERVAL_SECONDS = 10.0
-_MOST_LATENCIES = 100
-"""The slowest of a storm tell enough; the embedded metric format takes a hundred values."""
+_MOST_LATENCIES = 20
+"""The slowest of a storm tell enough."""
 
 _NAMES = {
     "ticks": "Ticks",

@@ -77,7 +77,7 @@ class Watcher:
         gc.collect()
         gc.freeze()
         async with asyncio.TaskGroup() as group:
-            group.create_task(self.changes.run())
+            group.create_task(self.changes.run(apply=self.watchlist.apply, on_gap=self.check_soon))
             group.create_task(self._check_regularly())
 
     async def _check_regularly(self) -> None:
@@ -122,6 +122,7 @@ class Watcher:
         finally:
             await self.feed.close()
             await self._flush()
+            self.sender.stop()
             self.reporter.report()
             await self.health.stop()
 

@@ -1,0 +1,146 @@
+"""Puts the watcher together from its settings. Nothing connects before it runs."""
+
+from __future__ import annotations
+
+import threading
+import time
+from functools import cache
+from typing import TYPE_CHECKING
+
+import boto3
+from botocore.config import Config
+
+from algotrading.adapters.clock import SystemClock
+from algotrading.adapters.emf_meter import EmfMeter
+from algotrading.adapters.kms_vault import KmsVault
+from algotrading.adapters.postgres.broker_accounts import PostgresBrokerAccounts
+from algotrading.adapters.postgres.database import Credentials, Database
+from algotrading.adapters.postgres.instruments import PostgresInstruments
+from algotrading.adapters.postgres.ledger import PostgresLedger
+from algotrading.adapters.postgres.strategies import PostgresStrategies
+from algotrading.adapters.secrets import SecretReader
+from algotrading.settings import ListenerSettings
+from fargate_listener.changes import ChangeStream
+from fargate_listener.counters import Counters
+from fargate_listener.feed import Feed
+from fargate_listener.feed_account import FeedAccount, FeedCredentials
+from fargate_listener.health import Health, HealthServer, Loaded
+from fargate_listener.hit_queue import SqsHitQueue
+from fargate_listener.hit_sender import SENDERS, HitSender
+from fargate_listener.price_publisher import PricePublisher
+from fargate_listener.prices import PriceBook
+from fargate_listener.redis_client import make_redis_client
+from fargate_listener.reporter import Reporter
+from fargate_listener.stop_guard import StopGuard
+from fargate_listener.truth import Truth
+from fargate_listener.watcher import Watcher
+from fargate_listener.watchlist import Watchlist
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from redis.asyncio import Redis
+
+_NO_RETRIES = Config(
+    connect_timeout=1,
+    read_timeout=2,
+    retries={"total_max_attempts": 1},
+    max_pool_connections=SENDERS,
+    tcp_keepalive=True,
+)
+"""The sender's own retries are quicker, and counted."""
+_PATIENT = Config(connect_timeout=2, read_timeout=3, retries={"total_max_attempts": 2})
+_MAKING_A_CLIENT = threading.Lock()
+"""Clients may be shared between threads; making them may not."""
+
+
+def build_watcher(settings: ListenerSettings) -> Watcher:
+    """The whole process, ready to run."""
+    clock, counters, prices, loaded = SystemClock(), Counters(), PriceBook(), Loaded()
+    sender = HitSender(open_queue=lambda: _hit_queue(settings), clock=clock, monotonic=time.monotonic)
+    guard = StopGuard(prices=prices, report=sender.put, counters=counters)
+    watchlist = Watchlist(guard, time.monotonic)
+    feed = Feed(
+        url=settings.kite_socket_url,
+        credentials=_feed_credentials(settings),
+        watchlist=watchlist,
+        guard=guard,
+        prices=prices,
+        counters=counters,
+        monotonic=time.monotonic,
+    )
+    health = Health(feed=feed, guard=guard, sender=sender, loaded=loaded)
+    meter = EmfMeter(stage=settings.stage, function="listener", clock=clock)
+    return Watcher(
+        truth=_truth(settings, clock),
+        changes=ChangeStream(redis=_redis(settings, follows_stream=True), counters=counters),
+        watchlist=watchlist,
+        guard=guard,
+        feed=feed,
+        publisher=PricePublisher(
+            redis=_redis(settings), prices=prices, watchlist=watchlist, clock=clock, counters=counters
+        ),
+        sender=sender,
+        reporter=Reporter(counters=counters, sender=sender, feed=feed, guard=guard, health=health, meter=meter),
+        health=HealthServer(health.document, settings.health_port),
+        loaded=loaded,
+        counters=counters,
+        monotonic=time.monotonic,
+    )
+
+
+def _redis(settings: ListenerSettings, *, follows_stream: bool = False) -> Redis:
+    return make_redis_client(
+        settings.redis_host, settings.redis_port, tls=settings.redis_tls, follows_stream=follows_stream
+    )
+
+
+def _hit_queue(settings: ListenerSettings) -> SqsHitQueue:
+    with _MAKING_A_CLIENT:
+        client = boto3.client("sqs", config=_NO_RETRIES)
+    return SqsHitQueue(client, settings.priority_queue_url)
+
+
+def _truth(settings: ListenerSettings, clock: SystemClock) -> Truth:
+    database = _database(settings)
+    return Truth(
+        strategies=PostgresStrategies(database),
+        ledger=PostgresLedger(database),
+        instruments=PostgresInstruments(database),
+        clock=clock,
+    )
+
+
+def _feed_credentials(settings: ListenerSettings) -> Callable[[], FeedCredentials]:
+    """A connection of its own: a redial never waits for a full check."""
+
+    @cache
+    def account() -> FeedAccount:
+        with _MAKING_A_CLIENT:
+            kms = boto3.client("kms", config=_PATIENT)
+        return FeedAccount(
+            accounts=PostgresBrokerAccounts(_database(settings)),
+            vault=KmsVault(kms, settings.kms_key_id),
+            email=settings.feed_account_email,
+        )
+
+    return lambda: account().credentials()
+
+
+def _database(settings: ListenerSettings) -> Database:
+    @cache
+    def secrets() -> SecretReader:
+        with _MAKING_A_CLIENT:
+            return SecretReader(boto3.client("secretsmanager", config=_PATIENT))
+
+    def credentials() -> Credentials:
+        secret = secrets().json(settings.database_secret_arn)
+        return Credentials(secret["username"], secret["password"])
+
+    return Database(
+        host=settings.database_host,
+        port=settings.database_port,
+        name=settings.database_name,
+        credentials=credentials,
+        tls=settings.database_tls,
+    )

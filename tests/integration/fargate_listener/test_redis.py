@@ -1,0 +1,193 @@
+"""The change stream and the published prices, on a real Valkey."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import pytest
+from redis import Redis
+
+from algotrading.adapters.redis_keys import CHANGE_FIELD, CHANGES
+from algotrading.adapters.redis_runtime import RedisRuntime, make_redis_client
+from algotrading.contracts.messages import StopChange
+from fargate_listener import redis_client
+from fargate_listener.changes import ChangeStream
+from fargate_listener.counters import Counters
+from fargate_listener.price_publisher import PricePublisher
+from fargate_listener.prices import PriceBook
+from fargate_listener.stop_guard import Hit, StopGuard
+from fargate_listener.watchlist import Watchlist
+from tests.integration.fargate_listener.desks import until
+from tests.unit.fargate_listener.examples import INFY, USDINR, armed
+from twin.servers import ServerAddress, free_port
+
+NOW = datetime(2026, 3, 2, 4, 0, tzinfo=UTC)
+
+
+class Moment:
+    """A clock that stands still."""
+
+    def now(self) -> datetime:
+        return NOW
+
+    def sleep(self, seconds: float) -> None:
+        raise AssertionError("nothing here waits by the clock")
+
+    def sleep_until(self, instant: datetime) -> None:
+        raise AssertionError("nothing here waits by the clock")
+
+
+@dataclass
+class Follower:
+    """A change stream, and what it handed over."""
+
+    stream: ChangeStream
+    counters: Counters
+    changes: list[StopChange] = field(default_factory=list)
+    gap_count: int = 0
+
+    def on_gap(self) -> None:
+        self.gap_count += 1
+
+
+@pytest.fixture
+def valkey(valkey_server: ServerAddress) -> Iterator[Redis]:
+    client = make_redis_client(valkey_server.host, valkey_server.port, tls=False)
+    client.flushall()
+    yield client
+    client.close()
+
+
+@asynccontextmanager
+async def following(server: ServerAddress, *, port: int | None = None) -> AsyncIterator[Follower]:
+    redis = redis_client.make_redis_client(server.host, port or server.port, tls=False, follows_stream=True)
+    counters = Counters()
+    follower = Follower(ChangeStream(redis=redis, counters=counters), counters)
+    await follower.stream.remember_end()
+    task = asyncio.create_task(follower.stream.run(apply=follower.changes.append, on_gap=follower.on_gap))
+    try:
+        yield follower
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        await redis.aclose()
+
+
+async def test_announced_changes_arrive_in_order(valkey: Redis, valkey_server: ServerAddress) -> None:
+    runtime = RedisRuntime(valkey)
+    runtime.announce(armed(0, "1"))  # before the watcher came: it reads PostgreSQL for that
+    async with following(valkey_server) as follower:
+        announced = [armed(number, "1500.05") for number in range(1, 30)]
+
+        for change in announced:
+            runtime.announce(change)
+
+        await until(lambda: len(follower.changes) == len(announced))
+        assert follower.changes == announced
+
+
+async def test_nothing_announced_during_an_interruption_is_lost(valkey: Redis, valkey_server: ServerAddress) -> None:
+    runtime = RedisRuntime(valkey)
+    async with following(valkey_server) as follower:
+        runtime.announce(armed(1, "1500"))
+        await until(lambda: follower.changes)
+
+        # When every connection of the watcher breaks, and a change is announced meanwhile
+        valkey.client_kill_filter(_type="normal", skipme=True)
+        runtime.announce(armed(2, "1500"))
+
+        await until(lambda: len(follower.changes) == 2)
+        assert follower.changes == [armed(1, "1500"), armed(2, "1500")]
+        assert follower.counters.redis_failures == 1
+        # And a full check was asked for, at the beginning and after the interruption
+        assert follower.gap_count == 2
+
+
+async def test_an_entry_that_cannot_be_understood_asks_for_a_full_check(
+    valkey: Redis, valkey_server: ServerAddress
+) -> None:
+    async with following(valkey_server) as follower:
+        await until(lambda: follower.gap_count == 1)
+
+        valkey.xadd(CHANGES, {CHANGE_FIELD: '{"version": 2}'})
+        valkey.xadd(CHANGES, {"something": "else"})
+        RedisRuntime(valkey).announce(armed(1, "1500"))
+
+        await until(lambda: follower.changes)
+        assert follower.counters.invalid_changes == 2
+        assert follower.gap_count == 3
+
+
+async def test_an_absent_redis_is_waited_for(valkey_server: ServerAddress) -> None:
+    async with following(valkey_server, port=free_port()) as follower:
+        await until(lambda: follower.counters.redis_failures >= 2)
+
+        assert not follower.stream.is_followed
+        assert follower.changes == []
+
+
+@dataclass
+class Publishing:
+    """A publisher and what it reads from."""
+
+    prices: PriceBook
+    publisher: PricePublisher
+    counters: Counters
+
+
+@asynccontextmanager
+async def publishing(host: str, port: int, *watched: StopChange) -> AsyncIterator[Publishing]:
+    redis = redis_client.make_redis_client(host, port, tls=False)
+    prices, counters = PriceBook(), Counters()
+    hits: list[Hit] = []
+    guard = StopGuard(prices=prices, report=hits.append, counters=counters)
+    watchlist = Watchlist(guard, lambda: 0.0)
+    for change in watched:
+        watchlist.apply(change)
+    publisher = PricePublisher(redis=redis, prices=prices, watchlist=watchlist, clock=Moment(), counters=counters)
+    yield Publishing(prices, publisher, counters)
+    await redis.aclose()
+
+
+async def test_the_last_price_of_each_symbol_is_what_the_api_reads(valkey: Redis, valkey_server: ServerAddress) -> None:
+    usd = armed(2, "80", instrument_token=USDINR, symbol="USDINR26MARFUT", exchange="CDS")
+    async with publishing(valkey_server.host, valkey_server.port, armed(1, "1500"), usd) as desk:
+        desk.prices.record([INFY, INFY, USDINR, 999], [151_000, 151_005, 832_525_000, 1])
+
+        await desk.publisher.publish()
+
+    runtime = RedisRuntime(valkey)
+    infy, usdinr = runtime.last_price("INFY"), runtime.last_price("USDINR26MARFUT")
+    assert infy is not None
+    assert usdinr is not None
+    assert (infy.price, infy.at) == (Decimal("1510.05"), NOW)
+    assert usdinr.price == Decimal("83.2525")
+    assert sorted(valkey.keys("price:*")) == ["price:INFY", "price:USDINR26MARFUT"]
+
+
+async def test_a_price_is_written_once_however_often_it_ticked(valkey: Redis, valkey_server: ServerAddress) -> None:
+    async with publishing(valkey_server.host, valkey_server.port, armed(1, "1500")) as desk:
+        for price in range(151_000, 152_000):
+            desk.prices.record([INFY], [price])
+        before = valkey.info("commandstats").get("cmdstat_hset", {"calls": 0})["calls"]
+
+        await desk.publisher.publish()
+        await desk.publisher.publish()
+
+        after = valkey.info("commandstats")["cmdstat_hset"]["calls"]
+        assert after - before == 1
+
+
+async def test_an_absent_redis_loses_prices_and_nothing_else() -> None:
+    async with publishing("127.0.0.1", free_port(), armed(1, "1500")) as desk:
+        desk.prices.record([INFY], [151_000])
+
+        await desk.publisher.publish()
+
+        assert desk.counters.failed_price_writes == 1
+        assert desk.prices.latest(INFY) == 151_000

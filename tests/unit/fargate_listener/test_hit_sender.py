@@ -1,0 +1,190 @@
+"""Hits on their way into the queue."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+
+from algotrading.contracts.messages import OrderCommand, OrderEvent
+from fargate_listener.hit_sender import HitSender
+from fargate_listener.stop_guard import Hit
+from tests.unit.fargate_listener.examples import DAY, OWNER, armed, strategy_id
+
+NOW = datetime(2026, 3, 2, 4, 0, tzinfo=UTC)
+MONOTONIC = 1000.0
+PATIENCE = 10.0
+
+
+class Moment:
+    """A clock that stands still."""
+
+    def now(self) -> datetime:
+        return NOW
+
+    def sleep(self, seconds: float) -> None:
+        raise AssertionError("nothing here waits by the clock")
+
+    def sleep_until(self, instant: datetime) -> None:
+        raise AssertionError("nothing here waits by the clock")
+
+
+class Queue:
+    """Takes commands, after failing as often as `failures` says; `open` lets the senders through."""
+
+    def __init__(self, failures: Sequence[Exception | int] = ()) -> None:
+        self.taken: list[OrderCommand] = []
+        self.batches: list[int] = []
+        self.open = threading.Event()
+        self.open.set()
+        self._failures = list(failures)
+        self._lock = threading.Lock()
+
+    def probe(self) -> None:
+        self.open.wait(PATIENCE)
+
+    def send(self, commands: Sequence[OrderCommand]) -> Sequence[OrderCommand]:
+        self.open.wait(PATIENCE)
+        with self._lock:
+            self.batches.append(len(commands))
+            failure = self._failures.pop(0) if self._failures else 0
+            return self._fail(failure, commands)
+
+    def _fail(self, failure: Exception | int, commands: Sequence[OrderCommand]) -> Sequence[OrderCommand]:
+        """An exception is raised; a number is how many of the batch are refused."""
+        if isinstance(failure, Exception):
+            raise failure
+        taken = len(commands) - failure
+        self.taken += commands[:taken]
+        return commands[taken:]
+
+
+@pytest.fixture
+def sender_to() -> Iterator[Callable[..., HitSender]]:
+    senders: list[HitSender] = []
+
+    def start(queue: Queue, threads: int = 1) -> HitSender:
+        sender = HitSender(open_queue=lambda: queue, clock=Moment(), monotonic=lambda: MONOTONIC, senders=threads)
+        sender.start()
+        senders.append(sender)
+        return sender
+
+    yield start
+    for sender in senders:
+        sender.stop()
+
+
+def hit(number: int) -> Hit:
+    return Hit(armed(number, "1500"), wire_price=149_995, number=1, received=MONOTONIC - 0.25)
+
+
+@pytest.fixture
+def blocked() -> Iterator[Queue]:
+    queue = Queue()
+    queue.open.clear()
+    yield queue
+    queue.open.set()
+
+
+def test_a_hit_becomes_a_stoploss_command(sender_to: Callable[..., HitSender]) -> None:
+    queue = Queue()
+    sender = sender_to(queue)
+
+    sender.put(hit(1))
+    assert sender.flush(PATIENCE)
+
+    assert queue.taken == [
+        OrderCommand(
+            strategy_id=strategy_id(1),
+            user_id=OWNER,
+            event=OrderEvent.STOPLOSS,
+            trading_day=DAY,
+            timestamp=int(NOW.timestamp() * 1000),
+            tick_at=NOW - timedelta(seconds=0.25),
+            price=Decimal("1499.95"),
+            cause="watcher",
+            deduplication_id=f"{strategy_id(1)}:2026-03-02:STOPLOSS:1",
+        )
+    ]
+    assert sender.take_report().latencies_ms == [250.0]
+    assert sender.trouble is None
+
+
+def test_hits_that_pile_up_leave_in_batches_of_ten(blocked: Queue, sender_to: Callable[..., HitSender]) -> None:
+    # Given a queue that answers nobody yet
+    sender = sender_to(blocked)
+    for number in range(25):
+        sender.put(hit(number))
+    assert sender.undelivered == 25
+
+    blocked.open.set()
+    assert sender.flush(PATIENCE)
+
+    assert blocked.batches == [10, 10, 5]
+    assert {command.strategy_id for command in blocked.taken} == {strategy_id(number) for number in range(25)}
+
+
+def test_a_failing_queue_is_asked_again_until_it_takes_the_hit(sender_to: Callable[..., HitSender]) -> None:
+    queue = Queue([ConnectionError(), TimeoutError(), ConnectionError()])
+    sender = sender_to(queue)
+
+    sender.put(hit(1))
+    assert sender.flush(PATIENCE)
+
+    assert [command.strategy_id for command in queue.taken] == [strategy_id(1)]
+    assert sender.take_report().failures == 3
+
+
+def test_of_a_batch_only_the_refused_are_sent_again(blocked: Queue, sender_to: Callable[..., HitSender]) -> None:
+    blocked._failures = [2]
+    sender = sender_to(blocked)
+    for number in range(5):
+        sender.put(hit(number))
+
+    blocked.open.set()
+    assert sender.flush(PATIENCE)
+
+    assert blocked.batches == [5, 2]
+    assert len(blocked.taken) == 5
+    assert sender.take_report().failures == 2
+
+
+def test_undelivered_hits_are_trouble(blocked: Queue, sender_to: Callable[..., HitSender]) -> None:
+    sender = sender_to(blocked)
+
+    sender.put(hit(1))
+
+    assert sender.trouble == "the queue was not reached yet"
+    assert sender.undelivered == 1
+    assert not sender.flush(0.01)
+
+
+def test_a_hanging_call_holds_up_nobody_else(sender_to: Callable[..., HitSender]) -> None:
+    # Given two senders, and a queue whose first call hangs
+    first = threading.Event()
+    released = threading.Event()
+
+    class Hanging(Queue):
+        def send(self, commands: Sequence[OrderCommand]) -> Sequence[OrderCommand]:
+            if not first.is_set():
+                first.set()
+                released.wait(PATIENCE)
+            return super().send(commands)
+
+    queue = Hanging()
+    sender = sender_to(queue, threads=2)
+    sender.put(hit(1))
+    assert first.wait(PATIENCE)
+
+    # When another hit comes
+    sender.put(hit(2))
+    while not queue.taken:
+        threading.Event().wait(0.005)
+
+    # Then it does not wait for the first
+    assert [command.strategy_id for command in queue.taken] == [strategy_id(2)]
+    released.set()
+    assert sender.flush(PATIENCE)

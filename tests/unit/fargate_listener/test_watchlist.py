@@ -1,0 +1,142 @@
+"""What the watcher knows, and how it is repaired."""
+
+from __future__ import annotations
+
+import pytest
+
+from algotrading.contracts.messages import StopChange
+from fargate_listener.counters import Counters
+from fargate_listener.prices import PriceBook
+from fargate_listener.stop_guard import Hit, StopGuard
+from fargate_listener.watchlist import Watchlist
+from tests.unit.fargate_listener.examples import INFY, armed, strategy_id
+
+TCS = 2953217
+
+
+class Desk:
+    """A watchlist that remembers how often subscriptions changed, and what was hit."""
+
+    def __init__(self) -> None:
+        self.hits: list[Hit] = []
+        self.guard = StopGuard(prices=PriceBook(), report=self.hits.append, counters=Counters())
+        self.watchlist = Watchlist(self.guard, lambda: 0.0)
+        self.subscription_changes = 0
+        self.watchlist.on_subscriptions_changed = self._count
+
+    def _count(self) -> None:
+        self.subscription_changes += 1
+
+    def repair(self, *truth: StopChange, as_of: int | None = None) -> int:
+        serial = self.watchlist.serial if as_of is None else as_of
+        return self.watchlist.repair({change.strategy_id: change for change in truth}, as_of=serial)
+
+    @property
+    def hit_by_one(self) -> list[int]:
+        """Numbers of the strategies that a price of one paisa hits."""
+        self.guard.on_ticks([INFY, TCS], [1, 1], 0.0)
+        return sorted(hit.stop.strategy_id.int - 1000 for hit in self.hits)
+
+
+@pytest.fixture
+def desk() -> Desk:
+    return Desk()
+
+
+def watched(number: int, **changes: object) -> StopChange:
+    return armed(number, "1500", armed=False, **changes)
+
+
+def gone(number: int) -> StopChange:
+    return armed(number, "1500", armed=False, watched=False)
+
+
+def test_watched_instruments_are_subscribed_and_armed_ones_first(desk: Desk) -> None:
+    desk.watchlist.apply(watched(1))
+    desk.watchlist.apply(armed(2, "3500", instrument_token=TCS, symbol="TCS"))
+
+    assert desk.watchlist.tokens == [TCS, INFY]
+    assert desk.watchlist.symbol_of(TCS) == "TCS"
+
+
+def test_an_instrument_is_subscribed_until_its_last_strategy_leaves(desk: Desk) -> None:
+    desk.watchlist.apply(watched(1))
+    desk.watchlist.apply(watched(2))
+    assert desk.subscription_changes == 1
+
+    desk.watchlist.apply(gone(1))
+    assert desk.watchlist.watches(INFY)
+    desk.watchlist.apply(gone(2))
+
+    assert desk.watchlist.tokens == []
+    assert desk.watchlist.symbol_of(INFY) is None
+    assert desk.subscription_changes == 2
+
+
+def test_a_strategy_that_moves_to_another_instrument_leaves_the_old_one(desk: Desk) -> None:
+    desk.watchlist.apply(armed(1, "1500"))
+
+    desk.watchlist.apply(armed(1, "3500", instrument_token=TCS, symbol="TCS"))
+
+    assert desk.watchlist.tokens == [TCS]
+    assert desk.guard.armed_tokens == {TCS}
+
+
+def test_an_unwatched_strategy_is_never_hit(desk: Desk) -> None:
+    desk.watchlist.apply(armed(1, "1500"))
+    desk.watchlist.apply(gone(1))
+
+    assert desk.hit_by_one == []
+
+
+def test_the_full_check_brings_what_was_missed_and_removes_what_is_over(desk: Desk) -> None:
+    desk.watchlist.apply(armed(1, "1500"))
+    desk.watchlist.apply(watched(2))
+
+    repaired = desk.repair(armed(2, "1500"), armed(3, "1500"))
+
+    assert repaired == 3
+    assert desk.hit_by_one == [2, 3]
+
+
+def test_a_full_check_that_agrees_repairs_nothing(desk: Desk) -> None:
+    desk.watchlist.apply(armed(1, "1500"))
+    # An unarmed strategy's day and stop are nobody's business.
+    desk.watchlist.apply(watched(2))
+
+    assert desk.repair(armed(1, "1500.00"), watched(2, stop_loss="900")) == 0
+
+
+def test_a_full_check_does_not_overwrite_what_became_newer_while_it_was_reading(desk: Desk) -> None:
+    # Given a reading that began when strategy 1 was armed, 2 unknown and 3 unarmed
+    desk.watchlist.apply(armed(1, "1500"))
+    desk.watchlist.apply(watched(3))
+    began = desk.watchlist.serial
+
+    # When all three change before the reading is compared
+    desk.watchlist.apply(gone(1))
+    desk.watchlist.apply(armed(2, "1500"))
+    desk.watchlist.apply(armed(3, "1500"))
+    repaired = desk.repair(armed(1, "1500"), watched(3), as_of=began)
+
+    # Then the changes stand
+    assert repaired == 0
+    assert desk.hit_by_one == [2, 3]
+
+
+def test_the_next_full_check_may_correct_even_those(desk: Desk) -> None:
+    began = desk.watchlist.serial
+    desk.watchlist.apply(armed(1, "1500"))
+    desk.repair(as_of=began)
+
+    assert desk.repair() == 1
+    assert desk.hit_by_one == []
+
+
+def test_what_the_truth_does_not_know_is_left_alone(desk: Desk) -> None:
+    # Given a strategy whose instrument is missing from the broker's dump of this minute
+    desk.watchlist.apply(armed(1, "1500"))
+
+    desk.watchlist.repair({}, as_of=desk.watchlist.serial, unknown={strategy_id(1)})
+
+    assert desk.hit_by_one == [1]
