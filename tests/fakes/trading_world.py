@@ -1,0 +1,182 @@
+"""The trading services wired on in-memory ports and one virtual clock."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime, time, timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from algotrading.contracts.messages import OrderCommand, OrderEvent
+from algotrading.domain.accounts import BrokerName, ConnectionStatus, SealedBrokerAccount
+from algotrading.domain.cycle import Cycle
+from algotrading.domain.decide import Policy
+from algotrading.domain.nse_calendar import NSE_SESSIONS
+from algotrading.domain.orders import OrderTicket, Side
+from algotrading.domain.sessions import instant_of
+from algotrading.domain.strategy import Strategy, StrategyStatus
+from algotrading.services.alarms import make_command
+from algotrading.services.broker_sessions import BrokerSessions
+from algotrading.services.converge import Converge
+from algotrading.services.cycle_runner import Desk
+from algotrading.services.execute import Executor
+from algotrading.services.trigger import Trigger
+from tests.fakes.accounts import MemoryBrokerAccounts, MemoryUsers
+from tests.fakes.broker import MemoryBrokers
+from tests.fakes.clock import VirtualClock
+from tests.fakes.cloud import MemoryMeter, MemoryNotifier, MemorySchedules, MemoryVault
+from tests.fakes.database import MemoryDatabase
+from tests.fakes.examples import TRADING_DAY, make_instrument, make_strategy, make_user
+from tests.fakes.exchange import MemoryExchange
+from tests.fakes.instruments import MemoryInstruments
+from tests.fakes.ledger import MemoryLedger, MemoryOutbox
+from tests.fakes.queue import MemoryQueue
+from tests.fakes.runtime import MemoryRuntime
+from tests.fakes.strategies import MemoryStrategies
+
+OPENING = instant_of(TRADING_DAY, time(9, 0))
+
+
+@dataclass
+class TradingWorld:
+    """One trader with a connected broker, one instrument (TCS at 3600), and every trading service."""
+
+    clock: VirtualClock = field(default_factory=lambda: VirtualClock(OPENING))
+    database: MemoryDatabase = field(default_factory=MemoryDatabase)
+    meter: MemoryMeter = field(default_factory=MemoryMeter)
+    schedules: MemorySchedules = field(default_factory=MemorySchedules)
+    notifier: MemoryNotifier = field(default_factory=MemoryNotifier)
+    vault: MemoryVault = field(default_factory=MemoryVault)
+
+    def __post_init__(self) -> None:
+        self.exchange = MemoryExchange(self.clock, {"TCS": Decimal(3600)})
+        self.runtime = MemoryRuntime(self.clock)
+        self.queue = MemoryQueue(self.clock)
+        self.ledger = MemoryLedger(self.database)
+        self.strategies = MemoryStrategies(self.database)
+        self.instruments = MemoryInstruments(self.database)
+        self.instruments.replace_all([make_instrument("TCS")])
+        self.accounts = MemoryBrokerAccounts(self.database)
+        self.user_id = self.add_trader()
+
+    @property
+    def executor(self) -> Executor:
+        """A worker of either lane."""
+        return self.make_executor(self.ledger)
+
+    def make_executor(self, ledger: Any) -> Executor:
+        """A worker whose ledger a test has put something in front of."""
+        desk = Desk(self.clock, ledger, self.runtime, self.strategies, self.meter, Policy())
+        sessions = BrokerSessions(self.accounts, self.vault, MemoryBrokers(self.exchange))
+        return Executor(desk, self.instruments, sessions, NSE_SESSIONS)
+
+    @property
+    def trigger(self) -> Trigger:
+        """What the scheduler calls."""
+        return Trigger(self.clock, self.queue, self.meter, NSE_SESSIONS, timedelta(seconds=120))
+
+    @property
+    def converge(self) -> Converge:
+        """The repairer."""
+        return Converge(
+            clock=self.clock,
+            strategies=self.strategies,
+            instruments=self.instruments,
+            ledger=self.ledger,
+            outbox=MemoryOutbox(self.database),
+            runtime=self.runtime,
+            schedules=self.schedules,
+            queue=self.queue,
+            notifier=self.notifier,
+            meter=self.meter,
+            table=NSE_SESSIONS,
+        )
+
+    # --- what a story arranges --------------------------------------------------------------------
+
+    def add_trader(self, **account: Any) -> UUID:
+        """A user whose broker connection is live."""
+        user = make_user()
+        MemoryUsers(self.database).add(user, "hash")
+        credentials = self.exchange.open_account(**account)
+        assert credentials.access_token is not None
+        secrets = {
+            "api_key": credentials.api_key,
+            "api_secret": credentials.api_secret,
+            "access_token": credentials.access_token,
+        }
+        sealed = self.vault.seal(user.user_id, secrets)
+        self.accounts.save(
+            SealedBrokerAccount(
+                user_id=user.user_id,
+                broker=BrokerName.KITE,
+                broker_user_id="MEM",
+                status=ConnectionStatus.CONNECTED,
+                token_at=self.clock.now(),
+                updated_at=self.clock.now(),
+                api_key=sealed["api_key"],
+                api_secret=sealed["api_secret"],
+                access_token=sealed["access_token"],
+            )
+        )
+        return user.user_id
+
+    def log_out_of_broker(self) -> None:
+        """The stored broker connection has no token any more."""
+        account = self.accounts.find(self.user_id)
+        assert account is not None
+        self.accounts.save(replace(account, access_token=None, status=ConnectionStatus.LOGIN_REQUIRED))
+
+    def add_running(self, **plan: Any) -> Strategy:
+        """A running strategy: TCS, 09:30 to 15:00, ten shares, stop at 3500, unless told otherwise."""
+        strategy = make_strategy(self.user_id, status=StrategyStatus.RUNNING, **plan)
+        strategy = replace(strategy, created_at=self.clock.now(), updated_at=self.clock.now())
+        self.strategies.add(strategy)
+        return strategy
+
+    def change(self, strategy: Strategy, **changes: Any) -> Strategy:
+        """Store another version of a strategy."""
+        changed = replace(strategy, version=strategy.version + 1, updated_at=self.clock.now(), **changes)
+        self.strategies.save(changed, expected_version=strategy.version)
+        return changed
+
+    def command(self, strategy: Strategy, event: OrderEvent, at: time | None = None, **more: Any) -> OrderCommand:
+        """A message about today's cycle, due at a time of day or at once."""
+        command = make_command(
+            strategy_id=strategy.strategy_id,
+            user_id=strategy.user_id,
+            event=event,
+            trading_day=TRADING_DAY,
+            now=self.clock.now(),
+            cause="test",
+            due=None if at is None else instant_of(TRADING_DAY, at),
+        )
+        return command.model_copy(update=more)
+
+    def buy(self, strategy: Strategy) -> Cycle:
+        """Carry today's entry out, from a minute and a half before its time."""
+        self.clock.sleep_until(instant_of(TRADING_DAY, strategy.plan.buy_time) - timedelta(seconds=90))
+        cycle = self.executor.handle(self.command(strategy, OrderEvent.BUY, strategy.plan.buy_time))
+        assert cycle is not None
+        return cycle
+
+    # --- what a story looks at --------------------------------------------------------------------
+
+    def cycle(self, strategy: Strategy) -> Cycle:
+        """Today's cycle as stored."""
+        cycle = self.ledger.find(strategy.user_id, strategy.strategy_id, TRADING_DAY)
+        assert cycle is not None
+        return cycle
+
+    def sent(self, side: Side) -> list[OrderTicket]:
+        """Every order of that side that reached the exchange's door."""
+        return [ticket for ticket in self.exchange.received if ticket.side is side]
+
+    def told(self) -> list[str]:
+        """Kinds of the notices written so far."""
+        return [notice.kind for notice in self.database.notices]
+
+    def at(self, at: time) -> datetime:
+        """An instant of today."""
+        return instant_of(TRADING_DAY, at)

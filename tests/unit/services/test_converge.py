@@ -1,0 +1,192 @@
+"""Converge finds what was lost: each story loses something, and the next minutes put it right."""
+
+from __future__ import annotations
+
+from datetime import time, timedelta
+
+import pytest
+
+from algotrading.contracts.messages import OrderEvent
+from algotrading.domain.cycle import CycleState, ExitReason
+from algotrading.domain.orders import Side
+from algotrading.domain.strategy import Strategy, StrategyStatus
+from algotrading.ports import Lane
+from tests.fakes.fates import loses, refuses
+from tests.fakes.trading_world import TradingWorld
+
+
+@pytest.fixture
+def world() -> TradingWorld:
+    return TradingWorld()
+
+
+def asked(world: TradingWorld) -> list[tuple[Lane, OrderEvent]]:
+    return [(lane, command.event) for lane, command in world.queue.sent]
+
+
+def work_off(world: TradingWorld) -> None:
+    """Handle whatever converge has asked for."""
+    while message := world.queue.receive(Lane.PRIORITY):
+        world.executor.handle(message.command)
+        world.queue.delete(Lane.PRIORITY, message)
+
+
+def bought(world: TradingWorld) -> Strategy:
+    strategy = world.add_running()
+    world.buy(strategy)
+    return strategy
+
+
+def test_a_quiet_minute_repairs_nothing_but_missing_copies(world: TradingWorld) -> None:
+    world.add_running()
+
+    first = world.converge.run()
+    second = world.converge.run()
+
+    assert (first.schedules_restored, first.runtime_restored) == (2, 1)
+    assert (second.schedules_restored, second.runtime_restored, second.failures) == (0, 0, 0)
+    assert asked(world) == []
+
+
+def test_deleted_schedules_come_back(world: TradingWorld) -> None:
+    strategy = world.add_running()
+    world.converge.run()
+    world.clock.sleep(3600)
+    world.schedules.remove(f"{strategy.strategy_id}-BUY")
+
+    assert world.converge.run().schedules_restored == 1
+    assert f"{strategy.strategy_id}-BUY" in world.schedules.names()
+
+
+def test_schedules_of_a_stopped_strategy_go(world: TradingWorld) -> None:
+    strategy = world.add_running()
+    world.converge.run()
+    world.change(strategy, status=StrategyStatus.STOPPED)
+
+    assert world.converge.run().schedules_removed == 2
+    assert world.schedules.names() == frozenset()
+
+
+def test_a_lost_runtime_copy_is_written_again(world: TradingWorld) -> None:
+    strategy = bought(world)
+    world.runtime.lose_everything()
+
+    world.converge.run()
+
+    assert world.runtime.read_cycle(strategy.strategy_id)["position"] == "bought"
+    assert world.runtime.read_strategy(strategy.strategy_id)["status"] == "running"
+
+
+def test_a_lost_trigger_is_bought_within_its_grace(world: TradingWorld) -> None:
+    strategy = world.add_running()
+    world.clock.sleep_until(world.at(time(9, 30, 30)))
+
+    world.converge.run()
+    work_off(world)
+
+    assert world.cycle(strategy).state is CycleState.LONG
+    assert world.meter.counts["TriggerMissed"] == 1
+
+
+def test_a_lost_trigger_found_too_late_is_recorded_once_and_never_bought(world: TradingWorld) -> None:
+    strategy = world.add_running()
+    world.clock.sleep_until(world.at(time(9, 40)))
+
+    world.converge.run()
+    work_off(world)
+    world.clock.sleep(60)
+    world.converge.run()
+
+    assert world.cycle(strategy).state is CycleState.FLAT
+    assert world.told() == ["entry_missed"]
+    assert world.sent(Side.BUY) == []
+    assert len(world.queue.sent) == 1
+
+
+def test_a_strategy_started_after_its_buy_time_waits_for_tomorrow(world: TradingWorld) -> None:
+    world.clock.sleep_until(world.at(time(9, 31)))
+    world.add_running()
+
+    world.converge.run()
+
+    assert asked(world) == []
+
+
+def test_a_lost_sell_is_asked_for_until_the_position_is_sold(world: TradingWorld) -> None:
+    strategy = bought(world)
+    world.clock.sleep_until(world.at(time(15, 0, 10)))
+
+    world.converge.run()
+    work_off(world)
+
+    assert world.cycle(strategy).state is CycleState.FLAT
+    assert asked(world) == [(Lane.PRIORITY, OrderEvent.SELL)]
+
+
+def test_a_position_of_a_stopped_strategy_is_sold(world: TradingWorld) -> None:
+    strategy = bought(world)
+    world.change(strategy, status=StrategyStatus.STOPPED)
+
+    world.converge.run()
+    work_off(world)
+
+    assert world.cycle(strategy).claim is ExitReason.USER
+
+
+def test_an_exit_that_was_given_up_for_now_is_asked_for_again(world: TradingWorld) -> None:
+    strategy = bought(world)
+    world.exchange.plan(*(refuses() for _ in range(5)))
+    world.executor.handle(world.command(strategy, OrderEvent.STOPLOSS))
+    waiting = world.cycle(strategy)
+
+    world.clock.sleep(60)
+    world.converge.run()
+    work_off(world)
+
+    assert (waiting.state, waiting.wanted) == (CycleState.LONG, ExitReason.STOPLOSS)
+    assert world.cycle(strategy).state is CycleState.FLAT
+
+
+def test_an_unsettled_order_is_looked_up_until_its_outcome_is_proven(world: TradingWorld) -> None:
+    strategy = world.add_running()
+    world.exchange.plan(loses(placed=False))
+    world.buy(strategy)
+
+    for _ in range(5):
+        world.clock.sleep(60)
+        world.converge.run()
+        work_off(world)
+
+    assert world.cycle(strategy).state is CycleState.FLAT
+    assert world.ledger.unfinished() == []
+
+
+def test_nothing_is_asked_for_while_the_exchange_is_closed(world: TradingWorld) -> None:
+    bought(world)
+    world.clock.sleep_until(world.at(time(17, 0)))
+
+    world.converge.run()
+
+    assert asked(world) == []
+    assert world.meter.counts["PositionLeftOpen"] == 1
+
+
+def test_notices_are_delivered_once(world: TradingWorld) -> None:
+    bought(world)
+
+    world.converge.run()
+    world.converge.run()
+
+    assert [notice.kind for notice in world.notifier.published] == ["bought"]
+
+
+def test_a_dead_runtime_store_does_not_keep_orders_from_being_repaired(world: TradingWorld) -> None:
+    bought(world)
+    world.clock.sleep_until(world.at(time(15, 0)) + timedelta(seconds=10))
+    world.runtime.is_down = True
+
+    repairs = world.converge.run()
+
+    assert asked(world) == [(Lane.PRIORITY, OrderEvent.SELL)]
+    assert repairs.failures == 1
+    assert world.meter.counts["RedisDown"] >= 1
