@@ -15,9 +15,8 @@ from typing import Any, Final, get_args
 
 from algotrading.settings import Stage
 from cdk.environments import Environment, environment_named
-from cdk.toolchain import committed_context, use_bundled_node
+from cdk.toolchain import committed_context, compiled_once, use_bundled_node
 
-_IN_PLACE: Final = {"aws:cdk:disable-asset-staging": True, "@aws-cdk/core:validateAgainstDefaultRules": False}
 _ALWAYS: Final = {
     # What the CDK command line sets too: readers of a template find an asset's folder, and a resource's construct.
     "aws:cdk:enable-asset-metadata": True,
@@ -31,14 +30,20 @@ def synthesize(environment: Environment, out: Path, *, in_place: bool = False) -
     """Write the templates of `environment` to `out` and return them, in order of deployment.
 
     With `in_place` nothing is copied and the third-party layer need not be built: such a result is
-    for reading (tests, the twin), not for deployment.
+    for reading (tests, the twin), not for deployment. Raises what CDK raises when CloudFormation's own
+    rules, which are checked with it, refuse a template.
     """
     use_bundled_node()
-    from aws_cdk import App
+    with compiled_once():
+        from aws_cdk import App
 
-    from cdk.estate import add_stacks
+        from cdk.estate import add_stacks
 
-    context: dict[str, Any] = {**committed_context(), **_ALWAYS, **(_IN_PLACE if in_place else {})}
+    context: dict[str, Any] = {
+        **committed_context(),
+        **_ALWAYS,
+        "aws:cdk:disable-asset-staging": in_place,
+    }
     app = App(context=context, outdir=str(out), analytics_reporting=False)
     add_stacks(app, environment)
     return [Path(stack.template_full_path) for stack in app.synth().stacks]

