@@ -38,10 +38,10 @@ class Answer(BaseModel):
     model_config = ConfigDict(frozen=True)
 
 
-def _without_nul(value: str) -> str:
-    # PostgreSQL text cannot hold it.
-    if "\x00" in value:
-        raise PydanticCustomError("nul_character", "must not contain the NUL character")
+def _storable(value: str) -> str:
+    # Neither PostgreSQL nor UTF-8 can hold these.
+    if "\x00" in value or any("\ud800" <= character <= "\udfff" for character in value):
+        raise PydanticCustomError("text", "must not contain NUL characters or halves of surrogate pairs")
     return value
 
 
@@ -66,9 +66,9 @@ def _read_price(value: Any) -> Decimal:
     return Decimal(value)
 
 
-Text = Annotated[str, AfterValidator(_without_nul)]
+Text = Annotated[str, AfterValidator(_storable)]
 """Text that the database can hold."""
-Name = Annotated[str, StringConstraints(min_length=1, max_length=60), AfterValidator(_without_nul)]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=60), AfterValidator(_storable)]
 """A short name, such as a trading symbol."""
 TimeOfDay = Annotated[
     time,

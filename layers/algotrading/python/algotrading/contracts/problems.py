@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from algotrading.domain.errors import FieldProblem
@@ -36,9 +36,10 @@ def field_problems(errors: Iterable[Mapping[str, Any]]) -> tuple[FieldProblem, .
     return tuple(dict.fromkeys(problems))[:_MOST]
 
 
-def _field(location: Iterable[Any]) -> str:
-    names = [str(part) for part in location if part not in {"body", "query", "path"}]
-    return ".".join(names)[:_LONGEST_NAME] or "body"
+def _field(location: Sequence[Any]) -> str:
+    """`location` begins with the part of the request, when the router has made it."""
+    names = location[1:] if len(location) > 1 and location[0] in {"body", "query", "path"} else location
+    return ".".join(str(name) for name in names)[:_LONGEST_NAME] or "body"
 
 
 def _sentence(message: str) -> str:

@@ -80,6 +80,8 @@ def _read_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
         raise RequestInvalid("the body names a field twice")
+    if any("\ud800" <= character <= "\udfff" for name in found for character in name):
+        raise RequestInvalid("the body names a field in characters that are no text")
     return found
 
 

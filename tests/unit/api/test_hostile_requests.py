@@ -1,0 +1,323 @@
+"""Every endpoint survives what a hostile client sends: right status, right code, nothing changed."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from algotrading.contracts.api_routes import API_ROUTES, ApiRoute
+from tests.unit.api.world import PLAN, ApiWorld
+
+GOOD_BODIES: dict[str, dict[str, Any]] = {
+    "/api/v1/auth/register": {"email": "new@example.com", "password": "pass123"},
+    "/api/v1/auth/login": {"email": "trader@example.com", "password": "pass123"},
+    "/api/v1/broker/connect": {"api_key": "key00001", "api_secret": "secret00001", "access_token": "token00002"},
+    "/api/v1/strategy/create": PLAN,
+    "/api/v1/strategy/start": {"strategy_id": "ID"},
+    "/api/v1/strategy/stop": {"strategy_id": "ID"},
+    "/api/v1/strategy/{id}": PLAN,
+}
+WITH_BODY = [route for route in API_ROUTES if route.method in {"POST", "PUT"}]
+WITH_ID = [route for route in API_ROUTES if "{id}" in route.path]
+NUL, SURROGATE = "nul\x00character", "lone\ud800surrogate"
+
+
+def name_of(route: ApiRoute) -> str:
+    """A readable test id."""
+    return f"{route.method} {route.path.removeprefix('/api/v1')}"
+
+
+@pytest.fixture
+def trader(world: ApiWorld) -> tuple[str, str]:
+    """A trader with a strategy: token and strategy id."""
+    token = world.register()
+    return token, world.create(token)
+
+
+def path_of(route: ApiRoute, strategy_id: str) -> str:
+    """A path of the trader's own."""
+    return route.path.removeprefix("/api/v1").replace("{id}", strategy_id)
+
+
+def good_body(route: ApiRoute, strategy_id: str) -> dict[str, Any]:
+    """A body that would be accepted."""
+    body = GOOD_BODIES[route.path]
+    return {**body, "strategy_id": strategy_id} if "strategy_id" in body else dict(body)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        "{",
+        "nonsense",
+        '{"symbol": }',
+        "[" * 5000,
+        '{"a":' * 3000 + "1" + "}" * 3000,
+        '{"symbol": "TCS", "symbol": "INFY"}',
+        "9" * 5000,
+        '{"quantity": ' + "9" * 5000 + "}",
+        "[]",
+        '[{"symbol": "TCS"}]',
+        "null",
+        "true",
+        '"text"',
+        "12",
+        "",
+        "   ",
+        "\ufeff{}",
+        "{" + SURROGATE + "}",
+        '{"half\\ud800": 1}',
+    ],
+    ids=[
+        "cut-off",
+        "no-json",
+        "no-value",
+        "deep-list",
+        "deep-object",
+        "name-twice",
+        "huge-number",
+        "huge-number-in-field",
+        "list",
+        "list-of-one-object",
+        "null",
+        "boolean",
+        "string",
+        "number",
+        "missing",
+        "blank",
+        "byte-order-mark",
+        "surrogate",
+        "surrogate-in-a-name",
+    ],
+)
+@pytest.mark.parametrize("route", WITH_BODY, ids=name_of)
+def test_what_is_no_json_object_is_refused(world: ApiWorld, trader: tuple[str, str], route: ApiRoute, raw: str) -> None:
+    token, strategy_id = trader
+    before = world.snapshot()
+
+    answer = world.call(route.method, path_of(route, strategy_id), raw=raw, token=token)
+
+    assert (answer.status, answer.error) == (400, "REQUEST_INVALID")
+    assert set(answer.body) == {"error", "message", "details"}
+    assert world.snapshot() == before
+
+
+@pytest.mark.parametrize("hostile", [None, True, 5, 1.5, [], {}, ["x"], {"x": 1}, NUL, SURROGATE, "x" * 5000], ids=repr)
+@pytest.mark.parametrize(
+    ("route", "field"),
+    [(route, field) for route in WITH_BODY for field in GOOD_BODIES[route.path] if field not in {"quantity"}],
+    ids=lambda value: value if isinstance(value, str) else name_of(value),
+)
+def test_a_field_of_the_wrong_kind_is_named(
+    world: ApiWorld, trader: tuple[str, str], route: ApiRoute, field: str, hostile: Any
+) -> None:
+    token, strategy_id = trader
+    tolerated = {("stop_loss", "5"), ("stop_loss", "1.5"), ("access_token", "None")}
+    if (field, repr(hostile)) in tolerated:
+        pytest.skip("a good value for this field")
+    before = world.snapshot()
+
+    answer = world.call(
+        route.method,
+        path_of(route, strategy_id),
+        {**good_body(route, strategy_id), field: hostile},
+        token=token,
+    )
+
+    assert answer.status in {400, 401}
+    assert answer.error in {"REQUEST_INVALID", "STRATEGY_INVALID", "CREDENTIALS_INVALID"}
+    assert world.snapshot() == before
+
+
+@pytest.mark.parametrize("route", WITH_BODY, ids=name_of)
+def test_unknown_fields_are_named(world: ApiWorld, trader: tuple[str, str], route: ApiRoute) -> None:
+    token, strategy_id = trader
+    before = world.snapshot()
+
+    answer = world.call(
+        route.method,
+        path_of(route, strategy_id),
+        {**good_body(route, strategy_id), "is_admin": True, "\x00": 1, "y" * 9000: 1},
+        token=token,
+    )
+
+    assert answer.status == 400
+    assert "is_admin" in answer.fields
+    assert world.snapshot() == before
+
+
+@pytest.mark.parametrize("route", WITH_BODY, ids=name_of)
+def test_every_missing_field_is_named(world: ApiWorld, trader: tuple[str, str], route: ApiRoute) -> None:
+    token, strategy_id = trader
+    before = world.snapshot()
+
+    answer = world.call(route.method, path_of(route, strategy_id), {}, token=token)
+
+    assert answer.status == 400
+    assert set(answer.fields) == set(GOOD_BODIES[route.path]) - {"access_token"}
+    assert world.snapshot() == before
+
+
+@pytest.mark.parametrize("base64_encoded", [False, True])
+@pytest.mark.parametrize("route", API_ROUTES, ids=name_of)
+def test_a_huge_body_is_refused_unread(
+    world: ApiWorld, trader: tuple[str, str], route: ApiRoute, base64_encoded: bool
+) -> None:
+    token, strategy_id = trader
+    before = world.snapshot()
+    huge = json.dumps({"symbol": "x" * 40_000})
+    raw = {False: huge, True: base64.b64encode(huge.encode()).decode()}[base64_encoded]
+
+    answer = world.call(route.method, path_of(route, strategy_id), raw=raw, token=token, base64_encoded=base64_encoded)
+
+    assert (answer.status, answer.error) == (413, "PAYLOAD_TOO_LARGE")
+    assert world.snapshot() == before
+
+
+@pytest.mark.parametrize("raw", ["***", base64.b64encode(b"\xff\xfe{}").decode()], ids=["no-base64", "no-utf8"])
+@pytest.mark.parametrize("route", WITH_BODY, ids=name_of)
+def test_an_encoded_body_that_is_no_text_is_refused(
+    world: ApiWorld, trader: tuple[str, str], route: ApiRoute, raw: str
+) -> None:
+    token, strategy_id = trader
+
+    answer = world.call(route.method, path_of(route, strategy_id), raw=raw, token=token, base64_encoded=True)
+
+    assert (answer.status, answer.error) == (400, "REQUEST_INVALID")
+
+
+def test_a_body_in_base64_is_read(world: ApiWorld) -> None:
+    raw = base64.b64encode(b'{"email": "user@gmail.com", "password": "pass123"}').decode()
+
+    answer = world.call("POST", "/auth/register", raw=raw, base64_encoded=True)
+
+    assert answer.status == 201
+
+
+@pytest.mark.parametrize("content_type", ["application/json", "Application/JSON; charset=utf-8", ""])
+def test_json_may_be_declared_in_any_case_or_not_at_all(world: ApiWorld, content_type: str) -> None:
+    answer = world.call(
+        "POST",
+        "/auth/register",
+        {"email": "user@gmail.com", "password": "pass123"},
+        headers={"Content-Type": content_type},
+    )
+
+    assert answer.status == 201
+
+
+@pytest.mark.parametrize("content_type", ["application/x-www-form-urlencoded", "multipart/form-data", "text/xml"])
+def test_other_kinds_of_body_are_refused_by_name(world: ApiWorld, content_type: str) -> None:
+    answer = world.call("POST", "/auth/register", raw="email=user@gmail.com", headers={"content-type": content_type})
+
+    assert (answer.status, answer.error) == (400, "REQUEST_INVALID")
+    assert content_type in answer.body["message"]
+
+
+@pytest.mark.parametrize("route", WITH_ID, ids=name_of)
+@pytest.mark.parametrize("other", ["another-users", "nobodys", "no-uuid", "traversal", "nul"])
+def test_another_users_strategy_does_not_exist(
+    world: ApiWorld, trader: tuple[str, str], route: ApiRoute, other: str
+) -> None:
+    # Given somebody else's strategy, and ids that name nothing
+    _, theirs = trader
+    token = world.register("me@example.com")
+    before = world.snapshot()
+    strategy_id = {
+        "another-users": theirs,
+        "nobodys": str(uuid4()),
+        "no-uuid": "12345",
+        "traversal": "..%2f..%2f",
+        "nul": "\x00",
+    }[other]
+    body = {"PUT": PLAN}.get(route.method)
+
+    # When I ask for it
+    answer = world.call(route.method, path_of(route, strategy_id), body, token=token)
+
+    # Then there is no such thing
+    assert (answer.status, answer.error) == (404, "NOT_FOUND")
+    assert world.snapshot() == before
+
+
+@pytest.mark.parametrize("command", ["start", "stop"])
+def test_another_users_strategy_takes_no_commands(world: ApiWorld, trader: tuple[str, str], command: str) -> None:
+    _, theirs = trader
+    token = world.register("me@example.com")
+    world.connect(token)
+    before = world.snapshot()
+
+    answer = world.call("POST", f"/strategy/{command}", {"strategy_id": theirs}, token=token)
+
+    assert (answer.status, answer.error) == (404, "NOT_FOUND")
+    assert world.snapshot() == before
+
+
+@pytest.mark.parametrize("path", ["/", "/nothing", "/strategy/a/b/c", "/auth", "/auth/register/"])
+def test_an_unknown_path_is_not_found(world: ApiWorld, path: str) -> None:
+    answer = world.call("GET", path)
+
+    assert (answer.status, answer.error, answer.body["details"]) == (404, "NOT_FOUND", [])
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("GET", "/auth/register", "POST"),
+        ("DELETE", "/auth/login", "POST"),
+        ("POST", "/account", "GET"),
+        ("PATCH", "/broker", "DELETE, GET"),
+        ("GET", "/strategy/create", "POST"),
+        ("PUT", "/instruments", "GET"),
+    ],
+)
+def test_a_wrong_method_is_told_which_are_right(world: ApiWorld, method: str, path: str, allowed: str) -> None:
+    token = world.register()
+
+    answer = world.call(method, path, token=token)
+
+    assert (answer.status, answer.error) == (405, "METHOD_NOT_ALLOWED")
+    assert answer.headers["Allow"] == allowed
+
+
+@pytest.mark.parametrize("query", ["", "x" * 61, NUL])
+def test_an_instrument_search_needs_a_short_text(world: ApiWorld, query: str) -> None:
+    token = world.register()
+
+    answer = world.call("GET", "/instruments", token=token, query={"query": query})
+
+    assert (answer.status, answer.error, answer.fields) == (400, "REQUEST_INVALID", ["query"])
+
+
+def test_a_fault_of_our_own_is_told_without_its_words(
+    world: ApiWorld, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a fault deep inside
+    token = world.register()
+    monkeypatch.setattr(world.ledger, "latest", _break)
+    strategy_id = world.create(token)
+
+    # When a request meets it
+    answer = world.status(token, strategy_id)
+
+    # Then the client learns the request's id, and the log everything else
+    assert (answer.status, answer.error, answer.body["details"]) == (500, "INTERNAL", [])
+    assert "request-1" in answer.body["message"]
+    assert "hunter2" not in str(answer.body)
+    assert "hunter2" in caplog.text
+    assert "request-1" in caplog.text
+
+
+def _break(*_: Any) -> None:
+    raise RuntimeError("password=hunter2 at db.internal:5432")
+
+
+def test_an_event_that_is_no_http_request_is_answered_all_the_same(world: ApiWorld) -> None:
+    answer = world.doors["auth"].resolve({"body": {"not": "text"}}, None)
+
+    assert answer["statusCode"] == 400
+    assert json.loads(answer["body"])["error"] == "REQUEST_INVALID"
