@@ -101,10 +101,11 @@ class QueueConsumer:
             self._working.add(task)
             task.add_done_callback(self._working.discard)
 
-    async def drain(self) -> None:
-        """Wait for what is being worked on."""
-        if self._working:
-            await asyncio.wait(self._working)
+    async def stop(self) -> None:
+        """Abandon what is being worked on, as a poller that vanishes does: it comes again."""
+        for task in self._working:
+            task.cancel()
+        await asyncio.gather(*self._working, return_exceptions=True)
 
     async def _receive(self) -> list[dict[str, Any]]:
         try:

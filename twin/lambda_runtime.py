@@ -86,7 +86,12 @@ class ExecutionEnvironment:
             trace_id=f"Root=1-{int(time.time()):08x}-{secrets.token_hex(12)};Parent={secrets.token_hex(8)};Sampled=0",
         )
         answer = self._api.hand_over(invocation)
-        await self._first_of(answer, self._spec.timeout_seconds)
+        try:
+            await self._first_of(answer, self._spec.timeout_seconds)
+        except asyncio.CancelledError:
+            # Nobody waits for the answer any more, and the next event must not meet the work on this one.
+            await self.kill()
+            raise
         milliseconds = (time.monotonic() - started) * 1000
         self.idle_since = time.monotonic()
         if answer.done():
@@ -215,7 +220,7 @@ class Function:
         environment = ExecutionEnvironment(self.spec, api, process)
         try:
             await environment.wait_ready()
-        except InitFailed:
+        except BaseException:
             await environment.kill()
             raise
         return environment

@@ -1,0 +1,104 @@
+"""`python -m twin` runs the whole product and plays a trading session; `--help` lists the options."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import signal
+import sys
+from pathlib import Path
+
+from rich.console import Console
+
+from twin.api_client import ApiRefused
+from twin.cloudformation import TemplateFault
+from twin.console import Narrator
+from twin.processes import REPOSITORY, ChildFailed, TwinRunning
+from twin.servers import ServerFailed
+from twin.session import SessionFailed, play_session
+from twin.supervisor import InvocationFailed, Options, run_twin
+from twin.synthesis import SynthesisFailed
+
+_FAULTS = (
+    TwinRunning,
+    TemplateFault,
+    SynthesisFailed,
+    ServerFailed,
+    ChildFailed,
+    InvocationFailed,
+    SessionFailed,
+    ApiRefused,
+)
+
+
+def main() -> int:
+    """The exit code: 0 when the session went as its script says and ledger and exchange agree."""
+    arguments = _parser().parse_args()
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    narrator = Narrator(Console())
+    try:
+        with asyncio.Runner() as runner:
+            return runner.run(_run(arguments, narrator))
+    except KeyboardInterrupt:
+        narrator.say("stopped")
+        return 130
+    except BaseExceptionGroup as group:
+        ours, others = group.split(_FAULTS)
+        if ours is None or others is not None:
+            raise
+        for fault in ours.exceptions:
+            narrator.say(str(fault), style="bold red")
+    except _FAULTS as fault:
+        narrator.say(str(fault), style="bold red")
+    return 1
+
+
+async def _run(arguments: argparse.Namespace, narrator: Narrator) -> int:
+    options = Options(
+        state=arguments.state,
+        templates=arguments.templates,
+        port=arguments.port,
+        replay=arguments.replay,
+        speed=arguments.speed,
+    )
+    stop = asyncio.Event()
+    main_task = asyncio.current_task()
+    assert main_task is not None
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGTERM, main_task.cancel)
+    async with run_twin(options, narrator) as twin:
+        agreed = True
+        if not arguments.no_session:
+            agreed = await play_session(twin, narrator, replay=arguments.replay, speed=arguments.speed)
+        if not arguments.once:
+            _announce(twin.api_url, twin.exchange_address.url, narrator)
+            await stop.wait()
+    return 0 if agreed else 1
+
+
+def _announce(api_url: str, exchange_url: str, narrator: Narrator) -> None:
+    narrator.say(f"API {api_url}/api/v1   docs {api_url}/docs   exchange {exchange_url}   (Ctrl-C stops everything)")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m twin", description=__doc__)
+    parser.add_argument("--once", action="store_true", help="stop after the session")
+    parser.add_argument("--no-session", action="store_true", help="only start the product")
+    parser.add_argument("--replay", type=_existing_file, help="CSV of minute candles, plain or .gz, as prices")
+    parser.add_argument("--speed", type=float, default=60.0, help="how many times faster than life to replay")
+    parser.add_argument("--port", type=int, default=0, help="port of the API on loopback (default: a free one)")
+    parser.add_argument("--state", type=Path, default=REPOSITORY / "build" / "twin", help="folder for logs and data")
+    parser.add_argument("--templates", type=Path, help="use these synthesised templates as they are")
+    return parser
+
+
+def _existing_file(text: str) -> Path:
+    path = Path(text)
+    if not path.is_file():
+        raise argparse.ArgumentTypeError(f"{text} does not exist")
+    return path.resolve()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

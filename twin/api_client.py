@@ -1,0 +1,77 @@
+"""The product's API as an app and a browser use it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from html.parser import HTMLParser
+from typing import Any
+from urllib.parse import urljoin
+
+import aiohttp
+
+from twin.exchange import BrokerAccount
+
+
+class ApiRefused(Exception):
+    """The API answered with an error; the message is its own."""
+
+
+class ApiClient:
+    """One person's calls. `register` or `log_in` comes first."""
+
+    def __init__(self, http: aiohttp.ClientSession, url: str) -> None:
+        self._http = http
+        self._url = url
+        self._headers: dict[str, str] = {}
+        self.user_id = ""
+
+    async def register(self, email: str, password: str) -> None:
+        """Open an account and use it from now on."""
+        answer = await self.call("POST", "/api/v1/auth/register", {"email": email, "password": password})
+        self.user_id = answer["user_id"]
+        self._headers = {"Authorization": f"Bearer {answer['token']}"}
+
+    async def connect_broker(self, account: BrokerAccount) -> str:
+        """Give the broker's keys, log in on the broker's page as a browser does, and come back connected.
+
+        Returns the broker's user id.
+        """
+        keys = {"api_key": account.api_key, "api_secret": account.api_secret}
+        await self.call("POST", "/api/v1/broker/connect", keys)
+        login_url = (await self.call("GET", "/api/v1/broker/login"))["login_url"]
+        async with self._http.get(login_url) as page:
+            form = _LoginForm(await page.text())
+        # The browser follows the broker's redirect to our callback, without our header.
+        accepts = {"Accept": "application/json"}
+        async with self._http.post(urljoin(login_url, form.action), data=form.fields, headers=accepts) as response:
+            answer = await _document(response)
+        return str(answer["broker_user_id"])
+
+    async def call(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """One request. Raises ApiRefused."""
+        async with self._http.request(method, self._url + path, json=body, headers=self._headers) as response:
+            return await _document(response)
+
+
+async def _document(response: aiohttp.ClientResponse) -> dict[str, Any]:
+    document: dict[str, Any] = await response.json(content_type=None)
+    if response.status >= 400:
+        raise ApiRefused(f"{response.method} {response.url.path}: {response.status} {document}")
+    return document
+
+
+class _LoginForm(HTMLParser):
+    """The form on the broker's login page: where it goes and its fields."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.action = ""
+        self.fields: dict[str, str] = {}
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        attributes = {name: value or "" for name, value in attrs}
+        if tag == "form":
+            self.action = attributes.get("action", "")
+        elif tag == "input" and "name" in attributes:
+            self.fields[attributes["name"]] = attributes.get("value", "")

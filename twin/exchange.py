@@ -1,0 +1,138 @@
+"""The simulated exchange's process, and its control plane as a client."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from twin.processes import REPOSITORY, Child, StateFolder, base_environment
+
+_READY_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class ExchangeAddress:
+    """Where the exchange serves REST and its socket."""
+
+    url: str
+    socket_url: str
+    opened_at: datetime
+
+    def settings(self) -> dict[str, str]:
+        """The product's settings for this broker."""
+        return {
+            "KITE_API_URL": self.url,
+            "KITE_LOGIN_URL": f"{self.url}/connect/login",
+            "KITE_SOCKET_URL": self.socket_url,
+        }
+
+
+async def start_exchange(state: StateFolder, *, replay: Path | None, speed: float) -> tuple[Child, ExchangeAddress]:
+    """Start the exchange on a free port; it says which when it is ready.
+
+    Raises:
+        ChildFailed: it did not start.
+    """
+    arguments = ["--port", "0", "--ready-json"]
+    if replay is not None:
+        arguments += ["--replay", str(replay), "--speed", str(speed)]
+    log = state.logs / "exchange.log"
+    with log.open("ab") as errors:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "exchange_simulator",
+            *arguments,
+            cwd=REPOSITORY,
+            env=base_environment(),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=errors,
+            start_new_session=True,
+        )
+    state.note(process.pid, "exchange")
+    child = Child("exchange", process, log)
+    assert process.stdout is not None
+    try:
+        line = await asyncio.wait_for(process.stdout.readline(), _READY_SECONDS)
+        ready = json.loads(line)
+    except (TimeoutError, json.JSONDecodeError):
+        await child.stop()
+        raise child.fault() from None
+    except asyncio.CancelledError:
+        await child.stop()
+        raise
+    return child, ExchangeAddress(ready["url"], ready["ws_url"], datetime.now(UTC))
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerAccount:
+    """An account at the simulated broker."""
+
+    user_id: str
+    api_key: str
+    api_secret: str
+
+
+class ExchangeControl:
+    """The control plane."""
+
+    def __init__(self, session: aiohttp.ClientSession, url: str) -> None:
+        self._session = session
+        self._url = url
+
+    async def session_table(self) -> str:
+        """When the exchange trades, as the product's SESSION_TABLE."""
+        return json.dumps(await self._call("GET", "/sim/session-table"))
+
+    async def open_account(self, user_id: str, *, funds: int, redirect_url: str) -> BrokerAccount:
+        """A trader's account with an app whose login returns to `redirect_url`."""
+        made = await self._call("POST", "/sim/accounts", user_id=user_id, funds=funds, redirect_url=redirect_url)
+        return BrokerAccount(made["user_id"], made["api_key"], made["api_secret"])
+
+    async def last_tick(self, symbol: str) -> Mapping[str, Any]:
+        """The last tick of an instrument, `NSE:INFY` or just `INFY`."""
+        tick: dict[str, Any] = await self._call("GET", f"/sim/ticks/{symbol}")
+        return tick
+
+    async def set_price(self, symbol: str, price: float) -> Mapping[str, Any]:
+        """Move the price and hold it there; the answer tells when the tick went out."""
+        tick: dict[str, Any] = await self._call("POST", f"/sim/prices/{symbol}", price=price, pin=True)
+        return tick
+
+    async def release_price(self, symbol: str) -> None:
+        """Let the price move again by itself."""
+        await self._call("POST", f"/sim/prices/{symbol}", release=True)
+
+    async def orders(self, user_id: str) -> Sequence[Mapping[str, Any]]:
+        """Every order of an account with the exchange's own times."""
+        rows: list[dict[str, Any]] = await self._call("GET", f"/sim/orders?user_id={user_id}")
+        return rows
+
+    async def watched_tokens(self, user_id: str) -> frozenset[int]:
+        """Instruments that the sockets of an account are subscribed to."""
+        rows = await self._call("GET", "/sim/sockets")
+        return frozenset(int(token) for row in rows if row["user_id"] == user_id for token in row["modes"])
+
+    async def has_socket(self, user_id: str) -> bool:
+        """Whether an account has an open socket."""
+        return any(row["user_id"] == user_id for row in await self._call("GET", "/sim/sockets"))
+
+    async def _call(self, method: str, path: str, **body: Any) -> Any:
+        async with self._session.request(method, self._url + path, json=body or None) as response:
+            answer = await response.json()
+            if response.status >= 400:
+                raise ExchangeRefused(f"{method} {path}: {answer.get('message')}")
+            return answer
+
+
+class ExchangeRefused(Exception):
+    """The control plane does not do that."""

@@ -1,0 +1,217 @@
+"""A trading session in front of the reader: two people, four strategies, one exchange, every step to the millisecond.
+
+Everything is done through the API, as an app would; only what is shown and compared is read from the
+ledger and from the exchange's own order book.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from uuid import UUID
+
+import psycopg
+
+from algotrading.domain.sessions import IST
+from twin.api_client import ApiClient
+from twin.console import Narrator
+from twin.exchange import ExchangeControl
+from twin.ledger import LedgerReader
+from twin.playbill import Playbill
+from twin.processes import REPOSITORY
+from twin.replay_path import ReplayPath
+from twin.report import Report, make_report, show_report
+from twin.script import FUNDS, LEAD, Market, Part, Script, time_to_wait, write_script
+from twin.supervisor import Twin
+
+FEED_BROKER_USER = "FEED01"
+TRADER_BROKER_USER = "TRADER01"
+SYMBOLS = ("INFY", "SBIN", "TCS", "RELIANCE")
+REPORT = REPOSITORY / "build" / "session.json"
+_LOOK_SECONDS = 0.05
+_READY_SECONDS = 20.0
+_PART_SECONDS = 45.0
+_HELD_SECONDS = 1.5
+"""How long the strategies that end early are left in peace before what ends them."""
+_NATURAL_HIT_SECONDS = 12.0
+"""How long a replayed path may take to hit the stop; then the price is pushed."""
+
+
+class SessionFailed(Exception):
+    """The session could not be played; the message says what did not happen."""
+
+
+async def play_session(twin: Twin, narrator: Narrator, *, replay: Path | None, speed: float) -> bool:
+    """Play, show and record a session; whether it went as the script says and ledger and exchange agree.
+
+    Raises:
+        SessionFailed, ApiRefused: a step could not be done at all.
+    """
+    pause = time_to_wait(datetime.now(UTC))
+    if pause:
+        narrator.say(f"times of day end at midnight and broker logins at 06:00: waiting {pause.total_seconds():.0f} s")
+        await asyncio.sleep(pause.total_seconds())
+    path = None if replay is None else ReplayPath.read(replay, twin.exchange_address.opened_at, speed)
+    async with await psycopg.AsyncConnection.connect(twin.database, autocommit=True) as connection:
+        session = _Session(twin, narrator, LedgerReader(connection), path)
+        report = await session.play()
+    await asyncio.to_thread(REPORT.write_text, json.dumps(report.document(narrator.seconds), indent=2) + "\n")
+    show_report(report, narrator, REPORT.relative_to(REPOSITORY))
+    return report.is_good
+
+
+class _Session:
+    def __init__(self, twin: Twin, narrator: Narrator, ledger: LedgerReader, path: ReplayPath | None) -> None:
+        self._twin = twin
+        self._exchange: ExchangeControl = twin.exchange
+        self._narrator = narrator
+        self._ledger = ledger
+        self._path = path
+        self._operator = ApiClient(twin.http, twin.api_url)
+        self._trader = ApiClient(twin.http, twin.api_url)
+        self._emitted: dict[UUID, int] = {}
+
+    async def play(self) -> Report:
+        await self._enter_people()
+        markets = await self._find_markets()
+        script = write_script(datetime.now(UTC), markets)
+        parts = {await self._start(part): part for part in script.parts}
+        playbill = Playbill(self._narrator, parts)
+        with playbill.shown():
+            async with asyncio.TaskGroup() as group:
+                look = group.create_task(self._look(playbill))
+                await self._act(parts, script, playbill)
+                look.cancel()
+        ledger = await self._ledger.read(self._trader.user_id)
+        orders = await self._exchange.orders(self._broker_user)
+        return make_report(parts, ledger, orders, self._emitted)
+
+    # --- people ------------------------------------------------------------------------------------
+
+    async def _enter_people(self) -> None:
+        callback = f"{self._twin.api_url}/api/v1/broker/callback"
+        feed_email = self._twin.wiring.watcher_environment["FEED_ACCOUNT_EMAIL"]
+        await self._enter(self._operator, feed_email, FEED_BROKER_USER, callback)
+        self._narrator.say(f"{feed_email} registered and logged in to the broker: its connection feeds the prices")
+        email = f"trader-{secrets.token_hex(3)}@example.com"
+        self._broker_user = await self._enter(self._trader, email, TRADER_BROKER_USER, callback)
+        self._narrator.say(f"{email} registered and logged in to the broker as {self._broker_user}, ₹{FUNDS:,}")
+        await self._wait_for_watcher()
+        self._narrator.say("the watcher is connected to the exchange")
+
+    async def _enter(self, person: ApiClient, email: str, broker_user: str, callback: str) -> str:
+        await person.register(email, secrets.token_urlsafe(12))
+        account = await self._exchange.open_account(broker_user, funds=FUNDS, redirect_url=callback)
+        return await person.connect_broker(account)
+
+    # --- the stage ---------------------------------------------------------------------------------
+
+    async def _find_markets(self) -> Sequence[Market]:
+        """Four markets, the one whose replayed path falls deepest in second place."""
+        symbols = self._path.symbols if self._path else ()
+        chosen = [*symbols, *(symbol for symbol in SYMBOLS if symbol not in symbols)]
+        markets = [await self._market(symbol) for symbol in chosen]
+        deepest = min(markets, key=_depth_ahead) if symbols else markets[1]
+        others = [market for market in markets if market is not deepest]
+        return [others[0], deepest, *others[1:3]]
+
+    async def _market(self, symbol: str) -> Market:
+        found = await self._trader.call("GET", f"/api/v1/instruments?query={symbol}")
+        row = next(r for r in found["instruments"] if (r["exchange"], r["symbol"]) == ("NSE", symbol))
+        tick = await self._exchange.last_tick(symbol)
+        market = Market(symbol, Decimal(str(row["tick_size"])), Decimal(str(tick["last_price"])))
+        if self._path is None or symbol not in self._path.symbols:
+            return market
+        now = datetime.now(UTC)
+        return replace(market, stop_hint=self._path.stop_hint(symbol, now, now + LEAD))
+
+    async def _start(self, part: Part) -> UUID:
+        made = await self._trader.call("POST", "/api/v1/strategy/create", part.request())
+        await self._trader.call("POST", "/api/v1/strategy/start", {"strategy_id": made["strategy_id"]})
+        self._narrator.tell(
+            datetime.now(UTC),
+            f"{part.market.symbol:<10} created and started: {part.title} (buys {part.quantity} at "
+            f"{part.buy_at.astimezone(IST):%H:%M:%S}, stop-loss {part.stop_loss}, sells at "
+            f"{part.sell_at.astimezone(IST):%H:%M:%S})",
+        )
+        return UUID(made["strategy_id"])
+
+    # --- the play ----------------------------------------------------------------------------------
+
+    async def _look(self, playbill: Playbill) -> None:
+        while True:
+            playbill.update(await self._ledger.read(self._trader.user_id))
+            await asyncio.sleep(_LOOK_SECONDS)
+
+    async def _act(self, parts: dict[UUID, Part], script: Script, playbill: Playbill) -> None:
+        identity = {part.title: strategy_id for strategy_id, part in parts.items()}
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._push_price(script.stopped_out, identity[script.stopped_out.title], playbill))
+            group.create_task(self._call_off(identity[script.called_off.title], playbill))
+            for strategy_id, part in parts.items():
+                group.create_task(self._end(strategy_id, part, playbill))
+
+    async def _push_price(self, part: Part, strategy_id: UUID, playbill: Playbill) -> None:
+        await self._reach(strategy_id, playbill, lambda state: state == "long", "is bought")
+        if part.market.stop_hint is not None and await self._is_hit(strategy_id, playbill):
+            return
+        await asyncio.sleep(_HELD_SECONDS)
+        price = part.stop_loss - part.market.tick_size
+        tick = await self._exchange.set_price(part.market.symbol, float(price))
+        self._emitted[strategy_id] = int(tick["tick_ns"])
+        sent = datetime.fromtimestamp(tick["tick_ns"] / 1e9, UTC)
+        self._narrator.tell(sent, f"{part.market.symbol:<10} the exchange trades at {price}: below the stop-loss")
+
+    async def _is_hit(self, strategy_id: UUID, playbill: Playbill) -> bool:
+        """Whether the replayed path hits the stop by itself."""
+        try:
+            async with asyncio.timeout(_NATURAL_HIT_SECONDS):
+                await self._reach(strategy_id, playbill, lambda state: state != "long", "is hit")
+        except TimeoutError:
+            return False
+        return True
+
+    async def _call_off(self, strategy_id: UUID, playbill: Playbill) -> None:
+        await self._reach(strategy_id, playbill, lambda state: state == "long", "is bought")
+        await asyncio.sleep(_HELD_SECONDS)
+        self._narrator.tell(datetime.now(UTC), f"{playbill.symbol(strategy_id):<10} its owner stops the strategy")
+        await self._trader.call("POST", "/api/v1/strategy/stop", {"strategy_id": str(strategy_id)})
+
+    async def _end(self, strategy_id: UUID, part: Part, playbill: Playbill) -> None:
+        await self._reach(strategy_id, playbill, lambda state: state in {"flat", "failed"}, f"{part.title}")
+        standing = await self._trader.call("GET", f"/api/v1/strategy/status/{strategy_id}")
+        self._narrator.tell(
+            datetime.now(UTC),
+            f"{part.market.symbol:<10} the API says: {standing['status']}, position {standing['position']}, "
+            f"last action {standing['last_action']}",
+        )
+
+    async def _reach(
+        self, strategy_id: UUID, playbill: Playbill, is_reached: Callable[[str | None], bool], what: str
+    ) -> None:
+        try:
+            async with asyncio.timeout(_PART_SECONDS):
+                await playbill.wait_for(strategy_id, is_reached)
+        except TimeoutError:
+            state = playbill.state(strategy_id)
+            raise SessionFailed(
+                f"{playbill.symbol(strategy_id)}: '{what}' did not come within {_PART_SECONDS:.0f} s (it is {state})"
+            ) from None
+
+    async def _wait_for_watcher(self) -> None:
+        for _ in range(int(_READY_SECONDS / _LOOK_SECONDS)):
+            if await self._exchange.has_socket(FEED_BROKER_USER):
+                return
+            await asyncio.sleep(_LOOK_SECONDS)
+        raise SessionFailed(f"the watcher did not connect to the exchange within {_READY_SECONDS:.0f} s")
+
+
+def _depth_ahead(market: Market) -> Decimal:
+    """How far down the replayed path leads, as a share of the price; more than the price when it does not."""
+    return Decimal(2) if market.stop_hint is None else market.stop_hint / market.price

@@ -1,0 +1,313 @@
+"""Starts the whole product in order, keeps the watcher running, and stops everything in reverse order."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import secrets
+import shutil
+from collections.abc import AsyncIterator, Coroutine, Mapping
+from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+from psycopg.conninfo import make_conninfo
+
+from twin.aws import AwsAccess, DeployedResources, Endpoint, start_emulator
+from twin.checks import check_wiring
+from twin.cloudformation import Assembly, load_assembly
+from twin.console import Narrator
+from twin.database import create_database
+from twin.event_sources import QueueConsumer, SqsClient
+from twin.exchange import ExchangeAddress, ExchangeControl, start_exchange
+from twin.gateway import Gateway
+from twin.lambda_runtime import Function, Lambda
+from twin.processes import REPOSITORY, StateFolder
+from twin.routing import RouteTable
+from twin.scheduler import EmulatorSchedules, Scheduler, WallClock
+from twin.servers import ServerAddress, start_postgres, start_valkey
+from twin.synthesis import ensure_templates
+from twin.telemetry import Telemetry
+from twin.template import read_wiring
+from twin.watcher import Watcher
+from twin.wiring import Wiring
+
+WARM = {
+    "auth": 1,
+    "authorizer": 1,
+    "broker": 1,
+    "strategy": 1,
+    "executor": 4,
+    "priority_executor": 3,
+    "trigger": 1,
+    "converge": 1,
+}
+"""Environments loaded ahead, as the provisioned concurrency of trading hours keeps them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to start a twin. `templates` None: the twin keeps its own up to date."""
+
+    state: Path
+    templates: Path | None = None
+    port: int = 0
+    replay: Path | None = None
+    speed: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Twin:
+    """A running product."""
+
+    api_url: str
+    exchange_address: ExchangeAddress
+    exchange: ExchangeControl
+    http: aiohttp.ClientSession
+    functions: Lambda
+    scheduler: Scheduler
+    telemetry: Telemetry
+    watcher: Watcher
+    wiring: Wiring
+    database: str
+    """Connection string of the user that sees every row."""
+
+
+class InvocationFailed(Exception):
+    """A function that the start depends on failed; the message is its error."""
+
+
+@asynccontextmanager
+async def run_twin(options: Options, narrator: Narrator) -> AsyncIterator[Twin]:
+    """The product, from nothing to serving; everything is stopped when the block ends.
+
+    Raises:
+        TwinRunning: another twin uses the state folder.
+        TemplateFault: the templates do not describe a product that can run.
+        ChildFailed, ServerFailed, InvocationFailed: a part did not start.
+    """
+    state = StateFolder(options.state)
+    async with AsyncExitStack() as stack:
+        stack.enter_context(state.locked())
+        if leftovers := await asyncio.to_thread(state.stop_leftovers):
+            narrator.say(f"stopped what an earlier run had left: {', '.join(sorted(set(leftovers)))}")
+        await asyncio.to_thread(_clear, state)
+        starter = _Starter(options, narrator, state, stack)
+        yield await starter.start()
+        narrator.say("stopping")
+
+
+def _clear(state: StateFolder) -> None:
+    """Start from nothing: keys and secrets live and end with the emulator, so older rows could not be read."""
+    for folder in (state.logs, state.path / "postgres", state.path / "valkey"):
+        shutil.rmtree(folder, ignore_errors=True)
+    state.logs.mkdir(parents=True)
+
+
+class _Starter:
+    """The start, step by step. Whatever is started is put on the stack that stops it."""
+
+    def __init__(self, options: Options, narrator: Narrator, state: StateFolder, stack: AsyncExitStack) -> None:
+        self._options = options
+        self._narrator = narrator
+        self._state = state
+        self._stack = stack
+        self._password = secrets.token_urlsafe(24)
+
+    async def start(self) -> Twin:
+        stack, options = self._stack, self._options
+        http = await stack.enter_async_context(aiohttp.ClientSession())
+        async with asyncio.TaskGroup() as group:
+            templates = group.create_task(self._templates())
+            postgres = group.create_task(self._postgres())
+            valkey = group.create_task(self._valkey())
+            exchange = group.create_task(self._exchange())
+        assembly, exchange_address = templates.result(), exchange.result()
+        control = ExchangeControl(http, exchange_address.url)
+        access = await self._emulator(assembly)
+        overrides = {
+            **exchange_address.settings(),
+            "SESSION_TABLE": await control.session_table(),
+            "DATABASE_PORT": str(postgres.result().port),
+            "DATABASE_TLS": "false",
+            "REDIS_PORT": str(valkey.result().port),
+            "REDIS_TLS": "false",
+        }
+        deployed = await asyncio.to_thread(
+            DeployedResources, assembly, access, database=postgres.result(), cache=valkey.result()
+        )
+        wiring = _override(await self._wire(assembly, deployed), overrides)
+        database = await self._database(wiring, deployed, postgres.result())
+        telemetry = Telemetry(self._state.logs)
+        functions = await self._functions(wiring, access, telemetry)
+        watcher = await self._watcher(wiring, access)
+        await self._consumers(wiring, functions, access, http)
+        scheduler = await self._scheduler(wiring, functions, access)
+        api_url = await self._gateway(wiring, functions, access, options.port)
+        return Twin(
+            api_url, exchange_address, control, http, functions, scheduler, telemetry, watcher, wiring, database
+        )
+
+    # --- servers -----------------------------------------------------------------------------------
+
+    async def _templates(self) -> Assembly:
+        if self._options.templates is not None:
+            return load_assembly(self._options.templates)
+        folder = REPOSITORY / "build" / "twin-templates"
+        with self._narrator.step(f"templates in {folder.relative_to(REPOSITORY)} are up to date"):
+            await ensure_templates(folder)
+        return load_assembly(folder)
+
+    async def _postgres(self) -> Endpoint:
+        with self._narrator.step("PostgreSQL is up"):
+            return await self._server(
+                "postgres", start_postgres(self._state.path / "postgres", password=self._password)
+            )
+
+    async def _valkey(self) -> Endpoint:
+        with self._narrator.step("Valkey is up"):
+            return await self._server("valkey", start_valkey(self._state.path / "valkey"))
+
+    async def _server(self, name: str, server: AbstractContextManager[ServerAddress]) -> Endpoint:
+        entering = asyncio.create_task(asyncio.to_thread(server.__enter__))
+
+        async def leave() -> None:
+            # Also when the start was given up while the server was on its way.
+            await asyncio.wait({entering})
+            if entering.exception() is None:
+                await asyncio.to_thread(server.__exit__, None, None, None)
+
+        self._stack.push_async_callback(leave)
+        address = await asyncio.shield(entering)
+        self._state.note(address.pid, name)
+        return Endpoint(address.host, address.port)
+
+    async def _exchange(self) -> ExchangeAddress:
+        options = self._options
+        with self._narrator.step("the simulated exchange is open"):
+            child, address = await start_exchange(self._state, replay=options.replay, speed=options.speed)
+        self._stack.push_async_callback(child.stop)
+        return address
+
+    async def _emulator(self, assembly: Assembly) -> AwsAccess:
+        child, access = await start_emulator(self._state, assembly.account, assembly.region)
+        self._stack.push_async_callback(child.stop)
+        return access
+
+    # --- the product -------------------------------------------------------------------------------
+
+    async def _wire(self, assembly: Assembly, deployed: DeployedResources) -> Wiring:
+        with self._narrator.step("queues, keys, secrets, topics and schedule groups are made as the templates say"):
+            await asyncio.to_thread(deployed.create_all)
+            return await asyncio.to_thread(
+                read_wiring, assembly, deployed.resolver, cloud_build=REPOSITORY / "build" / "layers"
+            )
+
+    async def _database(self, wiring: Wiring, deployed: DeployedResources, endpoint: Endpoint) -> str:
+        environment = wiring.function("migrate").environment
+        name = environment["DATABASE_NAME"]
+        owner = await asyncio.to_thread(deployed.secret, environment["DATABASE_SECRET_ARN"])
+        await asyncio.to_thread(create_database, endpoint, self._password, name=name, owner=owner)
+        system = await asyncio.to_thread(deployed.secret, environment["SYSTEM_SECRET_ARN"])
+        return make_conninfo(
+            host=endpoint.host,
+            port=endpoint.port,
+            dbname=name,
+            user=system["username"],
+            password=system["password"],
+        )
+
+    async def _functions(self, wiring: Wiring, access: AwsAccess, telemetry: Telemetry) -> Lambda:
+        check_wiring(wiring)
+        functions = Lambda(
+            {
+                name: Function(spec, access.environment(), self._state, telemetry)
+                for name, spec in wiring.functions.items()
+            }
+        )
+        self._stack.push_async_callback(functions.stop)
+        self._background(functions.keep_house())
+        with self._narrator.step("the database has its schema"):
+            await _invoke(functions["migrate"], _MIGRATION_EVENT)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._load_instruments(functions))
+            group.create_task(self._warm(functions))
+        return functions
+
+    async def _load_instruments(self, functions: Lambda) -> None:
+        with self._narrator.step("the broker's instruments are loaded"):
+            await _invoke(functions["instruments"], {})
+
+    async def _warm(self, functions: Lambda) -> None:
+        with self._narrator.step(f"{sum(WARM.values())} function environments are warm"):
+            await asyncio.gather(*(functions[name].warm(count) for name, count in WARM.items()))
+
+    async def _watcher(self, wiring: Wiring, access: AwsAccess) -> Watcher:
+        environment = {**wiring.watcher_environment, **access.environment()}
+        watcher = Watcher(self._state, environment, self._narrator)
+        await watcher.start()
+        self._stack.push_async_callback(watcher.stop)
+        return watcher
+
+    async def _consumers(
+        self, wiring: Wiring, functions: Lambda, access: AwsAccess, http: aiohttp.ClientSession
+    ) -> None:
+        sqs = SqsClient(http, access)
+        for spec in wiring.event_sources:
+            consumer = QueueConsumer(spec, functions[spec.function], sqs, access.region)
+            self._stack.push_async_callback(consumer.stop)
+            self._background(consumer.run())
+
+    async def _scheduler(self, wiring: Wiring, functions: Lambda, access: AwsAccess) -> Scheduler:
+        store = await asyncio.to_thread(EmulatorSchedules, access, wiring.schedule_groups)
+        scheduler = Scheduler(
+            store, wiring.schedules, functions.by_arn, WallClock(), region=access.region, account=access.account
+        )
+        self._stack.push_async_callback(scheduler.stop)
+        self._background(scheduler.run())
+        return scheduler
+
+    async def _gateway(self, wiring: Wiring, functions: Lambda, access: AwsAccess, port: int) -> str:
+        gateway = Gateway(RouteTable(wiring.routes), wiring.cors, functions, access.account)
+        bound = await gateway.start(port)
+        self._stack.push_async_callback(gateway.stop)
+        url = f"http://127.0.0.1:{bound}"
+        self._narrator.say(f"the API answers on {url}")
+        return url
+
+    def _background(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+
+        async def end() -> None:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+        self._stack.push_async_callback(end)
+
+
+_MIGRATION_EVENT = {
+    "RequestType": "Create",
+    "RequestId": "twin",
+    "StackId": "twin",
+    "LogicalResourceId": "Migration",
+    "ResourceType": "Custom::DatabaseMigration",
+    "ResourceProperties": {},
+}
+
+
+def _override(wiring: Wiring, overrides: Mapping[str, str]) -> Wiring:
+    """`wiring` with this machine's values for variables that the templates set; none is added."""
+
+    def merged(environment: Mapping[str, str]) -> dict[str, str]:
+        return {name: overrides.get(name, value) for name, value in environment.items()}
+
+    functions = {name: replace(spec, environment=merged(spec.environment)) for name, spec in wiring.functions.items()}
+    return replace(wiring, functions=functions, watcher_environment=merged(wiring.watcher_environment))
+
+
+async def _invoke(function: Function, event: Mapping[str, object]) -> None:
+    result = await function.invoke(json.dumps(event).encode())
+    if result.is_error:
+        raise InvocationFailed(f"{function.spec.name} failed: {result.error_message}")

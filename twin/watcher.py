@@ -1,0 +1,57 @@
+"""The watcher's process. Like ECS the twin replaces it when it ends on its own."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Mapping
+
+from twin.console import Narrator
+from twin.processes import Child, StateFolder, start_module
+from twin.servers import free_port
+from twin.synthesis import LIBRARY
+
+_RESTART_SECONDS = 1.0
+
+
+class Watcher:
+    """`python -m fargate_listener` with the environment of its container in the templates."""
+
+    def __init__(self, state: StateFolder, environment: Mapping[str, str], narrator: Narrator) -> None:
+        self._state = state
+        self._environment = environment
+        self._narrator = narrator
+        self._keeper: asyncio.Task[None] | None = None
+        self._child: Child | None = None
+        self.health_port = 0
+
+    async def start(self) -> None:
+        """Start it and keep it running."""
+        self._child = await self._launch()
+        self._keeper = asyncio.create_task(self._keep(self._child))
+
+    async def stop(self) -> None:
+        """Let it leave in good order."""
+        if self._keeper is not None:
+            self._keeper.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._keeper
+        if self._child is not None:
+            await self._child.stop()
+
+    def kill(self) -> None:
+        """End it as a lost host does; it is replaced."""
+        assert self._child is not None
+        self._child.process.kill()
+
+    async def _keep(self, child: Child) -> None:
+        while True:
+            status = await child.process.wait()
+            self._narrator.say(f"the watcher ended with status {status} and is replaced", style="yellow")
+            await asyncio.sleep(_RESTART_SECONDS)
+            child = self._child = await self._launch()
+
+    async def _launch(self) -> Child:
+        self.health_port = free_port()
+        environment = {**self._environment, "HEALTH_PORT": str(self.health_port), "PYTHONPATH": str(LIBRARY)}
+        return await start_module(self._state, "watcher", "fargate_listener", environment=environment)
