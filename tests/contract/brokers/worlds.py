@@ -154,7 +154,7 @@ class SimulatedWorld:
     def log_in(self, credentials: BrokerCredentials) -> str:
         page = self.brokers.login_url(credentials.broker, credentials.api_key, state="s")
         with build_opener(_NoRedirect).open(f"{page}&{urlencode({'auto': 1})}", timeout=5) as response:
-            location = urlsplit(response.headers["Location"])
+            location = urlsplit(str(response.headers["Location"]))
         return parse_qs(location.query)["request_token"][0]
 
     def set_price(self, price: Decimal) -> None:

@@ -30,7 +30,5 @@ def brokers(server: MisbehavingServer, clock: FixedClock) -> KiteBrokers:
 
 
 @pytest.fixture
-def broker(brokers: KiteBrokers) -> Iterator[KiteBroker]:
-    broker = connect(brokers)
-    yield broker
-    broker.close()
+def broker(brokers: KiteBrokers) -> KiteBroker:
+    return connect(brokers)

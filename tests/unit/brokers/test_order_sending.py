@@ -88,7 +88,6 @@ def test_an_order_travels_over_verified_tls(tmp_path: Path) -> None:
         first = broker.place_order(market_order())
         broker.warm()
         second = broker.place_order(market_order())
-        broker.close()
 
     assert [first, second] == [Accepted("1", first.raw), Accepted("2", second.raw)]
 

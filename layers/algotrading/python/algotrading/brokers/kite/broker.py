@@ -195,11 +195,6 @@ class KiteBroker:
         profile = fields_in(identity_of(reply, "the profile"), "profile")
         return BrokerProfile(required_of(profile, "user_id"), text_of(profile, "user_name"))
 
-    def close(self) -> None:
-        """Drop the connections."""
-        self._reads.close()
-        self._orders.close()
-
     # --- how ---------------------------------------------------------------------------------------
 
     def _command(self, call: Callable[[Any], object]) -> PreparedKiteOrder:

@@ -136,7 +136,7 @@ class Connection:
         Raises:
             ReplyLost: from the first byte on, every failure means that the request may have arrived.
         """
-        sock = self._socket
+        sock, self._socket = self._socket, None  # comes back only with a whole answer read from it
         if sock is None:
             raise RuntimeError("exchange() before ready()")
         deadline = time.monotonic() + seconds
@@ -145,11 +145,12 @@ class Connection:
             sock.sendall(request.payload)
             reply, reusable = _read_reply(sock, request.method, deadline=deadline, max_bytes=max_bytes)
         except Exception as error:
-            self.close()
+            sock.close()
             raise ReplyLost(f"{type(error).__name__}: {error}") from error
-        if not reusable:
-            self.close()
-        self._used_at = time.monotonic()
+        if reusable:
+            self._socket, self._used_at = sock, time.monotonic()
+        else:
+            sock.close()
         return reply
 
     def close(self) -> None:
@@ -157,6 +158,9 @@ class Connection:
         sock, self._socket = self._socket, None
         if sock is not None:
             sock.close()
+
+    def __del__(self) -> None:  # broker sessions are dropped, not closed: the socket goes with them
+        self.close()
 
     def _open(self) -> None:
         self.close()

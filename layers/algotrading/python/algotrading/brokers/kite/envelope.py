@@ -47,7 +47,7 @@ def read_envelope(reply: Reply) -> Envelope | None:
     message = _text_or_none(document.get("message"))
     return Envelope(
         status=_text_or_none(document.get("status")),
-        error_type=None if error_type is None else str(error_type),
+        error_type=str(error_type) if error_type else None,
         message=None if message is None else message[:MAX_TEXT],
         data=document.get("data"),
     )

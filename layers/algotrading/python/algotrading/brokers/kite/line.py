@@ -76,8 +76,3 @@ class Line:
             finally:
                 if not self._kept:
                     self._connection.close()
-
-    def close(self) -> None:
-        """Drop the connection."""
-        with self._lock:
-            self._connection.close()
