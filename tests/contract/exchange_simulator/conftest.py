@@ -1,17 +1,16 @@
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
+
+from kiteconnect import KiteConnect
 
 from exchange_simulator.simulator import Options
 from exchange_simulator.threaded import ThreadedExchange
 
 if TYPE_CHECKING:
-    from kiteconnect import KiteConnect
-
 NewClient = "Callable[..., KiteConnect]"
 
 
@@ -25,9 +24,6 @@ def exchange() -> Iterator[ThreadedExchange]:
 @pytest.fixture
 def new_client(exchange: ThreadedExchange) -> Iterator[Callable[..., KiteConnect]]:
     """Opens an account and gives the official client logged in to it."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        from kiteconnect import KiteConnect
     clients = []
 
     def create(**options: Any) -> KiteConnect:

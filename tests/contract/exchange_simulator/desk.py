@@ -13,7 +13,7 @@ def until(condition: Callable[[], Any]) -> Any:
     """Poll until something true comes back, and return it; fails after the deadline."""
     end = time.monotonic() + DEADLINE_S
     while not (value := condition()):
-        assert time.monotonic() < end, "what was waited for did not happen"
+        assert time.monotonic() < end, f"still {value!r}"
         time.sleep(0.005)
     return value
 

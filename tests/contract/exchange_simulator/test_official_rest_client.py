@@ -9,6 +9,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import requests
+from kiteconnect import KiteConnect
+from kiteconnect.exceptions import InputException, TokenException
 
 from exchange_simulator.threaded import ThreadedExchange
 from tests.contract.exchange_simulator.desk import buy, control, finished, until
@@ -45,8 +47,6 @@ def test_refresh_token_renews_a_platform_session(exchange: ThreadedExchange, new
 
 
 def test_logout_ends_the_session_and_calls_the_expiry_hook(kite: Client) -> None:
-    from kiteconnect.exceptions import TokenException
-
     expired = []
     kite.set_session_expiry_hook(lambda: expired.append(True))
     assert kite.invalidate_access_token() is True
@@ -94,8 +94,6 @@ def test_limit_order_is_modified_and_cancelled(kite: Client) -> None:
 
 
 def test_pre_check_refusal_raises_and_stays_out_of_the_book(kite: Client) -> None:
-    from kiteconnect.exceptions import InputException
-
     with pytest.raises(InputException, match="Market orders without market protection") as refusal:
         buy(kite, market_protection=None)
     assert refusal.value.code == 400
@@ -134,8 +132,6 @@ def test_position_is_converted(kite: Client) -> None:
 
 
 def test_holdings_are_listed(exchange: ThreadedExchange) -> None:
-    from kiteconnect import KiteConnect
-
     account = control(
         exchange.url, "POST", "/accounts", holdings=[{"symbol": "TCS", "quantity": 5, "average_price": "3000"}]
     )
@@ -157,8 +153,6 @@ def test_quotes_come_in_three_sizes(exchange: ThreadedExchange, kite: Client) ->
 
 
 def test_too_many_instruments_in_a_quote_are_refused(kite: Client) -> None:
-    from kiteconnect.exceptions import InputException
-
     with pytest.raises(InputException, match="Max permitted is 500"):
         kite.quote([f"NSE:X{number}" for number in range(501)])
 
@@ -184,8 +178,6 @@ def test_candles_of_every_interval(kite: Client, interval: str, minutes: int) ->
 
 
 def test_candles_over_too_long_a_time_are_refused(kite: Client) -> None:
-    from kiteconnect.exceptions import InputException
-
     with pytest.raises(InputException, match="60 days"):
         kite.historical_data(408065, datetime(2026, 1, 1), datetime(2026, 6, 1), "minute")
 
@@ -243,20 +235,24 @@ def test_margins_and_charges_are_calculated(kite: Client) -> None:
 
 
 def test_fund_routes_say_that_there_is_nothing(kite: Client) -> None:
-    from kiteconnect.exceptions import InputException
-
     assert (kite.mf_orders(), kite.mf_sips(), kite.mf_holdings(), kite.mf_instruments()) == ([], [], [], [])
-    for attempt in (
-        lambda: kite.mf_orders("1"),
-        lambda: kite.place_mf_order("INF1", "BUY", amount=1),
-        lambda: kite.cancel_mf_order("1"),
-        lambda: kite.mf_sips("1"),
-        lambda: kite.place_mf_sip("INF1", 100, 12, "monthly"),
-        lambda: kite.modify_mf_sip("1", amount=1),
-        lambda: kite.cancel_mf_sip("1"),
-    ):
-        with pytest.raises(InputException, match="fund"):
-            attempt()
+
+
+@pytest.mark.parametrize(
+    ("method", "arguments"),
+    [
+        ("mf_orders", ("1",)),
+        ("place_mf_order", ("INF1", "BUY")),
+        ("cancel_mf_order", ("1",)),
+        ("mf_sips", ("1",)),
+        ("place_mf_sip", ("INF1", 100, 12, "monthly")),
+        ("modify_mf_sip", ("1", 100)),
+        ("cancel_mf_sip", ("1",)),
+    ],
+)
+def test_fund_orders_are_refused(kite: Client, method: str, arguments: tuple[Any, ...]) -> None:
+    with pytest.raises(InputException, match="fund"):
+        getattr(kite, method)(*arguments)
 
 
 def test_unknown_route_is_an_error_envelope(exchange: ThreadedExchange) -> None:

@@ -6,6 +6,7 @@ import threading
 from dataclasses import replace
 from datetime import time, timedelta
 from decimal import Decimal
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -37,7 +38,7 @@ def save(ledger: Ledger, cycle: Cycle, *effects: Tell | StopStrategy) -> None:
     ledger.save(Decision(cycle, effects), event=DUE, now=MOMENT)
 
 
-def entering(cycle: Cycle, **changes: object) -> Cycle:
+def entering(cycle: Cycle, **changes: Any) -> Cycle:
     """The cycle with its first entry written down."""
     return replace(cycle, state=CycleState.ENTERING, intents=(make_intent(cycle, **changes),))
 

@@ -17,18 +17,22 @@ from algotrading.settings import (
     BrokerSettings,
     DatabaseSettings,
     DocsSettings,
+    InstrumentsSettings,
+    MigrateSettings,
     StrategySettings,
     TokenSettings,
 )
 
 if TYPE_CHECKING:
     from algotrading.adapters.postgres.database import Database
+    from algotrading.adapters.postgres.migrate import Migrator
     from algotrading.adapters.tokens import JwtTokens
     from algotrading.entrypoints.api.strategy import StrategyServices
     from algotrading.entrypoints.authorizer import TokenAuthorizer
     from algotrading.entrypoints.http import HttpDoor
     from algotrading.services.accounts import Accounts
     from algotrading.services.broker_connection import BrokerConnections
+    from algotrading.services.load_instruments import InstrumentLoader
 
 
 def build_auth(settings: AuthSettings) -> HttpDoor:
@@ -70,6 +74,34 @@ def build_authorizer(settings: AuthorizerSettings) -> TokenAuthorizer:
     from algotrading.entrypoints.authorizer import TokenAuthorizer
 
     return TokenAuthorizer(cache(lambda: _tokens(settings)))
+
+
+def build_instruments(settings: InstrumentsSettings) -> InstrumentLoader:
+    """lambdas/instruments"""
+    from algotrading.adapters.clock import SystemClock
+    from algotrading.adapters.emf_meter import EmfMeter
+    from algotrading.adapters.postgres.instruments import PostgresInstruments
+    from algotrading.brokers.kite.brokers import KiteBrokers
+    from algotrading.services.load_instruments import SMALLEST_HONEST_DUMP, InstrumentLoader
+
+    clock = SystemClock()
+    return InstrumentLoader(
+        brokers=KiteBrokers(api_url=settings.kite_api_url, login_url=settings.kite_login_url, clock=clock),
+        instruments=PostgresInstruments(_database(settings)),
+        meter=EmfMeter(clock=clock),
+        # A simulated exchange lists a handful.
+        smallest=1 if settings.stage == "dev" else SMALLEST_HONEST_DUMP,
+    )
+
+
+def build_migrate(settings: MigrateSettings) -> Migrator:
+    """lambdas/migrate"""
+    from algotrading.adapters.postgres.migrate import Migrator
+
+    secrets = {"app_role": settings.app_secret_arn, "system_role": settings.system_secret_arn}
+    return Migrator(
+        _database(settings), lambda: {role: str(_read_secret(arn)["password"]) for role, arn in secrets.items()}
+    )
 
 
 def _accounts(settings: AuthSettings) -> Accounts:

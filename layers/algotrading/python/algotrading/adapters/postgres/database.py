@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -58,7 +59,8 @@ class Database:
         """`credentials` is asked at every connect, so that a rotated password is picked up.
 
         With `tls` the server must prove its name. `root_certificate` is a file of certificate
-        authorities; by default the public ones, among which is the one of RDS Proxy.
+        authorities; without it libpq's own PGSSLROOTCERT names one, and without that the public ones
+        hold, which know RDS Proxy but not an RDS instance itself (that needs AWS's RDS bundle).
         """
         self._host, self._port, self._name = host, port, name
         self._credentials = credentials
@@ -87,6 +89,14 @@ class Database:
         """A transaction without a tenant: the system role sees every user's rows, others none."""
         with self._transaction("app.user_id", "", statement_seconds) as session:
             yield session
+
+    @contextmanager
+    def dedicated(self) -> Iterator[Connection[Any]]:
+        """A connection of its own in autocommit, without time-outs: for running migrations."""
+        import psycopg
+
+        with psycopg.connect(**self._address(), autocommit=True) as connection:
+            yield connection
 
     def close(self) -> None:
         """Close the connection; the next transaction opens another."""
@@ -157,32 +167,31 @@ class Database:
         import psycopg
         from psycopg.rows import dict_row
 
+        # A peer that vanished is noticed within seconds, not after the kernel's quarter of an hour.
+        return psycopg.connect(**self._address(), row_factory=dict_row, tcp_user_timeout=6000)
+
+    def _address(self) -> dict[str, Any]:
         credentials = self._credentials()
-        return psycopg.connect(
-            host=self._host,
-            port=self._port,
-            dbname=self._name,
-            user=credentials.user,
-            password=credentials.password,
-            row_factory=dict_row,
-            prepare_threshold=None,
-            connect_timeout=3,
-            # A peer that vanished is noticed within seconds, not after the kernel's quarter of an hour.
-            keepalives_idle=5,
-            keepalives_interval=2,
-            keepalives_count=2,
-            tcp_user_timeout=6000,
-            application_name="algotrading",
-            sslmode="verify-full" if self._tls else "disable",
-            sslrootcert=self._certificates() if self._tls else None,
-        )
+        return {
+            "host": self._host,
+            "port": self._port,
+            "dbname": self._name,
+            "user": credentials.user,
+            "password": credentials.password,
+            "application_name": "algotrading",
+            "prepare_threshold": None,
+            "connect_timeout": 3,
+            "keepalives_idle": 5,
+            "keepalives_interval": 2,
+            "keepalives_count": 2,
+            "sslmode": "verify-full" if self._tls else "disable",
+            "sslrootcert": self._certificates() if self._tls else None,
+        }
 
     def _certificates(self) -> str:
-        if self._root_certificate is not None:
-            return self._root_certificate
         import certifi
 
-        return certifi.where()
+        return self._root_certificate or os.environ.get("PGSSLROOTCERT") or certifi.where()
 
 
 def _commit(session: Session) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from typing import TYPE_CHECKING, Any
+
+from algotrading.adapters.postgres.database import Database
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -30,6 +32,19 @@ class Migration:
     def checksum(self) -> str:
         """SHA-256 of the text."""
         return hashlib.sha256(self.sql.encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Migrator:
+    """Migrates one database as its owner. `passwords` is asked at each run."""
+
+    database: Database
+    passwords: Callable[[], Mapping[str, str]]
+
+    def run(self) -> tuple[str, ...]:
+        """The names of the migrations applied now."""
+        with self.database.dedicated() as connection:
+            return migrate(connection, self.passwords())
 
 
 def read_migrations() -> tuple[Migration, ...]:

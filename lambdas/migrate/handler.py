@@ -1,0 +1,20 @@
+"""Brings the database to this version's schema when a stack is deployed.
+
+An event of CDK's custom resource provider framework, or any event when invoked by hand. What goes
+wrong is raised: the framework then fails the deployment.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from algotrading.bootstrap import build_migrate
+from algotrading.settings import MigrateSettings
+
+_migrator = build_migrate(MigrateSettings.load())
+
+
+def lambda_handler(event: dict[str, Any], context: object) -> dict[str, Any]:
+    """Migrate on Create and Update; on Delete the data stay."""
+    applied = () if event.get("RequestType") == "Delete" else _migrator.run()
+    return {"PhysicalResourceId": "database-schema", "Data": {"Applied": ",".join(applied[-10:])}}

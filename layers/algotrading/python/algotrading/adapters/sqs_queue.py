@@ -1,0 +1,28 @@
+"""ports.OrderQueue on two SQS FIFO queues."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from algotrading.contracts.messages import OrderCommand
+from algotrading.ports import Lane
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
+
+
+class SqsOrderQueue:
+    """The group is the strategy: one strategy's messages are handled in order, one at a time."""
+
+    def __init__(self, client: SQSClient, orders_url: str, priority_url: str) -> None:
+        self._client = client
+        self._urls = {Lane.NORMAL: orders_url, Lane.PRIORITY: priority_url}
+
+    def send(self, command: OrderCommand, lane: Lane) -> None:
+        """See ports.OrderQueue."""
+        self._client.send_message(
+            QueueUrl=self._urls[lane],
+            MessageBody=command.model_dump_json(),
+            MessageGroupId=str(command.strategy_id),
+            MessageDeduplicationId=command.deduplication_id,
+        )
