@@ -6,9 +6,12 @@ from dataclasses import asdict
 from typing import Any
 
 from algotrading.bootstrap import build_converge
+from algotrading.entrypoints.logs import set_up_logging
 from algotrading.settings import ConvergeSettings
 
-_converge = build_converge(ConvergeSettings.load())
+_settings = ConvergeSettings.load()
+set_up_logging("converge", _settings.log_level)
+_converge = build_converge(_settings)
 
 
 def lambda_handler(event: dict[str, Any], context: object) -> dict[str, Any]:

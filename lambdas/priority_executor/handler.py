@@ -9,10 +9,13 @@ from __future__ import annotations
 from typing import Any
 
 from algotrading.bootstrap import build_executor
+from algotrading.entrypoints.logs import set_up_logging
 from algotrading.entrypoints.queue import serve
 from algotrading.settings import ExecutorSettings
 
-_executor, _redelivery = build_executor(ExecutorSettings.load())
+_settings = ExecutorSettings.load()
+set_up_logging("priority_executor", _settings.log_level)
+_executor, _redelivery = build_executor(_settings)
 
 
 def lambda_handler(event: dict[str, Any], context: object) -> dict[str, Any]:

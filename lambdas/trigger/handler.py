@@ -6,9 +6,12 @@ from typing import Any
 
 from algotrading.bootstrap import build_trigger
 from algotrading.contracts.messages import ScheduleInput
+from algotrading.entrypoints.logs import set_up_logging
 from algotrading.settings import TriggerSettings
 
-_trigger = build_trigger(TriggerSettings.load())
+_settings = TriggerSettings.load()
+set_up_logging("trigger", _settings.log_level)
+_trigger = build_trigger(_settings)
 
 
 def lambda_handler(event: dict[str, Any], context: object) -> dict[str, Any]:

@@ -15,24 +15,33 @@ from algotrading.settings import (
     AuthorizerSettings,
     AuthSettings,
     BrokerSettings,
+    ConvergeSettings,
     DatabaseSettings,
     DocsSettings,
+    ExecutorSettings,
     InstrumentsSettings,
     MigrateSettings,
+    ScheduleSettings,
     StrategySettings,
     TokenSettings,
+    TriggerSettings,
 )
 
 if TYPE_CHECKING:
+    from algotrading.adapters.eventbridge_schedules import EventBridgeSchedules
     from algotrading.adapters.postgres.database import Database
     from algotrading.adapters.postgres.migrate import Migrator
     from algotrading.adapters.tokens import JwtTokens
     from algotrading.entrypoints.api.strategy import StrategyServices
     from algotrading.entrypoints.authorizer import TokenAuthorizer
     from algotrading.entrypoints.http import HttpDoor
+    from algotrading.entrypoints.queue import Redelivery
     from algotrading.services.accounts import Accounts
     from algotrading.services.broker_connection import BrokerConnections
+    from algotrading.services.converge import Converge
+    from algotrading.services.execute import Executor
     from algotrading.services.load_instruments import InstrumentLoader
+    from algotrading.services.trigger import Trigger
 
 
 def build_auth(settings: AuthSettings) -> HttpDoor:
@@ -104,6 +113,91 @@ def build_migrate(settings: MigrateSettings) -> Migrator:
     )
 
 
+def build_trigger(settings: TriggerSettings) -> Trigger:
+    """lambdas/trigger"""
+    from algotrading.adapters.clock import SystemClock
+    from algotrading.adapters.emf_meter import EmfMeter
+    from algotrading.adapters.sqs_queue import SqsOrderQueue
+    from algotrading.contracts.session_table import load_session_table
+    from algotrading.services.trigger import Trigger
+
+    return Trigger(
+        clock=SystemClock(),
+        queue=SqsOrderQueue(_client("sqs"), settings.orders_queue_url, settings.priority_queue_url),
+        meter=EmfMeter(),
+        table=load_session_table(settings.session_table),
+        entry_grace=timedelta(seconds=settings.entry_grace_seconds),
+    )
+
+
+def build_executor(settings: ExecutorSettings) -> tuple[Executor, Redelivery]:
+    """lambdas/executor and lambdas/priority_executor"""
+    from algotrading.adapters.clock import SystemClock
+    from algotrading.adapters.emf_meter import EmfMeter
+    from algotrading.adapters.kms_vault import KmsVault
+    from algotrading.adapters.postgres.broker_accounts import PostgresBrokerAccounts
+    from algotrading.adapters.postgres.instruments import PostgresInstruments
+    from algotrading.adapters.postgres.ledger import PostgresLedger
+    from algotrading.adapters.postgres.strategies import PostgresStrategies
+    from algotrading.adapters.redis_runtime import RedisRuntime, make_redis_client
+    from algotrading.adapters.sqs_queue import SqsRedelivery
+    from algotrading.brokers.kite.brokers import KiteBrokers
+    from algotrading.contracts.session_table import load_session_table
+    from algotrading.domain.decide import Policy
+    from algotrading.services.broker_sessions import BrokerSessions
+    from algotrading.services.cycle_runner import Desk
+    from algotrading.services.execute import Executor
+
+    clock, database = SystemClock(), _database(settings)
+    desk = Desk(
+        clock=clock,
+        ledger=PostgresLedger(database),
+        runtime=RedisRuntime(make_redis_client(settings.redis_host, settings.redis_port, tls=settings.redis_tls)),
+        strategies=PostgresStrategies(database),
+        meter=EmfMeter(),
+        policy=Policy(entry_grace=timedelta(seconds=settings.entry_grace_seconds)),
+    )
+    sessions = BrokerSessions(
+        accounts=PostgresBrokerAccounts(database),
+        vault=KmsVault(_client("kms"), settings.kms_key_id),
+        brokers=KiteBrokers(api_url=settings.kite_api_url, login_url=settings.kite_login_url, clock=clock),
+    )
+    table = load_session_table(settings.session_table)
+    executor = Executor(desk=desk, instruments=PostgresInstruments(database), sessions=sessions, table=table)
+    queue_urls = (settings.orders_queue_url, settings.priority_queue_url)
+    return executor, SqsRedelivery(_client("sqs"), queue_urls)
+
+
+def build_converge(settings: ConvergeSettings) -> Converge:
+    """lambdas/converge"""
+    from algotrading.adapters.clock import SystemClock
+    from algotrading.adapters.emf_meter import EmfMeter
+    from algotrading.adapters.postgres.instruments import PostgresInstruments
+    from algotrading.adapters.postgres.ledger import PostgresLedger
+    from algotrading.adapters.postgres.outbox import PostgresOutbox
+    from algotrading.adapters.postgres.strategies import PostgresStrategies
+    from algotrading.adapters.redis_runtime import RedisRuntime, make_redis_client
+    from algotrading.adapters.sns_notifier import SnsNotifier
+    from algotrading.adapters.sqs_queue import SqsOrderQueue
+    from algotrading.contracts.session_table import load_session_table
+    from algotrading.services.converge import Converge
+
+    database = _database(settings)
+    return Converge(
+        clock=SystemClock(),
+        strategies=PostgresStrategies(database),
+        instruments=PostgresInstruments(database),
+        ledger=PostgresLedger(database),
+        outbox=PostgresOutbox(database),
+        runtime=RedisRuntime(make_redis_client(settings.redis_host, settings.redis_port, tls=settings.redis_tls)),
+        schedules=_schedules(settings),
+        queue=SqsOrderQueue(_client("sqs"), settings.orders_queue_url, settings.priority_queue_url),
+        notifier=SnsNotifier(_client("sns"), settings.notifications_topic_arn),
+        meter=EmfMeter(),
+        table=load_session_table(settings.session_table),
+    )
+
+
 def _accounts(settings: AuthSettings) -> Accounts:
     from algotrading.adapters.clock import SystemClock
     from algotrading.adapters.passwords import Argon2Passwords
@@ -145,7 +239,6 @@ def _broker_connections(settings: BrokerSettings) -> BrokerConnections:
 def _strategy_services(settings: StrategySettings) -> StrategyServices:
     from algotrading.adapters.clock import SystemClock
     from algotrading.adapters.emf_meter import EmfMeter
-    from algotrading.adapters.eventbridge_schedules import EventBridgeSchedules
     from algotrading.adapters.postgres.broker_accounts import PostgresBrokerAccounts
     from algotrading.adapters.postgres.instruments import PostgresInstruments
     from algotrading.adapters.postgres.ledger import PostgresLedger
@@ -169,13 +262,7 @@ def _strategy_services(settings: StrategySettings) -> StrategyServices:
     runtime = RedisRuntime(make_redis_client(settings.redis_host, settings.redis_port, tls=settings.redis_tls))
     publisher = Publisher(
         runtime=runtime,
-        schedules=EventBridgeSchedules(
-            _client("scheduler"),
-            settings.schedule_group,
-            settings.schedule_target_arn,
-            settings.schedule_role_arn,
-            settings.schedule_dlq_arn,
-        ),
+        schedules=_schedules(settings),
         queue=SqsOrderQueue(_client("sqs"), settings.orders_queue_url, settings.priority_queue_url),
         meter=meter,
         clock=clock,
@@ -220,6 +307,19 @@ def _tokens(settings: TokenSettings) -> JwtTokens:
     from algotrading.adapters.tokens import JwtTokens
 
     return JwtTokens(lambda: str(_read_secret(settings.jwt_secret_arn)["key"]), SystemClock())
+
+
+def _schedules(settings: ScheduleSettings) -> EventBridgeSchedules:
+    """The environment's schedule group."""
+    from algotrading.adapters.eventbridge_schedules import EventBridgeSchedules
+
+    return EventBridgeSchedules(
+        _client("scheduler"),
+        settings.schedule_group,
+        settings.schedule_target_arn,
+        settings.schedule_role_arn,
+        settings.schedule_dlq_arn,
+    )
 
 
 def _read_secret(arn: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""ports.OrderQueue on two SQS FIFO queues."""
+"""ports.OrderQueue on two SQS FIFO queues, and when their undelivered messages show again."""
 
 from __future__ import annotations
 
@@ -26,3 +26,17 @@ class SqsOrderQueue:
             MessageGroupId=str(command.strategy_id),
             MessageDeduplicationId=command.deduplication_id,
         )
+
+
+class SqsRedelivery:
+    """entrypoints.queue.Redelivery: the event that SQS hands to a function names the queue by its ARN,
+    whose last part is the last part of the queue's URL."""
+
+    def __init__(self, client: SQSClient, urls: tuple[str, ...]) -> None:
+        self._client = client
+        self._urls = {url.rsplit("/", 1)[-1]: url for url in urls}
+
+    def delay(self, source_arn: str, receipt_handle: str, seconds: int) -> None:
+        """See entrypoints.queue.Redelivery."""
+        url = self._urls[source_arn.rsplit(":", 1)[-1]]
+        self._client.change_message_visibility(QueueUrl=url, ReceiptHandle=receipt_handle, VisibilityTimeout=seconds)
