@@ -1,0 +1,36 @@
+"""One synthesis of every environment for the whole session: CDK takes seconds to start, little to repeat."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import get_args
+
+import pytest
+
+from algotrading.settings import Stage
+from cdk.environments import ENVIRONMENTS, Environment
+from cdk.synth import synthesize
+from tests.infrastructure.templates import Estate
+
+
+@pytest.fixture(scope="session")
+def estates(tmp_path_factory: pytest.TempPathFactory) -> Mapping[Stage, Estate]:
+    """Templates of every environment."""
+    out = tmp_path_factory.mktemp("templates")
+    return {
+        stage: Estate(synthesize(environment, out / stage, in_place=True))
+        for stage, environment in ENVIRONMENTS.items()
+    }
+
+
+@pytest.fixture(params=get_args(Stage))
+def environment(request: pytest.FixtureRequest) -> Environment:
+    """Each environment in turn."""
+    stage: Stage = request.param
+    return ENVIRONMENTS[stage]
+
+
+@pytest.fixture
+def estate(estates: Mapping[Stage, Estate], environment: Environment) -> Estate:
+    """The templates of `environment`."""
+    return estates[environment.stage]

@@ -1,0 +1,98 @@
+"""The HTTP API: its routes, who may call them, and how often."""
+
+from __future__ import annotations
+
+from algotrading.contracts.api_routes import API_ROUTES, DOCS_ROUTES, ApiRoute
+from cdk.environments import Environment
+from tests.infrastructure.templates import Estate, Resource
+
+
+def _served_by(estate: Estate, route: Resource) -> str:
+    integration = estate.templates[route.stack]["Resources"][_integration_id(route)]
+    function = integration["Properties"]["IntegrationUri"]["Fn::GetAtt"][0]
+    asset: str = estate.templates[route.stack]["Resources"][function]["Metadata"]["aws:asset:path"]
+    return asset.rsplit("/", 1)[1]
+
+
+def _integration_id(route: Resource) -> str:
+    logical_id: str = route.properties["Target"]["Fn::Join"][1][1]["Ref"]
+    return logical_id
+
+
+def _routes(estate: Estate) -> set[tuple[str, str, bool]]:
+    """Key, function, and whether it asks for no token."""
+    return {
+        (
+            route.properties["RouteKey"],
+            _served_by(estate, route),
+            route.properties["AuthorizationType"] == "NONE",
+        )
+        for route in estate.resources("AWS::ApiGatewayV2::Route")
+    }
+
+
+def _expected(routes: tuple[ApiRoute, ...]) -> set[tuple[str, str, bool]]:
+    return {(f"{route.method} {route.path}", route.function, route.is_open) for route in routes}
+
+
+def test_the_api_answers_exactly_the_routes_of_the_table(estate: Estate, environment: Environment) -> None:
+    docs = {"dev": DOCS_ROUTES}.get(environment.stage, ())
+
+    assert _routes(estate) == _expected((*API_ROUTES, *docs))
+
+
+def test_only_registration_login_and_the_brokers_redirect_are_open(estate: Estate) -> None:
+    docs = {route.path for route in DOCS_ROUTES}
+
+    still_open = {key for key, _, is_open in _routes(estate) if is_open and key.split()[1] not in docs}
+
+    assert still_open == {
+        "POST /api/v1/auth/register",
+        "POST /api/v1/auth/login",
+        "GET /api/v1/broker/callback",
+    }
+
+
+def test_every_other_route_asks_the_one_authorizer(estate: Estate) -> None:
+    authorizer = estate.one("AWS::ApiGatewayV2::Authorizer")
+    guarded = [
+        route.properties
+        for route in estate.resources("AWS::ApiGatewayV2::Route")
+        if route.properties["AuthorizationType"] != "NONE"
+    ]
+
+    assert {route["AuthorizationType"] for route in guarded} == {"CUSTOM"}
+    assert {route["AuthorizerId"]["Ref"] for route in guarded} == {authorizer.logical_id}
+
+
+def test_the_authorizer_answers_simply_and_is_remembered_for_a_minute_at_most(estate: Estate) -> None:
+    authorizer = estate.one("AWS::ApiGatewayV2::Authorizer").properties
+
+    assert authorizer["AuthorizerType"] == "REQUEST"
+    assert authorizer["EnableSimpleResponses"] is True
+    assert authorizer["AuthorizerPayloadFormatVersion"] == "2.0"
+    assert authorizer["IdentitySource"] == ["$request.header.Authorization"]
+    assert 0 < authorizer["AuthorizerResultTtlInSeconds"] <= 60
+
+
+def test_calls_are_limited_in_rate(estate: Estate, environment: Environment) -> None:
+    stage = estate.one("AWS::ApiGatewayV2::Stage").properties
+
+    assert stage["StageName"] == "$default"
+    assert stage["DefaultRouteSettings"] == {
+        "ThrottlingRateLimit": environment.api_rate_per_second,
+        "ThrottlingBurstLimit": environment.api_burst,
+    }
+
+
+def test_browsers_may_call_from_the_named_origins_only(estate: Estate, environment: Environment) -> None:
+    cors = estate.one("AWS::ApiGatewayV2::Api").properties.get("CorsConfiguration", {})
+
+    assert tuple(cors.get("AllowOrigins", ())) == environment.web_origins
+    assert "*" not in environment.web_origins
+
+
+def test_functions_behind_the_api_give_up_before_the_gateway_does(estate: Estate) -> None:
+    slowest = max(estate.function(name).properties["Timeout"] for name in ("auth", "broker", "strategy"))
+
+    assert slowest < 30

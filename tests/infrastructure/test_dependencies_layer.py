@@ -1,0 +1,82 @@
+"""The third-party layer: only what Lambda can run, only what is needed, only from the lock."""
+
+from __future__ import annotations
+
+import re
+import struct
+from pathlib import Path
+
+import pytest
+
+from layers.build import LOCK, WrongPlatform, content_digest, is_current, lock_digest, refuse_foreign_code
+
+AARCH64, X86_64 = 183, 62
+
+
+def _library(folder: Path, name: str, machine: int) -> None:
+    """The start of an ELF file, as far as the processor's number."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / name).write_bytes(b"\x7fELF" + bytes([2, 1, 1]) + bytes(9) + struct.pack("<HH", 3, machine))
+
+
+def _locked() -> set[str]:
+    return {line.split("==")[0] for line in LOCK.read_text(encoding="utf-8").splitlines() if "==" in line}
+
+
+def test_code_for_lambdas_processor_passes(tmp_path: Path) -> None:
+    _library(tmp_path / "good", "fast.cpython-313-aarch64-linux-gnu.so", AARCH64)
+
+    refuse_foreign_code(tmp_path)
+
+
+def test_code_for_another_processor_is_refused_by_name(tmp_path: Path) -> None:
+    _library(tmp_path / "good", "fast.so", AARCH64)
+    _library(tmp_path / "bad.libs", "libz.so.1", X86_64)
+
+    with pytest.raises(WrongPlatform, match=r"bad\.libs/libz\.so\.1"):
+        refuse_foreign_code(tmp_path)
+
+
+def test_code_for_another_system_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "fast.dylib").write_bytes(b"\xcf\xfa\xed\xfe" + bytes(16))
+
+    with pytest.raises(WrongPlatform, match=r"fast\.dylib"):
+        refuse_foreign_code(tmp_path)
+
+
+def test_the_lock_has_the_broker_client_without_its_ticker() -> None:
+    assert "kiteconnect" in _locked()
+    assert not _locked() & {"twisted", "autobahn", "pyopenssl", "service-identity"}
+
+
+def test_the_lock_leaves_aws_sdk_to_the_runtime() -> None:
+    assert not _locked() & {"boto3", "botocore"}
+
+
+def test_every_package_of_the_lock_has_a_hash() -> None:
+    hashed = re.findall(r"^(\S+)==\S+ \\\n +--hash=sha256:[0-9a-f]{64}", LOCK.read_text(encoding="utf-8"), re.MULTILINE)
+
+    assert set(hashed) == _locked()
+
+
+def test_a_layer_is_current_only_under_the_lock_it_was_built_from(tmp_path: Path) -> None:
+    lock = tmp_path / "requirements.lock"
+    lock.write_text("six==1.17.0\n", encoding="utf-8")
+    (tmp_path / "layer.built-from").write_text(lock_digest(lock), encoding="ascii")
+    before = is_current(tmp_path / "layer", lock)
+
+    lock.write_text("six==1.17.1\n", encoding="utf-8")
+
+    assert before
+    assert not is_current(tmp_path / "layer", lock)
+
+
+def test_equal_content_has_an_equal_digest_wherever_it_lies(tmp_path: Path) -> None:
+    for copy in ("a", "b"):
+        _library(tmp_path / copy / "python", "fast.so", AARCH64)
+    same = content_digest(tmp_path / "a") == content_digest(tmp_path / "b")
+
+    _library(tmp_path / "b" / "python", "fast.so", X86_64)
+
+    assert same
+    assert content_digest(tmp_path / "a") != content_digest(tmp_path / "b")

@@ -1,0 +1,110 @@
+"""The two lanes that orders travel: in order per strategy, one message at a time, exits apart from entries."""
+
+from __future__ import annotations
+
+import pytest
+
+from cdk.environments import Environment
+from tests.infrastructure.templates import Estate, Resource
+
+LANES = [("trading/Orders", "executor"), ("trading/PriorityOrders", "priority_executor")]
+
+
+def _queue(estate: Estate, path: str) -> Resource:
+    (queue,) = (each for each in estate.resources("AWS::SQS::Queue") if each.path == path)
+    return queue
+
+
+def _mapping(estate: Estate, lane: str) -> Resource:
+    (mapping,) = (
+        each
+        for each in estate.resources("AWS::Lambda::EventSourceMapping")
+        if estate.text(each.stack, each.properties["EventSourceArn"]) == f"{lane}/Queue"
+    )
+    return mapping
+
+
+@pytest.mark.parametrize("queue", ["Queue", "DeadLetters"])
+@pytest.mark.parametrize(("lane", "_function"), LANES)
+def test_queues_are_fifo_in_high_throughput_mode(estate: Estate, lane: str, _function: str, queue: str) -> None:
+    properties = _queue(estate, f"{lane}/{queue}").properties
+
+    assert properties["FifoQueue"] is True
+    assert properties["QueueName"].endswith(".fifo")
+    assert properties["DeduplicationScope"] == "messageGroup"
+    assert properties["FifoThroughputLimit"] == "perMessageGroupId"
+    assert properties["SqsManagedSseEnabled"] is True
+
+
+@pytest.mark.parametrize(("lane", "_function"), LANES)
+def test_what_cannot_be_handled_goes_to_the_lanes_dead_letters(estate: Estate, lane: str, _function: str) -> None:
+    redrive = _queue(estate, f"{lane}/Queue").properties["RedrivePolicy"]
+
+    assert estate.text("trading", redrive["deadLetterTargetArn"]) == f"{lane}/DeadLetters"
+    assert redrive["maxReceiveCount"] >= 3
+
+
+@pytest.mark.parametrize(("lane", "function"), LANES)
+def test_a_crash_blocks_its_strategy_for_little_longer_than_the_function_may_run(
+    estate: Estate, lane: str, function: str
+) -> None:
+    timeout = estate.function(function).properties["Timeout"]
+
+    visibility = _queue(estate, f"{lane}/Queue").properties["VisibilityTimeout"]
+
+    assert timeout < visibility <= timeout + 10
+
+
+def test_an_exit_is_free_of_a_crashed_executor_within_half_a_minute(estate: Estate) -> None:
+    assert _queue(estate, "trading/PriorityOrders/Queue").properties["VisibilityTimeout"] <= 30
+
+
+@pytest.mark.parametrize(("lane", "function"), LANES)
+def test_each_lane_feeds_its_own_function_one_message_at_a_time(estate: Estate, lane: str, function: str) -> None:
+    mapping = _mapping(estate, lane).properties
+
+    assert mapping["FunctionName"]["Ref"] == estate.function(function).logical_id
+    assert mapping["BatchSize"] == 1
+    assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    assert "FilterCriteria" not in mapping
+    assert "MaximumBatchingWindowInSeconds" not in mapping
+
+
+@pytest.mark.parametrize(("lane", "function"), LANES)
+def test_no_lane_delivers_more_than_its_function_may_run(estate: Estate, lane: str, function: str) -> None:
+    most = _mapping(estate, lane).properties["ScalingConfig"]["MaximumConcurrency"]
+
+    assert most <= estate.function(function).properties["ReservedConcurrentExecutions"]
+
+
+def test_executors_leave_database_connections_to_the_others(environment: Environment) -> None:
+    executors = environment.executor_concurrency + environment.priority_concurrency
+
+    assert executors <= 0.75 * environment.database_connections
+
+
+def test_reserved_concurrency_leaves_a_fresh_accounts_unreserved_share(estate: Estate) -> None:
+    reserved = sum(each.properties.get("ReservedConcurrentExecutions", 0) for each in estate.functions())
+
+    assert reserved <= 1000 - 100
+
+
+def test_every_dead_letter_queue_wakes_somebody(estate: Estate, environment: Environment) -> None:
+    watched = {
+        estate.text(alarm.stack, dimension["Value"])
+        for alarm in estate.resources("AWS::CloudWatch::Alarm")
+        for dimension in alarm.properties["Dimensions"]
+    }
+    (subscription,) = estate.resources("AWS::SNS::Subscription")
+
+    assert watched == {each.path for each in estate.resources("AWS::SQS::Queue") if each.path.endswith("DeadLetters")}
+    assert subscription.properties["Protocol"] == "email"
+    assert subscription.properties["Endpoint"] == environment.alarm_email
+
+
+def test_alarms_are_let_into_their_topic(estate: Estate) -> None:
+    policy = estate.one("AWS::SNS::TopicPolicy", "observability").properties["PolicyDocument"]["Statement"]
+
+    allowed = {each["Principal"].get("Service") for each in policy if each["Effect"] == "Allow"}
+
+    assert "cloudwatch.amazonaws.com" in allowed

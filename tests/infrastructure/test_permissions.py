@@ -1,0 +1,129 @@
+"""Who may do what: every list here is complete, so a new permission shows as a failure to be thought about."""
+
+from __future__ import annotations
+
+from tests.infrastructure.templates import Estate
+
+KEY = "data/BrokerKey"
+ORDERS = "trading/Orders/Queue"
+PRIORITY = "trading/PriorityOrders/Queue"
+LISTENER = "listener/Task/TaskRole"
+EXECUTORS = {"trading/Functions/Executor", "trading/Functions/PriorityExecutor"}
+BROKER = "api/Functions/Broker"
+
+
+def _grants_of(estate: Estate, role: str) -> set[tuple[str, str]]:
+    return {(grant.action, grant.resource) for grant in estate.grants() if grant.role == role}
+
+
+def test_only_those_who_talk_to_brokers_open_broker_secrets(estate: Estate) -> None:
+    assert estate.roles_allowed("kms:Decrypt", KEY) == EXECUTORS | {BROKER, LISTENER}
+
+
+def test_only_the_broker_function_seals_broker_secrets(estate: Estate) -> None:
+    assert estate.roles_allowed("kms:GenerateDataKey", KEY) == {BROKER}
+
+
+def test_entries_are_asked_for_by_the_trigger_and_the_strategy_function(estate: Estate) -> None:
+    assert estate.roles_allowed("sqs:SendMessage", ORDERS) == {"trading/Functions/Trigger", "api/Functions/Strategy"}
+
+
+def test_exits_are_asked_for_by_the_owner_the_watcher_and_converge(estate: Estate) -> None:
+    assert estate.roles_allowed("sqs:SendMessage", PRIORITY) == {
+        "api/Functions/Strategy",
+        "trading/Functions/Converge",
+        LISTENER,
+    }
+
+
+def test_each_lane_is_read_by_its_executor_alone(estate: Estate) -> None:
+    assert estate.roles_allowed("sqs:ReceiveMessage", ORDERS) == {"trading/Functions/Executor"}
+    assert estate.roles_allowed("sqs:ReceiveMessage", PRIORITY) == {"trading/Functions/PriorityExecutor"}
+
+
+def test_the_watcher_may_ask_for_exits_read_its_stores_and_nothing_else(estate: Estate) -> None:
+    assert _grants_of(estate, LISTENER) == {
+        ("sqs:SendMessage", PRIORITY),
+        ("sqs:GetQueueAttributes", PRIORITY),
+        ("sqs:GetQueueUrl", PRIORITY),
+        ("secretsmanager:GetSecretValue", "data/Database/SystemSecret"),
+        ("secretsmanager:DescribeSecret", "data/Database/SystemSecret"),
+        ("kms:Decrypt", KEY),
+    }
+
+
+def test_tokens_are_signed_and_checked_where_people_come_in_only(estate: Estate) -> None:
+    readers = estate.roles_allowed("secretsmanager:GetSecretValue", "data/JwtSecret")
+
+    assert readers == {"api/Functions/Auth", "api/Functions/Authorizer", BROKER}
+
+
+def test_only_the_migration_knows_the_owner_of_the_database(estate: Estate) -> None:
+    readers = estate.roles_allowed("secretsmanager:GetSecretValue", "data/Database/OwnerSecret")
+
+    assert readers == {"data/Functions/Migrate"}
+
+
+def test_only_system_entry_points_see_every_traders_rows(estate: Estate) -> None:
+    readers = estate.roles_allowed("secretsmanager:GetSecretValue", "data/Database/SystemSecret")
+
+    assert readers == {
+        "data/Functions/Migrate",
+        "trading/Functions/Converge",
+        "trading/Functions/Instruments",
+        LISTENER,
+    }
+
+
+def test_schedules_are_managed_by_two_functions_in_one_group(estate: Estate) -> None:
+    group = estate.one("AWS::Scheduler::ScheduleGroup", "trading/Scheduling").properties["Name"]
+    grants = [grant for grant in estate.grants() if grant.action.startswith("scheduler:")]
+
+    assert {grant.role.removesuffix("/ServiceRole") for grant in grants} == {
+        "api/Functions/Strategy",
+        "trading/Functions/Converge",
+    }
+    assert {grant.action.removeprefix("scheduler:") for grant in grants} == {
+        "CreateSchedule",
+        "GetSchedule",
+        "UpdateSchedule",
+        "DeleteSchedule",
+    }
+    assert all(grant.resource.endswith(f":schedule/{group}/*") for grant in grants)
+
+
+def test_no_role_passes_any_role_but_the_schedulers(estate: Estate) -> None:
+    passed = {grant.resource for grant in estate.grants() if grant.action == "iam:PassRole"}
+
+    assert passed == {"trading/Scheduling/Role"}
+
+
+def test_a_wildcard_resource_stands_only_where_the_service_knows_no_other(estate: Estate) -> None:
+    anywhere = {grant.action for grant in estate.grants() if grant.resource == "*"}
+
+    assert anywhere <= {"xray:PutTraceSegments", "xray:PutTelemetryRecords", "ecr:GetAuthorizationToken"}
+
+
+def test_no_role_may_do_everything_of_a_service(estate: Estate) -> None:
+    assert not [grant for grant in estate.grants() if grant.action.endswith("*")]
+
+
+def test_the_only_managed_policies_are_those_for_logs_and_network_interfaces(estate: Estate) -> None:
+    attached = {
+        estate.text(role.stack, arn).rsplit("/", 1)[1]
+        for role in estate.resources("AWS::IAM::Role")
+        for arn in role.properties.get("ManagedPolicyArns", [])
+    }
+
+    assert attached == {"AWSLambdaBasicExecutionRole", "AWSLambdaVPCAccessExecutionRole"}
+
+
+def test_queues_refuse_what_comes_in_the_clear_and_invite_nobody(estate: Estate) -> None:
+    statements = [
+        statement
+        for policy in estate.resources("AWS::SQS::QueuePolicy")
+        for statement in policy.properties["PolicyDocument"]["Statement"]
+    ]
+
+    assert {statement["Effect"] for statement in statements} == {"Deny"}
+    assert {statement["Condition"]["Bool"]["aws:SecureTransport"] for statement in statements} == {"false"}

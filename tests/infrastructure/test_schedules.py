@@ -1,0 +1,103 @@
+"""What is called by the clock, and that nothing is called late."""
+
+from __future__ import annotations
+
+from tests.infrastructure.templates import Estate, Resource
+
+
+def _schedule(estate: Estate, function: str) -> Resource:
+    target = estate.function(function).path
+    (schedule,) = (
+        each
+        for each in estate.resources("AWS::Scheduler::Schedule")
+        if estate.text(each.stack, each.properties["Target"]["Arn"]) == target
+    )
+    return schedule
+
+
+def _asynchronous(estate: Estate, function: str) -> Resource:
+    name = estate.function(function).logical_id
+    (config,) = (
+        each
+        for each in estate.resources("AWS::Lambda::EventInvokeConfig")
+        if each.properties["FunctionName"]["Ref"] == name
+    )
+    return config
+
+
+def test_a_trigger_is_never_retried_nor_delivered_late(estate: Estate) -> None:
+    config = _asynchronous(estate, "trigger").properties
+
+    assert config["MaximumRetryAttempts"] == 0
+    assert config["MaximumEventAgeInSeconds"] == 60
+    failed = config["DestinationConfig"]["OnFailure"]["Destination"]
+    assert estate.text("trading", failed) == "trading/Scheduling/DeadLetters"
+
+
+def test_the_scheduler_may_call_the_trigger_and_leave_dead_letters_and_nothing_else(estate: Estate) -> None:
+    allowed = {
+        (grant.action, grant.resource.removesuffix(":*"))
+        for grant in estate.grants()
+        if grant.role == "trading/Scheduling/Role"
+    }
+
+    assert allowed == {
+        ("lambda:InvokeFunction", "trading/Functions/Trigger"),
+        ("sqs:SendMessage", "trading/Scheduling/DeadLetters"),
+        ("sqs:GetQueueAttributes", "trading/Scheduling/DeadLetters"),
+        ("sqs:GetQueueUrl", "trading/Scheduling/DeadLetters"),
+    }
+
+
+def test_only_the_scheduler_acting_for_the_strategies_group_assumes_its_role(estate: Estate) -> None:
+    role = estate.one("AWS::IAM::Role", "trading/Scheduling/Role").properties["AssumeRolePolicyDocument"]
+    (statement,) = role["Statement"]
+
+    assert statement["Principal"] == {"Service": "scheduler.amazonaws.com"}
+    conditions = statement["Condition"]["StringEquals"]
+    assert estate.text("trading", conditions["aws:SourceArn"]) == "trading/Scheduling/Group"
+    assert conditions["aws:SourceAccount"] == {"Ref": "AWS::AccountId"}
+
+
+def test_schedulers_dead_letters_are_a_standard_queue(estate: Estate) -> None:
+    queue = estate.one("AWS::SQS::Queue", "trading/Scheduling/DeadLetters").properties
+
+    assert "FifoQueue" not in queue
+
+
+def test_those_who_make_schedules_describe_them_alike(estate: Estate) -> None:
+    names = ("SCHEDULE_GROUP", "SCHEDULE_TARGET_ARN", "SCHEDULE_ROLE_ARN", "SCHEDULE_DLQ_ARN")
+    makers = [estate.variables(estate.function(name)) for name in ("strategy", "converge")]
+
+    described = {tuple(maker[name] for name in names) for maker in makers}
+
+    group = estate.one("AWS::Scheduler::ScheduleGroup", "trading/Scheduling").properties["Name"]
+    assert described == {
+        (group, "trading/Functions/Trigger", "trading/Scheduling/Role", "trading/Scheduling/DeadLetters")
+    }
+
+
+def test_converge_looks_every_minute_and_never_twice_at_once(estate: Estate) -> None:
+    schedule = _schedule(estate, "converge").properties
+
+    assert schedule["ScheduleExpression"] == "rate(1 minute)"
+    assert schedule["Target"]["RetryPolicy"] == {"MaximumEventAgeInSeconds": 60, "MaximumRetryAttempts": 0}
+    assert _asynchronous(estate, "converge").properties["MaximumRetryAttempts"] == 0
+    assert estate.function("converge").properties["ReservedConcurrentExecutions"] == 1
+    assert estate.function("converge").properties["Timeout"] < 60
+
+
+def test_instruments_are_loaded_each_morning_before_the_session(estate: Estate) -> None:
+    schedule = _schedule(estate, "instruments").properties
+
+    assert schedule["ScheduleExpression"] == "cron(30 8 * * ? *)"
+    assert schedule["ScheduleExpressionTimezone"] == "Asia/Kolkata"
+    assert schedule["FlexibleTimeWindow"] == {"Mode": "OFF"}
+
+
+def test_our_own_schedules_stand_outside_the_group_that_functions_manage(estate: Estate) -> None:
+    strategies = estate.one("AWS::Scheduler::ScheduleGroup", "trading/Scheduling").properties["Name"]
+
+    own = {each.properties["GroupName"] for each in estate.resources("AWS::Scheduler::Schedule")}
+
+    assert strategies not in own

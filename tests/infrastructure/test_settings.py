@@ -1,0 +1,85 @@
+"""Every entry point starts on what its template gives it."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from algotrading.settings import ListenerSettings, Settings
+from cdk.environments import Environment
+from cdk.functions import FUNCTIONS
+from cdk.variables import VariableMissing, variables_for
+from tests.infrastructure.templates import Estate
+
+_LAMBDA_LIMIT_BYTES = 4096
+
+
+def _names(estate: Estate) -> set[str]:
+    return {function.body["Metadata"]["aws:asset:path"].rsplit("/", 1)[1] for function in estate.functions()}
+
+
+def test_every_function_of_the_table_is_deployed(estate: Estate, environment: Environment) -> None:
+    only_in_dev = {"docs": environment.docs}
+
+    assert _names(estate) == {name for name in FUNCTIONS if only_in_dev.get(name, True)}
+
+
+def test_every_function_starts_on_its_variables(estate: Estate, environment: Environment) -> None:
+    started = {name: FUNCTIONS[name].settings.load(estate.variables(estate.function(name))) for name in _names(estate)}
+
+    assert {settings.stage for settings in started.values()} == {environment.stage}
+
+
+def test_no_function_relies_on_a_default_that_its_template_does_not_show(estate: Estate) -> None:
+    hidden = {
+        name: set(FUNCTIONS[name].settings.environment_names()) - set(estate.variables(estate.function(name)))
+        for name in _names(estate)
+    }
+
+    assert not any(hidden.values()), hidden
+
+
+def test_variables_fit_into_what_lambda_takes(estate: Estate) -> None:
+    sizes = {name: len(json.dumps(estate.variables(estate.function(name)))) for name in _names(estate)}
+
+    assert max(sizes.values()) < _LAMBDA_LIMIT_BYTES, sizes
+
+
+def test_the_listener_starts_on_its_variables(estate: Estate, environment: Environment) -> None:
+    task = estate.one("AWS::ECS::TaskDefinition")
+    (container,) = task.properties["ContainerDefinitions"]
+    variables = {each["Name"]: estate.text(task.stack, each["Value"]) for each in container["Environment"]}
+
+    settings = ListenerSettings.load(variables)
+
+    assert settings.stage == environment.stage
+    assert settings.feed_account_email == environment.feed_account_email
+
+
+def test_each_function_reads_the_secret_of_its_own_database_user(estate: Estate) -> None:
+    secrets = {
+        name: estate.variables(estate.function(name)).get("DATABASE_SECRET_ARN", "none").removeprefix("data/Database/")
+        for name in _names(estate) - {"docs"}
+    }
+
+    assert secrets == {
+        "auth": "AppSecret",
+        "broker": "AppSecret",
+        "strategy": "AppSecret",
+        "executor": "AppSecret",
+        "priority_executor": "AppSecret",
+        "converge": "SystemSecret",
+        "instruments": "SystemSecret",
+        "migrate": "OwnerSecret",
+        "authorizer": "none",
+        "trigger": "none",
+    }
+
+
+def test_a_setting_that_nothing_provides_stops_the_synthesis() -> None:
+    class NeedsMore(Settings):
+        unheard_of: str
+
+    with pytest.raises(VariableMissing, match="NeedsMore needs UNHEARD_OF"):
+        variables_for(NeedsMore, {"STAGE": "dev"})

@@ -1,0 +1,116 @@
+"""Stores: encrypted, never evicting, kept where it matters, and never replaced by accident."""
+
+from __future__ import annotations
+
+import pytest
+
+from cdk.environments import Environment
+from tests.infrastructure.templates import Estate
+
+STATEFUL = {
+    "AWS::RDS::DBInstance": {"DatabaseInstanceAA8A5FDE"},
+    "AWS::ElastiCache::ReplicationGroup": {"RuntimeStoreGroupA1DF636C"},
+    "AWS::KMS::Key": {"BrokerKeyF2FE9035"},
+    "AWS::SecretsManager::Secret": {
+        "DatabaseAppSecret2E50FD00",
+        "DatabaseOwnerSecret7C6B5709",
+        "DatabaseSystemSecretAB53CE13",
+        "JwtSecretB8834B39",
+    },
+    "AWS::SQS::Queue": {
+        "OrdersQueueC538DD4C",
+        "OrdersDeadLetters6314E60F",
+        "PriorityOrdersQueue18F21C3E",
+        "PriorityOrdersDeadLettersE1F27BAD",
+        "SchedulingDeadLettersD564B8FB",
+    },
+    "AWS::Scheduler::ScheduleGroup": {"SchedulingGroup2B5E8D3E", "Operations993AC38D"},
+    "AWS::SNS::Topic": {"Notifications87298708", "Alarms04B5A0BF"},
+}
+"""Logical ids that may never change: a new id is a new, empty resource in place of the old one."""
+
+
+@pytest.mark.parametrize("resource_type", STATEFUL)
+def test_whatever_holds_state_keeps_its_logical_id(estate: Estate, resource_type: str) -> None:
+    assert {each.logical_id for each in estate.resources(resource_type)} == STATEFUL[resource_type]
+
+
+def test_postgresql_is_encrypted_private_and_speaks_tls_only(estate: Estate) -> None:
+    instance = estate.one("AWS::RDS::DBInstance").properties
+    parameters = estate.one("AWS::RDS::DBParameterGroup").properties["Parameters"]
+
+    assert instance["Engine"] == "postgres"
+    assert instance["StorageEncrypted"] is True
+    assert instance["PubliclyAccessible"] is False
+    assert parameters["rds.force_ssl"] == "1"
+
+
+def test_postgresql_is_as_the_table_says(estate: Estate, environment: Environment) -> None:
+    instance = estate.one("AWS::RDS::DBInstance")
+
+    assert instance.properties["DBInstanceClass"] == f"db.{environment.database_class}"
+    assert instance.properties["MultiAZ"] is environment.database_multi_az
+    assert instance.properties["BackupRetentionPeriod"] == environment.backup_days
+    assert instance.properties["DeletionProtection"] is environment.protected
+    assert instance.body["DeletionPolicy"] in {"Retain", "Snapshot"}
+
+
+def test_the_database_password_is_generated_and_never_in_a_template(estate: Estate) -> None:
+    password = estate.one("AWS::RDS::DBInstance").properties["MasterUserPassword"]
+
+    assert "{{resolve:secretsmanager:" in str(password)
+
+
+def test_each_database_user_has_a_generated_password(estate: Estate) -> None:
+    templates = {
+        each.path.rsplit("/", 1)[1]: each.properties["GenerateSecretString"]
+        for each in estate.resources("AWS::SecretsManager::Secret")
+    }
+
+    assert templates["AppSecret"]["SecretStringTemplate"] == '{"username": "app_role"}'
+    assert templates["SystemSecret"]["SecretStringTemplate"] == '{"username": "system_role"}'
+    assert {each["GenerateStringKey"] for each in templates.values()} == {"password", "key"}
+
+
+def test_the_runtime_store_refuses_rather_than_evicts(estate: Estate) -> None:
+    group = estate.one("AWS::ElastiCache::ReplicationGroup").properties
+    parameters = estate.one("AWS::ElastiCache::ParameterGroup")
+
+    assert group["CacheParameterGroupName"]["Ref"] == parameters.logical_id
+    assert parameters.properties["Properties"]["maxmemory-policy"] == "noeviction"
+
+
+def test_the_runtime_store_is_encrypted_and_fails_over_when_it_has_a_replica(
+    estate: Estate, environment: Environment
+) -> None:
+    group = estate.one("AWS::ElastiCache::ReplicationGroup").properties
+
+    assert group["Engine"] == "valkey"
+    assert group["TransitEncryptionEnabled"] is True
+    assert group["AtRestEncryptionEnabled"] is True
+    assert group["NumCacheClusters"] == environment.cache_nodes
+    assert group["MultiAZEnabled"] is (environment.cache_nodes > 1)
+    assert group["AutomaticFailoverEnabled"] is (environment.cache_nodes > 1)
+
+
+def test_the_key_of_broker_secrets_rotates(estate: Estate) -> None:
+    assert estate.one("AWS::KMS::Key").properties["EnableKeyRotation"] is True
+
+
+def test_migrations_run_after_the_database_is_there(estate: Estate) -> None:
+    migration = estate.one("Custom::DatabaseMigration")
+
+    assert "DatabaseInstanceAA8A5FDE" in migration.body["DependsOn"]
+    assert len(migration.properties["SchemaDigest"]) == 64
+
+
+def test_every_log_group_forgets_after_the_tables_days(estate: Estate, environment: Environment) -> None:
+    groups = estate.resources("AWS::Logs::LogGroup")
+
+    assert {each.properties["RetentionInDays"] for each in groups} == {environment.log_retention_days}
+
+
+def test_every_function_writes_to_a_log_group_of_ours(estate: Estate) -> None:
+    groups = {each.logical_id for each in estate.resources("AWS::Logs::LogGroup")}
+
+    assert {each.properties["LoggingConfig"]["LogGroup"]["Ref"] for each in estate.functions()} <= groups
