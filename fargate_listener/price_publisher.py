@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Mapping
+from typing import Any
 
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
@@ -54,7 +56,8 @@ class PricePublisher:
         for token, wire in news.items():
             symbol = self._watchlist.symbol_of(token)
             if symbol is not None:
-                pipeline.hset(price_key(symbol), mapping={**price_fields(to_price(token, wire), now)})
+                fields: Mapping[Any, Any] = price_fields(to_price(token, wire), now)
+                pipeline.hset(price_key(symbol), mapping=fields)
         entries = len(pipeline)
         if not entries:
             return

@@ -70,7 +70,7 @@ def build_watcher(settings: ListenerSettings) -> Watcher:
         monotonic=time.monotonic,
     )
     health = Health(feed=feed, guard=guard, sender=sender, loaded=loaded)
-    meter = EmfMeter(stage=settings.stage, function="listener", clock=clock)
+    meter = EmfMeter(service="listener", clock=clock)
     return Watcher(
         truth=_truth(settings, clock),
         changes=ChangeStream(redis=_redis(settings, follows_stream=True), counters=counters),

@@ -1,0 +1,149 @@
+"""The whole process, as the container runs it: real stores, emulated AWS, simulated exchange."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import urllib.error
+import urllib.request
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from algotrading.contracts.messages import OrderEvent
+from tests.fakes.examples import TRADING_DAY
+from tests.integration.fargate_listener.conftest import World, announced
+
+FAR_ABOVE_THE_MARKET = "99999"
+FAR_BELOW_THE_MARKET = "1"
+
+
+async def ask_health(world: World) -> dict[str, Any]:
+    """The health document; an unreachable one is as good as an unhealthy one."""
+    return await asyncio.to_thread(_read_health, f"http://127.0.0.1:{world.health_port}/health")
+
+
+def _read_health(url: str) -> dict[str, Any]:
+    try:
+        with urllib.request.urlopen(url, timeout=2) as answer:
+            return dict(json.load(answer), http=answer.status)
+    except urllib.error.HTTPError as error:
+        with error:
+            return dict(json.load(error), http=error.code)
+    except OSError:
+        return {"status": "not listening", "reasons": ["not listening"], "http": 0}
+
+
+async def until_health(world: World, wanted: Callable[[dict[str, Any]], object]) -> dict[str, Any]:
+    """The first health document that is as wanted."""
+    async with asyncio.timeout(30):
+        while not wanted(document := await ask_health(world)):  # noqa: ASYNC110 - another process is waited for
+            await asyncio.sleep(0.05)
+        return document
+
+
+def is_healthy(document: dict[str, Any]) -> bool:
+    return document["http"] == 200
+
+
+async def exit_code(process: Awaitable[int]) -> int:
+    async with asyncio.timeout(12):
+        return await process
+
+
+async def test_an_armed_stop_found_at_the_start_is_guarded(world: World) -> None:
+    # Given a position bought before the watcher (re)started, with the market already below its stop
+    world.log_in_feed_account()
+    strategy = world.add_running_strategy(FAR_ABOVE_THE_MARKET)
+    world.buy(strategy)
+
+    await world.start_watcher()
+    command = await world.next_command()
+
+    assert command.event is OrderEvent.STOPLOSS
+    assert command.strategy_id == strategy.strategy_id
+    assert command.user_id == strategy.user_id
+    assert command.trading_day == TRADING_DAY
+    assert command.due is None
+    assert command.cause == "watcher"
+    assert command.deduplication_id == f"{strategy.strategy_id}:{TRADING_DAY}:STOPLOSS:1"
+    assert command.price is not None
+    assert command.price > 0
+    assert command.tick_at is not None
+    assert command.tick_at < datetime.now(UTC) < command.tick_at + timedelta(minutes=1)
+
+
+async def test_an_announced_stop_is_guarded_and_its_price_published(world: World) -> None:
+    world.log_in_feed_account()
+    await world.start_watcher()
+    await until_health(world, is_healthy)
+    assert await world.health_exit_code() == 0
+
+    strategy = world.add_running_strategy(FAR_ABOVE_THE_MARKET)
+    world.buy(strategy)
+    world.runtime.announce(announced(strategy))
+    command = await world.next_command()
+
+    assert command.strategy_id == strategy.strategy_id
+    await until_health(world, lambda _: world.runtime.last_price("INFY"))
+
+
+async def test_health_says_why_a_stop_would_not_be_seen(world: World) -> None:
+    # Given nobody has logged the feed account in
+    await world.start_watcher()
+    document = await until_health(world, lambda answer: "feed account" in str(answer["reasons"]))
+    assert document["http"] == 503
+    assert await world.health_exit_code() == 1
+
+    # When somebody does
+    world.log_in_feed_account()
+
+    healthy = await until_health(world, is_healthy)
+    assert healthy["reasons"] == []
+
+
+async def test_a_terminated_watcher_leaves_in_good_order(world: World) -> None:
+    world.log_in_feed_account()
+    strategy = world.add_running_strategy(FAR_BELOW_THE_MARKET)
+    world.buy(strategy)
+    watcher = await world.start_watcher()
+    await until_health(world, lambda answer: is_healthy(answer) and answer["armed_stops"] == 1)
+
+    watcher.process.terminate()
+
+    assert await exit_code(watcher.process.wait()) == 0
+    assert world.exchange.run(lambda server: server.simulator.ticker.connections()) == []
+    assert await world.health_exit_code() == 1
+
+
+async def test_a_watcher_that_is_redialling_leaves_in_good_order_too(world: World) -> None:
+    # Given an exchange that refuses every dial
+    world.exchange.run(lambda server: server.simulator.faults.arm("403_on_reconnect", count=None))
+    world.log_in_feed_account()
+    watcher = await world.start_watcher()
+    await until_health(world, lambda answer: "403" in str(answer["reasons"]))
+
+    watcher.process.terminate()
+
+    assert await exit_code(watcher.process.wait()) == 0
+
+
+async def test_no_secret_is_in_the_log(world: World) -> None:
+    world.log_in_feed_account()
+    watcher = await world.start_watcher()
+    await until_health(world, is_healthy)
+    await watcher.stop()
+
+    log = watcher.log.read_text()
+    assert "connected to the price feed" in log
+    assert str(world.app.access_token) not in log
+    assert world.app.api_key not in log
+    assert world.app.api_secret not in log
+
+
+async def test_without_settings_it_refuses_to_start(world: World) -> None:
+    del world.environment["FEED_ACCOUNT_EMAIL"]
+    watcher = await world.start_watcher()
+
+    assert await exit_code(watcher.process.wait()) == 2
+    assert "FEED_ACCOUNT_EMAIL" in watcher.log.read_text()
