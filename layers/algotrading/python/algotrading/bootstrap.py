@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import timedelta
 from functools import cache
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from algotrading.settings import (
@@ -131,7 +132,8 @@ def build_trigger(settings: TriggerSettings) -> Trigger:
 
 
 def build_executor(settings: ExecutorSettings) -> tuple[Executor, Redelivery]:
-    """lambdas/executor and lambdas/priority_executor"""
+    """lambdas/executor and lambdas/priority_executor. Unlike the API's functions these load everything
+    at start: a stop that has been hit must not wait for an import."""
     from algotrading.adapters.clock import SystemClock
     from algotrading.adapters.emf_meter import EmfMeter
     from algotrading.adapters.kms_vault import KmsVault
@@ -148,6 +150,8 @@ def build_executor(settings: ExecutorSettings) -> tuple[Executor, Redelivery]:
     from algotrading.services.cycle_runner import Desk
     from algotrading.services.execute import Executor
 
+    for module in ("psycopg", "redis", "algotrading.brokers.kite.broker", "algotrading.brokers.kite.official"):
+        import_module(module)
     clock, database = SystemClock(), _database(settings)
     desk = Desk(
         clock=clock,
