@@ -106,30 +106,29 @@ def test_what_is_no_json_object_is_refused(world: ApiWorld, trader: tuple[str, s
     assert world.snapshot() == before
 
 
-@pytest.mark.parametrize("hostile", [None, True, 5, 1.5, [], {}, ["x"], {"x": 1}, NUL, SURROGATE, "x" * 5000], ids=repr)
-@pytest.mark.parametrize(
-    ("route", "field"),
-    [(route, field) for route in WITH_BODY for field in GOOD_BODIES[route.path] if field not in {"quantity"}],
-    ids=lambda value: value if isinstance(value, str) else name_of(value),
-)
+HOSTILE_VALUES = [None, True, 5, 1.5, [], {}, ["x"], {"x": 1}, NUL, SURROGATE, "x" * 5000]
+GOOD_AFTER_ALL = {("stop_loss", "5"), ("stop_loss", "1.5"), ("quantity", "5"), ("access_token", "None")}
+WRONG_KINDS = [
+    pytest.param(route, field, value, id=f"{name_of(route)} {field}={str(value)[:12]!r}")
+    for route in WITH_BODY
+    for field in GOOD_BODIES[route.path]
+    for value in HOSTILE_VALUES
+    if (field, repr(value)) not in GOOD_AFTER_ALL
+]
+
+
+@pytest.mark.parametrize(("route", "field", "hostile"), WRONG_KINDS)
 def test_a_field_of_the_wrong_kind_is_named(
     world: ApiWorld, trader: tuple[str, str], route: ApiRoute, field: str, hostile: Any
 ) -> None:
     token, strategy_id = trader
-    tolerated = {("stop_loss", "5"), ("stop_loss", "1.5"), ("access_token", "None")}
-    if (field, repr(hostile)) in tolerated:
-        pytest.skip("a good value for this field")
     before = world.snapshot()
 
     answer = world.call(
-        route.method,
-        path_of(route, strategy_id),
-        {**good_body(route, strategy_id), field: hostile},
-        token=token,
+        route.method, path_of(route, strategy_id), {**good_body(route, strategy_id), field: hostile}, token=token
     )
 
-    assert answer.status in {400, 401}
-    assert answer.error in {"REQUEST_INVALID", "STRATEGY_INVALID", "CREDENTIALS_INVALID"}
+    assert (answer.status, answer.fields) == (400, [field])
     assert world.snapshot() == before
 
 
