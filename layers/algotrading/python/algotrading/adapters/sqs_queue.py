@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from algotrading.contracts.messages import OrderCommand
@@ -32,11 +33,13 @@ class SqsRedelivery:
     """entrypoints.queue.Redelivery: the event that SQS hands to a function names the queue by its ARN,
     whose last part is the last part of the queue's URL."""
 
-    def __init__(self, client: SQSClient, urls: tuple[str, ...]) -> None:
-        self._client = client
+    def __init__(self, make_client: Callable[[], SQSClient], urls: tuple[str, ...]) -> None:
+        self._make_client = make_client
         self._urls = {url.rsplit("/", 1)[-1]: url for url in urls}
 
     def delay(self, source_arn: str, receipt_handle: str, seconds: int) -> None:
         """See entrypoints.queue.Redelivery."""
         url = self._urls[source_arn.rsplit(":", 1)[-1]]
-        self._client.change_message_visibility(QueueUrl=url, ReceiptHandle=receipt_handle, VisibilityTimeout=seconds)
+        self._make_client().change_message_visibility(
+            QueueUrl=url, ReceiptHandle=receipt_handle, VisibilityTimeout=seconds
+        )

@@ -1,0 +1,22 @@
+"""The only place that names concrete adapters: builds each entry point from its settings.
+
+Nothing connects and no heavy library is loaded here: every builder imports what it needs itself, and
+what a request needs (database, Redis, AWS clients) is made when the first request asks for it.
+"""
+
+from algotrading.bootstrap.api import build_auth, build_authorizer, build_broker, build_docs, build_strategy
+from algotrading.bootstrap.operations import build_instruments, build_migrate
+from algotrading.bootstrap.trading import build_converge, build_executor, build_trigger
+
+__all__ = [
+    "build_auth",
+    "build_authorizer",
+    "build_broker",
+    "build_converge",
+    "build_docs",
+    "build_executor",
+    "build_instruments",
+    "build_migrate",
+    "build_strategy",
+    "build_trigger",
+]

@@ -1,0 +1,141 @@
+"""Builds the functions behind the HTTP API."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from functools import cache
+from typing import TYPE_CHECKING
+
+from algotrading.bootstrap import parts
+from algotrading.settings import AuthorizerSettings, AuthSettings, BrokerSettings, DocsSettings, StrategySettings
+
+if TYPE_CHECKING:
+    from algotrading.entrypoints.api.strategy import StrategyServices
+    from algotrading.entrypoints.authorizer import TokenAuthorizer
+    from algotrading.entrypoints.http import HttpDoor
+    from algotrading.services.accounts import Accounts
+    from algotrading.services.broker_connection import BrokerConnections
+
+
+def build_auth(settings: AuthSettings) -> HttpDoor:
+    """lambdas/auth"""
+    from algotrading.entrypoints.api.auth import AuthRoutes
+    from algotrading.entrypoints.http import HttpDoor
+
+    return HttpDoor(AuthRoutes(cache(lambda: _accounts(settings))).router())
+
+
+def build_broker(settings: BrokerSettings) -> HttpDoor:
+    """lambdas/broker"""
+    from algotrading.entrypoints.api.broker import BrokerRoutes
+    from algotrading.entrypoints.http import HttpDoor
+
+    return HttpDoor(BrokerRoutes(cache(lambda: _broker_connections(settings))).router())
+
+
+def build_strategy(settings: StrategySettings) -> HttpDoor:
+    """lambdas/strategy"""
+    from algotrading.entrypoints.api.strategy import StrategyRoutes
+    from algotrading.entrypoints.http import HttpDoor
+
+    return HttpDoor(StrategyRoutes(cache(lambda: _strategy_services(settings))).router())
+
+
+def build_docs(settings: DocsSettings) -> HttpDoor:
+    """lambdas/docs"""
+    from algotrading.entrypoints.api.docs import DocsRoutes
+    from algotrading.entrypoints.http import HttpDoor
+
+    if settings.stage != "dev":
+        raise ValueError(f"the document of the API is served in dev only, not in {settings.stage}")
+    return HttpDoor(DocsRoutes().router())
+
+
+def build_authorizer(settings: AuthorizerSettings) -> TokenAuthorizer:
+    """lambdas/authorizer"""
+    from algotrading.entrypoints.authorizer import TokenAuthorizer
+
+    return TokenAuthorizer(cache(lambda: parts.tokens(settings)))
+
+
+def _accounts(settings: AuthSettings) -> Accounts:
+    from algotrading.adapters.clock import SystemClock
+    from algotrading.adapters.passwords import Argon2Passwords
+    from algotrading.adapters.postgres.broker_accounts import PostgresBrokerAccounts
+    from algotrading.adapters.postgres.users import PostgresUsers
+    from algotrading.services.accounts import Accounts
+
+    database = parts.database(settings)
+    return Accounts(
+        users=PostgresUsers(database),
+        broker_accounts=PostgresBrokerAccounts(database),
+        passwords=Argon2Passwords(),
+        tokens=parts.tokens(settings),
+        clock=SystemClock(),
+    )
+
+
+def _broker_connections(settings: BrokerSettings) -> BrokerConnections:
+    from algotrading.adapters.clock import SystemClock
+    from algotrading.adapters.kms_vault import KmsVault
+    from algotrading.adapters.postgres.broker_accounts import PostgresBrokerAccounts
+    from algotrading.adapters.postgres.ledger import PostgresLedger
+    from algotrading.adapters.postgres.strategies import PostgresStrategies
+    from algotrading.brokers.kite.brokers import KiteBrokers
+    from algotrading.services.broker_connection import BrokerConnections
+
+    database, clock = parts.database(settings), SystemClock()
+    return BrokerConnections(
+        accounts=PostgresBrokerAccounts(database),
+        vault=KmsVault(parts.client("kms"), settings.kms_key_id),
+        brokers=KiteBrokers(api_url=settings.kite_api_url, login_url=settings.kite_login_url, clock=clock),
+        tokens=parts.tokens(settings),
+        strategies=PostgresStrategies(database),
+        ledger=PostgresLedger(database),
+        clock=clock,
+    )
+
+
+def _strategy_services(settings: StrategySettings) -> StrategyServices:
+    from algotrading.adapters.clock import SystemClock
+    from algotrading.adapters.emf_meter import EmfMeter
+    from algotrading.adapters.postgres.broker_accounts import PostgresBrokerAccounts
+    from algotrading.adapters.postgres.instruments import PostgresInstruments
+    from algotrading.adapters.postgres.ledger import PostgresLedger
+    from algotrading.adapters.postgres.strategies import PostgresStrategies
+    from algotrading.adapters.redis_runtime import RedisRuntime, make_redis_client
+    from algotrading.adapters.sqs_queue import SqsOrderQueue
+    from algotrading.contracts.session_table import load_session_table
+    from algotrading.entrypoints.api.strategy import StrategyServices
+    from algotrading.services.check_plan import PlanChecker
+    from algotrading.services.manage_strategy import StrategyManager
+    from algotrading.services.publish_strategy import Publisher
+    from algotrading.services.strategy_status import StrategyReader
+
+    database, clock, meter = parts.database(settings), SystemClock(), EmfMeter()
+    table = load_session_table(settings.session_table)
+    strategies, ledger, instruments = (
+        PostgresStrategies(database),
+        PostgresLedger(database),
+        PostgresInstruments(database),
+    )
+    runtime = RedisRuntime(make_redis_client(settings.redis_host, settings.redis_port, tls=settings.redis_tls))
+    publisher = Publisher(
+        runtime=runtime,
+        schedules=parts.schedules(settings),
+        queue=SqsOrderQueue(parts.client("sqs"), settings.orders_queue_url, settings.priority_queue_url),
+        meter=meter,
+        clock=clock,
+        table=table,
+        entry_grace=timedelta(seconds=settings.entry_grace_seconds),
+    )
+    manager = StrategyManager(
+        strategies=strategies,
+        ledger=ledger,
+        instruments=instruments,
+        accounts=PostgresBrokerAccounts(database),
+        checker=PlanChecker(instruments, table),
+        publisher=publisher,
+        clock=clock,
+    )
+    return StrategyServices(manager, StrategyReader(strategies, ledger, instruments, runtime, meter, clock, table))

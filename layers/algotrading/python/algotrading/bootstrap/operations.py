@@ -1,0 +1,41 @@
+"""Builds the functions that keep the system fed: instruments and migrations."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from algotrading.bootstrap import parts
+from algotrading.settings import InstrumentsSettings, MigrateSettings
+
+if TYPE_CHECKING:
+    from algotrading.adapters.postgres.migrate import Migrator
+    from algotrading.services.load_instruments import InstrumentLoader
+
+
+def build_instruments(settings: InstrumentsSettings) -> InstrumentLoader:
+    """lambdas/instruments"""
+    from algotrading.adapters.clock import SystemClock
+    from algotrading.adapters.emf_meter import EmfMeter
+    from algotrading.adapters.postgres.instruments import PostgresInstruments
+    from algotrading.brokers.kite.brokers import KiteBrokers
+    from algotrading.services.load_instruments import SMALLEST_HONEST_DUMP, InstrumentLoader
+
+    clock = SystemClock()
+    return InstrumentLoader(
+        brokers=KiteBrokers(api_url=settings.kite_api_url, login_url=settings.kite_login_url, clock=clock),
+        instruments=PostgresInstruments(parts.database(settings)),
+        meter=EmfMeter(clock=clock),
+        # A simulated exchange lists a handful.
+        smallest=1 if settings.stage == "dev" else SMALLEST_HONEST_DUMP,
+    )
+
+
+def build_migrate(settings: MigrateSettings) -> Migrator:
+    """lambdas/migrate"""
+    from algotrading.adapters.postgres.migrate import Migrator
+
+    secrets = {"app_role": settings.app_secret_arn, "system_role": settings.system_secret_arn}
+    return Migrator(
+        parts.database(settings),
+        lambda: {role: str(parts.read_secret(arn)["password"]) for role, arn in secrets.items()},
+    )

@@ -1,0 +1,77 @@
+"""What several entry points are built of. Nothing connects before it is used."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from algotrading.settings import DatabaseSettings, ScheduleSettings, TokenSettings
+
+if TYPE_CHECKING:
+    from algotrading.adapters.eventbridge_schedules import EventBridgeSchedules
+    from algotrading.adapters.postgres.database import Database
+    from algotrading.adapters.tokens import JwtTokens
+
+
+def database(settings: DatabaseSettings) -> Database:
+    """The database under the login role of the settings' secret."""
+    from algotrading.adapters.postgres.database import Credentials, Database
+
+    def credentials() -> Credentials:
+        secret = read_secret(settings.database_secret_arn)
+        return Credentials(secret["username"], secret["password"])
+
+    return Database(
+        host=settings.database_host,
+        port=settings.database_port,
+        name=settings.database_name,
+        credentials=credentials,
+        tls=settings.database_tls,
+    )
+
+
+def tokens(settings: TokenSettings) -> JwtTokens:
+    """The signer of bearer tokens. Its secret holds {"key"}."""
+    from algotrading.adapters.clock import SystemClock
+    from algotrading.adapters.tokens import JwtTokens
+
+    return JwtTokens(lambda: str(read_secret(settings.jwt_secret_arn)["key"]), SystemClock())
+
+
+def schedules(settings: ScheduleSettings) -> EventBridgeSchedules:
+    """The environment's schedule group."""
+    from algotrading.adapters.eventbridge_schedules import EventBridgeSchedules
+
+    return EventBridgeSchedules(
+        client("scheduler"),
+        settings.schedule_group,
+        settings.schedule_target_arn,
+        settings.schedule_role_arn,
+        settings.schedule_dlq_arn,
+    )
+
+
+def read_secret(arn: str) -> dict[str, Any]:
+    """A secret of Secrets Manager, cached for minutes."""
+    secret: dict[str, Any] = _secret_reader().json(arn)
+    return secret
+
+
+@cache
+def _secret_reader() -> Any:
+    from algotrading.adapters.secrets import SecretReader
+
+    return SecretReader(client("secretsmanager"))
+
+
+@cache
+def client(service: str) -> Any:
+    """An AWS client that gives up in seconds: the functions' own time-outs are short. Its address can be
+    changed through botocore's own AWS_ENDPOINT_URL."""
+    import boto3
+    from botocore.config import Config
+
+    make_client: Callable[..., Any] = boto3.client
+    patience = Config(connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 3})
+    return make_client(service, config=patience)

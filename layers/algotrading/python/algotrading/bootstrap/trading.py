@@ -1,0 +1,105 @@
+"""Builds the functions of the trading path."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from functools import partial
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from algotrading.bootstrap import parts
+from algotrading.settings import ConvergeSettings, ExecutorSettings, TriggerSettings
+
+if TYPE_CHECKING:
+    from algotrading.entrypoints.queue import Redelivery
+    from algotrading.services.converge import Converge
+    from algotrading.services.execute import Executor
+    from algotrading.services.trigger import Trigger
+
+
+def build_trigger(settings: TriggerSettings) -> Trigger:
+    """lambdas/trigger"""
+    from algotrading.adapters.clock import SystemClock
+    from algotrading.adapters.emf_meter import EmfMeter
+    from algotrading.adapters.sqs_queue import SqsOrderQueue
+    from algotrading.contracts.session_table import load_session_table
+    from algotrading.services.trigger import Trigger
+
+    return Trigger(
+        clock=SystemClock(),
+        queue=SqsOrderQueue(parts.client("sqs"), settings.orders_queue_url, settings.priority_queue_url),
+        meter=EmfMeter(),
+        table=load_session_table(settings.session_table),
+        entry_grace=timedelta(seconds=settings.entry_grace_seconds),
+    )
+
+
+def build_executor(settings: ExecutorSettings) -> tuple[Executor, Redelivery]:
+    """lambdas/executor and lambdas/priority_executor. Unlike the API's functions these load everything
+    at start: a stop that has been hit must not wait for an import."""
+    from algotrading.adapters.clock import SystemClock
+    from algotrading.adapters.emf_meter import EmfMeter
+    from algotrading.adapters.kms_vault import KmsVault
+    from algotrading.adapters.postgres.broker_accounts import PostgresBrokerAccounts
+    from algotrading.adapters.postgres.instruments import PostgresInstruments
+    from algotrading.adapters.postgres.ledger import PostgresLedger
+    from algotrading.adapters.postgres.strategies import PostgresStrategies
+    from algotrading.adapters.redis_runtime import RedisRuntime, make_redis_client
+    from algotrading.adapters.sqs_queue import SqsRedelivery
+    from algotrading.brokers.kite.brokers import KiteBrokers
+    from algotrading.contracts.session_table import load_session_table
+    from algotrading.domain.decide import Policy
+    from algotrading.services.broker_sessions import BrokerSessions
+    from algotrading.services.cycle_runner import Desk
+    from algotrading.services.execute import Executor
+
+    for module in ("psycopg", "redis", "algotrading.brokers.kite.broker", "algotrading.brokers.kite.official"):
+        import_module(module)
+    clock, database = SystemClock(), parts.database(settings)
+    desk = Desk(
+        clock=clock,
+        ledger=PostgresLedger(database),
+        runtime=RedisRuntime(make_redis_client(settings.redis_host, settings.redis_port, tls=settings.redis_tls)),
+        strategies=PostgresStrategies(database),
+        meter=EmfMeter(),
+        policy=Policy(entry_grace=timedelta(seconds=settings.entry_grace_seconds)),
+    )
+    sessions = BrokerSessions(
+        accounts=PostgresBrokerAccounts(database),
+        vault=KmsVault(parts.client("kms"), settings.kms_key_id),
+        brokers=KiteBrokers(api_url=settings.kite_api_url, login_url=settings.kite_login_url, clock=clock),
+    )
+    table = load_session_table(settings.session_table)
+    executor = Executor(desk=desk, instruments=PostgresInstruments(database), sessions=sessions, table=table)
+    queue_urls = (settings.orders_queue_url, settings.priority_queue_url)
+    return executor, SqsRedelivery(partial(parts.client, "sqs"), queue_urls)
+
+
+def build_converge(settings: ConvergeSettings) -> Converge:
+    """lambdas/converge"""
+    from algotrading.adapters.clock import SystemClock
+    from algotrading.adapters.emf_meter import EmfMeter
+    from algotrading.adapters.postgres.instruments import PostgresInstruments
+    from algotrading.adapters.postgres.ledger import PostgresLedger
+    from algotrading.adapters.postgres.outbox import PostgresOutbox
+    from algotrading.adapters.postgres.strategies import PostgresStrategies
+    from algotrading.adapters.redis_runtime import RedisRuntime, make_redis_client
+    from algotrading.adapters.sns_notifier import SnsNotifier
+    from algotrading.adapters.sqs_queue import SqsOrderQueue
+    from algotrading.contracts.session_table import load_session_table
+    from algotrading.services.converge import Converge
+
+    database = parts.database(settings)
+    return Converge(
+        clock=SystemClock(),
+        strategies=PostgresStrategies(database),
+        instruments=PostgresInstruments(database),
+        ledger=PostgresLedger(database),
+        outbox=PostgresOutbox(database),
+        runtime=RedisRuntime(make_redis_client(settings.redis_host, settings.redis_port, tls=settings.redis_tls)),
+        schedules=parts.schedules(settings),
+        queue=SqsOrderQueue(parts.client("sqs"), settings.orders_queue_url, settings.priority_queue_url),
+        notifier=SnsNotifier(parts.client("sns"), settings.notifications_topic_arn),
+        meter=EmfMeter(),
+        table=load_session_table(settings.session_table),
+    )
