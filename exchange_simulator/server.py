@@ -29,6 +29,8 @@ from exchange_simulator.simulator import Options, Simulator
 
 _LOG = logging.getLogger(__name__)
 _SHUTDOWN_S = 1.0
+_KEEP_ALIVE_S = 3600.0
+"""Longer than any pause of a client, so that a reused connection is never found closed by accident."""
 _MAX_BODY = 1 << 20
 _KITE_ENDPOINTS = (
     *session.ENDPOINTS,
@@ -92,7 +94,11 @@ class ExchangeServer:
         self.simulator = Simulator(self._options)
         listener = socket.create_server((self._host, self._port), backlog=256)
         self._runner = web.AppRunner(
-            build_application(self.simulator), access_log=None, shutdown_timeout=_SHUTDOWN_S, handle_signals=False
+            build_application(self.simulator),
+            access_log=None,
+            keepalive_timeout=_KEEP_ALIVE_S,
+            shutdown_timeout=_SHUTDOWN_S,
+            handle_signals=False,
         )
         await self._runner.setup()
         await web.SockSite(self._runner, listener).start()

@@ -86,10 +86,11 @@ class Execution:
         self._publish(market)
 
     def force_fill(self, order: Order, account: TradingAccount, market: Market) -> None:
-        """Execute the rest of an order at its own price, whatever the book says."""
+        """Execute the rest of an order at its own price, off the tape, whatever the book says."""
         self.withdraw(order)
         self._live[order.order_id] = (order, account)
-        self._apply(market, [Fill(order.order_id, order.price or market.last, order.quantity - order.filled)])
+        fill = Fill(order.order_id, order.price or market.last, order.quantity - order.filled)
+        self._apply(market, [fill], print_trades=False)
 
     def release(self, order: Order, market: Market) -> None:
         """Lift the limit on how much of a resting order may trade and match it again."""

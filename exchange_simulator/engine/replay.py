@@ -90,7 +90,7 @@ def tick_path(candle: Candle, ticks: int) -> list[int]:
     """At least `ticks` prices from the open through both extremes to the close."""
     rising = candle.open - candle.low <= candle.high - candle.open
     turns = [candle.open, *((candle.low, candle.high) if rising else (candle.high, candle.low)), candle.close]
-    steps = max(ticks // 3, 1)
+    steps = max(-(-ticks // 3), 1)
     path = [candle.open]
     for origin, target in pairwise(turns):
         path.extend(origin + (target - origin) * step // steps for step in range(1, steps))

@@ -7,7 +7,15 @@ from aiohttp import web
 
 from exchange_simulator.engine.modification import Change
 from exchange_simulator.engine.oms import Handling
-from exchange_simulator.engine.order_request import ORDER_TYPES, VARIETIES, OrderRequest, percent, price, whole
+from exchange_simulator.engine.order_request import (
+    ORDER_TYPES,
+    VALIDITIES,
+    VARIETIES,
+    OrderRequest,
+    percent,
+    price,
+    whole,
+)
 from exchange_simulator.engine.orders import Order
 from exchange_simulator.errors import KiteError, input_error, order_error
 from exchange_simulator.faults import Fault
@@ -48,12 +56,15 @@ async def modify(call: Call) -> dict[str, Any]:
     order_type = call.form.get("order_type") or None
     if order_type is not None and order_type not in ORDER_TYPES:
         raise input_error("Invalid `order_type`.")
+    validity = call.form.get("validity") or None
+    if validity is not None and validity not in VALIDITIES:
+        raise input_error("Invalid `validity`.")
     change = Change(
         quantity=whole(call.form, "quantity") if "quantity" in call.form else None,
         price=price(call.form, "price") if "price" in call.form else None,
         order_type=order_type,
         trigger_price=price(call.form, "trigger_price") if "trigger_price" in call.form else None,
-        validity=call.form.get("validity") or None,
+        validity=validity,
         disclosed_quantity=whole(call.form, "disclosed_quantity") or None,
         market_protection=percent(call.form, "market_protection"),
     )

@@ -4,14 +4,10 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-
 from kiteconnect import KiteConnect
 
 from exchange_simulator.simulator import Options
 from exchange_simulator.threaded import ThreadedExchange
-
-if TYPE_CHECKING:
-NewClient = "Callable[..., KiteConnect]"
 
 
 @pytest.fixture(scope="module")

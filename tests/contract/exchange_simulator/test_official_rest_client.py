@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -16,6 +17,7 @@ from exchange_simulator.threaded import ThreadedExchange
 from tests.contract.exchange_simulator.desk import buy, control, finished, until
 
 Client = Any
+METHODS = ("GET", "POST", "PUT", "DELETE")
 NewClient = Callable[..., Client]
 
 
@@ -258,3 +260,18 @@ def test_fund_orders_are_refused(kite: Client, method: str, arguments: tuple[Any
 def test_unknown_route_is_an_error_envelope(exchange: ThreadedExchange) -> None:
     response = requests.get(f"{exchange.url}/nowhere", timeout=5)
     assert (response.status_code, response.json()["error_type"]) == (404, "GeneralException")
+
+
+def test_every_route_of_the_client_is_served(exchange: ThreadedExchange) -> None:
+    # given the paths of the client, among them one that none of its methods uses
+    paths = set(KiteConnect._routes.values()) - {"/margins/{segment}"}
+    # when each is asked for by every method, without a token
+    names = dict.fromkeys(re.findall(r"{(\w+)}", " ".join(paths)), "1")
+    served = {
+        path: {
+            requests.request(method, exchange.url + path.format(**names), timeout=5).status_code for method in METHODS
+        }
+        for path in paths
+    }
+    # then none is unknown
+    assert [path for path, answers in served.items() if answers <= {404, 405}] == []

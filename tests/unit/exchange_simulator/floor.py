@@ -89,8 +89,10 @@ def buy_infy(**wish: Any) -> OrderRequest:
         quantity=10,
         market_protection=-1,
     )
-    prices = {name: paise(wish.pop(name)) for name in ("price", "trigger_price") if name in wish}
-    return replace(standard, **prices, **wish)
+    terms: dict[str, Any] = {
+        name: paise(value) if name in {"price", "trigger_price"} else value for name, value in wish.items()
+    }
+    return replace(standard, **terms)
 
 
 def statuses(order: Order) -> list[str]:

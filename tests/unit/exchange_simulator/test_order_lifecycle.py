@@ -1,6 +1,7 @@
 """Orders go through Kite's states, and are refused where Kite refuses them."""
 
 import dataclasses
+from typing import Any
 
 import pytest
 
@@ -185,9 +186,7 @@ def test_twenty_sixth_modification_is_refused(floor: Floor) -> None:
         ({"variety": "co"}, "Trigger price"),
     ],
 )
-def test_api_refuses_what_breaks_its_rules_and_keeps_nothing(
-    floor: Floor, wish: dict[str, object], reason: str
-) -> None:
+def test_api_refuses_what_breaks_its_rules_and_keeps_nothing(floor: Floor, wish: dict[str, Any], reason: str) -> None:
     account = floor.account()
     with pytest.raises(KiteError, match=reason) as refusal:
         floor.send(account, **wish)
@@ -228,7 +227,7 @@ def test_lack_of_funds_is_refused_at_the_api_when_the_account_says_so(floor: Flo
         ({"side": "SELL", "product": "CNC"}, "Check holdings"),
     ],
 )
-def test_exchange_rejections_are_rows_in_the_book(floor: Floor, wish: dict[str, object], raw: str) -> None:
+def test_exchange_rejections_are_rows_in_the_book(floor: Floor, wish: dict[str, Any], raw: str) -> None:
     order = floor.order(floor.account(cash=10_000 * LAKH), **wish)
     assert order.status == "REJECTED"
     assert raw in (order.status_message_raw or "")
