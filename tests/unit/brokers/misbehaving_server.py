@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 import ssl
@@ -126,6 +127,7 @@ class MisbehavingServer:
         self._tls = tls
         self._reset_at_accept = reset_at_accept
         self._listener = socket.create_server(("127.0.0.1", 0))
+        self._open: set[socket.socket] = set()
         self._threads = [threading.Thread(target=self._accept, daemon=True)]
 
     @property
@@ -150,6 +152,9 @@ class MisbehavingServer:
     def __exit__(self, *_: object) -> None:
         self.stopping.set()
         socket.create_connection(("127.0.0.1", self.port)).close()  # wakes accept()
+        for connection in self._open.copy():
+            with contextlib.suppress(OSError):  # gone already
+                connection.shutdown(socket.SHUT_RDWR)
         for thread in self._threads:
             thread.join(timeout=5)
         self._listener.close()
@@ -173,11 +178,13 @@ class MisbehavingServer:
                 return
             if self._tls is not None:
                 connection = self._tls.wrap_socket(connection, server_side=True)
+            self._open.add(connection)
             while (request := _read_request(connection)) and self._act(connection, request):
                 continue
         except OSError:
             return  # the client went away: its right
         finally:
+            self._open.discard(connection)
             connection.close()
 
     def _act(self, connection: socket.socket, request: bytes) -> bool:
