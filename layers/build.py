@@ -63,7 +63,6 @@ def build(target: Path = TARGET, lock: Path = LOCK) -> None:
         WrongPlatform: a wheel for another processor came in.
         TooLarge: more than Lambda takes.
     """
-    _stamp(target).unlink(missing_ok=True)
     shutil.rmtree(target, ignore_errors=True)
     packages = target / "python"
     _install(packages, lock)
@@ -71,8 +70,8 @@ def build(target: Path = TARGET, lock: Path = LOCK) -> None:
     size = sum(path.stat().st_size for path in _files(packages))
     if size > UNZIPPED_LIMIT:
         raise TooLarge(f"{size / 1e6:.0f} MB unpacked, Lambda takes {UNZIPPED_LIMIT / 1e6:.0f}")
-    _settle_times(target)
     _stamp(target).write_text(lock_digest(lock), encoding="ascii")
+    _settle_times(target)
 
 
 def refuse_foreign_code(packages: Path) -> None:
@@ -110,7 +109,8 @@ def _settle_times(target: Path) -> None:
 
 
 def _stamp(target: Path) -> Path:
-    return target.with_name(f"{target.name}.built-from")
+    """Inside the layer, so that it cannot outlive it."""
+    return target / "built-from"
 
 
 def _files(folder: Path) -> Iterator[Path]:

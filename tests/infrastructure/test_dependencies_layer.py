@@ -62,7 +62,8 @@ def test_every_package_of_the_lock_has_a_hash() -> None:
 def test_a_layer_is_current_only_under_the_lock_it_was_built_from(tmp_path: Path) -> None:
     lock = tmp_path / "requirements.lock"
     lock.write_text("six==1.17.0\n", encoding="utf-8")
-    (tmp_path / "layer.built-from").write_text(lock_digest(lock), encoding="ascii")
+    (tmp_path / "layer").mkdir()
+    (tmp_path / "layer" / "built-from").write_text(lock_digest(lock), encoding="ascii")
     before = is_current(tmp_path / "layer", lock)
 
     lock.write_text("six==1.17.1\n", encoding="utf-8")
