@@ -1,0 +1,276 @@
+"""Connecting a broker: keys, the browser login, and what is shown of it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from algotrading.domain.cycle import CycleState
+from tests.unit.api.world import Answer, ApiWorld
+
+HTML = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+JSON = {"Accept": "application/json"}
+
+
+def connect(world: ApiWorld, token: str, **body: str) -> Answer:
+    """Send broker keys."""
+    return world.call("POST", "/broker/connect", body, token=token)
+
+
+def state_of(login_url: str) -> str:
+    """The state that the broker's login brings back."""
+    (redirect,) = parse_qs(urlsplit(login_url).query)["redirect_params"]
+    return parse_qs(redirect)["state"][0]
+
+
+def come_back(world: ApiWorld, headers: dict[str, str] | None = None, **query: str) -> Answer:
+    """The browser's return from the broker's login."""
+    return world.call("GET", "/broker/callback", query=query, headers=headers)
+
+
+def test_keys_with_an_access_token_are_validated_and_connected(world: ApiWorld) -> None:
+    token = world.register()
+    keys = world.exchange.open_account()
+    assert keys.access_token is not None
+
+    answer = connect(world, token, api_key=keys.api_key, api_secret=keys.api_secret, access_token=keys.access_token)
+
+    assert (answer.status, answer.body["status"], answer.body["broker_valid"]) == (200, "connected", True)
+
+
+def test_credentials_that_the_broker_refuses_are_not_stored(world: ApiWorld) -> None:
+    token = world.register()
+    keys = world.exchange.open_account()
+
+    answer = connect(world, token, api_key=keys.api_key, api_secret=keys.api_secret, access_token="dead")
+
+    assert (answer.status, answer.error) == (400, "BROKER_AUTH_FAILED")
+    assert world.database.broker_accounts == {}
+
+
+def test_a_broker_that_is_away_is_no_refusal(world: ApiWorld) -> None:
+    token = world.register()
+    keys = world.exchange.open_account()
+    assert keys.access_token is not None
+    world.exchange.is_down = True
+
+    answer = connect(world, token, api_key=keys.api_key, api_secret=keys.api_secret, access_token=keys.access_token)
+
+    assert (answer.status, answer.error) == (503, "BROKER_UNAVAILABLE")
+    assert world.database.broker_accounts == {}
+
+
+def test_the_browser_login_connects(world: ApiWorld) -> None:
+    # Given a trader who sends keys without an access token
+    token = world.register()
+    keys = world.exchange.open_account()
+    answer = connect(world, token, api_key=keys.api_key, api_secret=keys.api_secret)
+    assert (answer.body["status"], answer.body["broker_valid"]) == ("login_required", False)
+
+    # When they log in at the URL and the browser comes back
+    request_token = world.exchange.issue_request_token(keys.api_key)
+    state = state_of(answer.body["login_url"])
+    page = come_back(world, HTML, request_token=request_token, state=state, status="success", action="login")
+
+    # Then a page tells them, and the connection stands
+    assert page.status == 200
+    assert page.headers["Content-Type"].startswith("text/html")
+    assert "default-src 'none'" in page.headers["Content-Security-Policy"]
+    assert "is connected" in page.body
+    assert world.call("GET", "/broker", token=token).body["status"] == "connected"
+
+
+def test_a_program_gets_json_from_the_callback(world: ApiWorld) -> None:
+    token = world.register()
+    keys = world.exchange.open_account()
+    connect(world, token, api_key=keys.api_key, api_secret=keys.api_secret)
+    login_url = world.call("GET", "/broker/login", token=token).body["login_url"]
+    request_token = world.exchange.issue_request_token(keys.api_key)
+
+    answer = come_back(world, JSON, request_token=request_token, state=state_of(login_url))
+
+    assert answer.body == {"status": "connected", "broker_valid": True, "broker_user_id": "MEM001"}
+
+
+def test_a_request_token_works_once(world: ApiWorld) -> None:
+    token = world.register()
+    keys = world.exchange.open_account()
+    state = state_of(connect(world, token, api_key=keys.api_key, api_secret=keys.api_secret).body["login_url"])
+    request_token = world.exchange.issue_request_token(keys.api_key)
+    come_back(world, request_token=request_token, state=state)
+    before = world.snapshot()
+
+    again = come_back(world, request_token=request_token, state=state)
+
+    assert (again.status, again.error) == (400, "BROKER_AUTH_FAILED")
+    assert world.snapshot() == before
+
+
+@pytest.mark.parametrize(
+    ("query", "status", "code"),
+    [
+        ({}, 400, "BROKER_AUTH_FAILED"),
+        ({"request_token": "request"}, 400, "BROKER_AUTH_FAILED"),
+        ({"state": "STATE"}, 400, "BROKER_AUTH_FAILED"),
+        ({"request_token": "request", "state": "STATE", "status": "cancelled"}, 400, "BROKER_AUTH_FAILED"),
+        ({"request_token": "request", "state": "forged"}, 401, "TOKEN_INVALID"),
+        ({"request_token": "request", "state": "BEARER"}, 401, "TOKEN_INVALID"),
+        ({"request_token": "<script>alert(1)</script>", "state": "STATE"}, 400, "BROKER_AUTH_FAILED"),
+        ({"request_token": "x" * 5000, "state": "STATE"}, 400, "REQUEST_INVALID"),
+    ],
+    ids=str,
+)
+def test_a_callback_that_is_not_ours_changes_nothing(
+    world: ApiWorld, query: dict[str, str], status: int, code: str
+) -> None:
+    # Given a trader with keys, a good state, and a bearer token that is not one
+    token = world.register()
+    keys = world.exchange.open_account()
+    state = state_of(connect(world, token, api_key=keys.api_key, api_secret=keys.api_secret).body["login_url"])
+    before = world.snapshot()
+    known = {"STATE": state, "BEARER": token}
+
+    # When a browser comes with something else than the broker's answer
+    sent = {name: known.get(value, value) for name, value in query.items()}
+    answer = come_back(world, **sent)
+    page = come_back(world, HTML, **sent)
+
+    # Then it is refused, on a page too, which repeats nothing that was sent
+    assert (answer.status, answer.error) == (status, code)
+    assert page.status == status
+    assert "<script>" not in str(page.body)
+    assert world.snapshot() == before
+
+
+def test_a_login_state_lives_a_quarter_of_an_hour(world: ApiWorld) -> None:
+    token = world.register()
+    keys = world.exchange.open_account()
+    state = state_of(connect(world, token, api_key=keys.api_key, api_secret=keys.api_secret).body["login_url"])
+    request_token = world.exchange.issue_request_token(keys.api_key)
+    world.clock.sleep(timedelta(minutes=15).total_seconds())
+
+    answer = come_back(world, request_token=request_token, state=state)
+
+    assert (answer.status, answer.error) == (401, "TOKEN_EXPIRED")
+
+
+def test_a_login_state_opens_no_account(world: ApiWorld) -> None:
+    token = world.register()
+    keys = world.exchange.open_account()
+    state = state_of(connect(world, token, api_key=keys.api_key, api_secret=keys.api_secret).body["login_url"])
+
+    assert world.call("GET", "/account", token=state).error == "TOKEN_INVALID"
+
+
+def test_the_connection_is_shown_without_its_secrets(world: ApiWorld) -> None:
+    token = world.register()
+    keys = world.connect(token)
+
+    answer = world.call("GET", "/broker", token=token)
+
+    assert answer.body == {
+        "status": "connected",
+        "broker": "kite",
+        "broker_user_id": "MEM001",
+        "api_key": "****0001",
+        "token_at": "2026-11-20T02:30:00Z",
+        "token_expires_at": "2026-11-21T00:30:00Z",
+    }
+    assert keys.api_secret not in str(answer.body)
+    assert str(keys.access_token) not in str(answer.body)
+
+
+def test_secrets_are_stored_sealed(world: ApiWorld) -> None:
+    keys = world.connect(world.register())
+
+    (stored,) = world.database.broker_accounts.values()
+    assert keys.api_key not in str(stored)
+    assert keys.api_secret not in str(stored)
+    assert str(keys.access_token) not in str(stored)
+
+
+def test_a_dead_token_shows_as_login_required(world: ApiWorld) -> None:
+    token = world.register()
+    world.connect(token)
+    world.clock.sleep(timedelta(hours=22).total_seconds())
+    token = world.call("POST", "/auth/login", {"email": "trader@example.com", "password": "pass123"}).body["token"]
+
+    assert world.call("GET", "/broker", token=token).body["status"] == "login_required"
+
+
+def test_without_a_connection_there_is_nothing_to_log_in_to(world: ApiWorld) -> None:
+    token = world.register()
+
+    assert world.call("GET", "/broker", token=token).body["status"] == "not_connected"
+    answer = world.call("GET", "/broker/login", token=token)
+    assert (answer.status, answer.error) == (400, "BROKER_AUTH_FAILED")
+
+
+def test_a_connection_can_be_forgotten(world: ApiWorld) -> None:
+    token = world.register()
+    world.connect(token)
+
+    assert world.call("DELETE", "/broker", token=token).body["status"] == "not_connected"
+    assert world.call("DELETE", "/broker", token=token).status == 200
+    assert world.database.broker_accounts == {}
+
+
+def test_a_connection_cannot_be_forgotten_under_a_running_strategy(world: ApiWorld) -> None:
+    token, _ = world.running_trader()
+    before = world.snapshot()
+
+    answer = world.call("DELETE", "/broker", token=token)
+
+    assert (answer.status, answer.error) == (409, "CONFLICT")
+    assert world.snapshot() == before
+
+
+def test_a_position_keeps_the_broker_account_that_holds_it(world: ApiWorld) -> None:
+    # Given a stopped strategy whose position is still being sold
+    token, strategy_id = world.running_trader()
+    world.stop(token, strategy_id)
+    world.hold(strategy_id, CycleState.EXITING)
+    before = world.snapshot()
+
+    # When the trader connects another broker account
+    other = world.exchange.open_account()
+    answer = connect(
+        world,
+        token,
+        api_key=other.api_key,
+        api_secret=other.api_secret,
+        access_token=str(other.access_token),
+    )
+
+    # Then the one that holds the position stays
+    assert (answer.status, answer.error) == (409, "CONFLICT")
+    assert world.snapshot() == before
+
+
+def test_the_daily_login_goes_on_under_running_strategies(world: ApiWorld) -> None:
+    # Given a running strategy and a broker token that died at six in the morning
+    token = world.register()
+    keys = world.connect(token)
+    world.start(token, world.create(token))
+    world.clock.sleep(timedelta(hours=23).total_seconds())
+    token = world.call("POST", "/auth/login", {"email": "trader@example.com", "password": "pass123"}).body["token"]
+
+    # When the trader logs in again
+    login_url = world.call("GET", "/broker/login", token=token).body["login_url"]
+    request_token = world.exchange.issue_request_token(keys.api_key)
+    answer = come_back(world, JSON, request_token=request_token, state=state_of(login_url))
+
+    # Then the same account is connected again
+    assert (answer.status, answer.body["broker_user_id"]) == (200, "MEM001")
+
+
+def test_a_living_connection_is_not_given_up_under_a_running_strategy(world: ApiWorld) -> None:
+    token, _ = world.running_trader()
+    before = world.snapshot()
+
+    answer = connect(world, token, api_key="another", api_secret="pair-of-keys")
+
+    assert (answer.status, answer.error) == (409, "CONFLICT")
+    assert world.snapshot() == before

@@ -1,0 +1,72 @@
+"""The OpenAPI document: complete, valid, and true."""
+
+from __future__ import annotations
+
+import json
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from openapi_spec_validator import validate
+
+from algotrading.bootstrap import build_docs
+from algotrading.contracts.api_routes import API_ROUTES, ApiRoute
+from algotrading.entrypoints.api.docs import openapi_document
+from algotrading.settings import DocsSettings
+from tests.unit.api.world import http_event
+
+ERROR = {"application/json": {"schema": {"$ref": "#/components/schemas/ErrorAnswer"}}}
+
+
+def operation(route: ApiRoute) -> dict[str, Any]:
+    """What the document says about a route."""
+    found: dict[str, Any] = openapi_document()["paths"][route.path][route.method.lower()]
+    return found
+
+
+def test_the_document_is_valid() -> None:
+    validate(openapi_document())
+
+
+def test_the_document_has_the_routes_of_the_table_and_no_others() -> None:
+    documented = {
+        (method.upper(), path) for path, operations in openapi_document()["paths"].items() for method in operations
+    }
+
+    assert documented == {(route.method, route.path) for route in API_ROUTES}
+
+
+@pytest.mark.parametrize("route", API_ROUTES, ids=lambda route: f"{route.method} {route.path}")
+def test_every_route_tells_its_errors_and_who_may_call(route: ApiRoute) -> None:
+    told = operation(route)
+
+    assert told.get("security", []) == ([] if route.is_open else [{"bearer": []}])
+    failures = {code: answer["content"] for code, answer in told["responses"].items() if int(code) >= 400}
+    assert set(failures) >= {"413", "500"}
+    assert all(content == ERROR for content in failures.values())
+
+
+@pytest.mark.parametrize(
+    "route", [route for route in API_ROUTES if route.method in {"POST", "PUT"}], ids=lambda route: route.path
+)
+def test_every_body_is_described(route: ApiRoute) -> None:
+    assert operation(route)["requestBody"]["content"]["application/json"]["schema"]["$ref"]
+
+
+def test_the_door_serves_document_and_page_in_dev() -> None:
+    door = build_docs(DocsSettings(stage="dev"))
+    context = SimpleNamespace(aws_request_id="1")
+
+    document = door.resolve(http_event("GET", "/openapi.json"), context)
+    page = door.resolve(http_event("GET", "/docs"), context)
+
+    assert json.loads(document["body"]) == openapi_document()
+    assert page["headers"]["Content-Type"].startswith("text/html")
+    assert "SwaggerUIBundle" in page["body"]
+    assert "<script src" not in page["body"]
+
+
+@pytest.mark.parametrize("stage", ["staging", "prod"])
+def test_no_other_stage_serves_it(stage: Any) -> None:
+    with pytest.raises(ValueError, match="dev only"):
+        build_docs(DocsSettings(stage=stage))
