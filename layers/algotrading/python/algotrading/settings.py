@@ -133,8 +133,8 @@ class QueueSettings(Settings):
     priority_queue_url: str
 
 
-class ScheduleSettings(Settings):
-    """EventBridge Scheduler."""
+class ScheduleSettings(SessionSettings):
+    """EventBridge Scheduler. A simulated session table trades on weekends too."""
 
     schedule_group: str
     schedule_target_arn: str
@@ -177,9 +177,7 @@ class ExecutorSettings(
     """lambdas/executor and lambdas/priority_executor"""
 
 
-class ConvergeSettings(
-    DatabaseSettings, RedisSettings, SessionSettings, QueueSettings, ScheduleSettings, TimingSettings
-):
+class ConvergeSettings(DatabaseSettings, RedisSettings, QueueSettings, ScheduleSettings, TimingSettings):
     """lambdas/converge"""
 
     notifications_topic_arn: str

@@ -41,7 +41,7 @@ def tokens(settings: TokenSettings) -> JwtTokens:
 
 def schedules(settings: ScheduleSettings) -> EventBridgeSchedules:
     """The environment's schedule group."""
-    from algotrading.adapters.eventbridge_schedules import EventBridgeSchedules
+    from algotrading.adapters.eventbridge_schedules import EVERY_DAY, WEEKDAYS, EventBridgeSchedules
 
     return EventBridgeSchedules(
         client("scheduler"),
@@ -49,6 +49,7 @@ def schedules(settings: ScheduleSettings) -> EventBridgeSchedules:
         settings.schedule_target_arn,
         settings.schedule_role_arn,
         settings.schedule_dlq_arn,
+        days=WEEKDAYS if settings.session_table == "nse" else EVERY_DAY,
     )
 
 
