@@ -15,6 +15,7 @@ from twin.api_client import ApiRefused
 from twin.cloudformation import TemplateFault
 from twin.console import Narrator
 from twin.processes import REPOSITORY, ChildFailed, TwinRunning
+from twin.runtime_api import InitFailed
 from twin.servers import ServerFailed
 from twin.session import SessionFailed, play_session
 from twin.supervisor import InvocationFailed, Options, run_twin
@@ -26,6 +27,7 @@ _FAULTS = (
     SynthesisFailed,
     ServerFailed,
     ChildFailed,
+    InitFailed,
     InvocationFailed,
     SessionFailed,
     ApiRefused,

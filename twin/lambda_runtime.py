@@ -133,8 +133,10 @@ class Function:
         self._slots = asyncio.Semaphore(self.concurrency)
         self._idle: list[ExecutionEnvironment] = []
         self._busy: set[ExecutionEnvironment] = set()
+        self._all: set[ExecutionEnvironment] = set()
         self._readers: set[asyncio.Task[None]] = set()
         self._started = 0
+        self._is_open = True
 
     async def invoke(self, payload: bytes) -> InvocationResult:
         """Run one event.
@@ -161,7 +163,11 @@ class Function:
     async def warm(self, count: int) -> None:
         """Have `count` environments loaded and waiting, as provisioned concurrency does. Raises InitFailed."""
         missing = count - len(self._idle) - len(self._busy)
-        self._idle.extend(await asyncio.gather(*(self._start() for _ in range(missing))))
+        starts = await asyncio.gather(*(self._start() for _ in range(missing)), return_exceptions=True)
+        self._idle.extend(start for start in starts if isinstance(start, ExecutionEnvironment))
+        for start in starts:
+            if isinstance(start, BaseException):
+                raise start
 
     async def kill_busy(self) -> int:
         """Kill every environment that is working on an event; how many there were."""
@@ -174,13 +180,13 @@ class Function:
         limit = time.monotonic() - IDLE_SECONDS
         old = [environment for environment in self._idle[1:] if environment.idle_since < limit]
         self._idle = [environment for environment in self._idle if environment not in old]
-        await asyncio.gather(*(environment.kill() for environment in old))
+        await asyncio.gather(*(self._end(environment) for environment in old))
 
     async def stop(self) -> None:
-        """End every environment."""
-        environments = [*self._idle, *self._busy]
+        """End every environment, also those that are still loading."""
+        self._is_open = False
         self._idle.clear()
-        await asyncio.gather(*(environment.kill() for environment in environments))
+        await asyncio.gather(*(environment.kill() for environment in tuple(self._all)))
         await asyncio.gather(*self._readers)
 
     async def _take(self) -> ExecutionEnvironment:
@@ -188,16 +194,22 @@ class Function:
             environment = self._idle.pop()
             if environment.is_alive:
                 return environment
-            await environment.kill()
+            await self._end(environment)
         return await self._start()
 
     async def _keep(self, environment: ExecutionEnvironment) -> None:
         if environment.is_alive:
             self._idle.append(environment)
         else:
-            await environment.kill()
+            await self._end(environment)
+
+    async def _end(self, environment: ExecutionEnvironment) -> None:
+        self._all.discard(environment)
+        await environment.kill()
 
     async def _start(self) -> ExecutionEnvironment:
+        if not self._is_open:
+            raise InitFailed(f"{self.spec.name} is being stopped")
         api = RuntimeApi()
         address = await api.start()
         process = await asyncio.create_subprocess_exec(
@@ -218,10 +230,11 @@ class Function:
         self._readers.add(reader)
         reader.add_done_callback(self._readers.discard)
         environment = ExecutionEnvironment(self.spec, api, process)
+        self._all.add(environment)
         try:
             await environment.wait_ready()
         except BaseException:
-            await environment.kill()
+            await self._end(environment)
             raise
         return environment
 

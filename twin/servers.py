@@ -49,8 +49,9 @@ class ServerAddress:
 def start_postgres(data_dir: Path, *, password: str) -> Iterator[ServerAddress]:
     """Run PostgreSQL on `data_dir` (made at the first start) until the block ends.
 
-    The superuser `postgres` has `password`; every connection authenticates with SCRAM. Nothing is
-    flushed to disk on commit: the data survive a crash of the processes, not of the machine.
+    The superuser `postgres` has `password`; every connection authenticates with SCRAM. A commit is
+    handed to the operating system and not flushed: data survive a crash of the processes, not of the
+    machine.
     """
     home = data_dir.resolve()
     home.mkdir(parents=True, exist_ok=True)
@@ -69,7 +70,6 @@ def start_postgres(data_dir: Path, *, password: str) -> Iterator[ServerAddress]:
             "max_connections": "200",
             "shared_buffers": "64MB",
             "fsync": "off",
-            "synchronous_commit": "off",
             "full_page_writes": "off",
             "timezone": "UTC",
             "log_timezone": "UTC",
