@@ -161,9 +161,7 @@ class BrokerSettings(DatabaseSettings, TokenSettings, VaultSettings, KiteSetting
     """lambdas/broker"""
 
 
-class StrategySettings(
-    DatabaseSettings, RedisSettings, SessionSettings, QueueSettings, ScheduleSettings, TimingSettings
-):
+class StrategySettings(DatabaseSettings, RedisSettings, QueueSettings, ScheduleSettings, TimingSettings):
     """lambdas/strategy"""
 
 
