@@ -42,7 +42,7 @@ class Backoff:
         counts dials, and only a person can renew a token."""
         self.failures += 1
         if refused:
-            return self._spread(min(5.0, 2.0 * 1.5 ** (self.failures - 1)))
+            return self._spread(min(5.0, 2.0 * 1.5 ** min(self.failures - 1, 10)))
         return 0.0 if self.failures == 1 else self._spread(min(2.0, 0.125 * 2.0 ** min(self.failures - 1, 10)))
 
     def _spread(self, seconds: float) -> float:

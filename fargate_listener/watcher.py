@@ -45,6 +45,7 @@ class Watcher:
     loaded: Loaded
     counters: Counters
     monotonic: Callable[[], float]
+    check_seconds: float = CHECK_SECONDS
     _check_now: asyncio.Event = field(default_factory=asyncio.Event, init=False)
 
     def check_soon(self) -> None:
@@ -83,7 +84,7 @@ class Watcher:
     async def _check_regularly(self) -> None:
         while True:
             try:
-                async with asyncio.timeout(CHECK_SECONDS):
+                async with asyncio.timeout(self.check_seconds):
                     await self._check_now.wait()
             except TimeoutError:
                 logger.debug("a regular check")

@@ -28,19 +28,21 @@ async def until(condition: Callable[[], object], patience: float = PATIENCE) -> 
 
 @dataclass
 class Desk:
-    """A running feed. `credentials` is what the stores say now; None: there are none."""
+    """A running feed. `credentials` is what the stores say now; None: there are none. Hits go to `report`,
+    or are kept in `hits`."""
 
     url: str
     credentials: FeedCredentials | None
     silence_seconds: float = 2.5
     tls: ssl.SSLContext | None = None
+    report: Callable[[Hit], None] | None = None
     hits: list[Hit] = field(default_factory=list)
     counters: Counters = field(default_factory=Counters)
     prices: PriceBook = field(default_factory=PriceBook)
     dials: int = 0
 
     def __post_init__(self) -> None:
-        self.guard = StopGuard(prices=self.prices, report=self.hits.append, counters=self.counters)
+        self.guard = StopGuard(prices=self.prices, report=self.report or self.hits.append, counters=self.counters)
         self.watchlist = Watchlist(self.guard, time.monotonic)
         self.feed = Feed(
             url=self.url,

@@ -43,7 +43,7 @@ async def until_health(world: World, wanted: Callable[[dict[str, Any]], object])
 
 
 def is_healthy(document: dict[str, Any]) -> bool:
-    return document["http"] == 200
+    return bool(document["http"] == 200)
 
 
 async def exit_code(process: Awaitable[int]) -> int:

@@ -1,0 +1,225 @@
+"""The watcher's parts together, with the stores in memory and Redis away."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import time
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+
+from algotrading.contracts.messages import OrderCommand
+from algotrading.domain.cycle import CycleState
+from algotrading.domain.strategy import Strategy, StrategyStatus
+from fargate_listener.changes import ChangeStream
+from fargate_listener.feed_account import FeedCredentials
+from fargate_listener.health import Health, HealthServer, Loaded
+from fargate_listener.hit_sender import HitSender
+from fargate_listener.price_publisher import PricePublisher
+from fargate_listener.redis_client import make_redis_client
+from fargate_listener.reporter import Reporter
+from fargate_listener.truth import Snapshot, Truth
+from fargate_listener.watcher import Watcher
+from tests.fakes.clock import VirtualClock
+from tests.fakes.cloud import MemoryMeter
+from tests.fakes.database import MemoryDatabase
+from tests.fakes.examples import TRADING_DAY, make_instrument, make_strategy, make_user
+from tests.fakes.instruments import MemoryInstruments
+from tests.fakes.ledger import MemoryLedger
+from tests.fakes.strategies import MemoryStrategies
+from tests.integration.fargate_listener.desks import Desk, until
+from tests.integration.fargate_listener.scripted_broker import ScriptedBroker, scripted_broker
+from tests.unit.fargate_listener.examples import INFY, ltp_frame
+from twin.servers import free_port
+
+
+class Queue:
+    """Takes every hit, unless it is `away`."""
+
+    def __init__(self) -> None:
+        self.taken: list[OrderCommand] = []
+        self.away = False
+
+    def probe(self) -> None:
+        self._fail_when_away()
+
+    def send(self, commands: Sequence[OrderCommand]) -> Sequence[OrderCommand]:
+        self._fail_when_away()
+        self.taken += commands
+        return ()
+
+    def _fail_when_away(self) -> None:
+        if self.away:
+            raise ConnectionError("the queue is away")
+
+
+class FailingTruth(Truth):
+    """Fails as often as it is told to."""
+
+    failures = 0
+
+    def read(self) -> Snapshot:
+        if self.failures:
+            self.failures -= 1
+            raise ConnectionError("the database is away")
+        return super().read()
+
+
+class World:
+    """A watcher with all its parts, and the stores it reads."""
+
+    def __init__(self, broker: ScriptedBroker) -> None:
+        self.broker = broker
+        self.database = MemoryDatabase()
+        self.queue = Queue()
+        self.meter = MemoryMeter()
+        self.stop = asyncio.Event()
+        clock, redis = VirtualClock(), make_redis_client("127.0.0.1", free_port(), tls=False)
+        self.redis = redis
+        sender = HitSender(open_queue=lambda: self.queue, clock=clock, monotonic=time.monotonic, senders=1)
+        desk = Desk(broker.url, FeedCredentials("key", "token"), report=sender.put)
+        self.desk = desk
+        loaded = Loaded()
+        self.health = Health(feed=desk.feed, guard=desk.guard, sender=sender, loaded=loaded)
+        MemoryInstruments(self.database).replace_all([make_instrument("INFY", instrument_token=INFY)])
+        self.truth = FailingTruth(
+            strategies=MemoryStrategies(self.database),
+            ledger=MemoryLedger(self.database),
+            instruments=MemoryInstruments(self.database),
+            clock=clock,
+        )
+        self.watcher = Watcher(
+            truth=self.truth,
+            changes=ChangeStream(redis=redis, counters=desk.counters),
+            watchlist=desk.watchlist,
+            guard=desk.guard,
+            feed=desk.feed,
+            publisher=PricePublisher(
+                redis=redis, prices=desk.prices, watchlist=desk.watchlist, clock=clock, counters=desk.counters
+            ),
+            sender=sender,
+            reporter=Reporter(
+                counters=desk.counters,
+                sender=sender,
+                feed=desk.feed,
+                guard=desk.guard,
+                health=self.health,
+                meter=self.meter,
+            ),
+            health=HealthServer(self.health.document, 0),
+            loaded=loaded,
+            counters=desk.counters,
+            monotonic=time.monotonic,
+            check_seconds=0.1,
+        )
+
+    def hold(self, stop_loss: str) -> Strategy:
+        """A position bought today, known to PostgreSQL only."""
+        strategy = make_strategy(
+            make_user().user_id, status=StrategyStatus.RUNNING, symbol="INFY", stop_loss=Decimal(stop_loss)
+        )
+        MemoryStrategies(self.database).add(strategy)
+        cycle = MemoryLedger(self.database).take(strategy, TRADING_DAY)
+        self.database.cycles[(strategy.strategy_id, TRADING_DAY)] = replace(cycle, state=CycleState.LONG)
+        return strategy
+
+    def let_go(self, strategy: Strategy) -> None:
+        """The position is sold; nobody tells the watcher."""
+        key = (strategy.strategy_id, TRADING_DAY)
+        self.database.cycles[key] = replace(self.database.cycles[key], state=CycleState.FLAT)
+
+    @property
+    def hit_strategies(self) -> set[object]:
+        return {command.strategy_id for command in self.queue.taken}
+
+
+@pytest.fixture
+async def world() -> AsyncIterator[World]:
+    async with scripted_broker() as broker:
+        world = World(broker)
+        task = asyncio.create_task(world.watcher.run(world.stop))
+        yield world
+        world.stop.set()
+        await task
+        await world.redis.aclose()
+        gc.unfreeze()
+
+
+async def test_with_redis_away_the_full_check_arms_and_disarms(world: World) -> None:
+    strategy = world.hold("1500")
+    await until(lambda: world.desk.guard.armed == 1 and world.broker.messages)
+    assert world.desk.counters.redis_failures > 0
+
+    world.broker.send(ltp_frame((INFY, 149_900)))
+    await until(lambda: world.hit_strategies == {strategy.strategy_id})
+
+    world.let_go(strategy)
+    await until(lambda: world.desk.guard.armed == 0)
+
+
+async def test_a_database_that_is_away_changes_nothing(world: World) -> None:
+    strategy = world.hold("1500")
+    await until(lambda: world.desk.guard.armed == 1 and world.broker.messages)
+
+    world.truth.failures = 3
+    world.let_go(strategy)
+    await until(lambda: world.desk.counters.failed_checks)
+    assert world.desk.guard.armed == 1
+
+    await until(lambda: world.desk.guard.armed == 0)
+
+
+async def test_health_follows_feed_stops_and_queue(world: World) -> None:
+    await until(lambda: world.health.reasons() == [])
+
+    world.hold("1500")
+    world.queue.away = True
+    await until(lambda: world.desk.guard.armed == 1 and world.broker.messages)
+    world.broker.send(ltp_frame((INFY, 149_900)))
+    await until(lambda: world.health.reasons() == ["hits do not reach the queue: 1 hits are being retried"])
+
+    world.queue.away = False
+    await until(lambda: world.health.reasons() == [])
+
+
+async def test_an_unknown_instrument_of_a_strategy_is_unhealthy(world: World) -> None:
+    await until(lambda: world.health.reasons() == [])
+
+    MemoryInstruments(world.database).replace_all([])
+    world.truth._tokens.clear()
+    world.hold("1500")
+
+    await until(lambda: world.health.reasons() == ["no instrument token for NSE:INFY"])
+
+
+async def test_leaving_delivers_what_the_queue_did_not_take_yet(world: World) -> None:
+    strategy = world.hold("1500")
+    await until(lambda: world.desk.guard.armed == 1 and world.broker.messages)
+    world.queue.away = True
+    world.broker.send(ltp_frame((INFY, 149_900)))
+    await until(lambda: world.health.sender.undelivered == 1)
+
+    world.stop.set()
+    await until(lambda: not world.broker.sockets)
+    world.queue.away = False
+
+    await until(lambda: world.hit_strategies == {strategy.strategy_id})
+
+
+async def test_metrics_tell_what_happened_since_the_last_report(world: World) -> None:
+    world.hold("1500")
+    await until(lambda: world.desk.guard.armed == 1 and world.broker.messages)
+    world.broker.send(ltp_frame((INFY, 0)))
+    world.broker.send(ltp_frame((INFY, 149_900)))
+    await until(lambda: world.queue.taken and world.health.sender.undelivered == 0)
+
+    world.watcher.reporter.report()
+    first = dict(world.meter.counts)
+    world.watcher.reporter.report()
+
+    assert (first["Ticks"], first["InvalidTicks"], first["StopLossHits"], first["Blind"]) == (1, 1, 1, 0)
+    assert world.meter.counts["StopLossHits"] == 1
+    assert len(world.meter.durations["TickToQueue"]) == 1
