@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
     Session = Connection[dict[str, Any]]
     """A connection inside one transaction; rows come as dictionaries."""
+
+_RDS_AUTHORITIES = Path(__file__).with_name("rds-ap-south-1.pem")
 
 
 class TransactionFailed(AlgotradingError):
@@ -59,8 +62,8 @@ class Database:
         """`credentials` is asked at every connect, so that a rotated password is picked up.
 
         With `tls` the server must prove its name. `root_certificate` is a file of certificate
-        authorities; without it libpq's own PGSSLROOTCERT names one, and without that the public ones
-        hold, which know RDS Proxy but not an RDS instance itself (that needs AWS's RDS bundle).
+        authorities; without it libpq's own PGSSLROOTCERT names one, and without that RDS's own
+        authorities of ap-south-1 hold, which the public lists do not know.
         """
         self._host, self._port, self._name = host, port, name
         self._credentials = credentials
@@ -189,9 +192,7 @@ class Database:
         }
 
     def _certificates(self) -> str:
-        import certifi
-
-        return self._root_certificate or os.environ.get("PGSSLROOTCERT") or certifi.where()
+        return self._root_certificate or os.environ.get("PGSSLROOTCERT") or str(_RDS_AUTHORITIES)
 
 
 def _commit(session: Session) -> None:
