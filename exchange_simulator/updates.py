@@ -31,7 +31,7 @@ class UpdateCourier:
     def deliver(self, order: Order, event: str) -> None:
         """Send one update over every channel of the order's user."""
         app = self._accounts.by_user(order.user_id)
-        if app is None:
+        if app is None or not (app.postback_url or self._ticker.connections(app)):
             return
         payload = postback(order, event, app)
         fault = self._faults.strike(app.user_id, "missing_updates", "duplicate_updates", "reordered_updates")

@@ -1,7 +1,6 @@
 """An order, its status, and every state it went through."""
 
-import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from exchange_simulator.engine.instruments import Instrument
@@ -92,9 +91,7 @@ class Order:
     def record(self, now_ns: int) -> None:
         """Write the present state into the history."""
         self.updated_ns = now_ns
-        snapshot = copy.copy(self)
-        snapshot.history = []
-        self.history.append(snapshot)
+        self.history.append(replace(self, history=[]))
 
     def as_of(self, at_ns: int) -> "Order | None":
         """The newest state that was already true at an instant; None when the order was not there yet."""

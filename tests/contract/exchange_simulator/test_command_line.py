@@ -52,13 +52,13 @@ def test_ready_made_account_works_and_a_signal_stops_cleanly(start: Start, stop:
 def test_replayed_file_decides_the_prices(start: Start, tmp_path: Path) -> None:
     path = tmp_path / "prices.csv"
     path.write_text(
-        "timestamp,symbol,open,high,low,close,volume\n2026-01-05 09:15:00,INFY,1600.00,1604.00,1598.00,1602.00,12\n"
+        "timestamp,symbol,open,high,low,close,volume\n2026-01-05 09:15:00,INFY,1600.00,1604.00,1598.00,1602.50,12\n"
     )
     process = start("--ready-json", "--replay", str(path), "--speed", "600")
     assert process.stdout is not None
     url = json.loads(process.stdout.readline())["url"]
-    seen = until(lambda: (tick := control(url, "GET", "/ticks/INFY"))["last_price"] == 1602.0 and tick)
-    assert seen["ticks"] >= 8
+    seen = until(lambda: (tick := control(url, "GET", "/ticks/INFY"))["last_price"] == 1602.5 and tick)
+    assert seen["ticks"] == 10
 
 
 def test_human_reader_sees_urls_and_credentials(start: Start) -> None:
