@@ -134,7 +134,7 @@ def test_a_callback_that_is_not_ours_changes_nothing(
 
     # When a browser comes with something else than the broker's answer
     sent = {name: known.get(value, value) for name, value in query.items()}
-    answer = come_back(world, **sent)
+    answer = come_back(world, None, **sent)
     page = come_back(world, HTML, **sent)
 
     # Then it is refused, on a page too, which repeats nothing that was sent
