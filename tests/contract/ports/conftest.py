@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import cast
 
@@ -107,6 +106,6 @@ def in_postgres(postgres_store: PostgresStore) -> Stores:
 
 
 @pytest.fixture(params=["in_memory", "in_postgres"])
-def stores(request: pytest.FixtureRequest) -> Iterator[Stores]:
+def stores(request: pytest.FixtureRequest) -> Stores:
     """First the one, then the other."""
-    yield cast(Stores, request.getfixturevalue(request.param))
+    return cast(Stores, request.getfixturevalue(request.param))
