@@ -219,10 +219,6 @@ class MemoryExchange:
         """Every order that exists, of every account."""
         return (order for account in self._accounts.values() for order in account.orders)
 
-    def account_of(self, broker_user_id: str) -> MemoryAccount:
-        """The account of a client id."""
-        return next(a for a in self._accounts.values() if a.broker_user_id == broker_user_id)
-
     # --- what brokers do ---------------------------------------------------------------------------
 
     def authenticate(self, api_key: str, access_token: str | None) -> MemoryAccount:
