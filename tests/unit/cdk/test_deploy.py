@@ -1,0 +1,60 @@
+"""What `make deploy` says is missing, all at once and before anything is touched."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError, NoCredentialsError
+
+from cdk.deploy import find_missing
+from cdk.environments import ENVIRONMENTS
+
+READY = replace(ENVIRONMENTS["dev"], alarm_email="ops@trader.in", feed_account_email="feed@trader.in")
+
+
+class Cloud:
+    """An account that is logged in to and prepared, unless told otherwise."""
+
+    def __init__(self, *, logged_in: bool = True, prepared: bool = True) -> None:
+        self.logged_in = logged_in
+        self.prepared = prepared
+
+    def __call__(self, service: str) -> Cloud:
+        return self
+
+    def get_caller_identity(self) -> dict[str, str]:
+        if not self.logged_in:
+            raise NoCredentialsError
+        return {"Account": "123456789012"}
+
+    def get_parameter(self, **_name: Any) -> dict[str, Any]:
+        if not self.prepared:
+            raise ClientError({"Error": {"Code": "ParameterNotFound", "Message": "none"}}, "GetParameter")
+        return {}
+
+
+def test_nothing_is_missing_where_everything_is_there() -> None:
+    assert find_missing(READY, aws=Cloud(), run=lambda _: 0) == []
+
+
+def test_every_missing_thing_is_named_at_once() -> None:
+    missing = find_missing(ENVIRONMENTS["dev"], aws=Cloud(logged_in=False), run=lambda _: 127)
+
+    assert [line.split()[0] for line in missing] == ["alarm_email", "feed_account_email", "Docker", "no"]
+
+
+def test_an_unprepared_account_is_told_how_to_prepare_itself() -> None:
+    [missing] = find_missing(READY, aws=Cloud(prepared=False), run=lambda _: 0)
+
+    assert "bootstrap aws://123456789012/ap-south-1" in missing
+
+
+@pytest.mark.parametrize("address", ["alarm_email", "feed_account_email"])
+def test_an_example_address_would_alarm_nobody(address: str) -> None:
+    environment = replace(READY, **{address: "someone@example.com"})
+
+    [missing] = find_missing(environment, aws=Cloud(), run=lambda _: 0)
+
+    assert missing.startswith(address)
