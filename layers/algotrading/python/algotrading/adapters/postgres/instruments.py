@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import astuple
+from operator import attrgetter
 
 from algotrading.adapters.postgres.database import Database
 from algotrading.domain.instruments import Instrument
@@ -11,6 +11,7 @@ from algotrading.domain.instruments import Instrument
 _COLUMNS = (
     "exchange, tradingsymbol, instrument_token, name, segment, instrument_type, tick_size, lot_size, has_derivatives"
 )
+_values_of = attrgetter(*_COLUMNS.split(", "))
 # The exact symbol, then symbols that start with the text, then names, then anything that contains it;
 # among equals cash equity first, then the shorter symbol.
 _BEST_FIRST = """
@@ -70,4 +71,4 @@ class PostgresInstruments:
             session.execute("delete from instruments")
             with session.cursor() as cursor, cursor.copy(f"copy instruments ({_COLUMNS}) from stdin") as copy:
                 for instrument in instruments:
-                    copy.write_row(astuple(instrument))
+                    copy.write_row(_values_of(instrument))
