@@ -13,7 +13,7 @@ from algotrading.bootstrap import build_docs
 from algotrading.contracts.api_routes import API_ROUTES, ApiRoute
 from algotrading.entrypoints.api.docs import openapi_document
 from algotrading.settings import DocsSettings
-from tests.unit.api.world import http_event
+from tests.http_events import http_event
 
 ERROR = {"application/json": {"schema": {"$ref": "#/components/schemas/ErrorAnswer"}}}
 

@@ -8,7 +8,6 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from types import SimpleNamespace
 from typing import Any
-from urllib.parse import urlencode
 from uuid import UUID
 
 from algotrading.adapters.passwords import Argon2Passwords
@@ -42,6 +41,7 @@ from tests.fakes.ledger import MemoryLedger
 from tests.fakes.queue import MemoryQueue
 from tests.fakes.runtime import MemoryRuntime
 from tests.fakes.strategies import MemoryStrategies
+from tests.http_events import http_event
 
 EIGHT_O_CLOCK = datetime(2026, 11, 20, 2, 30, tzinfo=UTC)
 """08:00 Asia/Kolkata on a trading Friday."""
@@ -68,38 +68,6 @@ class Answer:
     def fields(self) -> list[str]:
         """The fields that the error names."""
         return [detail["field"] for detail in self.body["details"]]
-
-
-def http_event(
-    method: str,
-    path: str,
-    *,
-    body: str | None = None,
-    headers: dict[str, str] | None = None,
-    query: dict[str, str] | None = None,
-    base64_encoded: bool = False,
-) -> dict[str, Any]:
-    """An event as API Gateway's HTTP API makes it, payload version 2.0."""
-    event: dict[str, Any] = {
-        "version": "2.0",
-        "routeKey": f"{method} {path}",
-        "rawPath": path,
-        "rawQueryString": urlencode(query or {}),
-        "headers": {name.lower(): value for name, value in (headers or {}).items()},
-        "requestContext": {
-            "accountId": "123456789012",
-            "apiId": "api",
-            "http": {"method": method, "path": path, "protocol": "HTTP/1.1", "sourceIp": "192.0.2.1"},
-            "requestId": "gateway-request",
-            "stage": "$default",
-        },
-        "isBase64Encoded": base64_encoded,
-    }
-    if query:
-        event["queryStringParameters"] = query
-    if body is not None:
-        event["body"] = body
-    return event
 
 
 @dataclass(slots=True)

@@ -76,3 +76,9 @@ def client(service: str) -> Any:
     make_client: Callable[..., Any] = boto3.client
     patience = Config(connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 3})
     return make_client(service, config=patience)
+
+
+def forget() -> None:
+    """Let go of every client, so that the next ones see another environment."""
+    client.cache_clear()
+    _secret_reader.cache_clear()

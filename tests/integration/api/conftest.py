@@ -1,0 +1,121 @@
+"""The API on real parts: PostgreSQL under row-level security, Valkey, emulated AWS, the simulated exchange."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any, cast
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from algotrading.adapters.postgres.database import Database
+from algotrading.adapters.postgres.instruments import PostgresInstruments
+from algotrading.bootstrap import parts
+from algotrading.settings import DatabaseSettings
+from exchange_simulator.simulator import Options
+from exchange_simulator.threaded import ThreadedExchange
+from tests.fakes.examples import make_instrument
+from tests.integration.api.deployment import Deployment, load_handler
+from tests.stores import ROLE_PASSWORDS, PostgresStore
+from twin.servers import ServerAddress
+
+REGION = "ap-south-1"
+ALWAYS_OPEN = {
+    "name": "round-the-clock",
+    "calendar": "every-day",
+    "segments": {"NSE": {"continuous": ["00:00:00", "23:59:59"]}},
+}
+
+
+@pytest.fixture(scope="module")
+def exchange() -> Iterator[ThreadedExchange]:
+    """A simulated broker."""
+    with ThreadedExchange(Options(rate_limits=False)) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def deployment(
+    postgres_module_store: PostgresStore, valkey_server: ServerAddress, exchange: ThreadedExchange
+) -> Iterator[Deployment]:
+    """Every API function, with an instrument list already loaded."""
+    with pytest.MonkeyPatch.context() as environment, mock_aws():
+        environment.delenv("AWS_ENDPOINT_URL", raising=False)
+        environment.setenv("AWS_DEFAULT_REGION", REGION)
+        clients = {name: cast(Any, boto3.client)(name, region_name=REGION) for name in ("sqs", "scheduler")}
+        queue_urls = _make_queues(clients["sqs"])
+        clients["scheduler"].create_schedule_group(Name="strategies")
+        variables = {
+            **_stores(postgres_module_store, valkey_server),
+            **_aws(queue_urls),
+            "STAGE": "dev",
+            "SESSION_TABLE": json.dumps(ALWAYS_OPEN),
+            "KITE_API_URL": exchange.url,
+            "KITE_LOGIN_URL": f"{exchange.url}/connect/login",
+        }
+        for name, value in variables.items():
+            environment.setenv(name, value)
+        PostgresInstruments(postgres_module_store.system).replace_all([make_instrument()])
+        opened = _watch_databases(environment)
+        parts.forget()
+        handlers = {name: load_handler(name) for name in ("auth", "broker", "strategy", "authorizer", "docs")}
+        yield Deployment(handlers, clients["sqs"], clients["scheduler"], queue_urls)
+        parts.forget()
+        for database in opened:
+            database.close()
+
+
+def _watch_databases(environment: pytest.MonkeyPatch) -> list[Database]:
+    """Every database that the functions open from now on: they themselves keep it until their process ends."""
+    opened: list[Database] = []
+    open_database = parts.database
+
+    def open_and_note(settings: DatabaseSettings) -> Database:
+        opened.append(open_database(settings))
+        return opened[-1]
+
+    environment.setattr(parts, "database", open_and_note)
+    return opened
+
+
+def _make_queues(sqs: Any) -> dict[str, str]:
+    return {
+        name: sqs.create_queue(QueueName=f"{name}.fifo", Attributes={"FifoQueue": "true"})["QueueUrl"]
+        for name in ("orders", "orders-priority")
+    }
+
+
+def _stores(store: PostgresStore, valkey: ServerAddress) -> dict[str, str]:
+    secret = json.dumps({"username": "app_role", "password": ROLE_PASSWORDS["app_role"]})
+    return {
+        "DATABASE_HOST": store.server.host,
+        "DATABASE_PORT": str(store.server.port),
+        "DATABASE_NAME": store.name,
+        "DATABASE_TLS": "false",
+        "DATABASE_SECRET_ARN": _make_secret("database", secret),
+        "REDIS_HOST": valkey.host,
+        "REDIS_PORT": str(valkey.port),
+        "REDIS_TLS": "false",
+    }
+
+
+def _aws(queue_urls: dict[str, str]) -> dict[str, str]:
+    key = cast(Any, boto3.client)("kms", region_name=REGION).create_key()["KeyMetadata"]["KeyId"]
+    signing_key = json.dumps({"key": "a signing key for tests, longer than thirty-two bytes"})
+    return {
+        "JWT_SECRET_ARN": _make_secret("jwt", signing_key),
+        "KMS_KEY_ID": key,
+        "ORDERS_QUEUE_URL": queue_urls["orders"],
+        "PRIORITY_QUEUE_URL": queue_urls["orders-priority"],
+        "SCHEDULE_GROUP": "strategies",
+        "SCHEDULE_TARGET_ARN": f"arn:aws:lambda:{REGION}:123456789012:function:trigger",
+        "SCHEDULE_ROLE_ARN": "arn:aws:iam::123456789012:role/scheduler",
+        "SCHEDULE_DLQ_ARN": f"arn:aws:sqs:{REGION}:123456789012:schedules-dlq",
+    }
+
+
+def _make_secret(name: str, value: str) -> str:
+    secrets = cast(Any, boto3.client)("secretsmanager", region_name=REGION)
+    return str(secrets.create_secret(Name=name, SecretString=value)["ARN"])

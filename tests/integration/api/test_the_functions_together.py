@@ -1,0 +1,176 @@
+"""A trader's commands through the deployed handlers, on real parts."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from algotrading.domain.alarms import alarm_time
+from algotrading.domain.sessions import IST
+from exchange_simulator.threaded import ThreadedExchange
+from tests.integration.api.deployment import Deployment
+
+
+def register(deployment: Deployment) -> str:
+    """A new trader's token."""
+    body = {"email": f"{uuid4().hex}@example.com", "password": "pass123"}
+    status, answer = deployment.call("POST", "/auth/register", body)
+    assert status == 201, answer
+    return str(answer["token"])
+
+
+def connect(deployment: Deployment, exchange: ThreadedExchange, token: str) -> tuple[int, Any]:
+    """Connect a broker account made for the trader."""
+    app = exchange.run(lambda server: server.create_account(user_id=f"SIM{uuid4().int % 10**6:06d}"))
+    keys = {"api_key": app.api_key, "api_secret": app.api_secret, "access_token": app.access_token}
+    return deployment.call("POST", "/broker/connect", keys, token)
+
+
+def plan(**changes: Any) -> dict[str, Any]:
+    """A plan far from now: at noon or midnight, whichever is further."""
+    hour = (datetime.now(UTC).astimezone(IST).hour + 10) % 20 + 1
+    good = {"symbol": "TCS", "buy_time": f"{hour:02d}:30:00", "sell_time": f"{hour + 1:02d}:30:00"}
+    return {**good, "stop_loss": 3500.05, "quantity": 10, **changes}
+
+
+def test_a_strategy_from_registration_to_deletion(deployment: Deployment, exchange: ThreadedExchange) -> None:
+    # Given a trader who has connected a broker
+    token = register(deployment)
+    assert connect(deployment, exchange, token)[1]["broker_valid"] is True
+
+    # When a strategy is created and started
+    status, created = deployment.call("POST", "/strategy/create", plan(), token)
+    assert status == 201, created
+    reference = {"strategy_id": created["strategy_id"]}
+    assert deployment.call("POST", "/strategy/start", reference, token) == (200, {**reference, "status": "running"})
+
+    # Then its two schedules exist, for the early alarms
+    due = datetime.strptime(plan()["buy_time"], "%H:%M:%S").replace(tzinfo=IST).time()
+    expression = deployment.schedules()[f"{created['strategy_id']}-BUY"]
+    assert expression.startswith(f"cron({alarm_time(due).minute} {alarm_time(due).hour} ")
+    assert len(deployment.schedules()) == 2
+
+    # And it can be read in every way, exactly
+    _, standing = deployment.call("GET", f"/strategy/status/{created['strategy_id']}", None, token)
+    assert (standing["status"], standing["position"], standing["stop_loss"]) == ("running", "none", 3500.05)
+    _, listed = deployment.call("GET", "/strategy", None, token)
+    assert [strategy["strategy_id"] for strategy in listed["strategies"]] == [created["strategy_id"]]
+    assert deployment.call("GET", f"/strategy/{created['strategy_id']}/orders", None, token)[1] == {
+        "orders": [],
+        "trades": [],
+    }
+
+    # And when it is stopped and deleted, nothing is left
+    assert deployment.call("POST", "/strategy/stop", reference, token)[1]["status"] == "stopped"
+    assert deployment.schedules() == {}
+    assert deployment.call("DELETE", f"/strategy/{created['strategy_id']}", None, token)[0] == 200
+    assert deployment.call("GET", f"/strategy/{created['strategy_id']}", None, token)[0] == 404
+
+
+def test_an_update_reaches_the_schedules(deployment: Deployment, exchange: ThreadedExchange) -> None:
+    token = register(deployment)
+    connect(deployment, exchange, token)
+    _, created = deployment.call("POST", "/strategy/create", plan(), token)
+    deployment.call("POST", "/strategy/start", {"strategy_id": created["strategy_id"]}, token)
+    before = deployment.schedules()
+
+    _, updated = deployment.call(
+        "PUT", f"/strategy/{created['strategy_id']}", plan(sell_time="23:00:00", quantity=20), token
+    )
+
+    assert (updated["quantity"], updated["effective_sell_time"]) == (20, "23:00:00")
+    after = deployment.schedules()
+    assert after[f"{created['strategy_id']}-SELL"] != before[f"{created['strategy_id']}-SELL"]
+    deployment.call("POST", "/strategy/stop", {"strategy_id": created["strategy_id"]}, token)
+
+
+def test_a_strategy_due_within_the_alarms_window_is_queued_at_once(
+    deployment: Deployment, exchange: ThreadedExchange
+) -> None:
+    # Given a strategy that is due three quarters of a minute from now
+    token = register(deployment)
+    connect(deployment, exchange, token)
+    due = datetime.now(IST) + timedelta(seconds=45)
+    times = {"buy_time": f"{due:%H:%M:%S}", "sell_time": "23:59:59"}
+    _, created = deployment.call("POST", "/strategy/create", plan(**times), token)
+
+    # When it is started
+    deployment.call("POST", "/strategy/start", {"strategy_id": created["strategy_id"]}, token)
+
+    # Then its BUY waits in the queue with its instant
+    (message,) = deployment.messages("orders")
+    assert (message["event"], message["strategy_id"]) == ("BUY", created["strategy_id"])
+    assert datetime.fromisoformat(message["due"]) == due.replace(microsecond=0)
+
+    # And stopping it orders the exit on the other lane
+    deployment.call("POST", "/strategy/stop", {"strategy_id": created["strategy_id"]}, token)
+    assert [message["event"] for message in deployment.messages("orders-priority")] == ["STOP"]
+
+
+def test_row_level_security_and_code_agree_on_whose_strategy_it_is(
+    deployment: Deployment, exchange: ThreadedExchange
+) -> None:
+    owner, stranger = register(deployment), register(deployment)
+    connect(deployment, exchange, stranger)
+    _, created = deployment.call("POST", "/strategy/create", plan(), owner)
+    strategy_id = created["strategy_id"]
+
+    answers = [
+        deployment.call("GET", f"/strategy/{strategy_id}", None, stranger),
+        deployment.call("GET", f"/strategy/status/{strategy_id}", None, stranger),
+        deployment.call("GET", f"/strategy/{strategy_id}/orders", None, stranger),
+        deployment.call("PUT", f"/strategy/{strategy_id}", plan(), stranger),
+        deployment.call("DELETE", f"/strategy/{strategy_id}", None, stranger),
+        deployment.call("POST", "/strategy/start", {"strategy_id": strategy_id}, stranger),
+        deployment.call("POST", "/strategy/stop", {"strategy_id": strategy_id}, stranger),
+    ]
+
+    assert [(status, body["error"]) for status, body in answers] == [(404, "NOT_FOUND")] * len(answers)
+    assert deployment.call("GET", f"/strategy/{strategy_id}", None, owner)[0] == 200
+
+
+def test_two_strategies_that_would_meet_do_not_both_run(deployment: Deployment, exchange: ThreadedExchange) -> None:
+    token = register(deployment)
+    connect(deployment, exchange, token)
+    ids = [deployment.call("POST", "/strategy/create", plan(), token)[1]["strategy_id"] for _ in range(2)]
+
+    first, second = (deployment.call("POST", "/strategy/start", {"strategy_id": one}, token) for one in ids)
+
+    assert first[0] == 200
+    assert (second[0], second[1]["error"]) == (409, "STRATEGY_OVERLAP")
+    deployment.call("POST", "/strategy/stop", {"strategy_id": ids[0]}, token)
+
+
+def test_keys_that_the_broker_refuses_are_not_stored(deployment: Deployment) -> None:
+    token = register(deployment)
+    keys = {"api_key": "nosuchkey", "api_secret": "nosuchsecret", "access_token": "dead"}
+
+    status, answer = deployment.call("POST", "/broker/connect", keys, token)
+
+    assert (status, answer["error"]) == (400, "BROKER_AUTH_FAILED")
+    assert deployment.call("GET", "/broker", None, token)[1]["status"] == "not_connected"
+
+
+def test_an_email_has_one_account(deployment: Deployment) -> None:
+    body = {"email": "Same@Example.com", "password": "pass123"}
+    deployment.call("POST", "/auth/register", body)
+
+    status, answer = deployment.call("POST", "/auth/register", {**body, "email": "same@example.COM"})
+
+    assert (status, answer["error"]) == (409, "EMAIL_TAKEN")
+    assert deployment.call("POST", "/auth/login", body)[0] == 200
+    wrong = deployment.call("POST", "/auth/login", {**body, "password": "wrong-password"})
+    assert (wrong[0], wrong[1]["error"]) == (401, "CREDENTIALS_INVALID")
+
+
+@pytest.mark.parametrize("query", ["T", "tata", "%", "_", "\\", "'; drop table users; --"])
+def test_an_instrument_search_takes_any_text(deployment: Deployment, query: str) -> None:
+    token = register(deployment)
+
+    status, answer = deployment.call("GET", "/instruments", None, token, query={"query": query})
+
+    assert status == 200
+    assert len(answer["instruments"]) <= 1
