@@ -107,10 +107,11 @@ def measure(kind: str, length: int, packets: int, tokens: list[int], guards: lis
 
 def make_frame(dice: random.Random, length: int, packets: int, tokens: list[int]) -> bytes:
     """A frame of random instruments at random prices above every stop."""
-    parts = [pack(">H", packets)]
-    for token in dice.sample(tokens, packets):
-        parts.append(pack(">HII", length, token, dice.randrange(100_000, 200_000)) + bytes(length - 8))
-    return b"".join(parts)
+    parts = (
+        pack(">HII", length, token, dice.randrange(100_000, 200_000)) + bytes(length - 8)
+        for token in dice.sample(tokens, packets)
+    )
+    return pack(">H", packets) + b"".join(parts)
 
 
 def frames_per_second(engine: Callable[[bytes], object], frames: list[bytes]) -> float:

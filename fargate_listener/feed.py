@@ -14,7 +14,6 @@ from fargate_listener.counters import Counters
 from fargate_listener.feed_account import FeedCredentials, FeedCredentialsMissing
 from fargate_listener.frames import MOST_PACKETS, decode
 from fargate_listener.kite_socket import DIAL_SECONDS, DialFailed, KiteSocket, dial
-from fargate_listener.prices import PriceBook
 from fargate_listener.stop_guard import StopGuard
 from fargate_listener.watchlist import Watchlist
 
@@ -32,7 +31,8 @@ FIRST_CREDENTIALS_SECONDS = 10.0
 
 @dataclass(slots=True)
 class Backoff:
-    """Pauses before the next dial: none, then doubling with jitter up to a cap."""
+    """Pauses before the next dial: none, then doubling with jitter up to 1.6 s, so that with the dial
+    itself the feed is back within two seconds of the broker being there again."""
 
     jitter: Callable[[], float] = random.random
     failures: int = 0
@@ -43,7 +43,7 @@ class Backoff:
         self.failures += 1
         if refused:
             return self._spread(min(5.0, 2.0 * 1.5 ** min(self.failures - 1, 10)))
-        return 0.0 if self.failures == 1 else self._spread(min(2.0, 0.125 * 2.0 ** min(self.failures - 1, 10)))
+        return 0.0 if self.failures == 1 else self._spread(min(1.6, 0.1 * 2.0 ** min(self.failures - 1, 10)))
 
     def _spread(self, seconds: float) -> float:
         return seconds * (0.5 + 0.5 * self.jitter())
@@ -60,7 +60,6 @@ class Feed:
         credentials: Callable[[], FeedCredentials],
         watchlist: Watchlist,
         guard: StopGuard,
-        prices: PriceBook,
         counters: Counters,
         monotonic: Callable[[], float],
         tls: ssl.SSLContext | None = None,
@@ -70,7 +69,6 @@ class Feed:
         self._credentials = credentials
         self._watchlist = watchlist
         self._guard = guard
-        self._prices = prices
         self._counters = counters
         self._monotonic = monotonic
         self._tls = tls or ssl.create_default_context()
@@ -175,7 +173,7 @@ class Feed:
 
     def _lost(self, why: str) -> None:
         self._socket = None
-        self._prices.forget()
+        self._guard.forget_prices()
         self._report_trouble(why)
 
     def _report_trouble(self, trouble: str) -> None:
@@ -197,7 +195,6 @@ class Feed:
         tokens = self._watchlist.tokens
         if len(tokens) > MOST_INSTRUMENTS:
             logger.error("more instruments than one socket takes", extra={"instruments": len(tokens)})
-        self._prices.forget(sorted(self._socket.subscribed.difference(tokens)))
         self._socket.subscribe(tokens[:MOST_INSTRUMENTS])
 
     def _on_binary(self, frame: bytes, received: float) -> None:

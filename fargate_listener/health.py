@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import http.client
 import json
 import logging
 from collections.abc import Callable
@@ -121,15 +120,3 @@ def _http(status: str, document: dict[str, object]) -> bytes:
     body = json.dumps(document).encode()
     head = f"HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\nConnection: close"
     return head.encode() + b"\r\n\r\n" + body
-
-
-def is_healthy(port: int) -> bool:
-    """Ask a running watcher on this machine."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_REQUEST_SECONDS)
-    try:
-        connection.request("GET", "/health")
-        return connection.getresponse().status == 200
-    except (OSError, http.client.HTTPException):
-        return False
-    finally:
-        connection.close()

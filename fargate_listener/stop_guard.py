@@ -98,6 +98,10 @@ class StopGuard:
         self._resting.pop(strategy_id, None)
         self._index.disarm(strategy_id)
 
+    def forget_prices(self, tokens: Sequence[int] | None = None) -> None:
+        """Known prices of `tokens` (all by default) may be old: only a new tick says where the market stands."""
+        self._prices.forget(tokens)
+
     def on_ticks(self, tokens: Sequence[int], prices: Sequence[int], received: float) -> None:
         """Evaluate the ticks of one frame, received at this monotonic instant."""
         if min(prices) <= 0 or max(prices) > HIGHEST_PRICE:

@@ -21,6 +21,8 @@ _UNKNOWN = 0
 class Snapshot:
     """Every strategy to be watched; `unknown` are those whose instrument is not in the broker's dump."""
 
+    day: date
+    """Today, Asia/Kolkata."""
     changes: dict[UUID, StopChange]
     unknown: dict[UUID, str]
 
@@ -43,16 +45,16 @@ class Truth:
             self._tokens_expire = self._clock.now() + _TOKENS_KEPT
         running = {strategy.strategy_id: strategy for strategy in self._strategies.running()}
         armed = sorted((c for c in self._ledger.unfinished() if c.is_armed), key=lambda cycle: cycle.trading_day)
-        wanted = {strategy.strategy_id: self._unarmed(strategy) for strategy in running.values()}
+        today = trading_day_of(self._clock.now())
+        wanted = {strategy.strategy_id: self._unarmed(strategy, today) for strategy in running.values()}
         for cycle in armed:  # of two cycles the one of the later day stays
             strategy = running.get(cycle.strategy_id)
             wanted[cycle.strategy_id] = self._armed(cycle if strategy is None else cycle.following(strategy.plan))
         known = {strategy_id: change for strategy_id, change in wanted.items() if change.instrument_token != _UNKNOWN}
         unknown = {s: f"{c.exchange}:{c.symbol}" for s, c in wanted.items() if s not in known}
-        return Snapshot(known, unknown)
+        return Snapshot(today, known, unknown)
 
-    def _unarmed(self, strategy: Strategy) -> StopChange:
-        today = trading_day_of(self._clock.now())
+    def _unarmed(self, strategy: Strategy, today: date) -> StopChange:
         return self._change(strategy.strategy_id, strategy.user_id, strategy.plan, today, armed=False)
 
     def _armed(self, cycle: Cycle) -> StopChange:

@@ -7,6 +7,7 @@ import gc
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import date
 
 from fargate_listener.changes import ChangeStream
 from fargate_listener.counters import Counters
@@ -47,6 +48,7 @@ class Watcher:
     monotonic: Callable[[], float]
     check_seconds: float = CHECK_SECONDS
     _check_now: asyncio.Event = field(default_factory=asyncio.Event, init=False)
+    _day: date = field(default=date.min, init=False)
 
     def check_soon(self) -> None:
         """Something may have been missed: compare with PostgreSQL now, not in a while."""
@@ -101,6 +103,10 @@ class Watcher:
             self.counters.failed_checks += 1
             logger.error("the stops could not be compared with PostgreSQL: %s", type(error).__name__)
             return
+        if snapshot.day != self._day:
+            # Yesterday's close must not be taken for today's market when a stop is armed.
+            self._day = snapshot.day
+            self.guard.forget_prices()
         repaired = self.watchlist.repair(snapshot.changes, as_of=as_of, unknown=snapshot.unknown.keys())
         self.loaded.unknown_instruments = sorted(set(snapshot.unknown.values()))
         if self.loaded.stops_loaded and repaired:

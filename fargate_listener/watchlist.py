@@ -91,6 +91,9 @@ class Watchlist:
             return False
         gained = new is not None and new not in self._strategies_on
         if new is not None:
+            if gained:
+                # A tick may have come late, after an earlier subscription ended.
+                self._guard.forget_prices([new])
             self._strategies_on.setdefault(new, set()).add(change.strategy_id)
         lost = False
         if old is not None:
@@ -98,6 +101,7 @@ class Watchlist:
             lost = not self._strategies_on[old]
             if lost:
                 del self._strategies_on[old]
+                self._guard.forget_prices([old])
         return gained or lost
 
 

@@ -65,7 +65,6 @@ def build_watcher(settings: ListenerSettings) -> Watcher:
         credentials=_feed_credentials(settings),
         watchlist=watchlist,
         guard=guard,
-        prices=prices,
         counters=counters,
         monotonic=time.monotonic,
     )

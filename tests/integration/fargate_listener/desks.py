@@ -49,7 +49,6 @@ class Desk:
             credentials=self._read_credentials,
             watchlist=self.watchlist,
             guard=self.guard,
-            prices=self.prices,
             counters=self.counters,
             monotonic=time.monotonic,
             tls=self.tls,

@@ -77,7 +77,8 @@ class World:
         self.queue = Queue()
         self.meter = MemoryMeter()
         self.stop = asyncio.Event()
-        clock, redis = VirtualClock(), make_redis_client("127.0.0.1", free_port(), tls=False)
+        self.clock = clock = VirtualClock()
+        redis = make_redis_client("127.0.0.1", free_port(), tls=False)
         self.redis = redis
         sender = HitSender(open_queue=lambda: self.queue, clock=clock, monotonic=time.monotonic, senders=1)
         desk = Desk(broker.url, FeedCredentials("key", "token"), report=sender.put)
@@ -170,6 +171,19 @@ async def test_a_database_that_is_away_changes_nothing(world: World) -> None:
     assert world.desk.guard.armed == 1
 
     await until(lambda: world.desk.guard.armed == 0)
+
+
+async def test_the_close_of_yesterday_hits_nothing_today(world: World) -> None:
+    # Given an instrument that is watched, and last ticked yesterday
+    strategy = world.hold("1500")
+    world.let_go(strategy)
+    await until(lambda: world.desk.watchlist.watches(INFY) and world.broker.messages)
+    world.broker.send(ltp_frame((INFY, 140_000)))
+    await until(lambda: world.desk.prices.latest(INFY))
+
+    world.clock.sleep(24 * 3600)
+
+    await until(lambda: world.desk.prices.latest(INFY) is None)
 
 
 async def test_health_follows_feed_stops_and_queue(world: World) -> None:

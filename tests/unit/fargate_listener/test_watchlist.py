@@ -89,6 +89,26 @@ def test_an_unwatched_strategy_is_never_hit(desk: Desk) -> None:
     assert desk.hit_by_one == []
 
 
+def test_a_price_from_an_earlier_subscription_hits_nothing(desk: Desk) -> None:
+    # Given a tick that came after the instrument's last strategy had left
+    desk.watchlist.apply(watched(1))
+    desk.watchlist.apply(gone(1))
+    desk.guard.on_ticks([INFY], [100], 0.0)
+
+    desk.watchlist.apply(armed(1, "1500"))
+
+    assert desk.hits == []
+
+
+def test_a_price_of_this_subscription_hits_at_once(desk: Desk) -> None:
+    desk.watchlist.apply(watched(1))
+    desk.guard.on_ticks([INFY], [100], 0.0)
+
+    desk.watchlist.apply(armed(1, "1500"))
+
+    assert len(desk.hits) == 1
+
+
 def test_the_full_check_brings_what_was_missed_and_removes_what_is_over(desk: Desk) -> None:
     desk.watchlist.apply(armed(1, "1500"))
     desk.watchlist.apply(watched(2))

@@ -1,0 +1,88 @@
+"""The health endpoint and the check that asks it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from algotrading.settings import ListenerSettings
+from fargate_listener.health import HealthServer
+from fargate_listener.health_check import DEFAULT_PORT, is_healthy
+
+
+class Watched:
+    """A health document that a test can change."""
+
+    def __init__(self) -> None:
+        self.reasons: list[str] = []
+        self.server = HealthServer(lambda: {"reasons": self.reasons}, 0)
+
+    async def ask(self, request: bytes) -> bytes:
+        """One raw HTTP exchange."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.server.port)
+        writer.write(request)
+        answer = await reader.read()
+        writer.close()
+        await writer.wait_closed()
+        return answer
+
+
+@pytest.fixture
+async def watched(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Watched]:
+    watched = Watched()
+    await watched.server.start()
+    monkeypatch.setenv("HEALTH_PORT", str(watched.server.port))
+    yield watched
+    await watched.server.stop()
+
+
+async def test_the_check_says_what_the_endpoint_says(watched: Watched) -> None:
+    assert await asyncio.to_thread(is_healthy)
+
+    watched.reasons = ["no price feed: refused"]
+    assert not await asyncio.to_thread(is_healthy)
+
+    watched.reasons = []
+    assert await asyncio.to_thread(is_healthy)
+
+
+async def test_nobody_there_is_unhealthy(watched: Watched) -> None:
+    await watched.server.stop()
+
+    assert not await asyncio.to_thread(is_healthy)
+
+
+async def test_the_reasons_are_in_the_answer(watched: Watched) -> None:
+    watched.reasons = ["the stops are not loaded yet"]
+
+    answer = await watched.ask(b"GET /health HTTP/1.1\r\n\r\n")
+
+    assert answer.startswith(b"HTTP/1.1 503 ")
+    assert b"the stops are not loaded yet" in answer
+
+
+@pytest.mark.parametrize(
+    ("request_line", "status"),
+    [
+        (b"GET /health?verbose=1 HTTP/1.1", b"200"),
+        (b"GET / HTTP/1.1", b"404"),
+        (b"POST /health HTTP/1.1", b"405"),
+        (b"nonsense", b"404"),
+    ],
+)
+async def test_other_requests_get_their_status(watched: Watched, request_line: bytes, status: bytes) -> None:
+    answer = await watched.ask(request_line + b"\r\n\r\n")
+
+    assert answer.split(b" ")[1] == status
+
+
+async def test_a_request_without_an_end_is_dropped_and_the_next_one_answered(watched: Watched) -> None:
+    assert await watched.ask(b"x" * 100_000 + b"\r\n\r\n") == b""
+
+    assert await asyncio.to_thread(is_healthy)
+
+
+def test_the_default_port_is_that_of_the_settings() -> None:
+    assert ListenerSettings.model_fields["health_port"].default == DEFAULT_PORT
