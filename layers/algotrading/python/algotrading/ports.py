@@ -463,7 +463,8 @@ class Brokers(Protocol):
     """Opens broker sessions, whatever the broker."""
 
     def connect(self, credentials: BrokerCredentials) -> Broker:
-        """A session with these credentials; nothing is sent yet."""
+        """A session with these credentials; nothing is sent yet. Raises BrokerAuthFailed when there is no
+        access token, or a credential that can be none of this broker's."""
         ...
 
     def login_url(self, broker: BrokerName, api_key: str, state: str) -> str:

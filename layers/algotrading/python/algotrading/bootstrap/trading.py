@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from algotrading.services.execute import Executor
     from algotrading.services.trigger import Trigger
 
+_ANSWER_SECONDS = 9.0
+"""How long an executor waits for the broker's answer before the order counts as unknown: Kite was seen
+to answer after 8 s, and the priority executor lives for 15."""
+
 
 def build_trigger(settings: TriggerSettings) -> Trigger:
     """lambdas/trigger"""
@@ -47,6 +51,7 @@ def build_executor(settings: ExecutorSettings) -> tuple[Executor, Redelivery]:
     from algotrading.adapters.redis_runtime import RedisRuntime, make_redis_client
     from algotrading.adapters.sqs_queue import SqsRedelivery
     from algotrading.brokers.kite.brokers import KiteBrokers
+    from algotrading.brokers.kite.line import Limits
     from algotrading.contracts.session_table import load_session_table
     from algotrading.domain.decide import Policy
     from algotrading.services.broker_sessions import BrokerSessions
@@ -67,7 +72,12 @@ def build_executor(settings: ExecutorSettings) -> tuple[Executor, Redelivery]:
     sessions = BrokerSessions(
         accounts=PostgresBrokerAccounts(database),
         vault=KmsVault(parts.client("kms"), settings.kms_key_id),
-        brokers=KiteBrokers(api_url=settings.kite_api_url, login_url=settings.kite_login_url, clock=clock),
+        brokers=KiteBrokers(
+            api_url=settings.kite_api_url,
+            login_url=settings.kite_login_url,
+            clock=clock,
+            limits=Limits(order_seconds=_ANSWER_SECONDS),
+        ),
     )
     table = load_session_table(settings.session_table)
     executor = Executor(desk=desk, instruments=PostgresInstruments(database), sessions=sessions, table=table)
