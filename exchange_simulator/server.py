@@ -135,9 +135,11 @@ class ExchangeServer:
 
 @web.middleware
 async def _envelope_faults(request: web.Request, handler: _NextHandler) -> web.StreamResponse:
-    """Answer unknown routes, oversized bodies and programming errors in the protocol's envelope."""
+    """Answer refusals, unknown routes, oversized bodies and programming errors in the protocol's envelope."""
     try:
         return await handler(request)
+    except KiteError as error:
+        return error_response(error)
     except web.HTTPException as error:
         return error_response(KiteError(error.status, "GeneralException", error.reason))
     except Exception:

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -18,6 +18,8 @@ MAX_SOCKETS_PER_KEY = 3
 MAX_TOKENS_PER_SOCKET = 3000
 HEARTBEAT_S = 1.0
 _QUEUED_FRAMES = 2000
+_GOODBYE_S = 1.0
+_REMEMBERED_TICKS = 2000
 _MODES = frozenset({"ltp", "quote", "full"})
 
 
@@ -76,8 +78,8 @@ class Ticker:
         self._snapshot = snapshot
         self._connections: dict[str, list[Connection]] = defaultdict(list)
         self._changed: dict[int, Market] = {}
-        self.emitted: dict[int, int] = {}
-        """When the last tick of each token was handed to the sockets, nanoseconds since the epoch."""
+        self.emitted: dict[int, deque[tuple[int, int]]] = defaultdict(lambda: deque(maxlen=_REMEMBERED_TICKS))
+        """The latest ticks of each token: when they were handed to the sockets (epoch ns), and the price in paise."""
 
     def connections(self, app: App | None = None) -> list[Connection]:
         """Open sockets, of one app or of all."""
@@ -95,7 +97,7 @@ class Ticker:
 
     async def serve(self, request: web.Request, app: App) -> web.WebSocketResponse:
         """Run one socket until it closes."""
-        socket = web.WebSocketResponse(compress=False, max_msg_size=1 << 20)
+        socket = web.WebSocketResponse(compress=False, max_msg_size=1 << 20, timeout=_GOODBYE_S)
         await socket.prepare(request)
         connection = Connection(socket, request, app)
         self._connections[app.api_key].append(connection)
@@ -121,7 +123,9 @@ class Ticker:
     def flush(self) -> None:
         """Send the noted ticks: one frame per socket, with a packet for each instrument it watches."""
         changed, self._changed = self._changed, {}
-        self.emitted.update(dict.fromkeys(changed, self._clock.now_ns()))
+        now = self._clock.now_ns()
+        for token, market in changed.items():
+            self.emitted[token].append((now, market.last))
         packets: dict[tuple[int, Mode], bytes] = {}
         for connection in self.connections():
             wanted = []
@@ -143,8 +147,7 @@ class Ticker:
 
     async def close(self) -> None:
         """Close every socket, for the shutdown of the server."""
-        for connection in self.connections():
-            await connection.close()
+        await asyncio.gather(*(connection.close() for connection in self.connections()))
 
     def _lag(self, app: App) -> float:
         fault = self._faults.strike(app.user_id, "ws_lag")

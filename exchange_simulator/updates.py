@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from functools import partial
 from typing import Any
 
 import aiohttp
@@ -39,7 +40,7 @@ class UpdateCourier:
             copies, delay_s = _effect(fault, channel)
             for _ in range(copies):
                 if delay_s:
-                    self._scheduler.call_later(delay_s, lambda to=channel: self._send(app, to, payload))  # type: ignore[misc]
+                    self._scheduler.call_later(delay_s, partial(self._send, app, channel, payload))
                 else:
                     self._send(app, channel, payload)
 

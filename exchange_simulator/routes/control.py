@@ -9,12 +9,13 @@ from exchange_simulator.accounts import App
 from exchange_simulator.clock import iso_micros, wire_time
 from exchange_simulator.engine.instruments import Instrument
 from exchange_simulator.engine.orders import Order
-from exchange_simulator.errors import KiteError, input_error
+from exchange_simulator.errors import input_error, permission_error
 from exchange_simulator.faults import CATALOGUE, Fault
 from exchange_simulator.money import paise, rupees
 from exchange_simulator.routes import control_accounts as accounts
+from exchange_simulator.routes.bodies import read_json
 from exchange_simulator.routes.control_accounts import find_app, find_instrument
-from exchange_simulator.routes.endpoint import SIMULATOR, error_response
+from exchange_simulator.routes.endpoint import SIMULATOR
 from exchange_simulator.session_table import SESSION_TABLE
 from exchange_simulator.simulator import Simulator
 from exchange_simulator.wire.order_rows import order_row, trade_row
@@ -28,14 +29,12 @@ def guarded(action: Action) -> Callable[[web.Request], Awaitable[web.Response]]:
 
     async def serve(request: web.Request) -> web.Response:
         if request.remote not in _LOOPBACK:
-            return error_response(KiteError(403, "PermissionException", "The control plane answers loopback only."))
+            raise permission_error("The control plane answers loopback only.")
         try:
             body = await _body(request)
             return web.json_response(await action(request.app[SIMULATOR], request, body))
-        except KiteError as error:
-            return error_response(error)
         except (ValueError, TypeError, KeyError) as error:
-            return error_response(input_error(f"{type(error).__name__}: {error}"))
+            raise input_error(f"{type(error).__name__}: {error}") from error
 
     return serve
 
@@ -66,8 +65,14 @@ async def set_depth(sim: Simulator, request: web.Request, body: dict[str, Any]) 
 
 
 async def last_tick(sim: Simulator, request: web.Request, _body: dict[str, Any]) -> Any:
-    """The last tick of an instrument and when it was sent."""
-    return tick_row(sim, find_instrument(sim, request.match_info["symbol"]))
+    """The last tick of an instrument and when it was sent; with `since_ns` also those sent from then on."""
+    instrument = find_instrument(sim, request.match_info["symbol"])
+    row = tick_row(sim, instrument)
+    if "since_ns" in request.query:
+        since_ns = int(request.query["since_ns"])
+        sent = [tick for tick in sim.ticker.emitted[instrument.token] if tick[0] >= since_ns]
+        row["sent"] = [{"emitted_ns": at_ns, "last_price": rupees(price)} for at_ns, price in sent]
+    return row
 
 
 async def arm_fault(sim: Simulator, _request: web.Request, body: dict[str, Any]) -> Any:
@@ -143,7 +148,8 @@ async def sockets(sim: Simulator, _request: web.Request, _body: dict[str, Any]) 
 def tick_row(sim: Simulator, instrument: Instrument) -> dict[str, Any]:
     """The last tick: `emitted_ns` is when it was handed to the sockets."""
     market = sim.venue.market(instrument)
-    emitted_ns = sim.ticker.emitted.get(instrument.token)
+    sent = sim.ticker.emitted[instrument.token]
+    emitted_ns = sent[-1][0] if sent else None
     return {
         "symbol": instrument.key,
         "instrument_token": instrument.token,
@@ -183,7 +189,7 @@ def _fault_row(fault: Fault) -> dict[str, Any]:
 async def _body(request: web.Request) -> dict[str, Any]:
     if not request.can_read_body:
         return {}
-    body = await request.json()
+    body = await read_json(request)
     if not isinstance(body, dict):
         raise ValueError("the body should be a JSON object")
     return body

@@ -13,6 +13,7 @@ from exchange_simulator.clock import iso_micros
 from exchange_simulator.engine.instruments import Instrument
 from exchange_simulator.errors import KiteError, input_error, permission_error, token_error, too_many_requests
 from exchange_simulator.faults import Fault
+from exchange_simulator.routes.bodies import read_form
 from exchange_simulator.simulator import Simulator
 
 _LOG = logging.getLogger(__name__)
@@ -20,6 +21,7 @@ SIMULATOR: web.AppKey[Simulator] = web.AppKey("simulator", Simulator)
 SOURCE_ADDRESS_HEADER = "X-Sim-Source-IP"
 """Lets a test pretend to come from another address."""
 _GATEWAY_PAGE = "<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>"
+_FORM_METHODS = frozenset({"POST", "PUT"})
 _BEFORE = ("reset_before_accept", "burst_429", "token_death", "refuse", "html_502", "data_null", "slow")
 
 
@@ -47,16 +49,6 @@ class Call:
             )
         return found
 
-    async def json_list(self) -> list[dict[str, Any]]:
-        """The body, which has to be a JSON array of objects; raises KiteError."""
-        try:
-            body = await self.request.json()
-        except ValueError:
-            raise input_error("Invalid JSON body.") from None
-        if not isinstance(body, list) or not all(isinstance(item, dict) for item in body):
-            raise input_error("The body should be a JSON array of orders.")
-        return body
-
 
 Handler = Callable[[Call], Awaitable[Any]]
 
@@ -71,6 +63,7 @@ class Endpoint:
     handler: Handler
     bucket: str = "other"
     order_route: bool = False
+    json_body: bool = False
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
         """Authenticate, handle and answer one request."""
@@ -112,7 +105,7 @@ class Endpoint:
         if self.order_route:
             _check_address(app, request)
         app.limiter.count(self.bucket, sim.clock.now_ns())
-        form = await request.post() if request.method in {"POST", "PUT"} else request.query
+        form = await read_form(request) if request.method in _FORM_METHODS and not self.json_body else request.query
         data = await self.handler(Call(sim, app, request, received_ns, form))
         if fault is not None and fault.name == "html_502":
             return gateway_page()

@@ -11,6 +11,7 @@ from exchange_simulator.engine.matching import Side
 from exchange_simulator.engine.order_request import price, whole
 from exchange_simulator.errors import input_error
 from exchange_simulator.money import rupees
+from exchange_simulator.routes.bodies import read_order_list
 from exchange_simulator.routes.endpoint import Call, Endpoint
 
 _NOTHING = Charges(0, 0, 0, 0, 0)
@@ -54,7 +55,7 @@ async def basket_margins(call: Call) -> dict[str, Any]:
 async def contract_note(call: Call) -> list[dict[str, Any]]:
     """Charges of trades at given average prices."""
     rows = []
-    for body in await call.json_list():
+    for body in await read_order_list(call.request):
         instrument = call.instrument(str(body.get("exchange")), str(body.get("tradingsymbol")))
         average = _number(body, "average_price")
         if average <= 0:
@@ -72,7 +73,7 @@ async def contract_note(call: Call) -> list[dict[str, Any]]:
 
 async def _lines(call: Call) -> list[_Line]:
     lines = []
-    for body in await call.json_list():
+    for body in await read_order_list(call.request):
         instrument = call.instrument(str(body.get("exchange")), str(body.get("tradingsymbol")))
         limit = price(body, "price") or price(body, "trigger_price") or call.sim.venue.look(instrument).last
         quantity = whole(body, "quantity", required=True)
@@ -153,7 +154,7 @@ def _number(body: dict[str, Any], name: str) -> float:
 
 
 ENDPOINTS = (
-    Endpoint("POST", "/margins/orders", "order_margins", order_margins),
-    Endpoint("POST", "/margins/basket", "basket_margins", basket_margins),
-    Endpoint("POST", "/charges/orders", "contract_note", contract_note),
+    Endpoint("POST", "/margins/orders", "order_margins", order_margins, json_body=True),
+    Endpoint("POST", "/margins/basket", "basket_margins", basket_margins, json_body=True),
+    Endpoint("POST", "/charges/orders", "contract_note", contract_note, json_body=True),
 )

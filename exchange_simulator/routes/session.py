@@ -8,8 +8,9 @@ from aiohttp import web
 
 from exchange_simulator.accounts import App
 from exchange_simulator.clock import wire_time
-from exchange_simulator.errors import KiteError, input_error
-from exchange_simulator.routes.endpoint import SIMULATOR, Call, Endpoint, error_response, success
+from exchange_simulator.errors import input_error
+from exchange_simulator.routes.bodies import read_form
+from exchange_simulator.routes.endpoint import SIMULATOR, Call, Endpoint, success
 
 _EXCHANGES = ["NSE", "BSE", "NFO", "BFO", "CDS", "MCX", "BCD", "MF"]
 _PRODUCTS = ["CNC", "NRML", "MIS", "CO", "MTF"]
@@ -26,7 +27,7 @@ async def login_page(request: web.Request) -> web.Response:
     """The login page; with `auto=1` the user agrees at once."""
     app = request.app[SIMULATOR].accounts.by_key(request.query.get("api_key", ""))
     if app is None or request.query.get("v") != "3":
-        return error_response(input_error("Invalid `api_key`." if app is None else "Invalid `v`."))
+        raise input_error("Invalid `api_key`." if app is None else "Invalid `v`.")
     redirect_params = request.query.get("redirect_params", "")
     if request.query.get("auto") == "1":
         return _redirect(request, app, redirect_params)
@@ -37,32 +38,26 @@ async def login_page(request: web.Request) -> web.Response:
 
 async def finish_login(request: web.Request) -> web.Response:
     """The user pressed the button: send them back to the app."""
-    form = await request.post()
+    form = await read_form(request)
     app = request.app[SIMULATOR].accounts.by_key(str(form.get("api_key", "")))
     if app is None:
-        return error_response(input_error("Invalid `api_key`."))
+        raise input_error("Invalid `api_key`.")
     return _redirect(request, app, str(form.get("redirect_params", "")))
 
 
 async def create_session(request: web.Request) -> web.Response:
     """Exchange a request token for an access token."""
-    form = await request.post()
     sim = request.app[SIMULATOR]
-    try:
-        app = sim.accounts.exchange(*(_field(form, name) for name in ("api_key", "request_token", "checksum")))
-    except KiteError as error:
-        return error_response(error)
+    form = await read_form(request)
+    app = sim.accounts.exchange(*(_field(form, name) for name in ("api_key", "request_token", "checksum")))
     return success(_session(app))
 
 
 async def renew_session(request: web.Request) -> web.Response:
     """Exchange a refresh token, which only platform apps have."""
-    form = await request.post()
     sim = request.app[SIMULATOR]
-    try:
-        app = sim.accounts.renew(*(_field(form, name) for name in ("api_key", "refresh_token", "checksum")))
-    except KiteError as error:
-        return error_response(error)
+    form = await read_form(request)
+    app = sim.accounts.renew(*(_field(form, name) for name in ("api_key", "refresh_token", "checksum")))
     return success(_session(app))
 
 
@@ -87,7 +82,7 @@ async def full_profile(call: Call) -> dict[str, Any]:
 
 def _redirect(request: web.Request, app: App, redirect_params: str) -> web.Response:
     if app.redirect_url is None:
-        return error_response(input_error("The app has no redirect URL."))
+        raise input_error("The app has no redirect URL.")
     token = request.app[SIMULATOR].accounts.issue_request_token(app)
     parts = urlsplit(app.redirect_url)
     query = [

@@ -11,7 +11,7 @@ from exchange_simulator.money import rupees
 
 def order_row(order: Order) -> dict[str, Any]:
     """One line of the order book or of an order's history."""
-    row: dict[str, Any] = {
+    return {
         "account_id": order.user_id,
         "placed_by": order.user_id,
         "order_id": order.order_id,
@@ -46,10 +46,8 @@ def order_row(order: Order) -> dict[str, Any]:
         "meta": order.meta,
         "tag": order.tag,
         "guid": order.guid,
+        **({"tags": list(order.tags)} if order.tags else {}),
     }
-    if order.tags:
-        row["tags"] = list(order.tags)
-    return row
 
 
 def trade_row(trade: Trade) -> dict[str, Any]:

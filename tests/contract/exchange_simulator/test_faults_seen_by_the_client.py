@@ -179,6 +179,15 @@ def test_control_plane_knows_exact_times(exchange: ThreadedExchange, kite: Clien
     assert row["states"][-1]["status"] == "COMPLETE"
 
 
+def test_control_plane_remembers_when_each_tick_was_sent(exchange: ThreadedExchange) -> None:
+    since_ns = control(exchange.url, "GET", "/clock")["now_ns"]
+    for price in ("1700.00", "1710.00"):
+        control(exchange.url, "POST", "/prices/SUNPHARMA", price=price, pin=True)
+    sent = control(exchange.url, "GET", f"/ticks/SUNPHARMA?since_ns={since_ns}")["sent"]
+    assert [tick["last_price"] for tick in sent][:2] == [1700.0, 1710.0]
+    assert since_ns <= sent[0]["emitted_ns"] <= sent[1]["emitted_ns"]
+
+
 def test_day_ends_at_six_on_the_clock_of_the_simulator() -> None:
     with ThreadedExchange(Options(rate_limits=False)) as exchange:
         app = exchange.run(lambda server: server.create_account(user_id="AB1234"))

@@ -137,7 +137,8 @@ async def test_price_set_now_is_sent_now(server: ExchangeServer, http: aiohttp.C
     expected = struct.pack(">II", INFY, 149900)
     while packets(await next_of(socket, WSMsgType.BINARY)) != [expected]:
         pass
-    assert server.simulator.ticker.emitted[INFY] <= time.time_ns()
+    emitted_ns, price = server.simulator.ticker.emitted[INFY][-1]
+    assert (price, emitted_ns <= time.time_ns()) == (149900, True)
 
 
 async def test_unsubscribed_instrument_is_silent(server: ExchangeServer, http: aiohttp.ClientSession, app: App) -> None:
