@@ -33,12 +33,15 @@ _FAULTS = (
     ApiRefused,
 )
 
+PLAIN_WIDTH = 140
+
 
 def main() -> int:
     """The exit code: 0 when the session went as its script says and ledger and exchange agree."""
     arguments = _parser().parse_args()
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
-    narrator = Narrator(Console())
+    # A pipe has no width of its own: tables then take what they need.
+    narrator = Narrator(Console(width=None if sys.stdout.isatty() else PLAIN_WIDTH))
     try:
         with asyncio.Runner() as runner:
             return runner.run(_run(arguments, narrator))
@@ -73,6 +76,7 @@ async def _run(arguments: argparse.Namespace, narrator: Narrator) -> int:
         agreed = True
         if not arguments.no_session:
             agreed = await play_session(twin, narrator, replay=arguments.replay, speed=arguments.speed)
+        await twin.settled
         if not arguments.once:
             _announce(twin.api_url, twin.exchange_address.url, narrator)
             await stop.wait()

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from uuid import UUID
 
+from rich import box
 from rich.live import Live
 from rich.table import Table
 
@@ -61,7 +62,8 @@ class Playbill:
         self._changed = asyncio.Event()
         for order in ledger.orders:
             for step, text in _steps(order):
-                self._tell_once(order.tag, step, order.sent_at or datetime.now(UTC), f"{order.symbol:<10} {text}")
+                at = order.sent_at if step == "sent" and order.sent_at else datetime.now(UTC)
+                self._tell_once(order.tag, step, at, f"{order.symbol:<10} {text}")
         for strategy in ledger.strategies.values():
             if strategy.is_over:
                 text = f"{strategy.symbol:<10} {_ending(strategy)}"
@@ -75,14 +77,24 @@ class Playbill:
             self._narrator.tell(at, text)
 
     def _table(self) -> Table:
-        table = Table("strategy", "symbol", "state", "bought", "sold", "last order", "left at", title="Trading session")
+        table = Table(
+            "strategy",
+            "symbol",
+            "state",
+            "bought",
+            "sold",
+            "last order",
+            "left at",
+            title="Trading session",
+            box=box.SIMPLE,
+        )
         for strategy_id, part in self._parts.items():
             strategy = self._ledger.strategies.get(strategy_id)
             orders = [order for order in self._ledger.orders if order.strategy_id == strategy_id]
             last = orders[-1] if orders else None
             state = (strategy.state if strategy else None) or "waiting"
             table.add_row(
-                part.title,
+                part.role,
                 part.market.symbol,
                 f"[{_ENDS.get(state, 'cyan')}]{state}[/]",
                 str(sum(order.filled for order in orders if order.leg == "entry")),

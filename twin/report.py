@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+from rich import box
 from rich.table import Table
 
 from twin.console import Narrator, clock_time
 from twin.ledger import Ledger, LedgerOrder, LedgerStrategy
-from twin.script import Part
+from twin.script import Ending, Part
 
 ExchangeOrder = Mapping[str, Any]
 
@@ -55,8 +56,8 @@ class Outcome:
     @property
     def is_as_written(self) -> bool:
         """Whether it ended as the script says."""
-        found = (self.strategy.state, self.strategy.claim, self.strategy.status)
-        return found == (self.part.ends_as, self.part.ends_by, self.part.ends_status)
+        found = Ending(self.strategy.state or "", self.strategy.claim, self.strategy.status)
+        return found == self.part.ending
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +155,7 @@ def _strategy_row(outcome: Outcome) -> dict[str, Any]:
     return {
         "strategy_id": str(outcome.strategy.strategy_id),
         "symbol": outcome.strategy.symbol,
-        "script": outcome.part.title,
+        "script": outcome.part.role,
         "status": outcome.strategy.status,
         "cycle": outcome.strategy.state,
         "exit_reason": outcome.strategy.claim,
@@ -198,7 +199,9 @@ def _exchange_row(order: ExchangeOrder) -> dict[str, Any]:
 
 def show_report(report: Report, narrator: Narrator, saved: Path) -> None:
     """Print the balance."""
-    table = Table("symbol", "order", "ledger", "exchange", "released", "received", "", title="Ledger and exchange")
+    table = Table(
+        "symbol", "order", "ledger", "exchange", "released", "received", "", title="Ledger and exchange", box=box.SIMPLE
+    )
     for pair in report.pairs:
         order, theirs = pair.ledger, pair.exchange
         table.add_row(
@@ -216,7 +219,7 @@ def show_report(report: Report, narrator: Narrator, saved: Path) -> None:
     for outcome in report.outcomes:
         if not outcome.is_as_written:
             found = f"{outcome.strategy.state} by {outcome.strategy.claim}, {outcome.strategy.status}"
-            narrator.say(f"{outcome.strategy.symbol}: '{outcome.part.title}' ended otherwise: {found}", style="red")
+            narrator.say(f"{outcome.strategy.symbol}: '{outcome.part.role}' ended otherwise: {found}", style="red")
     for name, values in report.timings.items():
         figures = _percentiles(values)
         narrator.say(

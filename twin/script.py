@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from decimal import ROUND_DOWN, Decimal
+from enum import StrEnum
 
 from algotrading.domain.sessions import IST
 
@@ -14,6 +15,8 @@ FUNDS = 500_000
 """The trader's cash, rupees."""
 LEAD = timedelta(seconds=8)
 """From the writing of the script to the first buy: enough to create and start every strategy."""
+SOON = timedelta(seconds=8)
+"""From buying to selling, for the strategy that lives to its sell time."""
 FAR = timedelta(seconds=75)
 """A sell time that the session does not live to see."""
 _QUIET_INSTANTS = (time(0, 0), time(6, 0))
@@ -31,19 +34,49 @@ class Market:
     stop_hint: Decimal | None = None
 
 
+class Role(StrEnum):
+    """What becomes of a strategy."""
+
+    ON_TIME = "sells at its sell time"
+    STOPPED_OUT = "hits its stop-loss"
+    REFUSED = "is refused for lack of funds"
+    CALLED_OFF = "is stopped by its owner"
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """The cycle's state, what claimed the exit, the strategy's status."""
+
+    state: str
+    claim: str | None
+    status: str
+
+
+ENDINGS = {
+    Role.ON_TIME: Ending("flat", "SELL", "running"),
+    Role.STOPPED_OUT: Ending("flat", "STOPLOSS", "running"),
+    Role.REFUSED: Ending("failed", None, "stopped"),
+    Role.CALLED_OFF: Ending("flat", "USER", "stopped"),
+}
+CAST = (Role.ON_TIME, Role.STOPPED_OUT, Role.STOPPED_OUT, Role.STOPPED_OUT, Role.REFUSED, Role.CALLED_OFF)
+"""Three stops, so that their time from tick to order is more than one figure."""
+
+
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One strategy of the script and its end: the cycle's state, what claimed the exit, the strategy's status."""
+    """One strategy of the script."""
 
-    title: str
+    role: Role
     market: Market
     quantity: int
     buy_at: datetime
     sell_at: datetime
     stop_loss: Decimal
-    ends_as: str
-    ends_by: str | None
-    ends_status: str
+
+    @property
+    def ending(self) -> Ending:
+        """How it must end."""
+        return ENDINGS[self.role]
 
     def request(self) -> dict[str, object]:
         """The body of POST /strategy/create."""
@@ -56,71 +89,26 @@ class Part:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class Script:
-    """The parts of the session."""
-
-    on_time: Part
-    stopped_out: Part
-    refused: Part
-    called_off: Part
-
-    @property
-    def parts(self) -> Sequence[Part]:
-        """All of them."""
-        return (self.on_time, self.stopped_out, self.refused, self.called_off)
-
-
-def write_script(now: datetime, markets: Sequence[Market]) -> Script:
-    """The session that starts at `now`, on four markets."""
-    first, second, third, fourth = markets
+def write_script(now: datetime, markets: Sequence[Market]) -> tuple[Part, ...]:
+    """The session that starts at `now`. Markets that will fall by themselves get the stops."""
     start = datetime.fromtimestamp(math.ceil((now + LEAD).timestamp()), IST)
-    later = start + timedelta(seconds=1)
-    return Script(
-        on_time=Part(
-            title="sells at its sell time",
-            market=first,
-            quantity=10,
-            buy_at=start,
-            sell_at=start + timedelta(seconds=8),
-            stop_loss=_below(first, Decimal("0.90")),
-            ends_as="flat",
-            ends_by="SELL",
-            ends_status="running",
-        ),
-        stopped_out=Part(
-            title="hits its stop-loss",
-            market=second,
-            quantity=20,
-            buy_at=start,
-            sell_at=start + FAR,
-            stop_loss=_stop_to_be_hit(second),
-            ends_as="flat",
-            ends_by="STOPLOSS",
-            ends_status="running",
-        ),
-        refused=Part(
-            title="is refused for lack of funds",
-            market=third,
-            quantity=int(Decimal(FUNDS) * 8 / third.price),
-            buy_at=later,
-            sell_at=later + FAR,
-            stop_loss=_below(third, Decimal("0.90")),
-            ends_as="failed",
-            ends_by=None,
-            ends_status="stopped",
-        ),
-        called_off=Part(
-            title="is stopped by its owner",
-            market=fourth,
-            quantity=5,
-            buy_at=later,
-            sell_at=later + FAR,
-            stop_loss=_below(fourth, Decimal("0.90")),
-            ends_as="flat",
-            ends_by="USER",
-            ends_status="stopped",
-        ),
+    falling_first = sorted(markets, key=lambda market: market.stop_hint is None)
+    stops = CAST.count(Role.STOPPED_OUT)
+    to_stop, to_others = iter(falling_first[:stops]), iter(falling_first[stops:])
+    return tuple(_write(role, next(to_stop if role is Role.STOPPED_OUT else to_others), start) for role in CAST)
+
+
+def _write(role: Role, market: Market, start: datetime) -> Part:
+    is_later = role in {Role.REFUSED, Role.CALLED_OFF}
+    buy_at = start + timedelta(seconds=1 if is_later else 0)
+    unaffordable = int(Decimal(FUNDS) * 8 / market.price)
+    return Part(
+        role=role,
+        market=market,
+        quantity=unaffordable if role is Role.REFUSED else 10,
+        buy_at=buy_at,
+        sell_at=buy_at + (SOON if role is Role.ON_TIME else FAR),
+        stop_loss=_stop_to_be_hit(market) if role is Role.STOPPED_OUT else _below(market, Decimal("0.90")),
     )
 
 

@@ -27,18 +27,19 @@ from twin.playbill import Playbill
 from twin.processes import REPOSITORY
 from twin.replay_path import ReplayPath
 from twin.report import Report, make_report, show_report
-from twin.script import FUNDS, LEAD, Market, Part, Script, time_to_wait, write_script
+from twin.script import CAST, FUNDS, LEAD, Market, Part, Role, time_to_wait, write_script
 from twin.supervisor import Twin
 
 FEED_BROKER_USER = "FEED01"
 TRADER_BROKER_USER = "TRADER01"
-SYMBOLS = ("INFY", "SBIN", "TCS", "RELIANCE")
+SYMBOLS = ("INFY", "SBIN", "TCS", "RELIANCE", "HDFCBANK", "ICICIBANK")
 REPORT = REPOSITORY / "build" / "session.json"
 _LOOK_SECONDS = 0.05
 _READY_SECONDS = 20.0
 _PART_SECONDS = 45.0
 _HELD_SECONDS = 1.5
 """How long the strategies that end early are left in peace before what ends them."""
+_BETWEEN_STOPS_SECONDS = 1.0
 _NATURAL_HIT_SECONDS = 12.0
 """How long a replayed path may take to hit the stop; then the price is pushed."""
 
@@ -80,13 +81,12 @@ class _Session:
     async def play(self) -> Report:
         await self._enter_people()
         markets = await self._find_markets()
-        script = write_script(datetime.now(UTC), markets)
-        parts = {await self._start(part): part for part in script.parts}
+        parts = {await self._start(part): part for part in write_script(datetime.now(UTC), markets)}
         playbill = Playbill(self._narrator, parts)
         with playbill.shown():
             async with asyncio.TaskGroup() as group:
                 look = group.create_task(self._look(playbill))
-                await self._act(parts, script, playbill)
+                await self._act(parts, playbill)
                 look.cancel()
         ledger = await self._ledger.read(self._trader.user_id)
         orders = await self._exchange.orders(self._broker_user)
@@ -102,6 +102,7 @@ class _Session:
         email = f"trader-{secrets.token_hex(3)}@example.com"
         self._broker_user = await self._enter(self._trader, email, TRADER_BROKER_USER, callback)
         self._narrator.say(f"{email} registered and logged in to the broker as {self._broker_user}, ₹{FUNDS:,}")
+        await self._twin.settled
         await self._wait_for_watcher()
         self._narrator.say("the watcher is connected to the exchange")
 
@@ -113,13 +114,12 @@ class _Session:
     # --- the stage ---------------------------------------------------------------------------------
 
     async def _find_markets(self) -> Sequence[Market]:
-        """Four markets, the one whose replayed path falls deepest in second place."""
-        symbols = self._path.symbols if self._path else ()
-        chosen = [*symbols, *(symbol for symbol in SYMBOLS if symbol not in symbols)]
+        """A market for each part, those of the replayed file before others."""
+        replayed = self._path.symbols if self._path else ()
+        chosen = [*replayed, *(symbol for symbol in SYMBOLS if symbol not in replayed)]
         markets = [await self._market(symbol) for symbol in chosen]
-        deepest = min(markets, key=_depth_ahead) if symbols else markets[1]
-        others = [market for market in markets if market is not deepest]
-        return [others[0], deepest, *others[1:3]]
+        markets.sort(key=_depth_ahead)
+        return markets[: len(CAST)]
 
     async def _market(self, symbol: str) -> Market:
         found = await self._trader.call("GET", f"/api/v1/instruments?query={symbol}")
@@ -136,7 +136,7 @@ class _Session:
         await self._trader.call("POST", "/api/v1/strategy/start", {"strategy_id": made["strategy_id"]})
         self._narrator.tell(
             datetime.now(UTC),
-            f"{part.market.symbol:<10} created and started: {part.title} (buys {part.quantity} at "
+            f"{part.market.symbol:<10} created and started: {part.role} (buys {part.quantity} at "
             f"{part.buy_at.astimezone(IST):%H:%M:%S}, stop-loss {part.stop_loss}, sells at "
             f"{part.sell_at.astimezone(IST):%H:%M:%S})",
         )
@@ -149,19 +149,23 @@ class _Session:
             playbill.update(await self._ledger.read(self._trader.user_id))
             await asyncio.sleep(_LOOK_SECONDS)
 
-    async def _act(self, parts: dict[UUID, Part], script: Script, playbill: Playbill) -> None:
-        identity = {part.title: strategy_id for strategy_id, part in parts.items()}
+    async def _act(self, parts: dict[UUID, Part], playbill: Playbill) -> None:
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._push_price(script.stopped_out, identity[script.stopped_out.title], playbill))
-            group.create_task(self._call_off(identity[script.called_off.title], playbill))
+            patience = _HELD_SECONDS
             for strategy_id, part in parts.items():
+                if part.role is Role.STOPPED_OUT:
+                    group.create_task(self._push_price(part, strategy_id, playbill, patience))
+                    patience += _BETWEEN_STOPS_SECONDS
+                if part.role is Role.CALLED_OFF:
+                    group.create_task(self._call_off(strategy_id, playbill))
                 group.create_task(self._end(strategy_id, part, playbill))
 
-    async def _push_price(self, part: Part, strategy_id: UUID, playbill: Playbill) -> None:
+    async def _push_price(self, part: Part, strategy_id: UUID, playbill: Playbill, patience: float) -> None:
+        """Let the price fall below the stop, by itself where the replayed path does that."""
         await self._reach(strategy_id, playbill, lambda state: state == "long", "is bought")
         if part.market.stop_hint is not None and await self._is_hit(strategy_id, playbill):
             return
-        await asyncio.sleep(_HELD_SECONDS)
+        await asyncio.sleep(patience)
         price = part.stop_loss - part.market.tick_size
         tick = await self._exchange.set_price(part.market.symbol, float(price))
         self._emitted[strategy_id] = int(tick["tick_ns"])
@@ -184,7 +188,7 @@ class _Session:
         await self._trader.call("POST", "/api/v1/strategy/stop", {"strategy_id": str(strategy_id)})
 
     async def _end(self, strategy_id: UUID, part: Part, playbill: Playbill) -> None:
-        await self._reach(strategy_id, playbill, lambda state: state in {"flat", "failed"}, f"{part.title}")
+        await self._reach(strategy_id, playbill, lambda state: state in {"flat", "failed"}, f"{part.role}")
         standing = await self._trader.call("GET", f"/api/v1/strategy/status/{strategy_id}")
         self._narrator.tell(
             datetime.now(UTC),

@@ -39,8 +39,8 @@ WARM = {
     "authorizer": 1,
     "broker": 1,
     "strategy": 1,
-    "executor": 4,
-    "priority_executor": 3,
+    "executor": 6,
+    "priority_executor": 4,
     "trigger": 1,
     "converge": 1,
 }
@@ -73,6 +73,8 @@ class Twin:
     wiring: Wiring
     database: str
     """Connection string of the user that sees every row."""
+    settled: asyncio.Task[None]
+    """Done when the instruments are loaded and the functions warm; until then the API answers, but slowly."""
 
 
 class InvocationFailed(Exception):
@@ -142,12 +144,23 @@ class _Starter:
         database = await self._database(wiring, deployed, postgres.result())
         telemetry = Telemetry(self._state.logs)
         functions = await self._functions(wiring, access, telemetry)
+        settled = self._settle(functions)
         watcher = await self._watcher(wiring, access)
         await self._consumers(wiring, functions, access, http)
         scheduler = await self._scheduler(wiring, functions, access)
         api_url = await self._gateway(wiring, functions, access, options.port)
         return Twin(
-            api_url, exchange_address, control, http, functions, scheduler, telemetry, watcher, wiring, database
+            api_url=api_url,
+            exchange_address=exchange_address,
+            exchange=control,
+            http=http,
+            functions=functions,
+            scheduler=scheduler,
+            telemetry=telemetry,
+            watcher=watcher,
+            wiring=wiring,
+            database=database,
+            settled=settled,
         )
 
     # --- servers -----------------------------------------------------------------------------------
@@ -231,10 +244,15 @@ class _Starter:
         self._background(functions.keep_house())
         with self._narrator.step("the database has its schema"):
             await _invoke(functions["migrate"], _MIGRATION_EVENT)
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._load_instruments(functions))
-            group.create_task(self._warm(functions))
         return functions
+
+    def _settle(self, functions: Lambda) -> asyncio.Task[None]:
+        async def settle() -> None:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._load_instruments(functions))
+                group.create_task(self._warm(functions))
+
+        return self._background(settle())
 
     async def _load_instruments(self, functions: Lambda) -> None:
         with self._narrator.step("the broker's instruments are loaded"):
@@ -277,7 +295,7 @@ class _Starter:
         self._narrator.say(f"the API answers on {url}")
         return url
 
-    def _background(self, work: Coroutine[Any, Any, None]) -> None:
+    def _background(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
 
         async def end() -> None:
@@ -285,6 +303,7 @@ class _Starter:
             await asyncio.gather(task, return_exceptions=True)
 
         self._stack.push_async_callback(end)
+        return task
 
 
 _MIGRATION_EVENT = {

@@ -55,8 +55,6 @@ def _fingerprint() -> str:
         REPOSITORY / "cdk.json",
         *sorted(REPOSITORY.glob("cdk.context.json")),
         LIBRARY / "algotrading" / "settings.py",
-        *sorted((LIBRARY / "algotrading" / "contracts").glob("*.py")),
-        *sorted((REPOSITORY / "lambdas").glob("*/handler.py")),
     ]
     digest = hashlib.sha256()
     for source in sources:
