@@ -38,6 +38,7 @@ class Queue:
     def __init__(self, failures: Sequence[Exception | int] = ()) -> None:
         self.taken: list[OrderCommand] = []
         self.batches: list[int] = []
+        self.arrived = threading.Event()
         self.open = threading.Event()
         self.open.set()
         self._failures = list(failures)
@@ -59,6 +60,7 @@ class Queue:
             raise failure
         taken = len(commands) - failure
         self.taken += commands[:taken]
+        self.arrived.set()
         return commands[taken:]
 
 
@@ -181,10 +183,9 @@ def test_a_hanging_call_holds_up_nobody_else(sender_to: Callable[..., HitSender]
 
     # When another hit comes
     sender.put(hit(2))
-    while not queue.taken:
-        threading.Event().wait(0.005)
 
     # Then it does not wait for the first
+    assert queue.arrived.wait(PATIENCE)
     assert [command.strategy_id for command in queue.taken] == [strategy_id(2)]
     released.set()
     assert sender.flush(PATIENCE)
