@@ -12,12 +12,14 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
-from algotrading.contracts.messages import OrderCommand
+from algotrading.contracts.messages import OrderCommand, OrderEvent
 from algotrading.domain.errors import AlgotradingError
 
 logger = logging.getLogger(__name__)
 
-_LONGEST_DELAY = 30
+_LONGEST_ENTRY_DELAY = 15
+_LONGEST_EXIT_DELAY = 4
+"""Seconds. A message that waits blocks every later one of its strategy: an exit must not wait long."""
 
 
 class Redelivery(Protocol):
@@ -52,9 +54,15 @@ def _served(record: Mapping[str, Any], handle: Callable[[OrderCommand], object],
     try:
         handle(command)
     except AlgotradingError as fault:
+        what = f"{type(fault).__name__}: {fault.message}"
+        if command.event is OrderEvent.RECONCILE:
+            # Converge asks again within a minute; kept here, it would stand in the way of an exit.
+            logger.warning("given up until converge asks again: %s", what, extra=fields)
+            return True
         deliveries = int(record["attributes"].get("ApproximateReceiveCount", "1"))
-        delay = min(2 ** (deliveries - 1), _LONGEST_DELAY)
-        logger.warning("comes again in %s s: %s: %s", delay, type(fault).__name__, fault.message, extra=fields)
+        longest = _LONGEST_ENTRY_DELAY if command.event is OrderEvent.BUY else _LONGEST_EXIT_DELAY
+        delay = min(2 ** (deliveries - 1), longest)
+        logger.warning("comes again in %s s: %s", delay, what, extra=fields)
         redelivery.delay(record["eventSourceARN"], record["receiptHandle"], delay)
         return False
     milliseconds = round((time.perf_counter() - started) * 1000, 3)
