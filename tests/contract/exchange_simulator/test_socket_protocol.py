@@ -33,10 +33,28 @@ async def server() -> AsyncIterator[ExchangeServer]:
         yield running
 
 
+class Sockets:
+    """Opens sockets as a client does."""
+
+    def __init__(self, server: ExchangeServer, session: aiohttp.ClientSession) -> None:
+        self._server = server
+        self._session = session
+        self.opened: list[aiohttp.ClientWebSocketResponse] = []
+
+    async def open(self, app: App, access_token: str | None = None) -> aiohttp.ClientWebSocketResponse:
+        token = access_token or app.access_token
+        socket = await self._session.ws_connect(f"{self._server.ws_url}?api_key={app.api_key}&access_token={token}")
+        self.opened.append(socket)
+        return socket
+
+
 @pytest.fixture
-async def http() -> AsyncIterator[aiohttp.ClientSession]:
+async def sockets(server: ExchangeServer) -> AsyncIterator[Sockets]:
     async with aiohttp.ClientSession() as session:
-        yield session
+        opener = Sockets(server, session)
+        yield opener
+        for socket in opener.opened:
+            await socket.close()
 
 
 @pytest.fixture
@@ -62,10 +80,6 @@ def place(server: ExchangeServer, app: App, **wish: Any) -> None:
     venue.multi_leg.place(app.trading, request, instrument, Handling(), venue.clock.now_ns())
 
 
-async def connect(server: ExchangeServer, http: aiohttp.ClientSession, app: App) -> aiohttp.ClientWebSocketResponse:
-    return await http.ws_connect(f"{server.ws_url}?api_key={app.api_key}&access_token={app.access_token}")
-
-
 async def next_of(socket: aiohttp.ClientWebSocketResponse, kind: WSMsgType, shortest: int = 2) -> Any:
     """The next message of a kind that is at least so long, which leaves heartbeats out."""
     async with asyncio.timeout(WAIT_S):
@@ -86,27 +100,25 @@ def packets(frame: bytes) -> list[bytes]:
     return found
 
 
-async def test_bad_token_is_refused_with_403(server: ExchangeServer, http: aiohttp.ClientSession, app: App) -> None:
+async def test_bad_token_is_refused_with_403(server: ExchangeServer, sockets: Sockets, app: App) -> None:
     with pytest.raises(aiohttp.WSServerHandshakeError) as refusal:
-        await http.ws_connect(f"{server.ws_url}?api_key={app.api_key}&access_token=wrong")
+        await sockets.open(app, "wrong")
     assert refusal.value.status == 403
 
 
-async def test_fourth_socket_of_a_key_is_refused_with_429(
-    server: ExchangeServer, http: aiohttp.ClientSession, app: App
-) -> None:
-    sockets = [await connect(server, http, app) for _ in range(3)]
+async def test_fourth_socket_of_a_key_is_refused_with_429(server: ExchangeServer, sockets: Sockets, app: App) -> None:
+    first, *_ = [await sockets.open(app) for _ in range(3)]
     with pytest.raises(aiohttp.WSServerHandshakeError) as refusal:
-        await connect(server, http, app)
+        await sockets.open(app)
     assert refusal.value.status == 429
-    await sockets[0].close()
-    assert not (await connect(server, http, app)).closed
+    await first.close()
+    assert not (await sockets.open(app)).closed
 
 
 async def test_subscription_starts_in_quote_mode_and_changes_on_demand(
-    server: ExchangeServer, http: aiohttp.ClientSession, app: App
+    server: ExchangeServer, sockets: Sockets, app: App
 ) -> None:
-    socket = await connect(server, http, app)
+    socket = await sockets.open(app)
     await socket.send_str(json.dumps({"a": "subscribe", "v": [INFY, NIFTY]}))
     first = packets(await next_of(socket, WSMsgType.BINARY))
     assert [len(packet) for packet in first] == [44, 28]
@@ -116,10 +128,8 @@ async def test_subscription_starts_in_quote_mode_and_changes_on_demand(
             pass
 
 
-async def test_repeated_subscription_changes_nothing(
-    server: ExchangeServer, http: aiohttp.ClientSession, app: App
-) -> None:
-    socket = await connect(server, http, app)
+async def test_repeated_subscription_changes_nothing(server: ExchangeServer, sockets: Sockets, app: App) -> None:
+    socket = await sockets.open(app)
     await socket.send_str(json.dumps({"a": "mode", "v": ["full", [INFY]]}))
     for _ in range(2):
         await socket.send_str(json.dumps({"a": "subscribe", "v": [INFY]}))
@@ -129,8 +139,8 @@ async def test_repeated_subscription_changes_nothing(
     assert connection.modes == {INFY: "full"}
 
 
-async def test_price_set_now_is_sent_now(server: ExchangeServer, http: aiohttp.ClientSession, app: App) -> None:
-    socket = await connect(server, http, app)
+async def test_price_set_now_is_sent_now(server: ExchangeServer, sockets: Sockets, app: App) -> None:
+    socket = await sockets.open(app)
     await socket.send_str(json.dumps({"a": "mode", "v": ["ltp", [INFY]]}))
     await next_of(socket, WSMsgType.BINARY)
     pin(server, "NSE:INFY", "1499.00")
@@ -141,8 +151,8 @@ async def test_price_set_now_is_sent_now(server: ExchangeServer, http: aiohttp.C
     assert (price, emitted_ns <= time.time_ns()) == (149900, True)
 
 
-async def test_unsubscribed_instrument_is_silent(server: ExchangeServer, http: aiohttp.ClientSession, app: App) -> None:
-    socket = await connect(server, http, app)
+async def test_unsubscribed_instrument_is_silent(server: ExchangeServer, sockets: Sockets, app: App) -> None:
+    socket = await sockets.open(app)
     await socket.send_str(json.dumps({"a": "subscribe", "v": [INFY, SBIN]}))
     await next_of(socket, WSMsgType.BINARY)
     await socket.send_str(json.dumps({"a": "unsubscribe", "v": [INFY]}))
@@ -167,29 +177,27 @@ async def test_unsubscribed_instrument_is_silent(server: ExchangeServer, http: a
     ],
 )
 async def test_senseless_message_is_answered_with_an_error_frame(
-    server: ExchangeServer, http: aiohttp.ClientSession, app: App, text: str, reason: str
+    server: ExchangeServer, sockets: Sockets, app: App, text: str, reason: str
 ) -> None:
-    socket = await connect(server, http, app)
+    socket = await sockets.open(app)
     await socket.send_str(text)
     answer = json.loads(await next_of(socket, WSMsgType.TEXT))
     assert answer["type"] == "error"
     assert reason in answer["data"]
 
 
-async def test_idle_socket_gets_heartbeats_of_one_byte(
-    server: ExchangeServer, http: aiohttp.ClientSession, app: App
-) -> None:
-    socket = await connect(server, http, app)
+async def test_idle_socket_gets_heartbeats_of_one_byte(server: ExchangeServer, sockets: Sockets, app: App) -> None:
+    socket = await sockets.open(app)
     async with asyncio.timeout(WAIT_S):
         beats = [await socket.receive_bytes() for _ in range(3)]
     assert beats == [b"\x00"] * 3
 
 
 async def test_order_updates_reach_every_socket_of_the_user_and_no_other(
-    server: ExchangeServer, http: aiohttp.ClientSession, app: App
+    server: ExchangeServer, sockets: Sockets, app: App
 ) -> None:
-    mine = [await connect(server, http, app) for _ in range(2)]
-    stranger = await connect(server, http, server.create_account("XY9999"))
+    mine = [await sockets.open(app) for _ in range(2)]
+    stranger = await sockets.open(server.create_account("XY9999"))
     place(server, app, tag="mine")
     for socket in mine:
         update = json.loads(await next_of(socket, WSMsgType.TEXT))
@@ -203,10 +211,8 @@ async def collect_updates(socket: aiohttp.ClientWebSocketResponse, count: int) -
     return [json.loads(await next_of(socket, WSMsgType.TEXT))["data"]["tag"] for _ in range(count)]
 
 
-async def test_updates_may_come_twice_late_or_never(
-    server: ExchangeServer, http: aiohttp.ClientSession, app: App
-) -> None:
-    socket = await connect(server, http, app)
+async def test_updates_may_come_twice_late_or_never(server: ExchangeServer, sockets: Sockets, app: App) -> None:
+    socket = await sockets.open(app)
     faults = server.simulator.faults
     faults.arm("duplicate_updates")
     place(server, app, tag="twice")
@@ -221,10 +227,8 @@ async def test_updates_may_come_twice_late_or_never(
     assert await collect_updates(socket, 2) == ["second", "first"]
 
 
-async def test_mute_socket_stays_open_and_says_nothing(
-    server: ExchangeServer, http: aiohttp.ClientSession, app: App
-) -> None:
-    socket = await connect(server, http, app)
+async def test_mute_socket_stays_open_and_says_nothing(server: ExchangeServer, sockets: Sockets, app: App) -> None:
+    socket = await sockets.open(app)
     await socket.send_str(json.dumps({"a": "subscribe", "v": [INFY]}))
     await next_of(socket, WSMsgType.BINARY)
     server.simulator.faults.arm("ws_mute")
@@ -237,8 +241,8 @@ async def test_mute_socket_stays_open_and_says_nothing(
     assert not socket.closed
 
 
-async def test_dropped_socket_sees_1006(server: ExchangeServer, http: aiohttp.ClientSession, app: App) -> None:
-    socket = await connect(server, http, app)
+async def test_dropped_socket_sees_1006(server: ExchangeServer, sockets: Sockets, app: App) -> None:
+    socket = await sockets.open(app)
     server.simulator.faults.arm("ws_close_1006")
     server.simulator.strike_sockets()
     async with asyncio.timeout(WAIT_S):
@@ -247,11 +251,11 @@ async def test_dropped_socket_sees_1006(server: ExchangeServer, http: aiohttp.Cl
     assert socket.close_code == 1006
 
 
-async def test_reconnect_may_be_refused_once(server: ExchangeServer, http: aiohttp.ClientSession, app: App) -> None:
+async def test_reconnect_may_be_refused_once(server: ExchangeServer, sockets: Sockets, app: App) -> None:
     server.simulator.faults.arm("403_on_reconnect")
     with pytest.raises(aiohttp.WSServerHandshakeError):
-        await connect(server, http, app)
-    assert not (await connect(server, http, app)).closed
+        await sockets.open(app)
+    assert not (await sockets.open(app)).closed
 
 
 async def test_postback_is_posted_to_the_app(server: ExchangeServer) -> None:
@@ -280,9 +284,9 @@ async def test_postback_is_posted_to_the_app(server: ExchangeServer) -> None:
 
 
 async def test_walking_prices_tick_about_five_times_a_second(
-    server: ExchangeServer, http: aiohttp.ClientSession, app: App
+    server: ExchangeServer, sockets: Sockets, app: App
 ) -> None:
-    socket = await connect(server, http, app)
+    socket = await sockets.open(app)
     await socket.send_str(json.dumps({"a": "subscribe", "v": [INFY]}))
     started = server.simulator.clock.now_ns()
     for _ in range(6):
