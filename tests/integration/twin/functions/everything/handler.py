@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import time
@@ -15,6 +16,9 @@ def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         raise ValueError(event["raise"])
     if "exit" in event:
         os._exit(event["exit"])
+    for record in event.get("Records", ()):
+        sys.stdout.write(f"received {record['body']}\n")
+        _count("Received", int(record["attributes"]["ApproximateReceiveCount"]))
     failures = [
         {"itemIdentifier": record["messageId"]} for record in event.get("Records", ()) if "bad" in record["body"]
     ]
@@ -27,3 +31,8 @@ def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         "variable": os.environ["MARK"],
         "batchItemFailures": failures,
     }
+
+
+def _count(metric: str, value: int) -> None:
+    directive = {"Namespace": "test", "Metrics": [{"Name": metric}]}
+    sys.stdout.write(json.dumps({"_aws": {"CloudWatchMetrics": [directive]}, metric: value}) + "\n")
