@@ -96,7 +96,11 @@ def arming_commands(
     """
     today = trading_day_of(now)
     # Close to midnight the alarm of tomorrow's first seconds may have rung.
-    days = [day for day in (today, today + timedelta(days=1)) if _near_a_due(day, now) and table.is_trading_day(day)]
+    dues = [
+        (day, event, due)
+        for day in (today, today + timedelta(days=1))
+        for event, due in _due_now(strategy, day, now, hours, cycle if cycle and cycle.trading_day == day else None)
+    ]
     return tuple(
         make_command(
             strategy_id=strategy.strategy_id,
@@ -108,14 +112,9 @@ def arming_commands(
             due=due,
             strategy_version=strategy.version,
         )
-        for day in days
-        for event, due in _due_now(strategy, day, now, hours, cycle if cycle and cycle.trading_day == day else None)
+        for day, event, due in dues
+        if table.is_trading_day(day)
     )
-
-
-def _near_a_due(day: date, now: datetime) -> bool:
-    """Whether any time of `day` can be armed at `now`; asks the calendar for no day in vain."""
-    return day == trading_day_of(now) or day == trading_day_of(now + timedelta(minutes=4))
 
 
 def _due_now(

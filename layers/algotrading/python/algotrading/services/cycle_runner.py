@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -71,12 +71,14 @@ class CycleRunner:
     desk: Desk
     broker: Broker
     strategy: Strategy
-    instrument_token: int
+    find_token: Callable[[Strategy], int | None]
+    """Asked for when the watcher is told, which for an exit is after its order has left."""
     cycle: Cycle
     deadline: datetime
     _looks: int = field(default=0, init=False)
     _announced: StopChange | None = field(default=None, init=False)
     _published: Cycle | None = field(default=None, init=False)
+    _token: int | None = field(default=None, init=False)
     _pending_logs: list[OrderLog] = field(default_factory=list, init=False)
 
     def run(self, event: Event) -> Cycle:
@@ -270,7 +272,9 @@ class CycleRunner:
         if self.cycle == self._published:
             return
         runtime = self.desk.runtime
-        change = stop_change(self.strategy, self.cycle, self.instrument_token)
+        if self._token is None:
+            self._token = self.find_token(self.strategy) or 0
+        change = stop_change(self.strategy, self.cycle, self._token)
         if change != self._announced:
             runtime.announce(change)
             runtime.put_strategy(self.strategy)

@@ -36,6 +36,7 @@ _EXIT_REASONS = {
     OrderEvent.STOPLOSS: ExitReason.STOPLOSS,
     OrderEvent.STOP: ExitReason.USER,
 }
+_TIMED = {OrderEvent.BUY, OrderEvent.SELL}
 _STALE_PRICE = timedelta(seconds=10)
 _WARM_AHEAD = timedelta(seconds=2)
 _LOCK_TRIES = 30
@@ -177,8 +178,7 @@ class Executor:
             return "the strategy is gone"
         if command.event is OrderEvent.BUY and not strategy.is_running:
             return "the strategy does not run"
-        timed = command.event in {OrderEvent.BUY, OrderEvent.SELL}
-        if timed and self._due(command, strategy) != command.due:
+        if command.event in _TIMED and self._due(command, strategy) != command.due:
             return "the strategy has another time now"
         return None
 
@@ -213,20 +213,18 @@ class Executor:
         clock.sleep_until(commit_at)
 
     def _take(self, strategy: Strategy, command: OrderCommand, broker: Broker) -> CycleRunner | None:
-        """Take the cycle, then look at the strategy again: it may have been stopped or changed while
-        this worker waited, and after the take nobody else can be acting on an older view."""
-        token = self._token(strategy) or 0
+        """Take the cycle; None when the message has become void meanwhile."""
         cycle = self.desk.ledger.take(strategy, command.trading_day)
-        current = self._current(command)
+        current = self._look_again(strategy, command)
         if current is None:
             return None
         deadline = self.desk.clock.now() + timedelta(seconds=self.pace.follow)
-        return CycleRunner(self.desk, broker, current, token, cycle, deadline)
+        return CycleRunner(self.desk, broker, current, self._token, cycle, deadline)
 
     def _record(self, strategy: Strategy, command: OrderCommand, event: Event) -> Cycle | None:
         """Decide and store an event that sends nothing."""
         cycle = self.desk.ledger.take(strategy, command.trading_day)
-        if self._current(command) is None:
+        if self._look_again(strategy, command) is None:
             return None
         decision = decide(cycle, event, self.desk.policy)
         self.desk.ledger.save(decision, event=event, now=self.desk.clock.now())
@@ -234,6 +232,11 @@ class Executor:
             if isinstance(effect, RaiseAlarm):
                 self.desk.meter.count(effect.metric)
         return decision.cycle
+
+    def _look_again(self, strategy: Strategy, command: OrderCommand) -> Strategy | None:
+        """The strategy may have been stopped or changed while a timed message waited; after the take
+        nobody else can be acting on an older view. What is not timed has not waited."""
+        return strategy if command.event not in _TIMED else self._current(command)
 
     def _token(self, strategy: Strategy) -> int | None:
         instrument = self.instruments.find(strategy.plan.exchange, strategy.plan.symbol)

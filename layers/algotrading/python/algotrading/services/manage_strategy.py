@@ -6,18 +6,28 @@ failures holds here too.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID, uuid4
 
 from algotrading.domain.cycle import Cycle
-from algotrading.domain.errors import BrokerAuthFailed, Conflict, FieldProblem, StrategyOverlap
+from algotrading.domain.errors import (
+    BrokerAuthFailed,
+    CalendarMissing,
+    Conflict,
+    FieldProblem,
+    StrategyInvalid,
+    StrategyOverlap,
+)
 from algotrading.domain.instruments import Instrument
 from algotrading.domain.strategy import Plan, Strategy, StrategyStatus
 from algotrading.ports import BrokerAccounts, Clock, Instruments, Ledger, Strategies
 from algotrading.services.check_plan import CheckedPlan, PlanChecker, PlanDraft
 from algotrading.services.publish_strategy import Publisher
+
+logger = logging.getLogger(__name__)
 
 _HELD_FIXED = ("exchange", "symbol", "product", "quantity")
 """What cannot change while a cycle is open: it would not be what was bought."""
@@ -84,7 +94,7 @@ class StrategyManager:
         return after, checked
 
     def start(self, user_id: UUID, strategy_id: UUID) -> Strategy:
-        """Let the strategy trade, from the next buy time on. Starting a running one spreads it again.
+        """Let the strategy trade, from the next buy time on. Starting a running one only spreads it again.
 
         Raises:
             NotFound: no such strategy of this user.
@@ -94,13 +104,16 @@ class StrategyManager:
             Conflict: its last position is still being sold.
         """
         before = self.strategies.get(user_id, strategy_id)
+        if before.is_running:
+            self._spread_again(before)
+            return before
         now = self.clock.now()
         self._require_broker(user_id, now)
         checked = self.checker.check(PlanDraft(before.plan), now)
         cycle = self.ledger.latest(user_id, strategy_id)
-        if not before.is_running and _is_open(cycle):
+        if _is_open(cycle):
             raise Conflict("the position of this strategy is still being sold: start it again once that is done")
-        strategy = before if before.is_running else self._save_running(before, now)
+        strategy = self._save_running(before, now)
         self.publisher.publish_running(strategy, checked.instrument, checked.hours, cycle)
         return strategy
 
@@ -139,6 +152,16 @@ class StrategyManager:
             raise BrokerAuthFailed("no broker is connected: send your keys to POST /broker/connect first")
         if not account.is_connected(now):
             raise BrokerAuthFailed("the broker login is not valid today: open the URL of GET /broker/login first")
+
+    def _spread_again(self, strategy: Strategy) -> None:
+        try:
+            checked = self.checker.check(PlanDraft(strategy.plan), self.clock.now())
+        except (StrategyInvalid, CalendarMissing) as error:
+            # It runs, which is all that was asked; what cannot trade today has nothing to spread.
+            logger.warning("strategy %s is not spread again: %s", strategy.strategy_id, error.message)
+            return
+        cycle = self.ledger.latest(strategy.user_id, strategy.strategy_id)
+        self.publisher.publish_running(strategy, checked.instrument, checked.hours, cycle)
 
     def _save_running(self, before: Strategy, now: datetime) -> Strategy:
         after = replace(
