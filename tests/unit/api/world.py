@@ -13,7 +13,7 @@ from uuid import UUID
 from algotrading.adapters.passwords import Argon2Passwords
 from algotrading.adapters.tokens import JwtTokens
 from algotrading.contracts.api_routes import API_ROUTES
-from algotrading.contracts.messages import OrderCommand
+from algotrading.contracts.messages import OrderCommand, OrderEvent
 from algotrading.domain.accounts import BrokerCredentials
 from algotrading.domain.cycle import Cycle, CycleState
 from algotrading.domain.nse_calendar import NSE_SESSIONS
@@ -196,6 +196,10 @@ class ApiWorld:
     def commands(self) -> list[tuple[Lane, OrderCommand]]:
         """What the order queues were given."""
         return list(self.queue.sent)
+
+    def sent(self) -> list[tuple[Lane, OrderEvent]]:
+        """Lane and event of what the order queues were given."""
+        return [(lane, command.event) for lane, command in self.commands()]
 
     def snapshot(self) -> dict[str, Any]:
         """Everything that a request may change."""

@@ -1,0 +1,58 @@
+"""Password hashes and what they give away."""
+
+from __future__ import annotations
+
+import pytest
+from argon2 import PasswordHasher
+
+from algotrading.adapters.passwords import Argon2Passwords
+
+
+@pytest.fixture(scope="module")
+def passwords() -> Argon2Passwords:
+    """As deployed."""
+    return Argon2Passwords()
+
+
+def test_a_hash_matches_its_password_alone(passwords: Argon2Passwords) -> None:
+    stored = passwords.hash("pass123")
+
+    assert passwords.matches("pass123", stored)
+    assert not passwords.matches("pass124", stored)
+    assert not passwords.matches("", stored)
+
+
+def test_the_deployed_parameters_are_those_of_owasp(passwords: Argon2Passwords) -> None:
+    assert passwords.hash("pass123").startswith("$argon2id$v=19$m=19456,t=2,p=1$")
+
+
+def test_the_same_password_is_never_hashed_alike(passwords: Argon2Passwords) -> None:
+    assert passwords.hash("pass123") != passwords.hash("pass123")
+
+
+@pytest.mark.parametrize("password", ["", "pass123"])
+def test_nobodys_password_matches_nothing_and_costs_as_much(
+    passwords: Argon2Passwords, password: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given that every verification is noted
+    verified: list[str] = []
+    monkeypatch.setattr(passwords, "_hasher", _Noting(passwords._hasher, verified))
+
+    # When an unknown e-mail logs in
+    assert not passwords.matches(password, None)
+
+    # Then one hash of the deployed cost was verified all the same
+    assert [stored.split("$")[3] for stored in verified] == ["m=19456,t=2,p=1"]
+
+
+def test_a_stored_hash_that_is_damaged_matches_nothing(passwords: Argon2Passwords) -> None:
+    assert not passwords.matches("pass123", "not a hash")
+
+
+class _Noting:
+    def __init__(self, hasher: PasswordHasher, verified: list[str]) -> None:
+        self.hash, self._hasher, self._verified = hasher.hash, hasher, verified
+
+    def verify(self, stored: str, password: str) -> bool:
+        self._verified.append(stored)
+        return self._hasher.verify(stored, password)

@@ -1,0 +1,136 @@
+"""Other users' ids, unknown paths and wrong methods: right status, right code, nothing changed."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from algotrading.contracts.api_routes import API_ROUTES, ApiRoute
+from tests.unit.api.world import PLAN, ApiWorld
+
+WITH_ID = [route for route in API_ROUTES if "{id}" in route.path]
+
+
+def name_of(route: ApiRoute) -> str:
+    """A readable test id."""
+    return f"{route.method} {route.path.removeprefix('/api/v1')}"
+
+
+def path_of(route: ApiRoute, strategy_id: str) -> str:
+    """The route's path for one strategy."""
+    return route.path.removeprefix("/api/v1").replace("{id}", strategy_id)
+
+
+@pytest.fixture
+def trader(world: ApiWorld) -> tuple[str, str]:
+    """A trader with a strategy: token and strategy id."""
+    token = world.register()
+    return token, world.create(token)
+
+
+@pytest.mark.parametrize("route", WITH_ID, ids=name_of)
+@pytest.mark.parametrize("other", ["another-users", "nobodys", "no-uuid", "traversal", "nul"])
+def test_another_users_strategy_does_not_exist(
+    world: ApiWorld, trader: tuple[str, str], route: ApiRoute, other: str
+) -> None:
+    # Given somebody else's strategy, and ids that name nothing
+    _, theirs = trader
+    token = world.register("me@example.com")
+    before = world.snapshot()
+    strategy_id = {
+        "another-users": theirs,
+        "nobodys": str(uuid4()),
+        "no-uuid": "12345",
+        "traversal": "..%2f..%2f",
+        "nul": "\x00",
+    }[other]
+    body = {"PUT": PLAN}.get(route.method)
+
+    # When I ask for it
+    answer = world.call(route.method, path_of(route, strategy_id), body, token=token)
+
+    # Then there is no such thing
+    assert (answer.status, answer.error) == (404, "NOT_FOUND")
+    assert world.snapshot() == before
+
+
+@pytest.mark.parametrize("command", ["start", "stop"])
+def test_another_users_strategy_takes_no_commands(world: ApiWorld, trader: tuple[str, str], command: str) -> None:
+    _, theirs = trader
+    token = world.register("me@example.com")
+    world.connect(token)
+    before = world.snapshot()
+
+    answer = world.call("POST", f"/strategy/{command}", {"strategy_id": theirs}, token=token)
+
+    assert (answer.status, answer.error) == (404, "NOT_FOUND")
+    assert world.snapshot() == before
+
+
+@pytest.mark.parametrize("path", ["/", "/nothing", "/strategy/a/b/c", "/auth", "/auth/register/"])
+def test_an_unknown_path_is_not_found(world: ApiWorld, path: str) -> None:
+    answer = world.call("GET", path)
+
+    assert (answer.status, answer.error, answer.body["details"]) == (404, "NOT_FOUND", [])
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("GET", "/auth/register", "POST"),
+        ("DELETE", "/auth/login", "POST"),
+        ("POST", "/account", "GET"),
+        ("PATCH", "/broker", "DELETE, GET"),
+        ("GET", "/strategy/create", "POST"),
+        ("PUT", "/instruments", "GET"),
+    ],
+)
+def test_a_wrong_method_is_told_which_are_right(world: ApiWorld, method: str, path: str, allowed: str) -> None:
+    token = world.register()
+
+    answer = world.call(method, path, token=token)
+
+    assert (answer.status, answer.error) == (405, "METHOD_NOT_ALLOWED")
+    assert answer.headers["Allow"] == allowed
+
+
+@pytest.mark.parametrize("query", ["", "x" * 61, "nul\x00character"])
+def test_an_instrument_search_needs_a_short_text(world: ApiWorld, query: str) -> None:
+    token = world.register()
+
+    answer = world.call("GET", "/instruments", token=token, query={"query": query})
+
+    assert (answer.status, answer.error, answer.fields) == (400, "REQUEST_INVALID", ["query"])
+
+
+def test_a_fault_of_our_own_is_told_without_its_words(
+    world: ApiWorld, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a fault deep inside
+    token = world.register()
+    monkeypatch.setattr(world.ledger, "latest", _break)
+    strategy_id = world.create(token)
+
+    # When a request meets it
+    answer = world.status(token, strategy_id)
+
+    # Then the client learns the request's id, and the log everything else
+    assert (answer.status, answer.error, answer.body["details"]) == (500, "INTERNAL", [])
+    assert "request-1" in answer.body["message"]
+    assert "hunter2" not in str(answer.body)
+    assert "hunter2" in caplog.text
+    assert "request-1" in caplog.text
+
+
+def _break(*_: Any) -> None:
+    raise RuntimeError("password=hunter2 at db.internal:5432")
+
+
+def test_an_event_that_is_no_http_request_is_answered_all_the_same(world: ApiWorld) -> None:
+    answer = world.doors["auth"].resolve({"body": {"not": "text"}}, None)
+
+    assert answer["statusCode"] == 400
+    assert json.loads(answer["body"])["error"] == "REQUEST_INVALID"

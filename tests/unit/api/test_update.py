@@ -1,0 +1,120 @@
+"""Changing a plan takes effect at once, except for what is held."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from uuid import UUID
+
+import pytest
+
+from algotrading.contracts.messages import OrderEvent
+from algotrading.domain.cycle import CycleState
+from algotrading.ports import Lane
+from tests.unit.api.world import PLAN, ApiWorld
+
+
+def test_an_update_takes_effect_everywhere_at_once(world: ApiWorld) -> None:
+    token, strategy_id = world.running_trader()
+
+    answer = world.call(
+        "PUT",
+        f"/strategy/{strategy_id}",
+        {**PLAN, "buy_time": "10:00:00", "sell_time": "14:00:00", "stop_loss": 3400, "quantity": 20},
+        token=token,
+    )
+
+    assert answer.status == 200
+    assert (answer.body["quantity"], answer.body["effective_sell_time"]) == (20, "14:00:00")
+    assert world.database.strategies[UUID(strategy_id)].plan.stop_loss == Decimal(3400)
+    assert world.runtime.read_strategy(UUID(strategy_id))["stop_loss"] == "3400"
+    assert world.schedules.alarms[f"{strategy_id}-BUY"].payload.at == "10:00:00"
+    assert world.schedules.alarms[f"{strategy_id}-SELL"].payload.at == "14:00:00"
+    assert world.runtime.changes[-1].stop_loss == Decimal(3400)
+
+
+def test_an_update_into_the_alarms_window_is_armed_at_once(world: ApiWorld) -> None:
+    token, strategy_id = world.running_trader()
+    world.at("09:20:00")
+
+    world.call("PUT", f"/strategy/{strategy_id}", {**PLAN, "buy_time": "09:21:00"}, token=token)
+
+    ((_, command),) = world.commands()
+    assert (command.event, command.deduplication_id) == (OrderEvent.BUY, f"{strategy_id}:2026-11-20:BUY:3")
+
+
+def test_a_new_symbol_moves_the_watcher(world: ApiWorld) -> None:
+    token, strategy_id = world.running_trader()
+
+    world.call("PUT", f"/strategy/{strategy_id}", {**PLAN, "symbol": "INFY"}, token=token)
+
+    assert [(change.symbol, change.watched) for change in world.runtime.changes[-2:]] == [
+        ("TCS", False),
+        ("INFY", True),
+    ]
+    assert world.runtime.members["symbol:TCS:strategies"] == set()
+    assert world.runtime.members["symbol:INFY:strategies"] == {strategy_id}
+
+
+@pytest.mark.parametrize("state", [CycleState.ENTERING, CycleState.LONG, CycleState.EXITING])
+@pytest.mark.parametrize("change", [{"symbol": "INFY"}, {"quantity": 20}, {"product": "CNC"}], ids=str)
+def test_what_is_held_cannot_be_changed(world: ApiWorld, state: CycleState, change: dict[str, object]) -> None:
+    token, strategy_id = world.running_trader()
+    world.hold(strategy_id, state)
+    before = world.snapshot()
+
+    answer = world.call("PUT", f"/strategy/{strategy_id}", {**PLAN, **change}, token=token)
+
+    assert (answer.status, answer.error, answer.fields) == (409, "CONFLICT", list(change))
+    assert world.snapshot() == before
+
+
+def test_stop_and_times_can_change_while_a_position_is_held(world: ApiWorld) -> None:
+    # Given a position that is to be sold in the afternoon
+    token, strategy_id = world.running_trader()
+    world.hold(strategy_id)
+    world.at("11:00:00")
+
+    # When its owner raises the stop and wants out a minute from now
+    plan = {**PLAN, "stop_loss": 3510, "sell_time": "11:01:00"}
+    answer = world.call("PUT", f"/strategy/{strategy_id}", plan, token=token)
+
+    # Then the watcher guards the new stop, and the SELL is on its way
+    assert answer.status == 200
+    assert (world.runtime.changes[-1].stop_loss, world.runtime.changes[-1].armed) == (Decimal(3510), True)
+    ((lane, command),) = world.commands()
+    assert (lane, command.event, command.due) == (
+        Lane.NORMAL,
+        OrderEvent.SELL,
+        datetime(2026, 11, 20, 5, 31, tzinfo=UTC),
+    )
+
+
+def test_a_sell_time_moved_into_the_past_sells_at_once(world: ApiWorld) -> None:
+    token, strategy_id = world.running_trader()
+    world.hold(strategy_id)
+    world.at("11:00:00")
+
+    world.call("PUT", f"/strategy/{strategy_id}", {**PLAN, "sell_time": "10:30:00"}, token=token)
+
+    assert world.sent() == [(Lane.NORMAL, OrderEvent.SELL)]
+
+
+def test_an_update_of_a_strategy_that_does_not_run_touches_nothing_else(world: ApiWorld) -> None:
+    token = world.register()
+    strategy_id = world.create(token)
+
+    answer = world.call("PUT", f"/strategy/{strategy_id}", {**PLAN, "quantity": 20}, token=token)
+
+    assert (answer.status, answer.body["status"]) == (200, "created")
+    assert (world.schedules.alarms, world.runtime.hashes, world.commands()) == ({}, {}, [])
+
+
+def test_a_refused_update_changes_nothing(world: ApiWorld) -> None:
+    token, strategy_id = world.running_trader()
+    before = world.snapshot()
+
+    answer = world.call("PUT", f"/strategy/{strategy_id}", {**PLAN, "stop_loss": 0, "quantity": 0}, token=token)
+
+    assert (answer.status, answer.error, answer.fields) == (400, "STRATEGY_INVALID", ["stop_loss", "quantity"])
+    assert world.snapshot() == before
