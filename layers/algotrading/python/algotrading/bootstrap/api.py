@@ -10,11 +10,14 @@ from algotrading.bootstrap import parts
 from algotrading.settings import AuthorizerSettings, AuthSettings, BrokerSettings, DocsSettings, StrategySettings
 
 if TYPE_CHECKING:
+    from algotrading.domain.sessions import SessionTable
     from algotrading.entrypoints.api.strategy import StrategyServices
     from algotrading.entrypoints.authorizer import TokenAuthorizer
     from algotrading.entrypoints.http import HttpDoor
+    from algotrading.ports import Clock, Meter
     from algotrading.services.accounts import Accounts
     from algotrading.services.broker_connection import BrokerConnections
+    from algotrading.services.publish_strategy import Publisher
 
 
 def build_auth(settings: AuthSettings) -> HttpDoor:
@@ -103,32 +106,17 @@ def _strategy_services(settings: StrategySettings) -> StrategyServices:
     from algotrading.adapters.postgres.instruments import PostgresInstruments
     from algotrading.adapters.postgres.ledger import PostgresLedger
     from algotrading.adapters.postgres.strategies import PostgresStrategies
-    from algotrading.adapters.redis_runtime import RedisRuntime, make_redis_client
-    from algotrading.adapters.sqs_queue import SqsOrderQueue
     from algotrading.contracts.session_table import load_session_table
     from algotrading.entrypoints.api.strategy import StrategyServices
     from algotrading.services.check_plan import PlanChecker
     from algotrading.services.manage_strategy import StrategyManager
-    from algotrading.services.publish_strategy import Publisher
     from algotrading.services.strategy_status import StrategyReader
 
     database, clock, meter = parts.database(settings), SystemClock(), EmfMeter()
+    strategies, ledger = PostgresStrategies(database), PostgresLedger(database)
+    instruments = PostgresInstruments(database)
     table = load_session_table(settings.session_table)
-    strategies, ledger, instruments = (
-        PostgresStrategies(database),
-        PostgresLedger(database),
-        PostgresInstruments(database),
-    )
-    runtime = RedisRuntime(make_redis_client(settings.redis_host, settings.redis_port, tls=settings.redis_tls))
-    publisher = Publisher(
-        runtime=runtime,
-        schedules=parts.schedules(settings),
-        queue=SqsOrderQueue(parts.client("sqs"), settings.orders_queue_url, settings.priority_queue_url),
-        meter=meter,
-        clock=clock,
-        table=table,
-        entry_grace=timedelta(seconds=settings.entry_grace_seconds),
-    )
+    publisher = _publisher(settings, clock, meter, table)
     manager = StrategyManager(
         strategies=strategies,
         ledger=ledger,
@@ -138,4 +126,22 @@ def _strategy_services(settings: StrategySettings) -> StrategyServices:
         publisher=publisher,
         clock=clock,
     )
-    return StrategyServices(manager, StrategyReader(strategies, ledger, instruments, runtime, meter, clock, table))
+    reader = StrategyReader(strategies, ledger, instruments, publisher.runtime, meter, clock, table)
+    return StrategyServices(manager, reader)
+
+
+def _publisher(settings: StrategySettings, clock: Clock, meter: Meter, table: SessionTable) -> Publisher:
+    from algotrading.adapters.redis_runtime import RedisRuntime, make_redis_client
+    from algotrading.adapters.sqs_queue import SqsOrderQueue
+    from algotrading.services.publish_strategy import Publisher
+
+    redis = make_redis_client(settings.redis_host, settings.redis_port, tls=settings.redis_tls)
+    return Publisher(
+        runtime=RedisRuntime(redis),
+        schedules=parts.schedules(settings),
+        queue=SqsOrderQueue(parts.client("sqs"), settings.orders_queue_url, settings.priority_queue_url),
+        meter=meter,
+        clock=clock,
+        table=table,
+        entry_grace=timedelta(seconds=settings.entry_grace_seconds),
+    )
