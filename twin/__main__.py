@@ -75,7 +75,9 @@ async def _run(arguments: argparse.Namespace, narrator: Narrator) -> int:
     async with run_twin(options, narrator) as twin:
         agreed = True
         if not arguments.no_session:
-            agreed = await play_session(twin, narrator, replay=arguments.replay, speed=arguments.speed)
+            agreed = await play_session(
+                twin, narrator, report_file=arguments.report, replay=arguments.replay, speed=arguments.speed
+            )
         await twin.settled
         if not arguments.once:
             _announce(twin.api_url, twin.exchange_address.url, narrator)
@@ -95,6 +97,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--speed", type=float, default=60.0, help="how many times faster than life to replay")
     parser.add_argument("--port", type=int, default=0, help="port of the API on loopback (default: a free one)")
     parser.add_argument("--state", type=Path, default=REPOSITORY / "build" / "twin", help="folder for logs and data")
+    parser.add_argument(
+        "--report", type=Path, default=REPOSITORY / "build" / "session.json", help="where the session is recorded"
+    )
     parser.add_argument("--templates", type=Path, help="use these synthesised templates as they are")
     return parser
 

@@ -67,16 +67,22 @@ class StateFolder:
         with contextlib.suppress(psutil.NoSuchProcess), self._record.open("a") as record:
             record.write(f"{pid} {psutil.Process(pid).create_time():.3f} {name}\n")
 
+    def survivors(self) -> list[tuple[str, psutil.Process]]:
+        """Name and process of everything on record that is still alive."""
+        found: list[tuple[str, psutil.Process]] = []
+        lines = self._record.read_text().splitlines() if self._record.exists() else []
+        for line in lines:
+            pid, started, name = line.split(" ", 2)
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process = psutil.Process(int(pid))
+                is_same = abs(process.create_time() - float(started)) < _START_TIME_TOLERANCE
+                if is_same and process.status() != psutil.STATUS_ZOMBIE:
+                    found.append((name, process))
+        return found
+
     def stop_leftovers(self) -> list[str]:
         """Stop what an earlier run left alive; the names of what was found."""
-        found: list[tuple[str, psutil.Process]] = []
-        if self._record.exists():
-            for line in self._record.read_text().splitlines():
-                pid, started, name = line.split(" ", 2)
-                with contextlib.suppress(psutil.NoSuchProcess):
-                    process = psutil.Process(int(pid))
-                    if abs(process.create_time() - float(started)) < _START_TIME_TOLERANCE:
-                        found.append((name, process))
+        found = self.survivors()
         processes = [process for _, process in found]
         for process in processes:
             with contextlib.suppress(psutil.NoSuchProcess):

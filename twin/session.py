@@ -24,7 +24,6 @@ from twin.console import Narrator
 from twin.exchange import ExchangeControl
 from twin.ledger import LedgerReader
 from twin.playbill import Playbill
-from twin.processes import REPOSITORY
 from twin.replay_path import ReplayPath
 from twin.report import Report, make_report, show_report
 from twin.script import CAST, FUNDS, LEAD, Market, Part, Role, time_to_wait, write_script
@@ -33,7 +32,6 @@ from twin.supervisor import Twin
 FEED_BROKER_USER = "FEED01"
 TRADER_BROKER_USER = "TRADER01"
 SYMBOLS = ("INFY", "SBIN", "TCS", "RELIANCE", "HDFCBANK", "ICICIBANK")
-REPORT = REPOSITORY / "build" / "session.json"
 _LOOK_SECONDS = 0.05
 _READY_SECONDS = 20.0
 _PART_SECONDS = 45.0
@@ -48,7 +46,9 @@ class SessionFailed(Exception):
     """The session could not be played; the message says what did not happen."""
 
 
-async def play_session(twin: Twin, narrator: Narrator, *, replay: Path | None, speed: float) -> bool:
+async def play_session(
+    twin: Twin, narrator: Narrator, *, report_file: Path, replay: Path | None = None, speed: float = 1.0
+) -> bool:
     """Play, show and record a session; whether it went as the script says and ledger and exchange agree.
 
     Raises:
@@ -62,8 +62,9 @@ async def play_session(twin: Twin, narrator: Narrator, *, replay: Path | None, s
     async with await psycopg.AsyncConnection.connect(twin.database, autocommit=True) as connection:
         session = _Session(twin, narrator, LedgerReader(connection), path)
         report = await session.play()
-    await asyncio.to_thread(REPORT.write_text, json.dumps(report.document(narrator.seconds), indent=2) + "\n")
-    show_report(report, narrator, REPORT.relative_to(REPOSITORY))
+    document = json.dumps(report.document(narrator.seconds), indent=2, ensure_ascii=False)
+    await asyncio.to_thread(report_file.write_text, document + "\n")
+    show_report(report, narrator, report_file)
     return report.is_good
 
 

@@ -40,9 +40,7 @@ WARM = {
     "broker": 1,
     "strategy": 1,
     "executor": 6,
-    "priority_executor": 4,
-    "trigger": 1,
-    "converge": 1,
+    "priority_executor": 3,
 }
 """Environments loaded ahead, as the provisioned concurrency of trading hours keeps them."""
 
