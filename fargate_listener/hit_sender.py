@@ -47,6 +47,9 @@ class HitSender:
         self._open_queue = open_queue
         self._clock = clock
         self._monotonic = monotonic
+        self._process = int(clock.now().timestamp())
+        """Part of every message's identity: a restarted watcher counts from 1 again, and the queue would
+        drop for five minutes what the one before it has sent."""
         self._waiting: queue.SimpleQueue[Hit | None] = queue.SimpleQueue()
         """None ends one thread."""
         self._put = 0
@@ -187,7 +190,7 @@ class HitSender:
             tick_at=now - timedelta(seconds=self._monotonic() - hit.received),
             price=to_price(stop.instrument_token, hit.wire_price),
             cause="watcher",
-            deduplication_id=f"{stop.strategy_id}:{stop.trading_day}:STOPLOSS:{hit.number}",
+            deduplication_id=f"{stop.strategy_id}:{stop.trading_day}:STOPLOSS:{self._process}:{hit.number}",
         )
 
 

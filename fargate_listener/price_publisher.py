@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
-from typing import Any
 
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from algotrading.adapters.redis_keys import price_fields, price_key
+from algotrading.adapters.redis_keys import price_fields, price_key, symbol_key
+from algotrading.adapters.redis_scripts import PUT_PRICE
 from algotrading.ports import Clock
 from fargate_listener.counters import Counters
 from fargate_listener.frames import to_price
@@ -56,8 +55,9 @@ class PricePublisher:
         for token, wire in news.items():
             symbol = self._watchlist.symbol_of(token)
             if symbol is not None:
-                fields: Mapping[Any, Any] = price_fields(to_price(token, wire), now)
-                pipeline.hset(price_key(symbol), mapping=fields)
+                fields = price_fields(to_price(token, wire), now)
+                arguments = [part for item in fields.items() for part in item]
+                pipeline.eval(PUT_PRICE, 2, price_key(symbol), symbol_key(symbol), *arguments)
         entries = len(pipeline)
         if not entries:
             return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import urllib.error
 import urllib.request
 from collections.abc import Awaitable, Callable
@@ -66,7 +67,7 @@ async def test_an_armed_stop_found_at_the_start_is_guarded(world: World) -> None
     assert command.trading_day == TRADING_DAY
     assert command.due is None
     assert command.cause == "watcher"
-    assert command.deduplication_id == f"{strategy.strategy_id}:{TRADING_DAY}:STOPLOSS:1"
+    assert re.fullmatch(f"{strategy.strategy_id}:{TRADING_DAY}:STOPLOSS:[0-9]+:1", command.deduplication_id)
     assert command.price is not None
     assert command.price > 0
     assert command.tick_at is not None

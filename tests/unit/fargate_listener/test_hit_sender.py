@@ -108,7 +108,7 @@ def test_a_hit_becomes_a_stoploss_command(sender_to: Callable[..., HitSender]) -
             tick_at=NOW - timedelta(seconds=0.25),
             price=Decimal("1499.95"),
             cause="watcher",
-            deduplication_id=f"{strategy_id(1)}:2026-03-02:STOPLOSS:1",
+            deduplication_id=f"{strategy_id(1)}:2026-03-02:STOPLOSS:{int(NOW.timestamp())}:1",
         )
     ]
     assert sender.take_report().latencies_ms == [250.0]

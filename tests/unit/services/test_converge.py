@@ -11,7 +11,7 @@ from algotrading.domain.cycle import CycleState, ExitReason
 from algotrading.domain.orders import Side
 from algotrading.domain.strategy import Strategy, StrategyStatus
 from algotrading.ports import Lane
-from tests.fakes.fates import loses, refuses
+from tests.fakes.exchange import loses, refuses
 from tests.fakes.trading_world import TradingWorld
 
 

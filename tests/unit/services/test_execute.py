@@ -14,7 +14,7 @@ from algotrading.domain.cycle import CycleState, Decision, ExitReason, IntentSta
 from algotrading.domain.errors import BrokerAuthFailed, Fenced, LockBusy, RedisDown
 from algotrading.domain.orders import Side
 from algotrading.domain.strategy import StrategyStatus
-from tests.fakes.fates import fills, loses, refuses, rejects, rests, throttles
+from tests.fakes.exchange import fills, loses, refuses, rejects, rests, throttles
 from tests.fakes.ledger import MemoryLedger
 from tests.fakes.trading_world import TradingWorld
 
