@@ -91,7 +91,7 @@ class Gateway:
         now = datetime.now(UTC)
         body = await request.read()
         text, is_base64 = _text_of(body)
-        key = f"{route.method} {route.path}"
+        key = route.key
         headers = {name.lower(): ",".join(request.headers.getall(name)) for name in request.headers}
         query = {name: ",".join(request.query.getall(name)) for name in request.query}
         event: dict[str, Any] = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from urllib.parse import unquote
 
-from twin.wiring import RouteSpec
+from twin.wiring import DEFAULT_ROUTE, RouteSpec
 
 
 class RouteTable:
@@ -26,7 +26,9 @@ class RouteTable:
 
 
 def _preference(route: RouteSpec) -> tuple[list[int], bool]:
-    """Static segments before variables before greedy ones, a named method before ANY."""
+    """Static segments before variables before greedy ones before the default, a named method before ANY."""
+    if route.path == DEFAULT_ROUTE:
+        return [3], True
     return [_rank(segment) for segment in route.path.strip("/").split("/")], route.method == "ANY"
 
 
@@ -38,6 +40,8 @@ def _rank(segment: str) -> int:
 
 def _match(pattern: Sequence[str], segments: Sequence[str]) -> dict[str, str] | None:
     parameters: dict[str, str] = {}
+    if pattern == [DEFAULT_ROUTE]:
+        return parameters
     for index, part in enumerate(pattern):
         if _rank(part) == 2:
             rest = "/".join(segments[index:])

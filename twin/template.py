@@ -11,6 +11,7 @@ from typing import Any
 
 from twin.cloudformation import Assembly, Resolver, Resource, TemplateFault
 from twin.wiring import (
+    DEFAULT_ROUTE,
     AsyncPolicy,
     AuthorizerSpec,
     CorsSpec,
@@ -129,9 +130,7 @@ class _Reader:
 
     def _route(self, route: Resource) -> RouteSpec:
         key = str(self._resolver.properties(route, "RouteKey")["RouteKey"])
-        if " " not in key:
-            raise TemplateFault(f"{route.path}: the route key {key} is not METHOD /path")
-        method, path = key.split(" ", 1)
+        method, path = ("ANY", key) if key == DEFAULT_ROUTE else _split_key(route, key)
         where = f"{route.path}/Target"
         kind, slash, integration = _last_join_part(route.properties.get("Target"), where)
         if (kind, slash) != ("integrations", "/"):
@@ -237,6 +236,13 @@ class _Reader:
         ]
         where = f"{definition.path}/ContainerDefinitions/Environment"
         return {pair["Name"]: str(self._resolver.resolve(pair["Value"], definition.stack, where)) for pair in pairs}
+
+
+def _split_key(route: Resource, key: str) -> tuple[str, str]:
+    method, space, path = key.partition(" ")
+    if not space:
+        raise TemplateFault(f"{route.path}: the route key {key} is not METHOD /path")
+    return method, path
 
 
 def _last_join_part(value: Any, path: str) -> tuple[str, str, Any]:

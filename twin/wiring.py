@@ -8,6 +8,9 @@ from pathlib import Path
 
 from twin.cloudformation import TemplateFault
 
+DEFAULT_ROUTE = "$default"
+"""Key of the route that takes every other request (API Gateway documentation, routes)."""
+
 
 @dataclass(frozen=True, slots=True)
 class AsyncPolicy:
@@ -46,12 +49,18 @@ class AuthorizerSpec:
 
 @dataclass(frozen=True, slots=True)
 class RouteSpec:
-    """One route of the HTTP API; `method` is `ANY` for all, `path` a pattern such as `/a/{id}`."""
+    """One route of the HTTP API; `method` is `ANY` for all, `path` a pattern such as `/a/{id}`, or
+    `DEFAULT_ROUTE` for what no other route takes."""
 
     method: str
     path: str
     function: str
     authorizer: AuthorizerSpec | None
+
+    @property
+    def key(self) -> str:
+        """As API Gateway writes it into events."""
+        return self.path if self.path == DEFAULT_ROUTE else f"{self.method} {self.path}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from aws_cdk import aws_apigatewayv2_authorizers as authorizers
 from aws_cdk import aws_apigatewayv2_integrations as integrations
 from constructs import Construct
 
-from algotrading.contracts.api_routes import API_ROUTES, DOCS_ROUTES, ApiRoute
+from algotrading.contracts.api_routes import API_ROUTES, DOCS_ROUTES, UNKNOWN_PATHS, ApiRoute
 from cdk.constructs.powers import Powers
 from cdk.constructs.python_functions import PythonFunctions
 from cdk.environments import Environment
@@ -55,8 +55,8 @@ class ApiStack(Stack):
     def _add_routes(self, environment: Environment) -> None:
         authorizer = self._authorizer()
         routes = (*API_ROUTES, *(DOCS_ROUTES if environment.docs else ()))
-        for function in dict.fromkeys(route.function for route in routes):
-            integration = self._integration(function)
+        integrations_by_function = {name: self._integration(name) for name in dict.fromkeys(r.function for r in routes)}
+        for function, integration in integrations_by_function.items():
             for route in _routes_of(function, routes):
                 self.api.add_routes(
                     path=route.path,
@@ -64,6 +64,16 @@ class ApiStack(Stack):
                     integration=integration,
                     authorizer=apigateway.HttpNoneAuthorizer() if route.is_open else authorizer,
                 )
+
+        # Everything else: unknown paths and methods are answered by the product, not by the gateway's own words.
+        apigateway.HttpRoute(
+            self,
+            "Unknown",
+            http_api=self.api,
+            route_key=apigateway.HttpRouteKey.DEFAULT,
+            integration=integrations_by_function[UNKNOWN_PATHS],
+            authorizer=apigateway.HttpNoneAuthorizer(),
+        )
 
     def _integration(self, function: str) -> integrations.HttpLambdaIntegration:
         return integrations.HttpLambdaIntegration(

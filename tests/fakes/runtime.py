@@ -59,7 +59,8 @@ class MemoryRuntime:
         before = self.read_strategy(strategy.strategy_id)
         if before:
             self.members[keys.symbol_key(before["symbol"])].discard(str(strategy.strategy_id))
-        self.members[keys.symbol_key(strategy.plan.symbol)].add(str(strategy.strategy_id))
+        if strategy.is_running:
+            self.members[keys.symbol_key(strategy.plan.symbol)].add(str(strategy.strategy_id))
         self.hashes[keys.strategy_key(strategy.strategy_id)] = keys.strategy_fields(strategy)
 
     def put_cycle(self, cycle: Cycle) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from algotrading.contracts.api_routes import API_ROUTES, DOCS_ROUTES, ApiRoute
+from algotrading.contracts.api_routes import API_ROUTES, DOCS_ROUTES, UNKNOWN_PATHS, ApiRoute
 from cdk.environments import Environment
 from tests.infrastructure.templates import Estate, Resource
 
@@ -38,18 +38,19 @@ def _expected(routes: tuple[ApiRoute, ...]) -> set[tuple[str, str, bool]]:
 def test_the_api_answers_exactly_the_routes_of_the_table(estate: Estate, environment: Environment) -> None:
     docs = {"dev": DOCS_ROUTES}.get(environment.stage, ())
 
-    assert _routes(estate) == _expected((*API_ROUTES, *docs))
+    assert _routes(estate) == {*_expected((*API_ROUTES, *docs)), ("$default", UNKNOWN_PATHS, True)}
 
 
 def test_only_registration_login_and_the_brokers_redirect_are_open(estate: Estate) -> None:
     docs = {route.path for route in DOCS_ROUTES}
 
-    still_open = {key for key, _, is_open in _routes(estate) if is_open and key.split()[1] not in docs}
+    still_open = {key for key, _, is_open in _routes(estate) if is_open and key.split()[-1] not in docs}
 
     assert still_open == {
         "POST /api/v1/auth/register",
         "POST /api/v1/auth/login",
         "GET /api/v1/broker/callback",
+        "$default",
     }
 
 

@@ -161,6 +161,18 @@ def test_a_strategy_that_changes_its_symbol_leaves_the_old_ones_set(case: Case) 
     assert case.runtime.read_cycle(strategy.strategy_id)["last_price"] == "1500"
 
 
+def test_a_stopped_strategy_leaves_its_symbols_set(case: Case) -> None:
+    strategy = running_strategy()
+    case.runtime.put_strategy(strategy)
+    case.runtime.put_cycle(cycle_of(strategy))
+
+    case.runtime.put_strategy(replace(strategy, status=StrategyStatus.STOPPED))
+
+    case.runtime.put_price("TCS", Decimal(3521), MOMENT)
+    assert case.runtime.read_cycle(strategy.strategy_id)["last_price"] == ""
+    assert case.runtime.read_strategy(strategy.strategy_id)["status"] == "stopped"
+
+
 def test_a_forgotten_strategy_leaves_no_key(case: Case) -> None:
     strategy = running_strategy()
     case.runtime.put_strategy(strategy)

@@ -9,7 +9,7 @@ import pytest
 from botocore.exceptions import ClientError, NoCredentialsError
 
 from cdk.deploy import find_missing
-from cdk.environments import ENVIRONMENTS
+from cdk.environments import ENVIRONMENTS, Environment
 
 READY = replace(ENVIRONMENTS["dev"], alarm_email="ops@trader.in", feed_account_email="feed@trader.in")
 
@@ -51,10 +51,14 @@ def test_an_unprepared_account_is_told_how_to_prepare_itself() -> None:
     assert "bootstrap aws://123456789012/ap-south-1" in missing
 
 
-@pytest.mark.parametrize("address", ["alarm_email", "feed_account_email"])
-def test_an_example_address_would_alarm_nobody(address: str) -> None:
-    environment = replace(READY, **{address: "someone@example.com"})
-
+@pytest.mark.parametrize(
+    ("environment", "address"),
+    [
+        (replace(READY, alarm_email="someone@example.com"), "alarm_email"),
+        (replace(READY, feed_account_email="someone@example.com"), "feed_account_email"),
+    ],
+)
+def test_an_example_address_would_alarm_nobody(environment: Environment, address: str) -> None:
     [missing] = find_missing(environment, aws=Cloud(), run=lambda _: 0)
 
     assert missing.startswith(address)

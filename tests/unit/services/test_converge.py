@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import time, timedelta
+from decimal import Decimal
 
 import pytest
 
@@ -190,3 +192,13 @@ def test_a_dead_runtime_store_does_not_keep_orders_from_being_repaired(world: Tr
     assert asked(world) == [(Lane.PRIORITY, OrderEvent.SELL)]
     assert repairs.failures == 1
     assert world.meter.counts["RedisDown"] >= 1
+
+
+def test_a_runtime_copy_that_missed_a_change_is_written_again(world: TradingWorld) -> None:
+    strategy = world.add_running()
+    world.converge.run()
+    world.change(strategy, plan=replace(strategy.plan, stop_loss=Decimal(3400)))
+
+    world.converge.run()
+
+    assert world.runtime.read_strategy(strategy.strategy_id)["stop_loss"] == "3400"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from twin.routing import RouteTable
-from twin.wiring import RouteSpec
+from twin.wiring import DEFAULT_ROUTE, RouteSpec
 
 ROUTES = RouteTable(
     [
@@ -44,3 +44,24 @@ def test_the_most_specific_route_wins(method: str, path: str, function: str, par
 )
 def test_a_request_without_route_finds_none(method: str, path: str) -> None:
     assert ROUTES.find(method, path) is None
+
+
+@pytest.mark.parametrize(("method", "path"), [("GET", "/nothing/here"), ("DELETE", "/"), ("GET", "//")])
+def test_the_default_route_takes_what_no_other_knows(method: str, path: str) -> None:
+    default = RouteSpec("ANY", DEFAULT_ROUTE, "default", None)
+    root = RouteSpec("GET", "/", "root", None)
+
+    found = RouteTable([default, root]).find(method, path)
+
+    assert found == (default, {})
+    assert default.key == "$default"
+
+
+def test_the_default_route_is_the_last_resort() -> None:
+    default = RouteSpec("ANY", DEFAULT_ROUTE, "default", None)
+    greedy = RouteSpec("ANY", "/{path+}", "greedy", None)
+
+    found = RouteTable([default, greedy]).find("GET", "/anything")
+
+    assert found is not None
+    assert found[0] is greedy

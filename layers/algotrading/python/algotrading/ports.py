@@ -244,7 +244,7 @@ class Runtime(Protocol):
         ...
 
     def put_strategy(self, strategy: Strategy) -> None:
-        """Write `strategy:{id}` and its place in `symbol:{symbol}:strategies`."""
+        """Write `strategy:{id}`; it stands in `symbol:{symbol}:strategies` while it runs."""
         ...
 
     def put_cycle(self, cycle: Cycle) -> None:

@@ -66,7 +66,8 @@ class RedisRuntime:
 
     def put_strategy(self, strategy: Strategy) -> None:
         """See ports.Runtime."""
-        arguments = [str(strategy.strategy_id), strategy.plan.symbol, *_flat(keys.strategy_fields(strategy))]
+        listed = "listed" if strategy.is_running else "unlisted"
+        arguments = [str(strategy.strategy_id), strategy.plan.symbol, listed, *_flat(keys.strategy_fields(strategy))]
         self._run(scripts.PUT_STRATEGY, [keys.strategy_key(strategy.strategy_id)], arguments)
 
     def put_cycle(self, cycle: Cycle) -> None:

@@ -23,11 +23,13 @@ return 1
 PUT_STRATEGY = """
 local before = redis.call('HGET', KEYS[1], 'symbol')
 if before and before ~= ARGV[2] then redis.call('SREM', 'symbol:' .. before .. ':strategies', ARGV[1]) end
-redis.call('SADD', 'symbol:' .. ARGV[2] .. ':strategies', ARGV[1])
+local change = 'SREM'
+if ARGV[3] == 'listed' then change = 'SADD' end
+redis.call(change, 'symbol:' .. ARGV[2] .. ':strategies', ARGV[1])
 redis.call('DEL', KEYS[1])
-redis.call('HSET', KEYS[1], unpack(ARGV, 3))
+redis.call('HSET', KEYS[1], unpack(ARGV, 4))
 """
-"""KEYS: strategy hash. ARGV: strategy id, symbol, then field and value in turn."""
+"""KEYS: strategy hash. ARGV: strategy id, symbol, 'listed' or 'unlisted', then field and value in turn."""
 
 PUT_CYCLE = """
 local price = redis.call('HGET', KEYS[3], 'price') or ''

@@ -53,6 +53,9 @@ DOCS_ROUTES: tuple[ApiRoute, ...] = (
 )
 """Served in dev only."""
 
+UNKNOWN_PATHS: FunctionName = "auth"
+"""The function that answers for paths and methods that do not exist."""
+
 
 def methods_of(path: str) -> frozenset[str]:
     """The methods that `path` has; empty for an unknown path."""

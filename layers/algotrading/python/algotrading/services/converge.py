@@ -211,7 +211,7 @@ class _Run:
 
     def _restore_runtime(self, running: Sequence[Strategy], unfinished: Sequence[Cycle]) -> None:
         for strategy in running:
-            if not self.world.runtime.read_strategy(strategy.strategy_id):
+            if self.world.runtime.read_strategy(strategy.strategy_id).get("version") != str(strategy.version):
                 self.world.runtime.put_strategy(strategy)
                 self.repairs.runtime_restored += 1
         for cycle in unfinished:
