@@ -1,7 +1,6 @@
 """How fast an order leaves: from `PreparedOrder.send()` to its last byte at the server, and at what CPU cost.
 
-Beside it, in the same run, the unmodified official client, and the import times of both. Run with
-`python -m benchmarks.order_release`; `measure()` returns the figures.
+Beside it, in the same run, the unmodified official client, and the import times of both.
 
 The server stamps the arrival of the last byte with the machine's monotonic clock, which all processes
 share, and answers with that stamp as the order id. So every figure includes one loopback delivery and
@@ -18,7 +17,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import contextmanager
 from multiprocessing.connection import Connection as Pipe
 from typing import Any
@@ -29,6 +28,7 @@ from algotrading.brokers.kite.broker import KiteBroker
 from algotrading.domain.accounts import BrokerCredentials, BrokerName
 from algotrading.domain.instruments import Product
 from algotrading.domain.orders import Accepted, OrderTicket, Side
+from benchmarks.figures import Figure, Progress, Values, spread
 
 IMPORTS = {
     "python": "pass",
@@ -37,21 +37,41 @@ IMPORTS = {
     "kiteconnect": "import kiteconnect",
     "our Kite session": "import algotrading.brokers.kite.broker",
 }
+_OURS = "our Kite session"
 _CREDENTIALS = BrokerCredentials(BrokerName.KITE, "k" * 16, "s" * 32, "t" * 32)
 _TICKET = OrderTicket("NSE", "INFY", Side.BUY, 10, Product.MIS, "0a1B2c3D4e5F6g7H8i")
 
 
-def measure(orders: int = 200, imports: int = 5, burst: int = 50) -> dict[str, Any]:
-    """Milliseconds throughout; percentiles as {"p50", "p99", "max"}."""
+def measure(progress: Progress, *, orders: int, burst: int, imports: int = 3) -> list[Figure]:
+    """Milliseconds throughout."""
+    progress("imports of the broker's client and of ours")
+    import_ms = {name: _import_ms(program, imports) for name, program in IMPORTS.items()}
     with _arrival_server() as url:
+        progress(f"{orders} orders, one after the other")
         wire, cpu = _time_prepared(url, orders)
-        return {
-            "import_ms": {name: _import_ms(program, imports) for name, program in IMPORTS.items()},
-            "send_to_wire_ms": _spread(wire),
-            "send_cpu_ms": _spread(cpu),
-            "official_client_to_wire_ms": _spread(_time_official(url, orders)),
-            "burst": {"processes": burst, **_time_burst(url, burst)},
-        }
+        official_wire, official_cpu = _time_official(url, orders)
+        progress(f"{burst} processes with an order due at the same instant")
+        woke, arrived = _time_burst(url, burst)
+    ours = import_ms.pop(_OURS)
+
+    def figure(name: str, values: Sequence[float], peers: Mapping[str, Values] | None = None) -> Figure:
+        return Figure("order_release", name, "ms", spread(values), len(values), peers=peers or {})
+
+    client = "official client, open connection"
+    return [
+        figure("prepared order: call to last byte at the server", wire, {client: spread(official_wire)}),
+        figure("prepared order: CPU, reading the answer included", cpu, {client: spread(official_cpu)}),
+        figure(f"{burst} processes due at once: woke late", woke),
+        figure(f"{burst} processes due at once: order arrived late", arrived),
+        Figure(
+            "order_release",
+            f"{_OURS}: import",
+            "ms",
+            {"median": ours},
+            imports,
+            peers={f"{name}: import": {"median": value} for name, value in import_ms.items()},
+        ),
+    ]
 
 
 def _time_prepared(url: str, count: int) -> tuple[list[float], list[float]]:
@@ -67,7 +87,7 @@ def _time_prepared(url: str, count: int) -> tuple[list[float], list[float]]:
     return wire, cpu
 
 
-def _time_official(url: str, count: int) -> list[float]:
+def _time_official(url: str, count: int) -> tuple[list[float], list[float]]:
     from kiteconnect import KiteConnect
 
     kite = KiteConnect(api_key=_CREDENTIALS.api_key, access_token=_CREDENTIALS.access_token, root=url)
@@ -80,15 +100,17 @@ def _time_official(url: str, count: int) -> list[float]:
         )
 
     place()  # opens the connection
-    times = []
+    wire, cpu = [], []
     for _ in range(count):
         time.sleep(0.002)
-        before = time.monotonic_ns()
-        times.append((place() - before) / 1e6)
-    return times
+        cpu_before, before = time.thread_time_ns(), time.monotonic_ns()
+        arrived = place()
+        cpu.append((time.thread_time_ns() - cpu_before) / 1e6)
+        wire.append((arrived - before) / 1e6)
+    return wire, cpu
 
 
-def _time_burst(url: str, processes: int) -> dict[str, dict[str, float]]:
+def _time_burst(url: str, processes: int) -> tuple[list[float], list[float]]:
     """How late many processes wake that all have an order due at the same instant, and how late the
     orders arrive. The first is the machine's doing, the difference ours (and the one server's)."""
     context = multiprocessing.get_context("fork")
@@ -103,10 +125,10 @@ def _time_burst(url: str, processes: int) -> dict[str, dict[str, float]]:
     due = time.monotonic_ns() + 1_000_000_000
     for _, pipe in children:
         pipe.send(due)
-    woke, arrived = zip(*(pipe.recv() for _, pipe in children), strict=True)
+    late = [pipe.recv() for _, pipe in children]
     for child, _ in children:
         child.join()
-    return {"woke_late_ms": _spread(woke), "arrived_late_ms": _spread(arrived)}
+    return [woke for woke, _ in late], [arrived for _, arrived in late]
 
 
 def _release_when_due(url: str, pipe: Pipe) -> None:
@@ -142,15 +164,6 @@ def _import_ms(program: str, runs: int) -> float:
         )
         times.append((time.perf_counter() - before) * 1e3)
     return round(statistics.median(times), 1)
-
-
-def _spread(values: Sequence[float]) -> dict[str, float]:
-    ordered = sorted(values)
-    return {
-        "p50": round(ordered[len(ordered) // 2], 3),
-        "p99": round(ordered[min(len(ordered) - 1, int(len(ordered) * 0.99))], 3),
-        "max": round(ordered[-1], 3),
-    }
 
 
 @contextmanager
@@ -203,23 +216,3 @@ def _answer(selector: selectors.BaseSelector, key: selectors.SelectorKey) -> Non
 
 def _content_length(head: bytes) -> int:
     return next((int(line[15:]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length:")), 0)
-
-
-def _print(figures: Mapping[str, Any], show: Callable[[str], None] = print) -> None:
-    show("import of, in a fresh interpreter            ms")
-    for name, value in figures["import_ms"].items():
-        show(f"  {name:40} {value:8.1f}")
-    show("from the call to the last byte at the server p50      p99      max  ms")
-    rows = {
-        "prepared order": figures["send_to_wire_ms"],
-        "prepared order, CPU incl. reading answer": figures["send_cpu_ms"],
-        "official client, open connection": figures["official_client_to_wire_ms"],
-        f"{figures['burst']['processes']} processes due at once: woke late": figures["burst"]["woke_late_ms"],
-        f"{figures['burst']['processes']} processes due at once: arrived late": figures["burst"]["arrived_late_ms"],
-    }
-    for name, spread in rows.items():
-        show(f"  {name:40} {spread['p50']:8.3f} {spread['p99']:8.3f} {spread['max']:8.3f}")
-
-
-if __name__ == "__main__":
-    _print(measure())

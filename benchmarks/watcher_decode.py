@@ -1,6 +1,4 @@
-"""Decode and evaluate ticks: the watcher's tick path beside the official ticker's parser, in one run.
-
-    python -m benchmarks.watcher_decode
+"""Decode and evaluate ticks: the watcher's tick path beside the official ticker's parser.
 
 In process, without a socket: frames per call as the feed sends them. The official parser only makes
 dictionaries; the watcher's figure includes keeping the last prices and testing every stop.
@@ -12,7 +10,6 @@ import random
 import statistics
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from struct import pack
@@ -21,41 +18,29 @@ from uuid import UUID
 from kiteconnect import KiteTicker
 
 from algotrading.contracts.messages import StopChange
+from benchmarks.figures import Figure, Progress
 from fargate_listener.counters import Counters
 from fargate_listener.frames import decode
 from fargate_listener.prices import PriceBook
 from fargate_listener.stop_guard import Hit, StopGuard
 
 INSTRUMENTS = 3_000
-STOPS = (1_000, 10_000, 100_000)
-ROUNDS = 5
+STOPS = (1_000, 100_000)
+PACKETS = (1, 5, 30, 3_000)
 ROUND_SECONDS = 0.15
 _KINDS = {"ltp": 8, "full": 184}
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One line of the table, ticks per second."""
-
-    kind: str
-    packets: int
-    official: float
-    watcher: tuple[float, ...]
-
-
-def main() -> None:
-    """Measure and print."""
+def measure(progress: Progress, *, rounds: int) -> list[Figure]:
+    """Ticks per second, for several numbers of stops and sizes of frames."""
     tokens = [(number << 8) | 1 for number in range(1, INSTRUMENTS + 1)]
     guards = [make_guard(tokens, stops) for stops in STOPS]
-    print(f"ticks per second, median of {ROUNDS} rounds, {INSTRUMENTS} instruments\n")
-    heads = "".join(f"{f'{stops:,} stops':>16}" for stops in STOPS)
-    print(f"{'packets':<14}{'official parser':>16}{heads}{'ratio':>10}")
+    figures = []
     for kind, length in _KINDS.items():
-        for packets in (1, 5, 30, 3_000):
-            row = measure(kind, length, packets, tokens, guards)
-            ours = "".join(f"{speed:>16,.0f}" for speed in row.watcher)
-            name = f"{row.packets} {row.kind}"
-            print(f"{name:<14}{row.official:>16,.0f}{ours}{statistics.median(row.watcher) / row.official:>9.1f}x")
+        progress(f"{kind} packets")
+        for packets in PACKETS:
+            figures += measure_frames(kind, length, packets, tokens, guards, rounds)
+    return figures
 
 
 def make_guard(tokens: list[int], stops: int) -> StopGuard:
@@ -83,7 +68,9 @@ def make_guard(tokens: list[int], stops: int) -> StopGuard:
     return guard
 
 
-def measure(kind: str, length: int, packets: int, tokens: list[int], guards: list[StopGuard]) -> Row:
+def measure_frames(
+    kind: str, length: int, packets: int, tokens: list[int], guards: list[StopGuard], rounds: int
+) -> list[Figure]:
     """The same frames through every engine, turn by turn, so that the machine's moods hit all alike."""
     dice = random.Random(7)
     frames = [make_frame(dice, length, packets, tokens) for _ in range(max(2, 600 // packets))]
@@ -98,11 +85,21 @@ def measure(kind: str, length: int, packets: int, tokens: list[int], guards: lis
 
     engines: list[Callable[[bytes], object]] = [official._parse_binary, *(evaluate(guard) for guard in guards)]
     speeds: list[list[float]] = [[] for _ in engines]
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         for engine, measured in zip(engines, speeds, strict=True):
             measured.append(packets * frames_per_second(engine, frames))
-    official_speed, *ours = [statistics.median(measured) for measured in speeds]
-    return Row(kind, packets, official_speed, tuple(ours))
+    official_speed, *ours = [round(statistics.median(measured)) for measured in speeds]
+    return [
+        Figure(
+            benchmark="watcher",
+            name=f"{packets} {kind} a frame, {stops:,} stops",
+            unit="ticks/s",
+            values={"median": speed},
+            count=rounds,
+            peers={"the official ticker's parser, without stops": {"median": official_speed}},
+        )
+        for stops, speed in zip(STOPS, ours, strict=True)
+    ]
 
 
 def make_frame(dice: random.Random, length: int, packets: int, tokens: list[int]) -> bytes:
@@ -123,7 +120,3 @@ def frames_per_second(engine: Callable[[bytes], object], frames: list[bytes]) ->
             engine(frame)
         taken += len(frames)
     return taken / spent
-
-
-if __name__ == "__main__":
-    main()

@@ -1,0 +1,1 @@
+"""Measurements beside peers and floors, taken in the same run: `python -m benchmarks`."""

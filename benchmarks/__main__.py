@@ -1,0 +1,106 @@
+"""`python -m benchmarks` measures everything, one benchmark after another, and writes build/bench.json."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import logging
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from benchmarks.figures import Figure, Progress, machine_facts
+from benchmarks.table import show
+from twin.processes import REPOSITORY
+
+ALONE = ("imports", "order_release", "watcher")
+"""Need nothing but this machine."""
+STAGED = ("release", "stop", "api")
+"""Need the running product. In this order: each leaves behind what the next finds."""
+RESULTS = REPOSITORY / "build" / "bench.json"
+
+
+def main() -> int:
+    """The exit code: 0 when everything was measured, whatever the figures are."""
+    arguments = _parser().parse_args()
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    chosen = arguments.only or [*ALONE, *STAGED]
+    console, machine, began = Console(), machine_facts(), time.monotonic()
+
+    def progress(text: str) -> None:
+        console.print(f"{time.monotonic() - began:7.1f} s  {text}", soft_wrap=True, highlight=False)
+
+    try:
+        figures = _measure(chosen, progress, quick=arguments.quick)
+    except KeyboardInterrupt:
+        progress("stopped")
+        return 130
+    _write(arguments.output, machine, figures, time.monotonic() - began)
+    show(figures, machine, console)
+    progress(f"written to {arguments.output}")
+    return 0
+
+
+def _measure(chosen: Sequence[str], progress: Progress, *, quick: bool) -> list[Figure]:
+    figures = []
+    for name in (name for name in ALONE if name in chosen):
+        progress(f"{name}")
+        figures += _measure_alone(name, progress, quick=quick)
+    staged = [name for name in STAGED if name in chosen]
+    if staged:
+        figures += asyncio.run(_measure_staged(staged, progress, quick=quick))
+    return figures
+
+
+def _measure_alone(name: str, progress: Progress, *, quick: bool) -> list[Figure]:
+    from benchmarks import imports, order_release, watcher_decode
+
+    match name:
+        case "imports":
+            return imports.measure(progress, rounds=1 if quick else 4)
+        case "order_release":
+            return order_release.measure(progress, orders=50 if quick else 200, burst=10 if quick else 50)
+        case _:
+            return watcher_decode.measure(progress, rounds=1 if quick else 5)
+
+
+async def _measure_staged(chosen: Sequence[str], progress: Progress, *, quick: bool) -> list[Figure]:
+    from benchmarks import api, release, stop
+    from benchmarks.stage import open_stage
+
+    figures = []
+    count = 10 if quick else 50
+    progress("the product starts")
+    async with open_stage(progress) as stage:
+        for name in chosen:
+            progress(name)
+            match name:
+                case "release":
+                    figures += await release.measure(stage, count=count)
+                case "stop":
+                    figures += await stop.measure(stage, count=count)
+                case _:
+                    figures += await api.measure(stage, count=count, seconds=5 if quick else 20)
+    return figures
+
+
+def _write(path: Path, machine: dict[str, object], figures: Sequence[Figure], seconds: float) -> None:
+    document = {"machine": machine, "wall_seconds": round(seconds, 1), "figures": [f.document() for f in figures]}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(document, indent=2) + "\n")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--only", action="append", choices=[*ALONE, *STAGED], help="this one; may be repeated")
+    parser.add_argument("--quick", action="store_true", help="few repetitions: shows that it works, not how fast it is")
+    parser.add_argument("--output", type=Path, default=RESULTS, help="where the figures go")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
