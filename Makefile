@@ -71,12 +71,15 @@ deploy: $(READY) ## Deploy ENV to AWS: checks what is needed, then cdk deploy
 	@$(MAKE) --no-print-directory build
 	@$(BIN)/python -m cdk.deploy --env $(ENV)
 
-UV_COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-annotate --no-header
+UV_COMPILE := $(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-annotate --no-header
+# Lambda and Fargate: Python 3.13 on 64-bit ARM Linux; the broker client's ticker and what only it needs stay out.
+UV_CLOUD := --override layers/dependencies/overrides.txt --python-version 3.13 \
+	--python-platform aarch64-manylinux_2_34 --only-binary :all:
 lock: ## Resolve the dependency groups of pyproject.toml into the hash-locked lists
-	@$(UV_COMPILE) --python-version 3.11 requirements/bootstrap.in -o requirements/bootstrap.lock
-	@$(UV_COMPILE) --python-version 3.11 --group dev -o requirements/dev.lock
-	@$(UV_COMPILE) --python-version 3.13 --group listener -o fargate_listener/requirements.lock
-	@$(UV_COMPILE) --python-version 3.13 --group lambda -o layers/dependencies/requirements.lock
+	@$(UV_COMPILE) --universal --python-version 3.11 requirements/bootstrap.in -o requirements/bootstrap.lock
+	@$(UV_COMPILE) --universal --python-version 3.11 --group dev -o requirements/dev.lock
+	@$(UV_COMPILE) $(UV_CLOUD) --group listener -o fargate_listener/requirements.lock
+	@$(UV_COMPILE) $(UV_CLOUD) --group lambda -o layers/dependencies/requirements.lock
 
 clean: ## Remove everything that was built
 	@rm -rf build .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
