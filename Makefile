@@ -48,10 +48,10 @@ $(SYNTHESIZED): $(READY) $(shell find cdk lambdas layers/algotrading layers/depe
 synth: $(SYNTHESIZED) ## Synthesise the templates of ENV (dev, staging or prod), no account needed
 	@echo "Templates: build/cdk.out/$(ENV)"
 
-run: $(READY) $(SYNTHESIZED) ## Run the whole product and play a session (ONCE=1, REPLAY=prices.csv.gz, SPEED=60)
+run: $(READY) ## Run the whole product and play a session (ONCE=1, REPLAY=prices.csv.gz, SPEED=60)
 	@$(BIN)/python -m twin $(if $(ONCE),--once) $(if $(REPLAY),--replay $(REPLAY)) $(if $(SPEED),--speed $(SPEED))
 
-test: $(READY) $(SYNTHESIZED) ## Every test: unit, contract, integration, infrastructure, end to end
+test: $(READY) ## Every test: unit, contract, integration, infrastructure, end to end
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup $(PYTEST_ARGS)
 
 check: $(READY) ## Format, lint, strict types, import rules
@@ -64,7 +64,7 @@ format: $(READY) ## Format the code and mend what the linter can
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-bench: $(READY) $(SYNTHESIZED) ## Measure, beside peers; writes build/bench.json
+bench: $(READY) ## Measure, beside peers; writes build/bench.json
 	@$(BIN)/python -m benchmarks
 
 deploy: $(READY) ## Deploy ENV to AWS: checks what is needed, then cdk deploy
