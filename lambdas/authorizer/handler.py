@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from algotrading.bootstrap import build_authorizer
+from algotrading.entrypoints.logs import set_up_logging
 from algotrading.settings import AuthorizerSettings
 
-_authorizer = build_authorizer(AuthorizerSettings.load())
+_settings = AuthorizerSettings.load()
+set_up_logging("authorizer", _settings.log_level)
+_authorizer = build_authorizer(_settings)
 
 
 def lambda_handler(event: dict[str, Any], context: object) -> dict[str, Any]:

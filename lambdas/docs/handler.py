@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from algotrading.bootstrap import build_docs
+from algotrading.entrypoints.logs import set_up_logging
 from algotrading.settings import DocsSettings
 
-_door = build_docs(DocsSettings.load())
+_settings = DocsSettings.load()
+set_up_logging("docs", _settings.log_level)
+_door = build_docs(_settings)
 
 
 def lambda_handler(event: dict[str, Any], context: object) -> dict[str, Any]:

@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from algotrading.bootstrap import build_instruments
+from algotrading.entrypoints.logs import set_up_logging
 from algotrading.settings import InstrumentsSettings
 
-_loader = build_instruments(InstrumentsSettings.load())
+_settings = InstrumentsSettings.load()
+set_up_logging("instruments", _settings.log_level)
+_loader = build_instruments(_settings)
 
 
 def lambda_handler(event: dict[str, Any], context: object) -> dict[str, Any]:

@@ -9,9 +9,12 @@ from __future__ import annotations
 from typing import Any
 
 from algotrading.bootstrap import build_migrate
+from algotrading.entrypoints.logs import set_up_logging
 from algotrading.settings import MigrateSettings
 
-_migrator = build_migrate(MigrateSettings.load())
+_settings = MigrateSettings.load()
+set_up_logging("migrate", _settings.log_level)
+_migrator = build_migrate(_settings)
 
 
 def lambda_handler(event: dict[str, Any], context: object) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import time
 from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
@@ -55,6 +56,7 @@ class HttpDoor(APIGatewayHttpResolver):
     def resolve(self, event: Mapping[str, Any], context: Any) -> dict[str, Any]:
         """Answer one API Gateway HTTP API event, payload version 2.0."""
         request_id = str(getattr(context, "aws_request_id", "none"))
+        started = time.perf_counter()
         try:
             refuse_bad_token(event)
             request = admit_body(event)
@@ -66,6 +68,7 @@ class HttpDoor(APIGatewayHttpResolver):
             logger.exception("request %s could not be read", request_id)
             answer = _as_event_answer(failure_response(request_id))
         answer["headers"] = {**_HEADERS, **answer.get("headers", {})}
+        _log_answer(event, answer, request_id, time.perf_counter() - started)
         return answer
 
     def _answer_error(self, error: AlgotradingError) -> Response[str]:
@@ -146,6 +149,18 @@ def failure_response(request_id: str, status: int = 500) -> Response[str]:
 
 def _json_response(status: int, body: dict[str, Any]) -> Response[str]:
     return Response(status_code=status, content_type=JSON, body=json.dumps(body))
+
+
+def _log_answer(event: Mapping[str, Any], answer: Mapping[str, Any], request_id: str, seconds: float) -> None:
+    """One line a request: who asked for what, and how it went. The route, not the path: paths hold ids."""
+    fields = {
+        "event_type": str(event.get("routeKey")),
+        "status": answer["statusCode"],
+        "user_id": _authorizer_context(event).get("user_id"),
+        "request_id": request_id,
+        "execution_time_ms": round(seconds * 1000, 3),
+    }
+    logger.info("answered", extra=fields)
 
 
 def _as_event_answer(response: Response[str]) -> dict[str, Any]:
