@@ -45,8 +45,8 @@ def main() -> int:
     try:
         with asyncio.Runner() as runner:
             return runner.run(_run(arguments, narrator))
-    except KeyboardInterrupt:
-        narrator.say("stopped")
+    except asyncio.CancelledError:
+        narrator.say("stopped before the session was over")
         return 130
     except BaseExceptionGroup as group:
         ours, others = group.split(_FAULTS)
@@ -67,11 +67,11 @@ async def _run(arguments: argparse.Namespace, narrator: Narrator) -> int:
         replay=arguments.replay,
         speed=arguments.speed,
     )
-    stop = asyncio.Event()
     main_task = asyncio.current_task()
     assert main_task is not None
     loop = asyncio.get_running_loop()
-    loop.add_signal_handler(signal.SIGTERM, main_task.cancel)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, main_task.cancel)
     async with run_twin(options, narrator) as twin:
         agreed = True
         if not arguments.no_session:
@@ -81,8 +81,16 @@ async def _run(arguments: argparse.Namespace, narrator: Narrator) -> int:
         await twin.settled
         if not arguments.once:
             _announce(twin.api_url, twin.exchange_address.url, narrator)
-            await stop.wait()
+            await _until_interrupted(loop)
+    narrator.say("stopped")
     return 0 if agreed else 1
+
+
+async def _until_interrupted(loop: asyncio.AbstractEventLoop) -> None:
+    interrupted = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, interrupted.set)
+    await interrupted.wait()
 
 
 def _announce(api_url: str, exchange_url: str, narrator: Narrator) -> None:
