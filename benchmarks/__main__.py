@@ -21,6 +21,8 @@ ALONE = ("imports", "order_release", "watcher")
 """Need nothing but this machine."""
 STAGED = ("release", "stop", "api")
 """Need the running product. In this order: each leaves behind what the next finds."""
+_FILE_WIDTH = 150
+"""Columns when nobody looks: in a log a folded table cannot be read."""
 RESULTS = REPOSITORY / "build" / "bench.json"
 
 
@@ -29,7 +31,10 @@ def main() -> int:
     arguments = _parser().parse_args()
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     chosen = arguments.only or [*ALONE, *STAGED]
-    console, machine, began = Console(), machine_facts(), time.monotonic()
+    machine, began = machine_facts(), time.monotonic()
+    console = Console()
+    if not console.is_terminal:
+        console.width = _FILE_WIDTH
 
     def progress(text: str) -> None:
         console.print(f"{time.monotonic() - began:7.1f} s  {text}", soft_wrap=True, highlight=False)

@@ -147,7 +147,7 @@ class Stage:
         """Wait for `condition` (async). Raises StageFailed."""
         try:
             async with asyncio.timeout(_PATIENCE):
-                while not await condition():
+                while not await condition():  # noqa: ASYNC110  # others change what is waited for
                     await asyncio.sleep(0.1)
         except TimeoutError:
             raise StageFailed(f"'{what}' did not come within {_PATIENCE:.0f} s") from None

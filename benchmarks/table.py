@@ -16,8 +16,8 @@ def show(figures: Sequence[Figure], machine: Mapping[str, Any], console: Console
     load = " ".join(f"{value:g}" for value in machine["load_average"])
     title = f"{machine['date']}, {machine['cores']} cores, Python {machine['python']}, load before the run {load}"
     table = Table(title=title, title_justify="left", header_style="bold", show_edge=False)
-    table.add_column("benchmark")
-    table.add_column("what", overflow="fold")
+    table.add_column("benchmark", no_wrap=True)
+    table.add_column("what", min_width=40)
     for heading in ("p50 / median", "p99", "max", "unit", "of", "target"):
         table.add_column(heading, justify="right", no_wrap=True)
     previous: Figure | None = None

@@ -36,10 +36,10 @@ def measure(progress: Progress, *, rounds: int) -> list[Figure]:
     tokens = [(number << 8) | 1 for number in range(1, INSTRUMENTS + 1)]
     guards = [make_guard(tokens, stops) for stops in STOPS]
     figures = []
-    for kind, length in _KINDS.items():
+    for kind in _KINDS:
         progress(f"{kind} packets")
         for packets in PACKETS:
-            figures += measure_frames(kind, length, packets, tokens, guards, rounds)
+            figures += measure_frames(kind, packets, tokens=tokens, guards=guards, rounds=rounds)
     return figures
 
 
@@ -68,12 +68,10 @@ def make_guard(tokens: list[int], stops: int) -> StopGuard:
     return guard
 
 
-def measure_frames(
-    kind: str, length: int, packets: int, tokens: list[int], guards: list[StopGuard], rounds: int
-) -> list[Figure]:
+def measure_frames(kind: str, packets: int, *, tokens: list[int], guards: list[StopGuard], rounds: int) -> list[Figure]:
     """The same frames through every engine, turn by turn, so that the machine's moods hit all alike."""
     dice = random.Random(7)
-    frames = [make_frame(dice, length, packets, tokens) for _ in range(max(2, 600 // packets))]
+    frames = [make_frame(dice, _KINDS[kind], packets, tokens) for _ in range(max(2, 600 // packets))]
     official = KiteTicker("key", "token")
 
     def evaluate(guard: StopGuard) -> Callable[[bytes], None]:
