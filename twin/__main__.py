@@ -15,10 +15,11 @@ from twin.api_client import ApiRefused
 from twin.cloudformation import TemplateFault
 from twin.console import Narrator
 from twin.processes import REPOSITORY, ChildFailed, TwinRunning
+from twin.running import InvocationFailed, Options
 from twin.runtime_api import InitFailed
 from twin.servers import ServerFailed
 from twin.session import SessionFailed, play_session
-from twin.supervisor import InvocationFailed, Options, run_twin
+from twin.supervisor import run_twin
 from twin.synthesis import SynthesisFailed
 
 _FAULTS = (

@@ -108,19 +108,10 @@ class ExchangeControl:
         tick: dict[str, Any] = await self._call("POST", f"/sim/prices/{symbol}", price=price, pin=True)
         return tick
 
-    async def release_price(self, symbol: str) -> None:
-        """Let the price move again by itself."""
-        await self._call("POST", f"/sim/prices/{symbol}", release=True)
-
     async def orders(self, user_id: str) -> Sequence[Mapping[str, Any]]:
         """Every order of an account with the exchange's own times."""
         rows: list[dict[str, Any]] = await self._call("GET", f"/sim/orders?user_id={user_id}")
         return rows
-
-    async def watched_tokens(self, user_id: str) -> frozenset[int]:
-        """Instruments that the sockets of an account are subscribed to."""
-        rows = await self._call("GET", "/sim/sockets")
-        return frozenset(int(token) for row in rows if row["user_id"] == user_id for token in row["modes"])
 
     async def has_socket(self, user_id: str) -> bool:
         """Whether an account has an open socket."""

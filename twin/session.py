@@ -26,8 +26,8 @@ from twin.ledger import LedgerReader
 from twin.playbill import Playbill
 from twin.replay_path import ReplayPath
 from twin.report import Report, make_report, show_report
+from twin.running import Twin
 from twin.script import CAST, FUNDS, LEAD, Market, Part, Role, time_to_wait, write_script
-from twin.supervisor import Twin
 
 FEED_BROKER_USER = "FEED01"
 TRADER_BROKER_USER = "TRADER01"
@@ -80,6 +80,8 @@ class _Session:
         self._emitted: dict[UUID, int] = {}
 
     async def play(self) -> Report:
+        # First calls while everything else still loads could outlast their functions' time-outs.
+        await self._twin.settled
         await self._enter_people()
         markets = await self._find_markets()
         parts = {await self._start(part): part for part in write_script(datetime.now(UTC), markets)}
@@ -103,7 +105,6 @@ class _Session:
         email = f"trader-{secrets.token_hex(3)}@example.com"
         self._broker_user = await self._enter(self._trader, email, TRADER_BROKER_USER, callback)
         self._narrator.say(f"{email} registered and logged in to the broker as {self._broker_user}, ₹{FUNDS:,}")
-        await self._twin.settled
         await self._wait_for_watcher()
         self._narrator.say("the watcher is connected to the exchange")
 

@@ -8,8 +8,6 @@ import secrets
 import shutil
 from collections.abc import AsyncIterator, Coroutine, Mapping
 from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -26,6 +24,7 @@ from twin.gateway import Gateway
 from twin.lambda_runtime import Function, Lambda
 from twin.processes import REPOSITORY, StateFolder
 from twin.routing import RouteTable
+from twin.running import InvocationFailed, Options, Twin
 from twin.scheduler import EmulatorSchedules, Scheduler, WallClock
 from twin.servers import ServerAddress, start_postgres, start_valkey
 from twin.synthesis import ensure_templates
@@ -43,40 +42,6 @@ WARM = {
     "priority_executor": 3,
 }
 """Environments loaded ahead, as the provisioned concurrency of trading hours keeps them."""
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """How to start a twin. `templates` None: the twin keeps its own up to date."""
-
-    state: Path
-    templates: Path | None = None
-    port: int = 0
-    replay: Path | None = None
-    speed: float = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class Twin:
-    """A running product."""
-
-    api_url: str
-    exchange_address: ExchangeAddress
-    exchange: ExchangeControl
-    http: aiohttp.ClientSession
-    functions: Lambda
-    scheduler: Scheduler
-    telemetry: Telemetry
-    watcher: Watcher
-    wiring: Wiring
-    database: str
-    """Connection string of the user that sees every row."""
-    settled: asyncio.Task[None]
-    """Done when the instruments are loaded and the functions warm; until then the API answers, but slowly."""
-
-
-class InvocationFailed(Exception):
-    """A function that the start depends on failed; the message is its error."""
 
 
 @asynccontextmanager
@@ -117,8 +82,7 @@ class _Starter:
         self._password = secrets.token_urlsafe(24)
 
     async def start(self) -> Twin:
-        stack, options = self._stack, self._options
-        http = await stack.enter_async_context(aiohttp.ClientSession())
+        http = await self._stack.enter_async_context(aiohttp.ClientSession())
         async with asyncio.TaskGroup() as group:
             templates = group.create_task(self._templates())
             postgres = group.create_task(self._postgres())
@@ -129,24 +93,22 @@ class _Starter:
         access = await self._emulator(assembly)
         overrides = {
             **exchange_address.settings(),
+            **_PLAIN,
             "SESSION_TABLE": await control.session_table(),
             "DATABASE_PORT": str(postgres.result().port),
-            "DATABASE_TLS": "false",
             "REDIS_PORT": str(valkey.result().port),
-            "REDIS_TLS": "false",
         }
         deployed = await asyncio.to_thread(
             DeployedResources, assembly, access, database=postgres.result(), cache=valkey.result()
         )
-        wiring = _override(await self._wire(assembly, deployed), overrides)
+        wiring = (await self._wire(assembly, deployed)).with_overrides(overrides)
         database = await self._database(wiring, deployed, postgres.result())
-        telemetry = Telemetry(self._state.logs)
-        functions = await self._functions(wiring, access, telemetry)
+        functions = await self._functions(wiring, access, telemetry := Telemetry(self._state.logs))
         settled = self._settle(functions)
         watcher = await self._watcher(wiring, access)
         await self._consumers(wiring, functions, access, http)
         scheduler = await self._scheduler(wiring, functions, access)
-        api_url = await self._gateway(wiring, functions, access, options.port)
+        api_url = await self._gateway(wiring, functions, access, self._options.port)
         return Twin(
             api_url=api_url,
             exchange_address=exchange_address,
@@ -304,6 +266,8 @@ class _Starter:
         return task
 
 
+_PLAIN = {"DATABASE_TLS": "false", "REDIS_TLS": "false"}
+"""The embedded servers speak no TLS; the settings allow that in dev only."""
 _MIGRATION_EVENT = {
     "RequestType": "Create",
     "RequestId": "twin",
@@ -312,16 +276,6 @@ _MIGRATION_EVENT = {
     "ResourceType": "Custom::DatabaseMigration",
     "ResourceProperties": {},
 }
-
-
-def _override(wiring: Wiring, overrides: Mapping[str, str]) -> Wiring:
-    """`wiring` with this machine's values for variables that the templates set; none is added."""
-
-    def merged(environment: Mapping[str, str]) -> dict[str, str]:
-        return {name: overrides.get(name, value) for name, value in environment.items()}
-
-    functions = {name: replace(spec, environment=merged(spec.environment)) for name, spec in wiring.functions.items()}
-    return replace(wiring, functions=functions, watcher_environment=merged(wiring.watcher_environment))
 
 
 async def _invoke(function: Function, event: Mapping[str, object]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from twin.cloudformation import TemplateFault
@@ -117,3 +117,18 @@ class Wiring:
         if name not in self.functions:
             raise TemplateFault(f"the templates have no function {name}, only {', '.join(sorted(self.functions))}")
         return self.functions[name]
+
+    def with_overrides(self, values: Mapping[str, str]) -> Wiring:
+        """This wiring with `values` for variables that the templates set; none is added, so that a
+        variable which the templates forget stays missing."""
+
+        def merged(environment: Mapping[str, str]) -> dict[str, str]:
+            return {name: values.get(name, value) for name, value in environment.items()}
+
+        return replace(
+            self,
+            functions={
+                name: replace(spec, environment=merged(spec.environment)) for name, spec in self.functions.items()
+            },
+            watcher_environment=merged(self.watcher_environment),
+        )
