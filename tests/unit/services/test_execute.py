@@ -355,7 +355,19 @@ class TestRedisAway:
         executor.handle(message)
 
         assert world.sent(Side.BUY) == []
-        assert world.cycle(strategy).state is CycleState.FAILED
+        assert world.cycle(strategy).state is CycleState.FLAT
+        assert world.told() == ["entry_missed"]
+        assert world.strategies.get(strategy.user_id, strategy.strategy_id).is_running
+
+    def test_an_entry_held_back_for_a_moment_leaves_when_redis_is_back(self, world: TradingWorld) -> None:
+        strategy = world.add_running()
+        executor = world.make_executor(_TakesRedisAway(world.ledger, world, saves=2))
+
+        cycle = executor.handle(world.command(strategy, OrderEvent.BUY, time(9, 30)))
+
+        assert cycle is not None
+        assert cycle.state is CycleState.LONG
+        assert len(world.sent(Side.BUY)) == 1
 
     def test_an_exit_goes_on(self, world: TradingWorld) -> None:
         strategy = world.add_running()
@@ -435,15 +447,16 @@ class _DiesAfter(_LedgerInFront):
 
 
 class _TakesRedisAway(_LedgerInFront):
-    """Redis dies right after the entry's intent was committed."""
+    """Redis dies right after the entry's intent was committed; back after `saves` of them, if given."""
 
-    def __init__(self, ledger: MemoryLedger, world: TradingWorld) -> None:
+    def __init__(self, ledger: MemoryLedger, world: TradingWorld, saves: float = float("inf")) -> None:
         super().__init__(ledger)
         self._world = world
+        self._until = saves
 
     def save(self, decision: Decision, **more: Any) -> None:
         super().save(decision, **more)
-        self._world.runtime.is_down = True
+        self._world.runtime.is_down = self._saves < self._until
 
 
 class _TakenOverAfter(_LedgerInFront):

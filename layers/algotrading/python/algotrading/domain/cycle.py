@@ -56,7 +56,8 @@ class IntentState(StrEnum):
     REFUSED = "refused"
     UNKNOWN = "unknown"
     THROTTLED = "throttled"
-    """Turned away unseen by the broker's rate limit: not an attempt, and safe to send again."""
+    """Never looked at by the broker (its rate limit, or we held it back): not an attempt, and safe to
+    send again."""
     NOT_PLACED = "not_placed"
     """Proven absent by the book (broker never had it)."""
     DONE = "done"

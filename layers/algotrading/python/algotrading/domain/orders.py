@@ -93,7 +93,7 @@ class Refused:
     raw: dict[str, Any]
     is_auth: bool = False
     throttled: bool = False
-    """The broker's rate limit turned it away before looking at it."""
+    """Nobody has looked at the order: the broker's rate limit turned it away, or it was held back."""
 
 
 @dataclass(frozen=True, slots=True)

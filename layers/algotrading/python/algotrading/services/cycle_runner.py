@@ -108,14 +108,15 @@ class CycleRunner:
         return followed
 
     def _carry_out_unpublished(self, decision: Decision, down: RedisDown) -> list[Event]:
-        """The watcher cannot be told: nothing is bought that it would not guard. What an earlier
-        order already did goes on being looked after."""
+        """The watcher cannot be told: nothing is bought that it would not guard. The entry is tried
+        again until its grace is over; what an earlier order already did goes on being looked after."""
         self.desk.meter.count("RedisDown")
         events: list[Event] = []
         for effect in decision.effects:
             if isinstance(effect, SendOrder):
+                self.desk.clock.sleep(effect.pause)
                 now = self.desk.clock.now()
-                answer = Refused("REDIS_DOWN", f"not sent: {down.message}.", retryable=True, raw={})
+                answer = Refused("REDIS_DOWN", f"not sent: {down.message}", retryable=True, raw={}, throttled=True)
                 events.append(Answered(now, effect.tag, now, answer))
             elif (event := self._carry_out_one(effect)) is not None:
                 events.append(event)
