@@ -66,11 +66,11 @@ def _measure_alone(name: str, progress: Progress, *, quick: bool) -> list[Figure
 
     match name:
         case "imports":
-            return imports.measure(progress, rounds=1 if quick else 4)
+            return imports.measure(progress, rounds=1 if quick else 3)
         case "order_release":
             return order_release.measure(progress, orders=50 if quick else 200, burst=10 if quick else 50)
         case _:
-            return watcher_decode.measure(progress, rounds=1 if quick else 5)
+            return watcher_decode.measure(progress, rounds=1 if quick else 3)
 
 
 async def _measure_staged(chosen: Sequence[str], progress: Progress, *, quick: bool) -> list[Figure]:
