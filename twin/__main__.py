@@ -7,6 +7,7 @@ import asyncio
 import logging
 import signal
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 from rich.console import Console
@@ -53,11 +54,19 @@ def main() -> int:
         ours, others = group.split(_FAULTS)
         if ours is None or others is not None:
             raise
-        for fault in ours.exceptions:
+        for fault in _leaves(ours):
             narrator.say(str(fault), style="bold red")
     except _FAULTS as fault:
         narrator.say(str(fault), style="bold red")
     return 1
+
+
+def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:
+    for fault in group.exceptions:
+        if isinstance(fault, BaseExceptionGroup):
+            yield from _leaves(fault)
+        else:
+            yield fault
 
 
 async def _run(arguments: argparse.Namespace, narrator: Narrator) -> int:

@@ -127,9 +127,16 @@ class QueueConsumer:
             failed = failed_items(result, [m["MessageId"] for m in messages], reports=self._spec.reports_item_failures)
             for message in messages:
                 if message["MessageId"] not in failed:
-                    await self._sqs.delete(self._spec.queue_url, message["ReceiptHandle"])
+                    await self._delete(message)
         finally:
             self._slots.release()
+
+    async def _delete(self, message: dict[str, Any]) -> None:
+        try:
+            await self._sqs.delete(self._spec.queue_url, message["ReceiptHandle"])
+        except aiohttp.ClientResponseError as error:
+            # SQS too refuses a receipt whose visibility time-out is over: the message comes again.
+            logger.warning("a message handled by %s stays in its queue: %s", self._spec.function, error.message)
 
     def _record(self, message: dict[str, Any]) -> dict[str, Any]:
         return {
