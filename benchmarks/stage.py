@@ -27,7 +27,8 @@ from benchmarks.figures import Progress
 from twin.api_client import ApiClient
 from twin.console import Narrator
 from twin.processes import REPOSITORY
-from twin.supervisor import Options, Twin, run_twin
+from twin.running import Options, Twin
+from twin.supervisor import run_twin
 
 STATE = REPOSITORY / "build" / "bench"
 SYMBOLS = ("INFY", "SBIN", "TCS", "RELIANCE", "HDFCBANK", "ICICIBANK", "ITC", "AXISBANK", "WIPRO", "SUNPHARMA")
