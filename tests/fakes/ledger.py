@@ -52,11 +52,13 @@ class MemoryLedger:
                 elif isinstance(effect, StopStrategy):
                     self._stop_strategy(cycle, effect, now)
 
-    def check(self, cycle: Cycle) -> None:
+    def check(self, cycle: Cycle) -> bool:
         """See ports.Ledger."""
         stored = self.database.cycles.get(_key(cycle))
         if stored is None or stored.epoch != cycle.epoch:
             raise Fenced(f"the cycle is not at epoch {cycle.epoch} any more")
+        strategy = self.database.strategies.get(cycle.strategy_id)
+        return strategy is not None and strategy.is_running and cycle.strategy_id not in self.database.deleted
 
     def find(self, user_id: UUID, strategy_id: UUID, trading_day: date) -> Cycle | None:
         """See ports.Ledger."""

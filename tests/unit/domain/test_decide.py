@@ -132,10 +132,12 @@ class TestEntry:
 
         assert decide(cycle, EntryDue(after(1), DUE, None), POLICY) == Decision(cycle)
 
-    def test_within_the_grace_a_late_buy_leaves_at_once(self) -> None:
+    def test_within_the_grace_a_late_buy_leaves_at_once_and_its_lateness_stays_on_record(self) -> None:
         decision = decide(IDLE, EntryDue(after(119), DUE, None), POLICY)
 
-        assert decision.effects == (SendOrder(tag(Leg.ENTRY), after(119)),)
+        assert decision.effects == (SendOrder(tag(Leg.ENTRY), DUE),)
+        assert decision.cycle.intents[0].due_at == DUE
+        assert decision.cycle.intents[0].created_at == after(119)
 
     def test_after_the_grace_it_is_missed_and_told_never_bought(self) -> None:
         decision = decide(IDLE, EntryDue(after(121), DUE, None), POLICY)

@@ -13,7 +13,7 @@ from algotrading.contracts.messages import OrderEvent
 from algotrading.domain.cycle import CycleState, Decision, ExitReason, IntentState, Position
 from algotrading.domain.errors import BrokerAuthFailed, Fenced, LockBusy, RedisDown
 from algotrading.domain.orders import Side
-from algotrading.domain.strategy import StrategyStatus
+from algotrading.domain.strategy import Strategy, StrategyStatus
 from tests.fakes.exchange import fills, loses, refuses, rejects, rests, throttles
 from tests.fakes.ledger import MemoryLedger
 from tests.fakes.trading_world import TradingWorld
@@ -32,7 +32,7 @@ class TestEntry:
 
         intent = cycle.intents[0]
         assert intent.sent_at == world.at(time(9, 30))
-        assert intent.created_at < world.at(time(9, 30)) <= intent.created_at + timedelta(seconds=0.25)
+        assert intent.created_at < world.at(time(9, 30)) <= intent.created_at + timedelta(seconds=2)
         assert (cycle.state, cycle.position, cycle.bought) == (CycleState.LONG, Position.BOUGHT, 10)
 
     def test_the_watcher_guards_before_the_order_leaves(self, world: TradingWorld) -> None:
@@ -471,3 +471,28 @@ class _TakenOverAfter(_LedgerInFront):
         super().save(decision, **more)
         if self._saves == self._allowed:
             self._ledger.take(self._strategy, decision.cycle.trading_day)
+
+
+class _StoppedAfterTheIntent(_LedgerInFront):
+    """The owner stops the strategy right after the entry's intent was committed."""
+
+    def __init__(self, ledger: MemoryLedger, world: TradingWorld, strategy: Strategy) -> None:
+        super().__init__(ledger)
+        self._world = world
+        self._strategy = strategy
+
+    def save(self, decision: Decision, **more: Any) -> None:
+        super().save(decision, **more)
+        if self._saves == 1:
+            self._world.change(self._strategy, status=StrategyStatus.STOPPED)
+
+
+def test_a_strategy_stopped_in_the_last_second_before_its_buy_does_not_buy(world: TradingWorld) -> None:
+    strategy = world.add_running()
+    executor = world.make_executor(_StoppedAfterTheIntent(world.ledger, world, strategy))
+
+    executor.handle(world.command(strategy, OrderEvent.BUY, time(9, 30)))
+
+    assert world.sent(Side.BUY) == []
+    assert world.cycle(strategy).state is CycleState.FLAT
+    assert world.runtime.changes[-1].armed is False

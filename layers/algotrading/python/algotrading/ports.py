@@ -172,8 +172,8 @@ class Ledger(Protocol):
         """
         ...
 
-    def check(self, cycle: Cycle) -> None:
-        """Raises Fenced when another worker has taken the cycle since."""
+    def check(self, cycle: Cycle) -> bool:
+        """Whether the strategy (still) runs. Raises Fenced when another worker has taken the cycle since."""
         ...
 
     def find(self, user_id: UUID, strategy_id: UUID, trading_day: date) -> Cycle | None:

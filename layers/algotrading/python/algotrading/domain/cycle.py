@@ -82,7 +82,8 @@ class Intent:
     state: IntentState
     created_at: datetime
     due_at: datetime
-    """When it is to leave; `created_at` for orders that leave at once."""
+    """When it was to leave: the plan's instant, also when that has passed; `created_at` for orders that
+    are due because they are decided."""
     cause_at: datetime | None = None
     """When the tick that caused it was received."""
     sent_at: datetime | None = None
@@ -198,6 +199,14 @@ class EntryDue:
 
 
 @dataclass(frozen=True, slots=True)
+class EntryWithdrawn:
+    """The owner stopped the strategy between the intent and its instant: the order was not sent."""
+
+    now: datetime
+    tag: str
+
+
+@dataclass(frozen=True, slots=True)
 class ExitDue:
     """Somebody wants out. `held` is the broker's net quantity, None when the broker cannot be asked."""
 
@@ -243,7 +252,7 @@ class EntryMissed:
     why: str
 
 
-Event = EntryDue | ExitDue | ExitBlocked | Answered | BookRead | EntryMissed
+Event = EntryDue | EntryWithdrawn | ExitDue | ExitBlocked | Answered | BookRead | EntryMissed
 
 
 # --- what must be done about it -------------------------------------------------------------------

@@ -21,6 +21,7 @@ from algotrading.domain.cycle import (
     Effect,
     EntryDue,
     EntryMissed,
+    EntryWithdrawn,
     Event,
     ExitBlocked,
     ExitDue,
@@ -67,17 +68,20 @@ def decide(cycle: Cycle, event: Event, policy: Policy) -> Decision:
     """What `event` makes of `cycle`. Pure: same input, same answer, in any world."""
     match event:
         case EntryDue():
-            return _enter(cycle, event, policy)
+            decision = _enter(cycle, event, policy)
         case ExitBlocked():
-            return _block(cycle, event)
+            decision = _block(cycle, event)
         case EntryMissed():
-            return _miss(cycle, "entry_missed", event.why) if cycle.state is CycleState.IDLE else Decision(cycle)
+            decision = _miss(cycle, "entry_missed", event.why) if cycle.state is CycleState.IDLE else Decision(cycle)
+        case EntryWithdrawn():
+            decision = _withdraw(cycle, event)
         case ExitDue():
-            return _leave(cycle, event, policy)
+            decision = _leave(cycle, event, policy)
         case Answered():
-            return _hear(cycle, event, policy)
+            decision = _hear(cycle, event, policy)
         case BookRead():
-            return _settle(observe(cycle, event, policy.evidence_window, policy.clean_reads), event.now, policy)
+            decision = _settle(observe(cycle, event, policy.evidence_window, policy.clean_reads), event.now, policy)
+    return decision
 
 
 # --- entry ----------------------------------------------------------------------------------------
@@ -94,6 +98,13 @@ def _enter(cycle: Cycle, event: EntryDue, policy: Policy) -> Decision:
         return _miss(cycle, "entry_skipped", why)
     entering = replace(cycle, state=CycleState.ENTERING)
     return _with_order(entering, Leg.ENTRY, cycle.plan.quantity, now=event.now, due=event.due)
+
+
+def _withdraw(cycle: Cycle, event: EntryWithdrawn) -> Decision:
+    why = "stopped by its owner before the buy was sent"
+    intent = next(i for i in cycle.intents if i.tag == event.tag)
+    unsent = replace(intent, state=IntentState.REFUSED, answered_at=event.now, message=why)
+    return Decision(replace(_with_intent(cycle, unsent), state=CycleState.FLAT, wanted=None, note=why))
 
 
 def _miss(cycle: Cycle, kind: str, why: str) -> Decision:
@@ -300,7 +311,7 @@ def _with_order(
         quantity=quantity,
         state=IntentState.PENDING,
         created_at=now,
-        due_at=max(now, due),
+        due_at=due,
         cause_at=cause_at,
     )
     written = replace(cycle, intents=(*cycle.intents, intent))

@@ -24,6 +24,7 @@ from algotrading.domain.cycle import (
     CycleState,
     Decision,
     Effect,
+    EntryWithdrawn,
     Event,
     ExitDue,
     ExitReason,
@@ -47,8 +48,11 @@ logger = logging.getLogger(__name__)
 _LOOKS = (0.03, 0.07, 0.15, 0.3, 0.6, 1.0, 1.5, 2.0)
 """Pauses between looks at the book, seconds: most fills show at the first, and the account's limit of
 ten requests a second is shared by all its strategies."""
-_LATEST_UNCHECKED_SEND = timedelta(seconds=1)
-"""A send that comes later than this after its decision asks the fence again."""
+_LATEST_UNCHECKED_SEND = timedelta(seconds=0.5)
+"""A send that comes later than this after its decision asks the fence and the owner again."""
+_CHECK_LEAD = 0.45
+"""Seconds before its instant at which a waiting order asks, at the earliest; spread over two thirds of it
+by strategy, so that a burst does not meet in the database at the instant itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,9 +152,12 @@ class CycleRunner:
         order = self.broker.prepare_order(self._ticket(intent))
         clock = self.desk.clock
         clock.sleep(effect.pause)
+        lead = _CHECK_LEAD * (1 + 2 * spread_of(self.strategy)) / 3
+        clock.sleep_until(effect.at - timedelta(seconds=lead))
+        if clock.now() - intent.created_at >= _LATEST_UNCHECKED_SEND and self._is_withdrawn(intent):
+            return EntryWithdrawn(clock.now(), intent.tag)
         clock.sleep_until(effect.at)
-        planned = max(effect.at, intent.created_at)
-        if clock.now() - planned > _LATEST_UNCHECKED_SEND or effect.pause > 0:
+        if clock.now() - effect.at > _LATEST_UNCHECKED_SEND:
             self.desk.ledger.check(self.cycle)
         sent_at = clock.now()
         answer = order.send()
@@ -158,6 +165,11 @@ class CycleRunner:
         self._measure(intent, sent_at, heard_at)
         self._log(intent, answer, sent_at, heard_at)
         return Answered(heard_at, intent.tag, sent_at, answer)
+
+    def _is_withdrawn(self, intent: Intent) -> bool:
+        """Whether the owner stopped the strategy while its entry waited. Raises Fenced."""
+        is_running = self.desk.ledger.check(self.cycle)
+        return intent.leg is Leg.ENTRY and not is_running
 
     def _ticket(self, intent: Intent) -> OrderTicket:
         plan = self.cycle.plan
@@ -172,7 +184,7 @@ class CycleRunner:
 
     def _measure(self, intent: Intent, sent_at: datetime, heard_at: datetime) -> None:
         meter = self.desk.meter
-        if intent.due_at > intent.created_at:
+        if intent.due_at != intent.created_at:
             meter.milliseconds("ReleaseError", (sent_at - intent.due_at).total_seconds() * 1000)
         if intent.cause_at is not None:
             meter.milliseconds("TickToOrder", (sent_at - intent.cause_at).total_seconds() * 1000)
@@ -289,6 +301,11 @@ class CycleRunner:
         except RedisDown as down:
             self.desk.meter.count("RedisDown")
             logger.error("the runtime copy is behind until converge repairs it: %s", down.message)
+
+
+def spread_of(strategy: Strategy) -> float:
+    """A number from 0 to 1 that differs by strategy and never changes."""
+    return (strategy.strategy_id.int % 1000) / 1000
 
 
 def stop_change(strategy: Strategy, cycle: Cycle, instrument_token: int) -> StopChange:

@@ -27,7 +27,7 @@ from algotrading.domain.sessions import SessionTable, instant_of
 from algotrading.domain.strategy import Strategy
 from algotrading.ports import Broker, Instruments
 from algotrading.services.broker_sessions import BrokerSessions
-from algotrading.services.cycle_runner import CycleRunner, Desk
+from algotrading.services.cycle_runner import CycleRunner, Desk, spread_of
 
 logger = logging.getLogger(__name__)
 
@@ -47,9 +47,9 @@ _LOCK_PAUSE = 0.05
 class Pace:
     """How one worker spends its time, seconds."""
 
-    commit_lead: float = 0.25
-    """A due order's intent is committed this long before its instant, spread over half of it by
-    strategy, so that a burst does not meet in the database at the instant itself."""
+    commit_lead: float = 2.0
+    """A due order's intent is committed at most this long before its instant, spread over two thirds of
+    it by strategy: a burst must be prepared, on however few cores, before the instant comes."""
     follow: float = 8.0
     """How long a worker looks after its order before it leaves the rest to converge."""
     lock: float = 30.0
@@ -142,7 +142,8 @@ class Executor:
             if runner is None:
                 return None
             held = runner.held() if runner.cycle.open_quantity > 0 else None
-            return runner.run(ExitDue(clock.now(), due, reason, held, command.tick_at))
+            now = clock.now()
+            return runner.run(ExitDue(now, command.due or now, reason, held, command.tick_at))
 
     # --- repair -----------------------------------------------------------------------------------
 
@@ -205,8 +206,8 @@ class Executor:
         clock = self.desk.clock
         if due <= clock.now():
             return
-        spread = (strategy.strategy_id.int % 1000) / 1000
-        commit_at = due - timedelta(seconds=self.pace.commit_lead * (1 + spread) / 2)
+        spread = spread_of(strategy)
+        commit_at = due - timedelta(seconds=self.pace.commit_lead * (1 + 2 * spread) / 3)
         clock.sleep_until(commit_at - _WARM_AHEAD * (1 + spread))
         if broker is not None:
             broker.warm()

@@ -61,15 +61,17 @@ class PostgresLedger:
         with self._database.tenant(decision.cycle.user_id) as session:
             ledger_writes.store(session, decision, event, now, logs)
 
-    def check(self, cycle: Cycle) -> None:
+    def check(self, cycle: Cycle) -> bool:
         """See ports.Ledger."""
         with self._database.tenant(cycle.user_id) as session:
             row = session.execute(
-                "select epoch from cycles where strategy_id = %s and trading_day = %s",
+                "select c.epoch, s.status = 'running' and s.deleted_at is null as is_running"
+                " from cycles c join strategies s using (strategy_id) where strategy_id = %s and trading_day = %s",
                 (cycle.strategy_id, cycle.trading_day),
             ).fetchone()
         if row is None or row["epoch"] != cycle.epoch:
             raise Fenced(f"the cycle is not at epoch {cycle.epoch} any more")
+        return bool(row["is_running"])
 
     def find(self, user_id: UUID, strategy_id: UUID, trading_day: date) -> Cycle | None:
         """See ports.Ledger."""
