@@ -163,7 +163,9 @@ class Function:
     async def warm(self, count: int) -> None:
         """Have `count` environments loaded and waiting, as provisioned concurrency does. Raises InitFailed."""
         missing = count - len(self._idle) - len(self._busy)
-        starts = await asyncio.gather(*(self._start() for _ in range(missing)), return_exceptions=True)
+        starts = await asyncio.gather(
+            *(self._start("provisioned-concurrency") for _ in range(missing)), return_exceptions=True
+        )
         self._idle.extend(start for start in starts if isinstance(start, ExecutionEnvironment))
         for start in starts:
             if isinstance(start, BaseException):
@@ -207,7 +209,7 @@ class Function:
         self._all.discard(environment)
         await environment.kill()
 
-    async def _start(self) -> ExecutionEnvironment:
+    async def _start(self, initialization: str = "on-demand") -> ExecutionEnvironment:
         if not self._is_open:
             raise InitFailed(f"{self.spec.name} is being stopped")
         api = RuntimeApi()
@@ -218,7 +220,7 @@ class Function:
             "awslambdaric",
             self.spec.handler,
             cwd=self.spec.source,
-            env=self._variables(address),
+            env=self._variables(address, initialization),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
@@ -243,7 +245,7 @@ class Function:
         while line := await process.stdout.readline():
             self._telemetry.record(self.spec.name, line)
 
-    def _variables(self, runtime_api: str) -> dict[str, str]:
+    def _variables(self, runtime_api: str, initialization: str) -> dict[str, str]:
         self._started += 1
         spec = self.spec
         return {
@@ -254,7 +256,7 @@ class Function:
             "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(spec.memory_mb),
             "AWS_LAMBDA_FUNCTION_NAME": spec.arn.rsplit(":", 1)[-1],
             "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
-            "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+            "AWS_LAMBDA_INITIALIZATION_TYPE": initialization,
             "AWS_LAMBDA_LOG_GROUP_NAME": f"/aws/lambda/{spec.name}",
             "AWS_LAMBDA_LOG_STREAM_NAME": f"{spec.name}-{self._started}",
             "AWS_LAMBDA_RUNTIME_API": runtime_api,

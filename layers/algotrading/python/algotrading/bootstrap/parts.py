@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -51,6 +52,12 @@ def schedules(settings: ScheduleSettings) -> EventBridgeSchedules:
         settings.schedule_dlq_arn,
         days=WEEKDAYS if settings.session_table == "nse" else EVERY_DAY,
     )
+
+
+def is_provisioned() -> bool:
+    """Whether this environment is loaded ahead of need (AWS Lambda documentation, defined runtime
+    variables): only then may a builder connect to anything."""
+    return os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "provisioned-concurrency"
 
 
 def read_secret(arn: str) -> dict[str, Any]:

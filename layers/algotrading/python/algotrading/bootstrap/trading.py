@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import timedelta
 from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 from algotrading.bootstrap import parts
+from algotrading.domain.errors import AlgotradingError
 from algotrading.settings import ConvergeSettings, ExecutorSettings, TriggerSettings
 
 if TYPE_CHECKING:
     from algotrading.entrypoints.queue import Redelivery
     from algotrading.services.converge import Converge
+    from algotrading.services.cycle_runner import Desk
     from algotrading.services.execute import Executor
     from algotrading.services.trigger import Trigger
 
+logger = logging.getLogger(__name__)
 _ANSWER_SECONDS = 9.0
 """How long an executor waits for the broker's answer before the order counts as unknown: Kite was seen
 to answer after 8 s, and the priority executor lives for 15."""
@@ -81,8 +86,20 @@ def build_executor(settings: ExecutorSettings) -> tuple[Executor, Redelivery]:
     )
     table = load_session_table(settings.session_table)
     executor = Executor(desk=desk, instruments=PostgresInstruments(database), sessions=sessions, table=table)
+    if parts.is_provisioned():
+        _connect_ahead(desk)
     queue_urls = (settings.orders_queue_url, settings.priority_queue_url)
     return executor, SqsRedelivery(partial(parts.client, "sqs"), queue_urls)
+
+
+def _connect_ahead(desk: Desk) -> None:
+    """Reach the stores before the first stop is hit. What is away now is reached when it is needed."""
+    nobody = UUID(int=0)
+    for reach in (lambda: desk.strategies.list_for(nobody), lambda: desk.runtime.read_strategy(nobody)):
+        try:
+            reach()
+        except AlgotradingError as fault:
+            logger.warning("a store could not be reached ahead of need: %s", fault.message)
 
 
 def build_converge(settings: ConvergeSettings) -> Converge:

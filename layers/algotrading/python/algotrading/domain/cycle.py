@@ -157,8 +157,8 @@ class Cycle:
 
     @property
     def last_action(self) -> str | None:
-        """BUY, SELL or STOPLOSS: the latest order that the broker confirmed having."""
-        confirmed = [i for i in self.intents if i.broker_order_id is not None]
+        """BUY, SELL or STOPLOSS: the latest order that the broker took; one that it rejected is none."""
+        confirmed = [i for i in self.intents if i.broker_order_id is not None and not i.failed_proven]
         if not confirmed:
             return None
         last = max(confirmed, key=lambda intent: intent.created_at)
