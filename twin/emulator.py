@@ -132,6 +132,7 @@ def main(descriptor: int) -> None:
     config = Config()
     config.bind = [f"fd://{descriptor}"]
     config.keep_alive_timeout = 600
+    config.graceful_timeout = 0  # it keeps nothing, and whoever polled it has gone
     config.loglevel = "WARNING"
     # hypercorn's own type for ASGI applications is narrower than the protocol.
     asyncio.run(serve(PromptLongPoll(app), config))  # type: ignore[arg-type]
