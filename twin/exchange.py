@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ import aiohttp
 from twin.processes import REPOSITORY, Child, StateFolder, base_environment
 
 _READY_SECONDS = 30.0
+_PRIORITY = 10
+"""As `nice` counts: 0 is the product's, 19 the lowest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +62,8 @@ async def start_exchange(state: StateFolder, *, replay: Path | None, speed: floa
             start_new_session=True,
         )
     state.note(process.pid, "exchange")
+    # In life it has a machine of its own: here it gives way to the product when both want a core.
+    os.setpriority(os.PRIO_PROCESS, process.pid, _PRIORITY)
     child = Child("exchange", process, log)
     assert process.stdout is not None
     try:
