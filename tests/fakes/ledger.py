@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 from uuid import UUID
 
-from algotrading.domain.cycle import BookRead, Cycle, Decision, Event, Intent, StopStrategy, Tell
+from algotrading.domain.cycle import BookRead, Cycle, Decision, Event, Intent, IntentState, StopStrategy, Tell
 from algotrading.domain.errors import Fenced
 from algotrading.domain.orders import BookReading, Fill
 from algotrading.domain.strategy import Strategy, StrategyStatus
@@ -80,12 +80,16 @@ class MemoryLedger:
         logs = [log for owner, log in self.database.logs if (owner, log.strategy_id) == (user_id, strategy_id)]
         return sorted(logs, key=lambda log: (log.timestamp, log.order_id))
 
-    def unfinished(self) -> Sequence[Cycle]:
+    def unsettled(self, user_id: UUID, strategy_id: UUID) -> Sequence[Cycle]:
         """See ports.Ledger."""
+        return [c for c in self.unfinished() if (c.user_id, c.strategy_id) == (user_id, strategy_id) and not c.is_settled]
+
+    def unfinished(self) -> Sequence[Cycle]:
+        """See ports.Ledger. Without a clock of its own every proven absence counts as recent."""
         cycles = [
             cycle
             for cycle in self.database.cycles.values()
-            if cycle.is_armed or any(intent.state.is_open for intent in cycle.intents)
+            if not cycle.is_settled or any(i.state is IntentState.NOT_PLACED for i in cycle.intents)
         ]
         return sorted(cycles, key=lambda cycle: (cycle.trading_day, cycle.strategy_id))
 

@@ -192,8 +192,13 @@ class Ledger(Protocol):
         """The strategy's order log, oldest first."""
         ...
 
+    def unsettled(self, user_id: UUID, strategy_id: UUID) -> Sequence[Cycle]:
+        """The strategy's cycles of any day that may hold something or have an open intent, oldest first."""
+        ...
+
     def unfinished(self) -> Sequence[Cycle]:
-        """System: every cycle of any day that may hold something, or has an open intent."""
+        """System: every unsettled cycle, and those of the last two days in which an order was proven
+        absent (one that surfaces after all must be noticed)."""
         ...
 
 

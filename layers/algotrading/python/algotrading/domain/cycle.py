@@ -45,6 +45,8 @@ class ExitReason(StrEnum):
     SELL_TIME = "SELL"
     STOPLOSS = "STOPLOSS"
     USER = "USER"
+    LATE = "LATE"
+    """An order that was proven absent surfaced after all: what it bought is sold."""
 
 
 class IntentState(StrEnum):
@@ -95,7 +97,9 @@ class Intent:
     average_price: Decimal = Decimal(0)
     clean_reads: int = 0
     """Successful book reads after the evidence window in which the tag was absent."""
-    cancel_sent: bool = False
+    cancels: int = 0
+    """How often the broker was asked to cancel it."""
+    cancel_asked_at: datetime | None = None
 
     @property
     def failed_proven(self) -> bool:
@@ -177,9 +181,16 @@ class Cycle:
         and exit time) still follows; once over, nothing does."""
         if self.state is CycleState.IDLE and not self.intents:
             return replace(self, plan=plan)
-        if self.is_armed:
+        same_instrument = (plan.exchange, plan.symbol) == (self.plan.exchange, self.plan.symbol)
+        if self.is_armed and same_instrument:
             return replace(self, plan=replace(self.plan, stop_loss=plan.stop_loss, sell_time=plan.sell_time))
         return self
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether nothing is held, and no order of it can still change that."""
+        unsure = any(intent.state.is_open for intent in self.intents)
+        return not (self.is_armed or unsure)
 
     def open_intents(self, leg: Leg) -> tuple[Intent, ...]:
         """Intents of `leg` that can still change what is held."""

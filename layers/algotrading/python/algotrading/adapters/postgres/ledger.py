@@ -101,6 +101,21 @@ class PostgresLedger:
             ).fetchall()
         return [OrderLog(**{**row, "execution_time_ms": float(row["execution_time_ms"])}) for row in rows]
 
+    def unsettled(self, user_id: UUID, strategy_id: UUID) -> Sequence[Cycle]:
+        """See ports.Ledger."""
+        with self._database.tenant(user_id) as session:
+            rows = session.execute(
+                """
+                select * from cycles c where c.strategy_id = %(strategy_id)s and (
+                    c.state in ('entering', 'long', 'exiting')
+                    or exists (select from order_intents i where i.strategy_id = c.strategy_id
+                               and i.trading_day = c.trading_day and i.state in ('pending', 'accepted', 'unknown')))
+                order by c.trading_day
+                """,
+                {"strategy_id": strategy_id},
+            ).fetchall()
+            return _with_intents(session, rows)
+
     def unfinished(self) -> Sequence[Cycle]:
         """See ports.Ledger."""
         with self._database.system() as session:
@@ -110,6 +125,7 @@ class PostgresLedger:
                 union
                 select c.* from cycles c join order_intents i using (strategy_id, trading_day)
                 where i.state in ('pending', 'accepted', 'unknown')
+                    or (i.state = 'not_placed' and i.trading_day > current_date - 2)
                 order by trading_day, strategy_id
                 """
             ).fetchall()

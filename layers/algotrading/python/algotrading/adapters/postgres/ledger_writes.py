@@ -101,18 +101,19 @@ def _write_intents(session: Session, cycle: Cycle) -> None:
             insert into order_intents as known (
                 strategy_id, trading_day, leg, attempt, user_id, tag, side, quantity, state, created_at, due_at,
                 cause_at, sent_at, answered_at, broker_order_id, broker_status, message, filled, average_price,
-                clean_reads, cancel_sent)
+                clean_reads, cancels, cancel_asked_at)
             select
                 strategy_id, trading_day, leg, attempt, user_id, tag, side, quantity, state, created_at, due_at,
                 cause_at, sent_at, answered_at, broker_order_id, broker_status, message, filled, average_price,
-                clean_reads, cancel_sent
+                clean_reads, cancels, cancel_asked_at
             from jsonb_populate_recordset(null::order_intents, %s)
             on conflict (strategy_id, trading_day, leg, attempt) do update set
                 state = excluded.state, due_at = excluded.due_at, cause_at = excluded.cause_at,
                 sent_at = excluded.sent_at, answered_at = excluded.answered_at,
                 broker_order_id = excluded.broker_order_id, broker_status = excluded.broker_status,
                 message = excluded.message, filled = excluded.filled, average_price = excluded.average_price,
-                clean_reads = excluded.clean_reads, cancel_sent = excluded.cancel_sent
+                clean_reads = excluded.clean_reads, cancels = excluded.cancels,
+                cancel_asked_at = excluded.cancel_asked_at
             where known.tag = excluded.tag and known.created_at = excluded.created_at
                 and known.quantity = excluded.quantity
             """,

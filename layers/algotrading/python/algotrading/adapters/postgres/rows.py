@@ -77,5 +77,6 @@ def read_intent(row: Row) -> Intent:
         filled=row["filled"],
         average_price=row["average_price"],
         clean_reads=row["clean_reads"],
-        cancel_sent=row["cancel_sent"],
+        cancels=row["cancels"],
+        cancel_asked_at=row["cancel_asked_at"],
     )

@@ -109,7 +109,8 @@ create table order_intents (
     filled          integer not null default 0,
     average_price   numeric not null default 0,
     clean_reads     integer not null default 0,
-    cancel_sent     boolean not null default false,
+    cancels         integer not null default 0,
+    cancel_asked_at timestamptz,
     primary key (strategy_id, trading_day, leg, attempt),
     foreign key (strategy_id, trading_day) references cycles (strategy_id, trading_day),
     foreign key (strategy_id, user_id) references strategies (strategy_id, user_id)
