@@ -14,11 +14,12 @@ from redis.exceptions import RedisError
 from algotrading.adapters.redis_keys import CHANGE_FIELD, CHANGES
 from algotrading.contracts.messages import StopChange
 from fargate_listener.counters import Counters
+from fargate_listener.redis_client import ANSWER_SECONDS
 
 logger = logging.getLogger(__name__)
 
-BLOCK_MILLISECONDS = 1_000
-"""How long one read waits; the client's socket time-out has to be longer."""
+_BLOCK_SECONDS = 1.0
+"""How long one read waits for news."""
 _BATCH = 1_000
 _RETRY_SECONDS = 0.5
 
@@ -51,17 +52,20 @@ class ChangeStream:
                 await asyncio.sleep(_RETRY_SECONDS)
 
     async def _end(self) -> str:
-        newest: Any = await self._redis.xrevrange(CHANGES, count=1)
+        async with asyncio.timeout(ANSWER_SECONDS):
+            newest: Any = await self._redis.xrevrange(CHANGES, count=1)
         return _text(newest[0][0]) if newest else "0-0"
 
     async def _catch_up(self, apply: Callable[[StopChange], None], on_gap: Callable[[], None]) -> None:
         if self._last_id is None:
             self._last_id = await self._end()
         if not self.is_followed:
-            await self._redis.ping()
+            async with asyncio.timeout(ANSWER_SECONDS):
+                await self._redis.ping()
             self.is_followed = True
             on_gap()
-        answer = await self._redis.xread({CHANGES: self._last_id}, count=_BATCH, block=BLOCK_MILLISECONDS)
+        async with asyncio.timeout(_BLOCK_SECONDS + ANSWER_SECONDS):
+            answer = await self._redis.xread({CHANGES: self._last_id}, count=_BATCH, block=int(1000 * _BLOCK_SECONDS))
         for entry_id, fields in _entries(answer):
             self._last_id = entry_id
             change = self._read(fields)

@@ -14,6 +14,7 @@ from algotrading.ports import Clock
 from fargate_listener.counters import Counters
 from fargate_listener.frames import to_price
 from fargate_listener.prices import PriceBook
+from fargate_listener.redis_client import ANSWER_SECONDS
 from fargate_listener.watchlist import Watchlist
 
 logger = logging.getLogger(__name__)
@@ -62,7 +63,8 @@ class PricePublisher:
         if not entries:
             return
         try:
-            await pipeline.execute()
+            async with asyncio.timeout(ANSWER_SECONDS):
+                await pipeline.execute()
         except (RedisError, OSError) as error:
             self._counters.failed_price_writes += entries
             if not self._is_away:

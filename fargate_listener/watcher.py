@@ -27,6 +27,8 @@ _CHECK_RETRY_SECONDS = 2.0
 _REPEAT_SECONDS = 0.1
 _FLUSH_SECONDS = 6.0
 """With the second the socket may take to close, the whole leave stays under ten seconds."""
+_END_SECONDS = 1.0
+"""For the parts to end when they are told to. One that does not must not keep hits from the queue."""
 
 
 @dataclass(slots=True)
@@ -122,16 +124,15 @@ class Watcher:
     async def _leave(self, watching: asyncio.Task[None]) -> None:
         """Take no more changes, let the queue have every hit, publish the last prices, close."""
         watching.cancel()
-        try:
-            await watching
-        except asyncio.CancelledError:
-            logger.info("leaving", extra={"undelivered": self.sender.undelivered})
-        finally:
-            await self.feed.close()
-            await self._flush()
-            self.sender.stop()
-            self.reporter.report()
-            await self.health.stop()
+        _, unended = await asyncio.wait({watching}, timeout=_END_SECONDS)
+        logger.info("leaving", extra={"undelivered": self.sender.undelivered, "unended": len(unended)})
+        await self.feed.close()
+        await self._flush()
+        self.sender.stop()
+        self.reporter.report()
+        await self.health.stop()
+        if watching.done() and not watching.cancelled():
+            watching.result()  # raises the fault that ended it
 
     async def _flush(self) -> None:
         async with asyncio.TaskGroup() as group:

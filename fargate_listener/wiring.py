@@ -72,7 +72,7 @@ def build_watcher(settings: ListenerSettings) -> Watcher:
     meter = EmfMeter(service="listener", clock=clock)
     return Watcher(
         truth=_truth(settings, clock),
-        changes=ChangeStream(redis=_redis(settings, follows_stream=True), counters=counters),
+        changes=ChangeStream(redis=_redis(settings), counters=counters),
         watchlist=watchlist,
         guard=guard,
         feed=feed,
@@ -88,10 +88,8 @@ def build_watcher(settings: ListenerSettings) -> Watcher:
     )
 
 
-def _redis(settings: ListenerSettings, *, follows_stream: bool = False) -> Redis:
-    return make_redis_client(
-        settings.redis_host, settings.redis_port, tls=settings.redis_tls, follows_stream=follows_stream
-    )
+def _redis(settings: ListenerSettings) -> Redis:
+    return make_redis_client(settings.redis_host, settings.redis_port, tls=settings.redis_tls)
 
 
 def _hit_queue(settings: ListenerSettings) -> SqsHitQueue:

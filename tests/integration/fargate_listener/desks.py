@@ -26,6 +26,13 @@ async def until(condition: Callable[[], object], patience: float = PATIENCE) -> 
             await asyncio.sleep(0.005)
 
 
+async def end(task: asyncio.Task[None]) -> None:
+    """Cancel `task`; fail when it does not end."""
+    task.cancel()
+    async with asyncio.timeout(PATIENCE):
+        await asyncio.wait({task})
+
+
 @dataclass
 class Desk:
     """A running feed. `credentials` is what the stores say now; None: there are none. Hits go to `report`,
@@ -69,6 +76,5 @@ async def running(desk: Desk) -> AsyncIterator[Desk]:
     try:
         yield desk
     finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        await end(task)
         await desk.feed.close()

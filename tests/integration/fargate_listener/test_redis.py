@@ -22,7 +22,7 @@ from fargate_listener.price_publisher import PricePublisher
 from fargate_listener.prices import PriceBook
 from fargate_listener.stop_guard import Hit, StopGuard
 from fargate_listener.watchlist import Watchlist
-from tests.integration.fargate_listener.desks import until
+from tests.integration.fargate_listener.desks import end, until
 from tests.unit.fargate_listener.examples import INFY, USDINR, armed
 from twin.servers import ServerAddress, free_port
 
@@ -51,6 +51,9 @@ class Follower:
     changes: list[StopChange] = field(default_factory=list)
     gap_count: int = 0
 
+    def start(self) -> None:
+        self.task = asyncio.create_task(self.stream.run(apply=self.changes.append, on_gap=self.on_gap))
+
     def on_gap(self) -> None:
         self.gap_count += 1
 
@@ -65,16 +68,15 @@ def valkey(valkey_server: ServerAddress) -> Iterator[Redis]:
 
 @asynccontextmanager
 async def following(server: ServerAddress, *, port: int | None = None) -> AsyncIterator[Follower]:
-    redis = redis_client.make_redis_client(server.host, port or server.port, tls=False, follows_stream=True)
+    redis = redis_client.make_redis_client(server.host, port or server.port, tls=False)
     counters = Counters()
     follower = Follower(ChangeStream(redis=redis, counters=counters), counters)
     await follower.stream.remember_end()
-    task = asyncio.create_task(follower.stream.run(apply=follower.changes.append, on_gap=follower.on_gap))
+    follower.start()
     try:
         yield follower
     finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        await end(follower.task)
         await redis.aclose()
 
 
@@ -129,6 +131,18 @@ async def test_an_absent_redis_is_waited_for(valkey_server: ServerAddress) -> No
 
         assert not follower.stream.is_followed
         assert follower.changes == []
+
+
+async def test_a_follower_ends_whenever_it_is_told_to(valkey_server: ServerAddress) -> None:
+    # At every step of its work: what is written to Redis must not make it miss the word
+    for steps in range(40):
+        async with following(valkey_server) as follower:
+            for _ in range(steps):
+                await asyncio.sleep(0)
+
+            await end(follower.task)
+
+            assert follower.task.cancelled()
 
 
 @dataclass

@@ -30,7 +30,7 @@ from tests.fakes.examples import TRADING_DAY, make_instrument, make_strategy, ma
 from tests.fakes.instruments import MemoryInstruments
 from tests.fakes.ledger import MemoryLedger
 from tests.fakes.strategies import MemoryStrategies
-from tests.integration.fargate_listener.desks import Desk, until
+from tests.integration.fargate_listener.desks import PATIENCE, Desk, until
 from tests.integration.fargate_listener.scripted_broker import ScriptedBroker, scripted_broker
 from tests.unit.fargate_listener.examples import INFY, ltp_frame
 from twin.servers import free_port
@@ -144,7 +144,8 @@ async def world() -> AsyncIterator[World]:
         task = asyncio.create_task(world.watcher.run(world.stop))
         yield world
         world.stop.set()
-        await task
+        async with asyncio.timeout(PATIENCE):
+            await task
         await world.redis.aclose()
         gc.unfreeze()
 
