@@ -30,6 +30,16 @@ def find_missing(environment: Environment, *, aws: Callable[[str], Any], run: Ca
     return [*_addresses(environment), *_docker(run), *_account(aws)]
 
 
+def find_next_steps(environment: Environment) -> list[str]:
+    """What can only be done once `environment` stands, and is not done yet."""
+    if environment.feed_user_id is not None:
+        return []
+    return [
+        f"the watcher of {environment.stage} has no price feed: register {environment.feed_account_email}, write the "
+        "user_id that GET /api/v1/account shows into feed_user_id of cdk/environments.py, and deploy again"
+    ]
+
+
 def _addresses(environment: Environment) -> Iterator[str]:
     for name, address in (
         ("alarm_email", environment.alarm_email),
@@ -84,6 +94,8 @@ def main() -> int:
     missing = find_missing(ENVIRONMENTS[arguments.env], aws=_client, run=_run_quietly)
     for line in missing:
         sys.stdout.write(f"missing: {line}\n")
+    for line in find_next_steps(ENVIRONMENTS[arguments.env]):
+        sys.stdout.write(f"afterwards: {line}\n")
     if missing:
         sys.stdout.write(f"Nothing was deployed: {len(missing)} thing(s) missing for {arguments.env}.\n")
         return 1

@@ -62,6 +62,14 @@ class Environment:
     listener_memory_mib: int
     feed_account_email: str
     """The account whose broker connection carries the price feed."""
+    feed_user_id: str | None = None
+    """Its id, from GET /api/v1/account once it has registered: whose broker secrets the watcher may open.
+    None: nobody's, and the watcher has no feed. See docs/decisions/the-watcher-opens-one-accounts-secrets.md."""
+
+    @property
+    def metrics_namespace(self) -> str:
+        """Where the metrics of this environment go: another one in the same account sets off no alarm here."""
+        return f"AlgoTrading/{self.stage}"
 
     def setting_values(self) -> dict[str, str]:
         """Environment variables that follow from this table alone."""

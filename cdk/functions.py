@@ -58,6 +58,8 @@ class FunctionSpec:
     sends_to: tuple[Lane, ...] = ()
     seals: bool = False
     """Also stores broker secrets; without it a holder of `kms_key_id` only opens them."""
+    lists_schedules: bool = False
+    """Also sees which schedules there are; without it a schedule has to be known by its name."""
     concurrency: Callable[[Environment], int] | None = None
     """Reserved: the most that run at once, and kept free for this function."""
 
@@ -149,6 +151,7 @@ _SPECS: Final = (
         timeout_seconds=55,
         database=DatabaseUser.SYSTEM,
         sends_to=(Lane.PRIORITY,),
+        lists_schedules=True,
         concurrency=lambda _: 1,
     ),
     FunctionSpec(

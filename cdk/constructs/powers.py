@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
@@ -18,6 +19,9 @@ from aws_cdk import aws_sqs as sqs
 from algotrading.ports import Lane
 from cdk.constructs.scheduling import Scheduling
 from cdk.functions import DatabaseUser, FunctionSpec
+
+BROKER_CREDENTIALS: Final = "broker-credentials"
+"""The purpose that broker secrets are sealed under (adapters/kms_vault.py)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,13 +54,29 @@ class Powers:
         for lane in spec.sends_to:
             self.lanes[lane].grant_send_messages(grantee)
         if spec.manages_schedules and self.scheduling is not None:
-            self.scheduling.grant_manage(grantee)
+            self.scheduling.grant_manage(grantee, lists=spec.lists_schedules)
         if spec.publishes_notices and self.notifications is not None:
             self.notifications.grant_publish(grantee)
         if spec.sets_database_passwords:
             for secret in self.database_secrets.values():
                 secret.grant_read(grantee)
 
-    def grant_vault(self, grantee: iam.IGrantable, *, seals: bool) -> None:
-        """Open broker secrets; seal new ones too when asked."""
-        self.broker_key.grant(grantee, "kms:Decrypt", *(["kms:GenerateDataKey"] if seals else []))
+    def grant_vault(self, grantee: iam.IGrantable, *, seals: bool = False, user_id: str | None = None) -> None:
+        """Open broker secrets, of `user_id` only where one is given; seal new ones too when asked.
+
+        Whoever asks names the user and the purpose in the encryption context (adapters/kms_vault.py), and KMS
+        opens nothing that was sealed under another one: so a condition on the context is one on whose secret it is.
+        """
+        is_purpose = {"kms:EncryptionContext:purpose": BROKER_CREDENTIALS}
+        whose: dict[str, dict[str, str]] = (
+            {"StringEquals": is_purpose, "Null": {"kms:EncryptionContext:user_id": "false"}}
+            if user_id is None
+            else {"StringEquals": {**is_purpose, "kms:EncryptionContext:user_id": user_id}}
+        )
+        grantee.grant_principal.add_to_principal_policy(
+            iam.PolicyStatement(
+                actions=["kms:Decrypt", *(["kms:GenerateDataKey"] if seals else [])],
+                resources=[self.broker_key.key_arn],
+                conditions=whose,
+            )
+        )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 from aws_cdk import Duration
 from aws_cdk import aws_ec2 as ec2
@@ -18,8 +18,6 @@ from cdk.environments import Environment
 from cdk.functions import FUNCTIONS, FunctionSpec
 from cdk.paths import LAMBDAS
 from cdk.variables import variables_for
-
-METRICS_NAMESPACE: Final = "AlgoTrading"
 
 
 class PythonFunctions(Construct):
@@ -60,7 +58,7 @@ class PythonFunctions(Construct):
         return {
             **variables_for(spec.settings, {**self._environment.setting_values(), **values}),
             "POWERTOOLS_SERVICE_NAME": spec.name,
-            "POWERTOOLS_METRICS_NAMESPACE": METRICS_NAMESPACE,
+            "POWERTOOLS_METRICS_NAMESPACE": self._environment.metrics_namespace,
             "POWERTOOLS_LOG_LEVEL": self._environment.log_level,
             # Events and answers carry tokens and credentials.
             "POWERTOOLS_LOGGER_LOG_EVENT": "false",

@@ -62,8 +62,9 @@ class Scheduling(Construct):
             "SCHEDULE_DLQ_ARN": self.dead_letters.queue_arn,
         }
 
-    def grant_manage(self, grantee: iam.IGrantable) -> None:
-        """Create, read, replace and delete schedules of this group, with this role and no other."""
+    def grant_manage(self, grantee: iam.IGrantable, *, lists: bool) -> None:
+        """Create, read, replace and delete schedules of this group, with this role and no other;
+        see the names of all schedules too when asked."""
         schedules = Stack.of(self).format_arn(
             service="scheduler",
             resource="schedule",
@@ -81,3 +82,9 @@ class Scheduling(Construct):
                 conditions={"StringEquals": {"iam:PassedToService": "scheduler.amazonaws.com"}},
             )
         )
+        if lists:
+            # ListSchedules knows no resource to be restricted to (Service Authorization Reference, EventBridge
+            # Scheduler): it shows names and states of other groups' schedules, never what they carry.
+            grantee.grant_principal.add_to_principal_policy(
+                iam.PolicyStatement(actions=["scheduler:ListSchedules"], resources=["*"])
+            )

@@ -14,7 +14,6 @@ from algotrading.ports import Lane
 from algotrading.settings import ListenerSettings
 from cdk.constructs.layers import NOT_DEPLOYED
 from cdk.constructs.powers import Powers
-from cdk.constructs.python_functions import METRICS_NAMESPACE
 from cdk.constructs.retention import log_group
 from cdk.environments import Environment
 from cdk.functions import DatabaseUser
@@ -40,7 +39,7 @@ class ListenerStack(Stack):
     ) -> None:
         super().__init__(scope, construct_id, **stack)
         task = self._task(environment, powers)
-        self._grant(task, powers)
+        self._grant(task, environment, powers)
         self.service = ecs.FargateService(
             self,
             "Service",
@@ -106,15 +105,16 @@ class ListenerStack(Stack):
             **variables_for(ListenerSettings, values),
             "AWS_REGION": self.region,
             "POWERTOOLS_SERVICE_NAME": "listener",
-            "POWERTOOLS_METRICS_NAMESPACE": METRICS_NAMESPACE,
+            "POWERTOOLS_METRICS_NAMESPACE": environment.metrics_namespace,
             "POWERTOOLS_LOG_LEVEL": environment.log_level,
         }
 
-    def _grant(self, task: ecs.FargateTaskDefinition, powers: Powers) -> None:
+    def _grant(self, task: ecs.FargateTaskDefinition, environment: Environment, powers: Powers) -> None:
         """One queue to send to, its stores to read, the feed account's secrets to open: nothing else."""
         powers.lanes[Lane.PRIORITY].grant_send_messages(task.task_role)
         powers.database_secrets[DatabaseUser.SYSTEM].grant_read(task.task_role)
-        powers.grant_vault(task.task_role, seals=False)
+        if environment.feed_user_id is not None:
+            powers.grant_vault(task.task_role, user_id=environment.feed_user_id)
 
 
 def _image() -> ecs.ContainerImage:

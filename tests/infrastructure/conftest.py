@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import get_args
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from algotrading.settings import Stage
 from cdk.environments import ENVIRONMENTS, Environment
 from cdk.synth import synthesize
-from tests.infrastructure.templates import Estate
+from tests.infrastructure.templates import FEED_USER_ID, Estate
 
 
 @pytest.fixture(scope="session")
@@ -21,6 +22,13 @@ def estates(tmp_path_factory: pytest.TempPathFactory) -> Mapping[Stage, Estate]:
         stage: Estate(synthesize(environment, out / stage, in_place=True))
         for stage, environment in ENVIRONMENTS.items()
     }
+
+
+@pytest.fixture(scope="session")
+def feeding_estate(tmp_path_factory: pytest.TempPathFactory) -> Estate:
+    """An environment whose feed account has registered; in the table none has yet."""
+    out = tmp_path_factory.mktemp("feeding")
+    return Estate(synthesize(replace(ENVIRONMENTS["dev"], feed_user_id=FEED_USER_ID), out, in_place=True))
 
 
 @pytest.fixture(params=get_args(Stage))

@@ -10,6 +10,7 @@ from typing import Any
 
 Json = Any
 ACCOUNT = "111122223333"
+FEED_USER_ID = "5f0c8a8e-7d5c-4f4e-9a7b-0d3c2b1a0f9e"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,8 @@ class Grant:
     role: str
     action: str
     resource: str
+    condition: str = ""
+    """As JSON; empty when it holds always."""
 
 
 class Estate:
@@ -97,7 +100,7 @@ class Estate:
     def grants(self) -> list[Grant]:
         """What every role is allowed, by inline policies."""
         return [
-            Grant(role, action, resource)
+            Grant(role, action, resource, json.dumps(statement["Condition"]) if "Condition" in statement else "")
             for policy in self.resources("AWS::IAM::Policy")
             for role in (self.text(policy.stack, each) for each in policy.properties["Roles"])
             for statement in policy.properties["PolicyDocument"]["Statement"]

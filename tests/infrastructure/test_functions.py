@@ -38,10 +38,10 @@ def test_traces_are_taken_where_the_table_says(estate: Estate, environment: Envi
     assert traced == {environment.tracing}
 
 
-def test_logs_and_metrics_carry_the_functions_name_and_no_payloads(estate: Estate) -> None:
+def test_logs_and_metrics_carry_the_functions_name_and_no_payloads(estate: Estate, environment: Environment) -> None:
     variables = [estate.variables(each) for each in estate.functions()]
 
     assert {each["POWERTOOLS_SERVICE_NAME"] for each in variables} <= set(FUNCTIONS)
-    assert {each["POWERTOOLS_METRICS_NAMESPACE"] for each in variables} == {"AlgoTrading"}
+    assert {each["POWERTOOLS_METRICS_NAMESPACE"] for each in variables} == {f"AlgoTrading/{environment.stage}"}
     assert {each["POWERTOOLS_LOGGER_LOG_EVENT"] for each in variables} == {"false"}
     assert {each["POWERTOOLS_TRACER_CAPTURE_RESPONSE"] for each in variables} == {"false"}

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from tests.infrastructure.templates import Estate
+import json
+from uuid import UUID
+
+from algotrading.adapters import kms_vault
+from cdk.constructs.powers import BROKER_CREDENTIALS
+from tests.infrastructure.templates import FEED_USER_ID, Estate
 
 KEY = "data/BrokerKey"
 ORDERS = "trading/Orders/Queue"
@@ -10,6 +15,7 @@ PRIORITY = "trading/PriorityOrders/Queue"
 LISTENER = "listener/Task/TaskRole"
 EXECUTORS = {"trading/Functions/Executor", "trading/Functions/PriorityExecutor"}
 BROKER = "api/Functions/Broker"
+CONTEXT = {"user_id": FEED_USER_ID, "purpose": BROKER_CREDENTIALS}
 
 
 def _grants_of(estate: Estate, role: str) -> set[tuple[str, str]]:
@@ -17,7 +23,31 @@ def _grants_of(estate: Estate, role: str) -> set[tuple[str, str]]:
 
 
 def test_only_those_who_talk_to_brokers_open_broker_secrets(estate: Estate) -> None:
-    assert estate.roles_allowed("kms:Decrypt", KEY) == EXECUTORS | {BROKER, LISTENER}
+    assert estate.roles_allowed("kms:Decrypt", KEY) == EXECUTORS | {BROKER}
+
+
+def test_the_watcher_opens_the_secrets_of_the_feed_account_and_of_nobody_else(feeding_estate: Estate) -> None:
+    assert feeding_estate.roles_allowed("kms:Decrypt", KEY) == EXECUTORS | {BROKER, LISTENER}
+    [grant] = [each for each in feeding_estate.grants() if each.role == LISTENER and each.action == "kms:Decrypt"]
+
+    assert json.loads(grant.condition) == {
+        "StringEquals": {f"kms:EncryptionContext:{name}": value for name, value in CONTEXT.items()}
+    }
+
+
+def test_no_secret_is_sealed_or_opened_without_saying_whose_it_is(estate: Estate) -> None:
+    conditions = {grant.condition for grant in estate.grants() if grant.action.startswith("kms:")}
+
+    assert [json.loads(each) for each in conditions] == [
+        {
+            "StringEquals": {"kms:EncryptionContext:purpose": CONTEXT["purpose"]},
+            "Null": {"kms:EncryptionContext:user_id": "false"},
+        }
+    ]
+
+
+def test_the_conditions_are_on_the_context_that_the_vault_seals_under() -> None:
+    assert kms_vault._context(UUID(FEED_USER_ID)) == CONTEXT
 
 
 def test_only_the_broker_function_seals_broker_secrets(estate: Estate) -> None:
@@ -48,7 +78,6 @@ def test_the_watcher_may_ask_for_exits_read_its_stores_and_nothing_else(estate: 
         ("sqs:GetQueueUrl", PRIORITY),
         ("secretsmanager:GetSecretValue", "data/Database/SystemSecret"),
         ("secretsmanager:DescribeSecret", "data/Database/SystemSecret"),
-        ("kms:Decrypt", KEY),
     }
 
 
@@ -77,7 +106,8 @@ def test_only_system_entry_points_see_every_traders_rows(estate: Estate) -> None
 
 def test_schedules_are_managed_by_two_functions_in_one_group(estate: Estate) -> None:
     group = estate.one("AWS::Scheduler::ScheduleGroup", "trading/Scheduling").properties["Name"]
-    grants = [grant for grant in estate.grants() if grant.action.startswith("scheduler:")]
+    scheduler = [grant for grant in estate.grants() if grant.action.startswith("scheduler:")]
+    grants = [grant for grant in scheduler if grant.action != "scheduler:ListSchedules"]
 
     assert {grant.role.removesuffix("/ServiceRole") for grant in grants} == {
         "api/Functions/Strategy",
@@ -92,6 +122,10 @@ def test_schedules_are_managed_by_two_functions_in_one_group(estate: Estate) -> 
     assert all(grant.resource.endswith(f":schedule/{group}/*") for grant in grants)
 
 
+def test_only_converge_sees_which_schedules_there_are(estate: Estate) -> None:
+    assert estate.roles_allowed("scheduler:ListSchedules", "*") == {"trading/Functions/Converge"}
+
+
 def test_no_role_passes_any_role_but_the_schedulers(estate: Estate) -> None:
     passed = {grant.resource for grant in estate.grants() if grant.action == "iam:PassRole"}
 
@@ -101,7 +135,12 @@ def test_no_role_passes_any_role_but_the_schedulers(estate: Estate) -> None:
 def test_a_wildcard_resource_stands_only_where_the_service_knows_no_other(estate: Estate) -> None:
     anywhere = {grant.action for grant in estate.grants() if grant.resource == "*"}
 
-    assert anywhere <= {"xray:PutTraceSegments", "xray:PutTelemetryRecords", "ecr:GetAuthorizationToken"}
+    assert anywhere <= {
+        "xray:PutTraceSegments",
+        "xray:PutTelemetryRecords",
+        "ecr:GetAuthorizationToken",
+        "scheduler:ListSchedules",
+    }
 
 
 def test_no_role_may_do_everything_of_a_service(estate: Estate) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, NoCredentialsError
 
-from cdk.deploy import find_missing
+from cdk.deploy import find_missing, find_next_steps
 from cdk.environments import ENVIRONMENTS, Environment
 
 READY = replace(ENVIRONMENTS["dev"], alarm_email="ops@trader.in", feed_account_email="feed@trader.in")
@@ -43,6 +43,15 @@ def test_every_missing_thing_is_named_at_once() -> None:
     missing = find_missing(ENVIRONMENTS["dev"], aws=Cloud(logged_in=False), run=lambda _: 127)
 
     assert [line.split()[0] for line in missing] == ["alarm_email", "feed_account_email", "Docker", "no"]
+
+
+def test_what_comes_after_the_first_deployment_is_said_until_it_is_done() -> None:
+    before, after = READY, replace(READY, feed_user_id="5f0c8a8e-7d5c-4f4e-9a7b-0d3c2b1a0f9e")
+
+    [step] = find_next_steps(before)
+
+    assert "feed_user_id" in step
+    assert find_next_steps(after) == []
 
 
 def test_an_unprepared_account_is_told_how_to_prepare_itself() -> None:

@@ -1,0 +1,85 @@
+"""Every call that the code makes to AWS is allowed to the role that makes it."""
+
+from __future__ import annotations
+
+import pytest
+
+from cdk.functions import FUNCTIONS
+from tests.infrastructure.aws_calls import (
+    actions_of_function,
+    actions_of_listener,
+    calling_classes,
+    modules_with_clients,
+)
+from tests.infrastructure.templates import Estate
+
+_NEVER_CALLED = {
+    # Built for one method of a class only: the rest of it is not this function's to do.
+    "executor": {"kms:GenerateDataKey"},
+    "priority_executor": {"kms:GenerateDataKey"},
+    "strategy": {"scheduler:ListSchedules"},
+    "listener": {"kms:GenerateDataKey"},
+}
+
+
+def _allowed(estate: Estate, role: str) -> set[str]:
+    return {grant.action for grant in estate.grants() if grant.role.removesuffix("/ServiceRole") == role}
+
+
+def _askers(action: str) -> set[str]:
+    return {name for name in FUNCTIONS if action in actions_of_function(name)}
+
+
+def test_what_each_class_asks_of_aws_is_read_from_its_source() -> None:
+    assert calling_classes() == {
+        "KmsVault": {"kms:GenerateDataKey", "kms:Decrypt"},
+        "SecretReader": {"secretsmanager:GetSecretValue"},
+        "SnsNotifier": {"sns:Publish"},
+        "SqsOrderQueue": {"sqs:SendMessage"},
+        "SqsRedelivery": {"sqs:ChangeMessageVisibility"},
+        "SqsHitQueue": {"sqs:SendMessage", "sqs:GetQueueAttributes"},
+        "EventBridgeSchedules": {
+            "scheduler:CreateSchedule",
+            "scheduler:UpdateSchedule",
+            "scheduler:DeleteSchedule",
+            "scheduler:GetSchedule",
+            "scheduler:ListSchedules",
+            "iam:PassRole",
+        },
+    }
+
+
+def test_clients_are_used_where_this_is_looked_for_and_nowhere_else() -> None:
+    assert modules_with_clients() == {
+        "adapters/eventbridge_schedules.py",
+        "adapters/kms_vault.py",
+        "adapters/secrets.py",
+        "adapters/sns_notifier.py",
+        "adapters/sqs_queue.py",
+        "bootstrap/parts.py",
+        "fargate_listener/hit_queue.py",
+        "fargate_listener/wiring.py",
+    }
+
+
+@pytest.mark.parametrize("name", sorted(FUNCTIONS))
+def test_a_function_may_do_all_that_it_is_built_for(feeding_estate: Estate, name: str) -> None:
+    asked = actions_of_function(name) - _NEVER_CALLED.get(name, set())
+
+    assert asked <= _allowed(feeding_estate, feeding_estate.function(name).path)
+
+
+def test_the_watcher_may_do_all_that_it_is_built_for(feeding_estate: Estate) -> None:
+    asked = actions_of_listener() - _NEVER_CALLED["listener"]
+
+    assert asked == {"sqs:SendMessage", "sqs:GetQueueAttributes", "secretsmanager:GetSecretValue", "kms:Decrypt"}
+    assert asked <= _allowed(feeding_estate, "listener/Task/TaskRole")
+
+
+def test_what_is_built_is_found_through_helpers_too() -> None:
+    """Else the tests above would ask for nothing, and pass."""
+    assert _askers("secretsmanager:GetSecretValue") == set(FUNCTIONS) - {"docs", "trigger"}
+    assert _askers("iam:PassRole") == {"strategy", "converge"}
+    assert _askers("sns:Publish") == {"converge"}
+    assert _askers("sqs:ChangeMessageVisibility") == {"executor", "priority_executor"}
+    assert _askers("kms:Decrypt") == {"broker", "executor", "priority_executor"}
