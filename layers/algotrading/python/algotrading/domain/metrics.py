@@ -1,0 +1,73 @@
+"""The names of all metrics: those that mean trouble, each of which has an alarm, and those that only inform."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+_POSITIONS: Final = {
+    "PositionLeftOpen": "A position is open after its session. Look into the broker's app and sell by hand if need be.",
+    "OldCycleOpen": "A cycle of an earlier day was never settled. Compare the ledger with the broker's book.",
+    "ClosedOutside": "Shares of a strategy were sold outside of it. Ask the owner; nothing is sold twice.",
+    "ExitRefused": "The broker refused an exit. Read its message in the log: margin, freeze, circuit limit or a ban.",
+    "ExitBlocked": "An exit could not even be tried: no login at the broker, or no instrument. The owner must act.",
+    "ExitUnfilled": "An exit was taken and is not filled. Watch the position; the price may be at its circuit limit.",
+    "ExitUnsettled": "What became of an exit is not proven. Compare the ledger with the broker's book.",
+    "UnconfirmedExit": "An exit was sent without a reading of the position. Check that no more was sold than was held.",
+    "OrderUnknown": "An order was sent and no answer came. The book decides; look whether it was settled.",
+    "CancelRepeated": "A cancelled order stayed in the book, and was cancelled again. Look into the broker's app.",
+    "LateOrder": "An order left later than it was due. Look at the executors' durations and at the queues' age.",
+}
+_STORES: Final = {
+    "RedisDown": "Redis does not answer. Entries are not made, exits go on; look at ElastiCache.",
+    "BookReadFailed": "The broker's book could not be read. Orders without an answer stay unproven until it can.",
+    "PositionReadFailed": "The broker's positions could not be read before an exit. Exits go by the ledger.",
+    "PublishFailed": "A change was stored and not passed on. Converge makes it good within a minute; see that it did.",
+}
+_CLOCKWORK: Final = {
+    "TriggerMissed": "A buy or a sell was due and nobody had been called. Converge made up for the sell.",
+    "TriggerTooLate": "An alarm came after its grace, and the entry was not made. Look at EventBridge Scheduler.",
+    "TriggerLate": "An alarm came in the last second or later. Look at EventBridge Scheduler and at cold starts.",
+    "CalendarMissing": "The session calendar does not know this day: nothing trades. Add the year's holidays.",
+    "InstrumentMissing": "A strategy's instrument is not in the broker's dump. It may have been renamed or delisted.",
+    "InstrumentsNotLoaded": "The morning's instrument dump was not loaded; yesterday's is in use. Run it again.",
+    "ConvergeFailure": "A comparison or a repair of converge failed. Read its log: what it repairs stays broken.",
+}
+_WATCHER: Final = {
+    "Blind": "The watcher would not see a stop. Its health answer in the log says why: most often a login is missing.",
+    "StopLossDeliveryFailed": "A stop was hit and its message did not reach the queue at once. Look whether it did.",
+    "FeedMute": "The price feed was connected and silent. The watcher dialled again; see that it is not Blind.",
+    "FeedRefused": "The broker refuses the price feed: the feed account's login is over. Log it in.",
+    "FeedCredentialsMissing": "The feed account has no login at the broker. Log it in.",
+    "FeedErrors": "The price feed sent an error message. Its text is in the watcher's log.",
+    "MalformedPackets": "The price feed sent what cannot be read. Its format may have changed.",
+    "StopChangesInvalid": "A change of a stop cannot be understood. Versions that do not match were deployed.",
+    "StopCheckFailed": "The stops could not be compared with PostgreSQL. New stops arrive through Redis alone.",
+    "StopsRepaired": "The watcher had missed a change and found it by comparing. Look at Redis' stream.",
+}
+
+TROUBLES: Final[Mapping[str, str]] = MappingProxyType({**_POSITIONS, **_STORES, **_CLOCKWORK, **_WATCHER})
+"""What each name means and what to do about it: the words of its alarm. One count wakes somebody."""
+
+HEARTBEAT: Final = "ArmedStops"
+"""Told by every watcher in every report, whatever its value: where it is missing, nobody watches."""
+
+INFORMATIVE: Final = frozenset(
+    {
+        HEARTBEAT,
+        "BrokerAnswer",
+        "FeedConnections",
+        "FeedOrderUpdates",
+        "FeedSilence",
+        "InstrumentsLoaded",
+        "InvalidTicks",
+        "PriceWritesFailed",
+        "ReleaseError",
+        "StopLossHits",
+        "TickToOrder",
+        "TickToQueue",
+        "Ticks",
+    }
+)
+"""For graphs, not for alarms. PriceWritesFailed costs the shown prices only; the stops need no Redis."""
