@@ -11,9 +11,9 @@ from uuid import UUID
 from algotrading.contracts.messages import OrderCommand, OrderEvent
 from algotrading.domain.accounts import BrokerName, ConnectionStatus, SealedBrokerAccount
 from algotrading.domain.cycle import Cycle
-from algotrading.domain.decide import Policy
 from algotrading.domain.nse_calendar import NSE_SESSIONS
 from algotrading.domain.orders import OrderTicket, Side
+from algotrading.domain.policy import Policy
 from algotrading.domain.sessions import instant_of
 from algotrading.domain.strategy import Strategy, StrategyStatus
 from algotrading.services.alarms import make_command
@@ -68,7 +68,7 @@ class TradingWorld:
     def make_executor(self, ledger: Any) -> Executor:
         """A worker whose ledger a test has put something in front of."""
         desk = Desk(self.clock, ledger, self.runtime, self.strategies, self.meter, Policy())
-        sessions = BrokerSessions(self.accounts, self.vault, MemoryBrokers(self.exchange))
+        sessions = BrokerSessions(self.accounts, self.vault, MemoryBrokers(self.exchange), self.clock)
         return Executor(desk, self.instruments, sessions, NSE_SESSIONS)
 
     @property

@@ -30,7 +30,7 @@ from algotrading.domain.cycle import (
     StopStrategy,
     Tell,
 )
-from algotrading.domain.decide import Policy, decide
+from algotrading.domain.decide import decide
 from algotrading.domain.instruments import Product
 from algotrading.domain.orders import (
     Accepted,
@@ -45,6 +45,7 @@ from algotrading.domain.orders import (
     Unknown,
     make_tag,
 )
+from algotrading.domain.policy import Policy
 from algotrading.domain.strategy import Plan
 
 POLICY = Policy()
@@ -209,10 +210,17 @@ class TestRefusedEntry:
         assert kinds(rejected) == ["SendOrder"]
         assert rejected.cycle.intents[-1].attempt == 2
 
-    def test_a_dead_token_is_not_tried_again(self) -> None:
+    def test_a_dead_token_is_not_tried_again_and_leaves_the_strategy_running(self) -> None:
         decision = answer(entering(), tag(Leg.ENTRY), DEAD_TOKEN)
 
-        assert decision.cycle.state is CycleState.FAILED
+        assert decision.cycle.state is CycleState.FLAT
+        assert told(decision) == ["entry_missed"]
+        assert kinds(decision) == ["Tell"]
+
+    def test_an_order_that_can_only_be_refused_again_ends_the_matter(self) -> None:
+        malformed = Refused("InputException", "Invalid quantity.", retryable=False, raw={})
+
+        assert answer(entering(), tag(Leg.ENTRY), malformed).cycle.state is CycleState.FAILED
 
     def test_the_rate_limit_is_no_refusal_of_the_order(self) -> None:
         cycle = entering()
@@ -333,18 +341,26 @@ class TestExit:
     def test_the_owner_stopping_before_the_buy_leaves_nothing_to_do(self) -> None:
         assert want_exit(IDLE, held=None, reason=ExitReason.USER) == Decision(IDLE)
 
-    def test_a_sell_time_without_a_buy_is_a_missed_entry(self) -> None:
-        assert told(want_exit(IDLE, held=None, reason=ExitReason.SELL_TIME)) == ["entry_missed"]
+    def test_a_sell_time_without_a_buy_ends_the_day_without_a_word(self) -> None:
+        decision = want_exit(IDLE, held=None, reason=ExitReason.SELL_TIME)
+
+        assert decision.cycle.state is CycleState.FLAT
+        assert decision.effects == ()
 
     def test_a_position_closed_by_hand_is_believed_when_the_broker_keeps_saying_so(self) -> None:
-        once = want_exit(long(), held=0)
-        twice = want_exit(once.cycle, held=0, at=62)
-        thrice = want_exit(twice.cycle, held=0, at=64)
+        cycle = long()
+        waits = []
+        for reading in range(POLICY.absent_reads - 1):
+            decision = want_exit(cycle, held=0, at=60 + 3 * reading)
+            waits.append(kinds(decision))
+            cycle = decision.cycle
+        last = want_exit(cycle, held=0, at=90)
 
-        assert kinds(once) == kinds(twice) == ["RetryExit"]
-        assert thrice.cycle.state is CycleState.FLAT
-        assert thrice.cycle.closed_outside == 10
-        assert told(thrice) == ["closed_outside"]
+        assert waits == [["RetryExit"]] * (POLICY.absent_reads - 1)
+        assert last.cycle.state is CycleState.FLAT
+        assert last.cycle.closed_outside == 10
+        assert kinds(last) == ["RaiseAlarm", "Tell"]
+        assert told(last) == ["closed_outside"]
 
     def test_positions_that_lagged_behind_the_fill_start_the_count_again(self) -> None:
         lagged = want_exit(long(), held=0).cycle

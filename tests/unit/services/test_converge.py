@@ -160,7 +160,7 @@ def test_an_unsettled_order_is_looked_up_until_its_outcome_is_proven(world: Trad
         work_off(world)
 
     assert world.cycle(strategy).state is CycleState.FLAT
-    assert world.ledger.unfinished() == []
+    assert world.cycle(strategy).is_settled
 
 
 def test_nothing_is_asked_for_while_the_exchange_is_closed(world: TradingWorld) -> None:

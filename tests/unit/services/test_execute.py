@@ -284,10 +284,14 @@ class TestExit:
         ticket = replace(world.exchange.received[0], side=Side.SELL, tag="byhand")
         account.place_order(ticket)
 
+        first = world.executor.handle(world.command(strategy, OrderEvent.STOPLOSS))
         cycle = world.executor.handle(world.command(strategy, OrderEvent.STOPLOSS))
 
+        assert first is not None
+        assert first.is_armed
         assert cycle is not None
         assert (cycle.state, cycle.closed_outside) == (CycleState.FLAT, 10)
+        assert world.meter.counts["ClosedOutside"] == 1
         assert [ticket.tag for ticket in world.sent(Side.SELL)] == ["byhand"]
 
     def test_the_owner_stopping_sells_at_once(self, world: TradingWorld) -> None:

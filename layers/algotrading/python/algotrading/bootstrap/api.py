@@ -109,6 +109,7 @@ def _strategy_services(settings: StrategySettings) -> StrategyServices:
     from algotrading.contracts.session_table import load_session_table
     from algotrading.entrypoints.api.strategy import StrategyServices
     from algotrading.services.check_plan import PlanChecker
+    from algotrading.services.live_prices import LivePrices
     from algotrading.services.manage_strategy import StrategyManager
     from algotrading.services.strategy_status import StrategyReader
 
@@ -117,6 +118,7 @@ def _strategy_services(settings: StrategySettings) -> StrategyServices:
     instruments = PostgresInstruments(database)
     table = load_session_table(settings.session_table)
     publisher = _publisher(settings, clock, meter, table)
+    prices = LivePrices(publisher.runtime, meter)
     manager = StrategyManager(
         strategies=strategies,
         ledger=ledger,
@@ -124,9 +126,10 @@ def _strategy_services(settings: StrategySettings) -> StrategyServices:
         accounts=PostgresBrokerAccounts(database),
         checker=PlanChecker(instruments, table),
         publisher=publisher,
+        prices=prices,
         clock=clock,
     )
-    reader = StrategyReader(strategies, ledger, instruments, publisher.runtime, meter, clock, table)
+    reader = StrategyReader(strategies, ledger, instruments, prices, clock, table)
     return StrategyServices(manager, reader)
 
 

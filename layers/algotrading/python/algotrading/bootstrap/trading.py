@@ -58,7 +58,7 @@ def build_executor(settings: ExecutorSettings) -> tuple[Executor, Redelivery]:
     from algotrading.brokers.kite.brokers import KiteBrokers
     from algotrading.brokers.kite.line import Limits
     from algotrading.contracts.session_table import load_session_table
-    from algotrading.domain.decide import Policy
+    from algotrading.domain.policy import Policy
     from algotrading.services.broker_sessions import BrokerSessions
     from algotrading.services.cycle_runner import Desk
     from algotrading.services.execute import Executor
@@ -83,6 +83,7 @@ def build_executor(settings: ExecutorSettings) -> tuple[Executor, Redelivery]:
             clock=clock,
             limits=Limits(order_seconds=_ANSWER_SECONDS),
         ),
+        clock=clock,
     )
     table = load_session_table(settings.session_table)
     executor = Executor(desk=desk, instruments=PostgresInstruments(database), sessions=sessions, table=table)

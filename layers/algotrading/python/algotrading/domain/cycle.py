@@ -263,7 +263,14 @@ class EntryMissed:
     why: str
 
 
-Event = EntryDue | EntryWithdrawn | ExitDue | ExitBlocked | Answered | BookRead | EntryMissed
+@dataclass(frozen=True, slots=True)
+class DayOver:
+    """The cycle's trading day has ended, and its book with it."""
+
+    now: datetime
+
+
+Event = EntryDue | EntryWithdrawn | ExitDue | ExitBlocked | Answered | BookRead | DayOver | EntryMissed
 
 
 # --- what must be done about it -------------------------------------------------------------------

@@ -24,13 +24,16 @@ def _observe_one(intent: Intent, reading: BookReading, window: timedelta, clean_
     rows = tuple(row for row in reading.rows if intent.tag in row.tags)
     if rows:
         return _adopt(intent, rows, reading.fills)
-    unanswered = intent.state in {IntentState.PENDING, IntentState.UNKNOWN}
-    if unanswered and reading.begun_at >= max(intent.created_at, intent.due_at) + window:
-        reads = intent.clean_reads + 1
-        state = IntentState.NOT_PLACED if reads >= clean_reads else IntentState.UNKNOWN
-        message = "the broker's order book shows that it never had this order"
-        return replace(intent, state=state, clean_reads=reads, message=intent.message or message)
-    return intent
+    if intent.state not in {IntentState.PENDING, IntentState.UNKNOWN}:
+        return intent
+    # Whoever reads the book did not send this order: for all we know its sender is gone.
+    unknown = replace(intent, state=IntentState.UNKNOWN)
+    if reading.begun_at < max(intent.created_at, intent.due_at) + window:
+        return unknown
+    reads = intent.clean_reads + 1
+    message = "the broker's order book shows that it never had this order"
+    state = IntentState.NOT_PLACED if reads >= clean_reads else IntentState.UNKNOWN
+    return replace(unknown, state=state, clean_reads=reads, message=intent.message or message)
 
 
 def _adopt(intent: Intent, rows: tuple[OrderRow, ...], fills: tuple[Fill, ...]) -> Intent:

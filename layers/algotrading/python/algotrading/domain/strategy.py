@@ -60,7 +60,8 @@ def find_problems(plan: Plan, instrument: Instrument | None, hours: SessionHours
     `instrument` is None for an unknown symbol, `hours` None when its segment has no session.
     """
     if instrument is None:
-        unknown = FieldProblem("symbol", f"{plan.exchange}:{plan.symbol} is not a known instrument")
+        text = f"{plan.exchange}:{plan.symbol} is not a known instrument: GET /instruments?query= finds those there are"
+        unknown = FieldProblem("symbol", text)
         return (unknown, *_order_problems(plan), *_sign_problems(plan))
     if hours is None or instrument.tick_size <= 0:
         untradable = FieldProblem("symbol", f"{plan.exchange}:{plan.symbol} cannot be traded")
@@ -74,9 +75,14 @@ def find_problems(plan: Plan, instrument: Instrument | None, hours: SessionHours
     )
 
 
+def plain_number(value: Decimal) -> str:
+    """As people write it: no exponent, no trailing zeros."""
+    return f"{value.normalize():f}"
+
+
 def _order_problems(plan: Plan) -> tuple[FieldProblem, ...]:
     if plan.buy_time >= plan.sell_time:
-        return (FieldProblem("buy_time", "buy_time must be before sell_time"),)
+        return (FieldProblem("buy_time", "must be before sell_time"),)
     return ()
 
 
@@ -104,7 +110,7 @@ def _sign_problems(plan: Plan) -> tuple[FieldProblem, ...]:
 def _step_problems(plan: Plan, instrument: Instrument) -> tuple[FieldProblem, ...]:
     problems = []
     if plan.stop_loss > 0 and not instrument.is_on_tick(plan.stop_loss):
-        tick = f"{instrument.tick_size.normalize():f}"
+        tick = plain_number(instrument.tick_size)
         problems.append(FieldProblem("stop_loss", f"must be a multiple of the tick size {tick}"))
     if plan.quantity > 0 and plan.quantity % instrument.lot_size:
         problems.append(FieldProblem("quantity", f"must be a multiple of the lot size {instrument.lot_size}"))

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from uuid import UUID
 
-from algotrading.domain.accounts import BrokerCredentials, ConnectionStatus
+from algotrading.domain.accounts import BrokerCredentials
 from algotrading.domain.errors import BrokerAuthFailed
-from algotrading.ports import Broker, BrokerAccounts, Brokers, Vault
+from algotrading.ports import Broker, BrokerAccounts, Brokers, Clock, Vault
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +17,7 @@ class BrokerSessions:
     accounts: BrokerAccounts
     vault: Vault
     brokers: Brokers
+    clock: Clock
 
     def open(self, user_id: UUID) -> Broker:
         """A session with the user's current access token; nothing is sent yet.
@@ -27,8 +28,8 @@ class BrokerSessions:
         account = self.accounts.find(user_id)
         if account is None:
             raise BrokerAuthFailed("no broker account is connected")
-        if account.status is not ConnectionStatus.CONNECTED or account.access_token is None:
-            raise BrokerAuthFailed("the broker login is missing: log in to the broker again")
+        if account.access_token is None or not account.is_connected(self.clock.now()):
+            raise BrokerAuthFailed("the broker login is missing or over: log in to the broker again")
         sealed = {
             "api_key": account.api_key,
             "api_secret": account.api_secret,

@@ -16,8 +16,8 @@ from datetime import date, datetime, timedelta
 from uuid import UUID
 
 from algotrading.contracts.messages import OrderEvent
-from algotrading.domain.cycle import Cycle, CycleState
-from algotrading.domain.errors import AlgotradingError, NotFound, RedisDown
+from algotrading.domain.cycle import Cycle, CycleState, IntentState
+from algotrading.domain.errors import NotFound, RedisDown
 from algotrading.domain.sessions import SessionHours, SessionTable, instant_of, trading_day_of
 from algotrading.domain.strategy import Plan, Strategy
 from algotrading.ports import (
@@ -109,10 +109,11 @@ class _Run:
     def _isolated(self, what: str) -> Iterator[None]:
         try:
             yield
-        except AlgotradingError as fault:
+        except Exception as fault:
+            # Whatever fails here, an AWS client included, must not keep the rest from being repaired.
             self.repairs.failures += 1
             self.world.meter.count("RedisDown" if isinstance(fault, RedisDown) else "ConvergeFailure")
-            logger.exception("%s could not be looked after: %s", what, fault.message)
+            logger.exception("%s could not be looked after", what)
 
     # --- open cycles ------------------------------------------------------------------------------
 
@@ -133,7 +134,10 @@ class _Run:
         self, cycle: Cycle, strategy: Strategy | None, hours: SessionHours | None
     ) -> tuple[OrderEvent, datetime | None] | None:
         """What an executor should be asked for, if anything; the most telling first."""
-        if cycle.wanted is not None or self._has_lost_order(cycle):
+        is_old = cycle.trading_day < trading_day_of(self.now)
+        if cycle.is_settled and (is_old or not self._was_proven_absent(cycle)):
+            return None
+        if is_old or cycle.wanted is not None or self._has_lost_order(cycle) or self._was_proven_absent(cycle):
             self.repairs.orders_found_open += 1
             return OrderEvent.RECONCILE, None
         if not cycle.is_armed:
@@ -152,6 +156,10 @@ class _Run:
 
     def _has_lost_order(self, cycle: Cycle) -> bool:
         return any(i.state.is_open and self.now - max(i.created_at, i.due_at) > _UNANSWERED for i in cycle.intents)
+
+    def _was_proven_absent(self, cycle: Cycle) -> bool:
+        """Whether an order was given up as never placed: it is looked for until the day ends."""
+        return any(intent.state is IntentState.NOT_PLACED for intent in cycle.intents)
 
     def _find(self, cycle: Cycle) -> Strategy | None:
         try:

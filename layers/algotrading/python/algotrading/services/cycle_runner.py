@@ -37,9 +37,10 @@ from algotrading.domain.cycle import (
     StopStrategy,
     Tell,
 )
-from algotrading.domain.decide import Policy, decide
+from algotrading.domain.decide import decide
 from algotrading.domain.errors import BrokerFault, RedisDown
 from algotrading.domain.orders import Accepted, Answer, BookReading, Leg, OrderTicket, Refused
+from algotrading.domain.policy import Policy
 from algotrading.domain.strategy import Strategy
 from algotrading.ports import Broker, Clock, Ledger, Meter, OrderLog, Runtime, Strategies
 
@@ -48,6 +49,8 @@ logger = logging.getLogger(__name__)
 _LOOKS = (0.03, 0.07, 0.15, 0.3, 0.6, 1.0, 1.5, 2.0)
 """Pauses between looks at the book, seconds: most fills show at the first, and the account's limit of
 ten requests a second is shared by all its strategies."""
+_POSITION_TRIES = (0.0, 0.1, 0.4)
+"""Pauses before each reading of the position that an exit is sized by."""
 _LATEST_UNCHECKED_SEND = timedelta(seconds=0.5)
 """A send that comes later than this after its decision asks the fence and the owner again."""
 _CHECK_LEAD = 0.45
@@ -267,14 +270,17 @@ class CycleRunner:
     def held(self) -> int | None:
         """What the broker says is held of this instrument and product; None when it cannot be asked."""
         plan = self.cycle.plan
-        try:
-            positions = self.broker.positions()
-        except BrokerFault as fault:
-            self.desk.meter.count("PositionReadFailed")
-            logger.warning("positions could not be read: %s", fault.message)
-            return None
         key = (plan.exchange, plan.symbol, plan.product)
-        return sum(p.quantity for p in positions if (p.exchange, p.symbol, p.product) == key)
+        for pause in _POSITION_TRIES:
+            self.desk.clock.sleep(pause)
+            try:
+                positions = self.broker.positions()
+            except BrokerFault as fault:
+                self.desk.meter.count("PositionReadFailed")
+                logger.warning("positions could not be read: %s", fault.message)
+            else:
+                return sum(p.quantity for p in positions if (p.exchange, p.symbol, p.product) == key)
+        return None
 
     def _time_for(self, pause: float) -> bool:
         return self.desk.clock.now() + timedelta(seconds=pause) < self.deadline

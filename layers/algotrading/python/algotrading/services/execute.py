@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from uuid import UUID
 
 from algotrading.contracts.messages import OrderCommand, OrderEvent
 from algotrading.domain.cycle import (
     BookRead,
     Cycle,
+    DayOver,
     EntryDue,
     EntryMissed,
     Event,
@@ -23,8 +25,8 @@ from algotrading.domain.cycle import (
 )
 from algotrading.domain.decide import decide
 from algotrading.domain.errors import BrokerAuthFailed, BrokerFault, LockBusy, NotFound, RedisDown
-from algotrading.domain.sessions import SessionTable, instant_of
-from algotrading.domain.strategy import Strategy
+from algotrading.domain.sessions import SessionTable, instant_of, trading_day_of
+from algotrading.domain.strategy import Strategy, StrategyStatus
 from algotrading.ports import Broker, Instruments
 from algotrading.services.broker_sessions import BrokerSessions
 from algotrading.services.cycle_runner import CycleRunner, Desk, spread_of
@@ -54,6 +56,14 @@ class Pace:
     """How long a worker looks after its order before it leaves the rest to converge."""
     lock: float = 30.0
     """Expiry of the strategy's lock; longer than a worker can hold it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    """A cycle that this worker has taken, and the strategy as it was after the take."""
+
+    strategy: Strategy
+    cycle: Cycle
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,24 +100,33 @@ class Executor:
             return None
         clock = self.desk.clock
         due = command.due or clock.now()
-        broker = self._open(strategy)
+        broker = self._open(command.user_id)
         self._wait(strategy, broker, due)
-        if clock.now() > due + self.desk.policy.entry_grace:
-            return self._record(strategy, command, EntryDue(clock.now(), due, None))
-        with self._locked(strategy):
-            obstacle = self._obstacle(strategy, broker)
-            if broker is None or obstacle is not None:
-                return self._record(strategy, command, EntryMissed(clock.now(), obstacle or "no broker session"))
-            price = self._price(strategy, broker)
-            runner = self._take(strategy, command, broker)
-            return None if runner is None else runner.run(EntryDue(clock.now(), due, price))
+        is_late = clock.now() > due + self.desk.policy.entry_grace
+        with nullcontext() if is_late else self._locked(command.strategy_id):
+            taken = self._take(command)
+            if taken is None:
+                return None
+            obstacle = None if is_late else self._obstacle(taken, broker)
+            if obstacle is not None:
+                return self._record(taken, EntryMissed(clock.now(), obstacle))
+            if is_late or broker is None:
+                return self._record(taken, EntryDue(clock.now(), due, None))
+            price = self._price(taken.strategy, broker)
+            return self._runner(taken, broker).run(EntryDue(clock.now(), due, price))
 
-    def _obstacle(self, strategy: Strategy, broker: Broker | None) -> str | None:
+    def _obstacle(self, taken: _Taken, broker: Broker | None) -> str | None:
         """Why nothing can be bought at all, in words for the trader."""
         if broker is None:
             return "the broker login is missing or over; log in to the broker again"
-        if self._token(strategy) is None:
+        if self._token(taken.strategy) is None:
             return "the symbol is not in today's instrument list, so its stop could not be watched"
+        strategy = taken.strategy
+        older = self.desk.ledger.unsettled(strategy.user_id, strategy.strategy_id)
+        unsettled = [cycle.trading_day for cycle in older if cycle.trading_day < taken.cycle.trading_day]
+        if unsettled:
+            self.desk.meter.count("OldCycleOpen")
+            return f"the position of {unsettled[-1]} is not settled; look at your broker account"
         return None
 
     def _price(self, strategy: Strategy, broker: Broker) -> Decimal | None:
@@ -124,54 +143,68 @@ class Executor:
     # --- exit -------------------------------------------------------------------------------------
 
     def _exit(self, command: OrderCommand, reason: ExitReason) -> Cycle | None:
-        strategy = self._current(command)
-        if strategy is None:
-            return None
         clock = self.desk.clock
-        due = command.due or clock.now()
-        broker = self._open(strategy)
-        self._wait(strategy, broker, due)
-        with self._locked_or_alone(strategy):
+        broker = self._open(command.user_id)
+        if command.due is not None and command.due > clock.now():
+            strategy = self._current(command)
+            if strategy is None:
+                return None
+            self._wait(strategy, broker, command.due)
+        with self._locked_or_alone(command.strategy_id):
+            taken = self._take(command)
+            if taken is None:
+                return None
             if broker is None:
                 why = "the broker login is missing or over"
-                cycle = self._record(strategy, command, ExitBlocked(clock.now(), reason, why))
-                if cycle is not None and cycle.is_armed:
+                cycle = self._record(taken, ExitBlocked(clock.now(), reason, why))
+                if cycle.is_armed:
                     raise BrokerAuthFailed("an exit waits for a broker login")
                 return cycle
-            runner = self._take(strategy, command, broker)
-            if runner is None:
-                return None
-            held = runner.held() if runner.cycle.open_quantity > 0 else None
+            runner = self._runner(taken, broker)
+            held = runner.held() if taken.cycle.open_quantity > 0 else None
             now = clock.now()
             return runner.run(ExitDue(now, command.due or now, reason, held, command.tick_at))
 
     # --- repair -----------------------------------------------------------------------------------
 
     def _reconcile(self, command: OrderCommand) -> Cycle | None:
-        strategy = self._current(command)
-        if strategy is None:
-            return None
-        broker = self.sessions.open(strategy.user_id)
-        with self._locked_or_alone(strategy):
-            runner = self._take(strategy, command, broker)
-            if runner is None or not runner.cycle.intents:
+        if command.trading_day < trading_day_of(self.desk.clock.now()):
+            return self._close_day(command)
+        broker = self.sessions.open(command.user_id)
+        with self._locked_or_alone(command.strategy_id):
+            taken = self._take(command)
+            if taken is None or not taken.cycle.intents:
                 return None
-            reading = broker.read_book(frozenset(intent.tag for intent in runner.cycle.intents))
-            return runner.run(BookRead(self.desk.clock.now(), reading))
+            reading = broker.read_book(frozenset(intent.tag for intent in taken.cycle.intents))
+            return self._runner(taken, broker).run(BookRead(self.desk.clock.now(), reading))
+
+    def _close_day(self, command: OrderCommand) -> Cycle | None:
+        with self._locked_or_alone(command.strategy_id):
+            taken = self._take(command)
+            return None if taken is None else self._record(taken, DayOver(self.desk.clock.now()))
 
     # --- common -----------------------------------------------------------------------------------
 
     def _current(self, command: OrderCommand) -> Strategy | None:
         """The strategy, if this message still speaks of it. A changed plan with the same due instant
         keeps the message: whoever waits for that instant then trades the new plan."""
-        strategy: Strategy | None = None
-        with suppress(NotFound):
-            strategy = self.desk.strategies.get(command.user_id, command.strategy_id)
+        strategy = self._find(command)
         why = self._void(command, strategy)
         if why is not None:
             logger.info("dropped %s: %s", command.event, why, extra={"strategy_id": str(command.strategy_id)})
             return None
         return strategy
+
+    def _find(self, command: OrderCommand) -> Strategy | None:
+        """The strategy; or, deleted while its cycle was not settled, what the cycle knows of it."""
+        try:
+            return self.desk.strategies.get(command.user_id, command.strategy_id)
+        except NotFound:
+            cycle = self.desk.ledger.find(command.user_id, command.strategy_id, command.trading_day)
+        if cycle is None or cycle.is_settled:
+            return None
+        now = self.desk.clock.now()
+        return Strategy(cycle.strategy_id, cycle.user_id, cycle.plan, StrategyStatus.STOPPED, 0, now, now)
 
     def _void(self, command: OrderCommand, strategy: Strategy | None) -> str | None:
         """Why the message has lost its meaning, if it has."""
@@ -185,20 +218,20 @@ class Executor:
 
     def _due(self, command: OrderCommand, strategy: Strategy) -> datetime | None:
         """When the strategy wants this event on that day; the command's own time when nobody can say."""
-        if command.event is OrderEvent.BUY:
-            return instant_of(command.trading_day, strategy.plan.buy_time)
         plan = strategy.plan
+        if command.event is OrderEvent.BUY:
+            return instant_of(command.trading_day, plan.buy_time)
         instrument = self.instruments.find(plan.exchange, plan.symbol)
         hours = self.table.hours(command.trading_day, instrument) if instrument is not None else None
         if hours is None:
             return command.due
         return instant_of(command.trading_day, hours.effective_exit(plan.sell_time, plan.product).at)
 
-    def _open(self, strategy: Strategy) -> Broker | None:
+    def _open(self, user_id: UUID) -> Broker | None:
         try:
-            return self.sessions.open(strategy.user_id)
+            return self.sessions.open(user_id)
         except BrokerAuthFailed as fault:
-            logger.error("no broker session: %s", fault.message, extra={"user_id": str(strategy.user_id)})
+            logger.error("no broker session: %s", fault.message, extra={"user_id": str(user_id)})
             return None
 
     def _wait(self, strategy: Strategy, broker: Broker | None, due: datetime) -> None:
@@ -213,31 +246,36 @@ class Executor:
             broker.warm()
         clock.sleep_until(commit_at)
 
-    def _take(self, strategy: Strategy, command: OrderCommand, broker: Broker) -> CycleRunner | None:
-        """Take the cycle; None when the message has become void meanwhile."""
-        cycle = self.desk.ledger.take(strategy, command.trading_day)
-        current = self._look_again(strategy, command)
-        if current is None:
-            return None
-        deadline = self.desk.clock.now() + timedelta(seconds=self.pace.follow)
-        return CycleRunner(self.desk, broker, current, self._token, cycle, deadline)
+    def _take(self, command: OrderCommand) -> _Taken | None:
+        """Take the cycle for the strategy as it is now. A timed message may have waited while its
+        strategy was stopped or changed, so it is looked at again after the take: from then on nobody
+        else can be acting on an older view."""
+        strategy = self._current(command)
+        while strategy is not None:
+            cycle = self.desk.ledger.take(strategy, command.trading_day)
+            current = self._current(command) if command.event in _TIMED else strategy
+            if current is not None and current.version == strategy.version:
+                return _Taken(strategy, cycle)
+            strategy = current
+        return None
 
-    def _record(self, strategy: Strategy, command: OrderCommand, event: Event) -> Cycle | None:
+    def _runner(self, taken: _Taken, broker: Broker) -> CycleRunner:
+        deadline = self.desk.clock.now() + timedelta(seconds=self.pace.follow)
+        return CycleRunner(self.desk, broker, taken.strategy, self._token, taken.cycle, deadline)
+
+    def _record(self, taken: _Taken, event: Event) -> Cycle:
         """Decide and store an event that sends nothing."""
-        cycle = self.desk.ledger.take(strategy, command.trading_day)
-        if self._look_again(strategy, command) is None:
-            return None
-        decision = decide(cycle, event, self.desk.policy)
+        decision = decide(taken.cycle, event, self.desk.policy)
         self.desk.ledger.save(decision, event=event, now=self.desk.clock.now())
         for effect in decision.effects:
             if isinstance(effect, RaiseAlarm):
                 self.desk.meter.count(effect.metric)
+                logger.error(effect.text, extra={"alarm": effect.metric, "strategy_id": str(taken.cycle.strategy_id)})
+        try:
+            self.desk.runtime.put_cycle(decision.cycle)
+        except RedisDown:
+            self.desk.meter.count("RedisDown")
         return decision.cycle
-
-    def _look_again(self, strategy: Strategy, command: OrderCommand) -> Strategy | None:
-        """The strategy may have been stopped or changed while a timed message waited; after the take
-        nobody else can be acting on an older view. What is not timed has not waited."""
-        return strategy if command.event not in _TIMED else self._current(command)
 
     def _token(self, strategy: Strategy) -> int | None:
         instrument = self.instruments.find(strategy.plan.exchange, strategy.plan.symbol)
@@ -246,43 +284,43 @@ class Executor:
     # --- the lock ---------------------------------------------------------------------------------
 
     @contextmanager
-    def _locked(self, strategy: Strategy) -> Iterator[None]:
+    def _locked(self, strategy_id: UUID) -> Iterator[None]:
         """Entries work under the lock or not at all."""
         try:
-            token = self.desk.runtime.lock(strategy.strategy_id, seconds=self.pace.lock)
+            token = self.desk.runtime.lock(strategy_id, seconds=self.pace.lock)
         except RedisDown:
             self.desk.meter.count("RedisDown")
             raise
         try:
             yield
         finally:
-            self._unlock(strategy, token)
+            self._unlock(strategy_id, token)
 
     @contextmanager
-    def _locked_or_alone(self, strategy: Strategy) -> Iterator[None]:
+    def _locked_or_alone(self, strategy_id: UUID) -> Iterator[None]:
         """Exits and repairs prefer the lock, wait a little for it, and then go on without it: the
         fence keeps that safe, and an exit must not wait for a worker that may be dead."""
-        token = self._lock_patiently(strategy)
+        token = self._lock_patiently(strategy_id)
         try:
             yield
         finally:
             if token is not None:
-                self._unlock(strategy, token)
+                self._unlock(strategy_id, token)
 
-    def _lock_patiently(self, strategy: Strategy) -> str | None:
+    def _lock_patiently(self, strategy_id: UUID) -> str | None:
         for _ in range(_LOCK_TRIES):
             try:
-                return self.desk.runtime.lock(strategy.strategy_id, seconds=self.pace.lock)
+                return self.desk.runtime.lock(strategy_id, seconds=self.pace.lock)
             except LockBusy:
                 self.desk.clock.sleep(_LOCK_PAUSE)
             except RedisDown:
                 self.desk.meter.count("RedisDown")
                 return None
-        logger.warning("took over from a worker that holds the lock", extra={"strategy_id": str(strategy.strategy_id)})
+        logger.warning("took over from a worker that holds the lock", extra={"strategy_id": str(strategy_id)})
         return None
 
-    def _unlock(self, strategy: Strategy, token: str) -> None:
+    def _unlock(self, strategy_id: UUID, token: str) -> None:
         try:
-            self.desk.runtime.unlock(strategy.strategy_id, token)
+            self.desk.runtime.unlock(strategy_id, token)
         except RedisDown:
-            logger.warning("the lock expires by itself", extra={"strategy_id": str(strategy.strategy_id)})
+            logger.warning("the lock expires by itself", extra={"strategy_id": str(strategy_id)})
