@@ -1,9 +1,9 @@
-"""What wakes somebody up: messages that could not be handled."""
+"""What wakes somebody up: messages that could not be handled, metrics that mean trouble, a watcher that is gone."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from aws_cdk import Duration, Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
@@ -14,7 +14,10 @@ from aws_cdk import aws_sns_subscriptions as subscriptions
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from algotrading.domain.metrics import HEARTBEAT, TROUBLES
 from cdk.environments import Environment
+
+_MINUTE: Final = Duration.minutes(1)
 
 
 class ObservabilityStack(Stack):
@@ -33,6 +36,9 @@ class ObservabilityStack(Stack):
         self.alarms = self._topic(environment)
         for name, queue in dead_letters.items():
             self._alarm_unless_empty(name, queue, environment)
+        for name, meaning in TROUBLES.items():
+            self._alarm_on_trouble(name, meaning, environment)
+        self._alarm_without_watcher(environment)
 
     def _topic(self, environment: Environment) -> sns.Topic:
         topic = sns.Topic(self, "Alarms", topic_name=f"algotrading-{environment.stage}-alarms", enforce_ssl=True)
@@ -49,17 +55,58 @@ class ObservabilityStack(Stack):
         return topic
 
     def _alarm_unless_empty(self, name: str, queue: sqs.IQueue, environment: Environment) -> None:
+        self._alarm(
+            f"{name}DeadLetters",
+            name=f"algotrading-{environment.stage}-{name}-dead-letters",
+            description="A message could not be handled and will not be tried again",
+            metric=queue.metric_approximate_number_of_messages_visible(
+                period=_MINUTE, statistic=cloudwatch.Stats.MAXIMUM
+            ),
+        )
+
+    def _alarm_on_trouble(self, metric: str, meaning: str, environment: Environment) -> None:
+        self._alarm(
+            f"Trouble{metric}",
+            name=f"algotrading-{environment.stage}-{metric}",
+            description=meaning,
+            metric=_total(metric, cloudwatch.Stats.SUM, environment),
+        )
+
+    def _alarm_without_watcher(self, environment: Environment) -> None:
+        """A report comes every ten seconds. The third empty minute in a row is no slow delivery of logs."""
+        self._alarm(
+            "NoWatcher",
+            name=f"algotrading-{environment.stage}-no-watcher",
+            description="The watcher does not report: no stop is guarded. Look at its ECS service and its log.",
+            metric=_total(HEARTBEAT, cloudwatch.Stats.SAMPLE_COUNT, environment),
+            fires_below=True,
+        )
+
+    def _alarm(
+        self, construct_id: str, *, name: str, description: str, metric: cloudwatch.IMetric, fires_below: bool = False
+    ) -> None:
+        """At one or more, where silence is good; or below one for three minutes, where silence is the trouble."""
+        at_least, below = (
+            cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+            cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD,
+        )
+        missing = cloudwatch.TreatMissingData
         alarm = cloudwatch.Alarm(
             self,
-            f"{name}DeadLetters",
-            alarm_name=f"algotrading-{environment.stage}-{name}-dead-letters",
-            alarm_description="A message could not be handled and will not be tried again",
-            metric=queue.metric_approximate_number_of_messages_visible(
-                period=Duration.minutes(1), statistic=cloudwatch.Stats.MAXIMUM
-            ),
+            construct_id,
+            alarm_name=name,
+            alarm_description=description,
+            metric=metric,
             threshold=1,
-            evaluation_periods=1,
-            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
-            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+            evaluation_periods=3 if fires_below else 1,
+            comparison_operator=below if fires_below else at_least,
+            treat_missing_data=missing.BREACHING if fires_below else missing.NOT_BREACHING,
         )
         alarm.add_alarm_action(actions.SnsAction(self.alarms))
+
+
+def _total(name: str, statistic: str, environment: Environment) -> cloudwatch.Metric:
+    """Over all services: every metric is written without a dimension, too (adapters/emf_meter.py)."""
+    return cloudwatch.Metric(
+        namespace=environment.metrics_namespace, metric_name=name, statistic=statistic, period=_MINUTE
+    )

@@ -87,24 +87,3 @@ def test_reserved_concurrency_leaves_a_fresh_accounts_unreserved_share(estate: E
     reserved = sum(each.properties.get("ReservedConcurrentExecutions", 0) for each in estate.functions())
 
     assert reserved <= 1000 - 100
-
-
-def test_every_dead_letter_queue_wakes_somebody(estate: Estate, environment: Environment) -> None:
-    watched = {
-        estate.text(alarm.stack, dimension["Value"])
-        for alarm in estate.resources("AWS::CloudWatch::Alarm")
-        for dimension in alarm.properties["Dimensions"]
-    }
-    (subscription,) = estate.resources("AWS::SNS::Subscription")
-
-    assert watched == {each.path for each in estate.resources("AWS::SQS::Queue") if each.path.endswith("DeadLetters")}
-    assert subscription.properties["Protocol"] == "email"
-    assert subscription.properties["Endpoint"] == environment.alarm_email
-
-
-def test_alarms_are_let_into_their_topic(estate: Estate) -> None:
-    policy = estate.one("AWS::SNS::TopicPolicy", "observability").properties["PolicyDocument"]["Statement"]
-
-    allowed = {each["Principal"].get("Service") for each in policy if each["Effect"] == "Allow"}
-
-    assert "cloudwatch.amazonaws.com" in allowed
