@@ -128,6 +128,13 @@ class TradingWorld:
         assert account is not None
         self.accounts.save(replace(account, access_token=None, status=ConnectionStatus.LOGIN_REQUIRED))
 
+    def log_in_again(self, at: datetime) -> None:
+        """A later morning's broker login."""
+        self.clock.sleep_until(at)
+        account = self.accounts.find(self.user_id)
+        assert account is not None
+        self.accounts.save(replace(account, token_at=at, updated_at=at))
+
     def add_running(self, **plan: Any) -> Strategy:
         """A running strategy: TCS, 09:30 to 15:00, ten shares, stop at 3500, unless told otherwise."""
         strategy = make_strategy(self.user_id, status=StrategyStatus.RUNNING, **plan)
