@@ -40,6 +40,7 @@ build: $(READY) ## Build the third-party Lambda layer for arm64 into build/, wit
 	@$(BIN)/python layers/build.py
 
 $(SYNTHESIZED): $(READY) $(shell find cdk lambdas layers/algotrading layers/dependencies cdk.json -type f -not -name '*.pyc' 2>/dev/null)
+	@$(BIN)/python -m cdk.synth --check-env --env $(ENV)
 	@$(MAKE) --no-print-directory build
 	@echo "[synth] CloudFormation templates of $(ENV) into build/cdk.out/$(ENV)"
 	@$(BIN)/python -m cdk.synth --env $(ENV) --out build/cdk.out/$(ENV)
@@ -52,13 +53,17 @@ run: $(READY) ## Run the whole product and play a session (ONCE=1, REPLAY=prices
 	@$(BIN)/python -m twin $(if $(ONCE),--once) $(if $(REPLAY),--replay $(REPLAY)) $(if $(SPEED),--speed $(SPEED))
 
 test: $(READY) ## Every test: unit, contract, integration, infrastructure, end to end
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations=10 $(PYTEST_ARGS)
 
 check: $(READY) ## Format, lint, strict types, import rules
-	@$(BIN)/ruff format --check .
-	@$(BIN)/ruff check .
-	@$(BIN)/lint-imports --no-logo
-	@$(BIN)/mypy
+	@failed=
+	run() { echo "[check] $$*"; "$(BIN)/$$@" || failed="$$failed, $$*"; }
+	run ruff format --check .
+	run ruff check .
+	run lint-imports --no-logo
+	run mypy
+	if [ -n "$$failed" ]; then echo "[check] failed: $${failed#, }"; exit 1; fi
+	echo "[check] everything is in order"
 
 format: $(READY) ## Format the code and mend what the linter can
 	@$(BIN)/ruff format .
@@ -68,6 +73,7 @@ bench: $(READY) ## Measure, beside peers; writes build/bench.json
 	@$(BIN)/python -m benchmarks
 
 deploy: $(READY) ## Deploy ENV to AWS: checks what is needed, then cdk deploy
+	@$(BIN)/python -m cdk.synth --check-env --env $(ENV)
 	@$(MAKE) --no-print-directory build
 	@$(BIN)/python -m cdk.deploy --env $(ENV)
 

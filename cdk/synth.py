@@ -3,6 +3,7 @@
 python -m cdk.synth --env dev --out build/cdk.out/dev              ready to deploy; needs the built layer
 python -m cdk.synth --env dev --out build/twin/dev --in-place      for reading: assets stay where they are,
                                                                    `aws:asset:path` points at their sources
+python -m cdk.synth --env dev --check-env                          only whether there is such an environment
 """
 
 from __future__ import annotations
@@ -52,12 +53,20 @@ def synthesize(environment: Environment, out: Path, *, in_place: bool = False) -
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line."""
     parser = argparse.ArgumentParser(description="Synthesise CloudFormation templates.")
-    parser.add_argument("--env", choices=get_args(Stage), default="dev", dest="stage")
+    parser.add_argument("--env", default="dev", dest="stage", help=f"one of {', '.join(get_args(Stage))}")
     parser.add_argument("--out", type=Path, default=None, help="folder (default: build/cdk.out/ENV)")
     parser.add_argument("--in-place", action="store_true", help="leave assets where they are; not for deployment")
+    parser.add_argument("--check-env", action="store_true", help="only say whether there is such an environment")
     options = parser.parse_args(arguments)
+    try:
+        environment = environment_named(options.stage)
+    except ValueError as unknown:
+        sys.stderr.write(f"{unknown}\n")
+        return 2
+    if options.check_env:
+        return 0
     out = options.out or Path("build/cdk.out") / options.stage
-    for template in synthesize(environment_named(options.stage), out, in_place=options.in_place):
+    for template in synthesize(environment, out, in_place=options.in_place):
         sys.stdout.write(f"{template}\n")
     return 0
 

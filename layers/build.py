@@ -1,7 +1,8 @@
 """Build the third-party Lambda layer from its hash-locked list, without Docker.
 
-    python layers/build.py            fills build/layers/dependencies, prints sizes
-    python layers/build.py --force    builds again although nothing changed
+    python layers/build.py              fills build/layers/dependencies, prints its size
+    python layers/build.py --verbose    prints the size of each package and the content's hash, too
+    python layers/build.py --force      builds again although nothing changed
 
 Wheels are chosen for Lambda's Python and processor, whatever machine this runs on, and the result is
 searched for machine code of any other processor: such a layer would deploy well and fail on first import.
@@ -134,22 +135,28 @@ def content_digest(target: Path = TARGET) -> str:
     return digest.hexdigest()
 
 
-def report(target: Path = TARGET) -> str:
-    """Sizes in a table, and the content's hash."""
+def summary(target: Path = TARGET) -> str:
+    """One line: how much there is, and how much there may be."""
     rows = sizes(target)
-    lines = [f"{size / 1e6:8.1f} MB  {name}" for name, size in rows if size >= 100_000]
     total = sum(size for _, size in rows)
-    return "\n".join([*lines, f"{total / 1e6:8.1f} MB  in all, of {UNZIPPED_LIMIT / 1e6:.0f}", content_digest(target)])
+    return f"[build] third-party layer: {total / 1e6:.1f} MB of {UNZIPPED_LIMIT / 1e6:.0f}, {len(rows)} entries"
+
+
+def details(target: Path = TARGET) -> str:
+    """Sizes in a table, and the content's hash."""
+    lines = [f"{size / 1e6:8.1f} MB  {name}" for name, size in sizes(target) if size >= 100_000]
+    return "\n".join([*lines, content_digest(target)])
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line."""
     parser = argparse.ArgumentParser(description="Build the third-party Lambda layer.")
     parser.add_argument("--force", action="store_true", help="build although it is up to date")
+    parser.add_argument("--verbose", action="store_true", help="print the size of each package and the content's hash")
     options = parser.parse_args(arguments)
     if options.force or not is_current():
         build()
-    sys.stdout.write(report() + "\n")
+    sys.stdout.write("\n".join([*([details()] if options.verbose else []), summary()]) + "\n")
     return 0
 
 

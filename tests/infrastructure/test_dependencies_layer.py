@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from layers.build import LOCK, WrongPlatform, content_digest, is_current, lock_digest, refuse_foreign_code
+from layers.build import LOCK, WrongPlatform, content_digest, is_current, lock_digest, refuse_foreign_code, summary
 
 AARCH64, X86_64 = 183, 62
 
@@ -81,3 +81,10 @@ def test_equal_content_has_an_equal_digest_wherever_it_lies(tmp_path: Path) -> N
 
     assert same
     assert content_digest(tmp_path / "a") != content_digest(tmp_path / "b")
+
+
+def test_a_layers_size_is_told_in_one_line(tmp_path: Path) -> None:
+    _library(tmp_path / "python" / "fast", "fast.so", AARCH64)
+    (tmp_path / "python" / "slow.py").write_bytes(bytes(3_000_000))
+
+    assert summary(tmp_path) == "[build] third-party layer: 3.0 MB of 262, 2 entries"
