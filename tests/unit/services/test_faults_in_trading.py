@@ -9,12 +9,13 @@ from decimal import Decimal
 
 import pytest
 
-from algotrading.contracts.messages import OrderEvent
+from algotrading.contracts.messages import OrderCommand, OrderEvent
 from algotrading.domain.cycle import Cycle, CycleState, ExitReason, IntentState
 from algotrading.domain.orders import Side
 from algotrading.domain.strategy import Strategy, StrategyStatus
 from algotrading.ports import Lane
 from tests.fakes.clock import VirtualClock
+from tests.fakes.cloud import MemorySchedules
 from tests.fakes.examples import TRADING_DAY, make_instrument
 from tests.fakes.exchange import fills, loses, refuses, rests, throttles
 from tests.fakes.trading_world import OPENING, TradingWorld
@@ -39,6 +40,13 @@ class InterruptedClock(VirtualClock):
         super().sleep_until(instant)
 
 
+class DeniedSchedules(MemorySchedules):
+    """A client that answers with an exception of its own."""
+
+    def names(self) -> frozenset[str]:
+        raise RuntimeError("AccessDeniedException")
+
+
 @pytest.fixture
 def clock() -> InterruptedClock:
     return InterruptedClock()
@@ -61,6 +69,13 @@ def run_minutes(world: TradingWorld, minutes: int) -> None:
         while message := world.queue.receive(Lane.PRIORITY):
             world.executor.handle(message.command)
             world.queue.delete(Lane.PRIORITY, message)
+
+
+def on_monday(command: OrderCommand) -> OrderCommand:
+    """The same message, about the next trading day."""
+    assert command.due is not None
+    days = timedelta(days=3)
+    return command.model_copy(update={"trading_day": TRADING_DAY + days, "due": command.due + days})
 
 
 class TestWhileTheExecutorWaits:
@@ -175,11 +190,7 @@ class TestDays:
     def test_a_position_left_over_blocks_the_next_days_buy(self, world: TradingWorld) -> None:
         strategy = world.add_running()
         world.buy(strategy)
-        monday = TRADING_DAY + timedelta(days=3)
-        message = world.command(strategy, OrderEvent.BUY, time(9, 30))
-        later = message.model_copy(
-            update={"trading_day": monday, "due": message.due and message.due + timedelta(days=3)}
-        )
+        later = on_monday(world.command(strategy, OrderEvent.BUY, time(9, 30)))
         world.log_in_again(at=world.at(time(8, 0)) + timedelta(days=3))
 
         world.executor.handle(later)
@@ -206,11 +217,8 @@ class TestWhatSurfacesLate:
 class TestLogins:
     def test_yesterdays_login_misses_the_entry_and_leaves_the_strategy_running(self, world: TradingWorld) -> None:
         strategy = world.add_running()
-        monday = TRADING_DAY + timedelta(days=3)
-        message = world.command(strategy, OrderEvent.BUY, time(9, 30))
-        later = message.model_copy(
-            update={"trading_day": monday, "due": message.due and message.due + timedelta(days=3)}
-        )
+        later = on_monday(world.command(strategy, OrderEvent.BUY, time(9, 30)))
+        world.clock.sleep_until(world.at(time(9, 28)) + timedelta(days=3))
 
         world.executor.handle(later)
 
@@ -263,12 +271,8 @@ def test_an_order_whose_sender_died_is_alarmed_by_whoever_finds_it(world: Tradin
 
 
 def test_a_fault_of_one_service_does_not_keep_converge_from_the_rest(world: TradingWorld) -> None:
+    world.schedules = DeniedSchedules()
     world.buy(world.add_running())
-
-    def denied() -> frozenset[str]:
-        raise RuntimeError("AccessDeniedException")
-
-    world.schedules.names = denied  # type: ignore[method-assign]  # any client's own exception
 
     repairs = world.converge.run()
 
