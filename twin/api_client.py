@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from typing import Any
 from urllib.parse import urljoin
@@ -14,6 +16,19 @@ from twin.exchange import BrokerAccount
 
 class ApiRefused(Exception):
     """The API answered with an error; the message is its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """E-mail address and password of a person."""
+
+    email: str
+    password: str = field(repr=False)
+
+    @classmethod
+    def fresh(cls, email: str | None = None) -> Login:
+        """A new password, and an address of its own unless one is given."""
+        return cls(email or f"trader-{secrets.token_hex(3)}@example.com", secrets.token_urlsafe(12))
 
 
 class ApiClient:

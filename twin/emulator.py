@@ -134,8 +134,19 @@ def main(descriptor: int) -> None:
     config.keep_alive_timeout = 600
     config.graceful_timeout = 0  # it keeps nothing, and whoever polled it has gone
     config.loglevel = "WARNING"
+    asyncio.run(_serve(app, config))
+
+
+async def _serve(app: Application, config: Config) -> None:
+    asyncio.get_running_loop().set_exception_handler(_log_unless_cancelled)
     # hypercorn's own type for ASGI applications is narrower than the protocol.
-    asyncio.run(serve(PromptLongPoll(app), config))  # type: ignore[arg-type]
+    await serve(PromptLongPoll(app), config)  # type: ignore[arg-type]
+
+
+def _log_unless_cancelled(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Connections that are cut at the end are no fault, though asyncio before 3.12 reports each as one."""
+    if not isinstance(context.get("exception"), asyncio.CancelledError):
+        loop.default_exception_handler(context)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +86,20 @@ class BrokerAccount:
     user_id: str
     api_key: str
     api_secret: str
+    access_token: str
+
+
+@dataclass(frozen=True, slots=True)
+class SentTick:
+    """A tick as it was handed to the sockets; `emitted_ns` since the epoch."""
+
+    emitted_ns: int
+    price: Decimal
+
+    @property
+    def emitted_at(self) -> datetime:
+        """To the microsecond."""
+        return datetime.fromtimestamp(self.emitted_ns / 1e9, UTC)
 
 
 class ExchangeControl:
@@ -101,7 +116,7 @@ class ExchangeControl:
     async def open_account(self, user_id: str, *, funds: int, redirect_url: str) -> BrokerAccount:
         """A trader's account with an app whose login returns to `redirect_url`."""
         made = await self._call("POST", "/sim/accounts", user_id=user_id, funds=funds, redirect_url=redirect_url)
-        return BrokerAccount(made["user_id"], made["api_key"], made["api_secret"])
+        return BrokerAccount(made["user_id"], made["api_key"], made["api_secret"], made["access_token"])
 
     async def last_tick(self, symbol: str) -> Mapping[str, Any]:
         """The last tick of an instrument, `NSE:INFY` or just `INFY`."""
@@ -112,6 +127,17 @@ class ExchangeControl:
         """Move the price and hold it there; the answer tells when the tick went out."""
         tick: dict[str, Any] = await self._call("POST", f"/sim/prices/{symbol}", price=price, pin=True)
         return tick
+
+    async def release_price(self, symbol: str) -> None:
+        """Let a held price walk again."""
+        await self._call("POST", f"/sim/prices/{symbol}", release=True)
+
+    async def first_tick_at_or_below(self, symbol: str, price: Decimal, since: datetime) -> SentTick | None:
+        """The first tick since an instant that was at or below a price, None when there was none."""
+        since_ns = int(since.timestamp() * 1_000_000) * 1000
+        ticks = (await self._call("GET", f"/sim/ticks/{symbol}?since_ns={since_ns}"))["sent"]
+        sent = (SentTick(tick["emitted_ns"], Decimal(str(tick["last_price"]))) for tick in ticks)
+        return next((tick for tick in sent if tick.price <= price), None)
 
     async def orders(self, user_id: str) -> Sequence[Mapping[str, Any]]:
         """Every order of an account with the exchange's own times."""

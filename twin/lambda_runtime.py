@@ -43,6 +43,11 @@ class InvocationResult:
     milliseconds: float
 
     @property
+    def error_kind(self) -> str:
+        """Type of the error that `payload` describes."""
+        return str(json.loads(self.payload).get("errorType"))
+
+    @property
     def error_message(self) -> str | None:
         """The error's text, None when the function returned."""
         return str(json.loads(self.payload).get("errorMessage")) if self.is_error else None
@@ -150,22 +155,30 @@ class Function:
             try:
                 environment = await self._take()
             except InitFailed as error:
+                self._report("Runtime.InitError", str(error))
                 return InvocationResult(
                     _error_document("Runtime.InitError", str(error)), is_error=True, milliseconds=0.0
                 )
             self._busy.add(environment)
             try:
-                return await environment.invoke(payload)
+                result = await environment.invoke(payload)
+                if result.is_error:
+                    self._report(result.error_kind, result.error_message)
+                return result
             finally:
                 self._busy.discard(environment)
                 await self._keep(environment)
 
-    async def warm(self, count: int) -> None:
-        """Have `count` environments loaded and waiting, as provisioned concurrency does. Raises InitFailed."""
+    async def warm(self, count: int, at_once: asyncio.Semaphore | None = None) -> None:
+        """Have `count` environments loaded and waiting, as provisioned concurrency does; `at_once` limits how many
+        load at the same time. Raises InitFailed."""
+
+        async def start_one() -> ExecutionEnvironment:
+            async with at_once or contextlib.nullcontext():
+                return await self._start("provisioned-concurrency")
+
         missing = count - len(self._idle) - len(self._busy)
-        starts = await asyncio.gather(
-            *(self._start("provisioned-concurrency") for _ in range(missing)), return_exceptions=True
-        )
+        starts = await asyncio.gather(*(start_one() for _ in range(missing)), return_exceptions=True)
         self._idle.extend(start for start in starts if isinstance(start, ExecutionEnvironment))
         for start in starts:
             if isinstance(start, BaseException):
@@ -244,6 +257,10 @@ class Function:
         assert process.stdout is not None
         while line := await process.stdout.readline():
             self._telemetry.record(self.spec.name, line)
+
+    def _report(self, kind: str, message: str | None) -> None:
+        if self._is_open:
+            self._telemetry.record_fault(self.spec.name, kind, message or "")
 
     def _variables(self, runtime_api: str, initialization: str) -> dict[str, str]:
         self._started += 1

@@ -34,6 +34,11 @@ class LedgerOrder:
     filled: int
     average_price: Decimal
 
+    @property
+    def is_scheduled(self) -> bool:
+        """Whether it was due at a time of day: those are whole seconds, an owner's commands are not."""
+        return self.cause_at is None and self.due_at.microsecond == 0
+
 
 @dataclass(frozen=True, slots=True)
 class LedgerStrategy:

@@ -34,9 +34,13 @@ class Playbill:
     def shown(self) -> Iterator[None]:
         """Show the table while the block runs; only lines where there is no terminal."""
         if not self._narrator.console.is_terminal:
-            yield
+            with self._narrator.in_order():
+                yield
             return
-        with Live(self._table(), console=self._narrator.console, refresh_per_second=10) as live:
+        with (
+            Live(self._table(), console=self._narrator.console, refresh_per_second=10) as live,
+            self._narrator.in_order(),
+        ):
             self._live = live
             yield
         self._live = None
@@ -50,6 +54,11 @@ class Playbill:
         """Wait until the state of the strategy's cycle is one that is wanted."""
         while not is_reached(self.state(strategy_id)):
             await self._changed.wait()
+
+    def entered_at(self, strategy_id: UUID) -> datetime:
+        """When the strategy's entry left."""
+        orders = (order for order in self._ledger.orders if order.strategy_id == strategy_id)
+        return next(order.sent_at for order in orders if order.leg == "entry" and order.sent_at)
 
     def symbol(self, strategy_id: UUID) -> str:
         """What the strategy trades."""
@@ -68,6 +77,7 @@ class Playbill:
             if strategy.is_over:
                 text = f"{strategy.symbol:<10} {_ending(strategy)}"
                 self._tell_once(str(strategy.strategy_id), "over", datetime.now(UTC), text)
+        self._narrator.print_settled()
         if self._live is not None:
             self._live.update(self._table())
 
@@ -109,13 +119,19 @@ def _steps(order: LedgerOrder) -> Iterator[tuple[str, str]]:
     """What has happened to an order so far, as keys and texts."""
     name = f"{order.side} {order.quantity}" + (f", attempt {order.attempt}" if order.attempt > 1 else "")
     if order.sent_at is not None:
-        late = (order.sent_at - (order.cause_at or order.due_at)).total_seconds() * 1000
-        since = "after the tick" if order.cause_at else "after its instant"
-        yield "sent", f"{name}: released {late:+.1f} ms {since}"
+        yield "sent", f"{name}: {_released(order, order.sent_at)}"
     if order.filled:
         yield f"filled {order.filled}", f"{name}: {order.filled} filled at {order.average_price.normalize():f}"
     if order.state == "refused" or order.broker_status in {"REJECTED", "CANCELLED"}:
         yield "ended", f"{name}: {(order.broker_status or order.state).lower()}: {order.message}"
+
+
+def _released(order: LedgerOrder, sent_at: datetime) -> str:
+    if order.attempt > 1:
+        return "tried again after a pause"
+    late = (sent_at - (order.cause_at or order.due_at)).total_seconds() * 1000
+    since = "after the tick" if order.cause_at else "after its instant" if order.is_scheduled else "after the command"
+    return f"released {late:+.1f} ms {since}"
 
 
 def _ending(strategy: LedgerStrategy) -> str:

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
+from algotrading.domain.sessions import IST
 from exchange_simulator.engine.replay import ReplayFile, read_replay
 
 _SETTLED = timedelta(seconds=3)
@@ -17,8 +18,9 @@ _REACH = timedelta(seconds=25)
 
 @dataclass(frozen=True, slots=True)
 class ReplayPath:
-    """A file that has been playing since `opened_at` at `speed` times life."""
+    """A file, called `name`, that has been playing since `opened_at` at `speed` times life."""
 
+    name: str
     file: ReplayFile
     opened_at: datetime
     speed: float
@@ -26,12 +28,23 @@ class ReplayPath:
     @classmethod
     def read(cls, path: Path, opened_at: datetime, speed: float) -> ReplayPath:
         """Raises ValueError naming the line that is wrong."""
-        return cls(read_replay(path), opened_at, speed)
+        return cls(path.name, read_replay(path), opened_at, speed)
 
     @property
     def symbols(self) -> tuple[str, ...]:
         """The file's symbols."""
         return tuple(sorted(self.file.candles))
+
+    def describe(self, now: datetime) -> str:
+        """What is replayed, where it stands now, and what it does not change."""
+        minutes = self.file.minutes
+        first, last = (datetime.fromtimestamp(minute, IST) for minute in (minutes[0], minutes[-1]))
+        place = self._place(now)
+        here = f"at {datetime.fromtimestamp(minutes[place], IST):%Y-%m-%d %H:%M}" if place < len(minutes) else "over"
+        return (
+            f"replaying {self.name}, {first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M}, {self.speed:g} times as fast as "
+            f"life, now {here}; only prices are replayed: the strategies' times are the wall clock's"
+        )
 
     def stop_hint(self, symbol: str, now: datetime, first_buy: datetime) -> Decimal | None:
         """A price between the lowest until the stop is armed and the lowest after; None when it only rises."""

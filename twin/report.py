@@ -12,6 +12,7 @@ from typing import Any
 from uuid import UUID
 
 from rich import box
+from rich.markup import escape
 from rich.table import Table
 
 from twin.console import Narrator, clock_time
@@ -19,6 +20,11 @@ from twin.ledger import Ledger, LedgerOrder, LedgerStrategy
 from twin.script import Ending, Part
 
 ExchangeOrder = Mapping[str, Any]
+_REASONS = {
+    "SELL": "sold at its sell time",
+    "STOPLOSS": "sold at its stop-loss",
+    "USER": "sold when its owner stopped it",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +58,14 @@ class Outcome:
 
     part: Part
     strategy: LedgerStrategy
+    gross: Decimal
+    """What its sales brought more than its purchases, rupees, before charges."""
+
+    @property
+    def result(self) -> str:
+        """How it ended and why."""
+        why = _REASONS.get(self.strategy.claim or "", self.strategy.note or self.strategy.stop_reason or "")
+        return f"{self.strategy.state}: {why}" if why else self.strategy.state or "nothing happened"
 
     @property
     def is_as_written(self) -> bool:
@@ -97,7 +111,10 @@ def make_report(
     pairs = [Pair(order, by_tag.get(order.tag)) for order in ledger.orders]
     pairs += [Pair(None, order) for order in orders if order["tag"] not in known]
     return Report(
-        outcomes=[Outcome(part, ledger.strategies[strategy_id]) for strategy_id, part in parts.items()],
+        outcomes=[
+            Outcome(part, ledger.strategies[strategy_id], _gross(ledger, strategy_id))
+            for strategy_id, part in parts.items()
+        ],
         pairs=pairs,
         timings={
             "trigger_error_ms": [_ms(o.sent_at, o.due_at) for o, _ in _timed(pairs)],
@@ -112,17 +129,17 @@ def make_report(
     )
 
 
+def _gross(ledger: Ledger, strategy_id: UUID) -> Decimal:
+    orders = [order for order in ledger.orders if order.strategy_id == strategy_id]
+    return sum((o.filled * o.average_price * (1 if o.side == "SELL" else -1) for o in orders), Decimal(0))
+
+
 def _timed(pairs: Sequence[Pair]) -> Iterator[tuple[LedgerOrder, ExchangeOrder | None]]:
     """Orders that were to leave at an instant known beforehand."""
     for pair in pairs:
         order = pair.ledger
-        if order and order.sent_at and order.attempt == 1 and order.cause_at is None and _is_scheduled(order):
+        if order and order.sent_at and order.attempt == 1 and order.is_scheduled:
             yield order, pair.exchange
-
-
-def _is_scheduled(order: LedgerOrder) -> bool:
-    """Due times of schedules are whole seconds; those of the owner's commands are not."""
-    return order.due_at.microsecond == 0
 
 
 def _stopped(pairs: Sequence[Pair]) -> Iterator[tuple[LedgerOrder, ExchangeOrder | None]]:
@@ -160,6 +177,7 @@ def _strategy_row(outcome: Outcome) -> dict[str, Any]:
         "cycle": outcome.strategy.state,
         "exit_reason": outcome.strategy.claim,
         "note": outcome.strategy.note,
+        "gross_profit": float(outcome.gross),
         "as_written": outcome.is_as_written,
     }
 
@@ -199,23 +217,8 @@ def _exchange_row(order: ExchangeOrder) -> dict[str, Any]:
 
 def show_report(report: Report, narrator: Narrator, saved: Path) -> None:
     """Print the balance."""
-    table = Table(
-        "symbol", "order", "ledger", "exchange", "released", "received", "", title="Ledger and exchange", box=box.SIMPLE
-    )
-    for pair in report.pairs:
-        order, theirs = pair.ledger, pair.exchange
-        table.add_row(
-            order.symbol if order else theirs["tradingsymbol"] if theirs else "",
-            f"{order.side} {order.quantity}" if order else "",
-            f"{order.broker_status or order.state} {order.filled} @ {order.average_price.normalize():f}"
-            if order
-            else "",
-            f"{theirs['status']} {theirs['filled_quantity']} @ {theirs['average_price']:g}" if theirs else "none",
-            clock_time(order.sent_at) if order and order.sent_at else "",
-            clock_time(datetime.fromisoformat(theirs["received_at"])) if theirs else "",
-            "; ".join(pair.differences()) or "agree",
-        )
-    narrator.console.print(table)
+    narrator.console.print(_orders_table(report))
+    narrator.console.print(_results_table(report))
     for outcome in report.outcomes:
         if not outcome.is_as_written:
             found = f"{outcome.strategy.state} by {outcome.strategy.claim}, {outcome.strategy.status}"
@@ -227,3 +230,35 @@ def show_report(report: Report, narrator: Narrator, saved: Path) -> None:
         )
     verdict = "ledger and exchange agree" if report.is_good else "the session did not go as written"
     narrator.say(f"{verdict}; written to {saved}", style="bold green" if report.is_good else "bold red")
+
+
+def _orders_table(report: Report) -> Table:
+    table = Table(
+        "symbol", "order", "ledger", "exchange", "released", "received", "", title="Ledger and exchange", box=box.SIMPLE
+    )
+    for pair in report.pairs:
+        order, theirs = pair.ledger, pair.exchange
+        table.add_row(
+            order.symbol if order else theirs["tradingsymbol"] if theirs else "",
+            f"{order.side} {order.quantity}" if order else "",
+            _told(order.broker_status or order.state, order.filled, order.average_price) if order else "",
+            _told(theirs["status"], theirs["filled_quantity"], Decimal(str(theirs["average_price"])))
+            if theirs
+            else "none",
+            clock_time(order.sent_at) if order and order.sent_at else "",
+            clock_time(datetime.fromisoformat(theirs["received_at"])) if theirs else "",
+            "; ".join(pair.differences()) or "agree",
+        )
+    return table
+
+
+def _told(status: str, filled: int, price: Decimal) -> str:
+    return f"{status} {filled} @ {price.normalize():f}" if filled else status
+
+
+def _results_table(report: Report) -> Table:
+    table = Table("symbol", "strategy", "result", "gross ₹", title="Strategies", box=box.SIMPLE)
+    table.columns[-1].justify = "right"
+    for outcome in report.outcomes:
+        table.add_row(outcome.strategy.symbol, outcome.part.role, escape(outcome.result), f"{outcome.gross:+,.2f}")
+    return table

@@ -42,6 +42,8 @@ class Twin:
     wiring: Wiring
     database: str
     """Connection string of the user that sees every row."""
+    entrance: asyncio.Task[None]
+    """Done when the functions by which people register and connect are warm."""
     settled: asyncio.Task[None]
     """Done when the instruments are loaded and the functions warm; until then the API answers, but slowly."""
 

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-import secrets
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -19,7 +18,7 @@ from uuid import UUID
 import psycopg
 
 from algotrading.domain.sessions import IST
-from twin.api_client import ApiClient
+from twin.api_client import ApiClient, Login
 from twin.console import Narrator
 from twin.exchange import ExchangeControl
 from twin.ledger import LedgerReader
@@ -46,10 +45,18 @@ class SessionFailed(Exception):
     """The session could not be played; the message says what did not happen."""
 
 
+@dataclass(frozen=True, slots=True)
+class Played:
+    """A session that is over. `is_good`: it went as its script says, and ledger and exchange agree."""
+
+    is_good: bool
+    trader: Login
+
+
 async def play_session(
     twin: Twin, narrator: Narrator, *, report_file: Path, replay: Path | None = None, speed: float = 1.0
-) -> bool:
-    """Play, show and record a session; whether it went as the script says and ledger and exchange agree.
+) -> Played:
+    """Play, show and record a session.
 
     Raises:
         SessionFailed, ApiRefused: a step could not be done at all.
@@ -65,7 +72,7 @@ async def play_session(
     document = json.dumps(report.document(narrator.seconds), indent=2, ensure_ascii=False)
     await asyncio.to_thread(report_file.write_text, document + "\n")
     show_report(report, narrator, report_file)
-    return report.is_good
+    return Played(report.is_good, session.login)
 
 
 class _Session:
@@ -78,11 +85,15 @@ class _Session:
         self._operator = ApiClient(twin.http, twin.api_url)
         self._trader = ApiClient(twin.http, twin.api_url)
         self._emitted: dict[UUID, int] = {}
+        self.login = Login.fresh()
 
     async def play(self) -> Report:
-        # First calls while everything else still loads could outlast their functions' time-outs.
-        await self._twin.settled
+        # First calls while their functions still load could outlast the functions' time-outs.
+        await self._twin.entrance
         await self._enter_people()
+        await self._twin.settled
+        if self._path is not None:
+            self._narrator.say(self._path.describe(datetime.now(UTC)))
         markets = await self._find_markets()
         parts = {await self._start(part): part for part in write_script(datetime.now(UTC), markets)}
         playbill = Playbill(self._narrator, parts)
@@ -100,16 +111,16 @@ class _Session:
     async def _enter_people(self) -> None:
         callback = f"{self._twin.api_url}/api/v1/broker/callback"
         feed_email = self._twin.wiring.watcher_environment["FEED_ACCOUNT_EMAIL"]
-        await self._enter(self._operator, feed_email, FEED_BROKER_USER, callback)
+        await self._enter(self._operator, Login.fresh(feed_email), FEED_BROKER_USER, callback)
         self._narrator.say(f"{feed_email} registered and logged in to the broker: its connection feeds the prices")
-        email = f"trader-{secrets.token_hex(3)}@example.com"
-        self._broker_user = await self._enter(self._trader, email, TRADER_BROKER_USER, callback)
-        self._narrator.say(f"{email} registered and logged in to the broker as {self._broker_user}, ₹{FUNDS:,}")
+        self._broker_user = await self._enter(self._trader, self.login, TRADER_BROKER_USER, callback)
+        who = f"{self.login.email} registered and logged in to the broker as {self._broker_user}"
+        self._narrator.say(f"{who}, ₹{FUNDS:,}")
         await self._wait_for_watcher()
         self._narrator.say("the watcher is connected to the exchange")
 
-    async def _enter(self, person: ApiClient, email: str, broker_user: str, callback: str) -> str:
-        await person.register(email, secrets.token_urlsafe(12))
+    async def _enter(self, person: ApiClient, login: Login, broker_user: str, callback: str) -> str:
+        await person.register(login.email, login.password)
         account = await self._exchange.open_account(broker_user, funds=FUNDS, redirect_url=callback)
         return await person.connect_broker(account)
 
@@ -156,35 +167,46 @@ class _Session:
             patience = _HELD_SECONDS
             for strategy_id, part in parts.items():
                 if part.role is Role.STOPPED_OUT:
-                    group.create_task(self._push_price(part, strategy_id, playbill, patience))
+                    group.create_task(self._fall(part, strategy_id, playbill, patience))
                     patience += _BETWEEN_STOPS_SECONDS
                 if part.role is Role.CALLED_OFF:
                     group.create_task(self._call_off(strategy_id, playbill))
                 group.create_task(self._end(strategy_id, part, playbill))
 
-    async def _push_price(self, part: Part, strategy_id: UUID, playbill: Playbill, patience: float) -> None:
-        """Let the price fall below the stop, by itself where the replayed path does that."""
-        await self._reach(strategy_id, playbill, lambda state: state == "long", "is bought")
-        if part.market.stop_hint is not None and await self._is_hit(strategy_id, playbill):
-            return
-        await asyncio.sleep(patience)
-        price = part.stop_loss - part.market.tick_size
-        tick = await self._exchange.set_price(part.market.symbol, float(price))
-        self._emitted[strategy_id] = int(tick["tick_ns"])
-        sent = datetime.fromtimestamp(tick["tick_ns"] / 1e9, UTC)
-        self._narrator.tell(sent, f"{part.market.symbol:<10} the exchange trades at {price}: below the stop-loss")
+    async def _fall(self, part: Part, strategy_id: UUID, playbill: Playbill, patience: float) -> None:
+        """Let the price fall below the stop, by itself where the replayed path does that in time."""
+        await self._reach(strategy_id, playbill, _is_held, "is bought")
+        symbol, entered = part.market.symbol, playbill.entered_at(strategy_id)
+        natural = patience if part.market.stop_hint is None else _NATURAL_HIT_SECONDS
+        await self._is_hit(strategy_id, playbill, natural)
+        is_pushed = await self._exchange.first_tick_at_or_below(symbol, part.stop_loss, entered) is None
+        if is_pushed:
+            price = part.stop_loss - part.market.tick_size
+            tick = await self._exchange.set_price(symbol, float(price))
+            at = datetime.fromtimestamp(tick["tick_ns"] / 1e9, UTC)
+            self._narrator.tell(at, f"{symbol:<10} the exchange is made to trade at {price}: below the stop-loss")
+        await self._reach(strategy_id, playbill, lambda state: state in {"flat", "failed"}, f"{part.role}")
+        # Also after a push: the price may have fallen by itself a moment before.
+        hit = await self._exchange.first_tick_at_or_below(symbol, part.stop_loss, entered)
+        if hit is not None:
+            self._emitted[strategy_id] = hit.emitted_ns
+        if hit is not None and not is_pushed:
+            text = f"{symbol:<10} the exchange traded at {hit.price} by itself: not above the stop-loss"
+            self._narrator.tell(hit.emitted_at, text)
+        if is_pushed:
+            await self._exchange.release_price(symbol)
 
-    async def _is_hit(self, strategy_id: UUID, playbill: Playbill) -> bool:
-        """Whether the replayed path hits the stop by itself."""
+    async def _is_hit(self, strategy_id: UUID, playbill: Playbill, seconds: float) -> bool:
+        """Whether the price falls to the stop by itself within `seconds`."""
         try:
-            async with asyncio.timeout(_NATURAL_HIT_SECONDS):
-                await self._reach(strategy_id, playbill, lambda state: state != "long", "is hit")
+            async with asyncio.timeout(seconds):
+                await playbill.wait_for(strategy_id, lambda state: not _is_held(state))
         except TimeoutError:
             return False
         return True
 
     async def _call_off(self, strategy_id: UUID, playbill: Playbill) -> None:
-        await self._reach(strategy_id, playbill, lambda state: state == "long", "is bought")
+        await self._reach(strategy_id, playbill, _is_held, "is bought")
         await asyncio.sleep(_HELD_SECONDS)
         self._narrator.tell(datetime.now(UTC), f"{playbill.symbol(strategy_id):<10} its owner stops the strategy")
         await self._trader.call("POST", "/api/v1/strategy/stop", {"strategy_id": str(strategy_id)})
@@ -216,6 +238,10 @@ class _Session:
                 return
             await asyncio.sleep(_LOOK_SECONDS)
         raise SessionFailed(f"the watcher did not connect to the exchange within {_READY_SECONDS:.0f} s")
+
+
+def _is_held(state: str | None) -> bool:
+    return state == "long"
 
 
 def _depth_ahead(market: Market) -> Decimal:

@@ -8,6 +8,7 @@ import secrets
 import shutil
 from collections.abc import AsyncIterator, Coroutine, Mapping
 from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -21,27 +22,25 @@ from twin.database import create_database
 from twin.event_sources import QueueConsumer, SqsClient
 from twin.exchange import ExchangeAddress, ExchangeControl, start_exchange
 from twin.gateway import Gateway
+from twin.guard import guarded
 from twin.lambda_runtime import Function, Lambda
 from twin.processes import REPOSITORY, StateFolder
 from twin.routing import RouteTable
 from twin.running import InvocationFailed, Options, Twin
 from twin.scheduler import EmulatorSchedules, Scheduler, WallClock
 from twin.servers import ServerAddress, start_postgres, start_valkey
-from twin.synthesis import ensure_templates
+from twin.synthesis import is_up_to_date, synthesise
 from twin.telemetry import Telemetry
 from twin.template import read_wiring
 from twin.watcher import Watcher
 from twin.wiring import Wiring
 
-WARM = {
-    "auth": 1,
-    "authorizer": 1,
-    "broker": 1,
-    "strategy": 1,
-    "executor": 6,
-    "priority_executor": 3,
-}
-"""Environments loaded ahead, as the provisioned concurrency of trading hours keeps them."""
+ENTRANCE = {"auth": 1, "authorizer": 1, "broker": 1}
+TRADING = {"strategy": 1, "executor": 6, "priority_executor": 2}
+"""Environments loaded ahead, as the provisioned concurrency of trading hours keeps them; those by which people
+come in first."""
+_LOADED_AT_ONCE = 2
+"""More would leave nothing of a small machine to the people who come in meanwhile."""
 
 
 @asynccontextmanager
@@ -59,6 +58,8 @@ async def run_twin(options: Options, narrator: Narrator) -> AsyncIterator[Twin]:
         if leftovers := await asyncio.to_thread(state.stop_leftovers):
             narrator.say(f"stopped what an earlier run had left: {', '.join(sorted(set(leftovers)))}")
         await asyncio.to_thread(_clear, state)
+        await stack.enter_async_context(guarded(state))
+        narrator.say(f"starting empty: users, strategies and orders live as long as this run; logs are in {state.logs}")
         starter = _Starter(options, narrator, state, stack)
         yield await starter.start()
         narrator.say("stopping")
@@ -103,8 +104,10 @@ class _Starter:
         )
         wiring = (await self._wire(assembly, deployed)).with_overrides(overrides)
         database = await self._database(wiring, deployed, postgres.result())
-        functions = await self._functions(wiring, access, telemetry := Telemetry(self._state.logs))
-        settled = self._settle(functions)
+        telemetry = Telemetry(self._state.logs, self._tell_fault)
+        functions = await self._functions(wiring, access, telemetry)
+        entrance = self._background(self._warm(functions, ENTRANCE))
+        settled = self._background(self._settle(functions, entrance))
         watcher = await self._watcher(wiring, access)
         await self._consumers(wiring, functions, access, http)
         scheduler = await self._scheduler(wiring, functions, access)
@@ -120,6 +123,7 @@ class _Starter:
             watcher=watcher,
             wiring=wiring,
             database=database,
+            entrance=entrance,
             settled=settled,
         )
 
@@ -129,8 +133,12 @@ class _Starter:
         if self._options.templates is not None:
             return load_assembly(self._options.templates)
         folder = REPOSITORY / "build" / "twin-templates"
-        with self._narrator.step(f"templates in {folder.relative_to(REPOSITORY)} are up to date"):
-            await ensure_templates(folder)
+        shown = folder.relative_to(REPOSITORY)
+        if await asyncio.to_thread(is_up_to_date, folder):
+            self._narrator.say(f"templates in {shown} are up to date")
+        else:
+            with self._narrator.step(f"templates in {shown} are made", beginning="CDK makes the templates"):
+                await synthesise(folder)
         return load_assembly(folder)
 
     async def _postgres(self) -> Endpoint:
@@ -202,25 +210,29 @@ class _Starter:
         )
         self._stack.push_async_callback(functions.stop)
         self._background(functions.keep_house())
-        with self._narrator.step("the database has its schema"):
+        with self._narrator.step("the database has its schema", beginning="the migration runs"):
             await _invoke(functions["migrate"], _MIGRATION_EVENT)
         return functions
 
-    def _settle(self, functions: Lambda) -> asyncio.Task[None]:
-        async def settle() -> None:
-            async with asyncio.TaskGroup() as group:
-                group.create_task(self._load_instruments(functions))
-                group.create_task(self._warm(functions))
-
-        return self._background(settle())
+    async def _settle(self, functions: Lambda, entrance: asyncio.Task[None]) -> None:
+        """One after the other: started at once, all of it would wait for the same few cores."""
+        await asyncio.gather(asyncio.shield(entrance), self._load_instruments(functions))
+        await self._warm(functions, TRADING)
 
     async def _load_instruments(self, functions: Lambda) -> None:
-        with self._narrator.step("the broker's instruments are loaded"):
+        with self._narrator.step(
+            "the broker's instruments are loaded", beginning="the broker's instruments are being loaded"
+        ):
             await _invoke(functions["instruments"], {})
 
-    async def _warm(self, functions: Lambda) -> None:
-        with self._narrator.step(f"{sum(WARM.values())} function environments are warm"):
-            await asyncio.gather(*(functions[name].warm(count) for name, count in WARM.items()))
+    async def _warm(self, functions: Lambda, counts: Mapping[str, int]) -> None:
+        names = ", ".join(f"{count} {name}" for name, count in counts.items())
+        with self._narrator.step(f"warm: {names}", beginning=f"functions are being loaded: {names}"):
+            cores = asyncio.Semaphore(_LOADED_AT_ONCE)
+            await asyncio.gather(*(functions[name].warm(count, cores) for name, count in counts.items()))
+
+    def _tell_fault(self, function: str, kind: str, log: Path) -> None:
+        self._narrator.say(f"the function {function} failed: {kind}; see {log}", style="yellow")
 
     async def _watcher(self, wiring: Wiring, access: AwsAccess) -> Watcher:
         environment = {**wiring.watcher_environment, **access.environment()}

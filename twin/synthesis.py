@@ -17,15 +17,21 @@ class SynthesisFailed(Exception):
     """CDK could not make the templates; the message is what it said."""
 
 
-async def ensure_templates(folder: Path) -> bool:
-    """Synthesise the dev environment into `folder` unless it is up to date; whether it had to.
+def is_up_to_date(folder: Path) -> bool:
+    """Whether the templates in `folder` were made from the present sources."""
+    recorded = folder / _FINGERPRINT
+    return (folder / "manifest.json").is_file() and recorded.is_file() and recorded.read_text() == _fingerprint()
+
+
+async def synthesise(folder: Path) -> None:
+    """Make the templates of the dev environment.
 
     Assets are left where they are (`--in-place`), so that the functions run from their sources.
+
+    Raises:
+        SynthesisFailed: with what CDK said.
     """
     fingerprint = await asyncio.to_thread(_fingerprint)
-    recorded = folder / _FINGERPRINT
-    if (folder / "manifest.json").is_file() and recorded.is_file() and recorded.read_text() == fingerprint:
-        return False
     command = ["-m", "cdk.synth", "--env", "dev", "--out", str(folder), "--in-place"]
     process = await asyncio.create_subprocess_exec(
         sys.executable,
@@ -44,8 +50,7 @@ async def ensure_templates(folder: Path) -> bool:
         raise
     if process.returncode != 0:
         raise SynthesisFailed(f"the templates could not be synthesised:\n{output.decode(errors='replace')[-3000:]}")
-    recorded.write_text(fingerprint)
-    return True
+    (folder / _FINGERPRINT).write_text(fingerprint)
 
 
 def _fingerprint() -> str:

@@ -8,25 +8,37 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+FaultListener = Callable[[str, str, Path], None]
+"""Takes a function, what kind of error it ended with, and its log."""
+
 
 class Telemetry:
-    """Keeps each function's log in a file and its metrics in memory."""
+    """Keeps each function's log in a file and its metrics in memory, and passes on which invocations failed."""
 
-    def __init__(self, logs: Path) -> None:
+    def __init__(self, logs: Path, on_fault: FaultListener) -> None:
         self._logs = logs
+        self._on_fault = on_fault
         self._values: dict[str, list[float]] = defaultdict(list)
 
     def record(self, function: str, line: bytes) -> None:
         """Take one line of a function's output."""
-        with (self._logs / f"{function}.log").open("ab") as log:
+        with self._log(function).open("ab") as log:
             log.write(line)
         if b'"_aws"' in line:
             for name, value in _metrics(line):
                 self._values[name].append(value)
+
+    def record_fault(self, function: str, kind: str, message: str) -> None:
+        """Take an invocation or a start that failed, Lambda's own error kinds included."""
+        self.record(function, f"{kind}: {message}\n".encode())
+        self._on_fault(function, kind, self._log(function))
+
+    def _log(self, function: str) -> Path:
+        return self._logs / f"{function}.log"
 
     def total(self, metric: str) -> float:
         """Sum of everything recorded under `metric`, over all functions."""

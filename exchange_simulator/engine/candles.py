@@ -91,7 +91,12 @@ class CandleStore:
             past = _invented(market, start, min(end, first_known - 1), INTERVAL_MINUTES[interval])
         lower = bisect_left(known, start, key=lambda candle: candle.start)
         upper = bisect_left(known, end + 1, key=lambda candle: candle.start)
-        return _merge([*past, *known[lower:upper]], interval)
+        merged = _merge([*past, *known[lower:upper]], interval)
+        if interval == "day" and merged and merged[-1].start == _bucket(market.tick_ns // NANOS, interval):
+            # What is made up of today does not know where the price stands.
+            last = market.last
+            merged[-1].absorb(Candle(merged[-1].start, last, last, last, last))
+        return merged
 
     def _latest(self, known: list[Candle]) -> int:
         return max(known[-1].start if known else 0, self._started)

@@ -8,6 +8,7 @@ from aiohttp import web
 from exchange_simulator.accounts import App
 from exchange_simulator.clock import iso_micros, wire_time
 from exchange_simulator.engine.instruments import Instrument
+from exchange_simulator.engine.market import Market
 from exchange_simulator.engine.orders import Order
 from exchange_simulator.errors import input_error, permission_error
 from exchange_simulator.faults import CATALOGUE, Fault
@@ -40,7 +41,7 @@ def guarded(action: Action) -> Callable[[web.Request], Awaitable[web.Response]]:
 
 
 async def set_price(sim: Simulator, request: web.Request, body: dict[str, Any]) -> Any:
-    """Set, pin, lead or release a price, or give it a drift."""
+    """Set, pin, lead or release a price, or give it a drift; outside the circuit limits only with `force`."""
     instrument = find_instrument(sim, request.match_info["symbol"])
     venue = sim.venue
     market = venue.market(instrument)
@@ -48,10 +49,12 @@ async def set_price(sim: Simulator, request: web.Request, body: dict[str, Any]) 
         venue.prices.set_drift(market, float(body["drift_percent_per_minute"]), sim.clock.now_ns())
     if body.get("release"):
         venue.prices.release(market, sim.clock.now_ns())
+    price = market.last if body.get("price") is None else paise(body["price"])
+    if not body.get("force"):
+        _check_band(market, price)
     if body.get("price") is not None and body.get("over_ms"):
-        venue.lead_price(instrument, paise(body["price"]), float(body["over_ms"]))
+        venue.lead_price(instrument, price, float(body["over_ms"]))
     elif body.get("price") is not None or body.get("pin"):
-        price = market.last if body.get("price") is None else paise(body["price"])
         venue.set_price(instrument, price, hold=bool(body.get("pin", False)))
     return tick_row(sim, instrument)
 
@@ -159,6 +162,14 @@ def tick_row(sim: Simulator, instrument: Instrument) -> dict[str, Any]:
         "emitted_ns": emitted_ns,
         "emitted_at": iso_micros(emitted_ns) if emitted_ns else None,
     }
+
+
+def _check_band(market: Market, price: int) -> None:
+    if not market.lower_circuit <= price <= market.upper_circuit:
+        band = f"{rupees(market.lower_circuit)} to {rupees(market.upper_circuit)}"
+        raise input_error(
+            f"{rupees(price)} is outside today's circuit limits, {band}; force: true sets it all the same."
+        )
 
 
 def _order_detail(app: App, order: Order) -> dict[str, Any]:

@@ -25,8 +25,14 @@ def state(tmp_path: Path) -> StateFolder:
 
 
 @pytest.fixture
-def telemetry(state: StateFolder) -> Telemetry:
-    return Telemetry(state.logs)
+def faults() -> list[tuple[str, str]]:
+    """Failed invocations, as function and kind of error."""
+    return []
+
+
+@pytest.fixture
+def telemetry(state: StateFolder, faults: list[tuple[str, str]]) -> Telemetry:
+    return Telemetry(state.logs, lambda function, kind, _log: faults.append((function, kind)))
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from typing import TextIO
 
 from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
 
-_CHATTY = ("botocore", "boto3", "urllib3", "kiteconnect")
+_CHATTY = ("botocore", "boto3", "urllib3", "kiteconnect", "redis")
 """Their debug output carries message bodies and addresses."""
 
 

@@ -1,0 +1,50 @@
+"""What the reader needs to go on alone: addresses, a login, broker keys, and commands to paste."""
+
+from __future__ import annotations
+
+from rich.markup import escape
+
+from twin.api_client import ApiClient, Login
+from twin.console import Narrator
+from twin.exchange import BrokerAccount
+from twin.running import Twin
+from twin.script import FUNDS
+
+DEMO_BROKER_USER = "DEMO01"
+
+
+async def welcome(twin: Twin, narrator: Narrator, trader: Login | None) -> None:
+    """Print how to use the running product, as `trader` or, without one, as somebody newly registered."""
+    if trader is None:
+        trader = Login.fresh()
+        await ApiClient(twin.http, twin.api_url).register(trader.email, trader.password)
+    callback = f"{twin.api_url}/api/v1/broker/callback"
+    spare = await twin.exchange.open_account(DEMO_BROKER_USER, funds=FUNDS, redirect_url=callback)
+    narrator.say(f"API {twin.api_url}/api/v1   docs {twin.api_url}/docs   exchange {twin.exchange_address.url}")
+    narrator.console.print(escape(_text(twin, trader, spare)), soft_wrap=True, highlight=False)
+    narrator.say("ready; Ctrl-C stops everything and forgets everything")
+
+
+def _text(twin: Twin, trader: Login, spare: BrokerAccount) -> str:
+    return f"""
+  The demo trader   {trader.email}   password {trader.password}
+
+    export API={twin.api_url}/api/v1 EXCHANGE={twin.exchange_address.url}
+    TOKEN=$(curl -s $API/auth/login -H 'Content-Type: application/json' \\
+        -d '{{"email": "{trader.email}", "password": "{trader.password}"}}' \\
+        | python3 -c 'import json, sys; print(json.load(sys.stdin)["token"])')
+    export TOKEN AUTH="Authorization: Bearer $TOKEN"
+    curl -s $API/strategy -H "$AUTH"
+
+  A simulated broker account to connect ({spare.user_id}, ₹{FUNDS:,}), for anyone who registers
+
+    api_key       {spare.api_key}
+    api_secret    {spare.api_secret}
+    access_token  {spare.access_token}
+
+    curl -s $API/broker/connect -H "$AUTH" -H 'Content-Type: application/json' \\
+        -d '{{"api_key": "{spare.api_key}", "api_secret": "{spare.api_secret}"}}'
+
+  The answer's login_url opened in a browser logs in with one button and comes back connected. With
+  "access_token" in the body as well, the account is connected at once.
+"""
