@@ -108,11 +108,21 @@ def test_an_open_cycle_follows_stop_and_sell_time_only(stores: Stores) -> None:
     save(stores.ledger, entering(stores.ledger.take(strategy, TRADING_DAY)))
 
     # when the trader changes the plan
-    plan = make_plan(symbol="INFY", quantity=3, buy_time=time(10), sell_time=time(11), stop_loss=Decimal(3400))
+    plan = make_plan(quantity=3, buy_time=time(10), sell_time=time(11), stop_loss=Decimal(3400))
     cycle = stores.ledger.take(replace(strategy, plan=plan), TRADING_DAY)
 
     assert cycle.plan == replace(strategy.plan, sell_time=time(11), stop_loss=Decimal(3400))
     assert stored(stores, cycle) == cycle
+
+
+def test_an_open_cycle_takes_no_stop_of_another_symbol(stores: Stores) -> None:
+    strategy = stores.add_strategy(stores.add_user())
+    save(stores.ledger, entering(stores.ledger.take(strategy, TRADING_DAY)))
+
+    elsewhere = make_plan(symbol="INFY", stop_loss=Decimal(1400))
+    cycle = stores.ledger.take(replace(strategy, plan=elsewhere), TRADING_DAY)
+
+    assert cycle.plan == strategy.plan
 
 
 @pytest.mark.parametrize("state", [CycleState.FLAT, CycleState.FAILED])
@@ -430,3 +440,19 @@ def test_unfinished_are_all_that_may_hold_something_or_have_an_open_order(stores
     open_states = (CycleState.ENTERING, CycleState.LONG, CycleState.EXITING)
     assert set(found) == {cycles[state].strategy_id for state in open_states} | {late_order.strategy_id}
     assert found[late_order.strategy_id] == late_order
+
+
+def test_unsettled_cycles_of_any_day_are_found_oldest_first(stores: Stores) -> None:
+    strategy = stores.add_strategy(stores.add_user())
+    other = stores.add_strategy(stores.add_user())
+    days = [TRADING_DAY, TRADING_DAY + timedelta(days=3), TRADING_DAY + timedelta(days=4)]
+    for day in reversed(days):
+        save(stores.ledger, entering(stores.ledger.take(strategy, day)))
+    save(stores.ledger, entering(stores.ledger.take(other, TRADING_DAY)))
+    settled = stores.ledger.take(strategy, TRADING_DAY + timedelta(days=5))
+    save(stores.ledger, replace(settled, state=CycleState.FLAT))
+
+    unsettled = stores.ledger.unsettled(strategy.user_id, strategy.strategy_id)
+
+    assert [cycle.trading_day for cycle in unsettled] == days
+    assert stores.ledger.unsettled(other.user_id, strategy.strategy_id) == []

@@ -272,6 +272,21 @@ class TestUnknownOutcome:
 
         assert found.cycle.state is CycleState.LONG
 
+    def test_a_cancelled_entry_stays_cancelled_when_the_book_lags(self) -> None:
+        partly = long(4)
+
+        lagging = read(partly, row(tag(Leg.ENTRY), "E1", BrokerStatus.WORKING, 4), at=13)
+
+        assert lagging.cycle.intents[0].state is IntentState.DONE
+        assert lagging.cycle.intents[0].broker_status is BrokerStatus.CANCELLED
+
+    def test_the_window_counts_from_the_instant_not_from_the_intent(self) -> None:
+        early = decide(IDLE, EntryDue(after(-100), DUE, None), POLICY).cycle
+        unsure = answer(early, tag(Leg.ENTRY), TIMEOUT).cycle
+
+        assert read(unsure, at=100).cycle.intents[0].clean_reads == 0
+        assert read(unsure, at=180).cycle.intents[0].clean_reads == 1
+
     def test_terminal_never_reopens_when_the_book_lags(self) -> None:
         lagging = read(long(), row(tag(Leg.ENTRY), "E1", BrokerStatus.WORKING, 3), at=1)
 
