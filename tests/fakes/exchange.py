@@ -289,6 +289,9 @@ class MemoryExchange:
         return price <= ticket.price if is_buy else price >= ticket.price
 
     def _execute(self, order: MemoryOrder, quantity: int, at: datetime) -> None:
+        quantity = min(quantity, order.ticket.quantity - sum(execution.quantity for execution in order.executions))
+        if quantity <= 0:
+            return
         trade_id = str(next(self._numbers))
         order.executions.append(Execution(trade_id, at, quantity, self._price_of(order.ticket)))
 

@@ -4,7 +4,8 @@ what must be done about it.
 Rules that never bend: an intent exists before its order; an order whose outcome is unknown is neither
 repeated nor given up before the broker's book has spoken; at most one exit is under way, and it never
 sells more than was bought, nor more than the broker says is held (where it cannot be asked, what its
-trades say, with an alarm); an exit that failed is wanted again until nothing is held. What follows from the book and from failures is in `domain.settle`.
+trades say, with an alarm); an exit that failed is wanted again until nothing is held. What follows
+from the book and from failures is in `domain.settle`.
 """
 
 from __future__ import annotations
