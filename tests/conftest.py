@@ -2,12 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import signal
+from collections.abc import Generator, Iterator
 
 import pytest
 
 from tests.stores import OWNER_PASSWORD, PostgresStore, create_store, create_template
 from twin.servers import ServerAddress, start_postgres, start_valkey
+
+TEARDOWN_SECONDS = 60
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest tests first: the other worker goes through the rest meanwhile."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Generator[None]:
+    """Every fixture's end is limited too: pytest-timeout stops counting at a test's first failure, and
+    what a failed test leaves behind is just what may never end."""
+
+    def fail(_number: int, _frame: object) -> None:
+        pytest.fail(f"a fixture did not end within {TEARDOWN_SECONDS} s after {item.nodeid}")
+
+    before = signal.signal(signal.SIGALRM, fail)
+    signal.setitimer(signal.ITIMER_REAL, TEARDOWN_SECONDS, TEARDOWN_SECONDS)
+    try:
+        return (yield)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 @pytest.fixture(scope="session")

@@ -14,9 +14,9 @@ import pytest
 
 from twin.processes import REPOSITORY, StateFolder
 
-pytestmark = pytest.mark.slow
+PATIENCE_SECONDS = 300
 
-PATIENCE_SECONDS = 180
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(PATIENCE_SECONDS + 60)]
 
 
 @dataclass(frozen=True)
@@ -34,12 +34,23 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Played:
     folder: Path = tmp_path_factory.mktemp("twin")
     report = folder / "session.json"
     command = [sys.executable, "-m", "twin", "--once", "--state", str(folder / "state"), "--report", str(report)]
-    finished = subprocess.run(
-        command, cwd=REPOSITORY, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False
-    )
-    output = finished.stdout + finished.stderr
-    assert report.exists(), output
-    return Played(finished.returncode, output, json.loads(report.read_text()), StateFolder(folder / "state"))
+    state = StateFolder(folder / "state")
+    try:
+        finished = subprocess.run(
+            command,
+            cwd=REPOSITORY,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=PATIENCE_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as late:
+        left = state.stop_leftovers()
+        said = (late.output or b"").decode(errors="replace")  # bytes even when text was asked for
+        pytest.fail(f"no end after {PATIENCE_SECONDS} s; still running: {left}; so far:\n{said}")
+    assert report.exists(), finished.stdout
+    return Played(finished.returncode, finished.stdout, json.loads(report.read_text()), state)
 
 
 def test_the_session_goes_as_its_script_says(played: Played) -> None:

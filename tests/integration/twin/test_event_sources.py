@@ -147,14 +147,16 @@ async def test_a_waiting_receive_wakes_when_a_message_is_sent(
         assert [message["Body"] for message in await receiving] == ["hello"]
 
 
-async def test_the_emulator_listens_on_one_loopback_port_only(access: AwsAccess, sqs: SQSClient) -> None:
+async def test_the_emulator_listens_on_one_loopback_port_only(
+    state: StateFolder, access: AwsAccess, sqs: SQSClient
+) -> None:
     await asyncio.to_thread(sqs.list_queues)
 
-    children = psutil.Process().children(recursive=True)
+    ((_, emulator),) = state.survivors()
     listening = [
         connection.laddr
-        for child in children
-        for connection in child.net_connections()
+        for process in (emulator, *emulator.children(recursive=True))
+        for connection in process.net_connections()
         if connection.status == psutil.CONN_LISTEN
     ]
 
