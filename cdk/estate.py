@@ -42,6 +42,7 @@ def add_stacks(app: App, environment: Environment) -> None:
         "observability",
         environment=environment,
         dead_letters=trading.dead_letters,
+        converge=trading.converge,
         **common("observability"),
     )
     Tags.of(app).add("project", "algotrading")

@@ -1,4 +1,4 @@
-"""What wakes somebody up: messages that could not be handled, metrics that mean trouble, a watcher that is gone."""
+"""What wakes somebody up: messages that could not be handled, metrics that mean trouble, processes that are gone."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from aws_cdk import Duration, Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as actions
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
 from aws_cdk import aws_sqs as sqs
@@ -30,6 +31,7 @@ class ObservabilityStack(Stack):
         *,
         environment: Environment,
         dead_letters: Mapping[str, sqs.IQueue],
+        converge: lambda_.IFunction,
         **stack: Any,
     ) -> None:
         super().__init__(scope, construct_id, **stack)
@@ -39,6 +41,7 @@ class ObservabilityStack(Stack):
         for name, meaning in TROUBLES.items():
             self._alarm_on_trouble(name, meaning, environment)
         self._alarm_without_watcher(environment)
+        self._alarm_without_converge(converge, environment)
 
     def _topic(self, environment: Environment) -> sns.Topic:
         topic = sns.Topic(self, "Alarms", topic_name=f"algotrading-{environment.stage}-alarms", enforce_ssl=True)
@@ -79,6 +82,22 @@ class ObservabilityStack(Stack):
             name=f"algotrading-{environment.stage}-no-watcher",
             description="The watcher does not report: no stop is guarded. Look at its ECS service and its log.",
             metric=_total(HEARTBEAT, cloudwatch.Stats.SAMPLE_COUNT, environment),
+            fires_below=True,
+        )
+
+    def _alarm_without_converge(self, converge: lambda_.IFunction, environment: Environment) -> None:
+        """It counts what it cannot repair; but not that it was not called, or could not even begin."""
+        self._alarm(
+            "ConvergeErrors",
+            name=f"algotrading-{environment.stage}-converge-errors",
+            description="Converge ended with an error. Read its log: nothing is repaired until it runs through.",
+            metric=converge.metric_errors(period=_MINUTE, statistic=cloudwatch.Stats.SUM),
+        )
+        self._alarm(
+            "NoConverge",
+            name=f"algotrading-{environment.stage}-no-converge",
+            description="Converge is not called each minute. Look at its schedule: nothing is repaired meanwhile.",
+            metric=converge.metric_invocations(period=_MINUTE, statistic=cloudwatch.Stats.SUM),
             fires_below=True,
         )
 

@@ -47,6 +47,7 @@ class TradingStack(Stack):
         self.scheduling = Scheduling(self, "Scheduling", environment=environment)
         self.powers = self._powers(data.powers, environment)
         self._executors(environment)
+        self.converge = self._converge()
         self._periodic(environment)
 
     @property
@@ -112,6 +113,11 @@ class TradingStack(Stack):
         priority_executor = self._functions.add("priority_executor", self.powers)
         self.priority.deliver_to(priority_executor, max_concurrency=environment.priority_concurrency)
 
+    def _converge(self) -> lambda_.Function:
+        function = self._functions.add("converge", self.powers)
+        function.configure_async_invoke(retry_attempts=0, max_event_age=_STALE_AFTER)
+        return function
+
     def _periodic(self, environment: Environment) -> None:
         # A group of their own: whoever manages the strategies' schedules cannot touch these.
         group = scheduler.ScheduleGroup(
@@ -120,15 +126,13 @@ class TradingStack(Stack):
             schedule_group_name=f"algotrading-{environment.stage}-operations",
             removal_policy=RemovalPolicy.DESTROY,
         )
-        converge = self._functions.add("converge", self.powers)
-        converge.configure_async_invoke(retry_attempts=0, max_event_age=_STALE_AFTER)
         scheduler.Schedule(
             self,
             "EveryMinute",
             schedule_group=group,
             description="Compare what should be with what is, and repair it",
             schedule=scheduler.ScheduleExpression.rate(Duration.minutes(1)),
-            target=targets.LambdaInvoke(converge, retry_attempts=0, max_event_age=_STALE_AFTER),
+            target=targets.LambdaInvoke(self.converge, retry_attempts=0, max_event_age=_STALE_AFTER),
         )
         scheduler.Schedule(
             self,

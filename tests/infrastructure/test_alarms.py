@@ -70,12 +70,29 @@ def test_a_watcher_that_reports_no_more_wakes_somebody(estate: Estate) -> None:
     assert silence["Period"] * silence["EvaluationPeriods"] <= 180
 
 
+def test_a_converge_that_fails_or_is_not_called_wakes_somebody(estate: Estate) -> None:
+    alarms = [
+        each for each in estate.resources("AWS::CloudWatch::Alarm") if each.properties["Namespace"] == "AWS/Lambda"
+    ]
+    watched = {estate.text(each.stack, d["Value"]) for each in alarms for d in each.properties["Dimensions"]}
+    rules = {
+        each.properties["MetricName"]: (each.properties["ComparisonOperator"], each.properties["TreatMissingData"])
+        for each in alarms
+    }
+
+    assert watched == {estate.function("converge").path}
+    assert rules == {
+        "Errors": ("GreaterThanOrEqualToThreshold", "notBreaching"),
+        "Invocations": ("LessThanThreshold", "breaching"),
+    }
+
+
 def test_alarms_listen_where_the_metrics_of_their_own_environment_are_written(
     estate: Estate, environment: Environment
 ) -> None:
-    listened = {each.properties["Namespace"] for each in estate.resources("AWS::CloudWatch::Alarm")} - {"AWS/SQS"}
+    listened = {each.properties["Namespace"] for each in estate.resources("AWS::CloudWatch::Alarm")}
 
-    assert listened == _namespaces(estate) == {f"AlgoTrading/{environment.stage}"}
+    assert listened - {"AWS/SQS", "AWS/Lambda"} == _namespaces(estate) == {f"AlgoTrading/{environment.stage}"}
 
 
 def test_every_alarm_is_mailed(estate: Estate, environment: Environment) -> None:
