@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from uuid import UUID
 
+from algotrading.domain.cycle import CycleState
 from algotrading.domain.errors import Conflict, NotFound, StrategyOverlap
 from algotrading.domain.strategy import Strategy
 from tests.fakes.database import MemoryDatabase, oldest_first
@@ -42,11 +44,26 @@ class MemoryStrategies:
             self._refuse_overlap(strategy)
             self._database.strategies[strategy.strategy_id] = strategy
 
-    def delete(self, user_id: UUID, strategy_id: UUID) -> None:
+    def delete(self, user_id: UUID, strategy_id: UUID, *, expected_version: int) -> None:
         """See ports.Strategies."""
         with self._database.turn:
-            self.get(user_id, strategy_id)
+            stored = self.get(user_id, strategy_id)
+            if stored.version != expected_version:
+                raise Conflict(f"the strategy was changed meanwhile: it is at version {stored.version}")
+            if stored.is_running:
+                raise Conflict("the strategy is running: stop it first")
+            cycles = {key: cycle for key, cycle in self._database.cycles.items() if key[0] == strategy_id}
+            if any(cycle.is_armed for cycle in cycles.values()):
+                raise Conflict("the position of this strategy is still being sold: delete it once that is done")
+            for key, cycle in cycles.items():
+                if cycle.state is CycleState.IDLE:
+                    self._database.cycles[key] = replace(cycle, epoch=cycle.epoch + 1)
             self._database.deleted.add(strategy_id)
+
+    def is_owned(self, user_id: UUID, strategy_id: UUID) -> bool:
+        """See ports.Strategies."""
+        strategy = self._database.strategies.get(strategy_id)
+        return strategy is not None and strategy.user_id == user_id
 
     def running(self) -> Sequence[Strategy]:
         """See ports.Strategies."""

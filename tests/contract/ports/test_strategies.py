@@ -10,12 +10,15 @@ from uuid import uuid4
 
 import pytest
 
-from algotrading.domain.errors import AlgotradingError, Conflict, NotFound, StrategyOverlap
+from algotrading.domain.cycle import CycleState, Decision, EntryMissed
+from algotrading.domain.errors import AlgotradingError, Conflict, Fenced, NotFound, StrategyOverlap
 from algotrading.domain.strategy import Strategy, StrategyStatus
 from algotrading.ports import Strategies
 from tests.contract.ports.conftest import Stores, memory_stores, postgres_stores
-from tests.fakes.examples import MOMENT, make_plan
+from tests.fakes.examples import MOMENT, TRADING_DAY, make_plan
 from tests.stores import PostgresStore
+
+MISSED = EntryMissed(MOMENT, "it came too late")
 
 
 def started(strategy: Strategy) -> Strategy:
@@ -50,9 +53,10 @@ def test_another_users_strategy_is_not_found_whatever_is_asked(stores: Stores) -
     with pytest.raises(NotFound):
         stores.strategies.get(stranger, strategy.strategy_id)
     with pytest.raises(NotFound):
-        stores.strategies.delete(stranger, strategy.strategy_id)
+        stores.strategies.delete(stranger, strategy.strategy_id, expected_version=1)
     with pytest.raises(NotFound):
         stores.strategies.save(replace(started(strategy), user_id=stranger), expected_version=1)
+    assert not stores.strategies.is_owned(stranger, strategy.strategy_id)
     assert stores.strategies.get(strategy.user_id, strategy.strategy_id) == strategy
 
 
@@ -77,17 +81,67 @@ def test_saving_over_a_newer_version_is_a_conflict_and_changes_nothing(stores: S
 
 
 def test_a_deleted_strategy_is_nowhere_to_be_found(stores: Stores) -> None:
-    strategy = stores.add_strategy(stores.add_user())
-    stores.strategies.delete(strategy.user_id, strategy.strategy_id)
+    (strategy,) = add_created(stores)
+    stores.strategies.delete(strategy.user_id, strategy.strategy_id, expected_version=1)
 
     with pytest.raises(NotFound):
         stores.strategies.get(strategy.user_id, strategy.strategy_id)
     with pytest.raises(NotFound):
-        stores.strategies.delete(strategy.user_id, strategy.strategy_id)
+        stores.strategies.delete(strategy.user_id, strategy.strategy_id, expected_version=1)
     with pytest.raises(NotFound):
         stores.strategies.save(replace(strategy, version=2), expected_version=1)
     assert list(stores.strategies.list_for(strategy.user_id)) == []
     assert list(stores.system_strategies.running()) == []
+
+
+def test_a_strategy_stays_its_owners_when_it_is_deleted(stores: Stores) -> None:
+    (strategy,) = add_created(stores)
+
+    stores.strategies.delete(strategy.user_id, strategy.strategy_id, expected_version=1)
+
+    assert stores.strategies.is_owned(strategy.user_id, strategy.strategy_id)
+    assert not stores.strategies.is_owned(strategy.user_id, uuid4())
+
+
+def test_a_running_or_changed_strategy_is_not_deleted(stores: Stores) -> None:
+    running = stores.add_strategy(stores.add_user())
+    (changed,) = add_created(stores)
+
+    with pytest.raises(Conflict, match="running"):
+        stores.strategies.delete(running.user_id, running.strategy_id, expected_version=1)
+    with pytest.raises(Conflict, match="version 1"):
+        stores.strategies.delete(changed.user_id, changed.strategy_id, expected_version=7)
+
+    assert stores.strategies.get(running.user_id, running.strategy_id) == running
+    assert stores.strategies.get(changed.user_id, changed.strategy_id) == changed
+
+
+@pytest.mark.parametrize("state", [CycleState.ENTERING, CycleState.LONG, CycleState.EXITING])
+def test_a_strategy_that_may_hold_something_of_an_older_day_is_not_deleted(stores: Stores, state: CycleState) -> None:
+    # given a stopped strategy with a cycle that is still open, and a newer one that is over
+    strategy = stores.add_strategy(stores.add_user(), status=StrategyStatus.STOPPED)
+    older = stores.ledger.take(strategy, TRADING_DAY)
+    stores.ledger.save(Decision(replace(older, state=state)), event=MISSED, now=MOMENT)
+    newer = stores.ledger.take(strategy, TRADING_DAY + timedelta(days=3))
+    stores.ledger.save(Decision(replace(newer, state=CycleState.FLAT)), event=MISSED, now=MOMENT)
+
+    with pytest.raises(Conflict, match="still being sold"):
+        stores.strategies.delete(strategy.user_id, strategy.strategy_id, expected_version=1)
+
+    assert stores.strategies.get(strategy.user_id, strategy.strategy_id) == strategy
+
+
+def test_a_worker_that_took_the_cycle_before_the_delete_can_store_nothing_after_it(stores: Stores) -> None:
+    # given a worker that has taken the day's cycle and is about to write its order down
+    strategy = stores.add_strategy(stores.add_user(), status=StrategyStatus.STOPPED)
+    taken = stores.ledger.take(strategy, TRADING_DAY)
+
+    # when the strategy is deleted first
+    stores.strategies.delete(strategy.user_id, strategy.strategy_id, expected_version=1)
+
+    # then the worker comes too late
+    with pytest.raises(Fenced):
+        stores.ledger.save(Decision(replace(taken, state=CycleState.ENTERING)), event=MISSED, now=MOMENT)
 
 
 def test_the_system_sees_the_running_strategies_of_every_user(stores: Stores) -> None:
@@ -148,8 +202,8 @@ def test_stopped_deleted_and_other_peoples_strategies_are_in_nobodys_way(stores:
     user = stores.add_user()
     stores.add_strategy(stores.add_user())
     stores.add_strategy(user, status=StrategyStatus.STOPPED)
-    deleted = stores.add_strategy(user)
-    stores.strategies.delete(user.user_id, deleted.strategy_id)
+    deleted = stores.add_strategy(user, status=StrategyStatus.CREATED)
+    stores.strategies.delete(user.user_id, deleted.strategy_id, expected_version=1)
     strategy = stores.add_strategy(user, status=StrategyStatus.CREATED)
 
     stores.strategies.save(started(strategy), expected_version=1)

@@ -45,7 +45,10 @@ def test_a_strategy_from_registration_to_deletion(deployment: Deployment, exchan
     status, created = deployment.call("POST", "/strategy/create", plan(), token)
     assert status == 201, created
     reference = {"strategy_id": created["strategy_id"]}
-    assert deployment.call("POST", "/strategy/start", reference, token) == (200, {**reference, "status": "running"})
+    assert deployment.call("POST", "/strategy/start", reference, token) == (
+        200,
+        {**reference, "status": "running", "warnings": []},
+    )
 
     # Then its two schedules exist, for the early alarms
     due = datetime.strptime(plan()["buy_time"], "%H:%M:%S").replace(tzinfo=IST).time()
@@ -68,6 +71,9 @@ def test_a_strategy_from_registration_to_deletion(deployment: Deployment, exchan
     assert deployment.schedules() == {}
     assert deployment.call("DELETE", f"/strategy/{created['strategy_id']}", None, token)[0] == 200
     assert deployment.call("GET", f"/strategy/{created['strategy_id']}", None, token)[0] == 404
+
+    # But its orders can still be read
+    assert deployment.call("GET", f"/strategy/{created['strategy_id']}/orders", None, token)[0] == 200
 
 
 def test_an_update_reaches_the_schedules(deployment: Deployment, exchange: ThreadedExchange) -> None:

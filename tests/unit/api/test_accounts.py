@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from uuid import UUID
 
+import pytest
+
 from tests.unit.api.world import ApiWorld
 
 
@@ -40,6 +42,16 @@ def test_an_email_has_one_account(world: ApiWorld) -> None:
 
     assert (answer.status, answer.error) == (409, "EMAIL_TAKEN")
     assert world.snapshot() == before
+
+
+@pytest.mark.parametrize(
+    ("password", "words"),
+    [("short", "is too short: at least 6 characters"), ("x" * 129, "is too long: at most 128 characters")],
+)
+def test_a_password_of_the_wrong_length_is_told_the_right_one(world: ApiWorld, password: str, words: str) -> None:
+    answer = world.call("POST", "/auth/register", {"email": "user@gmail.com", "password": password})
+
+    assert (answer.status, answer.body["details"]) == (400, [{"field": "password", "problem": words}])
 
 
 def test_a_wrong_password_and_an_unknown_email_get_the_same_answer(world: ApiWorld) -> None:

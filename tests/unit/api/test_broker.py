@@ -140,8 +140,42 @@ def test_a_callback_that_is_not_ours_changes_nothing(
     # Then it is refused, on a page too, which repeats nothing that was sent
     assert (answer.status, answer.error) == (status, code)
     assert page.status == status
+    assert page.headers["Content-Type"].startswith("text/html")
+    assert "default-src 'none'" in page.headers["Content-Security-Policy"]
     assert "<script>" not in str(page.body)
     assert world.snapshot() == before
+
+
+def test_a_fault_of_our_own_is_told_on_a_page_too(world: ApiWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    token = world.register()
+    keys = world.exchange.open_account()
+    state = state_of(connect(world, token, api_key=keys.api_key, api_secret=keys.api_secret).body["login_url"])
+    monkeypatch.setattr("tests.fakes.accounts.MemoryBrokerAccounts.find", lambda *_: 1 / 0)
+
+    page = come_back(world, HTML, request_token="request", state=state)
+
+    assert (page.status, page.headers["Content-Type"]) == (500, "text/html; charset=utf-8")
+    assert "mention request request-1" in page.body
+    assert "division" not in page.body
+
+
+def test_only_the_callback_has_pages(world: ApiWorld) -> None:
+    answer = world.call("GET", "/broker", headers=HTML)
+
+    assert (answer.status, answer.error) == (401, "TOKEN_INVALID")
+
+
+@pytest.mark.parametrize("field", ["api_key", "api_secret", "access_token"])
+@pytest.mark.parametrize("value", ["a&redirect_params=x#", "a b", "a:b", "a/b", "a%26b", "k\n", "é"])
+def test_keys_that_no_broker_issues_are_refused(world: ApiWorld, field: str, value: str) -> None:
+    token = world.register()
+    keys = {"api_key": "key00001", "api_secret": "secret00001", "access_token": "token00001"}
+
+    answer = connect(world, token, **{**keys, field: value})
+
+    assert (answer.status, answer.error, answer.fields) == (400, "REQUEST_INVALID", [field])
+    assert "letters, digits" in answer.body["details"][0]["problem"]
+    assert world.database.broker_accounts == {}
 
 
 def test_a_login_state_lives_a_quarter_of_an_hour(world: ApiWorld) -> None:

@@ -11,10 +11,12 @@ from openapi_spec_validator import validate
 
 from algotrading.bootstrap import build_docs
 from algotrading.contracts.api_routes import API_ROUTES, ApiRoute
+from algotrading.contracts.api_strategy import PlanRequest
 from algotrading.entrypoints.api.docs import openapi_document
 from algotrading.settings import DocsSettings
 from tests.http_events import http_event
 
+PAGE = {"text/html": {"schema": {"type": "string"}}}
 ERROR = {"application/json": {"schema": {"$ref": "#/components/schemas/ErrorAnswer"}}}
 
 
@@ -43,7 +45,19 @@ def test_every_route_tells_its_errors_and_who_may_call(route: ApiRoute) -> None:
     assert told.get("security", []) == ([] if route.is_open else [{"bearer": []}])
     failures = {code: answer["content"] for code, answer in told["responses"].items() if int(code) >= 400}
     assert set(failures) >= {"413", "500"}
-    assert all(content == ERROR for content in failures.values())
+    assert all(content == {**ERROR, **(PAGE if route.is_page else {})} for content in failures.values())
+
+
+def test_the_example_plan_is_one_that_can_trade() -> None:
+    fields = openapi_document()["components"]["schemas"]["PlanRequest"]["properties"]
+
+    example = {name: field["examples"][0] for name, field in fields.items() if "examples" in field}
+    assert (example["buy_time"], example["sell_time"]) == ("09:30:00", "15:15:00")
+    assert PlanRequest.model_validate(example).problems == ()
+
+
+def test_the_one_answer_of_another_shape_is_told() -> None:
+    assert '401 `{"message": "Unauthorized"}`' in openapi_document()["info"]["description"]
 
 
 @pytest.mark.parametrize(

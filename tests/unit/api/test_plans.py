@@ -71,11 +71,11 @@ def test_an_unreadable_symbol_hides_no_other_problem(world: ApiWorld) -> None:
 @pytest.mark.parametrize(
     ("changes", "field", "words"),
     [
-        ({"symbol": "NOSUCH"}, "symbol", "not a known instrument"),
+        ({"symbol": "NOSUCH"}, "symbol", "not a known instrument: GET /instruments?query="),
         ({"exchange": "BSE"}, "symbol", "not a known instrument"),
         ({"symbol": ""}, "symbol", "too short"),
-        ({"symbol": "x" * 61}, "symbol", "too long"),
-        ({"buy_time": "15:30:00"}, "buy_time", "before sell_time"),
+        ({"symbol": "x" * 61}, "symbol", "too long: at most 60 characters"),
+        ({"buy_time": "15:30:00"}, "buy_time", "must be before sell_time"),
         ({"buy_time": "09:14:59"}, "buy_time", "opens at 09:15"),
         ({"buy_time": "15:20:00"}, "buy_time", "last possible exit is at 15:14:30"),
         ({"sell_time": "15:30:01"}, "sell_time", "closes at 15:30"),
@@ -91,14 +91,15 @@ def test_an_unreadable_symbol_hides_no_other_problem(world: ApiWorld) -> None:
         ({"stop_loss": "3500"}, "stop_loss", "must be a number"),
         ({"stop_loss": True}, "stop_loss", "must be a number"),
         ({"stop_loss": 3500.03}, "stop_loss", "tick size 0.05"),
-        ({"stop_loss": 3500.000001}, "stop_loss", "decimal"),
-        ({"stop_loss": 10**8}, "stop_loss", "less than"),
+        ({"stop_loss": 3500.000001}, "stop_loss", "must have at most 4 decimal places"),
+        ({"stop_loss": 10**8}, "stop_loss", "must be less than 100000000"),
+        ({"product": "BO"}, "product", "must be 'MIS', 'CNC' or 'NRML'"),
         ({"quantity": 0}, "quantity", "positive whole number"),
         ({"quantity": -10}, "quantity", "positive whole number"),
         ({"quantity": 1.5}, "quantity", "whole number"),
         ({"quantity": "10"}, "quantity", "whole number"),
         ({"quantity": True}, "quantity", "whole number"),
-        ({"quantity": 10**12}, "quantity", "less than or equal"),
+        ({"quantity": 10**12}, "quantity", "must be 10000000 or less"),
         ({"product": "NRML"}, "product", "NRML is for derivatives"),
     ],
     ids=str,
@@ -140,6 +141,87 @@ def test_digits_beyond_a_double_are_not_rounded_away(world: ApiWorld) -> None:
     answer = world.call("POST", "/strategy/create", raw=RAW.format("3500.05000000000000000001"), token=token)
 
     assert (answer.error, answer.fields) == ("STRATEGY_INVALID", ["stop_loss"])
+
+
+def test_symbol_and_exchange_are_known_in_whatever_case(world: ApiWorld) -> None:
+    token = world.register()
+
+    strategy_id = world.create(token, symbol="tcs", exchange="nse")
+
+    stored = world.database.strategies[UUID(strategy_id)].plan
+    assert (stored.symbol, stored.exchange) == ("TCS", "NSE")
+
+
+# --- warnings -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("price", "warnings"),
+    [
+        (
+            "3499.95",
+            [
+                "the stop-loss 3500 is not below the last price of TCS, 3499.95: "
+                "bought at such a price, it is sold again at once"
+            ],
+        ),
+        (
+            "3500.0000",
+            [
+                "the stop-loss 3500 is not below the last price of TCS, 3500: "
+                "bought at such a price, it is sold again at once"
+            ],
+        ),
+        ("3500.05", []),
+    ],
+)
+def test_a_stop_that_would_be_hit_at_once_is_warned_of(world: ApiWorld, price: str, warnings: list[str]) -> None:
+    # Given a connected trader and a fresh price
+    token = world.register()
+    world.connect(token)
+    world.runtime.put_price("TCS", Decimal(price), world.clock.now())
+    plan = {**PLAN, "sell_time": "15:00:00"}
+
+    # When a strategy is created, started and changed
+    created = world.call("POST", "/strategy/create", plan, token=token)
+    started = world.start(token, created.body["strategy_id"])
+    updated = world.call("PUT", f"/strategy/{created.body['strategy_id']}", plan, token=token)
+
+    # Then nothing is refused, and the trader is told each time
+    assert (created.status, started.status, updated.status) == (201, 200, 200)
+    assert [created.body["warnings"], started.body["warnings"], updated.body["warnings"]] == [warnings] * 3
+
+
+def test_an_old_price_warns_of_nothing(world: ApiWorld) -> None:
+    token = world.register()
+    world.runtime.put_price("TCS", Decimal(3000), world.clock.now())
+    world.clock.sleep(301)
+
+    answer = world.call("POST", "/strategy/create", {**PLAN, "sell_time": "15:00:00"}, token=token)
+
+    assert answer.body["warnings"] == []
+
+
+def test_without_redis_a_strategy_is_created_without_that_warning(world: ApiWorld) -> None:
+    token = world.register()
+    world.runtime.is_down = True
+
+    answer = world.call("POST", "/strategy/create", {**PLAN, "sell_time": "15:00:00"}, token=token)
+
+    assert (answer.status, answer.body["warnings"]) == (201, [])
+
+
+def test_a_square_off_that_shortens_the_day_is_warned_of(world: ApiWorld) -> None:
+    # Given a share without derivatives, which trades on until 15:30
+    world.database.instruments["NSE", "SMALL"] = make_instrument("SMALL", has_derivatives=False)
+    token = world.register()
+
+    answer = world.call("POST", "/strategy/create", {**PLAN, "symbol": "SMALL"}, token=token)
+
+    (warning,) = answer.body["warnings"]
+    assert warning.startswith(
+        f"it is sold at {answer.body['effective_sell_time']}, not at 15:30:00: the broker squares"
+    )
 
 
 def test_derivatives_trade_in_lots(world: ApiWorld) -> None:

@@ -46,6 +46,7 @@ def test_a_strategy_that_waits_for_its_buy_time(world: ApiWorld) -> None:
     body = world.status(token, strategy_id).body
 
     assert (body["status"], body["position"]) == ("running", "none")
+    assert (body["exchange"], body["symbol"]) == ("NSE", "TCS")
     assert (body["next_buy_at"], body["next_sell_at"]) == ("2026-11-20T04:00:00Z", "2026-11-20T09:44:30Z")
     assert (body["effective_sell_time"], body["stop_loss"], body["quantity"]) == ("15:14:30", 3500, 10)
     assert "closing auction" in body["effective_sell_time_reason"]
@@ -162,6 +163,7 @@ def test_orders_are_listed_with_the_brokers_own_words(world: ApiWorld) -> None:
             "order_id": str(log.order_id),
             "order_type": "BUY",
             "timestamp": "2026-11-20T02:30:00Z",
+            "event": "answer",
             "outcome": "accepted",
             "broker_order_id": "1",
             "tag": "tag",
@@ -170,6 +172,31 @@ def test_orders_are_listed_with_the_brokers_own_words(world: ApiWorld) -> None:
         }
     ]
     assert answer.body["trades"] == []
+
+
+@pytest.mark.parametrize(
+    ("outcome", "event", "milliseconds"),
+    [
+        ("accepted", "answer", 12.5),
+        ("refused", "answer", 12.5),
+        ("unknown", "answer", 12.5),
+        ("cancel_accepted", "cancel", 12.5),
+        ("COMPLETE", "final", None),
+        ("CANCELLED", "final", None),
+        ("REJECTED", "final", None),
+    ],
+)
+def test_each_entry_of_the_order_log_says_what_it_is(
+    world: ApiWorld, outcome: str, event: str, milliseconds: float | None
+) -> None:
+    token, strategy_id = world.running_trader()
+    owner = world.database.strategies[UUID(strategy_id)].user_id
+    log = OrderLog(uuid4(), UUID(strategy_id), "BUY", world.clock.now(), {}, "tag", "1", outcome, 12.5)
+    world.database.logs.append((owner, log))
+
+    (order,) = world.call("GET", f"/strategy/{strategy_id}/orders", token=token).body["orders"]
+
+    assert (order["event"], order["outcome"], order["execution_time_ms"]) == (event, outcome, milliseconds)
 
 
 def test_trades_are_listed_with_exact_prices(world: ApiWorld, monkeypatch: pytest.MonkeyPatch) -> None:

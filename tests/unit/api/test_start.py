@@ -24,7 +24,11 @@ def test_a_started_strategy_is_spread_to_redis_schedules_and_the_watcher(world: 
     answer = world.start(token, strategy_id)
 
     # Then the answer is the specification's
-    assert (answer.status, answer.body) == (200, {"strategy_id": strategy_id, "status": "running"})
+    assert answer.status == 200
+    assert {name: answer.body[name] for name in ("strategy_id", "status")} == {
+        "strategy_id": strategy_id,
+        "status": "running",
+    }
 
     # And two early alarms ring two minutes before their instants, in the minute that is over a minute before
     buy, sell = (world.schedules.alarms[f"{strategy_id}-{event}"] for event in ("BUY", "SELL"))

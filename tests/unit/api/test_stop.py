@@ -8,6 +8,7 @@ from uuid import UUID
 import pytest
 
 from algotrading.contracts.messages import OrderEvent
+from algotrading.domain.cycle import CycleState
 from algotrading.ports import Lane
 from tests.unit.api.world import ApiWorld
 
@@ -72,3 +73,29 @@ def test_a_strategy_whose_instrument_is_gone_can_be_stopped(world: ApiWorld) -> 
 
     assert world.stop(token, strategy_id).status == 200
     assert world.sent() == [(Lane.PRIORITY, OrderEvent.STOP)]
+
+
+def test_stopping_sells_what_every_day_holds(world: ApiWorld) -> None:
+    # Given a position of yesterday that was never sold, and one of today
+    token, strategy_id = world.running_trader()
+    world.hold(strategy_id, day=date(2026, 11, 19))
+    world.hold(strategy_id)
+    world.at("11:00:00")
+
+    world.stop(token, strategy_id)
+
+    assert world.sent() == [(Lane.PRIORITY, OrderEvent.STOP)] * 2
+    assert [command.trading_day for _, command in world.commands()] == [date(2026, 11, 19), date(2026, 11, 20)]
+
+
+def test_stopping_sells_an_older_day_beside_todays_that_is_over(world: ApiWorld) -> None:
+    token, strategy_id = world.running_trader()
+    world.hold(strategy_id, day=date(2026, 11, 19))
+    world.hold(strategy_id, CycleState.FLAT)
+    world.at("11:00:00")
+
+    world.stop(token, strategy_id)
+
+    ((_, command),) = world.commands()
+    assert command.trading_day == date(2026, 11, 19)
+    assert (world.runtime.changes[-1].armed, world.runtime.changes[-1].trading_day) == (True, date(2026, 11, 19))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from uuid import UUID
 
@@ -97,7 +97,99 @@ def test_a_sell_time_moved_into_the_past_sells_at_once(world: ApiWorld) -> None:
 
     world.call("PUT", f"/strategy/{strategy_id}", {**PLAN, "sell_time": "10:30:00"}, token=token)
 
-    assert world.sent() == [(Lane.NORMAL, OrderEvent.SELL)]
+    assert world.sent() == [(Lane.PRIORITY, OrderEvent.SELL)]
+
+
+def test_what_an_older_day_holds_cannot_be_changed(world: ApiWorld) -> None:
+    # Given a position of yesterday that is not sold yet, beside today's cycle, which is over
+    token, strategy_id = world.running_trader()
+    world.hold(strategy_id, day=date(2026, 11, 19))
+    world.hold(strategy_id, CycleState.FLAT)
+
+    answer = world.call("PUT", f"/strategy/{strategy_id}", {**PLAN, "quantity": 20}, token=token)
+
+    assert (answer.status, answer.error, answer.fields) == (409, "CONFLICT", ["quantity"])
+
+
+# --- while an executor waits ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("now", "buy_time", "status"),
+    [
+        ("09:27:59", "09:29:30", 200),
+        ("09:28:00", "09:29:30", 409),
+        ("09:28:00", "09:15:00", 409),
+        ("09:29:59", "09:29:59", 409),
+        ("09:28:00", "09:30:00", 200),
+        ("09:28:00", "09:30:01", 200),
+        ("09:30:00", "09:29:30", 200),
+    ],
+)
+def test_a_buy_that_is_being_prepared_cannot_be_moved_ahead(
+    world: ApiWorld, now: str, buy_time: str, status: int
+) -> None:
+    # Given a buy at 09:30:00, whose alarm rings from 09:28:00 on
+    token, strategy_id = world.running_trader()
+    world.at(now)
+    stored = world.database.strategies[UUID(strategy_id)]
+
+    # When its owner wants another time
+    answer = world.call("PUT", f"/strategy/{strategy_id}", {**PLAN, "buy_time": buy_time}, token=token)
+
+    # Then an earlier one is refused while an executor waits for the old one
+    assert answer.status == status
+    assert (world.database.strategies[UUID(strategy_id)] == stored) is (status == 409)
+
+
+def test_the_refusal_says_what_can_be_done(world: ApiWorld) -> None:
+    token, strategy_id = world.running_trader()
+    world.at("09:29:00")
+
+    answer = world.call("PUT", f"/strategy/{strategy_id}", {**PLAN, "buy_time": "09:29:30"}, token=token)
+
+    assert (answer.error, answer.fields) == ("CONFLICT", ["buy_time"])
+    assert answer.body["message"] == (
+        "the buy at 09:30:00 is being prepared: change buy_time after it, or move it to a later time"
+    )
+
+
+def test_a_buy_that_nobody_waits_for_can_be_moved_ahead(world: ApiWorld) -> None:
+    # Given that the day is over already for this strategy
+    token, strategy_id = world.running_trader()
+    world.hold(strategy_id, CycleState.FLAT)
+    world.at("09:29:00")
+
+    assert world.call("PUT", f"/strategy/{strategy_id}", {**PLAN, "buy_time": "09:29:30"}, token=token).status == 200
+
+
+@pytest.mark.parametrize(
+    ("sell_time", "status", "sent"),
+    [
+        ("13:00:00", 200, [(Lane.PRIORITY, OrderEvent.SELL)]),
+        ("13:59:00", 200, [(Lane.PRIORITY, OrderEvent.SELL)]),
+        ("13:59:05", 200, [(Lane.PRIORITY, OrderEvent.SELL)]),
+        ("13:59:06", 409, []),
+        ("13:59:59", 409, []),
+        ("14:00:00", 200, [(Lane.NORMAL, OrderEvent.SELL)]),
+        ("14:01:00", 200, [(Lane.NORMAL, OrderEvent.SELL)]),
+        ("14:30:00", 200, []),
+    ],
+)
+def test_a_sell_that_is_being_prepared_is_brought_forward_to_now_or_not_at_all(
+    world: ApiWorld, sell_time: str, status: int, sent: list[tuple[Lane, OrderEvent]]
+) -> None:
+    # Given a position that an executor waits to sell at 14:00:00, at 13:59:00
+    token, strategy_id = world.running_trader(sell_time="14:00:00")
+    world.hold(strategy_id)
+    world.at("13:59:00")
+
+    # When its owner wants another time
+    answer = world.call("PUT", f"/strategy/{strategy_id}", {**PLAN, "sell_time": sell_time}, token=token)
+
+    # Then now goes past the executor that waits, and anything between now and then is refused
+    assert answer.status == status
+    assert world.sent() == sent
 
 
 def test_an_update_of_a_strategy_that_does_not_run_touches_nothing_else(world: ApiWorld) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from types import SimpleNamespace
 from typing import Any
@@ -26,6 +26,7 @@ from algotrading.ports import Lane
 from algotrading.services.accounts import API_AUDIENCE, Accounts
 from algotrading.services.broker_connection import BrokerConnections
 from algotrading.services.check_plan import PlanChecker
+from algotrading.services.live_prices import LivePrices
 from algotrading.services.manage_strategy import StrategyManager
 from algotrading.services.publish_strategy import Publisher
 from algotrading.services.strategy_status import StrategyReader
@@ -45,6 +46,7 @@ from tests.http_events import http_event
 
 EIGHT_O_CLOCK = datetime(2026, 11, 20, 2, 30, tzinfo=UTC)
 """08:00 Asia/Kolkata on a trading Friday."""
+TODAY = EIGHT_O_CLOCK.date()
 SIGNING_KEY = "a signing key for tests, longer than thirty-two bytes"
 PLAN = {"symbol": "TCS", "buy_time": "09:30:00", "sell_time": "15:30:00", "stop_loss": 3500, "quantity": 10}
 """The request of the specification."""
@@ -185,10 +187,11 @@ class ApiWorld:
         midnight = EIGHT_O_CLOCK - timedelta(hours=8)
         self.clock.sleep_until(midnight + timedelta(hours=hours, minutes=minutes, seconds=seconds))
 
-    def hold(self, strategy_id: str, state: CycleState = CycleState.LONG, **changes: Any) -> Cycle:
-        """Let today's cycle of the strategy stand in `state`."""
+    def hold(
+        self, strategy_id: str, state: CycleState = CycleState.LONG, *, day: date = TODAY, **changes: Any
+    ) -> Cycle:
+        """Let the strategy's cycle of `day` stand in `state`."""
         strategy = self.database.strategies[UUID(strategy_id)]
-        day = EIGHT_O_CLOCK.date()
         cycle = Cycle(strategy.strategy_id, strategy.user_id, day, strategy.plan, state=state, epoch=1, **changes)
         self.database.cycles[strategy.strategy_id, day] = cycle
         return cycle
@@ -251,6 +254,7 @@ class ApiWorld:
             table=NSE_SESSIONS,
             entry_grace=timedelta(seconds=120),
         )
+        prices = LivePrices(self.runtime, self.meter)
         manager = StrategyManager(
             strategies=strategies,
             ledger=self.ledger,
@@ -258,9 +262,8 @@ class ApiWorld:
             accounts=MemoryBrokerAccounts(self.database),
             checker=PlanChecker(instruments, NSE_SESSIONS),
             publisher=publisher,
+            prices=prices,
             clock=self.clock,
         )
-        reader = StrategyReader(
-            strategies, self.ledger, instruments, self.runtime, self.meter, self.clock, NSE_SESSIONS
-        )
+        reader = StrategyReader(strategies, self.ledger, instruments, prices, self.clock, NSE_SESSIONS)
         return StrategyServices(manager, reader)

@@ -50,13 +50,26 @@ def test_a_request_token_becomes_an_access_token(server: MisbehavingServer, brok
     assert "authorization" not in server.seen[0].headers
 
 
+def test_a_key_cannot_add_to_the_login_page() -> None:
+    page = urlsplit(kite_at("http://127.0.0.1:1").login_url(BrokerName.KITE, "a&redirect_params=x#", "state"))
+
+    query = parse_qs(page.query)
+    assert (query["api_key"], page.fragment) == (["a&redirect_params=x#"], "")
+    assert query["redirect_params"] == ["state=state"]
+
+
 @pytest.mark.parametrize(
-    "reply", [failure(403, "TokenException", "Token is invalid or has expired."), failure(400, "InputException")]
+    ("reply", "words"),
+    [
+        (failure(403, "TokenException", "Token is invalid or has expired."), "used or is too old: start it again"),
+        (failure(403, "TokenException", "Invalid `checksum`."), "refuses these credentials"),
+        (failure(400, "InputException"), "refuses these credentials"),
+    ],
 )
-def test_a_refused_request_token(server: MisbehavingServer, brokers: KiteBrokers, reply: bytes) -> None:
+def test_a_refused_request_token(server: MisbehavingServer, brokers: KiteBrokers, reply: bytes, words: str) -> None:
     server.will(answers(reply))
 
-    with pytest.raises(BrokerAuthFailed):
+    with pytest.raises(BrokerAuthFailed, match=words):
         brokers.exchange(CREDENTIALS, "used")
 
 

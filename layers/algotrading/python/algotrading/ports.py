@@ -113,8 +113,18 @@ class Strategies(Protocol):
         """
         ...
 
-    def delete(self, user_id: UUID, strategy_id: UUID) -> None:
-        """Hide it; its orders stay on record. Raises NotFound."""
+    def delete(self, user_id: UUID, strategy_id: UUID, *, expected_version: int) -> None:
+        """Hide a strategy that does not run and holds nothing; its orders stay on record. All in one
+        transaction, which also fences off every worker that took a cycle of it before.
+
+        Raises:
+            NotFound: it does not exist (any more).
+            Conflict: its version has moved, it runs, or a cycle of whatever day may still hold something.
+        """
+        ...
+
+    def is_owned(self, user_id: UUID, strategy_id: UUID) -> bool:
+        """Whether the user has this strategy, or had it before deleting it."""
         ...
 
     def running(self) -> Sequence[Strategy]:
@@ -182,6 +192,10 @@ class Ledger(Protocol):
 
     def latest(self, user_id: UUID, strategy_id: UUID) -> Cycle | None:
         """The newest cycle of a strategy, read without taking."""
+        ...
+
+    def open_cycles(self, user_id: UUID, strategy_id: UUID) -> Sequence[Cycle]:
+        """Every cycle of a strategy, of whatever day, that may hold something, oldest first."""
         ...
 
     def fills(self, user_id: UUID, strategy_id: UUID) -> Sequence[Fill]:

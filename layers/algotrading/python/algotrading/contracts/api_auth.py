@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
 from algotrading.contracts.api_broker import BrokerSummary
-from algotrading.contracts.api_common import Answer, Instant, RequestBody, Text
+from algotrading.contracts.api_common import Answer, Instant, RequestBody, Storable
 
 _LONGEST_PASSWORD = 128
 """Hashing a megabyte would be a way to keep the function busy."""
@@ -30,7 +30,7 @@ class RegisterRequest(RequestBody):
     """Open an account."""
 
     email: Email = Field(examples=["user@gmail.com"])
-    password: Annotated[Text, StringConstraints(min_length=6, max_length=_LONGEST_PASSWORD)] = Field(
+    password: Annotated[str, StringConstraints(min_length=6, max_length=_LONGEST_PASSWORD), Storable] = Field(
         description="Six to 128 characters", examples=["pass123"]
     )
 
@@ -45,8 +45,8 @@ class RegisterAnswer(Answer):
 class LoginRequest(RequestBody):
     """Log in."""
 
-    email: Annotated[Text, StringConstraints(max_length=254)] = Field(examples=["user@gmail.com"])
-    password: Annotated[Text, StringConstraints(max_length=_LONGEST_PASSWORD)] = Field(examples=["pass123"])
+    email: Annotated[str, StringConstraints(max_length=254), Storable] = Field(examples=["user@gmail.com"])
+    password: Annotated[str, StringConstraints(max_length=_LONGEST_PASSWORD), Storable] = Field(examples=["pass123"])
 
 
 class LoginAnswer(Answer):

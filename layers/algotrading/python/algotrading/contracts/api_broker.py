@@ -2,15 +2,32 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints, WithJsonSchema
+from pydantic_core import PydanticCustomError
 
-from algotrading.contracts.api_common import Answer, Instant, RequestBody, Text
+from algotrading.contracts.api_common import Answer, Instant, RequestBody
 from algotrading.domain.accounts import BrokerName, ConnectionStatus
 
-Secret = Annotated[Text, StringConstraints(min_length=1, max_length=200, pattern=r"^[!-~]+$")]
-"""Goes into an HTTP header of the broker: printable ASCII without blanks."""
+_ISSUED = re.compile(r"[A-Za-z0-9._~-]+")
+
+
+def _looks_issued(value: str) -> str:
+    if not _ISSUED.fullmatch(value):
+        raise PydanticCustomError("secret", "must be as the broker shows it: letters, digits and . _ ~ - only")
+    return value
+
+
+Secret = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=200),
+    AfterValidator(_looks_issued),
+    WithJsonSchema({"type": "string", "minLength": 1, "maxLength": 200, "pattern": f"^{_ISSUED.pattern}$"}),
+]
+"""Goes into an HTTP header and into the address of the broker's login page: characters that mean
+nothing in either."""
 
 
 class ConnectRequest(RequestBody):

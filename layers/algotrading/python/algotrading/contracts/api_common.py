@@ -66,9 +66,9 @@ def _read_price(value: Any) -> Decimal:
     return Decimal(value)
 
 
-Text = Annotated[str, AfterValidator(_storable)]
-"""Text that the database can hold."""
-Name = Annotated[str, StringConstraints(min_length=1, max_length=60), AfterValidator(_storable)]
+Storable = AfterValidator(_storable)
+"""The text can be held by the database. Comes after constraints, which then speak of text."""
+Name = Annotated[str, StringConstraints(min_length=1, max_length=60), Storable]
 """A short name, such as a trading symbol."""
 TimeOfDay = Annotated[
     time,
@@ -77,7 +77,6 @@ TimeOfDay = Annotated[
         {
             "type": "string",
             "pattern": r"^([01]\d|2[0-3]):[0-5]\d:[0-5]\d$",
-            "examples": ["09:30:00"],
             "description": "Time of day HH:MM:SS, Asia/Kolkata",
         }
     ),

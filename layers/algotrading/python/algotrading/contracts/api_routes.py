@@ -20,6 +20,8 @@ class ApiRoute:
     path: str
     function: FunctionName
     is_open: bool = False
+    is_page: bool = False
+    """Browsers come here by themselves, so what goes wrong is told on a page to those that ask for one."""
 
     def matches(self, path: str) -> bool:
         """Whether `path` is this route's, whatever the method."""
@@ -34,7 +36,7 @@ API_ROUTES: tuple[ApiRoute, ...] = (
     ApiRoute("GET", "/api/v1/broker", "broker"),
     ApiRoute("DELETE", "/api/v1/broker", "broker"),
     ApiRoute("GET", "/api/v1/broker/login", "broker"),
-    ApiRoute("GET", "/api/v1/broker/callback", "broker", is_open=True),
+    ApiRoute("GET", "/api/v1/broker/callback", "broker", is_open=True, is_page=True),
     ApiRoute("POST", "/api/v1/strategy/create", "strategy"),
     ApiRoute("POST", "/api/v1/strategy/start", "strategy"),
     ApiRoute("POST", "/api/v1/strategy/stop", "strategy"),

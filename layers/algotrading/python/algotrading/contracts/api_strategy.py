@@ -26,6 +26,7 @@ from algotrading.domain.instruments import Product
 from algotrading.domain.strategy import Plan, StrategyStatus
 
 _LARGEST_QUANTITY = 10_000_000
+Warnings = Annotated[list[str], Field(description="What may not be meant, in plain words; nothing was refused for it")]
 _STAND_INS: dict[str, Any] = {
     "symbol": "-",
     "buy_time": "00:00:00",
@@ -44,9 +45,9 @@ class PlanRequest(RequestBody):
     # A body with unreadable fields is still a PlanRequest: its `problems` say what is wrong, and
     # stand-ins take the fields' places, so that the trader hears about every field at once.
 
-    symbol: Name = Field(examples=["TCS"])
-    buy_time: TimeOfDay
-    sell_time: TimeOfDay
+    symbol: Name = Field(description="In whatever case", examples=["TCS"])
+    buy_time: TimeOfDay = Field(examples=["09:30:00"])
+    sell_time: TimeOfDay = Field(examples=["15:15:00"])
     stop_loss: RequestPrice = Field(description="Mandatory: at or below this price everything is sold")
     quantity: Annotated[int, Field(le=_LARGEST_QUANTITY)] = Field(
         description="A whole number of lots", examples=[10], json_schema_extra={"minimum": 1}
@@ -78,8 +79,8 @@ class PlanRequest(RequestBody):
     def to_plan(self) -> Plan:
         """The domain's plan."""
         return Plan(
-            exchange=self.exchange,
-            symbol=self.symbol,
+            exchange=self.exchange.upper(),
+            symbol=self.symbol.upper(),
             product=Product(self.product),
             buy_time=self.buy_time,
             sell_time=self.sell_time,
@@ -101,6 +102,7 @@ class StrategyCreated(Answer):
     status: StrategyStatus
     effective_sell_time: ShownTime = Field(description="When the position will really be sold")
     effective_sell_time_reason: str | None = Field(description="Why not at sell_time; null when it is")
+    warnings: Warnings
 
 
 class StrategyState(Answer):
@@ -108,6 +110,19 @@ class StrategyState(Answer):
 
     strategy_id: UUID
     status: StrategyStatus
+
+
+class StrategyStarted(StrategyState):
+    """A strategy that runs."""
+
+    warnings: Warnings
+
+
+class StrategyDeleted(Answer):
+    """A strategy that is gone; its orders can still be read."""
+
+    strategy_id: UUID
+    status: Literal["deleted"] = "deleted"
 
 
 class StrategyView(Answer):
@@ -134,10 +149,16 @@ class StrategyDetails(StrategyView):
     effective_sell_time_reason: str | None
 
 
+class StrategyUpdated(StrategyDetails):
+    """A strategy with its new plan."""
+
+    warnings: Warnings
+
+
 class StrategyList(Answer):
     """The caller's strategies, oldest first."""
 
-    strategies: list[StrategyView]
+    strategies: list[StrategyDetails]
 
 
 class CycleView(Answer):
@@ -152,6 +173,8 @@ class StrategyStanding(Answer):
 
     strategy_id: UUID
     status: StrategyStatus
+    exchange: str
+    symbol: str
     position: Position
     last_action: Literal["BUY", "SELL", "STOPLOSS"] | None = Field(description="Latest order the broker confirmed")
     last_price: Price | None = Field(description="Latest traded price; null when none was seen")
@@ -176,10 +199,14 @@ class OrderView(Answer):
     order_id: UUID
     order_type: str = Field(description="BUY, SELL or SL")
     timestamp: Instant
+    event: Literal["answer", "cancel", "final"] = Field(
+        description="answer: what the broker said to the order being sent; cancel: to its being cancelled; "
+        "final: how the order ended, from the broker's order book"
+    )
     outcome: str
     broker_order_id: str | None
     tag: str
-    execution_time_ms: float
+    execution_time_ms: float | None = Field(description="From sending to answer; null for what was read in the book")
     raw_response: dict[str, Any]
 
 

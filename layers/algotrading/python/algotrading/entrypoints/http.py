@@ -6,6 +6,7 @@ import json
 import logging
 import time
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Any
 from uuid import UUID
 
@@ -18,10 +19,12 @@ from algotrading.contracts.api_routes import API_ROUTES, methods_of
 from algotrading.contracts.problems import field_problems
 from algotrading.domain.errors import AlgotradingError, NotFound, RequestInvalid, TokenExpired, TokenInvalid
 from algotrading.entrypoints.http_body import admit_body, read_json
+from algotrading.entrypoints.http_page import asks_for_page, html_page
 
 logger = logging.getLogger(__name__)
 
 _HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+_FAILED = "This did not work"
 JSON = "application/json"
 
 
@@ -67,6 +70,9 @@ class HttpDoor(APIGatewayHttpResolver):
         except Exception:
             logger.exception("request %s could not be read", request_id)
             answer = _as_event_answer(failure_response(request_id))
+        if answer["statusCode"] >= HTTPStatus.BAD_REQUEST and _is_for_a_browser(event):
+            text = json.loads(answer["body"])["message"]
+            answer = _as_event_answer(html_page(answer["statusCode"], _FAILED, text))
         answer["headers"] = {**_HEADERS, **answer.get("headers", {})}
         _log_answer(event, answer, request_id, time.perf_counter() - started)
         return answer
@@ -166,11 +172,17 @@ def _log_answer(event: Mapping[str, Any], answer: Mapping[str, Any], request_id:
 def _as_event_answer(response: Response[str]) -> dict[str, Any]:
     return {
         "statusCode": response.status_code,
-        "headers": {"Content-Type": response.content_type},
+        "headers": {"Content-Type": response.content_type, **response.headers},
         "body": response.body,
         "isBase64Encoded": False,
         "cookies": [],
     }
+
+
+def _is_for_a_browser(event: Mapping[str, Any]) -> bool:
+    key = event.get("routeKey")
+    is_page = any(route.is_page and key == f"{route.method} {route.path}" for route in API_ROUTES)
+    return is_page and asks_for_page(event.get("headers") or {})
 
 
 def _authorizer_context(event: Mapping[str, Any]) -> Mapping[str, Any]:

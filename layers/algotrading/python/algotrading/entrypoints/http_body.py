@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -56,7 +56,7 @@ def read_json(text: str) -> dict[str, Any]:
         raise RequestInvalid("the body is not valid JSON") from error
     if not isinstance(value, dict):
         raise RequestInvalid("the body must be a JSON object")
-    if _depth(value) > _DEEPEST:
+    if _is_deeper_than(value, _DEEPEST):
         raise RequestInvalid("the body is nested too deeply")
     return value
 
@@ -85,9 +85,15 @@ def _read_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _depth(value: Any) -> int:
+def _is_deeper_than(value: Any, depth: int) -> bool:
+    """Level by level: the parser may accept nesting deeper than functions may call themselves."""
+    level = [value]
+    for _ in range(depth):
+        level = [inner for outer in level for inner in _inside(outer)]
+    return any(isinstance(innermost, dict | list) for innermost in level)
+
+
+def _inside(value: Any) -> Iterable[Any]:
     if isinstance(value, dict):
-        return 1 + max(map(_depth, value.values()), default=0)
-    if isinstance(value, list):
-        return 1 + max(map(_depth, value), default=0)
-    return 0
+        return value.values()
+    return value if isinstance(value, list) else ()

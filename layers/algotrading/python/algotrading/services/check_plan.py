@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from algotrading.domain.errors import FieldProblem, StrategyInvalid
 from algotrading.domain.instruments import Instrument
 from algotrading.domain.sessions import EffectiveExit, SessionHours, SessionTable, trading_day_of
-from algotrading.domain.strategy import Plan, find_problems
-from algotrading.ports import Instruments
+from algotrading.domain.strategy import Plan, find_problems, plain_number
+from algotrading.ports import Instruments, LastPrice
+
+_FRESH = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,21 @@ class CheckedPlan:
     def effective_exit(self) -> EffectiveExit:
         """When the exit will really be sent, and why not as asked."""
         return self.hours.effective_exit(self.plan.sell_time, self.plan.product)
+
+    def warnings(self, price: LastPrice | None, now: datetime) -> tuple[str, ...]:
+        """What the trader may not have meant, in plain words; none of it keeps the plan from trading.
+        A `price` that is not fresh says nothing."""
+        found = []
+        if price is not None and now - price.at <= _FRESH and self.plan.stop_loss >= price.price:
+            stop, last = plain_number(self.plan.stop_loss), plain_number(price.price)
+            found.append(
+                f"the stop-loss {stop} is not below the last price of {self.plan.symbol}, {last}: "
+                "bought at such a price, it is sold again at once"
+            )
+        effective = self.effective_exit
+        if effective.reason is not None:
+            found.append(f"it is sold at {effective.at}, not at {self.plan.sell_time}: {effective.reason}")
+        return tuple(found)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime, time, timedelta
 from uuid import UUID, uuid4
 
-from algotrading.domain.cycle import Cycle
+from algotrading.domain.alarms import may_have_rung
+from algotrading.domain.cycle import CycleState
 from algotrading.domain.errors import (
     BrokerAuthFailed,
     CalendarMissing,
@@ -22,10 +23,12 @@ from algotrading.domain.errors import (
     StrategyOverlap,
 )
 from algotrading.domain.instruments import Instrument
+from algotrading.domain.sessions import EffectiveExit, instant_of, trading_day_of
 from algotrading.domain.strategy import Plan, Strategy, StrategyStatus
 from algotrading.ports import BrokerAccounts, Clock, Instruments, Ledger, Strategies
 from algotrading.services.check_plan import CheckedPlan, PlanChecker, PlanDraft
-from algotrading.services.publish_strategy import Publisher
+from algotrading.services.live_prices import LivePrices
+from algotrading.services.publish_strategy import DUE_NOW, Cycles, Publisher
 
 logger = logging.getLogger(__name__)
 
@@ -33,6 +36,16 @@ _HELD_FIXED = ("exchange", "symbol", "product", "quantity")
 """What cannot change while a cycle is open: it would not be what was bought."""
 _ATTEMPTS = 3
 """Tries at a command that needs no particular version, when somebody else changes the strategy too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Commanded:
+    """A strategy after a command, and what its owner should hear about it."""
+
+    strategy: Strategy
+    effective_exit: EffectiveExit | None
+    """None when the plan cannot trade today."""
+    warnings: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +58,11 @@ class StrategyManager:
     accounts: BrokerAccounts
     checker: PlanChecker
     publisher: Publisher
+    prices: LivePrices
     clock: Clock
     new_id: Callable[[], UUID] = uuid4
 
-    def create(self, user_id: UUID, draft: PlanDraft) -> tuple[Strategy, CheckedPlan]:
+    def create(self, user_id: UUID, draft: PlanDraft) -> Commanded:
         """Store a new strategy; it trades once it is started.
 
         Raises:
@@ -66,34 +80,43 @@ class StrategyManager:
             updated_at=now,
         )
         self.strategies.add(strategy)
-        return strategy, checked
+        return self._commanded(strategy, checked)
 
-    def update(self, user_id: UUID, strategy_id: UUID, draft: PlanDraft) -> tuple[Strategy, CheckedPlan]:
+    def update(self, user_id: UUID, strategy_id: UUID, draft: PlanDraft) -> Commanded:
         """Replace the plan, with effect at once. While a cycle is open, only its times and its stop-loss.
+
+        In the minutes before an order's instant an executor already waits for it, and messages of one
+        strategy are handled one after the other: an earlier instant would stand behind that wait and be
+        missed. So a buy or sell time that is being prepared cannot be moved to an earlier one; it can be
+        moved to a later one, and a sell time that is due now (within `DUE_NOW`, or past) is carried out
+        at once on the priority lane, which waits for nobody.
 
         Raises:
             NotFound: no such strategy of this user.
             StrategyInvalid: with every problem of every field.
-            Conflict: a field that an open cycle holds fixed, or somebody else changed the strategy.
+            Conflict: a field that an open cycle holds fixed, an order that is being prepared, or somebody
+                else changed the strategy.
             StrategyOverlap: it runs, and another running strategy trades the new symbol.
         """
         before = self.strategies.get(user_id, strategy_id)
         now = self.clock.now()
         checked = self.checker.check(draft, now)
-        cycle = self.ledger.latest(user_id, strategy_id)
-        if _is_open(cycle):
+        cycles = self._cycles(before)
+        if cycles.open:
             _refuse_fixed_fields(before.plan, checked.plan)
+        if before.is_running:
+            self._refuse_overtaking(before, checked, cycles, now)
         after = replace(before, plan=checked.plan, version=before.version + 1, updated_at=now)
         self.strategies.save(after, expected_version=before.version)
         if after.is_running:
             if (before.plan.exchange, before.plan.symbol) != (after.plan.exchange, after.plan.symbol):
                 self.publisher.publish_moved(before, self._instrument(before.plan))
-            self.publisher.publish_running(after, checked.instrument, checked.hours, cycle)
-        elif _is_open(cycle):
-            self.publisher.publish_stopped(after, checked.instrument, cycle)
-        return after, checked
+            self.publisher.publish_running(after, checked.instrument, checked.hours, cycles)
+        elif cycles.open:
+            self.publisher.publish_stopped(after, checked.instrument, cycles)
+        return self._commanded(after, checked)
 
-    def start(self, user_id: UUID, strategy_id: UUID) -> Strategy:
+    def start(self, user_id: UUID, strategy_id: UUID) -> Commanded:
         """Let the strategy trade, from the next buy time on. Starting a running one only spreads it again.
 
         Raises:
@@ -105,17 +128,16 @@ class StrategyManager:
         """
         before = self.strategies.get(user_id, strategy_id)
         if before.is_running:
-            self._spread_again(before)
-            return before
+            return self._spread_again(before)
         now = self.clock.now()
         self._require_broker(user_id, now)
         checked = self.checker.check(PlanDraft(before.plan), now)
-        cycle = self.ledger.latest(user_id, strategy_id)
-        if _is_open(cycle):
+        cycles = self._cycles(before)
+        if cycles.open:
             raise Conflict("the position of this strategy is still being sold: start it again once that is done")
         strategy = self._save_running(before, now)
-        self.publisher.publish_running(strategy, checked.instrument, checked.hours, cycle)
-        return strategy
+        self.publisher.publish_running(strategy, checked.instrument, checked.hours, cycles)
+        return self._commanded(strategy, checked)
 
     def stop(self, user_id: UUID, strategy_id: UUID) -> Strategy:
         """Let the strategy trade no more; what it holds is sold at once. Stopping a stopped one repeats
@@ -126,25 +148,19 @@ class StrategyManager:
             Conflict: it kept being changed by somebody else.
         """
         strategy = self._save_stopped(user_id, strategy_id)
-        cycle = self.ledger.latest(user_id, strategy_id)
-        self.publisher.publish_stopped(strategy, self._instrument(strategy.plan), cycle)
+        self.publisher.publish_stopped(strategy, self._instrument(strategy.plan), self._cycles(strategy))
         return strategy
 
-    def delete(self, user_id: UUID, strategy_id: UUID) -> Strategy:
-        """Hide the strategy and answer what it was; its orders stay on record.
+    def delete(self, user_id: UUID, strategy_id: UUID) -> None:
+        """Hide the strategy; its orders stay on record, and its owner can still read them.
 
         Raises:
             NotFound: no such strategy of this user.
-            Conflict: it runs, or still holds a position.
+            Conflict: it runs, still holds a position, or somebody else changed it.
         """
         strategy = self.strategies.get(user_id, strategy_id)
-        if strategy.is_running:
-            raise Conflict("the strategy is running: stop it first")
-        if _is_open(self.ledger.latest(user_id, strategy_id)):
-            raise Conflict("the position of this strategy is still being sold: delete it once that is done")
-        self.strategies.delete(user_id, strategy_id)
+        self.strategies.delete(user_id, strategy_id, expected_version=strategy.version)
         self.publisher.publish_deleted(strategy, self._instrument(strategy.plan))
-        return strategy
 
     def _require_broker(self, user_id: UUID, now: datetime) -> None:
         account = self.accounts.find(user_id)
@@ -153,15 +169,15 @@ class StrategyManager:
         if not account.is_connected(now):
             raise BrokerAuthFailed("the broker login is not valid today: open the URL of GET /broker/login first")
 
-    def _spread_again(self, strategy: Strategy) -> None:
+    def _spread_again(self, strategy: Strategy) -> Commanded:
         try:
             checked = self.checker.check(PlanDraft(strategy.plan), self.clock.now())
         except (StrategyInvalid, CalendarMissing) as error:
             # It runs, which is all that was asked; what cannot trade today has nothing to spread.
             logger.warning("strategy %s is not spread again: %s", strategy.strategy_id, error.message)
-            return
-        cycle = self.ledger.latest(strategy.user_id, strategy.strategy_id)
-        self.publisher.publish_running(strategy, checked.instrument, checked.hours, cycle)
+            return Commanded(strategy, None, ())
+        self.publisher.publish_running(strategy, checked.instrument, checked.hours, self._cycles(strategy))
+        return self._commanded(strategy, checked)
 
     def _save_running(self, before: Strategy, now: datetime) -> Strategy:
         after = replace(
@@ -198,12 +214,46 @@ class StrategyManager:
             return after
         raise Conflict("the strategy is being changed by somebody else: try again")
 
+    def _refuse_overtaking(self, before: Strategy, checked: CheckedPlan, cycles: Cycles, now: datetime) -> None:
+        old, new = before.plan, checked.plan
+        old_sell_time = checked.hours.effective_exit(old.sell_time, old.product).at
+        day = self._day_in_preparation(old.buy_time, now)
+        if day is not None and new.buy_time < old.buy_time and _state_on(day, cycles) is CycleState.IDLE:
+            raise _being_prepared("buy", old.buy_time)
+        day = self._day_in_preparation(old_sell_time, now)
+        sell_time = checked.effective_exit.at
+        if day is None or sell_time >= old_sell_time or _state_on(day, cycles).is_over:
+            return
+        if instant_of(day, sell_time) > now + DUE_NOW:
+            raise _being_prepared("sell", old_sell_time)
+
+    def _day_in_preparation(self, at: time, now: datetime) -> date | None:
+        """The trading day for whose `at` an executor may be waiting already."""
+        today = trading_day_of(now)
+        days = [day for day in (today, today + timedelta(days=1)) if may_have_rung(instant_of(day, at), now)]
+        return next((day for day in days if self.checker.table.is_trading_day(day)), None)
+
+    def _commanded(self, strategy: Strategy, checked: CheckedPlan) -> Commanded:
+        price = self.prices.last(strategy.plan.symbol)
+        return Commanded(strategy, checked.effective_exit, checked.warnings(price, self.clock.now()))
+
+    def _cycles(self, strategy: Strategy) -> Cycles:
+        user_id, strategy_id = strategy.user_id, strategy.strategy_id
+        return Cycles(self.ledger.latest(user_id, strategy_id), self.ledger.open_cycles(user_id, strategy_id))
+
     def _instrument(self, plan: Plan) -> Instrument | None:
         return self.instruments.find(plan.exchange, plan.symbol)
 
 
-def _is_open(cycle: Cycle | None) -> bool:
-    return cycle is not None and cycle.is_armed
+def _state_on(day: date, cycles: Cycles) -> CycleState:
+    newest = cycles.newest
+    return newest.state if newest is not None and newest.trading_day == day else CycleState.IDLE
+
+
+def _being_prepared(leg: str, at: time) -> Conflict:
+    field, text = f"{leg}_time", f"the {leg} at {at} is being prepared"
+    problem = FieldProblem(field, "cannot be moved to an earlier time now")
+    return Conflict(f"{text}: change {field} after it, or move it to a later time", (problem,))
 
 
 def _refuse_fixed_fields(before: Plan, after: Plan) -> None:

@@ -11,12 +11,12 @@ they are, and nothing has changed.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import ParamSpec
 
-from algotrading.contracts.messages import OrderEvent, StopChange
+from algotrading.contracts.messages import OrderCommand, OrderEvent, StopChange
 from algotrading.domain.alarms import alarm_instant
 from algotrading.domain.cycle import Cycle, CycleState
 from algotrading.domain.instruments import Instrument
@@ -27,6 +27,22 @@ from algotrading.services.alarms import alarm_names, arming_commands, build_alar
 
 P = ParamSpec("P")
 logger = logging.getLogger(__name__)
+
+DUE_NOW = timedelta(seconds=5)
+"""An order due within this is due now: an executor of the priority lane, which lives 15 s, can wait for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cycles:
+    """A strategy's `newest` cycle, and all that may hold something, of whatever day, oldest first."""
+
+    newest: Cycle | None
+    open: Sequence[Cycle]
+
+    @property
+    def guarded(self) -> Cycle | None:
+        """The one whose stop is watched: the newest that may hold something."""
+        return self.open[-1] if self.open else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +57,14 @@ class Publisher:
     table: SessionTable
     entry_grace: timedelta
 
-    def publish_running(
-        self, strategy: Strategy, instrument: Instrument, hours: SessionHours, cycle: Cycle | None
-    ) -> None:
+    def publish_running(self, strategy: Strategy, instrument: Instrument, hours: SessionHours, cycles: Cycles) -> None:
         """The strategy runs: its keys, both schedules, the watcher's subscription, and what is due so soon
-        that its alarm may have rung already. `cycle` is its newest one."""
+        that its alarm may have rung already.
+
+        A SELL that is due (nearly) now takes the priority lane: on the other one it could stand behind an
+        executor that still waits for an instant which this very change has made void.
+        """
+        cycle = cycles.newest
         now = self.clock.now()
         commands = arming_commands(strategy, now=now, table=self.table, hours=hours, cycle=cycle, cause="start")
         self._try("strategy key", self.runtime.put_strategy, strategy)
@@ -55,15 +74,14 @@ class Publisher:
             self._try("runtime key", self.runtime.put_cycle, idle)
         for alarm in build_alarms(strategy, hours):
             self._try(f"schedule {alarm.name}", self.schedules.put, alarm)
-        self._announce(strategy, instrument, cycle, watched=True)
+        self._announce(strategy, instrument, cycles.guarded, watched=True)
         for command in commands:
-            self._try(f"order {command.event}", self.queue.send, command, Lane.NORMAL)
+            self._try(f"order {command.event}", self.queue.send, command, _lane_of(command, now))
 
-    def publish_stopped(self, strategy: Strategy, instrument: Instrument | None, cycle: Cycle | None) -> None:
-        """The strategy runs no more: no schedules, and what it holds is sold at once. The watcher goes on
-        guarding until that has happened."""
-        day = _day_to_close(strategy, cycle, self.clock.now(), self.entry_grace)
-        if day is not None:
+    def publish_stopped(self, strategy: Strategy, instrument: Instrument | None, cycles: Cycles) -> None:
+        """The strategy runs no more: no schedules, and what it holds, of whatever day, is sold at once. The
+        watcher goes on guarding until that has happened."""
+        for day in _days_to_close(strategy, cycles, self.clock.now(), self.entry_grace):
             command = make_command(
                 strategy_id=strategy.strategy_id,
                 user_id=strategy.user_id,
@@ -76,7 +94,7 @@ class Publisher:
             self._try("order STOP", self.queue.send, command, Lane.PRIORITY)
         self._remove_schedules(strategy)
         self._try("strategy key", self.runtime.put_strategy, strategy)
-        self._announce(strategy, instrument, cycle, watched=cycle is not None and cycle.is_armed)
+        self._announce(strategy, instrument, cycles.guarded, watched=bool(cycles.open))
 
     def publish_moved(self, before: Strategy, instrument: Instrument | None) -> None:
         """The strategy is about to trade in another symbol: its place under the old one goes."""
@@ -94,7 +112,7 @@ class Publisher:
             self._try(f"schedule {name}", self.schedules.remove, name)
 
     def _announce(
-        self, strategy: Strategy, instrument: Instrument | None, cycle: Cycle | None, *, watched: bool
+        self, strategy: Strategy, instrument: Instrument | None, guarded: Cycle | None, *, watched: bool
     ) -> None:
         if instrument is None:
             # Gone from today's dump: there is no token by which the watcher could know it.
@@ -107,9 +125,9 @@ class Publisher:
             symbol=strategy.plan.symbol,
             instrument_token=instrument.instrument_token,
             watched=watched,
-            armed=watched and cycle is not None and cycle.is_armed,
+            armed=watched and guarded is not None,
             stop_loss=strategy.plan.stop_loss,
-            trading_day=cycle.trading_day if cycle and cycle.is_armed else trading_day_of(self.clock.now()),
+            trading_day=guarded.trading_day if guarded is not None else trading_day_of(self.clock.now()),
         )
         self._try("watcher", self.runtime.announce, change)
 
@@ -121,13 +139,20 @@ class Publisher:
             self.meter.count("PublishFailed")
 
 
-def _day_to_close(strategy: Strategy, cycle: Cycle | None, now: datetime, entry_grace: timedelta) -> date | None:
-    """The trading day whose cycle may hold something, or may be about to: None when none can."""
+def _lane_of(command: OrderCommand, now: datetime) -> Lane:
+    is_now = command.due is not None and command.due <= now + DUE_NOW
+    return Lane.PRIORITY if command.event is OrderEvent.SELL and is_now else Lane.NORMAL
+
+
+def _days_to_close(strategy: Strategy, cycles: Cycles, now: datetime, entry_grace: timedelta) -> tuple[date, ...]:
+    """The trading days whose cycles may hold something, or may be about to."""
+    held = tuple(cycle.trading_day for cycle in cycles.open)
+    cycle = cycles.newest
     if cycle is not None and cycle.is_armed:
-        return cycle.trading_day
+        return held
     for day in (trading_day_of(now), trading_day_of(now + timedelta(minutes=4))):
         due = instant_of(day, strategy.plan.buy_time)
         not_begun = cycle is None or cycle.trading_day < day or cycle.state is CycleState.IDLE
         if not_begun and alarm_instant(due) <= now <= due + entry_grace:
-            return day
-    return None
+            return (*held, day)
+    return held

@@ -10,12 +10,13 @@ from decimal import Decimal
 from uuid import UUID
 
 from algotrading.domain.cycle import Cycle, CycleState, Position
-from algotrading.domain.errors import CalendarMissing, RedisDown
+from algotrading.domain.errors import CalendarMissing, NotFound
 from algotrading.domain.instruments import Instrument
 from algotrading.domain.orders import Fill, Leg
 from algotrading.domain.sessions import IST, EffectiveExit, SessionTable, instant_of, trading_day_of
 from algotrading.domain.strategy import Strategy
-from algotrading.ports import Clock, Instruments, LastPrice, Ledger, Meter, OrderLog, Runtime, Strategies
+from algotrading.ports import Clock, Instruments, LastPrice, Ledger, OrderLog, Strategies
+from algotrading.services.live_prices import LivePrices
 
 logger = logging.getLogger(__name__)
 _PAISA = Decimal("0.01")
@@ -23,7 +24,7 @@ _PAISA = Decimal("0.01")
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """One strategy at one moment. `cycle` is today's, or an older one that is still open."""
+    """One strategy at one moment. `cycle` is the newest that is still open, else today's."""
 
     strategy: Strategy
     cycle: Cycle | None
@@ -55,14 +56,25 @@ class StrategyReader:
     strategies: Strategies
     ledger: Ledger
     instruments: Instruments
-    runtime: Runtime
-    meter: Meter
+    prices: LivePrices
     clock: Clock
     table: SessionTable
 
-    def all(self, user_id: UUID) -> Sequence[Strategy]:
-        """The user's strategies, oldest first."""
-        return self.strategies.list_for(user_id)
+    def all(self, user_id: UUID) -> Sequence[tuple[Strategy, EffectiveExit | None]]:
+        """The user's strategies, oldest first, each with when it will really sell on the next trading day,
+        as far as that is known."""
+        strategies = self.strategies.list_for(user_id)
+        try:
+            day = self.table.next_trading_day(trading_day_of(self.clock.now()))
+        except CalendarMissing as missing:
+            logger.warning("%s", missing.message)
+            return [(strategy, None) for strategy in strategies]
+        names = {(strategy.plan.exchange, strategy.plan.symbol) for strategy in strategies}
+        known = {name: self.instruments.find(*name) for name in names}
+        return [
+            (strategy, self._effective_exit(strategy, known[strategy.plan.exchange, strategy.plan.symbol], day))
+            for strategy in strategies
+        ]
 
     def read(self, user_id: UUID, strategy_id: UUID) -> tuple[Strategy, EffectiveExit | None]:
         """A strategy and when it will really sell on the next trading day.
@@ -81,8 +93,13 @@ class StrategyReader:
         return self.instruments.search(text, limit)
 
     def orders(self, user_id: UUID, strategy_id: UUID) -> tuple[Sequence[OrderLog], Sequence[Fill]]:
-        """The order log and the fills of a strategy, oldest first. Raises NotFound."""
-        self.strategies.get(user_id, strategy_id)
+        """The order log and the fills of a strategy, oldest first, also of one that its owner has deleted.
+
+        Raises:
+            NotFound: no such strategy, and never was one, of this user.
+        """
+        if not self.strategies.is_owned(user_id, strategy_id):
+            raise NotFound("no such strategy")
         return self.ledger.logs(user_id, strategy_id), self.ledger.fills(user_id, strategy_id)
 
     def standing(self, user_id: UUID, strategy_id: UUID) -> Standing:
@@ -90,14 +107,14 @@ class StrategyReader:
         everything else is answered all the same."""
         strategy = self.strategies.get(user_id, strategy_id)
         now = self.clock.now()
-        cycle = _cycle_of_interest(self.ledger.latest(user_id, strategy_id), now)
+        cycle = self._cycle_of_interest(strategy, now)
         instrument = self.instruments.find(strategy.plan.exchange, strategy.plan.symbol)
         effective = self._effective_exit(strategy, instrument, cycle.trading_day if cycle else trading_day_of(now))
         next_buy, next_sell = self._next_instants(strategy, effective, cycle, now)
         return Standing(
             strategy=strategy,
             cycle=cycle,
-            price=self._price(strategy.plan.symbol),
+            price=self.prices.last(strategy.plan.symbol),
             effective_exit=effective,
             next_buy_at=next_buy,
             next_sell_at=next_sell,
@@ -105,13 +122,12 @@ class StrategyReader:
             as_of=now,
         )
 
-    def _price(self, symbol: str) -> LastPrice | None:
-        try:
-            return self.runtime.last_price(symbol)
-        except RedisDown:
-            logger.warning("no live price for %s: the runtime store is away", symbol)
-            self.meter.count("RedisDown")
-            return None
+    def _cycle_of_interest(self, strategy: Strategy, now: datetime) -> Cycle | None:
+        still_open = self.ledger.open_cycles(strategy.user_id, strategy.strategy_id)
+        if still_open:
+            return still_open[-1]
+        latest = self.ledger.latest(strategy.user_id, strategy.strategy_id)
+        return latest if latest is not None and latest.trading_day == trading_day_of(now) else None
 
     def _effective_exit(self, strategy: Strategy, instrument: Instrument | None, day: date) -> EffectiveExit | None:
         hours = self.table.hours(day, instrument) if instrument else None
@@ -137,12 +153,6 @@ class StrategyReader:
             instant_of(buy_day, strategy.plan.buy_time) if buy_day else None,
             instant_of(sell_day, effective.at) if sell_day and effective else None,
         )
-
-
-def _cycle_of_interest(latest: Cycle | None, now: datetime) -> Cycle | None:
-    if latest is None or latest.is_armed or latest.trading_day == trading_day_of(now):
-        return latest
-    return None
 
 
 def _note(cycle: Cycle | None, next_buy: datetime | None) -> str | None:

@@ -75,11 +75,16 @@ class PostgresLedger:
 
     def find(self, user_id: UUID, strategy_id: UUID, trading_day: date) -> Cycle | None:
         """See ports.Ledger."""
-        return self._find_one(user_id, "strategy_id = %s and trading_day = %s", (strategy_id, trading_day))
+        return _first(self._read(user_id, "strategy_id = %s and trading_day = %s", (strategy_id, trading_day)))
 
     def latest(self, user_id: UUID, strategy_id: UUID) -> Cycle | None:
         """See ports.Ledger."""
-        return self._find_one(user_id, "strategy_id = %s order by trading_day desc limit 1", (strategy_id,))
+        return _first(self._read(user_id, "strategy_id = %s order by trading_day desc limit 1", (strategy_id,)))
+
+    def open_cycles(self, user_id: UUID, strategy_id: UUID) -> Sequence[Cycle]:
+        """See ports.Ledger."""
+        condition = "strategy_id = %s and state in ('entering', 'long', 'exiting') order by trading_day"
+        return self._read(user_id, condition, (strategy_id,))
 
     def fills(self, user_id: UUID, strategy_id: UUID) -> Sequence[Fill]:
         """See ports.Ledger."""
@@ -131,11 +136,14 @@ class PostgresLedger:
             ).fetchall()
             return _with_intents(session, rows)
 
-    def _find_one(self, user_id: UUID, condition: str, parameters: tuple[Any, ...]) -> Cycle | None:
+    def _read(self, user_id: UUID, condition: str, parameters: tuple[Any, ...]) -> list[Cycle]:
         with self._database.tenant(user_id) as session:
             rows = session.execute(f"select * from cycles where {condition}", parameters).fetchall()  # noqa: S608 - constants
-            cycles = _with_intents(session, rows)
-        return cycles[0] if cycles else None
+            return _with_intents(session, rows)
+
+
+def _first(cycles: Sequence[Cycle]) -> Cycle | None:
+    return cycles[0] if cycles else None
 
 
 def _with_intents(session: Session, rows: Sequence[Row]) -> list[Cycle]:

@@ -75,16 +75,34 @@ class PostgresStrategies:
             if replaced.rowcount == 0:
                 raise _why_not_replaced(session, strategy)
 
-    def delete(self, user_id: UUID, strategy_id: UUID) -> None:
+    def delete(self, user_id: UUID, strategy_id: UUID, *, expected_version: int) -> None:
         """See ports.Strategies."""
         with self._database.tenant(user_id) as session:
-            deleted = session.execute(
-                "update strategies set deleted_at = now(), version = version + 1"
-                " where strategy_id = %s and user_id = %s and deleted_at is null",
-                (strategy_id, user_id),
+            # The fence first: it waits for a worker that is storing, and whoever took such a cycle before
+            # stores and sends nothing after. Cycles before the strategy, as workers lock them.
+            session.execute(
+                "update cycles set epoch = epoch + 1 where strategy_id = %s and state = 'idle'", (strategy_id,)
             )
-        if deleted.rowcount == 0:
-            raise _not_found()
+            deleted = session.execute(
+                """
+                update strategies s set deleted_at = now(), version = version + 1
+                where strategy_id = %(strategy_id)s and user_id = %(user_id)s and deleted_at is null
+                    and version = %(expected_version)s and status <> 'running'
+                    and not exists (select from cycles c where c.strategy_id = s.strategy_id
+                                    and c.state in ('entering', 'long', 'exiting'))
+                """,
+                {"strategy_id": strategy_id, "user_id": user_id, "expected_version": expected_version},
+            )
+            if deleted.rowcount == 0:
+                raise _why_not_deleted(session, user_id, strategy_id, expected_version)
+
+    def is_owned(self, user_id: UUID, strategy_id: UUID) -> bool:
+        """See ports.Strategies."""
+        with self._database.tenant(user_id) as session:
+            row = session.execute(
+                "select from strategies where strategy_id = %s and user_id = %s", (strategy_id, user_id)
+            ).fetchone()
+        return row is not None
 
     def running(self) -> Sequence[Strategy]:
         """See ports.Strategies."""
@@ -123,13 +141,30 @@ def _refuse_overlap(session: Session, strategy: Strategy) -> None:
 
 
 def _why_not_replaced(session: Session, strategy: Strategy) -> Conflict | NotFound:
-    row = session.execute(
-        "select version from strategies where strategy_id = %s and user_id = %s and deleted_at is null",
-        (strategy.strategy_id, strategy.user_id),
-    ).fetchone()
+    row = _standing(session, strategy.user_id, strategy.strategy_id)
+    return _not_found() if row is None else _changed(row["version"])
+
+
+def _why_not_deleted(session: Session, user_id: UUID, strategy_id: UUID, expected_version: int) -> Conflict | NotFound:
+    row = _standing(session, user_id, strategy_id)
     if row is None:
         return _not_found()
-    return Conflict(f"the strategy was changed meanwhile: it is at version {row['version']}")
+    if row["version"] != expected_version:
+        return _changed(row["version"])
+    if row["status"] == StrategyStatus.RUNNING:
+        return Conflict("the strategy is running: stop it first")
+    return Conflict("the position of this strategy is still being sold: delete it once that is done")
+
+
+def _standing(session: Session, user_id: UUID, strategy_id: UUID) -> Mapping[str, Any] | None:
+    return session.execute(
+        "select version, status from strategies where strategy_id = %s and user_id = %s and deleted_at is null",
+        (strategy_id, user_id),
+    ).fetchone()
+
+
+def _changed(version: int) -> Conflict:
+    return Conflict(f"the strategy was changed meanwhile: it is at version {version}")
 
 
 def _not_found() -> NotFound:

@@ -68,7 +68,9 @@ class KiteBrokers:
         _require_kite(broker)
         from algotrading.brokers.kite.official import RequestWriter
 
-        page = RequestWriter(self._endpoint, api_key=_checked(api_key)).login_url(self._login_url)
+        # The official client pastes the key into the address as it is.
+        key = quote(_checked(api_key), safe="")
+        page = RequestWriter(self._endpoint, api_key=key).login_url(self._login_url)
         return f"{page}&redirect_params={quote(urlencode({'state': state}), safe='')}"
 
     def exchange(self, credentials: BrokerCredentials, request_token: str) -> BrokerSession:
@@ -81,7 +83,7 @@ class KiteBrokers:
         _require_kite(credentials.broker)
         from algotrading.brokers.kite.broker import fetch
         from algotrading.brokers.kite.official import RequestWriter
-        from algotrading.brokers.kite.reads import identity_of
+        from algotrading.brokers.kite.reads import session_of
         from algotrading.brokers.kite.rows import fields_in, required_of
 
         api_key, secret, token = map(_checked, (credentials.api_key, credentials.api_secret, request_token))
@@ -90,7 +92,7 @@ class KiteBrokers:
         )
         line = self._line(self._limits.read_seconds, self._limits.read_bytes, kept=False)
         reply = fetch(line, request, Transcript([api_key, secret, token]), "the login")
-        session = fields_in(identity_of(reply, "the login"), "session")
+        session = fields_in(session_of(reply), "session")
         return BrokerSession(_checked(required_of(session, "access_token")), required_of(session, "user_id"))
 
     def instruments(self) -> Sequence[Instrument]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from http import HTTPStatus
 from typing import Any
 
 from algotrading.brokers.kite.connection import Reply
 from algotrading.brokers.kite.envelope import read_envelope
 from algotrading.domain.errors import BrokerAuthFailed, BrokerUnavailable
+
+_BLAMES_KEYS = re.compile(r"checksum|api_key|api_secret", re.IGNORECASE)
 
 
 def data_of(reply: Reply, what: str) -> Any:
@@ -39,3 +42,18 @@ def identity_of(reply: Reply, what: str) -> Any:
     if reply.status == HTTPStatus.BAD_REQUEST and envelope is not None and envelope.error_type == "InputException":
         raise BrokerAuthFailed(f"Kite refuses these credentials for {what} ({envelope.message})")
     return data_of(reply, what)
+
+
+def session_of(reply: Reply) -> Any:
+    """`identity_of` for the exchange of a request token, which is good once and for a few minutes (Kite
+    Connect documentation, user).
+
+    Raises:
+        BrokerAuthFailed: the login is used up or too old, or the app's keys are wrong.
+        BrokerUnavailable: anything else than a success in Kite's own form.
+    """
+    envelope = read_envelope(reply)
+    said = envelope.message if envelope is not None and envelope.error_type == "TokenException" else None
+    if said is not None and not _BLAMES_KEYS.search(said):
+        raise BrokerAuthFailed("this login has been used or is too old: start it again")
+    return identity_of(reply, "the login")

@@ -18,7 +18,6 @@ from algotrading.contracts.api_broker import (
 )
 from algotrading.domain.accounts import BrokerCredentials, BrokerName, ConnectionStatus
 from algotrading.domain.errors import (
-    AlgotradingError,
     BrokerAuthFailed,
     BrokerUnavailable,
     Conflict,
@@ -27,8 +26,8 @@ from algotrading.domain.errors import (
     TokenInvalid,
 )
 from algotrading.entrypoints.api.answers import BEARER, answers
-from algotrading.entrypoints.api.login_page import login_page
 from algotrading.entrypoints.http import JSON, caller, new_router
+from algotrading.entrypoints.http_page import asks_for_page, html_page
 from algotrading.services.broker_connection import BrokerConnections, Connection
 
 _TAGS = ["Broker"]
@@ -109,22 +108,16 @@ class BrokerRoutes:
         self, request: Request, request_token: Parameter = None, state: Parameter = None, status: Parameter = None
     ) -> Response[str]:
         """Turn the broker's one-time request token into a connection. Answers a page; JSON when asked for."""
-        accept = request.headers.get("accept", "")
-        try:
-            if status not in {None, "success"} or not request_token or not state:
-                raise BrokerAuthFailed("the broker's login was not completed: start it again")
-            connection = self._services().complete_login(state, request_token)
-        except AlgotradingError as error:
-            if "text/html" not in accept or error.code == "INTERNAL":
-                raise
-            return login_page(error.status, "The broker login failed", error.message)
-        if JSON in accept and "text/html" not in accept:
+        if status not in {None, "success"} or not request_token or not state:
+            raise BrokerAuthFailed("the broker's login was not completed: start it again")
+        connection = self._services().complete_login(state, request_token)
+        if JSON in request.headers.get("accept", "") and not asks_for_page(request.headers):
             answer = CallbackAnswer(
                 status=connection.status, broker_valid=True, broker_user_id=connection.broker_user_id
             )
             return Response(status_code=200, content_type=JSON, body=answer.model_dump_json())
         who = f"Your broker account {connection.broker_user_id} is connected until 06:00 IST."
-        return login_page(200, "Connected", f"{who} You can close this page.")
+        return html_page(200, "Connected", f"{who} You can close this page.")
 
 
 def _view(connection: Connection) -> BrokerView:
@@ -139,7 +132,11 @@ def _view(connection: Connection) -> BrokerView:
 
 
 def _callback_answers() -> dict[int, Any]:
-    failures = answers("", TokenExpired, TokenInvalid, BrokerAuthFailed, Conflict, BrokerUnavailable, is_open=True)
+    failures = answers(
+        "", RequestInvalid, TokenExpired, TokenInvalid, BrokerAuthFailed, Conflict, BrokerUnavailable, is_open=True
+    )
+    for answer in failures.values():
+        answer.setdefault("content", {})["text/html"] = {"schema": {"type": "string"}}
     success = {
         "description": "The broker is connected",
         "content": {"text/html": {"schema": {"type": "string"}}, JSON: {"model": CallbackAnswer}},

@@ -11,17 +11,20 @@ from aws_lambda_powertools.event_handler import Request
 from aws_lambda_powertools.event_handler.api_gateway import Router
 from aws_lambda_powertools.event_handler.openapi.params import Query
 
-from algotrading.contracts.api_common import Text
+from algotrading.contracts.api_common import Storable
 from algotrading.contracts.api_strategy import (
     InstrumentList,
     OrderList,
     PlanRequest,
     StrategyCreated,
+    StrategyDeleted,
     StrategyDetails,
     StrategyList,
     StrategyReference,
     StrategyStanding,
+    StrategyStarted,
     StrategyState,
+    StrategyUpdated,
 )
 from algotrading.entrypoints.api import strategy_answers as describe
 from algotrading.entrypoints.api import strategy_views as views
@@ -66,19 +69,11 @@ class StrategyRoutes:
 
     def create(self, request: Request, body: PlanRequest) -> StrategyCreated:
         """Store a strategy. It trades once it is started."""
-        strategy, checked = self._services().manager.create(caller(request), _draft(body))
-        effective = checked.effective_exit
-        return StrategyCreated(
-            strategy_id=strategy.strategy_id,
-            status=strategy.status,
-            effective_sell_time=effective.at,
-            effective_sell_time_reason=effective.reason,
-        )
+        return views.created(self._services().manager.create(caller(request), _draft(body)))
 
-    def start(self, request: Request, body: StrategyReference) -> StrategyState:
+    def start(self, request: Request, body: StrategyReference) -> StrategyStarted:
         """Let a strategy trade from its next buy time on."""
-        strategy = self._services().manager.start(caller(request), body.strategy_id)
-        return StrategyState(strategy_id=strategy.strategy_id, status=strategy.status)
+        return views.started(self._services().manager.start(caller(request), body.strategy_id))
 
     def stop(self, request: Request, body: StrategyReference) -> StrategyState:
         """Let a strategy trade no more; what it holds is sold at once."""
@@ -92,30 +87,30 @@ class StrategyRoutes:
     def list_all(self, request: Request) -> StrategyList:
         """The caller's strategies."""
         strategies = self._services().reader.all(caller(request))
-        return StrategyList(strategies=[views.strategy(strategy) for strategy in strategies])
+        return StrategyList(strategies=[views.details(*strategy) for strategy in strategies])
 
     def read(self, request: Request, id: UUID) -> StrategyDetails:
         """One strategy, with the time at which it will really sell."""
         strategy, effective = self._services().reader.read(caller(request), id)
         return views.details(strategy, effective)
 
-    def update(self, request: Request, id: UUID, body: PlanRequest) -> StrategyDetails:
-        """Replace a strategy's plan, with effect at once."""
-        strategy, checked = self._services().manager.update(caller(request), id, _draft(body))
-        return views.details(strategy, checked.effective_exit)
+    def update(self, request: Request, id: UUID, body: PlanRequest) -> StrategyUpdated:
+        """Replace a strategy's plan, with effect at once. In the last three minutes before an order, its time
+        cannot be moved to an earlier one."""
+        return views.updated(self._services().manager.update(caller(request), id, _draft(body)))
 
-    def delete(self, request: Request, id: UUID) -> StrategyState:
-        """Hide a strategy that does not run; its orders stay on record. Answers its last status."""
-        strategy = self._services().manager.delete(caller(request), id)
-        return StrategyState(strategy_id=strategy.strategy_id, status=strategy.status)
+    def delete(self, request: Request, id: UUID) -> StrategyDeleted:
+        """Delete a strategy that does not run. Its orders stay on record: /strategy/{id}/orders still shows them."""
+        self._services().manager.delete(caller(request), id)
+        return StrategyDeleted(strategy_id=id)
 
     def list_orders(self, request: Request, id: UUID) -> OrderList:
-        """Every exchange of words with the broker, and every execution."""
+        """Every exchange of words with the broker, and every execution, also of a deleted strategy."""
         logs, fills = self._services().reader.orders(caller(request), id)
         return OrderList(orders=[views.order(log) for log in logs], trades=[views.trade(fill) for fill in fills])
 
     def find_instruments(
-        self, request: Request, query: Annotated[Text, Query(min_length=1, max_length=60)]
+        self, request: Request, query: Annotated[str, Query(min_length=1, max_length=60), Storable]
     ) -> InstrumentList:
         """Instruments whose symbol or name contains the text, best first."""
         caller(request)

@@ -56,6 +56,6 @@ UPDATE = _route(
     StrategyOverlap,
     CalendarMissing,
 )
-DELETE = _route("Delete a strategy", "The strategy is gone", NotFound, Conflict)
-ORDERS = _route("A strategy's orders", "Its order log and its executions", NotFound)
+DELETE = _route("Delete a strategy", "The strategy is gone; its orders stay on record", NotFound, Conflict)
+ORDERS = _route("A strategy's orders, also after its deletion", "Its order log and its executions", NotFound)
 INSTRUMENTS = _route("Find instruments", "Instruments, best first", RequestInvalid, tag="Instruments")

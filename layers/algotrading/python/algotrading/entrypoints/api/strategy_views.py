@@ -2,54 +2,66 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from algotrading.contracts.api_strategy import (
     CycleView,
     InstrumentView,
     OrderView,
+    StrategyCreated,
     StrategyDetails,
     StrategyStanding,
-    StrategyView,
+    StrategyStarted,
+    StrategyUpdated,
     TradeView,
 )
 from algotrading.domain.instruments import Instrument
-from algotrading.domain.orders import Fill, Leg
+from algotrading.domain.orders import BrokerStatus, Fill, Leg
 from algotrading.domain.sessions import EffectiveExit
 from algotrading.domain.strategy import Strategy
 from algotrading.ports import OrderLog
+from algotrading.services.manage_strategy import Commanded
 from algotrading.services.strategy_status import Standing
 
-
-def strategy(one: Strategy) -> StrategyView:
-    """A strategy as stored."""
-    return StrategyView(**_fields(one))
+_FINAL = frozenset(BrokerStatus)
 
 
 def details(one: Strategy, effective: EffectiveExit | None) -> StrategyDetails:
     """A strategy with the time at which it will really sell."""
-    return StrategyDetails(
-        **_fields(one),
-        effective_sell_time=effective.at if effective else None,
-        effective_sell_time_reason=effective.reason if effective else None,
-    )
+    return StrategyDetails(**_fields(one), **_exit_fields(effective))
+
+
+def created(one: Commanded) -> StrategyCreated:
+    """A new strategy."""
+    return StrategyCreated(**_state_fields(one), **_exit_fields(one.effective_exit))
+
+
+def started(one: Commanded) -> StrategyStarted:
+    """A strategy that runs."""
+    return StrategyStarted(**_state_fields(one))
+
+
+def updated(one: Commanded) -> StrategyUpdated:
+    """A strategy with its new plan."""
+    return StrategyUpdated(**_fields(one.strategy), **_exit_fields(one.effective_exit), warnings=list(one.warnings))
 
 
 def standing(one: Standing) -> StrategyStanding:
     """Where a strategy stands."""
-    cycle, effective = one.cycle, one.effective_exit
+    cycle = one.cycle
     return StrategyStanding.model_validate(
         {
             "strategy_id": one.strategy.strategy_id,
             "status": one.strategy.status,
+            "exchange": one.strategy.plan.exchange,
+            "symbol": one.strategy.plan.symbol,
             "position": one.position,
             "last_action": cycle.last_action if cycle else None,
             "last_price": one.price.price if one.price else None,
             "last_price_at": one.price.at if one.price else None,
             "stop_loss": one.strategy.plan.stop_loss,
             "quantity": one.strategy.plan.quantity,
-            "effective_sell_time": effective.at if effective else None,
-            "effective_sell_time_reason": effective.reason if effective else None,
+            **_exit_fields(one.effective_exit),
             "next_buy_at": one.next_buy_at,
             "next_sell_at": one.next_sell_at,
             "average_buy_price": one.average_price(Leg.ENTRY),
@@ -64,14 +76,16 @@ def standing(one: Standing) -> StrategyStanding:
 
 def order(log: OrderLog) -> OrderView:
     """One line of the order log."""
+    event = _event_of(log)
     return OrderView(
         order_id=log.order_id,
         order_type=log.order_type,
         timestamp=log.timestamp,
+        event=event,
         outcome=log.outcome,
         broker_order_id=log.broker_order_id,
         tag=log.tag,
-        execution_time_ms=log.execution_time_ms,
+        execution_time_ms=None if event == "final" else log.execution_time_ms,
         raw_response=dict(log.raw_response),
     )
 
@@ -99,6 +113,27 @@ def instrument(one: Instrument) -> InstrumentView:
         tick_size=one.tick_size,
         lot_size=one.lot_size,
     )
+
+
+def _event_of(log: OrderLog) -> Literal["answer", "cancel", "final"]:
+    if log.outcome in _FINAL:
+        return "final"
+    return "cancel" if log.outcome.startswith("cancel_") else "answer"
+
+
+def _state_fields(one: Commanded) -> dict[str, Any]:
+    return {
+        "strategy_id": one.strategy.strategy_id,
+        "status": one.strategy.status,
+        "warnings": list(one.warnings),
+    }
+
+
+def _exit_fields(effective: EffectiveExit | None) -> dict[str, Any]:
+    return {
+        "effective_sell_time": effective.at if effective else None,
+        "effective_sell_time_reason": effective.reason if effective else None,
+    }
 
 
 def _fields(one: Strategy) -> dict[str, Any]:

@@ -1,7 +1,8 @@
-"""The small page that a browser shows when the broker's login has ended."""
+"""The small page that a person sees where a browser comes by itself: the end of the broker's login."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from html import escape
 
 from aws_lambda_powertools.event_handler import Response
@@ -29,7 +30,12 @@ _HEADERS = {
 """The address of this page holds a one-time token: nothing may be loaded, and nobody told of it."""
 
 
-def login_page(status: int, title: str, text: str) -> Response[str]:
+def asks_for_page(headers: Mapping[str, str]) -> bool:
+    """Whether the Accept header, as a browser's does, names HTML. Header names in whatever case."""
+    return any(name.lower() == "accept" and "text/html" in value.lower() for name, value in headers.items())
+
+
+def html_page(status: int, title: str, text: str) -> Response[str]:
     """A page with this title and text, both escaped."""
     return Response(
         status_code=status,

@@ -1,0 +1,28 @@
+"""The price beside an answer: nice to have, never worth a failure."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+from algotrading.domain.errors import RedisDown
+from algotrading.ports import LastPrice, Meter, Runtime
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class LivePrices:
+    """Latest traded prices, as the watcher wrote them."""
+
+    runtime: Runtime
+    meter: Meter
+
+    def last(self, symbol: str) -> LastPrice | None:
+        """The latest price; None when none was seen, or while the runtime store is away."""
+        try:
+            return self.runtime.last_price(symbol)
+        except RedisDown:
+            logger.warning("no live price for %s: the runtime store is away", symbol)
+            self.meter.count("RedisDown")
+            return None
