@@ -81,6 +81,10 @@ def test_every_counted_name_means_trouble_or_informs() -> None:
     assert _counted() - set(TROUBLES) - INFORMATIVE == set()
 
 
+def test_nobody_waits_for_an_alarm_that_nothing_raises() -> None:
+    assert (set(TROUBLES) | INFORMATIVE) - _counted() == set()
+
+
 def test_no_name_does_both() -> None:
     assert set(TROUBLES) & INFORMATIVE == set()
 

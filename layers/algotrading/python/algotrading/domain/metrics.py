@@ -13,7 +13,6 @@ _POSITIONS: Final = {
     "ExitRefused": "The broker refused an exit. Read its message in the log: margin, freeze, circuit limit or a ban.",
     "ExitBlocked": "An exit could not even be tried: no login at the broker, or no instrument. The owner must act.",
     "ExitUnfilled": "An exit was taken and is not filled. Watch the position; the price may be at its circuit limit.",
-    "ExitUnsettled": "What became of an exit is not proven. Compare the ledger with the broker's book.",
     "UnconfirmedExit": "An exit was sent without a reading of the position. Check that no more was sold than was held.",
     "OrderUnknown": "An order was sent and no answer came. The book decides; look whether it was settled.",
     "CancelRepeated": "A cancelled order stayed in the book, and was cancelled again. Look into the broker's app.",
