@@ -57,7 +57,10 @@ def test_the_example_plan_is_one_that_can_trade() -> None:
 
 
 def test_the_one_answer_of_another_shape_is_told() -> None:
+    refusals = [operation(route)["responses"]["401"]["description"] for route in API_ROUTES if not route.is_open]
+
     assert '401 `{"message": "Unauthorized"}`' in openapi_document()["info"]["description"]
+    assert all('`{"message": "Unauthorized"}`' in refusal for refusal in refusals)
 
 
 @pytest.mark.parametrize(

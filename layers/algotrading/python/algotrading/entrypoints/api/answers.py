@@ -9,6 +9,7 @@ from algotrading.domain.errors import AlgotradingError, PayloadTooLarge, TokenEx
 
 BEARER: list[dict[str, list[str]]] = [{"bearer": []}]
 """The security of a route that needs a token."""
+_NO_HEADER = '. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}`'
 _EVERY: tuple[type[AlgotradingError], ...] = (PayloadTooLarge, AlgotradingError)
 _WITH_TOKEN: tuple[type[AlgotradingError], ...] = (TokenExpired, TokenInvalid)
 
@@ -26,4 +27,6 @@ def answers(success: str, *errors: type[AlgotradingError], status: int = 200, is
         }
         for code, names in sorted(codes.items())
     }
+    if not is_open:
+        failures[TokenInvalid.status]["description"] += _NO_HEADER
     return {status: {"description": success}, **failures}

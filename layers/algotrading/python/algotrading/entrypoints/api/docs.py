@@ -18,8 +18,9 @@ from algotrading.entrypoints.http import JSON, new_router
 _VERSION = "1.0.0"
 _DESCRIPTION = """Buys at the buy time, watches every tick, sells at the stop-loss or at the sell time.
 
-Every error, on every path, is `{"error": CODE, "message": ..., "details": [{"field", "problem"}]}`.
-A request without an Authorization header is refused by the gateway itself: 401 `{"message": "Unauthorized"}`."""
+Every error, on every path, is `{"error": CODE, "message": ..., "details": [{"field", "problem"}]}`, with one exception:
+a request without any Authorization header, to a path that needs one, is refused by the gateway itself with
+401 `{"message": "Unauthorized"}`. Treat a 401 without `error` as `TOKEN_INVALID`: log in."""
 _OWN_VALIDATION_SHAPES = ("HTTPValidationError", "ValidationError", "ResponseValidationError")
 """Powertools' own error bodies, which our door never answers."""
 
