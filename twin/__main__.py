@@ -12,6 +12,7 @@ from rich.console import Console
 from twin.console import Narrator
 from twin.processes import REPOSITORY
 
+INTERRUPTED = 130
 PLAIN_WIDTH = 140
 
 
@@ -22,9 +23,12 @@ def main() -> int:
     # A pipe has no width of its own: tables then take what they need.
     narrator = Narrator(Console(width=None if sys.stdout.isatty() else PLAIN_WIDTH))
     narrator.say("the whole product starts on this machine (Ctrl-C stops everything)")
-    # Only now what takes seconds to import: whoever waits has read something by then.
-    from twin.command import run
-
+    try:
+        # Only now what takes seconds to import: whoever waits has read something by then.
+        from twin.command import run
+    except KeyboardInterrupt:
+        narrator.say("stopped before anything was started")
+        return INTERRUPTED
     return run(arguments, narrator)
 
 

@@ -13,6 +13,7 @@ import requests
 from kiteconnect import KiteConnect
 from kiteconnect.exceptions import InputException, TokenException
 
+from exchange_simulator.clock import IST
 from exchange_simulator.threaded import ThreadedExchange
 from tests.contract.exchange_simulator.desk import buy, control, finished, until
 
@@ -177,6 +178,29 @@ def test_candles_of_every_interval(kite: Client, interval: str, minutes: int) ->
     assert candles[1]["date"] - candles[0]["date"] == timedelta(minutes=minutes)
     assert all(row["low"] <= min(row["open"], row["close"]) <= row["high"] for row in candles)
     assert set(candles[0]) == {"date", "open", "high", "low", "close", "volume", "oi"}
+
+
+def test_the_candle_of_today_ends_where_the_price_is(exchange: ThreadedExchange, kite: Client) -> None:
+    control(exchange.url, "POST", "/prices/INFY", price=1500.5, pin=True)
+
+    now = datetime.now(IST)
+    candles = kite.historical_data(408065, now - timedelta(days=7), now, "day")
+
+    assert candles[-1]["date"].date() == now.date()
+    assert candles[-1]["close"] == 1500.5
+    assert candles[-1]["low"] <= 1500.5 <= candles[-1]["high"]
+
+
+def test_a_price_outside_the_circuit_limits_is_refused_unless_forced(exchange: ThreadedExchange, kite: Client) -> None:
+    url = f"{exchange.url}/sim/prices/INFY"
+
+    refused = requests.post(url, json={"price": 10, "pin": True}, timeout=5)
+    forced = requests.post(url, json={"price": 10, "pin": True, "force": True}, timeout=5)
+
+    assert refused.status_code == 400
+    assert "circuit limits" in refused.json()["message"]
+    assert forced.json()["last_price"] == 10
+    assert kite.ltp("NSE:INFY")["NSE:INFY"]["last_price"] == 10
 
 
 def test_candles_over_too_long_a_time_are_refused(kite: Client) -> None:

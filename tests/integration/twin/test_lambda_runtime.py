@@ -92,6 +92,46 @@ async def test_a_handler_that_cannot_be_loaded_fails_every_event(start_function:
     assert "no_such_name" in answer["errorMessage"]
 
 
+@pytest.mark.parametrize(
+    ("event", "kind"),
+    [
+        ({"raise": "no such symbol"}, "ValueError"),
+        ({"exit": 3}, "Runtime.ExitError"),
+        ({"sleep": 30}, "Sandbox.Timedout"),
+    ],
+)
+async def test_whoever_watches_the_product_hears_of_every_failure(
+    start_function: StartFunction,
+    state: StateFolder,
+    faults: list[tuple[str, str]],
+    event: dict[str, Any],
+    kind: str,
+) -> None:
+    function = start_function(timeout_seconds=2.0)
+
+    await invoke(function, **event)
+
+    assert faults == [("everything", kind)]
+    assert kind in (state.logs / "everything.log").read_text()
+
+
+async def test_a_function_that_cannot_be_loaded_is_heard_of(
+    start_function: StartFunction, faults: list[tuple[str, str]]
+) -> None:
+    await invoke(start_function(handler="handler.no_such_name"))
+
+    assert faults == [("everything", "Runtime.InitError")]
+
+
+async def test_environments_that_load_one_at_a_time_are_all_warm(start_function: StartFunction) -> None:
+    function = start_function()
+
+    await function.warm(2, asyncio.Semaphore(1))
+
+    answers = await asyncio.gather(invoke(function, sleep=0.2), invoke(function, sleep=0.2))
+    assert len({answer["pid"] for answer in answers}) == 2
+
+
 async def test_events_at_the_same_time_run_in_processes_of_their_own(start_function: StartFunction) -> None:
     function = start_function()
 
