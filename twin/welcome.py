@@ -11,6 +11,7 @@ from twin.running import Twin
 from twin.script import FUNDS
 
 DEMO_BROKER_USER = "DEMO01"
+_TOKEN_OF = """python3 -c 'import json, sys; print(json.load(sys.stdin)["token"])'"""
 
 
 async def welcome(twin: Twin, narrator: Narrator, trader: Login | None) -> None:
@@ -31,17 +32,19 @@ def _text(twin: Twin, trader: Login, spare: BrokerAccount) -> str:
 
     export API={twin.api_url}/api/v1 EXCHANGE={twin.exchange_address.url}
     TOKEN=$(curl -s $API/auth/login -H 'Content-Type: application/json' \\
-        -d '{{"email": "{trader.email}", "password": "{trader.password}"}}' \\
-        | python3 -c 'import json, sys; print(json.load(sys.stdin)["token"])')
+        -d '{{"email": "{trader.email}", "password": "{trader.password}"}}' | {_TOKEN_OF})
     export TOKEN AUTH="Authorization: Bearer $TOKEN"
     curl -s $API/strategy -H "$AUTH"
 
-  A simulated broker account to connect ({spare.user_id}, ₹{FUNDS:,}), for anyone who registers
+  A simulated broker account for somebody new ({spare.user_id}, ₹{FUNDS:,})
 
     api_key       {spare.api_key}
     api_secret    {spare.api_secret}
     access_token  {spare.access_token}
 
+    TOKEN=$(curl -s $API/auth/register -H 'Content-Type: application/json' \\
+        -d '{{"email": "you@example.com", "password": "a long passphrase"}}' | {_TOKEN_OF})
+    export TOKEN AUTH="Authorization: Bearer $TOKEN"
     curl -s $API/broker/connect -H "$AUTH" -H 'Content-Type: application/json' \\
         -d '{{"api_key": "{spare.api_key}", "api_secret": "{spare.api_secret}"}}'
 
