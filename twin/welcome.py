@@ -11,7 +11,8 @@ from twin.running import Twin
 from twin.script import FUNDS
 
 DEMO_BROKER_USER = "DEMO01"
-_TOKEN_OF = """python3 -c 'import json, sys; print(json.load(sys.stdin)["token"])'"""
+_PICK_IT = """python3 -c 'import json, sys; print(json.load(sys.stdin)["token"])'"""
+"""Shell that takes the access token out of the answer piped to it."""
 
 
 async def welcome(twin: Twin, narrator: Narrator, trader: Login | None) -> None:
@@ -32,7 +33,7 @@ def _text(twin: Twin, trader: Login, spare: BrokerAccount) -> str:
 
     export API={twin.api_url}/api/v1 EXCHANGE={twin.exchange_address.url}
     TOKEN=$(curl -s $API/auth/login -H 'Content-Type: application/json' \\
-        -d '{{"email": "{trader.email}", "password": "{trader.password}"}}' | {_TOKEN_OF})
+        -d '{{"email": "{trader.email}", "password": "{trader.password}"}}' | {_PICK_IT})
     export TOKEN AUTH="Authorization: Bearer $TOKEN"
     curl -s $API/strategy -H "$AUTH"
 
@@ -43,7 +44,7 @@ def _text(twin: Twin, trader: Login, spare: BrokerAccount) -> str:
     access_token  {spare.access_token}
 
     TOKEN=$(curl -s $API/auth/register -H 'Content-Type: application/json' \\
-        -d '{{"email": "you@example.com", "password": "a long passphrase"}}' | {_TOKEN_OF})
+        -d '{{"email": "you@example.com", "password": "a long passphrase"}}' | {_PICK_IT})
     export TOKEN AUTH="Authorization: Bearer $TOKEN"
     curl -s $API/broker/connect -H "$AUTH" -H 'Content-Type: application/json' \\
         -d '{{"api_key": "{spare.api_key}", "api_secret": "{spare.api_secret}"}}'
