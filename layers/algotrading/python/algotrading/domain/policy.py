@@ -1,0 +1,36 @@
+"""The numbers behind the trading rules."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Durations are seconds unless they are timedeltas."""
+
+    entry_grace: timedelta = timedelta(seconds=120)
+    """How late a BUY may still leave; later it is recorded as missed."""
+    attempts: int = 3
+    """Proven refusals of an entry after which the strategy stops."""
+    retry_pause: float = 0.5
+    """Back-off before the second try; doubles with every further one."""
+    throttle_pause: float = 1.0
+    """Kite counts its limits per calendar second."""
+    longest_retry_pause: float = 6.0
+    entry_patience: timedelta = timedelta(seconds=5)
+    """How long an entry may rest unfilled before its remainder is cancelled."""
+    exit_patience: timedelta = timedelta(seconds=3)
+    """How long the first exit may rest (a protected market order can) before it is replaced; twice as
+    long with every further one, for each replacement loses its place in the exchange's queue."""
+    longest_exit_patience: timedelta = timedelta(seconds=60)
+    cancel_patience: timedelta = timedelta(seconds=2)
+    """How long a cancel may take to show in the book before it is asked for again."""
+    evidence_window: timedelta = timedelta(seconds=180)
+    """An order was once seen to surface 83 s after its time-out; absence means nothing before this."""
+    clean_reads: int = 2
+    """Book readings after the window that must agree that an order does not exist."""
+    absent_reads: int = 4
+    """Position readings that must agree before a position counts as closed by hand."""
+    absent_pause: float = 3.0

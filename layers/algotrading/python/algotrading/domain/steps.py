@@ -1,0 +1,67 @@
+"""The moves that decisions are made of."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+
+from algotrading.domain.cycle import Cycle, CycleState, Decision, Intent, IntentState, SendOrder, Tell
+from algotrading.domain.orders import Leg, Side, make_tag
+from algotrading.domain.policy import Policy
+
+
+def intents_of(cycle: Cycle, leg: Leg) -> list[Intent]:
+    """The intents of one leg, oldest first."""
+    return [intent for intent in cycle.intents if intent.leg is leg]
+
+
+def with_intent(cycle: Cycle, changed: Intent) -> Cycle:
+    """The cycle with one of its intents replaced."""
+    return replace(cycle, intents=tuple(changed if i.tag == changed.tag else i for i in cycle.intents))
+
+
+def with_order(
+    cycle: Cycle,
+    leg: Leg,
+    quantity: int,
+    *,
+    now: datetime,
+    due: datetime,
+    cause_at: datetime | None = None,
+    pause: float = 0.0,
+) -> Decision:
+    """Write the next attempt of `leg` down, and send it."""
+    attempt = 1 + len(intents_of(cycle, leg))
+    intent = Intent(
+        leg=leg,
+        attempt=attempt,
+        tag=make_tag(cycle.strategy_id, cycle.trading_day, leg, attempt),
+        side=Side.BUY if leg is Leg.ENTRY else Side.SELL,
+        quantity=quantity,
+        state=IntentState.PENDING,
+        created_at=now,
+        due_at=due,
+        cause_at=cause_at,
+    )
+    written = replace(cycle, intents=(*cycle.intents, intent))
+    return Decision(written, (SendOrder(intent.tag, intent.due_at, pause),))
+
+
+def miss(cycle: Cycle, kind: str, why: str) -> Decision:
+    """The day passes without a position; the owner is told why."""
+    flat = replace(cycle, state=CycleState.FLAT, wanted=None, note=why)
+    return Decision(flat, (Tell(kind, f"{cycle.plan.symbol}: {why}."),))
+
+
+def exit_pause(cycle: Cycle, policy: Policy) -> float:
+    """Back-off before the next exit: none after the first that was taken but did not sell everything,
+    else doubling with every one that did not."""
+    exits = intents_of(cycle, Leg.EXIT)
+    if not exits:
+        return 0.0
+    if exits[-1].state is IntentState.THROTTLED:
+        return policy.throttle_pause
+    tries = sum(1 for intent in exits if intent.state is not IntentState.THROTTLED)
+    if tries == 1 and not exits[-1].failed_proven:
+        return 0.0
+    return float(min(policy.retry_pause * 2 ** (tries - 1), policy.longest_retry_pause))
