@@ -70,12 +70,6 @@ class MemoryLedger:
         days = [day for strategy, day in self.database.cycles if strategy == strategy_id]
         return self.find(user_id, strategy_id, max(days)) if days else None
 
-    def open_cycles(self, user_id: UUID, strategy_id: UUID) -> Sequence[Cycle]:
-        """See ports.Ledger."""
-        wanted = (user_id, strategy_id)
-        cycles = [c for c in self.database.cycles.values() if (c.user_id, c.strategy_id) == wanted and c.is_armed]
-        return sorted(cycles, key=lambda cycle: cycle.trading_day)
-
     def fills(self, user_id: UUID, strategy_id: UUID) -> Sequence[Fill]:
         """See ports.Ledger."""
         fills = [f for key, (owner, f) in self.database.fills.items() if (key[0], owner) == (user_id, strategy_id)]

@@ -53,8 +53,8 @@ class MemoryStrategies:
             if stored.is_running:
                 raise Conflict("the strategy is running: stop it first")
             cycles = {key: cycle for key, cycle in self._database.cycles.items() if key[0] == strategy_id}
-            if any(cycle.is_armed for cycle in cycles.values()):
-                raise Conflict("the position of this strategy is still being sold: delete it once that is done")
+            if not all(cycle.is_settled for cycle in cycles.values()):
+                raise Conflict("orders of this strategy are not settled yet: delete it once they are")
             for key, cycle in cycles.items():
                 if cycle.state is CycleState.IDLE:
                     self._database.cycles[key] = replace(cycle, epoch=cycle.epoch + 1)

@@ -396,7 +396,6 @@ def test_another_user_reads_nothing(stores: Stores) -> None:
 
     assert stores.ledger.find(stranger, strategy_id, TRADING_DAY) is None
     assert stores.ledger.latest(stranger, strategy_id) is None
-    assert list(stores.ledger.open_cycles(stranger, strategy_id)) == []
     assert list(stores.ledger.fills(stranger, strategy_id)) == []
     assert list(stores.ledger.logs(stranger, strategy_id)) == []
 
@@ -405,20 +404,6 @@ def test_a_strategy_that_never_traded_has_no_latest_cycle(stores: Stores) -> Non
     strategy = stores.add_strategy(stores.add_user())
 
     assert stores.ledger.latest(strategy.user_id, strategy.strategy_id) is None
-
-
-def test_open_cycles_are_a_strategys_own_of_whatever_day_oldest_first(stores: Stores) -> None:
-    # given a strategy with a cycle in every state, on a day each, and another strategy
-    strategy = stores.add_strategy(stores.add_user())
-    for number, state in enumerate(CycleState):
-        cycle = stores.ledger.take(strategy, TRADING_DAY + timedelta(days=number))
-        save(stores.ledger, replace(cycle, state=state))
-    save(stores.ledger, entering(stores.take_cycle()))
-
-    found = stores.ledger.open_cycles(strategy.user_id, strategy.strategy_id)
-
-    assert [cycle.state for cycle in found] == [CycleState.ENTERING, CycleState.LONG, CycleState.EXITING]
-    assert [cycle.trading_day - TRADING_DAY for cycle in found] == [timedelta(days=days) for days in (1, 2, 3)]
 
 
 def test_unfinished_are_all_that_may_hold_something_or_have_an_open_order(stores: Stores) -> None:

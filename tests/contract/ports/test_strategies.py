@@ -10,12 +10,12 @@ from uuid import uuid4
 
 import pytest
 
-from algotrading.domain.cycle import CycleState, Decision, EntryMissed
+from algotrading.domain.cycle import CycleState, Decision, EntryMissed, IntentState
 from algotrading.domain.errors import AlgotradingError, Conflict, Fenced, NotFound, StrategyOverlap
 from algotrading.domain.strategy import Strategy, StrategyStatus
 from algotrading.ports import Strategies
 from tests.contract.ports.conftest import Stores, memory_stores, postgres_stores
-from tests.fakes.examples import MOMENT, TRADING_DAY, make_plan
+from tests.fakes.examples import MOMENT, TRADING_DAY, make_intent, make_plan
 from tests.stores import PostgresStore
 
 MISSED = EntryMissed(MOMENT, "it came too late")
@@ -125,10 +125,20 @@ def test_a_strategy_that_may_hold_something_of_an_older_day_is_not_deleted(store
     newer = stores.ledger.take(strategy, TRADING_DAY + timedelta(days=3))
     stores.ledger.save(Decision(replace(newer, state=CycleState.FLAT)), event=MISSED, now=MOMENT)
 
-    with pytest.raises(Conflict, match="still being sold"):
+    with pytest.raises(Conflict, match="not settled"):
         stores.strategies.delete(strategy.user_id, strategy.strategy_id, expected_version=1)
 
     assert stores.strategies.get(strategy.user_id, strategy.strategy_id) == strategy
+
+
+def test_a_strategy_with_an_order_of_unknown_fate_is_not_deleted(stores: Stores) -> None:
+    strategy = stores.add_strategy(stores.add_user(), status=StrategyStatus.STOPPED)
+    cycle = stores.ledger.take(strategy, TRADING_DAY)
+    unsure = replace(cycle, state=CycleState.FAILED, intents=(make_intent(cycle, state=IntentState.UNKNOWN),))
+    stores.ledger.save(Decision(unsure), event=MISSED, now=MOMENT)
+
+    with pytest.raises(Conflict, match="not settled"):
+        stores.strategies.delete(strategy.user_id, strategy.strategy_id, expected_version=1)
 
 
 def test_a_worker_that_took_the_cycle_before_the_delete_can_store_nothing_after_it(stores: Stores) -> None:

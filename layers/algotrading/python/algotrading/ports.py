@@ -119,7 +119,7 @@ class Strategies(Protocol):
 
         Raises:
             NotFound: it does not exist (any more).
-            Conflict: its version has moved, it runs, or a cycle of whatever day may still hold something.
+            Conflict: its version has moved, it runs, or a cycle of any day is not settled.
         """
         ...
 
@@ -192,10 +192,6 @@ class Ledger(Protocol):
 
     def latest(self, user_id: UUID, strategy_id: UUID) -> Cycle | None:
         """The newest cycle of a strategy, read without taking."""
-        ...
-
-    def open_cycles(self, user_id: UUID, strategy_id: UUID) -> Sequence[Cycle]:
-        """Every cycle of a strategy, of whatever day, that may hold something, oldest first."""
         ...
 
     def fills(self, user_id: UUID, strategy_id: UUID) -> Sequence[Fill]:

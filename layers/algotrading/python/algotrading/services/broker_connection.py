@@ -167,7 +167,7 @@ class BrokerConnections:
 
     def _refuse_while_trading(self, user_id: UUID, why: str) -> None:
         for strategy in self.strategies.list_for(user_id):
-            if strategy.is_running or self.ledger.open_cycles(user_id, strategy.strategy_id):
+            if strategy.is_running or self.ledger.unsettled(user_id, strategy.strategy_id):
                 raise Conflict(f"strategies are trading through this broker connection, and {why}: stop them first")
 
 

@@ -102,7 +102,7 @@ class StrategyManager:
         now = self.clock.now()
         checked = self.checker.check(draft, now)
         cycles = self._cycles(before)
-        if cycles.open:
+        if cycles.unsettled:
             _refuse_fixed_fields(before.plan, checked.plan)
         if before.is_running:
             self._refuse_overtaking(before, checked, cycles, now)
@@ -112,7 +112,7 @@ class StrategyManager:
             if (before.plan.exchange, before.plan.symbol) != (after.plan.exchange, after.plan.symbol):
                 self.publisher.publish_moved(before, self._instrument(before.plan))
             self.publisher.publish_running(after, checked.instrument, checked.hours, cycles)
-        elif cycles.open:
+        elif cycles.unsettled:
             self.publisher.publish_stopped(after, checked.instrument, cycles)
         return self._commanded(after, checked)
 
@@ -124,7 +124,7 @@ class StrategyManager:
             BrokerAuthFailed: there is no live broker connection to trade through.
             StrategyInvalid: the plan cannot trade any more (the instrument or the session has changed).
             StrategyOverlap: another running strategy of this user trades the symbol.
-            Conflict: its last position is still being sold.
+            Conflict: its last position is still being sold, or an order's fate is not known yet.
         """
         before = self.strategies.get(user_id, strategy_id)
         if before.is_running:
@@ -133,8 +133,8 @@ class StrategyManager:
         self._require_broker(user_id, now)
         checked = self.checker.check(PlanDraft(before.plan), now)
         cycles = self._cycles(before)
-        if cycles.open:
-            raise Conflict("the position of this strategy is still being sold: start it again once that is done")
+        if cycles.unsettled:
+            raise Conflict("orders of this strategy are not settled yet: start it again once they are")
         strategy = self._save_running(before, now)
         self.publisher.publish_running(strategy, checked.instrument, checked.hours, cycles)
         return self._commanded(strategy, checked)
@@ -239,7 +239,7 @@ class StrategyManager:
 
     def _cycles(self, strategy: Strategy) -> Cycles:
         user_id, strategy_id = strategy.user_id, strategy.strategy_id
-        return Cycles(self.ledger.latest(user_id, strategy_id), self.ledger.open_cycles(user_id, strategy_id))
+        return Cycles(self.ledger.latest(user_id, strategy_id), self.ledger.unsettled(user_id, strategy_id))
 
     def _instrument(self, plan: Plan) -> Instrument | None:
         return self.instruments.find(plan.exchange, plan.symbol)

@@ -34,15 +34,15 @@ DUE_NOW = timedelta(seconds=5)
 
 @dataclass(frozen=True, slots=True)
 class Cycles:
-    """A strategy's `newest` cycle, and all that may hold something, of whatever day, oldest first."""
+    """A strategy's `newest` cycle, and all of any day that are not settled, oldest first."""
 
     newest: Cycle | None
-    open: Sequence[Cycle]
+    unsettled: Sequence[Cycle]
 
     @property
     def guarded(self) -> Cycle | None:
         """The one whose stop is watched: the newest that may hold something."""
-        return self.open[-1] if self.open else None
+        return next((cycle for cycle in reversed(self.unsettled) if cycle.is_armed), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,7 @@ class Publisher:
             self._try("order STOP", self.queue.send, command, Lane.PRIORITY)
         self._remove_schedules(strategy)
         self._try("strategy key", self.runtime.put_strategy, strategy)
-        self._announce(strategy, instrument, cycles.guarded, watched=bool(cycles.open))
+        self._announce(strategy, instrument, cycles.guarded, watched=cycles.guarded is not None)
 
     def publish_moved(self, before: Strategy, instrument: Instrument | None) -> None:
         """The strategy is about to trade in another symbol: its place under the old one goes."""
@@ -146,9 +146,9 @@ def _lane_of(command: OrderCommand, now: datetime) -> Lane:
 
 def _days_to_close(strategy: Strategy, cycles: Cycles, now: datetime, entry_grace: timedelta) -> tuple[date, ...]:
     """The trading days whose cycles may hold something, or may be about to."""
-    held = tuple(cycle.trading_day for cycle in cycles.open)
+    held = tuple(cycle.trading_day for cycle in cycles.unsettled)
     cycle = cycles.newest
-    if cycle is not None and cycle.is_armed:
+    if cycle is not None and cycle.trading_day in held:
         return held
     for day in (trading_day_of(now), trading_day_of(now + timedelta(minutes=4))):
         due = instant_of(day, strategy.plan.buy_time)

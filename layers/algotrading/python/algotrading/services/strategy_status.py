@@ -123,9 +123,10 @@ class StrategyReader:
         )
 
     def _cycle_of_interest(self, strategy: Strategy, now: datetime) -> Cycle | None:
-        still_open = self.ledger.open_cycles(strategy.user_id, strategy.strategy_id)
-        if still_open:
-            return still_open[-1]
+        unsettled = self.ledger.unsettled(strategy.user_id, strategy.strategy_id)
+        armed = [cycle for cycle in unsettled if cycle.is_armed]
+        if armed:
+            return armed[-1]
         latest = self.ledger.latest(strategy.user_id, strategy.strategy_id)
         return latest if latest is not None and latest.trading_day == trading_day_of(now) else None
 

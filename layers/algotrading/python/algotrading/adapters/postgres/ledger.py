@@ -81,11 +81,6 @@ class PostgresLedger:
         """See ports.Ledger."""
         return _first(self._read(user_id, "strategy_id = %s order by trading_day desc limit 1", (strategy_id,)))
 
-    def open_cycles(self, user_id: UUID, strategy_id: UUID) -> Sequence[Cycle]:
-        """See ports.Ledger."""
-        condition = "strategy_id = %s and state in ('entering', 'long', 'exiting') order by trading_day"
-        return self._read(user_id, condition, (strategy_id,))
-
     def fills(self, user_id: UUID, strategy_id: UUID) -> Sequence[Fill]:
         """See ports.Ledger."""
         with self._database.tenant(user_id) as session:

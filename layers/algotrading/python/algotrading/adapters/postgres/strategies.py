@@ -90,6 +90,8 @@ class PostgresStrategies:
                     and version = %(expected_version)s and status <> 'running'
                     and not exists (select from cycles c where c.strategy_id = s.strategy_id
                                     and c.state in ('entering', 'long', 'exiting'))
+                    and not exists (select from order_intents i where i.strategy_id = s.strategy_id
+                                    and i.state in ('pending', 'accepted', 'unknown'))
                 """,
                 {"strategy_id": strategy_id, "user_id": user_id, "expected_version": expected_version},
             )
@@ -153,7 +155,7 @@ def _why_not_deleted(session: Session, user_id: UUID, strategy_id: UUID, expecte
         return _changed(row["version"])
     if row["status"] == StrategyStatus.RUNNING:
         return Conflict("the strategy is running: stop it first")
-    return Conflict("the position of this strategy is still being sold: delete it once that is done")
+    return Conflict("orders of this strategy are not settled yet: delete it once they are")
 
 
 def _standing(session: Session, user_id: UUID, strategy_id: UUID) -> Mapping[str, Any] | None:

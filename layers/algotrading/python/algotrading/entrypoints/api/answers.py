@@ -14,6 +14,9 @@ _EVERY: tuple[type[AlgotradingError], ...] = (PayloadTooLarge, AlgotradingError)
 _WITH_TOKEN: tuple[type[AlgotradingError], ...] = (TokenExpired, TokenInvalid)
 
 
+_NOBODY = TokenInvalid.status
+
+
 def answers(success: str, *errors: type[AlgotradingError], status: int = 200, is_open: bool = False) -> dict[int, Any]:
     """The responses of a route: its success, the named errors, and those that any route can have."""
     possible = (*errors, *(() if is_open else _WITH_TOKEN), *_EVERY)
@@ -22,11 +25,9 @@ def answers(success: str, *errors: type[AlgotradingError], status: int = 200, is
         codes.setdefault(error.status, []).append(error.code)
     failures = {
         code: {
-            "description": " or ".join(dict.fromkeys(names)),
+            "description": " or ".join(dict.fromkeys(names)) + (_NO_HEADER if code == _NOBODY and not is_open else ""),
             "content": {"application/json": {"model": ErrorAnswer}},
         }
         for code, names in sorted(codes.items())
     }
-    if not is_open:
-        failures[TokenInvalid.status]["description"] += _NO_HEADER
     return {status: {"description": success}, **failures}
