@@ -12,8 +12,6 @@ BEARER: list[dict[str, list[str]]] = [{"bearer": []}]
 _NO_HEADER = '. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}`'
 _EVERY: tuple[type[AlgotradingError], ...] = (PayloadTooLarge, AlgotradingError)
 _WITH_TOKEN: tuple[type[AlgotradingError], ...] = (TokenExpired, TokenInvalid)
-
-
 _NOBODY = TokenInvalid.status
 
 
