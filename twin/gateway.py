@@ -17,7 +17,8 @@ from typing import Any
 from aiohttp import web
 
 from twin.authorizer import Authorizer, Verdict
-from twin.lambda_runtime import InvocationResult, Lambda, Throttled
+from twin.functions import Lambda
+from twin.lambda_runtime import InvocationResult, Throttled
 from twin.routing import RouteTable
 from twin.wiring import CorsSpec, RouteSpec
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import aiohttp
 
 from twin.exchange import ExchangeAddress, ExchangeControl
-from twin.lambda_runtime import Lambda
+from twin.functions import Lambda
 from twin.scheduler import Scheduler
 from twin.telemetry import Telemetry
 from twin.watcher import Watcher

@@ -21,9 +21,10 @@ from twin.console import Narrator
 from twin.database import create_database
 from twin.event_sources import QueueConsumer, SqsClient
 from twin.exchange import ExchangeAddress, ExchangeControl, start_exchange
+from twin.functions import Lambda
 from twin.gateway import Gateway
 from twin.guard import guarded
-from twin.lambda_runtime import Function, Lambda
+from twin.lambda_runtime import Function
 from twin.processes import REPOSITORY, StateFolder
 from twin.routing import RouteTable
 from twin.running import InvocationFailed, Options, Twin
