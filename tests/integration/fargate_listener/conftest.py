@@ -30,6 +30,7 @@ from algotrading.domain.strategy import Strategy, StrategyStatus
 from exchange_simulator.accounts import App
 from exchange_simulator.threaded import ThreadedExchange
 from tests.fakes.examples import MOMENT, TRADING_DAY, make_instrument, make_strategy, make_user
+from tests.integration.fargate_listener.desks import PATIENCE
 from tests.stores import ROLE_PASSWORDS, PostgresStore
 from twin.aws import AwsAccess, start_emulator
 from twin.processes import Child, StateFolder, start_module
@@ -121,7 +122,7 @@ class World:
 
     async def next_command(self) -> OrderCommand:
         """The next message of the priority queue."""
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             while True:
                 answer = await asyncio.to_thread(self._receive)
                 for message in answer:

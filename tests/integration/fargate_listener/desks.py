@@ -16,7 +16,7 @@ from fargate_listener.prices import PriceBook
 from fargate_listener.stop_guard import Hit, StopGuard
 from fargate_listener.watchlist import Watchlist
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 
 
 async def until(condition: Callable[[], object], patience: float = PATIENCE) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 from algotrading.contracts.messages import OrderEvent
 from tests.fakes.examples import TRADING_DAY
 from tests.integration.fargate_listener.conftest import World, announced
+from tests.integration.fargate_listener.desks import PATIENCE
 
 FAR_ABOVE_THE_MARKET = "99999"
 FAR_BELOW_THE_MARKET = "1"
@@ -37,7 +38,7 @@ def _read_health(url: str) -> dict[str, Any]:
 
 async def until_health(world: World, wanted: Callable[[dict[str, Any]], object]) -> dict[str, Any]:
     """The first health document that is as wanted."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE):
         while not wanted(document := await ask_health(world)):  # noqa: ASYNC110 - another process is waited for
             await asyncio.sleep(0.05)
         return document
@@ -48,7 +49,7 @@ def is_healthy(document: dict[str, Any]) -> bool:
 
 
 async def exit_code(process: Awaitable[int]) -> int:
-    async with asyncio.timeout(12):
+    async with asyncio.timeout(PATIENCE):
         return await process
 
 
