@@ -13,7 +13,7 @@ from algotrading.domain.sessions import IST
 
 FUNDS = 500_000
 """The trader's cash, rupees."""
-LEAD = timedelta(seconds=8)
+LEAD = timedelta(seconds=10)
 """From the writing of the script to the first buy: enough to create and start every strategy."""
 SOON = timedelta(seconds=8)
 """From buying to selling, for the strategy that lives to its sell time."""
