@@ -44,8 +44,8 @@ def build_trigger(settings: TriggerSettings) -> Trigger:
 
 
 def build_executor(settings: ExecutorSettings) -> tuple[Executor, Redelivery]:
-    """lambdas/executor and lambdas/priority_executor. Unlike the API's functions these load everything
-    at start: a stop that has been hit must not wait for an import."""
+    """lambdas/executor and lambdas/priority_executor. An environment that is loaded ahead of need loads
+    everything and reaches its stores: a stop that has been hit must not wait for that."""
     from algotrading.adapters.clock import SystemClock
     from algotrading.adapters.emf_meter import EmfMeter
     from algotrading.adapters.kms_vault import KmsVault
@@ -63,8 +63,6 @@ def build_executor(settings: ExecutorSettings) -> tuple[Executor, Redelivery]:
     from algotrading.services.cycle_runner import Desk
     from algotrading.services.execute import Executor
 
-    for module in ("psycopg", "redis", "algotrading.brokers.kite.broker", "algotrading.brokers.kite.official"):
-        import_module(module)
     clock, database = SystemClock(), parts.database(settings)
     desk = Desk(
         clock=clock,
@@ -88,13 +86,15 @@ def build_executor(settings: ExecutorSettings) -> tuple[Executor, Redelivery]:
     table = load_session_table(settings.session_table)
     executor = Executor(desk=desk, instruments=PostgresInstruments(database), sessions=sessions, table=table)
     if parts.is_provisioned():
-        _connect_ahead(desk)
+        _get_ready(desk)
     queue_urls = (settings.orders_queue_url, settings.priority_queue_url)
     return executor, SqsRedelivery(partial(parts.client, "sqs"), queue_urls)
 
 
-def _connect_ahead(desk: Desk) -> None:
-    """Reach the stores before the first stop is hit. What is away now is reached when it is needed."""
+def _get_ready(desk: Desk) -> None:
+    """Load what the first order needs, and reach the stores. What is away now is reached when it is needed."""
+    for module in ("psycopg", "redis", "algotrading.brokers.kite.broker", "algotrading.brokers.kite.official"):
+        import_module(module)
     nobody = UUID(int=0)
     for reach in (lambda: desk.strategies.list_for(nobody), lambda: desk.runtime.read_strategy(nobody)):
         try:
