@@ -8,8 +8,8 @@ import signal
 import sys
 from collections.abc import Callable
 
+from algotrading.entrypoints.logs import set_up_logging
 from algotrading.settings import ListenerSettings, SettingsInvalid
-from fargate_listener.log_format import set_up_logging
 from fargate_listener.wiring import build_watcher
 
 logger = logging.getLogger(__name__)
@@ -22,7 +22,7 @@ def run() -> int:
     except SettingsInvalid as error:
         sys.stderr.write(f"{error}\n")
         return 2
-    set_up_logging(settings.log_level)
+    set_up_logging("listener", settings.log_level)
     try:
         # Never closed: closing would wait for threads, of which one may hang in a database call.
         asyncio.Runner(loop_factory=_loop_factory()).run(_watch(settings))
