@@ -25,4 +25,5 @@ class Counters:
     """Differences between memory and PostgreSQL that a full check had to correct."""
     failed_checks: int = 0
     failed_price_writes: int = 0
+    failed_sight_reports: int = 0
     redis_failures: int = 0

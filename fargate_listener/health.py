@@ -58,6 +58,11 @@ class Health:
             reasons.append(f"hits do not reach the queue: {self.sender.trouble}")
         return reasons
 
+    def sees(self) -> bool:
+        """Whether a tick that came now would be compared with every stop: connected, not silent, loaded."""
+        silence = self.feed.silence
+        return silence is not None and silence <= SILENCE_SECONDS and self.loaded.stops_loaded
+
     def document(self) -> dict[str, object]:
         """The answer's body."""
         reasons = self.reasons()

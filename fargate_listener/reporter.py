@@ -31,6 +31,7 @@ _NAMES = {
     "repaired_stops": "StopsRepaired",
     "failed_checks": "StopCheckFailed",
     "failed_price_writes": "PriceWritesFailed",
+    "failed_sight_reports": "SightReportsFailed",
     "redis_failures": "RedisDown",
 }
 

@@ -16,6 +16,7 @@ from fargate_listener.health import HealthServer, Loaded
 from fargate_listener.hit_sender import HitSender
 from fargate_listener.price_publisher import PricePublisher
 from fargate_listener.reporter import Reporter
+from fargate_listener.sight import SightReporter
 from fargate_listener.stop_guard import StopGuard
 from fargate_listener.truth import Truth
 from fargate_listener.watchlist import Watchlist
@@ -42,6 +43,7 @@ class Watcher:
     guard: StopGuard
     feed: Feed
     publisher: PricePublisher
+    sight: SightReporter
     sender: HitSender
     reporter: Reporter
     health: HealthServer
@@ -68,8 +70,10 @@ class Watcher:
 
     async def _watch(self) -> None:
         async with asyncio.TaskGroup() as group:
-            for part in (self._follow(), self.feed.run(), self.publisher.run(), self.reporter.run(), self._repeat()):
-                group.create_task(part)
+            for part in (self.feed, self.publisher, self.sight, self.reporter):
+                group.create_task(part.run())
+            for work in (self._follow(), self._repeat()):
+                group.create_task(work)
 
     async def _follow(self) -> None:
         """Load everything once, then keep it true from both sides."""

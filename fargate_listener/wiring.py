@@ -31,6 +31,7 @@ from fargate_listener.price_publisher import PricePublisher
 from fargate_listener.prices import PriceBook
 from fargate_listener.redis_client import make_redis_client
 from fargate_listener.reporter import Reporter
+from fargate_listener.sight import SightReporter
 from fargate_listener.stop_guard import StopGuard
 from fargate_listener.truth import Truth
 from fargate_listener.watcher import Watcher
@@ -79,6 +80,7 @@ def build_watcher(settings: ListenerSettings) -> Watcher:
         publisher=PricePublisher(
             redis=_redis(settings), prices=prices, watchlist=watchlist, clock=clock, counters=counters
         ),
+        sight=SightReporter(redis=_redis(settings), sees=health.sees, clock=clock, counters=counters),
         sender=sender,
         reporter=Reporter(counters=counters, sender=sender, feed=feed, guard=guard, health=health, meter=meter),
         health=HealthServer(health.document, settings.health_port),

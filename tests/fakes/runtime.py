@@ -13,6 +13,7 @@ from algotrading.adapters import redis_keys as keys
 from algotrading.contracts.messages import StopChange
 from algotrading.domain.cycle import Cycle
 from algotrading.domain.errors import LockBusy, RedisDown
+from algotrading.domain.sight import Sight
 from algotrading.domain.strategy import Strategy
 from algotrading.ports import Clock, LastPrice
 from tests.fakes.clock import VirtualClock
@@ -109,6 +110,19 @@ class MemoryRuntime:
         """See ports.Runtime."""
         self._reach()
         self.changes.append(change)
+
+    def sight(self) -> Sight | None:
+        """See ports.Runtime."""
+        self._reach()
+        return keys.read_sight(self.hashes.get(keys.SIGHT, {}))
+
+    def report_sight(self, now: datetime) -> None:
+        """A watcher sees at this moment."""
+        self._reach()
+        with self._turn:
+            before = self.sight()
+            after = Sight(now, timedelta(0)) if before is None else before.with_report(now)
+            self.hashes[keys.SIGHT] = keys.sight_fields(after)
 
     def _reach(self) -> None:
         if self.is_down:

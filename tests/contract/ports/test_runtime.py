@@ -18,6 +18,7 @@ from algotrading.contracts.messages import StopChange
 from algotrading.domain.cycle import Cycle, IntentState
 from algotrading.domain.errors import LockBusy, RedisDown
 from algotrading.domain.orders import Leg
+from algotrading.domain.sight import Sight
 from algotrading.domain.strategy import Strategy, StrategyStatus
 from algotrading.ports import LastPrice
 from tests.fakes.clock import VirtualClock
@@ -277,6 +278,60 @@ def test_a_lock_makes_no_runtime_key_that_would_hide_a_loss(case: Case) -> None:
     assert case.runtime.read_cycle(strategy_id) == {}
 
 
+# --- sight ----------------------------------------------------------------------------------------
+
+
+def seconds(number: float) -> timedelta:
+    return timedelta(seconds=number)
+
+
+def test_nobody_ever_saw(case: Case) -> None:
+    assert case.runtime.sight() is None
+
+
+def test_steady_sight_is_not_blindness(case: Case) -> None:
+    # given reports every second, one of which was lost, and one a little late
+    for at in (0, 1, 3, 4, 7):
+        case.runtime.report_sight(MOMENT + seconds(at))
+
+    assert case.runtime.sight() == Sight(MOMENT + seconds(7), seconds(0))
+
+
+def test_times_in_which_nobody_saw_add_up(case: Case) -> None:
+    for at in (0, 1, 4.001, 5, 65.5, 66):
+        case.runtime.report_sight(MOMENT + seconds(at))
+
+    assert case.runtime.sight() == Sight(MOMENT + seconds(66), seconds(3.001 + 60.5))
+
+
+def test_while_one_watcher_sees_the_blindness_of_another_does_not_count(case: Case) -> None:
+    # given a second watcher that is blind from its third second to its twentieth
+    first = [0.0 + number for number in range(25)]
+    second = [0.4, 1.4, 2.4, 20.4, 21.4]
+    for at in sorted(first + second):
+        case.runtime.report_sight(MOMENT + seconds(at))
+
+    assert case.runtime.sight() == Sight(MOMENT + seconds(24), seconds(0))
+
+
+def test_a_late_or_repeated_report_changes_nothing(case: Case) -> None:
+    for at in (0, 10, 10, 2, 9):
+        case.runtime.report_sight(MOMENT + seconds(at))
+
+    assert case.runtime.sight() == Sight(MOMENT + seconds(10), seconds(10))
+
+
+def test_blindness_that_lasts_is_told_with_the_rest(case: Case) -> None:
+    for at in (0, 10):
+        case.runtime.report_sight(MOMENT + seconds(at))
+    sight = case.runtime.sight()
+
+    assert sight is not None
+    assert sight.blind_at(MOMENT + seconds(13)) == seconds(10)
+    assert sight.blind_at(MOMENT + seconds(15)) == seconds(15)
+    assert sight.blind_at(MOMENT + seconds(5)) == seconds(10)
+
+
 # --- away -----------------------------------------------------------------------------------------
 
 
@@ -304,6 +359,8 @@ CALLS: dict[str, Callable[[RedisRuntime | MemoryRuntime, Strategy], object]] = {
     "read_strategy": lambda runtime, strategy: runtime.read_strategy(strategy.strategy_id),
     "read_cycle": lambda runtime, strategy: runtime.read_cycle(strategy.strategy_id),
     "last_price": lambda runtime, _: runtime.last_price("TCS"),
+    "sight": lambda runtime, _: runtime.sight(),
+    "report_sight": lambda runtime, _: runtime.report_sight(MOMENT),
     "announce": lambda runtime, strategy: runtime.announce(a_change(strategy)),
 }
 

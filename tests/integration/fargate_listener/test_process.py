@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from algotrading.contracts.messages import OrderEvent
+from exchange_simulator.server import ExchangeServer
 from tests.fakes.examples import TRADING_DAY
 from tests.integration.fargate_listener.conftest import World, announced
 from tests.integration.fargate_listener.desks import PATIENCE
@@ -46,6 +47,11 @@ async def until_health(world: World, wanted: Callable[[dict[str, Any]], object])
 
 def is_healthy(document: dict[str, Any]) -> bool:
     return bool(document["http"] == 200)
+
+
+def drop_sockets(server: ExchangeServer) -> None:
+    for socket in server.simulator.ticker.connections():
+        socket.abort()
 
 
 async def exit_code(process: Awaitable[int]) -> int:
@@ -102,6 +108,25 @@ async def test_health_says_why_a_stop_would_not_be_seen(world: World) -> None:
 
     healthy = await until_health(world, is_healthy)
     assert healthy["reasons"] == []
+
+
+async def test_the_store_knows_how_long_the_watcher_was_blind(world: World) -> None:
+    world.log_in_feed_account()
+    await world.start_watcher()
+    await until_health(world, lambda _: world.runtime.sight())
+    before = world.runtime.sight()
+
+    # When the broker drops it, and refuses it for longer than two reports are apart
+    world.exchange.run(lambda server: server.simulator.faults.arm("403_on_reconnect", count=None))
+    world.exchange.run(drop_sockets)
+    await asyncio.sleep(4)
+    world.exchange.run(lambda server: server.simulator.faults.clear())
+
+    await until_health(world, lambda _: (now := world.runtime.sight()) and before and now.blind > before.blind)
+    after = world.runtime.sight()
+    assert before is not None
+    assert after is not None
+    assert timedelta(seconds=3) < after.blind - before.blind <= after.at - before.at
 
 
 async def test_a_terminated_watcher_leaves_in_good_order(world: World) -> None:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -15,11 +15,13 @@ from redis import Redis
 from algotrading.adapters.redis_keys import CHANGE_FIELD, CHANGES
 from algotrading.adapters.redis_runtime import RedisRuntime, make_redis_client
 from algotrading.contracts.messages import StopChange
+from algotrading.domain.sight import Sight
 from fargate_listener import redis_client
 from fargate_listener.changes import ChangeStream
 from fargate_listener.counters import Counters
 from fargate_listener.price_publisher import PricePublisher
 from fargate_listener.prices import PriceBook
+from fargate_listener.sight import SightReporter
 from fargate_listener.stop_guard import Hit, StopGuard
 from fargate_listener.watchlist import Watchlist
 from tests.integration.fargate_listener.desks import end, until
@@ -205,3 +207,32 @@ async def test_an_absent_redis_loses_prices_and_nothing_else() -> None:
 
         assert desk.counters.failed_price_writes == 1
         assert desk.prices.latest(INFY) == 151_000
+
+
+@asynccontextmanager
+async def sight(host: str, port: int, eyes: list[bool], counters: Counters) -> AsyncIterator[SightReporter]:
+    redis = redis_client.make_redis_client(host, port, tls=False)
+    yield SightReporter(redis=redis, sees=lambda: eyes[0], clock=Moment(), counters=counters)
+    await redis.aclose()
+
+
+async def test_a_watcher_reports_only_while_it_sees(valkey: Redis, valkey_server: ServerAddress) -> None:
+    runtime, eyes = RedisRuntime(valkey), [False]
+    async with sight(valkey_server.host, valkey_server.port, eyes, Counters()) as reporter:
+        await reporter.report()
+        assert runtime.sight() is None
+
+        # When it sees for the first time after somebody else saw, ten seconds ago
+        runtime.report_sight(NOW - timedelta(seconds=10))
+        eyes[0] = True
+        await reporter.report()
+
+    assert runtime.sight() == Sight(NOW, timedelta(seconds=10))
+
+
+async def test_a_report_that_cannot_be_made_is_counted() -> None:
+    counters = Counters()
+    async with sight("127.0.0.1", free_port(), [True], counters) as reporter:
+        await reporter.report()
+
+    assert counters.failed_sight_reports == 1

@@ -21,6 +21,7 @@ from fargate_listener.hit_sender import HitSender
 from fargate_listener.price_publisher import PricePublisher
 from fargate_listener.redis_client import make_redis_client
 from fargate_listener.reporter import Reporter
+from fargate_listener.sight import SightReporter
 from fargate_listener.truth import Snapshot, Truth
 from fargate_listener.watcher import Watcher
 from tests.fakes.clock import VirtualClock
@@ -101,6 +102,7 @@ class World:
             publisher=PricePublisher(
                 redis=redis, prices=desk.prices, watchlist=desk.watchlist, clock=clock, counters=desk.counters
             ),
+            sight=SightReporter(redis=redis, sees=self.health.sees, clock=clock, counters=desk.counters),
             sender=sender,
             reporter=Reporter(
                 counters=desk.counters,
@@ -198,6 +200,32 @@ async def test_health_follows_feed_stops_and_queue(world: World) -> None:
 
     world.queue.away = False
     await until(lambda: world.health.reasons() == [])
+
+
+async def test_it_sees_with_stops_and_a_feed_whatever_else_is_away(world: World) -> None:
+    await until(world.health.sees)
+
+    # Redis was away all along: the reports fail, are counted, and the stops are guarded nevertheless
+    await until(lambda: world.desk.counters.failed_sight_reports)
+    world.queue.away = True
+    world.hold("1500")
+    await until(lambda: world.desk.guard.armed == 1 and world.broker.messages)
+    world.broker.send(ltp_frame((INFY, 149_900)))
+    await until(lambda: world.health.sender.undelivered)
+    assert world.health.sees()
+
+
+async def test_it_does_not_see_without_a_feed_or_without_stops(world: World) -> None:
+    await until(world.health.sees)
+    credentials, world.desk.credentials = world.desk.credentials, None
+    for socket in list(world.broker.sockets):
+        socket.disconnect(graceful=False)
+    await until(lambda: not world.health.sees())
+
+    world.desk.credentials = credentials
+    await until(world.health.sees)
+    world.watcher.loaded.stops_loaded = False
+    assert not world.health.sees()
 
 
 async def test_an_unknown_instrument_of_a_strategy_is_unhealthy(world: World) -> None:

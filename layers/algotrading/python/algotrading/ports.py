@@ -29,6 +29,7 @@ from algotrading.domain.accounts import (
 from algotrading.domain.cycle import Cycle, Decision, Event
 from algotrading.domain.instruments import Instrument
 from algotrading.domain.orders import Answer, BookReading, Fill, Holding, OrderRow, OrderTicket
+from algotrading.domain.sight import Sight
 from algotrading.domain.strategy import Strategy
 
 
@@ -284,6 +285,10 @@ class Runtime(Protocol):
 
     def announce(self, change: StopChange) -> None:
         """Append to the change stream that the watcher follows."""
+        ...
+
+    def sight(self) -> Sight | None:
+        """What the watchers reported of their sight; None when none ever did."""
         ...
 
 

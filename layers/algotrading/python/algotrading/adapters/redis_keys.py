@@ -6,21 +6,27 @@ every field of the specification always.
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
 from algotrading.contracts.messages import StopChange
 from algotrading.domain.cycle import Cycle
 from algotrading.domain.orders import Leg
+from algotrading.domain.sight import LONGEST_UNREPORTED, Sight
 from algotrading.domain.strategy import Strategy
 from algotrading.ports import LastPrice
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 CHANGES = "stops:changes"
 """Stream of StopChange; each entry has one field, `CHANGE_FIELD`, that holds its JSON."""
 CHANGE_FIELD = "change"
 CHANGES_KEPT = 10_000
 """About as many entries stay: a watcher further behind starts anew from PostgreSQL."""
+
+SIGHT = "watcher:sight"
+"""Hash: when a watcher last saw, and how long none did; written by all watchers."""
 
 
 def strategy_key(strategy_id: UUID) -> str:
@@ -85,6 +91,29 @@ def read_price(fields: dict[str, str]) -> LastPrice | None:
     if "price" not in fields:
         return None
     return LastPrice(Decimal(fields["price"]), datetime.fromisoformat(fields["at"]))
+
+
+def sight_arguments(now: datetime) -> list[str]:
+    """Of the script that reports sight, in milliseconds."""
+    return [str(_milliseconds(now - _EPOCH)), str(_milliseconds(LONGEST_UNREPORTED))]
+
+
+def sight_fields(sight: Sight) -> dict[str, str]:
+    """Contents of `SIGHT`."""
+    return {"at": str(_milliseconds(sight.at - _EPOCH)), "blind": str(_milliseconds(sight.blind))}
+
+
+def read_sight(fields: dict[str, str]) -> Sight | None:
+    """The other way round; None when there is no such key."""
+    if "at" not in fields:
+        return None
+    return Sight(
+        _EPOCH + timedelta(milliseconds=int(fields["at"])), timedelta(milliseconds=int(fields.get("blind", "0")))
+    )
+
+
+def _milliseconds(span: timedelta) -> int:
+    return span // timedelta(milliseconds=1)
 
 
 def change_entry(change: StopChange) -> dict[str, str]:

@@ -15,6 +15,7 @@ from algotrading.adapters import redis_scripts as scripts
 from algotrading.contracts.messages import StopChange
 from algotrading.domain.cycle import Cycle
 from algotrading.domain.errors import LockBusy, RedisDown
+from algotrading.domain.sight import Sight
 from algotrading.domain.strategy import Strategy
 from algotrading.ports import LastPrice
 
@@ -107,6 +108,14 @@ class RedisRuntime:
         with _redis_errors():
             entry: Any = keys.change_entry(change)
             self._client.xadd(keys.CHANGES, entry, maxlen=keys.CHANGES_KEPT, approximate=True)
+
+    def sight(self) -> Sight | None:
+        """See ports.Runtime."""
+        return keys.read_sight(self._read(keys.SIGHT))
+
+    def report_sight(self, now: datetime) -> None:
+        """A watcher sees at this moment."""
+        self._run(scripts.REPORT_SIGHT, [keys.SIGHT], keys.sight_arguments(now))
 
     def _read(self, key: str) -> dict[str, str]:
         with _redis_errors():

@@ -47,3 +47,13 @@ for _, id in ipairs(redis.call('SMEMBERS', KEYS[2])) do
 end
 """
 """KEYS: price hash, symbol's set. ARGV: 'price', price, 'at', moment."""
+
+REPORT_SIGHT = """
+local now = tonumber(ARGV[1])
+local before = tonumber(redis.call('HGET', KEYS[1], 'at') or ARGV[1])
+local gap = now - before
+if gap > tonumber(ARGV[2]) then redis.call('HINCRBY', KEYS[1], 'blind', gap) end
+if gap >= 0 then redis.call('HSET', KEYS[1], 'at', ARGV[1]) end
+"""
+"""KEYS: sight hash. ARGV: the moment of seeing, and the longest time between two reports of steady sight,
+both in milliseconds. Any number of watchers may report; a late or repeated report changes nothing."""

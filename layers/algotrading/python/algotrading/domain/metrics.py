@@ -63,10 +63,12 @@ INFORMATIVE: Final = frozenset(
         "InvalidTicks",
         "PriceWritesFailed",
         "ReleaseError",
+        "SightReportsFailed",
         "StopLossHits",
         "TickToOrder",
         "TickToQueue",
         "Ticks",
     }
 )
-"""For graphs, not for alarms. PriceWritesFailed costs the shown prices only; the stops need no Redis."""
+"""For graphs, not for alarms. PriceWritesFailed costs the shown prices only; the stops need no Redis.
+SightReportsFailed makes the watcher pass for blind, and comes with RedisDown."""
