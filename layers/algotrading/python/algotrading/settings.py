@@ -15,6 +15,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 Stage = Literal["dev", "staging", "prod"]
 Seconds = Annotated[float, Field(gt=0)]
+EVIDENCE_SECONDS = 180
+"""Kite was seen to show an order 83 s after the time-out of its request; twice that, rounded up."""
 
 
 class SettingsInvalid(Exception):
@@ -147,6 +149,15 @@ class TimingSettings(Settings):
 
     entry_grace_seconds: Seconds = 120
     """How late a BUY may still be sent; later it is recorded as missed."""
+    evidence_window_seconds: Seconds = EVIDENCE_SECONDS
+    """How long after an order of unknown fate its absence from the broker's book begins to mean something.
+    A simulated exchange, whose own delays are known, may be given less, in dev."""
+
+    @model_validator(mode="after")
+    def _evidence_outside_dev(self) -> Self:
+        if self.stage != "dev" and self.evidence_window_seconds < EVIDENCE_SECONDS:
+            raise ValueError(f"EVIDENCE_WINDOW_SECONDS may be below {EVIDENCE_SECONDS} in dev only")
+        return self
 
 
 class AuthSettings(DatabaseSettings, TokenSettings):

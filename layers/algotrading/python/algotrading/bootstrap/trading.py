@@ -70,7 +70,10 @@ def build_executor(settings: ExecutorSettings) -> tuple[Executor, Redelivery]:
         runtime=RedisRuntime(make_redis_client(settings.redis_host, settings.redis_port, tls=settings.redis_tls)),
         strategies=PostgresStrategies(database),
         meter=EmfMeter(),
-        policy=Policy(entry_grace=timedelta(seconds=settings.entry_grace_seconds)),
+        policy=Policy(
+            entry_grace=timedelta(seconds=settings.entry_grace_seconds),
+            evidence_window=timedelta(seconds=settings.evidence_window_seconds),
+        ),
     )
     sessions = BrokerSessions(
         accounts=PostgresBrokerAccounts(database),
