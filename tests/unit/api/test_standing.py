@@ -74,6 +74,7 @@ def test_a_strategy_that_holds_a_position(world: ApiWorld) -> None:
         "last_price": 3521.50,
     }
     assert (body["average_buy_price"], body["average_sell_price"]) == (3520.25, None)
+    assert (body["realised_pnl"], body["open_pnl"], body["charges"], body["net_pnl"]) == (0, 12.5, 14.84, -2.34)
     assert body["cycle"] == {"trading_day": "2026-11-20", "state": "long"}
     assert body["last_price_at"] == "2026-11-20T04:30:00Z"
     assert body["next_buy_at"] == "2026-11-23T04:00:00Z"
@@ -90,6 +91,26 @@ def test_a_strategy_that_hit_its_stop(world: ApiWorld) -> None:
     body = world.status(token, strategy_id).body
 
     assert (body["position"], body["last_action"], body["average_sell_price"]) == ("sold", "STOPLOSS", 3499.9)
+    assert (body["realised_pnl"], body["open_pnl"], body["charges"], body["net_pnl"]) == (-201, 0, 37.28, -238.28)
+
+
+def test_without_a_live_price_the_open_result_is_not_known(world: ApiWorld) -> None:
+    token, strategy_id = world.running_trader()
+    world.hold(strategy_id)
+    done(world, strategy_id, Leg.ENTRY, average_price=Decimal("3520"))
+
+    body = world.status(token, strategy_id).body
+
+    assert (body["realised_pnl"], body["open_pnl"], body["charges"], body["net_pnl"]) == (0, None, 14.84, None)
+
+
+def test_before_anything_was_bought_there_is_no_result(world: ApiWorld) -> None:
+    token, strategy_id = world.running_trader()
+    world.hold(strategy_id)
+
+    body = world.status(token, strategy_id).body
+
+    assert (body["realised_pnl"], body["open_pnl"], body["charges"], body["net_pnl"]) == (None, None, None, None)
 
 
 def test_partial_fills_are_averaged_by_quantity(world: ApiWorld) -> None:

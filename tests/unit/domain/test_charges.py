@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from algotrading.domain.charges import Charges, ChargeSegment, charges_of_order, rates_on, segment_of
 from algotrading.domain.instruments import Product
 from algotrading.domain.orders import Side
+from exchange_simulator.engine.charges import charges_for
+from exchange_simulator.engine.universe import standard_universe
 
 DAY = date(2026, 11, 20)
 PARTS = ("brokerage", "stt", "exchange", "sebi", "stamp_duty", "gst")
@@ -108,3 +110,14 @@ def test_an_order_in_two_costs_no_less_than_in_one(segment: Any, side: Any, one:
     assert halves.brokerage >= whole.brokerage - Decimal("0.01")
     assert abs(halves.stt - whole.stt) <= Decimal("0.015")
     assert abs(halves.exchange - whole.exchange) <= Decimal("0.015")
+
+
+@pytest.mark.parametrize("instrument", [i for i in standard_universe(DAY) if i.exchange != "BSE" and not i.is_index])
+@pytest.mark.parametrize("side", list(Side))
+def test_the_simulated_brokers_contract_note_is_the_same(instrument: Any, side: Side) -> None:
+    """Its rates are written down apart from ours; it rounds nothing."""
+    for product in (Product.MIS, Product.CNC if instrument.is_equity else Product.NRML):
+        segment = segment_of(instrument.exchange, instrument.symbol, product)
+        ours = charges_of_order(DAY, segment, side, Decimal(instrument.lot) * Decimal("1234.55"))
+        theirs = charges_for(instrument, product, "BUY" if side is Side.BUY else "SELL", instrument.lot, 1234.55)
+        assert abs(float(ours.total) - theirs.total) <= 0.03, segment

@@ -187,6 +187,19 @@ class StrategyStanding(Answer):
     next_sell_at: Instant | None
     average_buy_price: Price | None
     average_sell_price: Price | None
+    realised_pnl: Price | None = Field(
+        description="Sells minus buys of what was sold again, rupees, before charges; null before anything was bought"
+    )
+    open_pnl: Price | None = Field(
+        description="What is held at last_price minus what it cost, before charges; null when no price is known"
+    )
+    charges: Price | None = Field(
+        description="Brokerage, taxes and fees of the cycle's orders so far, by the published rates"
+    )
+    net_pnl: Price | None = Field(
+        description="realised_pnl plus open_pnl minus charges; null when a part is not known, as when the position "
+        "was sold outside of the strategy"
+    )
     cycle: CycleView | None = Field(description="Today's cycle, or an older one that is still open")
     note: str | None = Field(description="Why it stands where it stands")
     stop_reason: str | None

@@ -1,13 +1,13 @@
 """What brokers, exchanges and the state take for trades at Zerodha on NSE, from a dated table of rates.
 
-Sources, looked up in November 2026:
+Sources, as several public pages of 2026 quote them alike (the circulars themselves were not at hand):
 
 - Brokerage, GST (18 % on brokerage, exchange charge and SEBI fee), SEBI fee (10 rupees a crore): Zerodha's list of
   charges, zerodha.com/charges. Brokerage is taken per executed order; delivery pays none, options pay the flat amount.
 - Exchange transaction charge: NSE's circular of 2024-09-27 (from 2024-10-01: 297, 173 and 3503 rupees a crore for
-  cash, futures and options) with the contribution to NSE's Investor Protection Fund (10, 10 and 50 rupees a crore), which NSE/FA/73061
-  moved into it on 2026-03-01. The sum, 307, 183 and 3553, is the same before and after. Kite's virtual contract
-  note shows it as one figure (0.4387955 for an option premium of 1235).
+  cash, futures and options) with the contribution to NSE's Investor Protection Fund (10, 10 and 50 rupees a crore),
+  which NSE/FA/73061 moved into it on 2026-03-01. The sum, 307, 183 and 3553, is the same before and after; a virtual
+  contract note of Kite of October 2026 shows it as one figure (0.4387955 for an option premium of 1235).
 - STT: NSE/FATAX/73524 (Finance Act 2026: futures 0.05 %, options 0.15 % of the premium from 2026-04-01); before that
   0.02 % and 0.1 % from 2024-10-01 (Finance (No. 2) Act 2024). Cash: 0.1 % on both sides of deliveries, 0.025 % of
   intraday sales.

@@ -9,6 +9,9 @@ from decimal import Decimal
 from algotrading.domain.cycle import BookRead, Cycle, Intent, IntentState
 from algotrading.domain.orders import BookReading, BrokerStatus, Fill, OrderRow
 
+_FINE = Decimal("0.00000001")
+"""Averages are kept so fine that a million shares at their average are worth what was paid, to the paisa."""
+
 
 def observe(cycle: Cycle, event: BookRead, evidence_window: timedelta, clean_reads: int) -> Cycle:
     """The cycle with every intent brought up to what the book shows.
@@ -65,6 +68,6 @@ def _average(executed: list[Fill], rows: tuple[OrderRow, ...]) -> Decimal:
     quantity = sum(fill.quantity for fill in executed)
     if quantity:
         total = sum((fill.price * fill.quantity for fill in executed), Decimal(0))
-        return (total / quantity).quantize(Decimal("0.0001"))
+        return (total / quantity).quantize(_FINE)
     filled = [row for row in rows if row.filled_quantity]
     return filled[-1].average_price if filled else Decimal(0)

@@ -13,6 +13,7 @@ from algotrading.domain.cycle import Cycle, CycleState, Position
 from algotrading.domain.errors import CalendarMissing, NotFound
 from algotrading.domain.instruments import Instrument
 from algotrading.domain.orders import Fill, Leg
+from algotrading.domain.profit import Profit, profit_of
 from algotrading.domain.sessions import IST, EffectiveExit, SessionTable, instant_of, trading_day_of
 from algotrading.domain.strategy import Strategy
 from algotrading.ports import Clock, Instruments, LastPrice, Ledger, OrderLog, Strategies
@@ -40,6 +41,13 @@ class Standing:
     def position(self) -> Position:
         """none, bought or sold."""
         return self.cycle.position if self.cycle else Position.NONE
+
+    @property
+    def profit(self) -> Profit | None:
+        """The cycle's result at the live price; None before anything was bought."""
+        if self.cycle is None or not self.cycle.bought:
+            return None
+        return profit_of(self.cycle, self.price.price if self.price else None)
 
     def average_price(self, leg: Leg) -> Decimal | None:
         """Average price of what was bought or sold, to the paisa; None when nothing was."""

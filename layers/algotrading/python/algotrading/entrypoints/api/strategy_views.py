@@ -48,7 +48,7 @@ def updated(one: Commanded) -> StrategyUpdated:
 
 def standing(one: Standing) -> StrategyStanding:
     """Where a strategy stands."""
-    cycle = one.cycle
+    cycle, profit = one.cycle, one.profit
     return StrategyStanding.model_validate(
         {
             "strategy_id": one.strategy.strategy_id,
@@ -66,6 +66,10 @@ def standing(one: Standing) -> StrategyStanding:
             "next_sell_at": one.next_sell_at,
             "average_buy_price": one.average_price(Leg.ENTRY),
             "average_sell_price": one.average_price(Leg.EXIT),
+            "realised_pnl": profit.realised if profit else None,
+            "open_pnl": profit.open if profit else None,
+            "charges": profit.charges.total if profit else None,
+            "net_pnl": profit.net if profit else None,
             "cycle": CycleView(trading_day=cycle.trading_day, state=cycle.state) if cycle else None,
             "note": one.note,
             "stop_reason": one.strategy.stop_reason,
