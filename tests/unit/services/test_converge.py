@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from datetime import time, timedelta
 from decimal import Decimal
@@ -10,9 +11,11 @@ import pytest
 
 from algotrading.contracts.messages import OrderEvent
 from algotrading.domain.cycle import CycleState, ExitReason
+from algotrading.domain.errors import LockBusy
 from algotrading.domain.orders import Side
 from algotrading.domain.strategy import Strategy, StrategyStatus
 from algotrading.ports import Lane
+from tests.fakes.examples import make_instrument
 from tests.fakes.exchange import loses, refuses
 from tests.fakes.trading_world import TradingWorld
 
@@ -171,6 +174,123 @@ def test_nothing_is_asked_for_while_the_exchange_is_closed(world: TradingWorld) 
 
     assert asked(world) == []
     assert world.meter.counts["PositionLeftOpen"] == 1
+
+
+# --- the book sweep -------------------------------------------------------------------------------
+
+
+def with_positions(world: TradingWorld, number: int) -> list[Strategy]:
+    """Strategies of one trader that have all bought, at half past nine."""
+    symbols = [f"SYMBOL{position}" for position in range(number)]
+    world.instruments.replace_all([make_instrument(symbol) for symbol in ("TCS", *symbols)])
+    strategies = [world.add_running(symbol=symbol, stop_loss=Decimal(50), quantity=1) for symbol in symbols]
+    for strategy in strategies:
+        world.buy(strategy)
+    world.clock.sleep_until(world.at(time(10, 0)))
+    return strategies
+
+
+def seconds_asked(world: TradingWorld) -> Counter[int]:
+    """How many looks were asked for in each second since ten o'clock."""
+    start = int(1000 * world.at(time(10, 0)).timestamp())
+    return Counter((command.timestamp - start) // 1000 for _, command in world.queue.sent)
+
+
+def test_a_healthy_position_is_looked_at_every_minute(world: TradingWorld) -> None:
+    strategy = bought(world)
+    world.clock.sleep_until(world.at(time(10, 0)))
+
+    repairs = world.converge.run()
+    work_off(world)
+    world.clock.sleep(60)
+    world.converge.run()
+
+    assert asked(world) == [(Lane.PRIORITY, OrderEvent.RECONCILE)] * 2
+    assert {command.cause for _, command in world.queue.sent} == {"sweep"}
+    assert (repairs.cycles_swept, repairs.cycles_left_for_later, repairs.orders_found_open) == (1, 0, 0)
+    assert world.cycle(strategy).state is CycleState.LONG
+
+
+def test_looks_of_one_account_never_come_in_a_burst(world: TradingWorld) -> None:
+    with_positions(world, 30)
+
+    repairs = world.converge.run()
+
+    assert seconds_asked(world) == dict.fromkeys(range(15), 2)
+    assert repairs.cycles_swept == 30
+
+
+def test_more_positions_than_a_minute_takes_are_looked_at_in_turn(world: TradingWorld) -> None:
+    strategies = with_positions(world, 100)
+
+    first = world.converge.run()
+    world.clock.sleep_until(world.at(time(10, 1)))
+    world.converge.run()
+
+    assert (first.cycles_swept, first.cycles_left_for_later) == (80, 20)
+    assert {command.strategy_id for _, command in world.queue.sent} == {s.strategy_id for s in strategies}
+
+
+def test_what_is_not_proven_is_looked_at_first(world: TradingWorld) -> None:
+    world.exchange.plan(loses(placed=True, appears_after=3600))
+    lost = world.add_running()
+    world.buy(lost)
+    with_positions(world, 5)
+
+    world.converge.run()
+
+    (_, first), *rest = world.queue.sent
+    assert (first.strategy_id, first.cause) == (lost.strategy_id, "converge")
+    assert {command.cause for _, command in rest} == {"sweep"}
+
+
+def test_a_young_order_is_left_to_its_worker(world: TradingWorld) -> None:
+    world.exchange.plan(loses(placed=True, appears_after=3600))
+    world.buy(world.add_running())
+    world.clock.sleep_until(world.at(time(9, 30, 14)))
+
+    world.converge.run()
+
+    assert asked(world) == []
+
+
+def test_around_a_timed_exit_the_account_is_left_alone(world: TradingWorld) -> None:
+    bought(world)
+    world.clock.sleep_until(world.at(time(14, 59, 50)))
+
+    repairs = world.converge.run()
+
+    assert asked(world) == []
+    assert repairs.cycles_left_for_later == 1
+
+
+def test_a_look_does_not_disturb_a_worker(world: TradingWorld) -> None:
+    # given a worker that has the strategy in its hands
+    strategy = bought(world)
+    world.clock.sleep_until(world.at(time(10, 0)))
+    world.runtime.lock(strategy.strategy_id, seconds=30)
+    epoch = world.cycle(strategy).epoch
+
+    world.converge.run()
+
+    with pytest.raises(LockBusy):
+        work_off(world)
+    assert world.cycle(strategy).epoch == epoch
+
+
+def test_a_look_needs_no_runtime_store(world: TradingWorld) -> None:
+    strategy = bought(world)
+    world.clock.sleep_until(world.at(time(10, 0)))
+    epoch = world.cycle(strategy).epoch
+    world.runtime.is_down = True
+
+    world.converge.run()
+    work_off(world)
+
+    assert world.cycle(strategy).epoch == epoch + 1
+
+
+# --- notices and copies ---------------------------------------------------------------------------
 
 
 def test_notices_are_delivered_once(world: TradingWorld) -> None:

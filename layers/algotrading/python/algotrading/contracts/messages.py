@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Literal
+from typing import Final, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
@@ -25,6 +25,10 @@ class OrderEvent(StrEnum):
     """The owner stopped the strategy: leave the position, if there is one."""
     RECONCILE = "RECONCILE"
     """Nothing new is wanted: learn the truth from the broker's book and go on from it."""
+
+
+HINTS: Final = frozenset({"sweep", "postback", "socket"})
+"""Causes of a RECONCILE that knows of no trouble: worth a look, never worth disturbing a worker."""
 
 
 class _Message(BaseModel):
@@ -65,8 +69,13 @@ class OrderCommand(_Message):
     price: Decimal | None = None
     """The price of that tick."""
     cause: str
-    """Who asked, in a word: schedule, start, watcher, user, converge."""
+    """Who asked, in a word: schedule, start, watcher, user, converge, or one of `HINTS`."""
     deduplication_id: str
+
+    @property
+    def is_hint(self) -> bool:
+        """Whether nobody knows of any trouble: whoever works on the strategy already is not disturbed."""
+        return self.cause in HINTS
 
 
 class StopChange(_Message):

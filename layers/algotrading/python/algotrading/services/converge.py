@@ -11,12 +11,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from uuid import UUID
 
 from algotrading.contracts.messages import OrderEvent
-from algotrading.domain.cycle import Cycle, CycleState, IntentState
+from algotrading.domain.cycle import Cycle, CycleState, Intent, IntentState
 from algotrading.domain.errors import NotFound, RedisDown
 from algotrading.domain.sessions import SessionHours, SessionTable, instant_of, trading_day_of
 from algotrading.domain.strategy import Plan, Strategy
@@ -34,6 +34,7 @@ from algotrading.ports import (
     Strategies,
 )
 from algotrading.services.alarms import alarm_names, build_alarms, make_command
+from algotrading.services.sweep import Look, plan_waves
 
 logger = logging.getLogger(__name__)
 
@@ -41,6 +42,8 @@ _OVERDUE = timedelta(seconds=5)
 """A due order that has not even begun this long after its instant was lost on its way."""
 _UNANSWERED = timedelta(seconds=15)
 """An open order that nobody has settled this long after it was written: its worker is gone."""
+_LONGEST_RUN = timedelta(seconds=48)
+"""The sweep ends here whatever is left of it: the next run comes at the minute."""
 _RECENTLY = timedelta(minutes=10)
 """Schedules change only when their strategy does; older ones are checked for existence alone."""
 _NOTICES = 100
@@ -56,6 +59,10 @@ class Repairs:
     entries_found_due: int = 0
     exits_found_due: int = 0
     orders_found_open: int = 0
+    cycles_swept: int = 0
+    """Armed cycles whose comparison with the broker's book was asked for, suspicious or not."""
+    cycles_left_for_later: int = 0
+    """Those that did not fit into this minute."""
     notices_delivered: int = 0
     failures: int = 0
 
@@ -87,6 +94,7 @@ class _Run:
     world: Converge
     now: datetime
     repairs: Repairs
+    looks: list[Look] = field(default_factory=list)
 
     def run(self) -> Repairs:
         running = self.world.strategies.running()
@@ -94,6 +102,9 @@ class _Run:
         for cycle in unfinished:
             with self._isolated(f"cycle of {cycle.strategy_id}"):
                 self._look_after(cycle)
+        waves = [*enumerate(plan_waves(self.looks, self._minute()))]
+        with self._isolated("book sweep"):
+            self._sweep(waves[:1])
         for strategy in running:
             with self._isolated(f"entry of {strategy.strategy_id}"):
                 self._look_for_entry(strategy)
@@ -103,6 +114,9 @@ class _Run:
             self._restore_runtime(running, unfinished)
         with self._isolated("outbox"):
             self._deliver()
+        with self._isolated("book sweep"):
+            self._sweep(waves[1:])
+        self.repairs.cycles_left_for_later = len(self.looks) - self.repairs.cycles_swept
         return self.repairs
 
     @contextmanager
@@ -126,36 +140,66 @@ class _Run:
                 self.world.meter.count("PositionLeftOpen")
             return
         ask = self._wanted_of(cycle, strategy, hours)
-        if ask is not None:
+        if isinstance(ask, Look):
+            self.looks.append(ask)
+        elif ask is not None:
             event, due = ask
             self._ask(cycle.strategy_id, cycle.user_id, cycle.trading_day, event, due)
 
     def _wanted_of(
         self, cycle: Cycle, strategy: Strategy | None, hours: SessionHours | None
-    ) -> tuple[OrderEvent, datetime | None] | None:
+    ) -> Look | tuple[OrderEvent, datetime | None] | None:
         """What an executor should be asked for, if anything; the most telling first."""
         is_old = cycle.trading_day < trading_day_of(self.now)
         if cycle.is_settled and (is_old or not self._was_proven_absent(cycle)):
             return None
-        if is_old or cycle.wanted is not None or self._has_lost_order(cycle) or self._was_proven_absent(cycle):
+        if is_old or cycle.wanted is not None:
             self.repairs.orders_found_open += 1
             return OrderEvent.RECONCILE, None
-        if not cycle.is_armed:
-            return None
+        look = Look(cycle.strategy_id, cycle.user_id, cycle.trading_day)
+        if self._has_lost_order(cycle) or self._was_proven_absent(cycle):
+            self.repairs.orders_found_open += 1
+            return replace(look, is_suspect=True)
+        return self._wanted_of_armed(cycle, strategy, hours, look) if cycle.is_armed else None
+
+    def _wanted_of_armed(
+        self, cycle: Cycle, strategy: Strategy | None, hours: SessionHours | None, look: Look
+    ) -> Look | tuple[OrderEvent, datetime | None] | None:
         if strategy is None or not strategy.is_running:
             self.repairs.exits_found_due += 1
             return OrderEvent.STOP, None
         plan = strategy.plan
         at = plan.sell_time if hours is None else hours.effective_exit(plan.sell_time, plan.product).at
         due = instant_of(cycle.trading_day, at)
-        if self.now < due + _OVERDUE:
-            return None
-        self.repairs.exits_found_due += 1
-        self.world.meter.count("TriggerMissed")
-        return OrderEvent.SELL, due
+        if self.now >= due + _OVERDUE:
+            self.repairs.exits_found_due += 1
+            self.world.meter.count("TriggerMissed")
+            return OrderEvent.SELL, due
+        return None if self._has_worker(cycle) else replace(look, exit_due=due)
+
+    def _sweep(self, waves: Sequence[tuple[int, Sequence[Look]]]) -> None:
+        """Ask for the looks, each wave in its second of the minute."""
+        clock = self.world.clock
+        for second, wave in waves:
+            clock.sleep_until(self.now + timedelta(seconds=second))
+            for look in wave:
+                now = clock.now()
+                if now > self.now + _LONGEST_RUN:
+                    return
+                if look.fits(now):
+                    event, cause = OrderEvent.RECONCILE, "converge" if look.is_suspect else "sweep"
+                    self._ask(look.strategy_id, look.user_id, look.trading_day, event, None, cause=cause)
+                    self.repairs.cycles_swept += 1
 
     def _has_lost_order(self, cycle: Cycle) -> bool:
-        return any(i.state.is_open and self.now - max(i.created_at, i.due_at) > _UNANSWERED for i in cycle.intents)
+        return any(i.state.is_open and self._age(i) > _UNANSWERED for i in cycle.intents)
+
+    def _has_worker(self, cycle: Cycle) -> bool:
+        """Whether an order is so young that whoever sent it is still looking after it."""
+        return any(i.state.is_open and self._age(i) <= _UNANSWERED for i in cycle.intents)
+
+    def _age(self, intent: Intent) -> timedelta:
+        return self.now - max(intent.created_at, intent.due_at)
 
     def _was_proven_absent(self, cycle: Cycle) -> bool:
         """Whether an order was given up as never placed: it is looked for until the day ends."""
@@ -182,7 +226,14 @@ class _Run:
             self._ask(strategy.strategy_id, strategy.user_id, today, OrderEvent.BUY, due)
 
     def _ask(
-        self, strategy_id: UUID, user_id: UUID, trading_day: date, event: OrderEvent, due: datetime | None
+        self,
+        strategy_id: UUID,
+        user_id: UUID,
+        trading_day: date,
+        event: OrderEvent,
+        due: datetime | None,
+        *,
+        cause: str = "converge",
     ) -> None:
         """Ask an executor; each minute anew, since the queue forgets a repeated identity."""
         command = make_command(
@@ -190,13 +241,16 @@ class _Run:
             user_id=user_id,
             event=event,
             trading_day=trading_day,
-            now=self.now,
-            cause="converge",
+            now=self.world.clock.now(),
+            cause=cause,
             due=due,
         )
-        minute = int(self.now.timestamp() // 60)
-        asked = command.model_copy(update={"deduplication_id": f"{command.deduplication_id}:converge:{minute}"})
+        identity = f"{command.deduplication_id}:converge:{self._minute()}"
+        asked = command.model_copy(update={"deduplication_id": identity})
         self.world.queue.send(asked, Lane.PRIORITY)
+
+    def _minute(self) -> int:
+        return int(self.now.timestamp() // 60)
 
     # --- schedules and the runtime copy -----------------------------------------------------------
 

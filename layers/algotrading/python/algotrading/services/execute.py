@@ -171,7 +171,7 @@ class Executor:
         if command.trading_day < trading_day_of(self.desk.clock.now()):
             return self._close_day(command)
         broker = self.sessions.open(command.user_id)
-        with self._locked_or_alone(command.strategy_id):
+        with self._locked_if_free(command) if command.is_hint else self._locked_or_alone(command.strategy_id):
             taken = self._take(command)
             if taken is None or not taken.cycle.intents:
                 return None
@@ -306,6 +306,21 @@ class Executor:
         finally:
             if token is not None:
                 self._unlock(strategy_id, token)
+
+    @contextmanager
+    def _locked_if_free(self, command: OrderCommand) -> Iterator[None]:
+        """A look that nothing but a hint asked for: a worker that has the lock looks at the book itself,
+        and taking its cycle over would only delay its order. Raises LockBusy."""
+        try:
+            token = self.desk.runtime.lock(command.strategy_id, seconds=self.pace.lock)
+        except RedisDown:
+            self.desk.meter.count("RedisDown")
+            token = None
+        try:
+            yield
+        finally:
+            if token is not None:
+                self._unlock(command.strategy_id, token)
 
     def _lock_patiently(self, strategy_id: UUID) -> str | None:
         for _ in range(_LOCK_TRIES):
