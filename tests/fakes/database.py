@@ -4,27 +4,19 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date
 from typing import Any
 from uuid import UUID
 
 from algotrading.domain.accounts import SealedBrokerAccount, User
-from algotrading.domain.cycle import Cycle, Decision, Event
+from algotrading.domain.audit import AuditEntry
+from algotrading.domain.cycle import Cycle
 from algotrading.domain.instruments import Instrument
 from algotrading.domain.orders import Fill
 from algotrading.domain.strategy import Strategy
 from algotrading.ports import Notice, OrderLog
 
 CycleKey = tuple[UUID, date]
-
-
-@dataclass(frozen=True, slots=True)
-class AuditRecord:
-    """One decision as it was stored."""
-
-    at: datetime
-    event: Event
-    decision: Decision
 
 
 @dataclass(slots=True)
@@ -40,7 +32,7 @@ class MemoryDatabase:
     cycles: dict[CycleKey, Cycle] = field(default_factory=dict)
     fills: dict[tuple[UUID, str, str, str], tuple[UUID, Fill]] = field(default_factory=dict)
     logs: list[tuple[UUID, OrderLog]] = field(default_factory=list)
-    audit: list[AuditRecord] = field(default_factory=list)
+    audit: list[AuditEntry] = field(default_factory=list)
     notices: list[Notice] = field(default_factory=list)
     delivered: set[int] = field(default_factory=set)
 

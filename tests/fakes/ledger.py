@@ -7,12 +7,14 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 from uuid import UUID
 
+from algotrading.domain.audit import Cause, decision_entry
 from algotrading.domain.cycle import BookRead, Cycle, Decision, Event, Intent, IntentState, StopStrategy, Tell
 from algotrading.domain.errors import Fenced
 from algotrading.domain.orders import BookReading, Fill
 from algotrading.domain.strategy import Strategy, StrategyStatus
 from algotrading.ports import Notice, OrderLog
-from tests.fakes.database import AuditRecord, CycleKey, MemoryDatabase
+from tests.fakes import audit
+from tests.fakes.database import CycleKey, MemoryDatabase
 
 _NEVER = datetime.max.replace(tzinfo=UTC)
 
@@ -34,13 +36,20 @@ class MemoryLedger:
             self.database.cycles[key] = taken
             return taken
 
-    def save(self, decision: Decision, *, event: Event, now: datetime, logs: Sequence[OrderLog] = ()) -> None:
+    def save(
+        self,
+        decision: Decision,
+        *,
+        event: Event,
+        now: datetime,
+        logs: Sequence[OrderLog] = (),
+        cause: Cause | None = None,
+    ) -> None:
         """See ports.Ledger."""
         with self.database.turn:
             cycle = decision.cycle
             self.check(cycle)
             self._refuse_foreign_intents(cycle)
-            self.database.audit.append(AuditRecord(now, event, decision))
             intents = tuple(sorted(cycle.intents, key=_oldest_first))
             self.database.cycles[_key(cycle)] = replace(cycle, intents=intents)
             if isinstance(event, BookRead):
@@ -51,6 +60,7 @@ class MemoryLedger:
                     self._add_notice(cycle, effect, now)
                 elif isinstance(effect, StopStrategy):
                     self._stop_strategy(cycle, effect, now)
+            audit.append(self.database, decision_entry(decision, event, now, cause))
 
     def check(self, cycle: Cycle) -> bool:
         """See ports.Ledger."""

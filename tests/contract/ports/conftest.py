@@ -7,6 +7,7 @@ from typing import cast
 
 import pytest
 
+from algotrading.adapters.postgres.audit_trail import PostgresAuditTrail
 from algotrading.adapters.postgres.broker_accounts import PostgresBrokerAccounts
 from algotrading.adapters.postgres.instruments import PostgresInstruments
 from algotrading.adapters.postgres.ledger import PostgresLedger
@@ -16,8 +17,9 @@ from algotrading.adapters.postgres.users import PostgresUsers
 from algotrading.domain.accounts import User
 from algotrading.domain.cycle import Cycle
 from algotrading.domain.strategy import Strategy, StrategyStatus
-from algotrading.ports import BrokerAccounts, Instruments, Ledger, Outbox, Strategies, Users
+from algotrading.ports import AuditTrail, BrokerAccounts, Instruments, Ledger, Outbox, Strategies, Users
 from tests.fakes.accounts import MemoryBrokerAccounts, MemoryUsers
+from tests.fakes.audit import MemoryAuditTrail
 from tests.fakes.database import MemoryDatabase
 from tests.fakes.examples import TRADING_DAY, make_strategy, make_user
 from tests.fakes.instruments import MemoryInstruments
@@ -40,6 +42,7 @@ class Stores:
     ledger: Ledger
     system_ledger: Ledger
     system_outbox: Outbox
+    system_audit_trail: AuditTrail
 
     def add_user(self, email: str | None = None) -> User:
         """A stored user."""
@@ -74,6 +77,7 @@ def memory_stores() -> Stores:
         ledger=ledger,
         system_ledger=ledger,
         system_outbox=MemoryOutbox(database),
+        system_audit_trail=MemoryAuditTrail(database),
     )
 
 
@@ -90,6 +94,7 @@ def postgres_stores(store: PostgresStore) -> Stores:
         ledger=PostgresLedger(store.app),
         system_ledger=PostgresLedger(store.system),
         system_outbox=PostgresOutbox(store.system),
+        system_audit_trail=PostgresAuditTrail(store.system, page=2),
     )
 
 

@@ -149,7 +149,17 @@ def test_a_deadlock_ends_with_a_clear_error_for_one_of_the_two(postgres_store: P
     assert [str(failure) for failure in failures] == ["the database gave up a transaction: deadlock detected"]
 
 
-TENANT_TABLES = ["broker_keys", "strategies", "cycles", "order_intents", "trades", "order_logs", "outbox", "audit_log"]
+TENANT_TABLES = [
+    "broker_keys",
+    "strategies",
+    "cycles",
+    "order_intents",
+    "trades",
+    "order_logs",
+    "outbox",
+    "audit_log",
+    "audit_heads",
+]
 
 
 @pytest.mark.parametrize("table", [*TENANT_TABLES, "users"])

@@ -14,6 +14,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from algotrading.adapters.postgres.migrate import read_migrations
 from algotrading.bootstrap import parts
 from tests.stores import OWNER_PASSWORD, ROLE_PASSWORDS, connect_as_owner, open_database
 from twin.servers import SUPERUSER, ServerAddress
@@ -77,7 +78,8 @@ def test_a_deployment_migrates_and_an_update_finds_nothing_left_to_do(
     created = handler.lambda_handler({"RequestType": "Create"}, None)
     updated = handler.lambda_handler({"RequestType": "Update"}, None)
 
-    assert created == {"PhysicalResourceId": "database-schema", "Data": {"Applied": "0001_initial.sql"}}
+    every_name = ",".join(migration.name for migration in read_migrations())
+    assert created == {"PhysicalResourceId": "database-schema", "Data": {"Applied": every_name}}
     assert updated == {"PhysicalResourceId": "database-schema", "Data": {"Applied": ""}}
     app = open_database(postgres_server, database_name, "app_role")
     with app.system() as session:

@@ -8,7 +8,7 @@ there is no way to ask for a row without saying whose it is, except through the 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -26,6 +26,7 @@ from algotrading.domain.accounts import (
     SealedBrokerAccount,
     User,
 )
+from algotrading.domain.audit import AuditHead, AuditRecord, Cause
 from algotrading.domain.cycle import Cycle, Decision, Event
 from algotrading.domain.instruments import Instrument
 from algotrading.domain.orders import Answer, BookReading, Fill, Holding, OrderRow, OrderTicket
@@ -174,9 +175,18 @@ class Ledger(Protocol):
         the caller may write to it. Each take fences off every earlier one."""
         ...
 
-    def save(self, decision: Decision, *, event: Event, now: datetime, logs: Sequence[OrderLog] = ()) -> None:
+    def save(
+        self,
+        decision: Decision,
+        *,
+        event: Event,
+        now: datetime,
+        logs: Sequence[OrderLog] = (),
+        cause: Cause | None = None,
+    ) -> None:
         """Store in one transaction: the audit record, the cycle, its intents, the fills of a
-        `BookRead` that belong to them, `logs`, and the `Tell` and `StopStrategy` effects.
+        `BookRead` that belong to them, `logs`, and the `Tell` and `StopStrategy` effects. `cause` is the
+        message that led here, for the record.
 
         Raises:
             Fenced: another worker has taken the cycle since; nothing was stored.
@@ -210,6 +220,20 @@ class Ledger(Protocol):
     def unfinished(self) -> Sequence[Cycle]:
         """System: every unsettled cycle, and those of the last two days in which an order was proven
         absent (one that surfaces after all must be noticed)."""
+        ...
+
+
+class AuditTrail(Protocol):
+    """The chained record of every decision and command. It is written by the repositories, each within
+    the transaction of the change it speaks of; nobody changes or removes what is in it."""
+
+    def chains(self) -> Iterator[tuple[AuditRecord, AuditHead | None]]:
+        """System: every record of every user, by user and then by seq, each with its user's head as it
+        was at the same moment. Constant memory."""
+        ...
+
+    def empty_heads(self) -> Sequence[AuditHead]:
+        """System: heads whose chain has no record at all."""
         ...
 
 

@@ -11,6 +11,7 @@ from uuid import UUID
 from algotrading.adapters.postgres import ledger_writes
 from algotrading.adapters.postgres.database import Database
 from algotrading.adapters.postgres.rows import Row, plan_parameters, read_cycle
+from algotrading.domain.audit import Cause
 from algotrading.domain.cycle import Cycle, Decision, Event
 from algotrading.domain.errors import Fenced
 from algotrading.domain.orders import Fill
@@ -56,10 +57,18 @@ class PostgresLedger:
                 session.execute(_FOLLOW_PLAN, {**key, **plan_parameters(cycle.plan)})
         return cycle
 
-    def save(self, decision: Decision, *, event: Event, now: datetime, logs: Sequence[OrderLog] = ()) -> None:
+    def save(
+        self,
+        decision: Decision,
+        *,
+        event: Event,
+        now: datetime,
+        logs: Sequence[OrderLog] = (),
+        cause: Cause | None = None,
+    ) -> None:
         """See ports.Ledger."""
         with self._database.tenant(decision.cycle.user_id) as session:
-            ledger_writes.store(session, decision, event, now, logs)
+            ledger_writes.store(session, decision, event, now, logs=logs, cause=cause)
 
     def check(self, cycle: Cycle) -> bool:
         """See ports.Ledger."""

@@ -7,8 +7,10 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from algotrading.adapters.postgres import audit
 from algotrading.adapters.postgres.json_values import clean_text, to_json
 from algotrading.adapters.postgres.rows import plan_parameters
+from algotrading.domain.audit import Cause, decision_entry
 from algotrading.domain.cycle import BookRead, Cycle, Decision, Event, Intent, StopStrategy, Tell
 from algotrading.domain.errors import Fenced
 from algotrading.ports import OrderLog
@@ -17,15 +19,16 @@ if TYPE_CHECKING:
     from algotrading.adapters.postgres.database import Session
 
 
-def store(session: Session, decision: Decision, event: Event, now: datetime, logs: Sequence[OrderLog]) -> None:
-    """Write everything, the audit record first.
+def store(
+    session: Session, decision: Decision, event: Event, now: datetime, *, logs: Sequence[OrderLog], cause: Cause | None
+) -> None:
+    """Write everything; the audit record last, for its user's other writers wait from it to the commit.
 
     Raises:
         Fenced: the cycle's epoch has moved, or an order that is new to this cycle was written down by
             another worker already. The transaction must then be rolled back.
     """
     cycle = decision.cycle
-    _write_audit(session, decision, event, now)
     _write_cycle(session, cycle, now)
     _write_intents(session, cycle)
     if isinstance(event, BookRead):
@@ -37,26 +40,7 @@ def store(session: Session, decision: Decision, event: Event, now: datetime, log
             _write_notice(session, cycle, effect, now)
         elif isinstance(effect, StopStrategy):
             _stop_strategy(session, cycle, effect, now)
-
-
-def _write_audit(session: Session, decision: Decision, event: Event, now: datetime) -> None:
-    cycle = decision.cycle
-    session.execute(
-        """
-        insert into audit_log (user_id, strategy_id, trading_day, epoch, at, event, state, effects)
-        values (%s, %s, %s, %s, %s, %s, %s, %s)
-        """,
-        (
-            cycle.user_id,
-            cycle.strategy_id,
-            cycle.trading_day,
-            cycle.epoch,
-            now,
-            json.dumps(to_json(event)),
-            cycle.state,
-            json.dumps(to_json(decision.effects)),
-        ),
-    )
+    audit.append(session, decision_entry(decision, event, now, cause))
 
 
 def _write_cycle(session: Session, cycle: Cycle, now: datetime) -> None:

@@ -1,0 +1,36 @@
+"""Appends to a user's audit chain, inside the transaction that changes what the record speaks of."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from algotrading.adapters.postgres.json_values import to_json
+from algotrading.domain.audit import AuditEntry
+
+if TYPE_CHECKING:
+    from algotrading.adapters.postgres.database import Session
+
+
+def append(session: Session, entry: AuditEntry) -> None:
+    """Chain `entry` to its user's records, in one round trip. `session` is a transaction of that user's
+    (`Database.tenant`).
+
+    The end of the chain is locked from here to the commit, and every other writer of this user waits for
+    it: so this comes LAST in a transaction. After it only further records may be appended, and nothing
+    may be locked.
+    """
+    session.execute("select audit_append(%s)", (record_text(entry),))
+
+
+def record_text(entry: AuditEntry) -> str:
+    """The text that is hashed: JSON with sorted keys and no blanks."""
+    said = {
+        "at": entry.at,
+        "data": entry.data,
+        "kind": entry.kind,
+        "strategy_id": entry.strategy_id,
+        "trading_day": entry.trading_day,
+        "user_id": entry.user_id,
+    }
+    return json.dumps(to_json(said), sort_keys=True, separators=(",", ":"), ensure_ascii=False)

@@ -1,0 +1,67 @@
+"""ports.AuditTrail on PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from algotrading.adapters.postgres.database import Database
+from algotrading.domain.audit import AuditHead, AuditRecord
+
+_PAGE = 2000
+"""Records per transaction: some megabytes."""
+_COLUMNS = "r.user_id, r.seq, r.prev_hash, r.hash, r.at, r.kind, r.strategy_id, r.trading_day, r.record"
+_FROM_THE_START = UUID(int=0), 0
+
+
+class PostgresAuditTrail:
+    """The chained record of every decision and command."""
+
+    def __init__(self, database: Database, *, page: int = _PAGE) -> None:
+        self._database = database
+        self._page = page
+
+    def chains(self) -> Iterator[tuple[AuditRecord, AuditHead | None]]:
+        """See ports.AuditTrail. Each page is one statement, so a record and its head are of one moment."""
+        last = _FROM_THE_START
+        while rows := self._read_after(*last):
+            for row in rows:
+                yield _record(row), _head(row)
+            last = rows[-1]["user_id"], rows[-1]["seq"]
+
+    def empty_heads(self) -> Sequence[AuditHead]:
+        """See ports.AuditTrail."""
+        with self._database.system() as session:
+            rows = session.execute(
+                "select user_id, seq as head_seq, hash as head_hash from audit_heads h"
+                " where not exists (select from audit_log r where r.user_id = h.user_id) order by user_id"
+            ).fetchall()
+        return [head for row in rows if (head := _head(row)) is not None]
+
+    def _read_after(self, user_id: UUID, seq: int) -> Sequence[Mapping[str, Any]]:
+        with self._database.system() as session:
+            return session.execute(
+                f"select {_COLUMNS}, h.seq as head_seq, h.hash as head_hash"  # noqa: S608 - constant columns
+                " from audit_log r left join audit_heads h using (user_id)"
+                " where (r.user_id, r.seq) > (%s, %s) order by r.user_id, r.seq limit %s",
+                (user_id, seq, self._page),
+            ).fetchall()
+
+
+def _record(row: Mapping[str, Any]) -> AuditRecord:
+    return AuditRecord(
+        user_id=row["user_id"],
+        seq=row["seq"],
+        prev_hash=row["prev_hash"],
+        hash=row["hash"],
+        at=row["at"],
+        kind=row["kind"],
+        strategy_id=row["strategy_id"],
+        trading_day=row["trading_day"],
+        record=row["record"],
+    )
+
+
+def _head(row: Mapping[str, Any]) -> AuditHead | None:
+    return None if row["head_seq"] is None else AuditHead(row["user_id"], row["head_seq"], row["head_hash"])

@@ -1,0 +1,114 @@
+"""The audit trail: what is written down about every decision and command, and how it is chained.
+
+Each user has one chain. A record is a text, the exact bytes that were hashed, and
+`hash = SHA-256(hash of the record before || the record's UTF-8 bytes)`, so that anybody can verify an
+export without this code and without PostgreSQL. The first record follows `GENESIS`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Final
+from uuid import UUID
+
+from algotrading.domain.cycle import Decision, Event
+
+GENESIS: Final = bytes(32)
+"""What the first record of every chain follows."""
+
+DEPLOYMENT: Final = UUID(int=0)
+"""The owner of the chain that holds what concerns every user at once."""
+
+
+class AuditKind(StrEnum):
+    """What a record speaks of. Names are stored for ever: add, never rename."""
+
+    DECISION = "decision"
+    """One event of a cycle, what it made of the cycle, and the effects: `decision_entry`."""
+    STRATEGY_CREATED = "strategy_created"
+    STRATEGY_CHANGED = "strategy_changed"
+    STRATEGY_STARTED = "strategy_started"
+    STRATEGY_STOPPED = "strategy_stopped"
+    STRATEGY_DELETED = "strategy_deleted"
+    BROKER_CONNECTED = "broker_connected"
+    BROKER_LOGIN_REQUIRED = "broker_login_required"
+    """Keys were stored, and the broker's login has to follow."""
+    BROKER_DISCONNECTED = "broker_disconnected"
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEntry:
+    """What is to be written down. `data` holds domain values or plain ones, and never a secret."""
+
+    user_id: UUID
+    kind: AuditKind
+    at: datetime
+    data: Mapping[str, object]
+    strategy_id: UUID | None = None
+    trading_day: date | None = None
+    """The day whose trading it belongs to; None for what holds from `at` on."""
+
+
+@dataclass(frozen=True, slots=True)
+class AuditRecord:
+    """One link of a user's chain, as stored. What is beside `record` is also in it, for finding it."""
+
+    user_id: UUID
+    seq: int
+    """1, 2, 3 ... without gaps."""
+    prev_hash: bytes
+    hash: bytes
+    at: datetime
+    kind: str
+    strategy_id: UUID | None
+    trading_day: date | None
+    record: str
+
+
+@dataclass(frozen=True, slots=True)
+class AuditHead:
+    """Where a user's chain ends: what tells that nothing was cut off."""
+
+    user_id: UUID
+    seq: int
+    hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """The message that a decision answers: what it asked for, who asked, and when."""
+
+    event: str
+    """BUY, SELL, STOPLOSS, STOP, RECONCILE, ..."""
+    asked_by: str
+    """In a word: schedule, start, watcher, user, converge, ..."""
+    made_at: datetime
+    due: datetime | None = None
+    price: Decimal | None = None
+    """The price that hit the stop."""
+    tick_at: datetime | None = None
+    """When the watcher received that price."""
+
+
+def chain_hash(prev_hash: bytes, record: str) -> bytes:
+    """The hash of a record that follows the one with `prev_hash`."""
+    return hashlib.sha256(prev_hash + record.encode()).digest()
+
+
+def decision_entry(decision: Decision, event: Event, now: datetime, cause: Cause | None) -> AuditEntry:
+    """What is written down about one decision: the event with the broker's evidence, the cycle as it is
+    after, the effects that follow, and who had asked."""
+    cycle = decision.cycle
+    return AuditEntry(
+        user_id=cycle.user_id,
+        kind=AuditKind.DECISION,
+        at=now,
+        data={"event": event, "cycle": cycle, "effects": decision.effects, "cause": cause},
+        strategy_id=cycle.strategy_id,
+        trading_day=cycle.trading_day,
+    )
