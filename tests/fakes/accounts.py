@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from uuid import UUID
 
 from algotrading.domain.accounts import Login, SealedBrokerAccount, User
+from algotrading.domain.audit import broker_entry, disconnected_entry
 from algotrading.domain.errors import EmailTaken, NotFound
+from tests.fakes import audit
 from tests.fakes.database import MemoryDatabase
 
 
@@ -44,15 +47,22 @@ class MemoryBrokerAccounts:
 
     def save(self, account: SealedBrokerAccount) -> None:
         """See ports.BrokerAccounts."""
-        self._database.broker_accounts[account.user_id] = account
+        with self._database.turn:
+            before = self.find(account.user_id)
+            self._database.broker_accounts[account.user_id] = account
+            audit.append(self._database, broker_entry(account, before=before.broker_user_id if before else None))
 
     def find(self, user_id: UUID) -> SealedBrokerAccount | None:
         """See ports.BrokerAccounts."""
         return self._database.broker_accounts.get(user_id)
 
-    def remove(self, user_id: UUID) -> None:
+    def remove(self, user_id: UUID, *, now: datetime) -> None:
         """See ports.BrokerAccounts."""
-        self._database.broker_accounts.pop(user_id, None)
+        with self._database.turn:
+            removed = self._database.broker_accounts.pop(user_id, None)
+            if removed is not None:
+                entry = disconnected_entry(user_id, removed.broker, removed.broker_user_id, now)
+                audit.append(self._database, entry)
 
     def find_by_email(self, email: str) -> SealedBrokerAccount | None:
         """See ports.BrokerAccounts."""

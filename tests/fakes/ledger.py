@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 from uuid import UUID
 
-from algotrading.domain.audit import Cause, decision_entry
+from algotrading.domain.audit import AuditEntry, Cause, decision_entry
 from algotrading.domain.cycle import BookRead, Cycle, Decision, Event, Intent, IntentState, StopStrategy, Tell
 from algotrading.domain.errors import Fenced
 from algotrading.domain.orders import BookReading, Fill
@@ -61,6 +61,11 @@ class MemoryLedger:
                 elif isinstance(effect, StopStrategy):
                     self._stop_strategy(cycle, effect, now)
             audit.append(self.database, decision_entry(decision, event, now, cause))
+
+    def note(self, entry: AuditEntry) -> None:
+        """See ports.Ledger."""
+        with self.database.turn:
+            audit.append(self.database, entry)
 
     def check(self, cycle: Cycle) -> bool:
         """See ports.Ledger."""

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 from uuid import UUID
 
+from algotrading.domain.audit import strategy_entry
 from algotrading.domain.cycle import CycleState
 from algotrading.domain.errors import Conflict, NotFound, StrategyOverlap
 from algotrading.domain.strategy import Strategy
+from tests.fakes import audit
 from tests.fakes.database import MemoryDatabase, oldest_first
 
 
@@ -23,6 +26,7 @@ class MemoryStrategies:
         with self._database.turn:
             self._refuse_overlap(strategy)
             self._database.strategies[strategy.strategy_id] = strategy
+            audit.append(self._database, strategy_entry(None, strategy, strategy.created_at))
 
     def get(self, user_id: UUID, strategy_id: UUID) -> Strategy:
         """See ports.Strategies."""
@@ -43,8 +47,9 @@ class MemoryStrategies:
                 raise Conflict(f"the strategy was changed meanwhile: it is at version {stored.version}")
             self._refuse_overlap(strategy)
             self._database.strategies[strategy.strategy_id] = strategy
+            audit.append(self._database, strategy_entry(stored, strategy, strategy.updated_at))
 
-    def delete(self, user_id: UUID, strategy_id: UUID, *, expected_version: int) -> None:
+    def delete(self, user_id: UUID, strategy_id: UUID, *, expected_version: int, now: datetime) -> None:
         """See ports.Strategies."""
         with self._database.turn:
             stored = self.get(user_id, strategy_id)
@@ -59,6 +64,7 @@ class MemoryStrategies:
                 if cycle.state is CycleState.IDLE:
                     self._database.cycles[key] = replace(cycle, epoch=cycle.epoch + 1)
             self._database.deleted.add(strategy_id)
+            audit.append(self._database, strategy_entry(stored, None, now))
 
     def is_owned(self, user_id: UUID, strategy_id: UUID) -> bool:
         """See ports.Strategies."""

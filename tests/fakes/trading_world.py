@@ -126,7 +126,15 @@ class TradingWorld:
         """The stored broker connection has no token any more."""
         account = self.accounts.find(self.user_id)
         assert account is not None
-        self.accounts.save(replace(account, access_token=None, status=ConnectionStatus.LOGIN_REQUIRED))
+        self.accounts.save(
+            replace(
+                account,
+                access_token=None,
+                status=ConnectionStatus.LOGIN_REQUIRED,
+                token_at=None,
+                updated_at=self.clock.now(),
+            )
+        )
 
     def log_in_again(self, at: datetime) -> None:
         """A later morning's broker login."""

@@ -88,8 +88,8 @@ def test_a_removed_connection_is_gone_and_removing_it_again_is_fine(stores: Stor
     stores.broker_accounts.save(make_account(user))
     stores.broker_accounts.save(make_account(other))
 
-    stores.broker_accounts.remove(user.user_id)
-    stores.broker_accounts.remove(user.user_id)
+    stores.broker_accounts.remove(user.user_id, now=MOMENT)
+    stores.broker_accounts.remove(user.user_id, now=MOMENT)
 
     assert stores.broker_accounts.find(user.user_id) is None
     assert stores.broker_accounts.find(other.user_id) == make_account(other)

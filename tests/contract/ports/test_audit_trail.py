@@ -6,17 +6,21 @@ import json
 import threading
 from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 import pytest
 
-from algotrading.domain.audit import GENESIS, AuditHead, AuditRecord, Cause, chain_hash
+from algotrading.adapters.postgres.ledger import PostgresLedger
+from algotrading.domain.accounts import BrokerName, ConnectionStatus, SealedBrokerAccount
+from algotrading.domain.audit import GENESIS, AuditEntry, AuditHead, AuditKind, AuditRecord, Cause, chain_hash
 from algotrading.domain.cycle import Cycle, CycleState, Decision, EntryMissed, Tell
-from algotrading.domain.errors import Fenced
+from algotrading.domain.errors import Conflict, Fenced, StrategyOverlap
+from algotrading.domain.strategy import StrategyStatus
 from algotrading.ports import Ledger
 from tests.contract.ports.conftest import Stores, memory_stores, postgres_stores
-from tests.fakes.examples import MOMENT, TRADING_DAY, make_intent
+from tests.fakes.examples import MOMENT, TRADING_DAY, make_intent, make_plan
 from tests.stores import PostgresStore
 
 MISSED = EntryMissed(MOMENT, "it came too late")
@@ -163,8 +167,6 @@ def test_writers_of_one_user_at_once_make_one_chain_in_memory() -> None:
 
 
 def test_writers_of_one_user_at_once_make_one_chain_in_postgres(postgres_store: PostgresStore) -> None:
-    from algotrading.adapters.postgres.ledger import PostgresLedger
-
     stores = postgres_stores(postgres_store)
     cycles = takes_of_one_user(stores, 8)
     databases = [postgres_store.open("app_role") for _ in cycles]
@@ -174,3 +176,101 @@ def test_writers_of_one_user_at_once_make_one_chain_in_postgres(postgres_store: 
     for database in databases:
         database.close()
     assert_one_chain(stores, cycles, 5)
+
+
+# --- what owners command --------------------------------------------------------------------------
+
+
+def commands_of(stores: Stores, user_id: UUID) -> list[tuple[str, dict[str, Any]]]:
+    return [(r.kind, json.loads(r.record)["data"]) for r in chain_of(stores, user_id) if r.kind != "decision"]
+
+
+def test_a_strategys_life_is_recorded_with_before_and_after(stores: Stores) -> None:
+    # given a strategy that is created, changed, started, stopped and deleted
+    user = stores.add_user()
+    created = stores.add_strategy(user, status=StrategyStatus.CREATED)
+    changed = replace(created, plan=make_plan(stop_loss=Decimal("3490.5")), version=2)
+    started = replace(changed, status=StrategyStatus.RUNNING, version=3, updated_at=MOMENT + timedelta(hours=1))
+    stopped = replace(started, status=StrategyStatus.STOPPED, version=4, stop_reason="by its owner")
+    for version, strategy in enumerate((changed, started, stopped), start=1):
+        stores.strategies.save(strategy, expected_version=version)
+    gone_at = MOMENT + timedelta(hours=2)
+    stores.strategies.delete(user.user_id, created.strategy_id, expected_version=4, now=gone_at)
+
+    # then each command is on record, with what it changed
+    records = [record for record in chain_of(stores, user.user_id) if record.strategy_id == created.strategy_id]
+    assert [record.kind for record in records] == [
+        "strategy_created",
+        "strategy_changed",
+        "strategy_started",
+        "strategy_stopped",
+        "strategy_deleted",
+    ]
+    assert [record.at for record in records[2:]] == [started.updated_at, stopped.updated_at, gone_at]
+    said = [json.loads(record.record)["data"] for record in records]
+    assert said[0]["before"] is None
+    assert Decimal(said[1]["before"]["plan"]["stop_loss"]) == created.plan.stop_loss
+    assert Decimal(said[1]["after"]["plan"]["stop_loss"]) == Decimal("3490.5")
+    assert (said[2]["before"]["status"], said[2]["after"]["status"]) == ("created", "running")
+    assert said[3]["after"]["stop_reason"] == "by its owner"
+    assert (said[4]["before"]["version"], said[4]["after"]) == (4, None)
+
+
+def test_a_refused_command_leaves_no_record(stores: Stores) -> None:
+    user = stores.add_user()
+    running = stores.add_strategy(user)
+    before = commands_of(stores, user.user_id)
+
+    with pytest.raises(StrategyOverlap):
+        stores.add_strategy(user)
+    with pytest.raises(Conflict):
+        stores.strategies.save(replace(running, version=8), expected_version=7)
+    with pytest.raises(Conflict):
+        stores.strategies.delete(user.user_id, running.strategy_id, expected_version=1, now=MOMENT)
+
+    assert commands_of(stores, user.user_id) == before
+
+
+def test_a_broker_connection_is_recorded_without_its_secrets(stores: Stores) -> None:
+    user = stores.add_user()
+    account = SealedBrokerAccount(
+        user_id=user.user_id,
+        broker=BrokerName.KITE,
+        api_key="sealed-key",
+        api_secret="sealed-secret",
+        access_token="sealed-token",
+        broker_user_id="AB1234",
+        status=ConnectionStatus.CONNECTED,
+        token_at=MOMENT,
+        updated_at=MOMENT,
+    )
+    keys_only = replace(account, access_token=None, token_at=None, status=ConnectionStatus.LOGIN_REQUIRED)
+    stores.broker_accounts.save(replace(keys_only, broker_user_id=None))
+    stores.broker_accounts.save(account)
+    stores.broker_accounts.save(replace(account, broker_user_id="XY9876"))
+    stores.broker_accounts.remove(user.user_id, now=MOMENT)
+    stores.broker_accounts.remove(user.user_id, now=MOMENT)
+
+    commands = commands_of(stores, user.user_id)
+
+    assert [kind for kind, _ in commands] == [
+        "broker_login_required",
+        "broker_connected",
+        "broker_connected",
+        "broker_disconnected",
+    ]
+    assert (commands[2][1]["broker_user_id_before"], commands[2][1]["broker_user_id"]) == ("AB1234", "XY9876")
+    assert commands[3][1] == {"broker": "kite", "broker_user_id": "XY9876"}
+    assert not any("sealed" in record.record for record in chain_of(stores, user.user_id))
+
+
+def test_what_led_to_nothing_is_recorded_on_its_own(stores: Stores) -> None:
+    cycle = stores.take_cycle()
+    data = {"cause": Cause("BUY", "schedule", MOMENT, MOMENT), "why": "the strategy does not run"}
+    entry = AuditEntry(cycle.user_id, AuditKind.MESSAGE_DROPPED, MOMENT, data, cycle.strategy_id, TRADING_DAY)
+
+    stores.ledger.note(entry)
+
+    record = chain_of(stores, cycle.user_id)[-1]
+    assert (record.kind, record.strategy_id, record.trading_day) == ("message_dropped", cycle.strategy_id, TRADING_DAY)
+    assert json.loads(record.record)["data"]["cause"]["event"] == "BUY"

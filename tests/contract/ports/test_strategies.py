@@ -53,7 +53,7 @@ def test_another_users_strategy_is_not_found_whatever_is_asked(stores: Stores) -
     with pytest.raises(NotFound):
         stores.strategies.get(stranger, strategy.strategy_id)
     with pytest.raises(NotFound):
-        stores.strategies.delete(stranger, strategy.strategy_id, expected_version=1)
+        stores.strategies.delete(stranger, strategy.strategy_id, expected_version=1, now=MOMENT)
     with pytest.raises(NotFound):
         stores.strategies.save(replace(started(strategy), user_id=stranger), expected_version=1)
     assert not stores.strategies.is_owned(stranger, strategy.strategy_id)
@@ -82,12 +82,12 @@ def test_saving_over_a_newer_version_is_a_conflict_and_changes_nothing(stores: S
 
 def test_a_deleted_strategy_is_nowhere_to_be_found(stores: Stores) -> None:
     (strategy,) = add_created(stores)
-    stores.strategies.delete(strategy.user_id, strategy.strategy_id, expected_version=1)
+    stores.strategies.delete(strategy.user_id, strategy.strategy_id, expected_version=1, now=MOMENT)
 
     with pytest.raises(NotFound):
         stores.strategies.get(strategy.user_id, strategy.strategy_id)
     with pytest.raises(NotFound):
-        stores.strategies.delete(strategy.user_id, strategy.strategy_id, expected_version=1)
+        stores.strategies.delete(strategy.user_id, strategy.strategy_id, expected_version=1, now=MOMENT)
     with pytest.raises(NotFound):
         stores.strategies.save(replace(strategy, version=2), expected_version=1)
     assert list(stores.strategies.list_for(strategy.user_id)) == []
@@ -97,7 +97,7 @@ def test_a_deleted_strategy_is_nowhere_to_be_found(stores: Stores) -> None:
 def test_a_strategy_stays_its_owners_when_it_is_deleted(stores: Stores) -> None:
     (strategy,) = add_created(stores)
 
-    stores.strategies.delete(strategy.user_id, strategy.strategy_id, expected_version=1)
+    stores.strategies.delete(strategy.user_id, strategy.strategy_id, expected_version=1, now=MOMENT)
 
     assert stores.strategies.is_owned(strategy.user_id, strategy.strategy_id)
     assert not stores.strategies.is_owned(strategy.user_id, uuid4())
@@ -108,9 +108,9 @@ def test_a_running_or_changed_strategy_is_not_deleted(stores: Stores) -> None:
     (changed,) = add_created(stores)
 
     with pytest.raises(Conflict, match="running"):
-        stores.strategies.delete(running.user_id, running.strategy_id, expected_version=1)
+        stores.strategies.delete(running.user_id, running.strategy_id, expected_version=1, now=MOMENT)
     with pytest.raises(Conflict, match="version 1"):
-        stores.strategies.delete(changed.user_id, changed.strategy_id, expected_version=7)
+        stores.strategies.delete(changed.user_id, changed.strategy_id, expected_version=7, now=MOMENT)
 
     assert stores.strategies.get(running.user_id, running.strategy_id) == running
     assert stores.strategies.get(changed.user_id, changed.strategy_id) == changed
@@ -126,7 +126,7 @@ def test_a_strategy_that_may_hold_something_of_an_older_day_is_not_deleted(store
     stores.ledger.save(Decision(replace(newer, state=CycleState.FLAT)), event=MISSED, now=MOMENT)
 
     with pytest.raises(Conflict, match="not settled"):
-        stores.strategies.delete(strategy.user_id, strategy.strategy_id, expected_version=1)
+        stores.strategies.delete(strategy.user_id, strategy.strategy_id, expected_version=1, now=MOMENT)
 
     assert stores.strategies.get(strategy.user_id, strategy.strategy_id) == strategy
 
@@ -138,7 +138,7 @@ def test_a_strategy_with_an_order_of_unknown_fate_is_not_deleted(stores: Stores)
     stores.ledger.save(Decision(unsure), event=MISSED, now=MOMENT)
 
     with pytest.raises(Conflict, match="not settled"):
-        stores.strategies.delete(strategy.user_id, strategy.strategy_id, expected_version=1)
+        stores.strategies.delete(strategy.user_id, strategy.strategy_id, expected_version=1, now=MOMENT)
 
 
 def test_a_worker_that_took_the_cycle_before_the_delete_can_store_nothing_after_it(stores: Stores) -> None:
@@ -147,7 +147,7 @@ def test_a_worker_that_took_the_cycle_before_the_delete_can_store_nothing_after_
     taken = stores.ledger.take(strategy, TRADING_DAY)
 
     # when the strategy is deleted first
-    stores.strategies.delete(strategy.user_id, strategy.strategy_id, expected_version=1)
+    stores.strategies.delete(strategy.user_id, strategy.strategy_id, expected_version=1, now=MOMENT)
 
     # then the worker comes too late
     with pytest.raises(Fenced):
@@ -213,7 +213,7 @@ def test_stopped_deleted_and_other_peoples_strategies_are_in_nobodys_way(stores:
     stores.add_strategy(stores.add_user())
     stores.add_strategy(user, status=StrategyStatus.STOPPED)
     deleted = stores.add_strategy(user, status=StrategyStatus.CREATED)
-    stores.strategies.delete(user.user_id, deleted.strategy_id, expected_version=1)
+    stores.strategies.delete(user.user_id, deleted.strategy_id, expected_version=1, now=MOMENT)
     strategy = stores.add_strategy(user, status=StrategyStatus.CREATED)
 
     stores.strategies.save(started(strategy), expected_version=1)

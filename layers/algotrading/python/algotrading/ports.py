@@ -26,7 +26,7 @@ from algotrading.domain.accounts import (
     SealedBrokerAccount,
     User,
 )
-from algotrading.domain.audit import AuditHead, AuditRecord, Cause
+from algotrading.domain.audit import AuditEntry, AuditHead, AuditRecord, Cause
 from algotrading.domain.cycle import Cycle, Decision, Event
 from algotrading.domain.instruments import Instrument
 from algotrading.domain.orders import Answer, BookReading, Fill, Holding, OrderRow, OrderTicket
@@ -70,7 +70,7 @@ class Users(Protocol):
 
 
 class BrokerAccounts(Protocol):
-    """Broker connections, secrets sealed."""
+    """Broker connections, secrets sealed. Every change leaves an audit record in the same transaction."""
 
     def save(self, account: SealedBrokerAccount) -> None:
         """Add or replace the user's connection."""
@@ -80,7 +80,7 @@ class BrokerAccounts(Protocol):
         """The user's connection, if any."""
         ...
 
-    def remove(self, user_id: UUID) -> None:
+    def remove(self, user_id: UUID, *, now: datetime) -> None:
         """Forget the user's connection; no error when there is none."""
         ...
 
@@ -90,7 +90,7 @@ class BrokerAccounts(Protocol):
 
 
 class Strategies(Protocol):
-    """The traders' standing orders."""
+    """The traders' standing orders. Every change leaves an audit record in the same transaction."""
 
     def add(self, strategy: Strategy) -> None:
         """Store a new strategy."""
@@ -115,7 +115,7 @@ class Strategies(Protocol):
         """
         ...
 
-    def delete(self, user_id: UUID, strategy_id: UUID, *, expected_version: int) -> None:
+    def delete(self, user_id: UUID, strategy_id: UUID, *, expected_version: int, now: datetime) -> None:
         """Hide a strategy that does not run and holds nothing; its orders stay on record. All in one
         transaction, which also fences off every worker that took a cycle of it before.
 
@@ -191,6 +191,10 @@ class Ledger(Protocol):
         Raises:
             Fenced: another worker has taken the cycle since; nothing was stored.
         """
+        ...
+
+    def note(self, entry: AuditEntry) -> None:
+        """Store an audit record on its own: something that changed nothing and has to be explained."""
         ...
 
     def check(self, cycle: Cycle) -> bool:

@@ -16,7 +16,9 @@ from enum import StrEnum
 from typing import Final
 from uuid import UUID
 
+from algotrading.domain.accounts import ConnectionStatus, SealedBrokerAccount
 from algotrading.domain.cycle import Decision, Event
+from algotrading.domain.strategy import Strategy
 
 GENESIS: Final = bytes(32)
 """What the first record of every chain follows."""
@@ -30,12 +32,18 @@ class AuditKind(StrEnum):
 
     DECISION = "decision"
     """One event of a cycle, what it made of the cycle, and the effects: `decision_entry`."""
+    MESSAGE_DROPPED = "message_dropped"
+    """A message that had lost its meaning: `data` has its cause and why."""
+    ENTRY_HELD_UP = "entry_held_up"
+    """An entry that could not be begun and is tried again: `data` has its cause and why."""
     STRATEGY_CREATED = "strategy_created"
+    """This and the next four are the owner's commands: `strategy_entry`."""
     STRATEGY_CHANGED = "strategy_changed"
     STRATEGY_STARTED = "strategy_started"
     STRATEGY_STOPPED = "strategy_stopped"
     STRATEGY_DELETED = "strategy_deleted"
     BROKER_CONNECTED = "broker_connected"
+    """This and the next two are the owner's, too: `broker_entry`."""
     BROKER_LOGIN_REQUIRED = "broker_login_required"
     """Keys were stored, and the broker's login has to follow."""
     BROKER_DISCONNECTED = "broker_disconnected"
@@ -112,3 +120,61 @@ def decision_entry(decision: Decision, event: Event, now: datetime, cause: Cause
         strategy_id=cycle.strategy_id,
         trading_day=cycle.trading_day,
     )
+
+
+def strategy_entry(before: Strategy | None, after: Strategy | None, at: datetime) -> AuditEntry:
+    """What is written down about an owner's command: the strategy as it was and as it is, None where there
+    is none (before its creation, after its deletion)."""
+    one = after or before
+    assert one is not None
+    return AuditEntry(
+        user_id=one.user_id,
+        kind=_kind_of_change(before, after),
+        at=at,
+        data={"before": _shown(before), "after": _shown(after)},
+        strategy_id=one.strategy_id,
+    )
+
+
+def _kind_of_change(before: Strategy | None, after: Strategy | None) -> AuditKind:
+    if before is None:
+        return AuditKind.STRATEGY_CREATED
+    if after is None:
+        return AuditKind.STRATEGY_DELETED
+    if before.status is after.status:
+        return AuditKind.STRATEGY_CHANGED
+    return AuditKind.STRATEGY_STARTED if after.is_running else AuditKind.STRATEGY_STOPPED
+
+
+def _shown(strategy: Strategy | None) -> Mapping[str, object] | None:
+    if strategy is None:
+        return None
+    return {
+        "plan": strategy.plan,
+        "status": strategy.status,
+        "stop_reason": strategy.stop_reason,
+        "version": strategy.version,
+    }
+
+
+def broker_entry(account: SealedBrokerAccount, *, before: str | None) -> AuditEntry:
+    """What is written down about a broker connection that was stored, none of its secrets. `before` is the
+    broker's user id of the connection that it replaces."""
+    connected = account.status is ConnectionStatus.CONNECTED
+    return AuditEntry(
+        user_id=account.user_id,
+        kind=AuditKind.BROKER_CONNECTED if connected else AuditKind.BROKER_LOGIN_REQUIRED,
+        at=account.updated_at,
+        data={
+            "broker": account.broker,
+            "broker_user_id": account.broker_user_id,
+            "broker_user_id_before": before,
+            "token_at": account.token_at,
+        },
+    )
+
+
+def disconnected_entry(user_id: UUID, broker: str, broker_user_id: str | None, at: datetime) -> AuditEntry:
+    """What is written down about a broker connection that was removed."""
+    data = {"broker": broker, "broker_user_id": broker_user_id}
+    return AuditEntry(user_id, AuditKind.BROKER_DISCONNECTED, at, data)

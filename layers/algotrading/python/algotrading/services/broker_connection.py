@@ -107,7 +107,7 @@ class BrokerConnections:
         """
         if self.accounts.find(user_id) is not None:
             self._refuse_while_trading(user_id, "they could not be sold any more")
-            self.accounts.remove(user_id)
+            self.accounts.remove(user_id, now=self.clock.now())
 
     def _store_validated(
         self,

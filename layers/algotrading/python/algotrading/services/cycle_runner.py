@@ -16,6 +16,7 @@ from typing import Any
 from uuid import NAMESPACE_OID, uuid5
 
 from algotrading.contracts.messages import StopChange
+from algotrading.domain.audit import Cause
 from algotrading.domain.cycle import (
     Answered,
     BookRead,
@@ -82,6 +83,8 @@ class CycleRunner:
     """Asked for when the watcher is told, which for an exit is after its order has left."""
     cycle: Cycle
     deadline: datetime
+    cause: Cause | None = None
+    """The message that led here, for the record."""
     _looks: int = field(default=0, init=False)
     _announced: StopChange | None = field(default=None, init=False)
     _published: Cycle | None = field(default=None, init=False)
@@ -99,7 +102,7 @@ class CycleRunner:
             current = events.popleft()
             decision = decide(self.cycle, current, self.desk.policy)
             logs = self._final_logs(decision.cycle, current)
-            self.desk.ledger.save(decision, event=current, now=self.desk.clock.now(), logs=logs)
+            self.desk.ledger.save(decision, event=current, now=self.desk.clock.now(), logs=logs, cause=self.cause)
             self.cycle = decision.cycle
             events.extend(self._carry_out(decision))
         return self.cycle

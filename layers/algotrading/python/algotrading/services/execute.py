@@ -6,11 +6,12 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
 from algotrading.contracts.messages import OrderCommand, OrderEvent
+from algotrading.domain.audit import AuditEntry, AuditKind, Cause
 from algotrading.domain.cycle import (
     BookRead,
     Cycle,
@@ -64,6 +65,7 @@ class _Taken:
 
     strategy: Strategy
     cycle: Cycle
+    cause: Cause
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +105,7 @@ class Executor:
         broker = self._open(command.user_id)
         self._wait(strategy, broker, due)
         is_late = clock.now() > due + self.desk.policy.entry_grace
-        with nullcontext() if is_late else self._locked(command.strategy_id):
+        with nullcontext() if is_late else self._locked(command):
             taken = self._take(command)
             if taken is None:
                 return None
@@ -192,6 +194,8 @@ class Executor:
         why = self._void(command, strategy)
         if why is not None:
             logger.info("dropped %s: %s", command.event, why, extra={"strategy_id": str(command.strategy_id)})
+            if strategy is not None:
+                self._note(command, AuditKind.MESSAGE_DROPPED, why)
             return None
         return strategy
 
@@ -255,18 +259,18 @@ class Executor:
             cycle = self.desk.ledger.take(strategy, command.trading_day)
             current = self._current(command) if command.event in _TIMED else strategy
             if current is not None and current.version == strategy.version:
-                return _Taken(strategy, cycle)
+                return _Taken(strategy, cycle, cause_of(command))
             strategy = current
         return None
 
     def _runner(self, taken: _Taken, broker: Broker) -> CycleRunner:
         deadline = self.desk.clock.now() + timedelta(seconds=self.pace.follow)
-        return CycleRunner(self.desk, broker, taken.strategy, self._token, taken.cycle, deadline)
+        return CycleRunner(self.desk, broker, taken.strategy, self._token, taken.cycle, deadline, taken.cause)
 
     def _record(self, taken: _Taken, event: Event) -> Cycle:
         """Decide and store an event that sends nothing."""
         decision = decide(taken.cycle, event, self.desk.policy)
-        self.desk.ledger.save(decision, event=event, now=self.desk.clock.now())
+        self.desk.ledger.save(decision, event=event, now=self.desk.clock.now(), cause=taken.cause)
         for effect in decision.effects:
             if isinstance(effect, RaiseAlarm):
                 self.desk.meter.count(effect.metric)
@@ -277,6 +281,19 @@ class Executor:
             self.desk.meter.count("RedisDown")
         return decision.cycle
 
+    def _note(self, command: OrderCommand, kind: AuditKind, why: str) -> None:
+        """Put on record what a message did not lead to."""
+        self.desk.ledger.note(
+            AuditEntry(
+                user_id=command.user_id,
+                kind=kind,
+                at=self.desk.clock.now(),
+                data={"cause": cause_of(command), "why": why},
+                strategy_id=command.strategy_id,
+                trading_day=command.trading_day,
+            )
+        )
+
     def _token(self, strategy: Strategy) -> int | None:
         instrument = self.instruments.find(strategy.plan.exchange, strategy.plan.symbol)
         return None if instrument is None else instrument.instrument_token
@@ -284,17 +301,18 @@ class Executor:
     # --- the lock ---------------------------------------------------------------------------------
 
     @contextmanager
-    def _locked(self, strategy_id: UUID) -> Iterator[None]:
+    def _locked(self, command: OrderCommand) -> Iterator[None]:
         """Entries work under the lock or not at all."""
         try:
-            token = self.desk.runtime.lock(strategy_id, seconds=self.pace.lock)
+            token = self.desk.runtime.lock(command.strategy_id, seconds=self.pace.lock)
         except RedisDown:
             self.desk.meter.count("RedisDown")
+            self._note(command, AuditKind.ENTRY_HELD_UP, "Redis does not answer, so its stop could not be watched")
             raise
         try:
             yield
         finally:
-            self._unlock(strategy_id, token)
+            self._unlock(command.strategy_id, token)
 
     @contextmanager
     def _locked_or_alone(self, strategy_id: UUID) -> Iterator[None]:
@@ -339,3 +357,15 @@ class Executor:
             self.desk.runtime.unlock(strategy_id, token)
         except RedisDown:
             logger.warning("the lock expires by itself", extra={"strategy_id": str(strategy_id)})
+
+
+def cause_of(command: OrderCommand) -> Cause:
+    """What goes on record about the message that led to a decision."""
+    return Cause(
+        event=command.event,
+        asked_by=command.cause,
+        made_at=datetime.fromtimestamp(command.timestamp / 1000, UTC),
+        due=command.due,
+        price=command.price,
+        tick_at=command.tick_at,
+    )

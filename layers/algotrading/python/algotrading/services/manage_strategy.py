@@ -159,7 +159,7 @@ class StrategyManager:
             Conflict: it runs, still holds a position, or somebody else changed it.
         """
         strategy = self.strategies.get(user_id, strategy_id)
-        self.strategies.delete(user_id, strategy_id, expected_version=strategy.version)
+        self.strategies.delete(user_id, strategy_id, expected_version=strategy.version, now=self.clock.now())
         self.publisher.publish_deleted(strategy, self._instrument(strategy.plan))
 
     def _require_broker(self, user_id: UUID, now: datetime) -> None:

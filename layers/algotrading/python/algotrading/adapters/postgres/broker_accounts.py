@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from algotrading.adapters.postgres import audit
 from algotrading.adapters.postgres.database import Database
 from algotrading.domain.accounts import BrokerName, ConnectionStatus, SealedBrokerAccount
+from algotrading.domain.audit import broker_entry, disconnected_entry
 
 _COLUMNS = (
     "k.user_id, k.broker, k.api_key, k.secret_key, k.access_token, k.broker_user_id, k.status, k.token_at, k.updated_at"
@@ -23,8 +26,9 @@ class PostgresBrokerAccounts:
     def save(self, account: SealedBrokerAccount) -> None:
         """See ports.BrokerAccounts."""
         with self._database.tenant(account.user_id) as session:
-            session.execute(
+            stored = session.execute(
                 """
+                with before as materialized (select broker_user_id from broker_keys where user_id = %s)
                 insert into broker_keys (user_id, broker, api_key, secret_key, access_token, broker_user_id, status,
                                          token_at, updated_at)
                 values (%s, %s, %s, %s, %s, %s, %s, %s, %s)
@@ -32,8 +36,10 @@ class PostgresBrokerAccounts:
                     broker = excluded.broker, api_key = excluded.api_key, secret_key = excluded.secret_key,
                     access_token = excluded.access_token, broker_user_id = excluded.broker_user_id,
                     status = excluded.status, token_at = excluded.token_at, updated_at = excluded.updated_at
+                returning (select broker_user_id from before) as before
                 """,
                 (
+                    account.user_id,
                     account.user_id,
                     account.broker,
                     account.api_key,
@@ -44,7 +50,9 @@ class PostgresBrokerAccounts:
                     account.token_at,
                     account.updated_at,
                 ),
-            )
+            ).fetchone()
+            assert stored is not None
+            audit.append(session, broker_entry(account, before=stored["before"]))
 
     def find(self, user_id: UUID) -> SealedBrokerAccount | None:
         """See ports.BrokerAccounts."""
@@ -55,10 +63,15 @@ class PostgresBrokerAccounts:
             ).fetchone()
         return _account(row) if row else None
 
-    def remove(self, user_id: UUID) -> None:
+    def remove(self, user_id: UUID, *, now: datetime) -> None:
         """See ports.BrokerAccounts."""
         with self._database.tenant(user_id) as session:
-            session.execute("delete from broker_keys where user_id = %s", (user_id,))
+            removed = session.execute(
+                "delete from broker_keys where user_id = %s returning broker, broker_user_id", (user_id,)
+            ).fetchone()
+            if removed is not None:
+                entry = disconnected_entry(user_id, removed["broker"], removed["broker_user_id"], now)
+                audit.append(session, entry)
 
     def find_by_email(self, email: str) -> SealedBrokerAccount | None:
         """See ports.BrokerAccounts."""

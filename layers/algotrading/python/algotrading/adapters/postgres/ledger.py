@@ -8,10 +8,10 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from algotrading.adapters.postgres import ledger_writes
+from algotrading.adapters.postgres import audit, ledger_writes
 from algotrading.adapters.postgres.database import Database
 from algotrading.adapters.postgres.rows import Row, plan_parameters, read_cycle
-from algotrading.domain.audit import Cause
+from algotrading.domain.audit import AuditEntry, Cause
 from algotrading.domain.cycle import Cycle, Decision, Event
 from algotrading.domain.errors import Fenced
 from algotrading.domain.orders import Fill
@@ -69,6 +69,11 @@ class PostgresLedger:
         """See ports.Ledger."""
         with self._database.tenant(decision.cycle.user_id) as session:
             ledger_writes.store(session, decision, event, now, logs=logs, cause=cause)
+
+    def note(self, entry: AuditEntry) -> None:
+        """See ports.Ledger."""
+        with self._database.tenant(entry.user_id) as session:
+            audit.append(session, entry)
 
     def check(self, cycle: Cycle) -> bool:
         """See ports.Ledger."""

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from algotrading.adapters.postgres import audit
 from algotrading.adapters.postgres.database import Database
 from algotrading.adapters.postgres.rows import plan_parameters, read_plan
+from algotrading.domain.audit import strategy_entry
 from algotrading.domain.errors import Conflict, NotFound, StrategyOverlap
 from algotrading.domain.strategy import Strategy, StrategyStatus
 
@@ -35,6 +39,7 @@ class PostgresStrategies:
                 """,
                 _parameters(strategy),
             )
+            audit.append(session, strategy_entry(None, strategy, strategy.created_at))
 
     def get(self, user_id: UUID, strategy_id: UUID) -> Strategy:
         """See ports.Strategies."""
@@ -61,21 +66,25 @@ class PostgresStrategies:
         with self._database.tenant(strategy.user_id) as session:
             # Before the update: whoever holds a strategy's row never waits for its user's.
             _refuse_overlap(session, strategy)
-            replaced = session.execute(
+            before = session.execute(
                 """
-                update strategies set
+                with before as (select * from strategies where strategy_id = %(strategy_id)s
+                                and user_id = %(user_id)s and deleted_at is null and version = %(expected_version)s
+                                for update)
+                update strategies s set
                     exchange = %(exchange)s, symbol = %(symbol)s, product = %(product)s, buy_time = %(buy_time)s,
                     sell_time = %(sell_time)s, stop_loss = %(stop_loss)s, quantity = %(quantity)s, status = %(status)s,
                     stop_reason = %(stop_reason)s, version = %(version)s, updated_at = %(updated_at)s
-                where strategy_id = %(strategy_id)s and user_id = %(user_id)s and deleted_at is null
-                    and version = %(expected_version)s
+                from before where s.strategy_id = before.strategy_id
+                returning before.*
                 """,
                 {**_parameters(strategy), "expected_version": expected_version},
-            )
-            if replaced.rowcount == 0:
+            ).fetchone()
+            if before is None:
                 raise _why_not_replaced(session, strategy)
+            audit.append(session, strategy_entry(_strategy(before), strategy, strategy.updated_at))
 
-    def delete(self, user_id: UUID, strategy_id: UUID, *, expected_version: int) -> None:
+    def delete(self, user_id: UUID, strategy_id: UUID, *, expected_version: int, now: datetime) -> None:
         """See ports.Strategies."""
         with self._database.tenant(user_id) as session:
             # The fence first: it waits for a worker that is storing, and whoever took such a cycle before
@@ -85,18 +94,21 @@ class PostgresStrategies:
             )
             deleted = session.execute(
                 """
-                update strategies s set deleted_at = now(), version = version + 1
+                update strategies s set deleted_at = %(now)s, version = version + 1
                 where strategy_id = %(strategy_id)s and user_id = %(user_id)s and deleted_at is null
                     and version = %(expected_version)s and status <> 'running'
                     and not exists (select from cycles c where c.strategy_id = s.strategy_id
                                     and c.state in ('entering', 'long', 'exiting'))
                     and not exists (select from order_intents i where i.strategy_id = s.strategy_id
                                     and i.state in ('pending', 'accepted', 'unknown'))
+                returning *
                 """,
-                {"strategy_id": strategy_id, "user_id": user_id, "expected_version": expected_version},
-            )
-            if deleted.rowcount == 0:
+                {"strategy_id": strategy_id, "user_id": user_id, "expected_version": expected_version, "now": now},
+            ).fetchone()
+            if deleted is None:
                 raise _why_not_deleted(session, user_id, strategy_id, expected_version)
+            before = replace(_strategy(deleted), version=expected_version)
+            audit.append(session, strategy_entry(before, None, now))
 
     def is_owned(self, user_id: UUID, strategy_id: UUID) -> bool:
         """See ports.Strategies."""
