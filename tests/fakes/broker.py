@@ -56,6 +56,11 @@ class MemoryBroker:
 
     # --- orders ------------------------------------------------------------------------------------
 
+    @property
+    def stop_obstacle(self) -> str | None:
+        """What the test's exchange says."""
+        return self._exchange.stop_obstacle
+
     def warm(self) -> None:
         """Count."""
         self.warmed += 1
@@ -81,11 +86,13 @@ class MemoryBroker:
         changes: dict[str, Any] = {"quantity": quantity, "price": price, "trigger_price": trigger_price}
         changes["order_type"] = None if order_type is None else OrderType(order_type)
         given = {name: value for name, value in changes.items() if value is not None}
+        if order_type == OrderType.MARKET:
+            given["trigger_price"] = None
 
         def change(order: MemoryOrder) -> None:
             self._exchange.change(order, replace(order.ticket, **given))
 
-        return self._command(broker_order_id, Fate(), change)
+        return self._command(broker_order_id, self._exchange.next_change(), change)
 
     def cancel_order(self, broker_order_id: str) -> Answer:
         """Cancel a working order."""
@@ -102,6 +109,9 @@ class MemoryBroker:
             return _token_refused(fault)
         if fate.refusal is not None:
             return fate.refusal
+        if self._exchange.is_triggered(ticket):
+            message = "Trigger price for stoploss sell orders should be lower than the last traded price."
+            return Refused("INPUT", message, retryable=False, raw={"response": {"message": message}})
         order = self._exchange.place(account, ticket, fate) if fate.is_done else None
         if fate.reply is Reply.LOSE or order is None:
             return _lost()
@@ -221,6 +231,9 @@ class MemoryBrokers:
         return self._exchange.instruments
 
 
+_STATUS_TEXTS = {BrokerStatus.WAITING: "TRIGGER PENDING", BrokerStatus.WORKING: "PUT ORDER REQ RECEIVED"}
+
+
 def _accepted(order: MemoryOrder) -> Accepted:
     return Accepted(order.order_id, {"response": {"order_id": order.order_id}})
 
@@ -246,7 +259,7 @@ def _row_of(order: MemoryOrder, at: datetime) -> OrderRow:
         filled_quantity=order.filled(at),
         average_price=order.average_price(at),
         status=status,
-        status_text="OPEN" if status is BrokerStatus.WORKING else status.value,
+        status_text=_STATUS_TEXTS.get(status, status.value),
         message=order.rejection,
         raw={"order_id": order.order_id, "status": status.value, "tag": ticket.tag},
     )

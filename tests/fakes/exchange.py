@@ -129,7 +129,8 @@ class MemoryOrder:
             return BrokerStatus.COMPLETE
         if self.cancelled_at is not None and self.cancelled_at <= at:
             return BrokerStatus.CANCELLED
-        return BrokerStatus.WORKING
+        is_waiting = self.ticket.trigger_price is not None and not self.is_triggered
+        return BrokerStatus.WAITING if is_waiting else BrokerStatus.OPEN
 
 
 @dataclass(slots=True)
@@ -169,11 +170,14 @@ class MemoryExchange:
         """How many seconds ago the state is that the book shows."""
         self.is_down = False
         """Whether nobody can reach the broker: reads fail, orders are not sent."""
+        self.stop_obstacle: str | None = None
+        """Why this broker lets no stop order rest, as `ports.Broker` says it."""
         self.received: list[OrderTicket] = []
         """Every order that was sent, whatever became of it."""
         self._accounts: dict[str, MemoryAccount] = {}
         self._fates: deque[Fate] = deque()
         self._cancel_fates: deque[Fate] = deque()
+        self._change_fates: deque[Fate] = deque()
         self._numbers = itertools.count(1)
 
     # --- what a test arranges ----------------------------------------------------------------------
@@ -209,6 +213,10 @@ class MemoryExchange:
         """Decide what becomes of the next cancels."""
         self._cancel_fates.extend(fates)
 
+    def plan_changes(self, *fates: Fate) -> None:
+        """Decide what becomes of the next changes."""
+        self._change_fates.extend(fates)
+
     def set_price(self, symbol: str, price: Decimal, exchange: str = "NSE") -> None:
         """Move the market; resting orders that can trade now do."""
         self.prices[f"{exchange}:{symbol}"] = price
@@ -242,6 +250,14 @@ class MemoryExchange:
         fates = self._cancel_fates if is_cancel else self._fates
         return fates.popleft() if fates else trades()
 
+    def next_change(self) -> Fate:
+        """The planned fate of the change that comes now."""
+        return self._change_fates.popleft() if self._change_fates else trades()
+
+    def is_triggered(self, ticket: OrderTicket) -> bool:
+        """Whether the market has already reached the order's trigger price: the broker refuses it then."""
+        return ticket.trigger_price is not None and self._reaches(ticket, ticket.trigger_price)
+
     def place(self, account: MemoryAccount, ticket: OrderTicket, fate: Fate) -> MemoryOrder:
         """Take an order into the book."""
         placed_at = self.clock.now() + timedelta(seconds=fate.appears_after)
@@ -270,7 +286,7 @@ class MemoryExchange:
     # --- matching ----------------------------------------------------------------------------------
 
     def _match(self, order: MemoryOrder) -> None:
-        is_working = order.status(self.clock.now()) is BrokerStatus.WORKING
+        is_working = not order.status(self.clock.now()).is_terminal
         if order.is_scripted or not is_working or not self._can_trade(order):
             return
         remaining = order.ticket.quantity - order.filled(max(order.placed_at, self.clock.now()))
@@ -281,12 +297,16 @@ class MemoryExchange:
         ticket, price = order.ticket, self._price_of(order.ticket)
         is_buy = ticket.side is Side.BUY
         if ticket.trigger_price is not None and not order.is_triggered:
-            order.is_triggered = price >= ticket.trigger_price if is_buy else price <= ticket.trigger_price
+            order.is_triggered = self._reaches(ticket, ticket.trigger_price)
             if not order.is_triggered:
                 return False
         if ticket.order_type in {OrderType.MARKET, OrderType.SL_M} or ticket.price is None:
             return True
         return price <= ticket.price if is_buy else price >= ticket.price
+
+    def _reaches(self, ticket: OrderTicket, trigger: Decimal) -> bool:
+        price = self._price_of(ticket)
+        return price >= trigger if ticket.side is Side.BUY else price <= trigger
 
     def _execute(self, order: MemoryOrder, quantity: int, at: datetime) -> None:
         quantity = min(quantity, order.ticket.quantity - sum(execution.quantity for execution in order.executions))

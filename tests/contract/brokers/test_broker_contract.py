@@ -133,7 +133,7 @@ def test_a_prepared_order_is_sent_once(world: World, broker: Broker) -> None:
 
 def test_a_limit_order_rests_until_it_is_cancelled(world: World, broker: Broker) -> None:
     order_id = accepted_id(broker.place_order(far_limit()))
-    row_with(world, broker, BrokerStatus.WORKING)
+    row_with(world, broker, BrokerStatus.OPEN)
     assert eventually(world, lambda: isinstance(broker.cancel_order(order_id), Accepted))
 
     row, reading = row_with(world, broker, BrokerStatus.CANCELLED)
@@ -143,7 +143,7 @@ def test_a_limit_order_rests_until_it_is_cancelled(world: World, broker: Broker)
 
 def test_a_limit_order_trades_when_the_price_comes(world: World, broker: Broker) -> None:
     broker.place_order(far_limit())
-    row_with(world, broker, BrokerStatus.WORKING)
+    row_with(world, broker, BrokerStatus.OPEN)
 
     world.set_price(PRICE - 60)
 
@@ -154,7 +154,7 @@ def test_a_limit_order_trades_when_the_price_comes(world: World, broker: Broker)
 def test_a_stop_order_waits_for_its_trigger(world: World, broker: Broker) -> None:
     broker.place_order(order(tag="entry0000000000001"))
     broker.place_order(order(Side.SELL, order_type=OrderType.SL_M, trigger_price=PRICE - 20))
-    row_with(world, broker, BrokerStatus.WORKING)
+    row_with(world, broker, BrokerStatus.WAITING)
 
     world.set_price(PRICE - 25)
 
@@ -162,9 +162,64 @@ def test_a_stop_order_waits_for_its_trigger(world: World, broker: Broker) -> Non
     assert row.side is Side.SELL
 
 
+def resting_stop(world: World, broker: Broker) -> str:
+    """A stop order over a position of ten, as it waits for its trigger."""
+    broker.place_order(order(tag="entry0000000000001"))
+    row_with(world, broker, BrokerStatus.COMPLETE, tag="entry0000000000001")
+    order_id = accepted_id(broker.place_order(order(Side.SELL, order_type=OrderType.SL_M, trigger_price=PRICE - 20)))
+    row_with(world, broker, BrokerStatus.WAITING)
+    return order_id
+
+
+def test_a_stop_order_that_waits_sells_at_once_when_it_is_turned_into_a_market_order(
+    world: World, broker: Broker
+) -> None:
+    order_id = resting_stop(world, broker)
+
+    answer = broker.modify_order(order_id, order_type=OrderType.MARKET)
+
+    assert isinstance(answer, Accepted)
+    row, reading = row_with(world, broker, BrokerStatus.COMPLETE)
+    assert (row.broker_order_id, row.filled_quantity) == (order_id, 10)
+    assert sum(fill.quantity for fill in reading.fills) == 10
+
+
+def test_a_stop_order_that_waits_can_be_cancelled(world: World, broker: Broker) -> None:
+    order_id = resting_stop(world, broker)
+
+    broker.cancel_order(order_id)
+
+    row, _ = row_with(world, broker, BrokerStatus.CANCELLED)
+    assert row.filled_quantity == 0
+
+
+def test_a_stop_order_that_has_sold_cannot_be_turned(world: World, broker: Broker) -> None:
+    order_id = resting_stop(world, broker)
+    world.set_price(PRICE - 25)
+    row_with(world, broker, BrokerStatus.COMPLETE)
+
+    answer = broker.modify_order(order_id, order_type=OrderType.MARKET)
+
+    assert isinstance(answer, Refused)
+
+
+def test_a_stop_order_whose_trigger_has_been_passed_is_refused(world: World, broker: Broker) -> None:
+    broker.place_order(order(tag="entry0000000000001"))
+    row_with(world, broker, BrokerStatus.COMPLETE, tag="entry0000000000001")
+
+    answer = broker.place_order(order(Side.SELL, order_type=OrderType.SL_M, trigger_price=PRICE + 20))
+
+    assert isinstance(answer, Refused)
+    assert broker.read_book(frozenset({TAG})).rows == ()
+
+
+def test_this_broker_lets_stop_orders_rest(broker: Broker) -> None:
+    assert broker.stop_obstacle is None
+
+
 def test_a_modified_order_trades_on_its_new_terms(world: World, broker: Broker) -> None:
     order_id = accepted_id(broker.place_order(far_limit()))
-    row_with(world, broker, BrokerStatus.WORKING)
+    row_with(world, broker, BrokerStatus.OPEN)
 
     assert eventually(world, lambda: isinstance(broker.modify_order(order_id, quantity=7, price=PRICE + 5), Accepted))
 
@@ -208,7 +263,7 @@ def test_a_partial_fill_is_a_working_order_with_trades(world: World, broker: Bro
     reading = eventually(world, lambda: _reading_with_fills(broker))
 
     assert reading is not None
-    assert [(row.status, row.filled_quantity) for row in reading.rows] == [(BrokerStatus.WORKING, 4)]
+    assert [(row.status, row.filled_quantity) for row in reading.rows] == [(BrokerStatus.OPEN, 4)]
     assert sum(fill.quantity for fill in reading.fills) == 4
     assert isinstance(broker.cancel_order(order_id), Accepted)
     row, _ = row_with(world, broker, BrokerStatus.CANCELLED)

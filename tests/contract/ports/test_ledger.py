@@ -194,14 +194,29 @@ def test_a_decision_comes_back_with_everything_in_it(stores: Stores) -> None:
     )
     cycle = replace(cycle, intents=(entry,))
     exit_order = make_intent(cycle, Leg.EXIT, state=IntentState.THROTTLED)
+    cycle = replace(cycle, intents=(entry, exit_order))
+    stop_order = make_intent(
+        cycle,
+        Leg.STOP,
+        state=IntentState.ACCEPTED,
+        broker_order_id="b2",
+        broker_status=BrokerStatus.WAITING,
+        trigger_price=Decimal("3500.05"),
+        turned_at=MOMENT + timedelta(seconds=5),
+        turn_refused=True,
+    )
     cycle = replace(
         cycle,
+        plan=replace(cycle.plan, broker_stop=True),
         state=CycleState.EXITING,
-        intents=(entry, exit_order),
+        intents=(entry, exit_order, stop_order),
         claim=ExitReason.STOPLOSS,
         wanted=ExitReason.USER,
         closed_outside=2,
         absent_reads=1,
+        naked=timedelta(milliseconds=1234),
+        sampled_at=MOMENT,
+        sampled_blind=timedelta(milliseconds=99),
         note="why",
     )
 

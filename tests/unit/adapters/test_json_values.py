@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import time
+from datetime import time, timedelta
 from decimal import Decimal
 from uuid import UUID
 
@@ -12,15 +12,19 @@ import pytest
 from algotrading.adapters.postgres.json_values import to_json
 from algotrading.domain.cycle import Answered, BookRead, EntryDue, StopStrategy, Tell
 from algotrading.domain.orders import BookReading, BrokerStatus, OrderRow, Side, Unknown
+from algotrading.domain.sight import Sight
 from tests.fakes.examples import MOMENT, TRADING_DAY
 
 
 def test_an_event_is_an_object_that_names_its_type() -> None:
-    assert to_json(EntryDue(MOMENT, MOMENT, Decimal("3520.50"))) == {
+    sight = Sight(MOMENT, timedelta(seconds=2))
+
+    assert to_json(EntryDue(MOMENT, MOMENT, Decimal("3520.50"), sight)) == {
         "type": "EntryDue",
         "now": "2026-11-20T04:00:00+00:00",
         "due": "2026-11-20T04:00:00+00:00",
         "last_price": "3520.50",
+        "sight": {"type": "Sight", "at": "2026-11-20T04:00:00+00:00", "blind": 2000},
     }
 
 

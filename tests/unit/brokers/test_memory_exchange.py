@@ -47,7 +47,7 @@ def test_fills_come_in_their_time(exchange: MemoryExchange, broker: MemoryBroker
     wholly = only_row(broker)
 
     assert [row.filled_quantity for row in (at_once, partly, wholly)] == [0, 4, 10]
-    assert [row.status for row in (partly, wholly)] == [BrokerStatus.WORKING, BrokerStatus.COMPLETE]
+    assert [row.status for row in (partly, wholly)] == [BrokerStatus.OPEN, BrokerStatus.COMPLETE]
 
 
 def test_an_order_of_unknown_fate_may_appear_late(
@@ -89,7 +89,7 @@ def test_a_lost_cancel_may_have_been_done_or_not(exchange: MemoryExchange, broke
 
     assert isinstance(first, Unknown)
     assert isinstance(second, Unknown)
-    assert (after_first, only_row(broker).status) == (BrokerStatus.WORKING, BrokerStatus.CANCELLED)
+    assert (after_first, only_row(broker).status) == (BrokerStatus.OPEN, BrokerStatus.CANCELLED)
 
 
 def test_fates_are_used_up_one_by_one(exchange: MemoryExchange, broker: MemoryBroker) -> None:
@@ -121,4 +121,4 @@ def test_a_lagging_book_shows_the_past(exchange: MemoryExchange, broker: MemoryB
     clock.sleep(6)
 
     row = only_row(broker)
-    assert (row.status, row.filled_quantity) == (BrokerStatus.WORKING, 0)
+    assert (row.status, row.filled_quantity) == (BrokerStatus.OPEN, 0)

@@ -165,7 +165,7 @@ class TestEntry:
 
         assert (cycle.state, cycle.bought, cycle.position) == (CycleState.LONG, 10, Position.BOUGHT)
         assert cycle.last_action == "BUY"
-        assert cycle.last_order_id(Leg.ENTRY) == "E1"
+        assert cycle.last_order_id(Side.BUY) == "E1"
 
     def test_quantities_come_from_trades(self) -> None:
         accepted = answer(entering(), tag(Leg.ENTRY), Accepted("E1", {})).cycle
@@ -253,7 +253,7 @@ class TestUnknownOutcome:
         found = read(unsure, row(tag(Leg.ENTRY), "E9", BrokerStatus.COMPLETE, 10), at=8)
 
         assert found.cycle.state is CycleState.LONG
-        assert found.cycle.last_order_id(Leg.ENTRY) == "E9"
+        assert found.cycle.last_order_id(Side.BUY) == "E9"
 
     def test_absence_is_believed_after_the_window_and_two_clean_reads(self) -> None:
         unsure = answer(entering(), tag(Leg.ENTRY), TIMEOUT).cycle

@@ -439,6 +439,11 @@ class Broker(Protocol):
     """One broker session of one trader. Reads raise BrokerAuthFailed or BrokerUnavailable; order
     commands never raise for what the broker or the network does, they answer."""
 
+    @property
+    def stop_obstacle(self) -> str | None:
+        """Why this broker lets no stop order rest, in words for the trader; None: it does."""
+        ...
+
     def warm(self) -> None:
         """Open the connection ahead of need; never raises."""
         ...

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from algotrading.contracts.messages import StopChange
 from algotrading.domain.cycle import Cycle
-from algotrading.domain.orders import Leg
+from algotrading.domain.orders import Side
 from algotrading.domain.sight import LONGEST_UNREPORTED, Sight
 from algotrading.domain.strategy import Strategy
 from algotrading.ports import LastPrice
@@ -75,8 +75,8 @@ def cycle_fields(cycle: Cycle) -> dict[str, str]:
     """What a cycle contributes to `runtime_key`; `last_price` and `lock_state` come from elsewhere."""
     return {
         "position": str(cycle.position),
-        "last_buy_order": cycle.last_order_id(Leg.ENTRY) or "",
-        "last_sell_order": cycle.last_order_id(Leg.EXIT) or "",
+        "last_buy_order": cycle.last_order_id(Side.BUY) or "",
+        "last_sell_order": cycle.last_order_id(Side.SELL) or "",
         "last_action": cycle.last_action or "",
     }
 

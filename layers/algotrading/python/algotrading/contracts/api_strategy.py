@@ -35,6 +35,7 @@ _STAND_INS: dict[str, Any] = {
     "quantity": 1,
     "exchange": "NSE",
     "product": "MIS",
+    "broker_stop": True,
 }
 """Harmless values that stand in for fields that cannot be read."""
 
@@ -54,6 +55,10 @@ class PlanRequest(RequestBody):
     )
     exchange: Name = Field(default="NSE", examples=["NSE"])
     product: Literal["MIS", "CNC", "NRML"] = "MIS"
+    broker_stop: bool = Field(
+        default=True,
+        description="Let a stop order rest at the broker too while a position is held; the watcher guards in any case",
+    )
     _problems: tuple[FieldProblem, ...] = PrivateAttr(default=())
 
     @model_validator(mode="wrap")
@@ -86,6 +91,7 @@ class PlanRequest(RequestBody):
             sell_time=self.sell_time,
             stop_loss=self.stop_loss,
             quantity=self.quantity,
+            broker_stop=self.broker_stop,
         )
 
 
@@ -137,6 +143,7 @@ class StrategyView(Answer):
     sell_time: ShownTime
     stop_loss: Price
     quantity: int
+    broker_stop: bool = Field(description="Whether a stop order rests at the broker too while a position is held")
     stop_reason: str | None
     created_at: Instant
     updated_at: Instant
@@ -166,6 +173,14 @@ class CycleView(Answer):
 
     trading_day: date
     state: CycleState
+
+
+class BrokerStopView(Answer):
+    """A stop order that rests at the broker."""
+
+    broker_order_id: str
+    trigger_price: Price
+    quantity: int
 
 
 class StrategyStanding(Answer):
@@ -200,6 +215,10 @@ class StrategyStanding(Answer):
         description="realised_pnl plus open_pnl minus charges; null when a part is not known, as when the position "
         "was sold outside of the strategy"
     )
+    broker_stop: BrokerStopView | None = Field(description="The stop order that rests at the broker now, if one does")
+    naked_seconds: float | None = Field(
+        description="How long something was held that neither the watcher saw nor a stop order at the broker guarded"
+    )
     cycle: CycleView | None = Field(description="Today's cycle, or an older one that is still open")
     note: str | None = Field(description="Why it stands where it stands")
     stop_reason: str | None
@@ -212,8 +231,9 @@ class OrderView(Answer):
     order_id: UUID
     order_type: str = Field(description="BUY, SELL or SL")
     timestamp: Instant
-    event: Literal["answer", "cancel", "final"] = Field(
+    event: Literal["answer", "cancel", "turn", "final"] = Field(
         description="answer: what the broker said to the order being sent; cancel: to its being cancelled; "
+        "turn: to the resting stop order being asked to sell at once; "
         "final: how the order ended, from the broker's order book"
     )
     outcome: str

@@ -6,12 +6,13 @@ Values only; `domain.decide` is where one becomes the next.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from uuid import UUID
 
 from algotrading.domain.orders import Answer, BookReading, BrokerStatus, Leg, Side
+from algotrading.domain.sight import Sight
 from algotrading.domain.strategy import Plan
 
 
@@ -47,6 +48,8 @@ class ExitReason(StrEnum):
     USER = "USER"
     LATE = "LATE"
     """An order that was proven absent surfaced after all: what it bought is sold."""
+    EXCESS = "EXCESS"
+    """More was bought than planned, by an order that surfaced late: the excess alone is sold."""
 
 
 class IntentState(StrEnum):
@@ -100,6 +103,23 @@ class Intent:
     cancels: int = 0
     """How often the broker was asked to cancel it."""
     cancel_asked_at: datetime | None = None
+    trigger_price: Decimal | None = None
+    """Of a stop order: the price at or below which it sells."""
+    turned_at: datetime | None = None
+    """When a stop order became the exit: its trigger was reached, or it was asked to sell at once."""
+    turn_refused: bool = False
+    """Whether the broker refused to let the stop order sell at once: it is cancelled then."""
+
+    @property
+    def is_exit(self) -> bool:
+        """Whether this order leaves the position now; a stop order only once it has been turned into that."""
+        return self.leg is Leg.EXIT or (self.leg is Leg.STOP and self.turned_at is not None)
+
+    @property
+    def rests(self) -> bool:
+        """Whether the broker has this stop order waiting for its trigger, as far as its book was read."""
+        at_broker = self.state is IntentState.ACCEPTED and self.broker_status in {None, BrokerStatus.WAITING}
+        return self.leg is Leg.STOP and at_broker and self.turned_at is None
 
     @property
     def failed_proven(self) -> bool:
@@ -128,7 +148,13 @@ class Cycle:
     closed_outside: int = 0
     """Bought by us, and gone without an order of ours: the trader sold it by hand."""
     absent_reads: int = 0
-    """Consecutive position readings in which the broker showed nothing held."""
+    """Consecutive position readings in which the broker showed less held than we know of."""
+    naked: timedelta = timedelta(0)
+    """How long something was held that neither a watcher saw nor a stop order at the broker guarded."""
+    sampled_at: datetime | None = None
+    """When that was measured last."""
+    sampled_blind: timedelta | None = None
+    """How long the watchers had been blind by then."""
     note: str | None = None
     """In plain words, why the cycle stands where it stands."""
 
@@ -140,7 +166,7 @@ class Cycle:
     @property
     def sold(self) -> int:
         """Quantity the broker's trades say was sold."""
-        return sum(intent.filled for intent in self.intents if intent.leg is Leg.EXIT)
+        return sum(intent.filled for intent in self.intents if intent.side is Side.SELL)
 
     @property
     def open_quantity(self) -> int:
@@ -163,17 +189,24 @@ class Cycle:
     def last_action(self) -> str | None:
         """BUY, SELL or STOPLOSS: the latest order that the broker took; one that it rejected is none."""
         confirmed = [i for i in self.intents if i.broker_order_id is not None and not i.failed_proven]
-        if not confirmed:
+        acted = [intent for intent in confirmed if intent.leg is Leg.ENTRY or intent.is_exit or intent.filled]
+        if not acted:
             return None
-        last = max(confirmed, key=lambda intent: intent.created_at)
+        last = max(acted, key=lambda intent: intent.turned_at or intent.created_at)
         if last.leg is Leg.ENTRY:
             return "BUY"
         return "STOPLOSS" if self.claim is ExitReason.STOPLOSS else "SELL"
 
-    def last_order_id(self, leg: Leg) -> str | None:
-        """The broker's id of the latest confirmed order of `leg`."""
-        ids = [intent.broker_order_id for intent in self.intents if intent.leg is leg and intent.broker_order_id]
+    def last_order_id(self, side: Side) -> str | None:
+        """The broker's id of the latest confirmed order of `side`; a stop order that only rests is none."""
+        orders = [i for i in self.intents if i.side is side and (i.leg is not Leg.STOP or i.is_exit or i.filled)]
+        ids = [intent.broker_order_id for intent in orders if intent.broker_order_id]
         return ids[-1] if ids else None
+
+    @property
+    def excess(self) -> int:
+        """What is held beyond the plan: an order that surfaced late has bought it."""
+        return max(0, self.open_quantity - self.plan.quantity)
 
     def following(self, plan: Plan) -> Cycle:
         """This cycle after the trader changed the strategy's plan. Before anything was ordered it
@@ -183,7 +216,8 @@ class Cycle:
             return replace(self, plan=plan)
         same_instrument = (plan.exchange, plan.symbol) == (self.plan.exchange, self.plan.symbol)
         if self.is_armed and same_instrument:
-            return replace(self, plan=replace(self.plan, stop_loss=plan.stop_loss, sell_time=plan.sell_time))
+            kept = replace(self.plan, stop_loss=plan.stop_loss, sell_time=plan.sell_time, broker_stop=plan.broker_stop)
+            return replace(self, plan=kept)
         return self
 
     @property
@@ -207,6 +241,8 @@ class EntryDue:
     now: datetime
     due: datetime
     last_price: Decimal | None
+    sight: Sight | None = None
+    """How the watchers see; None when that cannot be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,10 +285,25 @@ class Answered:
 
 @dataclass(frozen=True, slots=True)
 class BookRead:
-    """The broker's book was read."""
+    """The broker's book was read, and what could be learned beside it."""
 
     now: datetime
     reading: BookReading
+    held: int | None = None
+    """The broker's net quantity, None when it was not asked or did not answer."""
+    sight: Sight | None = None
+    """How the watchers see; None when that cannot be read."""
+    stop_obstacle: str | None = None
+    """Why no stop order can rest at the broker now, in words for the trader; None: it can."""
+
+
+@dataclass(frozen=True, slots=True)
+class StopTurned:
+    """The broker's answer to asking the stop order with this tag to sell at once."""
+
+    now: datetime
+    tag: str
+    answer: Answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,7 +321,7 @@ class DayOver:
     now: datetime
 
 
-Event = EntryDue | EntryWithdrawn | ExitDue | ExitBlocked | Answered | BookRead | DayOver | EntryMissed
+Event = EntryDue | EntryWithdrawn | ExitDue | ExitBlocked | Answered | BookRead | StopTurned | DayOver | EntryMissed
 
 
 # --- what must be done about it -------------------------------------------------------------------
@@ -293,8 +344,23 @@ class CancelOrder:
 
 
 @dataclass(frozen=True, slots=True)
+class TurnStop:
+    """Ask the broker to sell at once by the stop order that rests there: one order, so never sold twice."""
+
+    tag: str
+    broker_order_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class ReadBook:
     """Look at the broker's book: something is not settled yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadPosition:
+    """Look at what is held and at the book after `pause` seconds: the broker showed less than we know of."""
+
+    pause: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -328,7 +394,7 @@ class RaiseAlarm:
     text: str
 
 
-Effect = SendOrder | CancelOrder | ReadBook | RetryExit | StopStrategy | Tell | RaiseAlarm
+Effect = SendOrder | CancelOrder | TurnStop | ReadBook | ReadPosition | RetryExit | StopStrategy | Tell | RaiseAlarm
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from algotrading.domain.cycle import (
     CycleState,
     DayOver,
     Decision,
+    Effect,
     EntryDue,
     EntryMissed,
     EntryWithdrawn,
@@ -32,14 +33,18 @@ from algotrading.domain.cycle import (
     RaiseAlarm,
     ReadBook,
     RetryExit,
+    StopStrategy,
+    StopTurned,
     Tell,
 )
-from algotrading.domain.observe import observe
+from algotrading.domain.naked import measure_naked, whole_milliseconds
+from algotrading.domain.observe import duplicated, observe
 from algotrading.domain.orders import Accepted, Leg, Refused
 from algotrading.domain.policy import Policy
+from algotrading.domain.protect import Look, needs_look, turn
 from algotrading.domain.sessions import trading_day_of
 from algotrading.domain.settle import after_failure, close_day, settle
-from algotrading.domain.steps import exit_pause, intents_of, miss, with_intent, with_order
+from algotrading.domain.steps import cancel_now, exit_pause, intents_of, miss, with_intent, with_order
 
 
 def decide(cycle: Cycle, event: Event, policy: Policy) -> Decision:
@@ -59,6 +64,8 @@ def decide(cycle: Cycle, event: Event, policy: Policy) -> Decision:
             decision = _hear(cycle, event, policy)
         case BookRead():
             decision = _read(cycle, event, policy)
+        case StopTurned():
+            decision = _hear_turn(cycle, event)
         case DayOver():
             decision = close_day(cycle)
     return decision
@@ -77,7 +84,8 @@ def _enter(cycle: Cycle, event: EntryDue, policy: Policy) -> Decision:
     if event.last_price is not None and event.last_price <= stop:
         why = f"the price {event.last_price:f} is not above the stop-loss {stop.normalize():f}; not bought"
         return miss(cycle, "entry_skipped", why)
-    entering = replace(cycle, state=CycleState.ENTERING)
+    blind = whole_milliseconds(event.sight.blind_at(event.now)) if event.sight is not None else None
+    entering = replace(cycle, state=CycleState.ENTERING, sampled_at=event.now, sampled_blind=blind)
     return with_order(entering, Leg.ENTRY, cycle.plan.quantity, now=event.now, due=event.due)
 
 
@@ -97,9 +105,11 @@ def _leave(cycle: Cycle, event: ExitDue, policy: Policy) -> Decision:
         case CycleState.IDLE:
             return Decision(replace(cycle, state=CycleState.FLAT, note="nothing had been bought by the time to sell"))
         case CycleState.ENTERING:
-            return settle(replace(cycle, wanted=cycle.wanted or event.reason), event.now, policy)
+            return settle(replace(cycle, wanted=cycle.wanted or event.reason), Look(event.now), policy)
         case CycleState.LONG:
             return _claim_exit(cycle, event, policy)
+        case CycleState.EXITING if cycle.claim is ExitReason.EXCESS and event.reason is not ExitReason.EXCESS:
+            return Decision(replace(cycle, wanted=cycle.wanted or event.reason), (ReadBook(),))
         case CycleState.EXITING:
             return Decision(cycle, (ReadBook(),))
         case _:
@@ -111,7 +121,13 @@ def _claim_exit(cycle: Cycle, event: ExitDue, policy: Policy) -> Decision:
     if rest > 0:
         reason = cycle.wanted or event.reason
         return Decision(replace(cycle, wanted=reason), (RetryExit(reason, rest),))
-    sellable = cycle.open_quantity if event.held is None else min(event.held, cycle.open_quantity)
+    if event.reason is ExitReason.EXCESS and not cycle.excess:
+        return Decision(replace(cycle, wanted=None), (ReadBook(),))
+    stops = () if event.reason is ExitReason.EXCESS else cycle.open_intents(Leg.STOP)
+    if stops:
+        return _leave_by_stop(cycle, stops, event, policy)
+    kept = cycle.plan.quantity if event.reason is ExitReason.EXCESS else 0
+    sellable = (cycle.open_quantity if event.held is None else min(event.held, cycle.open_quantity)) - kept
     if sellable <= 0:
         return _find_absent(cycle, event, policy)
     exiting = replace(cycle, state=CycleState.EXITING, claim=event.reason, wanted=None, absent_reads=0, note=None)
@@ -120,6 +136,20 @@ def _claim_exit(cycle: Cycle, event: ExitDue, policy: Policy) -> Decision:
         return decision
     text = f"{cycle.plan.symbol}: the position could not be read; selling what our trades say is held"
     return replace(decision, effects=(RaiseAlarm("UnconfirmedExit", text), *decision.effects))
+
+
+def _leave_by_stop(cycle: Cycle, stops: tuple[Intent, ...], event: ExitDue, policy: Policy) -> Decision:
+    """A stop order may rest at the broker: it is the exit. Where it cannot be (nobody knows yet whether it is
+    there, it is being cancelled, or it is over more than is held), no other order sells before it has ended."""
+    stop = stops[-1]
+    is_whole = event.held is None or stop.quantity <= event.held
+    if len(stops) == 1 and stop.rests and not stop.cancels and is_whole:
+        return turn(cycle, stop, event.reason, event.now)
+    waiting = cancel_now(replace(cycle, wanted=event.reason), stops, event.now, policy)
+    if not needs_look(cycle):
+        return waiting
+    text = f"{cycle.plan.symbol}: the sell waits until it is known whether the stop order is at the broker"
+    return replace(waiting, effects=(RaiseAlarm("ExitBlocked", text), *waiting.effects))
 
 
 def _back_off_over(cycle: Cycle, policy: Policy) -> datetime:
@@ -175,6 +205,15 @@ def _hear(cycle: Cycle, event: Answered, policy: Policy) -> Decision:
             return Decision(with_intent(cycle, unsure), (alarm, ReadBook()))
 
 
+def _hear_turn(cycle: Cycle, event: StopTurned) -> Decision:
+    """The book says whether the stop order sold. One that the broker refuses to let sell may have sold already,
+    or cannot be changed: it is cancelled then, and what is left is sold by another order."""
+    intent = _intent(cycle, event.tag)
+    if isinstance(event.answer, Refused) and intent.state.is_open:
+        return Decision(with_intent(cycle, replace(intent, turn_refused=True)), (ReadBook(),))
+    return Decision(cycle, (ReadBook(),))
+
+
 def _hear_refusal(cycle: Cycle, heard: Intent, refusal: Refused, now: datetime, policy: Policy) -> Decision:
     state = IntentState.THROTTLED if refusal.throttled else IntentState.REFUSED
     refused = replace(heard, state=state, message=refusal.message)
@@ -190,12 +229,24 @@ def _read(cycle: Cycle, event: BookRead, policy: Policy) -> Decision:
     if trading_day_of(event.reading.begun_at) != cycle.trading_day:
         return Decision(cycle)
     seen = observe(cycle, event, policy.evidence_window, policy.clean_reads)
+    seen, unguarded = measure_naked(cycle, seen, event)
     abandoned = [i for i in cycle.intents if i.state is IntentState.PENDING and _is_unknown(seen, i.tag)]
     alarms = tuple(
         RaiseAlarm("OrderUnknown", f"{i.side} {cycle.plan.symbol}: whoever sent it left no answer") for i in abandoned
     )
-    decision = settle(seen, event.now, policy)
-    return replace(decision, effects=(*alarms, *decision.effects))
+    look = Look(event.now, event.held, event.stop_obstacle, is_read=True)
+    decision = settle(seen, look, policy)
+    return replace(decision, effects=(*alarms, *unguarded, *_halt_on_duplicates(cycle, event), *decision.effects))
+
+
+def _halt_on_duplicates(cycle: Cycle, event: BookRead) -> tuple[Effect, ...]:
+    """We send each tag once. Two orders under one are counted as what the account holds, and the strategy
+    trades no more until somebody has looked."""
+    tag = next((intent.tag for intent in cycle.intents if duplicated(intent, event.reading)), None)
+    if tag is None:
+        return ()
+    why = f"the broker shows more than one order under the mark {tag}"
+    return (RaiseAlarm("DuplicateOrder", f"{cycle.plan.symbol}: {why}"), StopStrategy(why))
 
 
 def _is_unknown(cycle: Cycle, tag: str) -> bool:

@@ -16,7 +16,11 @@ _POSITIONS: Final = {
     "UnconfirmedExit": "An exit was sent without a reading of the position. Check that no more was sold than was held.",
     "OrderUnknown": "An order was sent and no answer came. The book decides; look whether it was settled.",
     "CancelRepeated": "A cancelled order stayed in the book, and was cancelled again. Look into the broker's app.",
-    "LateOrder": "An order left later than it was due. Look at the executors' durations and at the queues' age.",
+    "LateOrder": "An order that was proven absent surfaced and has bought. It is being sold; see that it is.",
+    "Oversold": "An order that was proven absent surfaced and has sold what was sold already. The owner must buy back.",
+    "DuplicateOrder": "The broker shows two orders under one mark. The strategy is stopped; compare with the broker.",
+    "StopNotResting": "The broker took no stop order, its message is in the log. The watcher guards alone.",
+    "Unguarded": "Shares are held, no watcher sees and no stop order rests at the broker. Look at the watcher now.",
 }
 _STORES: Final = {
     "RedisDown": "Redis does not answer. Entries are not made, exits go on; look at ElastiCache.",

@@ -23,6 +23,11 @@ def observe(cycle: Cycle, event: BookRead, evidence_window: timedelta, clean_rea
     return replace(cycle, intents=intents)
 
 
+def duplicated(intent: Intent, reading: BookReading) -> bool:
+    """Whether the book shows more than one order under the intent's tag."""
+    return len({row.broker_order_id for row in reading.rows if intent.tag in row.tags}) > 1
+
+
 def _observe_one(intent: Intent, reading: BookReading, window: timedelta, clean_reads: int) -> Intent:
     rows = tuple(row for row in reading.rows if intent.tag in row.tags)
     if rows:
@@ -43,12 +48,15 @@ def _adopt(intent: Intent, rows: tuple[OrderRow, ...], fills: tuple[Fill, ...]) 
     """Take over what the rows say. More than one row under a tag cannot come from us sending once;
     it is counted whole all the same, since it is what the account holds."""
     ids = {row.broker_order_id for row in rows}
-    executed = [fill for fill in fills if fill.broker_order_id in ids]
+    executed = list(
+        {(f.exchange, f.trade_id, f.broker_order_id): f for f in fills if f.broker_order_id in ids}.values()
+    )
     filled = max(sum(fill.quantity for fill in executed), sum(row.filled_quantity for row in rows), intent.filled)
     newest = rows[-1]
     # A book that lags may show an order open again that was seen terminal: terminal never reopens.
-    working = intent.state is not IntentState.DONE and any(not row.status.is_terminal for row in rows)
-    status = BrokerStatus.WORKING if working else _final_status(intent, newest)
+    open_rows = [row for row in rows if not row.status.is_terminal]
+    working = intent.state is not IntentState.DONE and bool(open_rows)
+    status = open_rows[-1].status if working else _final_status(intent, newest)
     return replace(
         intent,
         state=IntentState.ACCEPTED if working else IntentState.DONE,

@@ -42,12 +42,19 @@ class Leg(StrEnum):
 
     ENTRY = "entry"
     EXIT = "exit"
+    STOP = "stop"
+    """The protective stop that rests at the broker; the exit of a position it guards is this same order."""
 
 
 class BrokerStatus(StrEnum):
-    """The statuses that end an order, and one for all that do not: a status we do not know is open."""
+    """The statuses that end an order, and three that do not: a status we do not know is WORKING."""
 
     WORKING = "WORKING"
+    """Not ended: on its way, being changed, or in a state without a name of ours."""
+    WAITING = "WAITING"
+    """A stop order that waits for its trigger price."""
+    OPEN = "OPEN"
+    """In the exchange's book; of a stop order: its trigger price was reached."""
     COMPLETE = "COMPLETE"
     CANCELLED = "CANCELLED"
     REJECTED = "REJECTED"
@@ -55,7 +62,7 @@ class BrokerStatus(StrEnum):
     @property
     def is_terminal(self) -> bool:
         """Whether the broker will not change this order any more."""
-        return self is not BrokerStatus.WORKING
+        return self in {BrokerStatus.COMPLETE, BrokerStatus.CANCELLED, BrokerStatus.REJECTED}
 
 
 @dataclass(frozen=True, slots=True)

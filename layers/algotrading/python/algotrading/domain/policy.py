@@ -34,3 +34,5 @@ class Policy:
     absent_reads: int = 4
     """Position readings that must agree before a position counts as closed by hand."""
     absent_pause: float = 3.0
+    stop_attempts: int = 3
+    """Stop orders at one trigger price that the broker may refuse before the watcher guards alone."""

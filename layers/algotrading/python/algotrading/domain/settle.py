@@ -6,7 +6,6 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from algotrading.domain.cycle import (
-    CancelOrder,
     Cycle,
     CycleState,
     Decision,
@@ -15,38 +14,43 @@ from algotrading.domain.cycle import (
     Intent,
     IntentState,
     RaiseAlarm,
-    ReadBook,
     RetryExit,
     StopStrategy,
     Tell,
 )
-from algotrading.domain.orders import BrokerStatus, Leg
+from algotrading.domain.orders import Leg
 from algotrading.domain.policy import Policy
-from algotrading.domain.steps import exit_pause, intents_of, miss, with_intent, with_order
+from algotrading.domain.protect import Look, protect, stop_refused
+from algotrading.domain.steps import await_orders, cancel_now, exit_pause, intents_of, miss, with_order
+
+_CANCELS_BEFORE_EXIT = 2
+"""Cancels of an entry after which what it has bought is sold without waiting for its end."""
 
 
-def settle(cycle: Cycle, now: datetime, policy: Policy) -> Decision:
+def settle(cycle: Cycle, look: Look, policy: Policy) -> Decision:
     """What follows from where the cycle and its orders stand."""
     match cycle.state:
         case CycleState.ENTERING:
-            return _settle_entry(cycle, now, policy)
+            return _settle_entry(cycle, look, policy)
         case CycleState.EXITING:
-            return _settle_exit(cycle, now, policy)
-        case CycleState.LONG if cycle.wanted is not None:
-            return Decision(cycle, (RetryExit(cycle.wanted, 0.0),))
-        case CycleState.FLAT | CycleState.FAILED if cycle.open_quantity > 0:
-            return _neutralise(cycle)
+            return _settle_exit(cycle, look, policy)
+        case CycleState.LONG:
+            return _settle_position(cycle, look, policy)
+        case CycleState.FLAT | CycleState.FAILED:
+            return _settle_end(cycle, look.now, policy)
         case _:
             return Decision(cycle)
 
 
 def after_failure(cycle: Cycle, intent: Intent, now: datetime, policy: Policy, *, retryable: bool) -> Decision:
     """One attempt provably did nothing: try again, or end the matter."""
+    if intent.leg is Leg.STOP:
+        return stop_refused(cycle, intent, policy)
     if intent.leg is Leg.EXIT:
         return _release_claim(cycle, intent, policy)
     message = intent.message or "the broker refused the order"
     if cycle.bought:
-        return _settle_entry(cycle, now, policy)
+        return _settle_entry(cycle, Look(now), policy)
     if cycle.wanted is not None:
         return miss(cycle, "entry_unfilled", f"nothing was bought: {message}")
     entries = intents_of(cycle, Leg.ENTRY)
@@ -77,20 +81,27 @@ def close_day(cycle: Cycle) -> Decision:
 # --- entry ----------------------------------------------------------------------------------------
 
 
-def _settle_entry(cycle: Cycle, now: datetime, policy: Policy) -> Decision:
-    if cycle.open_intents(Leg.ENTRY):
+def _settle_entry(cycle: Cycle, look: Look, policy: Policy) -> Decision:
+    entries = cycle.open_intents(Leg.ENTRY)
+    if entries and not _may_leave_already(cycle, entries):
         patience = timedelta(0) if cycle.wanted is not None else policy.entry_patience
-        return _await(cycle, Leg.ENTRY, now, patience, policy)
+        return await_orders(cycle, entries, look.now, policy, lambda _: patience)
     if cycle.bought:
         long = replace(cycle, state=CycleState.LONG, note=None)
-        effects: tuple[Effect, ...] = (Tell("bought", f"{cycle.plan.symbol}: bought {cycle.bought}."),)
-        if cycle.wanted is not None:
-            effects += (RetryExit(cycle.wanted, 0.0),)
-        return Decision(long, effects)
+        bought = Tell("bought", f"{cycle.plan.symbol}: bought {cycle.bought}.")
+        after = _settle_position(long, look, policy)
+        return replace(after, effects=(bought, *after.effects))
     last = intents_of(cycle, Leg.ENTRY)[-1]
     if last.failed_proven:
-        return after_failure(cycle, last, now, policy, retryable=True)
+        return after_failure(cycle, last, look.now, policy, retryable=True)
     return miss(cycle, "entry_unfilled", "the buy was cancelled before any of it was filled")
+
+
+def _may_leave_already(cycle: Cycle, entries: tuple[Intent, ...]) -> bool:
+    """Whether an exit need not wait for the entry's end: it has bought something, and cancelling the rest
+    does not show. What it buys after is an order that must not be, and is sold as well."""
+    stuck = all(entry.cancels >= _CANCELS_BEFORE_EXIT for entry in entries)
+    return cycle.wanted is not None and cycle.open_quantity > 0 and stuck
 
 
 def _give_up(cycle: Cycle, failures: int, message: str) -> Decision:
@@ -98,6 +109,29 @@ def _give_up(cycle: Cycle, failures: int, message: str) -> Decision:
     tries = f"after {failures} attempts" if failures > 1 else "at once"
     text = f"{cycle.plan.symbol}: the broker refused the buy {tries}: {message} The strategy is stopped."
     return Decision(failed, (StopStrategy(message), Tell("entry_refused", text)))
+
+
+# --- a position, and the end ------------------------------------------------------------------------
+
+
+def _settle_position(cycle: Cycle, look: Look, policy: Policy) -> Decision:
+    decision = protect(cycle, look, policy)
+    if decision.cycle.state is not CycleState.EXITING:
+        return decision
+    # The stop order at the broker has fired: it is the exit now.
+    return _settle_exit(decision.cycle, look, policy)
+
+
+def _settle_end(cycle: Cycle, now: datetime, policy: Policy) -> Decision:
+    """Nothing should be held, and nothing be under way: an order that surfaces late is neutralised."""
+    if cycle.open_quantity > 0:
+        return _neutralise(cycle)
+    strays = [intent for intent in cycle.intents if intent.state.is_open]
+    if strays:
+        return cancel_now(cycle, strays, now, policy)
+    if cycle.open_quantity < 0:
+        return _tell_oversold(cycle)
+    return Decision(cycle)
 
 
 def _neutralise(cycle: Cycle) -> Decision:
@@ -108,27 +142,56 @@ def _neutralise(cycle: Cycle) -> Decision:
     return Decision(long, (RaiseAlarm("LateOrder", text), tell, RetryExit(ExitReason.LATE, 0.0)))
 
 
+def _tell_oversold(cycle: Cycle) -> Decision:
+    """A sell that was proven absent has surfaced after another one had sold. Buying back on our own would be
+    a second guess on a book that has just been wrong: people are told, once."""
+    short = -cycle.open_quantity
+    why = f"{short} more were sold than were held: an order that was proven absent surfaced after all; buy {short} back"
+    if cycle.note == why:
+        return Decision(cycle)
+    text = f"{cycle.plan.symbol}: {why}"
+    return Decision(replace(cycle, note=why), (RaiseAlarm("Oversold", text), Tell("oversold", f"{text}.")))
+
+
 # --- exit -----------------------------------------------------------------------------------------
 
 
-def _settle_exit(cycle: Cycle, now: datetime, policy: Policy) -> Decision:
-    exits = intents_of(cycle, Leg.EXIT)
-    if cycle.open_intents(Leg.EXIT):
-        patience = min(policy.exit_patience * 2 ** (len(exits) - 1), policy.longest_exit_patience)
-        return _await(cycle, Leg.EXIT, now, patience, policy)
+def _settle_exit(cycle: Cycle, look: Look, policy: Policy) -> Decision:
+    exits = [intent for intent in cycle.intents if intent.is_exit]
+    # A stop order that surfaces beside another exit could sell a second time; beside the sale of an excess it rests.
+    loose = () if cycle.claim is ExitReason.EXCESS else cycle.open_intents(Leg.STOP)
+    under_way = [intent for intent in cycle.intents if intent.state.is_open and (intent.is_exit or intent in loose)]
+    if under_way:
+        longest = min(policy.exit_patience * 2 ** max(0, len(exits) - 1), policy.longest_exit_patience)
+        return await_orders(
+            cycle,
+            under_way,
+            look.now,
+            policy,
+            lambda intent: longest if intent.is_exit and not intent.turn_refused else timedelta(0),
+        )
+    if cycle.claim is ExitReason.EXCESS and cycle.excess == 0 and cycle.open_quantity > 0:
+        return _settle_position(replace(cycle, state=CycleState.LONG, claim=None, note=None), look, policy)
     if cycle.open_quantity <= 0:
-        flat = replace(cycle, state=CycleState.FLAT, wanted=None, note=None)
-        why = " at its stop-loss" if cycle.claim is ExitReason.STOPLOSS else ""
-        return Decision(flat, (Tell("sold", f"{cycle.plan.symbol}: sold {cycle.sold}{why}."),))
-    if exits[-1].failed_proven:
-        return _release_claim(cycle, exits[-1], policy)
+        return _end(cycle, look.now, policy)
+    last = max(exits, key=lambda intent: intent.turned_at or intent.created_at)
+    if last.failed_proven:
+        return _release_claim(cycle, last, policy)
     return _sell_the_rest(cycle, exits, policy)
+
+
+def _end(cycle: Cycle, now: datetime, policy: Policy) -> Decision:
+    flat = replace(cycle, state=CycleState.FLAT, wanted=None, note=None)
+    why = " at its stop-loss" if cycle.claim is ExitReason.STOPLOSS else ""
+    sold = Tell("sold", f"{cycle.plan.symbol}: sold {cycle.sold}{why}.")
+    after = _settle_end(flat, now, policy)
+    return replace(after, effects=(sold, *after.effects))
 
 
 def _sell_the_rest(cycle: Cycle, exits: list[Intent], policy: Policy) -> Decision:
     """The exit was taken and ended, and something is still held."""
     reason = cycle.claim or ExitReason.SELL_TIME
-    long = replace(cycle, state=CycleState.LONG, claim=None, wanted=reason)
+    long = replace(cycle, state=CycleState.LONG, claim=None, wanted=_still_wanted(cycle, reason))
     unfilled = sum(1 for intent in exits if intent.state is IntentState.DONE and not intent.failed_proven)
     effects: list[Effect] = []
     held = f"{cycle.plan.symbol}: {cycle.open_quantity} could not be sold yet"
@@ -149,26 +212,10 @@ def _release_claim(cycle: Cycle, intent: Intent, policy: Policy) -> Decision:
         if sum(1 for exit_ in intents_of(cycle, Leg.EXIT) if exit_.failed_proven) == 1:
             text = f"{cycle.plan.symbol}: the sell was refused and is tried again: {message}"
             effects.append(Tell("exit_refused", text))
-    long = replace(cycle, state=CycleState.LONG, claim=None, wanted=reason, note=message)
+    long = replace(cycle, state=CycleState.LONG, claim=None, wanted=_still_wanted(cycle, reason), note=message)
     return Decision(long, (*effects, RetryExit(reason, exit_pause(long, policy))))
 
 
-# --- orders that rest -----------------------------------------------------------------------------
-
-
-def _await(cycle: Cycle, leg: Leg, now: datetime, patience: timedelta, policy: Policy) -> Decision:
-    """Orders are still open at the broker: keep looking, and cancel what has rested too long. A cancel
-    that does not show in the book is asked for again, since its request may have been lost."""
-    effects: list[Effect] = []
-    for intent in cycle.open_intents(leg):
-        rested = now - max(intent.due_at, intent.created_at)
-        rests = intent.state is IntentState.ACCEPTED and intent.broker_status is BrokerStatus.WORKING
-        asked = intent.cancel_asked_at is not None and now - intent.cancel_asked_at < policy.cancel_patience
-        if intent.broker_order_id is None or not rests or asked or rested < patience:
-            continue
-        cycle = with_intent(cycle, replace(intent, cancels=intent.cancels + 1, cancel_asked_at=now))
-        if intent.cancels:
-            text = f"{intent.side} {cycle.plan.symbol}: asked to cancel {intent.cancels + 1} times"
-            effects.append(RaiseAlarm("CancelRepeated", text))
-        effects.append(CancelOrder(intent.broker_order_id))
-    return Decision(cycle, (*effects, ReadBook()))
+def _still_wanted(cycle: Cycle, reason: ExitReason) -> ExitReason:
+    """Selling an excess goes on after it; an exit of everything that came meanwhile takes precedence."""
+    return cycle.wanted if reason is ExitReason.EXCESS and cycle.wanted is not None else reason

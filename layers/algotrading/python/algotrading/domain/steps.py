@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from algotrading.domain.cycle import Cycle, CycleState, Decision, Intent, IntentState, SendOrder, Tell
+from algotrading.domain.cycle import (
+    CancelOrder,
+    Cycle,
+    CycleState,
+    Decision,
+    Effect,
+    Intent,
+    IntentState,
+    RaiseAlarm,
+    ReadBook,
+    SendOrder,
+    Tell,
+)
 from algotrading.domain.orders import Leg, Side, make_tag
 from algotrading.domain.policy import Policy
 
@@ -42,6 +55,7 @@ def with_order(
         created_at=now,
         due_at=due,
         cause_at=cause_at,
+        trigger_price=cycle.plan.stop_loss if leg is Leg.STOP else None,
     )
     written = replace(cycle, intents=(*cycle.intents, intent))
     return Decision(written, (SendOrder(intent.tag, intent.due_at, pause),))
@@ -65,3 +79,41 @@ def exit_pause(cycle: Cycle, policy: Policy) -> float:
     if tries == 1 and not exits[-1].failed_proven:
         return 0.0
     return float(min(policy.retry_pause * 2 ** (tries - 1), policy.longest_retry_pause))
+
+
+def await_orders(
+    cycle: Cycle,
+    intents: Iterable[Intent],
+    now: datetime,
+    policy: Policy,
+    patience: Callable[[Intent], timedelta],
+) -> Decision:
+    """Orders are still open at the broker: keep looking, and cancel what has rested longer than its
+    `patience`. A cancel that does not show in the book is asked for again, since its request may have been
+    lost."""
+    effects: list[Effect] = []
+    for intent in intents:
+        cycle, cancel = _cancel_rested(cycle, intent, now, policy, patience(intent))
+        effects.extend(cancel)
+    return Decision(cycle, (*effects, ReadBook()))
+
+
+def cancel_now(cycle: Cycle, intents: Iterable[Intent], now: datetime, policy: Policy) -> Decision:
+    """Orders that must not be: cancel them, and keep looking until the book shows that they ended."""
+    return await_orders(cycle, intents, now, policy, lambda _: timedelta(0))
+
+
+def _cancel_rested(
+    cycle: Cycle, intent: Intent, now: datetime, policy: Policy, patience: timedelta
+) -> tuple[Cycle, list[Effect]]:
+    rested = now - (intent.turned_at or max(intent.due_at, intent.created_at))
+    asked = intent.cancel_asked_at is not None and now - intent.cancel_asked_at < policy.cancel_patience
+    is_known = intent.state is IntentState.ACCEPTED and intent.broker_status is not None
+    if intent.broker_order_id is None or not is_known or asked or rested < patience:
+        return cycle, []
+    effects: list[Effect] = []
+    if intent.cancels:
+        text = f"{intent.side} {cycle.plan.symbol}: asked to cancel {intent.cancels + 1} times"
+        effects.append(RaiseAlarm("CancelRepeated", text))
+    effects.append(CancelOrder(intent.broker_order_id))
+    return with_intent(cycle, replace(intent, cancels=intent.cancels + 1, cancel_asked_at=now)), effects

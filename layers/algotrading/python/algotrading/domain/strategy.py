@@ -32,6 +32,8 @@ class Plan:
     sell_time: time
     stop_loss: Decimal
     quantity: int
+    broker_stop: bool = False
+    """Whether a stop order rests at the broker too while a position is held."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, Protocol
 from uuid import NAMESPACE_OID, uuid5
 
 from algotrading.contracts.messages import StopChange
@@ -33,15 +33,21 @@ from algotrading.domain.cycle import (
     IntentState,
     RaiseAlarm,
     ReadBook,
+    ReadPosition,
     RetryExit,
     SendOrder,
     StopStrategy,
+    StopTurned,
     Tell,
+    TurnStop,
 )
 from algotrading.domain.decide import decide
 from algotrading.domain.errors import BrokerFault, RedisDown
-from algotrading.domain.orders import Accepted, Answer, BookReading, Leg, OrderTicket, Refused
+from algotrading.domain.instruments import Instrument
+from algotrading.domain.orders import Accepted, Answer, BookReading, Leg, OrderTicket, OrderType, Refused
 from algotrading.domain.policy import Policy
+from algotrading.domain.sight import Sight
+from algotrading.domain.stop_terms import stop_terms
 from algotrading.domain.strategy import Strategy
 from algotrading.ports import Broker, Clock, Ledger, Meter, OrderLog, Runtime, Strategies
 
@@ -52,6 +58,8 @@ _LOOKS = (0.03, 0.07, 0.15, 0.3, 0.6, 1.0, 1.5, 2.0)
 ten requests a second is shared by all its strategies."""
 _POSITION_TRIES = (0.0, 0.1, 0.4)
 """Pauses before each reading of the position that an exit is sized by."""
+_NEVER_SEEN = Sight(datetime(1970, 1, 1, tzinfo=UTC), timedelta(0))
+"""No watcher has ever reported to this store."""
 _LATEST_UNCHECKED_SEND = timedelta(seconds=0.5)
 """A send that comes later than this after its decision asks the fence and the owner again."""
 _CHECK_LEAD = 0.45
@@ -71,6 +79,19 @@ class Desk:
     policy: Policy
 
 
+class Market(Protocol):
+    """What a runner asks about the strategy's instrument, when it needs it: for an exit that is after its
+    order has left."""
+
+    def instrument(self, strategy: Strategy) -> Instrument | None:
+        """Today's instrument."""
+        ...
+
+    def stop_obstacle(self, strategy: Strategy, now: datetime) -> str | None:
+        """Why the exchange takes no stop orders in it now, in words for the trader; None: it does."""
+        ...
+
+
 @dataclass(slots=True)
 class CycleRunner:
     """Carries out one cycle for one message. `deadline` bounds waiting and looking: what is not
@@ -79,8 +100,7 @@ class CycleRunner:
     desk: Desk
     broker: Broker
     strategy: Strategy
-    find_token: Callable[[Strategy], int | None]
-    """Asked for when the watcher is told, which for an exit is after its order has left."""
+    market: Market
     cycle: Cycle
     deadline: datetime
     cause: Cause | None = None
@@ -90,6 +110,9 @@ class CycleRunner:
     _published: Cycle | None = field(default=None, init=False)
     _token: int | None = field(default=None, init=False)
     _pending_logs: list[OrderLog] = field(default_factory=list, init=False)
+    _cause_at: datetime | None = field(default=None, init=False)
+    """When the tick that caused an exit was received."""
+    _store_answers: bool = field(default=True, init=False)
 
     def run(self, event: Event) -> Cycle:
         """Decide `event` and carry out what follows, until settled or out of time.
@@ -98,6 +121,7 @@ class CycleRunner:
             Fenced: another worker has taken the cycle; nothing more was done.
         """
         events = deque([event])
+        self._cause_at = event.cause_at if isinstance(event, ExitDue) else None
         while events:
             current = events.popleft()
             decision = decide(self.cycle, current, self.desk.policy)
@@ -138,8 +162,12 @@ class CycleRunner:
                 return self._send(effect)
             case CancelOrder(broker_order_id=order_id):
                 self._cancel(order_id)
+            case TurnStop():
+                return self._turn(effect)
             case ReadBook():
                 return self._look()
+            case ReadPosition(pause=pause):
+                return self._look_at_position(pause)
             case RetryExit():
                 return self._retry_exit(effect)
             case RaiseAlarm(metric=metric, text=text):
@@ -179,7 +207,7 @@ class CycleRunner:
 
     def _ticket(self, intent: Intent) -> OrderTicket:
         plan = self.cycle.plan
-        return OrderTicket(
+        ticket = OrderTicket(
             exchange=plan.exchange,
             symbol=plan.symbol,
             side=intent.side,
@@ -187,6 +215,10 @@ class CycleRunner:
             product=plan.product,
             tag=intent.tag,
         )
+        if intent.trigger_price is None:
+            return ticket
+        terms = stop_terms(self.market.instrument(self.strategy), intent.trigger_price)
+        return replace(ticket, order_type=terms.order_type, trigger_price=intent.trigger_price, price=terms.price)
 
     def _measure(self, intent: Intent, sent_at: datetime, heard_at: datetime) -> None:
         meter = self.desk.meter
@@ -201,6 +233,18 @@ class CycleRunner:
         sent_at = self.desk.clock.now()
         answer = self.broker.cancel_order(broker_order_id)
         self._log(intent, answer, sent_at, self.desk.clock.now(), prefix="cancel_")
+
+    def _turn(self, effect: TurnStop) -> Event:
+        """Let the stop order that rests at the broker sell at once."""
+        intent = next(intent for intent in self.cycle.intents if intent.tag == effect.tag)
+        sent_at = self.desk.clock.now()
+        answer = self.broker.modify_order(effect.broker_order_id, order_type=OrderType.MARKET)
+        heard_at = self.desk.clock.now()
+        if self._cause_at is not None:
+            self.desk.meter.milliseconds("TickToOrder", (sent_at - self._cause_at).total_seconds() * 1000)
+        self.desk.meter.milliseconds("BrokerAnswer", (heard_at - sent_at).total_seconds() * 1000)
+        self._log(intent, answer, sent_at, heard_at, prefix="turn_")
+        return StopTurned(heard_at, effect.tag, answer)
 
     def _log(self, intent: Intent, answer: Answer, sent_at: datetime, heard_at: datetime, prefix: str = "") -> None:
         order_id = answer.broker_order_id if isinstance(answer, Accepted) else intent.broker_order_id
@@ -231,7 +275,8 @@ class CycleRunner:
         order_id: str | None,
         milliseconds: float = 0.0,
     ) -> OrderLog:
-        kind = "BUY" if intent.leg is Leg.ENTRY else "SL" if self.cycle.claim is ExitReason.STOPLOSS else "SELL"
+        is_stop = intent.leg is Leg.STOP or self.cycle.claim is ExitReason.STOPLOSS
+        kind = "BUY" if intent.leg is Leg.ENTRY else "SL" if is_stop else "SELL"
         return OrderLog(
             order_id=uuid5(NAMESPACE_OID, f"{intent.tag}|{outcome}|{at.isoformat()}"),
             strategy_id=self.cycle.strategy_id,
@@ -260,7 +305,36 @@ class CycleRunner:
                 self.desk.meter.count("BookReadFailed")
                 logger.warning("the order book could not be read: %s", fault.message)
                 continue
-            return BookRead(self.desk.clock.now(), reading)
+            return self.read(reading)
+
+    def _look_at_position(self, pause: float) -> Event | None:
+        if not self._time_for(pause):
+            return None
+        self.desk.clock.sleep(pause)
+        held = self.held()
+        tags = frozenset(intent.tag for intent in self.cycle.intents)
+        try:
+            # The book after the position: what was sold in between shows as sold, not as missing.
+            reading = self.broker.read_book(tags)
+        except BrokerFault as fault:
+            self.desk.meter.count("BookReadFailed")
+            logger.warning("the order book could not be read: %s", fault.message)
+            return None
+        return self.read(reading, held)
+
+    def read(self, reading: BookReading, held: int | None = None) -> BookRead:
+        """A reading of the book as an event, with what is known beside it where that matters."""
+        now = self.desk.clock.now()
+        obstacle = None
+        if self.cycle.plan.broker_stop:
+            obstacle = self.broker.stop_obstacle or self.market.stop_obstacle(self.strategy, now)
+        is_held = self.cycle.open_quantity > 0 or bool(reading.fills)
+        sight = None
+        if is_held and self._store_answers:
+            sight = see(self.desk.runtime)
+            # A store that is away would hold every look up by its time-outs.
+            self._store_answers = sight is not None
+        return BookRead(now, reading, held, sight, obstacle)
 
     def _retry_exit(self, effect: RetryExit) -> Event | None:
         if not self._time_for(effect.pause):
@@ -295,7 +369,8 @@ class CycleRunner:
             return
         runtime = self.desk.runtime
         if self._token is None:
-            self._token = self.find_token(self.strategy) or 0
+            instrument = self.market.instrument(self.strategy)
+            self._token = 0 if instrument is None else instrument.instrument_token
         change = stop_change(self.strategy, self.cycle, self._token)
         if change != self._announced:
             runtime.announce(change)
@@ -310,6 +385,14 @@ class CycleRunner:
         except RedisDown as down:
             self.desk.meter.count("RedisDown")
             logger.error("the runtime copy is behind until converge repairs it: %s", down.message)
+
+
+def see(runtime: Runtime) -> Sight | None:
+    """How the watchers see; None when the store that would say so is away."""
+    try:
+        return runtime.sight() or _NEVER_SEEN
+    except RedisDown:
+        return None
 
 
 def spread_of(strategy: Strategy) -> float:

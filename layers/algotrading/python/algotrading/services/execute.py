@@ -13,8 +13,8 @@ from uuid import UUID
 from algotrading.contracts.messages import OrderCommand, OrderEvent
 from algotrading.domain.audit import AuditEntry, AuditKind, Cause
 from algotrading.domain.cycle import (
-    BookRead,
     Cycle,
+    CycleState,
     DayOver,
     EntryDue,
     EntryMissed,
@@ -26,11 +26,12 @@ from algotrading.domain.cycle import (
 )
 from algotrading.domain.decide import decide
 from algotrading.domain.errors import BrokerAuthFailed, BrokerFault, LockBusy, NotFound, RedisDown
+from algotrading.domain.instruments import Instrument
 from algotrading.domain.sessions import SessionTable, instant_of, trading_day_of
 from algotrading.domain.strategy import Strategy, StrategyStatus
 from algotrading.ports import Broker, Instruments
 from algotrading.services.broker_sessions import BrokerSessions
-from algotrading.services.cycle_runner import CycleRunner, Desk, spread_of
+from algotrading.services.cycle_runner import CycleRunner, Desk, see, spread_of
 
 logger = logging.getLogger(__name__)
 
@@ -115,13 +116,14 @@ class Executor:
             if is_late or broker is None:
                 return self._record(taken, EntryDue(clock.now(), due, None))
             price = self._price(taken.strategy, broker)
-            return self._runner(taken, broker).run(EntryDue(clock.now(), due, price))
+            sight = see(self.desk.runtime)
+            return self._runner(taken, broker).run(EntryDue(clock.now(), due, price, sight))
 
     def _obstacle(self, taken: _Taken, broker: Broker | None) -> str | None:
         """Why nothing can be bought at all, in words for the trader."""
         if broker is None:
             return "the broker login is missing or over; log in to the broker again"
-        if self._token(taken.strategy) is None:
+        if self.instrument(taken.strategy) is None:
             return "the symbol is not in today's instrument list, so its stop could not be watched"
         strategy = taken.strategy
         older = self.desk.ledger.unsettled(strategy.user_id, strategy.strategy_id)
@@ -177,8 +179,11 @@ class Executor:
             taken = self._take(command)
             if taken is None or not taken.cycle.intents:
                 return None
+            runner = self._runner(taken, broker)
+            # The book after the position: what was sold in between shows as sold, not as missing.
+            held = runner.held() if taken.cycle.state is CycleState.LONG else None
             reading = broker.read_book(frozenset(intent.tag for intent in taken.cycle.intents))
-            return self._runner(taken, broker).run(BookRead(self.desk.clock.now(), reading))
+            return runner.run(runner.read(reading, held))
 
     def _close_day(self, command: OrderCommand) -> Cycle | None:
         with self._locked_or_alone(command.strategy_id):
@@ -265,7 +270,7 @@ class Executor:
 
     def _runner(self, taken: _Taken, broker: Broker) -> CycleRunner:
         deadline = self.desk.clock.now() + timedelta(seconds=self.pace.follow)
-        return CycleRunner(self.desk, broker, taken.strategy, self._token, taken.cycle, deadline, taken.cause)
+        return CycleRunner(self.desk, broker, taken.strategy, self, taken.cycle, deadline, taken.cause)
 
     def _record(self, taken: _Taken, event: Event) -> Cycle:
         """Decide and store an event that sends nothing."""
@@ -294,9 +299,19 @@ class Executor:
             )
         )
 
-    def _token(self, strategy: Strategy) -> int | None:
-        instrument = self.instruments.find(strategy.plan.exchange, strategy.plan.symbol)
-        return None if instrument is None else instrument.instrument_token
+    def instrument(self, strategy: Strategy) -> Instrument | None:
+        """See cycle_runner.Market."""
+        return self.instruments.find(strategy.plan.exchange, strategy.plan.symbol)
+
+    def stop_obstacle(self, strategy: Strategy, now: datetime) -> str | None:
+        """See cycle_runner.Market."""
+        instrument, day = self.instrument(strategy), trading_day_of(now)
+        hours = None if instrument is None else self.table.hours(day, instrument)
+        if hours is None:
+            return "the symbol is not in today's instrument list"
+        if now >= instant_of(day, hours.last_exit):
+            return f"stop orders end at {hours.last_exit}: {hours.last_exit_reason}"
+        return None
 
     # --- the lock ---------------------------------------------------------------------------------
 

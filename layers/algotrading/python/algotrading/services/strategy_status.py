@@ -9,10 +9,10 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
-from algotrading.domain.cycle import Cycle, CycleState, Position
+from algotrading.domain.cycle import Cycle, CycleState, Intent, Position
 from algotrading.domain.errors import CalendarMissing, NotFound
 from algotrading.domain.instruments import Instrument
-from algotrading.domain.orders import Fill, Leg
+from algotrading.domain.orders import Fill, Side
 from algotrading.domain.profit import Profit, profit_of
 from algotrading.domain.sessions import IST, EffectiveExit, SessionTable, instant_of, trading_day_of
 from algotrading.domain.strategy import Strategy
@@ -49,9 +49,14 @@ class Standing:
             return None
         return profit_of(self.cycle, self.price.price if self.price else None)
 
-    def average_price(self, leg: Leg) -> Decimal | None:
+    @property
+    def resting_stop(self) -> Intent | None:
+        """The stop order that rests at the broker, as far as its book was read."""
+        return next((intent for intent in self.cycle.intents if intent.rests), None) if self.cycle else None
+
+    def average_price(self, side: Side) -> Decimal | None:
         """Average price of what was bought or sold, to the paisa; None when nothing was."""
-        intents = [i for i in self.cycle.intents if i.leg is leg and i.filled] if self.cycle else []
+        intents = [i for i in self.cycle.intents if i.side is side and i.filled] if self.cycle else []
         filled = sum(intent.filled for intent in intents)
         value = sum((intent.filled * intent.average_price for intent in intents), Decimal(0))
         return (value / filled).quantize(_PAISA) if filled else None

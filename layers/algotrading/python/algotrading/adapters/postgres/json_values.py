@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import fields, is_dataclass
-from datetime import date, time
+from datetime import date, time, timedelta
 from decimal import Decimal
 from enum import Enum
 from typing import Any
@@ -14,7 +14,7 @@ from uuid import UUID
 
 def to_json(value: object) -> Any:
     """`value` in JSON's own types: a dataclass becomes an object with its class as `type`, exact
-    numbers and moments become text.
+    numbers and moments become text, durations milliseconds.
 
     What a broker answered is stored whatever it holds: text and numbers that PostgreSQL's jsonb cannot
     represent (NUL, lone surrogates, NaN) are replaced, because a record must never be lost over them.
@@ -35,6 +35,8 @@ def to_json(value: object) -> Any:
             plain = str(value)
         case date() | time():
             plain = value.isoformat()
+        case timedelta():
+            plain = round(value / timedelta(milliseconds=1))
         case _:
             plain = _container_to_json(value)
     return plain

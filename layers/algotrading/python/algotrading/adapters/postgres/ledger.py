@@ -23,15 +23,16 @@ if TYPE_CHECKING:
 
 _TAKE = """
     insert into cycles as c (strategy_id, trading_day, user_id, epoch, state, exchange, symbol, product, buy_time,
-                             sell_time, stop_loss, quantity, updated_at)
+                             sell_time, stop_loss, quantity, broker_stop, updated_at)
     values (%(strategy_id)s, %(trading_day)s, %(user_id)s, 1, 'idle', %(exchange)s, %(symbol)s, %(product)s,
-            %(buy_time)s, %(sell_time)s, %(stop_loss)s, %(quantity)s, now())
+            %(buy_time)s, %(sell_time)s, %(stop_loss)s, %(quantity)s, %(broker_stop)s, now())
     on conflict (strategy_id, trading_day) do update set epoch = c.epoch + 1, updated_at = now()
     returning c.*
 """
 _FOLLOW_PLAN = """
     update cycles set exchange = %(exchange)s, symbol = %(symbol)s, product = %(product)s, buy_time = %(buy_time)s,
-        sell_time = %(sell_time)s, stop_loss = %(stop_loss)s, quantity = %(quantity)s
+        sell_time = %(sell_time)s, stop_loss = %(stop_loss)s, quantity = %(quantity)s,
+        broker_stop = %(broker_stop)s
     where strategy_id = %(strategy_id)s and trading_day = %(trading_day)s
 """
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from algotrading.adapters.postgres import audit
 from algotrading.adapters.postgres.json_values import clean_text, to_json
-from algotrading.adapters.postgres.rows import plan_parameters
+from algotrading.adapters.postgres.rows import milliseconds_of, plan_parameters
 from algotrading.domain.audit import Cause, decision_entry
 from algotrading.domain.cycle import BookRead, Cycle, Decision, Event, Intent, StopStrategy, Tell
 from algotrading.domain.errors import Fenced
@@ -49,8 +49,9 @@ def _write_cycle(session: Session, cycle: Cycle, now: datetime) -> None:
         update cycles set
             state = %(state)s, exchange = %(exchange)s, symbol = %(symbol)s, product = %(product)s,
             buy_time = %(buy_time)s, sell_time = %(sell_time)s, stop_loss = %(stop_loss)s, quantity = %(quantity)s,
-            claim = %(claim)s, wanted = %(wanted)s, closed_outside = %(closed_outside)s,
-            absent_reads = %(absent_reads)s, note = %(note)s, updated_at = %(now)s
+            broker_stop = %(broker_stop)s, naked_ms = %(naked_ms)s, sampled_at = %(sampled_at)s,
+            sampled_blind_ms = %(sampled_blind_ms)s, claim = %(claim)s, wanted = %(wanted)s,
+            closed_outside = %(closed_outside)s, absent_reads = %(absent_reads)s, note = %(note)s, updated_at = %(now)s
         where strategy_id = %(strategy_id)s and trading_day = %(trading_day)s and epoch = %(epoch)s
         """,
         {
@@ -63,6 +64,9 @@ def _write_cycle(session: Session, cycle: Cycle, now: datetime) -> None:
             "wanted": cycle.wanted,
             "closed_outside": cycle.closed_outside,
             "absent_reads": cycle.absent_reads,
+            "naked_ms": milliseconds_of(cycle.naked),
+            "sampled_at": cycle.sampled_at,
+            "sampled_blind_ms": milliseconds_of(cycle.sampled_blind),
             "note": None if cycle.note is None else clean_text(cycle.note),
             "now": now,
         },
@@ -85,11 +89,11 @@ def _write_intents(session: Session, cycle: Cycle) -> None:
             insert into order_intents as known (
                 strategy_id, trading_day, leg, attempt, user_id, tag, side, quantity, state, created_at, due_at,
                 cause_at, sent_at, answered_at, broker_order_id, broker_status, message, filled, average_price,
-                clean_reads, cancels, cancel_asked_at)
+                clean_reads, cancels, cancel_asked_at, trigger_price, turned_at, turn_refused)
             select
                 strategy_id, trading_day, leg, attempt, user_id, tag, side, quantity, state, created_at, due_at,
                 cause_at, sent_at, answered_at, broker_order_id, broker_status, message, filled, average_price,
-                clean_reads, cancels, cancel_asked_at
+                clean_reads, cancels, cancel_asked_at, trigger_price, turned_at, turn_refused
             from jsonb_populate_recordset(null::order_intents, %s)
             on conflict (strategy_id, trading_day, leg, attempt) do update set
                 state = excluded.state, due_at = excluded.due_at, cause_at = excluded.cause_at,
@@ -97,7 +101,8 @@ def _write_intents(session: Session, cycle: Cycle) -> None:
                 broker_order_id = excluded.broker_order_id, broker_status = excluded.broker_status,
                 message = excluded.message, filled = excluded.filled, average_price = excluded.average_price,
                 clean_reads = excluded.clean_reads, cancels = excluded.cancels,
-                cancel_asked_at = excluded.cancel_asked_at
+                cancel_asked_at = excluded.cancel_asked_at, trigger_price = excluded.trigger_price,
+                turned_at = excluded.turned_at, turn_refused = excluded.turn_refused
             where known.tag = excluded.tag and known.created_at = excluded.created_at
                 and known.quantity = excluded.quantity
             """,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 from algotrading.domain.cycle import Cycle, CycleState, ExitReason, Intent, IntentState
@@ -23,6 +24,7 @@ def plan_parameters(plan: Plan) -> dict[str, Any]:
         "sell_time": plan.sell_time,
         "stop_loss": plan.stop_loss,
         "quantity": plan.quantity,
+        "broker_stop": plan.broker_stop,
     }
 
 
@@ -36,6 +38,7 @@ def read_plan(row: Row) -> Plan:
         sell_time=row["sell_time"],
         stop_loss=row["stop_loss"],
         quantity=row["quantity"],
+        broker_stop=row["broker_stop"],
     )
 
 
@@ -53,6 +56,9 @@ def read_cycle(row: Row, intents: Sequence[Row]) -> Cycle:
         wanted=ExitReason(row["wanted"]) if row["wanted"] else None,
         closed_outside=row["closed_outside"],
         absent_reads=row["absent_reads"],
+        naked=timedelta(milliseconds=row["naked_ms"]),
+        sampled_at=row["sampled_at"],
+        sampled_blind=_duration(row["sampled_blind_ms"]),
         note=row["note"],
     )
 
@@ -79,4 +85,16 @@ def read_intent(row: Row) -> Intent:
         clean_reads=row["clean_reads"],
         cancels=row["cancels"],
         cancel_asked_at=row["cancel_asked_at"],
+        trigger_price=row["trigger_price"],
+        turned_at=row["turned_at"],
+        turn_refused=row["turn_refused"],
     )
+
+
+def milliseconds_of(duration: timedelta | None) -> int | None:
+    """A duration as its column holds it."""
+    return None if duration is None else round(duration / timedelta(milliseconds=1))
+
+
+def _duration(milliseconds: int | None) -> timedelta | None:
+    return None if milliseconds is None else timedelta(milliseconds=milliseconds)

@@ -93,6 +93,11 @@ class KiteBroker:
 
     # --- orders ------------------------------------------------------------------------------------
 
+    @property
+    def stop_obstacle(self) -> None:
+        """None: Kite takes SL and SL-M orders (Kite Connect documentation, orders)."""
+        return None
+
     def warm(self) -> None:
         """Open or renew the connection for the next order; never raises."""
         if failure := self._orders.warm():

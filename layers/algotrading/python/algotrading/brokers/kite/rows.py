@@ -17,7 +17,11 @@ from algotrading.domain.errors import BrokerUnavailable
 from algotrading.domain.orders import BrokerStatus, Fill, Holding, OrderRow, Side
 from algotrading.domain.sessions import IST
 
-_FINAL = {status.value: status for status in BrokerStatus if status.is_terminal}
+_STATUSES = {
+    **{status.value: status for status in BrokerStatus if status.is_terminal},
+    "OPEN": BrokerStatus.OPEN,
+    "TRIGGER PENDING": BrokerStatus.WAITING,
+}
 
 Row = Mapping[str, Any]
 
@@ -60,7 +64,7 @@ def order_of(row: Row) -> OrderRow:
         quantity=integer_of(row, "quantity"),
         filled_quantity=integer_of(row, "filled_quantity"),
         average_price=decimal_of(row, "average_price"),
-        status=_FINAL.get(status, BrokerStatus.WORKING),
+        status=_STATUSES.get(status, BrokerStatus.WORKING),
         status_text=status,
         message=message if isinstance(message, str) else None,
         raw=dict(row),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from algotrading.contracts.api_strategy import (
+    BrokerStopView,
     CycleView,
     InstrumentView,
     OrderView,
@@ -16,7 +17,7 @@ from algotrading.contracts.api_strategy import (
     TradeView,
 )
 from algotrading.domain.instruments import Instrument
-from algotrading.domain.orders import BrokerStatus, Fill, Leg
+from algotrading.domain.orders import BrokerStatus, Fill, Side
 from algotrading.domain.sessions import EffectiveExit
 from algotrading.domain.strategy import Strategy
 from algotrading.ports import OrderLog
@@ -64,12 +65,14 @@ def standing(one: Standing) -> StrategyStanding:
             **_exit_fields(one.effective_exit),
             "next_buy_at": one.next_buy_at,
             "next_sell_at": one.next_sell_at,
-            "average_buy_price": one.average_price(Leg.ENTRY),
-            "average_sell_price": one.average_price(Leg.EXIT),
+            "average_buy_price": one.average_price(Side.BUY),
+            "average_sell_price": one.average_price(Side.SELL),
             "realised_pnl": profit.realised if profit else None,
             "open_pnl": profit.open if profit else None,
             "charges": profit.charges.total if profit else None,
             "net_pnl": profit.net if profit else None,
+            "broker_stop": _broker_stop(one),
+            "naked_seconds": cycle.naked.total_seconds() if cycle else None,
             "cycle": CycleView(trading_day=cycle.trading_day, state=cycle.state) if cycle else None,
             "note": one.note,
             "stop_reason": one.strategy.stop_reason,
@@ -119,10 +122,21 @@ def instrument(one: Instrument) -> InstrumentView:
     )
 
 
-def _event_of(log: OrderLog) -> Literal["answer", "cancel", "final"]:
+def _event_of(log: OrderLog) -> Literal["answer", "cancel", "turn", "final"]:
     if log.outcome in _FINAL:
         return "final"
+    if log.outcome.startswith("turn_"):
+        return "turn"
     return "cancel" if log.outcome.startswith("cancel_") else "answer"
+
+
+def _broker_stop(one: Standing) -> BrokerStopView | None:
+    stop = one.resting_stop
+    if stop is None or stop.broker_order_id is None or stop.trigger_price is None:
+        return None
+    return BrokerStopView(
+        broker_order_id=stop.broker_order_id, trigger_price=stop.trigger_price, quantity=stop.quantity
+    )
 
 
 def _state_fields(one: Commanded) -> dict[str, Any]:
@@ -151,6 +165,7 @@ def _fields(one: Strategy) -> dict[str, Any]:
         "sell_time": one.plan.sell_time,
         "stop_loss": one.plan.stop_loss,
         "quantity": one.plan.quantity,
+        "broker_stop": one.plan.broker_stop,
         "stop_reason": one.stop_reason,
         "created_at": one.created_at,
         "updated_at": one.updated_at,

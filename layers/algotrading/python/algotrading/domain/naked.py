@@ -1,0 +1,61 @@
+"""Naked time: how long a filled quantity was held while nothing guarded it.
+
+Two things guard a position: a watcher that sees ticks, and a stop order that rests at the broker. The
+watchers count for themselves how long none of them saw (`sight.Sight`); from two readings of that count
+follows how much of the time between was blind. Time in which a stop order rested from one reading to the
+next is not naked, however blind the watchers were.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from algotrading.domain.cycle import BookRead, Cycle, Effect, RaiseAlarm
+from algotrading.domain.sight import LONGEST_UNREPORTED
+
+_NONE = timedelta(0)
+_MILLISECOND = timedelta(milliseconds=1)
+
+
+def measure_naked(before: Cycle, after: Cycle, event: BookRead) -> tuple[Cycle, tuple[Effect, ...]]:
+    """`after` with the naked time since the last measurement added, and an alarm where it is naked now.
+
+    Without a reading of the watchers' count (the runtime store is away) nothing is measured: the next reading
+    covers the time in between.
+    """
+    if event.sight is None:
+        return after, ()
+    blind = whole_milliseconds(event.sight.blind_at(event.now))
+    rests = any(intent.rests for intent in after.intents)
+    naked = _NONE if rests and any(i.rests for i in before.intents) else _blind_while_held(before, after, event, blind)
+    measured = replace(after, naked=after.naked + naked, sampled_at=event.now, sampled_blind=blind)
+    is_blind = event.now - event.sight.at > LONGEST_UNREPORTED
+    if after.open_quantity <= 0 or not is_blind or rests:
+        return measured, ()
+    text = (
+        f"{after.plan.symbol}: {after.open_quantity} are held, no watcher sees, and no stop order rests at the broker"
+    )
+    return measured, (RaiseAlarm("Unguarded", text),)
+
+
+def whole_milliseconds(duration: timedelta) -> timedelta:
+    """As exactly as it is kept."""
+    return round(duration / _MILLISECOND) * _MILLISECOND
+
+
+def _blind_while_held(before: Cycle, after: Cycle, event: BookRead, blind: timedelta) -> timedelta:
+    if before.open_quantity <= 0 and after.bought == before.bought:
+        return _NONE
+    new_blind = blind - before.sampled_blind if before.sampled_blind is not None else blind
+    held_since = _first_fill(event) if before.open_quantity <= 0 else before.sampled_at
+    held_until = event.now if after.open_quantity > 0 else _last_fill(event)
+    return max(_NONE, min(new_blind, whole_milliseconds(held_until - (held_since or event.now))))
+
+
+def _first_fill(event: BookRead) -> datetime | None:
+    return min((fill.filled_at for fill in event.reading.fills if fill.filled_at is not None), default=None)
+
+
+def _last_fill(event: BookRead) -> datetime:
+    return max((fill.filled_at for fill in event.reading.fills if fill.filled_at is not None), default=event.now)

@@ -1,0 +1,211 @@
+"""A position that is held: what guards it at the broker, and what the broker says of it.
+
+Two layers guard a position. The watcher sees every tick. For plans that ask for it a stop order rests at
+the broker as well, so that the position is guarded while nothing of ours can be reached. Both can want to
+sell in the same instant, and must never sell twice: so the stop order that rests is the exit. Whoever wants
+out asks the broker to let that same order sell at once, or has it cancelled and proven so first.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from algotrading.domain.cycle import (
+    Cycle,
+    CycleState,
+    Decision,
+    Effect,
+    ExitReason,
+    Intent,
+    IntentState,
+    RaiseAlarm,
+    ReadBook,
+    ReadPosition,
+    RetryExit,
+    Tell,
+    TurnStop,
+)
+from algotrading.domain.orders import BrokerStatus, Leg
+from algotrading.domain.policy import Policy
+from algotrading.domain.steps import cancel_now, intents_of, with_intent, with_order
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What is known of the world beside the cycle itself, as `cycle.BookRead` brings it."""
+
+    now: datetime
+    held: int | None = None
+    stop_obstacle: str | None = None
+    is_read: bool = False
+    """Whether the broker's book has just been read."""
+
+
+def protect(cycle: Cycle, look: Look, policy: Policy) -> Decision:
+    """What a held position needs now: an exit that is wanted, a stop order as the plan asks for, no stray
+    orders, and the truth when somebody else has sold of it."""
+    if cycle.open_quantity <= 0:
+        return _end_at_stop(cycle, look.now, policy)
+    stops = cycle.open_intents(Leg.STOP)
+    if any(_has_fired(stop) for stop in intents_of(cycle, Leg.STOP)):
+        return _leave_by_fired_stop(cycle, look.now)
+    strays = [*cycle.open_intents(Leg.ENTRY), *cycle.open_intents(Leg.EXIT), *stops[:-1]]
+    if strays:
+        return _with_wanted(cancel_now(cycle, strays, look.now, policy), cycle)
+    if cycle.wanted is not None:
+        return _go_on_leaving(cycle, stops, look.now, policy)
+    if cycle.excess:
+        return _sell_excess(cycle)
+    if look.held is not None and look.held < cycle.open_quantity:
+        return _find_less(cycle, look.held, stops, look.now, policy)
+    return _rest_stop(replace(cycle, absent_reads=0) if look.held is not None else cycle, stops, look, policy)
+
+
+def turn(cycle: Cycle, stop: Intent, reason: ExitReason, now: datetime) -> Decision:
+    """Leave by the stop order that rests: it is asked to sell at once."""
+    assert stop.broker_order_id is not None
+    turned = with_intent(cycle, replace(stop, turned_at=now))
+    exiting = replace(turned, state=CycleState.EXITING, claim=reason, wanted=None, absent_reads=0, note=None)
+    return Decision(exiting, (TurnStop(stop.tag, stop.broker_order_id),))
+
+
+def stop_refused(cycle: Cycle, stop: Intent, policy: Policy) -> Decision:
+    """The broker did not take the stop order. The watcher guards in any case; the stop order is tried again a
+    few times, and then its owner is told that it guards alone."""
+    if stop.state is IntentState.THROTTLED:
+        return Decision(cycle, (ReadBook(),))
+    why = f"no stop order rests at the broker: {stop.message}"
+    alarm = RaiseAlarm("StopNotResting", f"{cycle.plan.symbol}: {why}")
+    if _failures(cycle) < policy.stop_attempts:
+        return Decision(cycle, (alarm, ReadBook()))
+    tell = Tell("stop_not_resting", f"{cycle.plan.symbol}: {why}. The position is watched all the same.")
+    return Decision(replace(cycle, note=why), (alarm, tell))
+
+
+def needs_look(cycle: Cycle) -> bool:
+    """Whether a stop order's fate is not known yet, so that nothing else may sell."""
+    return any(not stop.rests and not stop.is_exit for stop in cycle.open_intents(Leg.STOP))
+
+
+# --- the stop order has sold ------------------------------------------------------------------------
+
+
+def _has_fired(stop: Intent) -> bool:
+    """Whether its trigger price was reached, whatever became of it then."""
+    is_open = stop.state is IntentState.ACCEPTED and stop.broker_status is BrokerStatus.OPEN
+    return stop.turned_at is None and (is_open or stop.filled > 0)
+
+
+def _leave_by_fired_stop(cycle: Cycle, now: datetime) -> Decision:
+    for stop in intents_of(cycle, Leg.STOP):
+        if _has_fired(stop):
+            cycle = with_intent(cycle, replace(stop, turned_at=now))
+    exiting = replace(cycle, state=CycleState.EXITING, claim=ExitReason.STOPLOSS, wanted=None, note=None)
+    return Decision(exiting)
+
+
+def _end_at_stop(cycle: Cycle, now: datetime, policy: Policy) -> Decision:
+    """Sold to the last share before anybody asked: by the stop order, or by an order that surfaced late."""
+    fired = any(_has_fired(stop) for stop in intents_of(cycle, Leg.STOP))
+    if fired:
+        return _leave_by_fired_stop(cycle, now)
+    flat = replace(cycle, state=CycleState.FLAT, wanted=None, note=None)
+    sold = Tell("sold", f"{cycle.plan.symbol}: sold {cycle.sold}.")
+    strays = [intent for intent in cycle.intents if intent.state.is_open]
+    after = cancel_now(flat, strays, now, policy) if strays else Decision(flat)
+    return replace(after, effects=(sold, *after.effects))
+
+
+# --- somebody wants out -----------------------------------------------------------------------------
+
+
+def _with_wanted(decision: Decision, cycle: Cycle) -> Decision:
+    """The stray orders are being cancelled; what is wanted is not kept waiting by them."""
+    if cycle.wanted is None or cycle.open_intents(Leg.EXIT) or needs_look(cycle):
+        return decision
+    effects: tuple[Effect, ...] = tuple(effect for effect in decision.effects if not isinstance(effect, ReadBook))
+    return replace(decision, effects=(*effects, RetryExit(cycle.wanted, 0.0)))
+
+
+def _go_on_leaving(cycle: Cycle, stops: tuple[Intent, ...], now: datetime, policy: Policy) -> Decision:
+    assert cycle.wanted is not None
+    if stops and (stops[-1].cancels or not stops[-1].rests) and cycle.wanted is not ExitReason.EXCESS:
+        return cancel_now(cycle, stops, now, policy)
+    return Decision(cycle, (RetryExit(cycle.wanted, 0.0),))
+
+
+def _sell_excess(cycle: Cycle) -> Decision:
+    text = f"{cycle.plan.symbol}: an order that was proven absent has bought {cycle.excess} more after all"
+    wanting = replace(cycle, wanted=ExitReason.EXCESS)
+    tell = Tell("late_order", f"{text}: they are being sold.")
+    return Decision(wanting, (RaiseAlarm("LateOrder", text), tell, RetryExit(ExitReason.EXCESS, 0.0)))
+
+
+# --- somebody else has sold -------------------------------------------------------------------------
+
+
+def _find_less(cycle: Cycle, held: int, stops: tuple[Intent, ...], now: datetime, policy: Policy) -> Decision:
+    """The broker shows less than we know of. Positions can lag behind fills: believed only when it keeps
+    saying so. A stop order over more than is held could sell short, so that goes at once: the watcher guards."""
+    too_large = [stop for stop in stops if stop.quantity > max(held, 0)]
+    if too_large:
+        return cancel_now(cycle, too_large, now, policy)
+    reads = cycle.absent_reads + 1
+    if reads < policy.absent_reads:
+        return Decision(replace(cycle, absent_reads=reads), (ReadPosition(policy.absent_pause),))
+    gone = cycle.open_quantity - max(held, 0)
+    why = f"{gone} were no longer held: sold outside this strategy"
+    rest = replace(cycle, closed_outside=cycle.closed_outside + gone, absent_reads=0, note=why)
+    if rest.open_quantity == 0:
+        rest = replace(rest, state=CycleState.FLAT)
+    text = f"{cycle.plan.symbol}: {why}"
+    again: tuple[Effect, ...] = () if rest.state is CycleState.FLAT else (ReadBook(),)
+    return Decision(rest, (RaiseAlarm("ClosedOutside", text), Tell("closed_outside", f"{text}."), *again))
+
+
+# --- the stop order rests ---------------------------------------------------------------------------
+
+
+def _rest_stop(cycle: Cycle, stops: tuple[Intent, ...], look: Look, policy: Policy) -> Decision:
+    """One stop order over what is held, at the plan's stop-loss, or none."""
+    if stops:
+        return _keep_stop(cycle, stops[-1], look.now, policy)
+    if not cycle.plan.broker_stop:
+        return Decision(cycle)
+    if not look.is_read:
+        return Decision(cycle, (ReadBook(),))
+    if look.stop_obstacle is not None:
+        why = f"no stop order rests at the broker: {look.stop_obstacle}; the watcher guards"
+        return Decision(replace(cycle, note=cycle.note or why))
+    if _failures(cycle) >= policy.stop_attempts:
+        return Decision(cycle)
+    earlier = intents_of(cycle, Leg.STOP)
+    is_throttled = bool(earlier) and earlier[-1].state is IntentState.THROTTLED
+    pause = policy.throttle_pause if is_throttled else policy.retry_pause * _failures(cycle)
+    return with_order(cycle, Leg.STOP, cycle.open_quantity, now=look.now, due=look.now, pause=pause)
+
+
+def _keep_stop(cycle: Cycle, stop: Intent, now: datetime, policy: Policy) -> Decision:
+    is_right = (
+        cycle.plan.broker_stop and stop.trigger_price == cycle.plan.stop_loss and stop.quantity == cycle.open_quantity
+    )
+    if stop.cancels or not is_right:
+        return cancel_now(cycle, [stop], now, policy)
+    is_seen = stop.rests and stop.broker_status is BrokerStatus.WAITING
+    return Decision(cycle) if is_seen else Decision(cycle, (ReadBook(),))
+
+
+def _failures(cycle: Cycle) -> int:
+    """Stop orders at the plan's stop-loss that the broker provably did not take, or that somebody cancelled
+    although we had not asked for it: whoever did so does not want them."""
+    return sum(
+        1
+        for stop in intents_of(cycle, Leg.STOP)
+        if stop.trigger_price == cycle.plan.stop_loss and (stop.failed_proven or _was_taken_away(stop))
+    )
+
+
+def _was_taken_away(stop: Intent) -> bool:
+    is_cancelled = stop.state is IntentState.DONE and stop.broker_status is BrokerStatus.CANCELLED
+    return is_cancelled and not stop.cancels and not stop.filled
