@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -13,6 +13,7 @@ from algotrading.adapters import redis_keys as keys
 from algotrading.contracts.messages import StopChange
 from algotrading.domain.cycle import Cycle
 from algotrading.domain.errors import LockBusy, RedisDown
+from algotrading.domain.rates import Window, first_free, granted
 from algotrading.domain.sight import Sight
 from algotrading.domain.strategy import Strategy
 from algotrading.ports import Clock, LastPrice
@@ -33,6 +34,8 @@ class MemoryRuntime:
         self.hashes: dict[str, dict[str, str]] = {}
         self.members: defaultdict[str, set[str]] = defaultdict(set)
         self.changes: list[StopChange] = []
+        self.requests: defaultdict[str, Counter[tuple[str, int, int]]] = defaultdict(Counter)
+        """Places taken, by account, then bucket, length and index of a window."""
         self._locks: dict[UUID, tuple[str, datetime]] = {}
 
     def lock(self, strategy_id: UUID, *, seconds: float) -> str:
@@ -123,6 +126,19 @@ class MemoryRuntime:
             before = self.sight()
             after = Sight(now, timedelta(0)) if before is None else before.with_report(now)
             self.hashes[keys.SIGHT] = keys.sight_fields(after)
+
+    def reserve(
+        self, account: str, wanted: datetime, windows: tuple[Window, ...], *, until: datetime, margin: timedelta
+    ) -> datetime | None:
+        """See ports.Runtime."""
+        self._reach()
+        with self._turn:
+            used = self.requests[account]
+            second = first_free(int(wanted.timestamp()), int(until.timestamp()), windows, used)
+            if second >= 0:
+                for window in windows:
+                    used[window.bucket, window.seconds, window.index(second)] += window.cost
+        return granted(wanted, second, margin)
 
     def _reach(self) -> None:
         if self.is_down:

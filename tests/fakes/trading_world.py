@@ -21,6 +21,7 @@ from algotrading.services.broker_sessions import BrokerSessions
 from algotrading.services.converge import Converge
 from algotrading.services.cycle_runner import Desk
 from algotrading.services.execute import Executor
+from algotrading.services.paced_broker import Pacing
 from algotrading.services.trigger import Trigger
 from tests.fakes.accounts import MemoryBrokerAccounts, MemoryUsers
 from tests.fakes.broker import MemoryBrokers
@@ -68,7 +69,8 @@ class TradingWorld:
     def make_executor(self, ledger: Any) -> Executor:
         """A worker whose ledger a test has put something in front of."""
         desk = Desk(self.clock, ledger, self.runtime, self.strategies, self.meter, Policy())
-        sessions = BrokerSessions(self.accounts, self.vault, MemoryBrokers(self.exchange), self.clock)
+        pacing = Pacing(self.runtime, self.clock, self.meter, desk.policy.rates)
+        sessions = BrokerSessions(self.accounts, self.vault, MemoryBrokers(self.exchange), self.clock, pacing)
         return Executor(desk, self.instruments, sessions, NSE_SESSIONS)
 
     @property
@@ -111,7 +113,7 @@ class TradingWorld:
             SealedBrokerAccount(
                 user_id=user.user_id,
                 broker=BrokerName.KITE,
-                broker_user_id="MEM",
+                broker_user_id=self.exchange.authenticate(credentials.api_key, credentials.access_token).broker_user_id,
                 status=ConnectionStatus.CONNECTED,
                 token_at=self.clock.now(),
                 updated_at=self.clock.now(),

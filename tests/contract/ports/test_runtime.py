@@ -7,10 +7,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
-from typing import cast
+from typing import Any, cast
 from uuid import uuid4
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from redis import Redis
 
 from algotrading.adapters.redis_runtime import RedisRuntime, make_redis_client
@@ -18,6 +20,7 @@ from algotrading.contracts.messages import StopChange
 from algotrading.domain.cycle import Cycle, IntentState
 from algotrading.domain.errors import LockBusy, RedisDown
 from algotrading.domain.orders import Leg
+from algotrading.domain.rates import DAY, MINUTE, SECOND, Window
 from algotrading.domain.sight import Sight
 from algotrading.domain.strategy import Strategy, StrategyStatus
 from algotrading.ports import LastPrice
@@ -332,6 +335,107 @@ def test_blindness_that_lasts_is_told_with_the_rest(case: Case) -> None:
     assert sight.blind_at(MOMENT + seconds(5)) == seconds(10)
 
 
+# --- places among an account's requests -----------------------------------------------------------
+
+ENTRIES = (Window("order", SECOND, 2), Window("order", MINUTE, 5))
+EXITS = (Window("order", SECOND, 3), Window("order", MINUTE, 7))
+MARGIN = timedelta(milliseconds=50)
+
+
+def reserve(
+    case: Case, wanted: float, windows: tuple[Window, ...] = ENTRIES, *, until: float = 120, account: str = "kite:A1"
+) -> float | None:
+    """Seconds after `MOMENT`, which is the first second of a minute."""
+    granted = case.runtime.reserve(
+        account, MOMENT + seconds(wanted), windows, until=MOMENT + seconds(until), margin=MARGIN
+    )
+    return None if granted is None else (granted - MOMENT).total_seconds()
+
+
+def test_a_request_leaves_when_it_wants_to_while_its_second_has_a_place(case: Case) -> None:
+    assert [reserve(case, 0.25), reserve(case, 0.75), reserve(case, 1.999)] == [0.25, 0.75, 1.999]
+
+
+def test_a_full_second_leaves_later_ones_to_whoever_comes(case: Case) -> None:
+    assert [reserve(case, 0.5) for _ in range(5)] == [0.5, 0.5, 1.05, 1.05, 2.05]
+
+
+def test_the_reserve_is_for_exits(case: Case) -> None:
+    # given a second that entries have filled
+    for _ in range(2):
+        reserve(case, 0)
+
+    assert reserve(case, 0.5, EXITS) == 0.5
+    assert reserve(case, 0.5, EXITS) == 1.05
+    assert reserve(case, 0, ENTRIES) == 1.05
+
+
+def test_a_full_minute_leaves_the_next(case: Case) -> None:
+    for second in range(5):
+        assert reserve(case, second) == second
+
+    assert reserve(case, 5) == 60.05
+    assert reserve(case, 5, EXITS) == 5
+    assert reserve(case, 6, EXITS) == 6
+    assert reserve(case, 7, EXITS) == 60.05
+
+
+def test_where_there_is_no_place_in_time_none_is_taken(case: Case) -> None:
+    for _ in range(2):
+        reserve(case, 0)
+
+    assert reserve(case, 0, until=0.9) is None
+    assert reserve(case, 0, EXITS, until=0.9) == 0
+    assert [reserve(case, 1), reserve(case, 1), reserve(case, 2)] == [1, 1, 60.05]
+
+
+def test_accounts_do_not_share_places(case: Case) -> None:
+    for _ in range(2):
+        reserve(case, 0)
+
+    assert reserve(case, 0, account="kite:B2") == 0
+
+
+def test_a_request_may_take_more_than_one_place(case: Case) -> None:
+    book = (Window("read", SECOND, 5, cost=2),)
+
+    assert [reserve(case, 0, book) for _ in range(3)] == [0, 0, 1.05]
+    assert reserve(case, 0, (Window("read", SECOND, 5),)) == 0
+
+
+def test_days_begin_at_midnight_in_india(case: Case) -> None:
+    """MOMENT is 09:30 there."""
+    day = (Window("order", DAY, 1),)
+    midnight = 14.5 * 3600
+
+    assert reserve(case, 0, day) == 0
+    assert reserve(case, 0, day, until=midnight - 1) is None
+    assert reserve(case, 0, day, until=midnight) == midnight + 0.05
+
+
+@given(
+    calls=st.lists(
+        st.tuples(st.floats(0, 4), st.sampled_from([ENTRIES, EXITS]), st.floats(0, 70)), min_size=1, max_size=20
+    )
+)
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+def test_both_stores_give_the_same_places(valkey: Redis, calls: list[tuple[float, Any, float]]) -> None:
+    valkey.flushall()
+    memory, real = Case(MemoryRuntime(), lambda _: None), Case(RedisRuntime(valkey), lambda _: None)
+
+    for wanted, windows, patience in calls:
+        call = (wanted, windows)
+        assert reserve(memory, *call, until=wanted + patience) == reserve(real, *call, until=wanted + patience)
+
+
+def test_counts_of_places_are_forgotten_in_time(valkey: Redis) -> None:
+    reserve(Case(RedisRuntime(valkey), time.sleep), 0, (Window("order", SECOND, 2), Window("order", DAY, 2)))
+
+    lives = sorted(valkey.ttl(key) for key in valkey.keys("rate:kite:A1:*"))
+    assert len(lives) == 2
+    assert 0 < lives[0] <= 601 < lives[1] <= DAY + 600
+
+
 # --- away -----------------------------------------------------------------------------------------
 
 
@@ -362,6 +466,7 @@ CALLS: dict[str, Callable[[RedisRuntime | MemoryRuntime, Strategy], object]] = {
     "sight": lambda runtime, _: runtime.sight(),
     "report_sight": lambda runtime, _: runtime.report_sight(MOMENT),
     "announce": lambda runtime, strategy: runtime.announce(a_change(strategy)),
+    "reserve": lambda runtime, _: runtime.reserve("kite:A1", MOMENT, ENTRIES, until=MOMENT, margin=MARGIN),
 }
 
 

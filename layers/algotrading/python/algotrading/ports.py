@@ -30,6 +30,7 @@ from algotrading.domain.audit import AuditEntry, AuditHead, AuditRecord, Cause
 from algotrading.domain.cycle import Cycle, Decision, Event
 from algotrading.domain.instruments import Instrument
 from algotrading.domain.orders import Answer, BookReading, Fill, Holding, OrderRow, OrderTicket
+from algotrading.domain.rates import Window
 from algotrading.domain.sight import Sight
 from algotrading.domain.strategy import Strategy
 
@@ -313,6 +314,14 @@ class Runtime(Protocol):
 
     def announce(self, change: StopChange) -> None:
         """Append to the change stream that the watcher follows."""
+        ...
+
+    def reserve(
+        self, account: str, wanted: datetime, windows: tuple[Window, ...], *, until: datetime, margin: timedelta
+    ) -> datetime | None:
+        """Take a place for one request to the broker in the first second, from that of `wanted` to that of
+        `until`, in which every one of `windows` has one. Answers when the request may leave: at `wanted` when that
+        is its second, else `margin` after the later second's start; None, and nothing taken, when there is none."""
         ...
 
     def sight(self) -> Sight | None:

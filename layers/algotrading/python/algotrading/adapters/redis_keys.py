@@ -54,6 +54,12 @@ def price_key(symbol: str) -> str:
     return f"price:{symbol}"
 
 
+def rate_prefix(account: str) -> str:
+    """Start of the names of an account's counts of requests: a bucket, a window's length in seconds and its number
+    follow."""
+    return f"rate:{account}:"
+
+
 def strategy_fields(strategy: Strategy) -> dict[str, str]:
     """Contents of `strategy_key`."""
     plan = strategy.plan

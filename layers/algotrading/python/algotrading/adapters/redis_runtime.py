@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -15,6 +15,7 @@ from algotrading.adapters import redis_scripts as scripts
 from algotrading.contracts.messages import StopChange
 from algotrading.domain.cycle import Cycle
 from algotrading.domain.errors import LockBusy, RedisDown
+from algotrading.domain.rates import Window, granted
 from algotrading.domain.sight import Sight
 from algotrading.domain.strategy import Strategy
 from algotrading.ports import LastPrice
@@ -116,6 +117,15 @@ class RedisRuntime:
     def report_sight(self, now: datetime) -> None:
         """A watcher sees at this moment."""
         self._run(scripts.REPORT_SIGHT, [keys.SIGHT], keys.sight_arguments(now))
+
+    def reserve(
+        self, account: str, wanted: datetime, windows: tuple[Window, ...], *, until: datetime, margin: timedelta
+    ) -> datetime | None:
+        """See ports.Runtime."""
+        arguments = [keys.rate_prefix(account), str(int(wanted.timestamp())), str(int(until.timestamp()))]
+        for window in windows:
+            arguments += (window.bucket, str(window.seconds), str(window.limit), str(window.cost))
+        return granted(wanted, int(self._run(scripts.RESERVE, [], arguments)), margin)
 
     def _read(self, key: str) -> dict[str, str]:
         with _redis_errors():

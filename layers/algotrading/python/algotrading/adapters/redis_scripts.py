@@ -20,6 +20,37 @@ return 1
 """
 """KEYS: lock, runtime hash. ARGV: token. Deletes the lock of this owner only."""
 
+RESERVE = """
+local second, last = tonumber(ARGV[2]), tonumber(ARGV[3])
+local function key(i, second)
+    local seconds = tonumber(ARGV[i + 1])
+    local index = math.floor((second + 19800) / seconds)
+    return ARGV[1] .. ARGV[i] .. ':' .. ARGV[i + 1] .. ':' .. string.format('%d', index), (index + 1) * seconds - 19800
+end
+while second <= last do
+    local later = nil
+    for i = 4, #ARGV, 4 do
+        local name, ends = key(i, second)
+        local used = tonumber(redis.call('GET', name) or '0')
+        if used + ARGV[i + 3] > tonumber(ARGV[i + 2]) then later = math.max(later or 0, ends) end
+    end
+    if not later then
+        for i = 4, #ARGV, 4 do
+            local name = key(i, second)
+            -- Counted places may lie up to the caller's patience ahead: a key outlives its window by more.
+            redis.call('INCRBY', name, ARGV[i + 3])
+            redis.call('EXPIRE', name, ARGV[i + 1] + 600)
+        end
+        return second
+    end
+    second = later
+end
+return -1
+"""
+"""ARGV: key prefix, first and last second since 1970, then bucket, length, limit and cost of each window in turn.
+Takes places in the first second in which every window has enough and answers it; -1 when there is none. The rule is
+`domain.rates.first_free`; 19800 s is India's offset."""
+
 PUT_STRATEGY = """
 local before = redis.call('HGET', KEYS[1], 'symbol')
 if before and before ~= ARGV[2] then redis.call('SREM', 'symbol:' .. before .. ':strategies', ARGV[1]) end

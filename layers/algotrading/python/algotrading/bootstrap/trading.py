@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from algotrading.services.converge import Converge
     from algotrading.services.cycle_runner import Desk
     from algotrading.services.execute import Executor
+    from algotrading.services.paced_broker import Pacing
     from algotrading.services.trigger import Trigger
 
 logger = logging.getLogger(__name__)
@@ -85,6 +86,7 @@ def build_executor(settings: ExecutorSettings) -> tuple[Executor, Redelivery]:
             limits=Limits(order_seconds=_ANSWER_SECONDS),
         ),
         clock=clock,
+        pacing=Pacing(desk.runtime, clock, desk.meter, desk.policy.rates),
     )
     table = load_session_table(settings.session_table)
     executor = Executor(desk=desk, instruments=PostgresInstruments(database), sessions=sessions, table=table)

@@ -254,6 +254,15 @@ class EntryWithdrawn:
 
 
 @dataclass(frozen=True, slots=True)
+class EntryHeldBack:
+    """The broker would have taken the order only after its grace, for it takes so many of an account: not sent."""
+
+    now: datetime
+    tag: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class ExitDue:
     """Somebody wants out. `held` is the broker's net quantity, None when the broker cannot be asked."""
 
@@ -281,6 +290,8 @@ class Answered:
     tag: str
     sent_at: datetime
     answer: Answer
+    late: str | None = None
+    """Why it left later than it was due, where its account's other orders were the reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -321,7 +332,18 @@ class DayOver:
     now: datetime
 
 
-Event = EntryDue | EntryWithdrawn | ExitDue | ExitBlocked | Answered | BookRead | StopTurned | DayOver | EntryMissed
+Event = (
+    EntryDue
+    | EntryWithdrawn
+    | EntryHeldBack
+    | ExitDue
+    | ExitBlocked
+    | Answered
+    | BookRead
+    | StopTurned
+    | DayOver
+    | EntryMissed
+)
 
 
 # --- what must be done about it -------------------------------------------------------------------

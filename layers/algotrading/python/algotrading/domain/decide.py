@@ -22,6 +22,7 @@ from algotrading.domain.cycle import (
     Decision,
     Effect,
     EntryDue,
+    EntryHeldBack,
     EntryMissed,
     EntryWithdrawn,
     Event,
@@ -56,8 +57,8 @@ def decide(cycle: Cycle, event: Event, policy: Policy) -> Decision:
             decision = _block(cycle, event)
         case EntryMissed():
             decision = miss(cycle, "entry_missed", event.why) if cycle.state is CycleState.IDLE else Decision(cycle)
-        case EntryWithdrawn():
-            decision = _withdraw(cycle, event)
+        case EntryWithdrawn() | EntryHeldBack():
+            decision = _leave_unsent(cycle, event)
         case ExitDue():
             decision = _leave(cycle, event, policy)
         case Answered():
@@ -89,7 +90,11 @@ def _enter(cycle: Cycle, event: EntryDue, policy: Policy) -> Decision:
     return with_order(entering, Leg.ENTRY, cycle.plan.quantity, now=event.now, due=event.due)
 
 
-def _withdraw(cycle: Cycle, event: EntryWithdrawn) -> Decision:
+def _leave_unsent(cycle: Cycle, event: EntryWithdrawn | EntryHeldBack) -> Decision:
+    if isinstance(event, EntryHeldBack):
+        held = _intent(cycle, event.tag)
+        unsent = replace(held, state=IntentState.THROTTLED, answered_at=event.now, message=event.why)
+        return miss(with_intent(cycle, unsent), "entry_missed", event.why)
     why = "stopped by its owner before the buy was sent"
     unsent = replace(_intent(cycle, event.tag), state=IntentState.REFUSED, answered_at=event.now, message=why)
     return Decision(replace(with_intent(cycle, unsent), state=CycleState.FLAT, wanted=None, note=why))
@@ -192,11 +197,11 @@ def _hear(cycle: Cycle, event: Answered, policy: Policy) -> Decision:
     intent = _intent(cycle, event.tag)
     if intent.state is not IntentState.PENDING:
         return Decision(cycle, (ReadBook(),) if intent.state.is_open else ())
-    heard = replace(intent, sent_at=event.sent_at, answered_at=event.now)
+    heard = replace(intent, sent_at=event.sent_at, answered_at=event.now, message=event.late)
     match event.answer:
         case Accepted(broker_order_id=order_id):
             accepted = replace(heard, state=IntentState.ACCEPTED, broker_order_id=order_id)
-            return Decision(with_intent(cycle, accepted), (ReadBook(),))
+            return Decision(replace(with_intent(cycle, accepted), note=event.late or cycle.note), (ReadBook(),))
         case Refused() as refusal:
             return _hear_refusal(cycle, heard, refusal, event.now, policy)
         case unknown:

@@ -15,6 +15,7 @@
     ├── BrokerFault               (what a broker or the way to it did)
     │   ├── BrokerAuthFailed      400  BROKER_AUTH_FAILED
     │   ├── BrokerUnavailable     503  BROKER_UNAVAILABLE
+    │   │   └── BrokerBusy        (not asked: the account's requests are used up for the moment)
     │   └── OrderFailed           502  ORDER_FAILED
     ├── RedisDown                 503  REDIS_DOWN
     ├── CalendarMissing           503  CALENDAR_MISSING   (a year without session data: fail closed)
@@ -161,6 +162,10 @@ class BrokerAuthFailed(BrokerFault):
 
 class BrokerUnavailable(BrokerFault):
     """The broker did not answer, or not in its own protocol."""
+
+
+class BrokerBusy(BrokerUnavailable):
+    """Nothing was sent: the broker takes no more requests of this account for the moment."""
 
 
 class OrderFailed(BrokerFault):

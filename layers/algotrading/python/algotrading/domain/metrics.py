@@ -66,12 +66,14 @@ INFORMATIVE: Final = frozenset(
         "InstrumentsLoaded",
         "InvalidTicks",
         "PriceWritesFailed",
+        "RateLimited",
         "ReleaseError",
         "SightReportsFailed",
         "StopLossHits",
         "TickToOrder",
         "TickToQueue",
         "Ticks",
+        "UnbookedRequests",
     }
 )
 """For graphs, not for alarms. PriceWritesFailed costs the shown prices only; the stops need no Redis.

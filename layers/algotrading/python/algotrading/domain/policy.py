@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
+from algotrading.domain.rates import RateLimits
+
 
 @dataclass(frozen=True, slots=True)
 class Policy:
@@ -36,3 +38,5 @@ class Policy:
     absent_pause: float = 3.0
     stop_attempts: int = 3
     """Stop orders at one trigger price that the broker may refuse before the watcher guards alone."""
+    rates: RateLimits = RateLimits()  # noqa: RUF009 - frozen
+    """How many requests the broker takes of one account."""

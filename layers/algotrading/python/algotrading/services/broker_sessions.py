@@ -7,7 +7,8 @@ from uuid import UUID
 
 from algotrading.domain.accounts import BrokerCredentials
 from algotrading.domain.errors import BrokerAuthFailed
-from algotrading.ports import Broker, BrokerAccounts, Brokers, Clock, Vault
+from algotrading.ports import BrokerAccounts, Brokers, Clock, Vault
+from algotrading.services.paced_broker import PacedBroker, Pacing
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,9 +19,10 @@ class BrokerSessions:
     vault: Vault
     brokers: Brokers
     clock: Clock
+    pacing: Pacing
 
-    def open(self, user_id: UUID) -> Broker:
-        """A session with the user's current access token; nothing is sent yet.
+    def open(self, user_id: UUID) -> PacedBroker:
+        """A session with the user's current access token, which keeps to the broker's limits; nothing is sent yet.
 
         Raises:
             BrokerAuthFailed: the user has no broker connection, or must log in to the broker again.
@@ -36,4 +38,7 @@ class BrokerSessions:
             "access_token": account.access_token,
         }
         secrets = self.vault.unseal(user_id, sealed)
-        return self.brokers.connect(BrokerCredentials(broker=account.broker, **secrets))
+        session = self.brokers.connect(BrokerCredentials(broker=account.broker, **secrets))
+        # Two of our users may have connected one broker account, whose limits are the broker's.
+        owner = account.broker_user_id or str(user_id)
+        return PacedBroker(session, f"{account.broker}:{owner}", self.pacing)

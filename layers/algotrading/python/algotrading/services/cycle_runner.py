@@ -25,6 +25,7 @@ from algotrading.domain.cycle import (
     CycleState,
     Decision,
     Effect,
+    EntryHeldBack,
     EntryWithdrawn,
     Event,
     ExitDue,
@@ -42,14 +43,16 @@ from algotrading.domain.cycle import (
     TurnStop,
 )
 from algotrading.domain.decide import decide
-from algotrading.domain.errors import BrokerFault, RedisDown
+from algotrading.domain.errors import BrokerBusy, BrokerFault, RedisDown
 from algotrading.domain.instruments import Instrument
 from algotrading.domain.orders import Accepted, Answer, BookReading, Leg, OrderTicket, OrderType, Refused
 from algotrading.domain.policy import Policy
+from algotrading.domain.rates import Request
 from algotrading.domain.sight import Sight
 from algotrading.domain.stop_terms import stop_terms
 from algotrading.domain.strategy import Strategy
-from algotrading.ports import Broker, Clock, Ledger, Meter, OrderLog, Runtime, Strategies
+from algotrading.ports import Clock, Ledger, Meter, OrderLog, Runtime, Strategies
+from algotrading.services.paced_broker import PacedBroker
 
 logger = logging.getLogger(__name__)
 
@@ -95,14 +98,16 @@ class Market(Protocol):
 @dataclass(slots=True)
 class CycleRunner:
     """Carries out one cycle for one message. `deadline` bounds waiting and looking: what is not
-    settled by then is found and continued by converge."""
+    settled by then is found and continued by converge. `lives_until` bounds the wait for a place among
+    the orders that the broker takes of the account; what was waited for it is added to `deadline`."""
 
     desk: Desk
-    broker: Broker
+    broker: PacedBroker
     strategy: Strategy
     market: Market
     cycle: Cycle
     deadline: datetime
+    lives_until: datetime
     cause: Cause | None = None
     """The message that led here, for the record."""
     _looks: int = field(default=0, init=False)
@@ -150,8 +155,7 @@ class CycleRunner:
             if isinstance(effect, SendOrder):
                 self.desk.clock.sleep(effect.pause)
                 now = self.desk.clock.now()
-                answer = Refused("REDIS_DOWN", f"not sent: {down.message}", retryable=True, raw={}, throttled=True)
-                events.append(Answered(now, effect.tag, now, answer))
+                events.append(Answered(now, effect.tag, now, _not_sent("REDIS_DOWN", down.message)))
             elif (event := self._carry_out_one(effect)) is not None:
                 events.append(event)
         return events
@@ -190,15 +194,61 @@ class CycleRunner:
         clock.sleep_until(effect.at - timedelta(seconds=lead))
         if clock.now() - intent.created_at >= _LATEST_UNCHECKED_SEND and self._is_withdrawn(intent):
             return EntryWithdrawn(clock.now(), intent.tag)
-        clock.sleep_until(effect.at)
-        if clock.now() - effect.at > _LATEST_UNCHECKED_SEND:
+        wanted = max(effect.at, clock.now())
+        place = self._take_place(intent, wanted)
+        if not isinstance(place, datetime):
+            return place
+        asked_at = effect.at
+        if place - wanted > _LATEST_UNCHECKED_SEND:
+            asked_at = place
+            clock.sleep_until(place - timedelta(seconds=lead))
+            self.broker.warm()
+            if self._is_withdrawn(intent):
+                return EntryWithdrawn(clock.now(), intent.tag)
+        clock.sleep_until(place)
+        if clock.now() - asked_at > _LATEST_UNCHECKED_SEND:
             self.desk.ledger.check(self.cycle)
         sent_at = clock.now()
         answer = order.send()
         heard_at = clock.now()
-        self._measure(intent, sent_at, heard_at)
+        self._measure(intent, sent_at, heard_at, place - wanted)
         self._log(intent, answer, sent_at, heard_at)
-        return Answered(heard_at, intent.tag, sent_at, answer)
+        return Answered(heard_at, intent.tag, sent_at, answer, _reason_of(place - wanted))
+
+    def _take_place(self, intent: Intent, wanted: datetime) -> datetime | Event:
+        """When the order may leave by the broker's limits, or what becomes of it instead. Entries leave
+        with a place or not at all; an exit goes without one when nobody can say whether there is one."""
+        is_entry = intent.leg is Leg.ENTRY
+        until = min(self.lives_until, self._grace_ends()) if is_entry else self.lives_until
+        request = Request.ENTRY if is_entry else Request.EXIT
+        now = self.desk.clock.now()
+        try:
+            place = self.broker.reserve(request, wanted, max(until, wanted))
+        except RedisDown as down:
+            self.desk.meter.count("RedisDown")
+            if is_entry:
+                return Answered(now, intent.tag, now, _not_sent("REDIS_DOWN", down.message))
+            self.desk.meter.count("UnbookedRequests")
+            return wanted
+        if place == wanted:
+            return wanted
+        self.desk.meter.count("RateLimited")
+        if place is not None:
+            self.deadline = min(self.deadline + (place - wanted), self.lives_until)
+            logger.warning(
+                "an order waits for its place until %s", place, extra={"strategy_id": str(self.cycle.strategy_id)}
+            )
+            return place
+        why = "the broker takes only so many orders of one account, and no place was free in time"
+        return (
+            EntryHeldBack(now, intent.tag, why)
+            if is_entry
+            else Answered(now, intent.tag, now, _not_sent("RATE_LIMITED", why))
+        )
+
+    def _grace_ends(self) -> datetime:
+        due = min(intent.due_at for intent in self.cycle.intents if intent.leg is Leg.ENTRY)
+        return due + self.desk.policy.entry_grace
 
     def _is_withdrawn(self, intent: Intent) -> bool:
         """Whether the owner stopped the strategy while its entry waited. Raises Fenced."""
@@ -220,10 +270,10 @@ class CycleRunner:
         terms = stop_terms(self.market.instrument(self.strategy), intent.trigger_price)
         return replace(ticket, order_type=terms.order_type, trigger_price=intent.trigger_price, price=terms.price)
 
-    def _measure(self, intent: Intent, sent_at: datetime, heard_at: datetime) -> None:
+    def _measure(self, intent: Intent, sent_at: datetime, heard_at: datetime, waited: timedelta) -> None:
         meter = self.desk.meter
         if intent.due_at != intent.created_at:
-            meter.milliseconds("ReleaseError", (sent_at - intent.due_at).total_seconds() * 1000)
+            meter.milliseconds("ReleaseError", (sent_at - intent.due_at - waited).total_seconds() * 1000)
         if intent.cause_at is not None:
             meter.milliseconds("TickToOrder", (sent_at - intent.cause_at).total_seconds() * 1000)
         meter.milliseconds("BrokerAnswer", (heard_at - sent_at).total_seconds() * 1000)
@@ -302,7 +352,7 @@ class CycleRunner:
             try:
                 reading = self.broker.read_book(tags)
             except BrokerFault as fault:
-                self.desk.meter.count("BookReadFailed")
+                self.desk.meter.count("RateLimited" if isinstance(fault, BrokerBusy) else "BookReadFailed")
                 logger.warning("the order book could not be read: %s", fault.message)
                 continue
             return self.read(reading)
@@ -317,7 +367,7 @@ class CycleRunner:
             # The book after the position: what was sold in between shows as sold, not as missing.
             reading = self.broker.read_book(tags)
         except BrokerFault as fault:
-            self.desk.meter.count("BookReadFailed")
+            self.desk.meter.count("RateLimited" if isinstance(fault, BrokerBusy) else "BookReadFailed")
             logger.warning("the order book could not be read: %s", fault.message)
             return None
         return self.read(reading, held)
@@ -413,6 +463,18 @@ def stop_change(strategy: Strategy, cycle: Cycle, instrument_token: int) -> Stop
         stop_loss=cycle.plan.stop_loss,
         trading_day=cycle.trading_day,
     )
+
+
+def _not_sent(kind: str, why: str) -> Refused:
+    return Refused(kind, f"not sent: {why}", retryable=True, raw={}, throttled=True)
+
+
+def _reason_of(waited: timedelta) -> str | None:
+    """Why an order left later than it was to, if its account's other orders were the reason."""
+    if not waited:
+        return None
+    seconds = waited.total_seconds()
+    return f"left {seconds:.1f} s later: the broker takes only so many orders a second of one account"
 
 
 def _raw_rows(reading: BookReading, tag: str) -> list[dict[str, Any]]:

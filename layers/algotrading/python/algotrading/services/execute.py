@@ -29,9 +29,10 @@ from algotrading.domain.errors import BrokerAuthFailed, BrokerFault, LockBusy, N
 from algotrading.domain.instruments import Instrument
 from algotrading.domain.sessions import SessionTable, instant_of, trading_day_of
 from algotrading.domain.strategy import Strategy, StrategyStatus
-from algotrading.ports import Broker, Instruments
+from algotrading.ports import Instruments
 from algotrading.services.broker_sessions import BrokerSessions
 from algotrading.services.cycle_runner import CycleRunner, Desk, see, spread_of
+from algotrading.services.paced_broker import PacedBroker
 
 logger = logging.getLogger(__name__)
 
@@ -58,6 +59,11 @@ class Pace:
     """How long a worker looks after its order before it leaves the rest to converge."""
     lock: float = 30.0
     """Expiry of the strategy's lock; longer than a worker can hold it."""
+    waiter: float = 12.0
+    """How long after its instant a worker that waited for it may go on waiting for a place among its account's
+    orders: less than the 15 s after which converge holds an order that nobody answered for to be lost."""
+    caller: float = 10.0
+    """The same from its taking the cycle, of a worker that was called at once: it may run for 15."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +73,7 @@ class _Taken:
     strategy: Strategy
     cycle: Cycle
     cause: Cause
+    lives_until: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,9 +124,9 @@ class Executor:
                 return self._record(taken, EntryDue(clock.now(), due, None))
             price = self._price(taken.strategy, broker)
             sight = see(self.desk.runtime)
-            return self._runner(taken, broker).run(EntryDue(clock.now(), due, price, sight))
+            return self._runner(taken, broker.yielding()).run(EntryDue(clock.now(), due, price, sight))
 
-    def _obstacle(self, taken: _Taken, broker: Broker | None) -> str | None:
+    def _obstacle(self, taken: _Taken, broker: PacedBroker | None) -> str | None:
         """Why nothing can be bought at all, in words for the trader."""
         if broker is None:
             return "the broker login is missing or over; log in to the broker again"
@@ -133,7 +140,7 @@ class Executor:
             return f"the position of {unsettled[-1]} is not settled; look at your broker account"
         return None
 
-    def _price(self, strategy: Strategy, broker: Broker) -> Decimal | None:
+    def _price(self, strategy: Strategy, broker: PacedBroker) -> Decimal | None:
         """The latest price anyone knows; None rather than holding the entry up."""
         known = self.desk.runtime.last_price(strategy.plan.symbol)
         if known is not None and self.desk.clock.now() - known.at <= _STALE_PRICE:
@@ -236,14 +243,14 @@ class Executor:
             return command.due
         return instant_of(command.trading_day, hours.effective_exit(plan.sell_time, plan.product).at)
 
-    def _open(self, user_id: UUID) -> Broker | None:
+    def _open(self, user_id: UUID) -> PacedBroker | None:
         try:
             return self.sessions.open(user_id)
         except BrokerAuthFailed as fault:
             logger.error("no broker session: %s", fault.message, extra={"user_id": str(user_id)})
             return None
 
-    def _wait(self, strategy: Strategy, broker: Broker | None, due: datetime) -> None:
+    def _wait(self, strategy: Strategy, broker: PacedBroker | None, due: datetime) -> None:
         """Come back just before `due`, with a connection that is open; at once when it is past."""
         clock = self.desk.clock
         if due <= clock.now():
@@ -264,13 +271,28 @@ class Executor:
             cycle = self.desk.ledger.take(strategy, command.trading_day)
             current = self._current(command) if command.event in _TIMED else strategy
             if current is not None and current.version == strategy.version:
-                return _Taken(strategy, cycle, cause_of(command))
+                return _Taken(strategy, cycle, cause_of(command), self._lives_until(command))
             strategy = current
         return None
 
-    def _runner(self, taken: _Taken, broker: Broker) -> CycleRunner:
+    def _lives_until(self, command: OrderCommand) -> datetime:
+        now = self.desk.clock.now()
+        if command.due is not None and now < command.due:
+            return command.due + timedelta(seconds=self.pace.waiter)
+        return now + timedelta(seconds=self.pace.caller)
+
+    def _runner(self, taken: _Taken, broker: PacedBroker) -> CycleRunner:
         deadline = self.desk.clock.now() + timedelta(seconds=self.pace.follow)
-        return CycleRunner(self.desk, broker, taken.strategy, self, taken.cycle, deadline, taken.cause)
+        return CycleRunner(
+            desk=self.desk,
+            broker=broker,
+            strategy=taken.strategy,
+            market=self,
+            cycle=taken.cycle,
+            deadline=deadline,
+            lives_until=taken.lives_until,
+            cause=taken.cause,
+        )
 
     def _record(self, taken: _Taken, event: Event) -> Cycle:
         """Decide and store an event that sends nothing."""

@@ -1,0 +1,165 @@
+"""A broker session that keeps to what the broker takes of its account.
+
+Every request takes a place in the shared store before it leaves, since many workers serve strategies of one account,
+and two of our users may have connected the same one. Requests that find their second full wait for a later one.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from algotrading.domain.accounts import BrokerProfile, Margins
+from algotrading.domain.errors import BrokerBusy, RedisDown
+from algotrading.domain.orders import Answer, BookReading, Fill, Holding, OrderRow, OrderTicket, Refused
+from algotrading.domain.rates import RateLimits, Request
+from algotrading.ports import Broker, Clock, Meter, PreparedOrder, Runtime
+
+logger = logging.getLogger(__name__)
+
+_PATIENCE = {
+    Request.EXIT: timedelta(seconds=2),
+    Request.POSITION: timedelta(seconds=5),
+    Request.URGENT_LOOK: timedelta(seconds=5),
+    Request.LOOK: timedelta(seconds=8),
+    Request.PRICE: timedelta(0),
+}
+"""How long each kind of request waits for its place. A command that gave up is asked for again while the book shows
+that it is needed; a reading that gave up counts as one that failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pacing:
+    """Where places are taken; one per process."""
+
+    runtime: Runtime
+    clock: Clock
+    meter: Meter
+    limits: RateLimits = RateLimits()  # noqa: RUF009 - frozen
+
+
+@dataclass(frozen=True, slots=True)
+class PacedBroker:
+    """Implements `ports.Broker` around another session. `account` names the broker's account, whoever of our users
+    connected it. Placing an order takes no place by itself: its sender does, ahead of its instant (`reserve`)."""
+
+    session: Broker
+    account: str
+    pacing: Pacing
+    look: Request = Request.URGENT_LOOK
+
+    def yielding(self) -> PacedBroker:
+        """The same session for somebody who looks after an entry, and lets exits go first."""
+        return replace(self, look=Request.LOOK)
+
+    def reserve(self, request: Request, wanted: datetime, until: datetime) -> datetime | None:
+        """Take a place, and say when the request may leave: `wanted`, or a later second's start, or None when there
+        is no place until `until`. Raises RedisDown."""
+        limits = self.pacing.limits
+        windows = limits.windows[request]
+        return self.pacing.runtime.reserve(self.account, wanted, windows, until=until, margin=limits.margin)
+
+    # --- orders -----------------------------------------------------------------------------------
+
+    @property
+    def stop_obstacle(self) -> str | None:
+        """See ports.Broker."""
+        return self.session.stop_obstacle
+
+    def warm(self) -> None:
+        """See ports.Broker."""
+        self.session.warm()
+
+    def prepare_order(self, ticket: OrderTicket) -> PreparedOrder:
+        """See ports.Broker."""
+        return self.session.prepare_order(ticket)
+
+    def place_order(self, ticket: OrderTicket) -> Answer:
+        """See ports.Broker; takes the place of an exit."""
+        return self.session.place_order(ticket) if self._wait(Request.EXIT) else _held_back()
+
+    def modify_order(
+        self,
+        broker_order_id: str,
+        *,
+        quantity: int | None = None,
+        price: Decimal | None = None,
+        trigger_price: Decimal | None = None,
+        order_type: str | None = None,
+    ) -> Answer:
+        """See ports.Broker."""
+        if not self._wait(Request.EXIT):
+            return _held_back()
+        return self.session.modify_order(
+            broker_order_id, quantity=quantity, price=price, trigger_price=trigger_price, order_type=order_type
+        )
+
+    def cancel_order(self, broker_order_id: str) -> Answer:
+        """See ports.Broker."""
+        return self.session.cancel_order(broker_order_id) if self._wait(Request.EXIT) else _held_back()
+
+    # --- reads ------------------------------------------------------------------------------------
+
+    def get_price(self, exchange: str, symbol: str) -> Decimal:
+        """See ports.Broker. Does not wait."""
+        self._take_turn(Request.PRICE, "prices")
+        return self.session.get_price(exchange, symbol)
+
+    def read_book(self, tags: frozenset[str]) -> BookReading:
+        """See ports.Broker."""
+        self._take_turn(self.look, "the order book")
+        return self.session.read_book(tags)
+
+    def order_history(self, broker_order_id: str) -> Sequence[OrderRow]:
+        """See ports.Broker."""
+        self._take_turn(self.look, "an order's history")
+        return self.session.order_history(broker_order_id)
+
+    def trades(self) -> Sequence[Fill]:
+        """See ports.Broker."""
+        self._take_turn(self.look, "trades")
+        return self.session.trades()
+
+    def positions(self) -> Sequence[Holding]:
+        """See ports.Broker."""
+        self._take_turn(Request.POSITION, "positions")
+        return self.session.positions()
+
+    def margins(self) -> Margins:
+        """See ports.Broker."""
+        self._take_turn(self.look, "margins")
+        return self.session.margins()
+
+    def validate_credentials(self) -> BrokerProfile:
+        """See ports.Broker."""
+        self._take_turn(self.look, "the profile")
+        return self.session.validate_credentials()
+
+    # --- how --------------------------------------------------------------------------------------
+
+    def _take_turn(self, request: Request, what: str) -> None:
+        if not self._wait(request):
+            raise BrokerBusy(f"not asked for {what}: too many requests of this account wait already")
+
+    def _wait(self, request: Request) -> bool:
+        """Wait for a place; whether there is one. Without the store nothing is held back: the broker counts too."""
+        clock = self.pacing.clock
+        now = clock.now()
+        try:
+            place = self.reserve(request, now, now + _PATIENCE[request])
+        except RedisDown:
+            self.pacing.meter.count("UnbookedRequests")
+            return True
+        if place is None:
+            logger.info("no place for a request (%s) of %s", request, self.account)
+            return False
+        clock.sleep_until(place)
+        return True
+
+
+def _held_back() -> Answer:
+    message = "not sent: the broker takes no more requests of this account just now"
+    return Refused("RATE_LIMITED", message, retryable=True, raw={"held_back": message}, throttled=True)
