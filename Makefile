@@ -16,10 +16,10 @@ export PYTHONPATH := $(SOURCES)
 export PYTHONDONTWRITEBYTECODE :=
 export UV_NO_PROGRESS := 1
 
-.PHONY: help setup run test check format bench build synth deploy lock clean
+.PHONY: help setup run test check format bench build synth audit-verify deploy lock clean
 
 help: ## This list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 setup: $(READY) ## Create .venv with exactly the locked packages
 
@@ -71,6 +71,10 @@ format: $(READY) ## Format the code and mend what the linter can
 
 bench: $(READY) ## Measure, beside peers; writes build/bench.json
 	@$(BIN)/python -m benchmarks
+
+audit-verify: $(READY) ## Verify every audit chain, of the running product or of DATABASE_*; HEADS=file keeps the heads
+	@$(BIN)/python -m algotrading.bootstrap.verify_audit \
+		$(if $(DATABASE_HOST),,--environment build/twin/system.env) $(if $(HEADS),--heads $(HEADS))
 
 deploy: $(READY) ## Deploy ENV to AWS: checks what is needed, then cdk deploy
 	@$(BIN)/python -m cdk.synth --check-env --env $(ENV)

@@ -14,6 +14,7 @@ from typing import Any
 import aiohttp
 from psycopg.conninfo import make_conninfo
 
+from algotrading.settings import DatabaseSettings
 from twin.aws import AwsAccess, DeployedResources, Endpoint, start_emulator
 from twin.checks import check_wiring
 from twin.cloudformation import Assembly, load_assembly
@@ -106,6 +107,7 @@ class _Starter:
         wiring = (await self._wire(assembly, deployed)).with_overrides(overrides)
         database = await self._database(wiring, deployed, postgres.result())
         telemetry = Telemetry(self._state.logs, self._tell_fault)
+        self._tell_operators(wiring.function("converge").environment, access)
         functions = await self._functions(wiring, access, telemetry)
         entrance = self._background(self._warm(functions, ENTRANCE))
         settled = self._background(self._settle(functions, entrance))
@@ -200,6 +202,14 @@ class _Starter:
             user=system["username"],
             password=system["password"],
         )
+
+    def _tell_operators(self, environment: Mapping[str, str], access: AwsAccess) -> None:
+        """Leave a file with what `make audit-verify` needs to reach this run's database; no secret is in it."""
+        names = DatabaseSettings.environment_names()
+        variables = {name: environment[name] for name in names if name in environment} | access.environment()
+        path = self._state.path / "system.env"
+        path.write_text("".join(f"{name}={value}\n" for name, value in variables.items()))
+        self._stack.callback(path.unlink, missing_ok=True)
 
     async def _functions(self, wiring: Wiring, access: AwsAccess, telemetry: Telemetry) -> Lambda:
         check_wiring(wiring)

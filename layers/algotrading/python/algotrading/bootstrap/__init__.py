@@ -5,10 +5,11 @@ what a request needs (database, Redis, AWS clients) is made when the first reque
 """
 
 from algotrading.bootstrap.api import build_auth, build_authorizer, build_broker, build_docs, build_strategy
-from algotrading.bootstrap.operations import build_instruments, build_migrate
+from algotrading.bootstrap.operations import build_audit_verifier, build_instruments, build_migrate
 from algotrading.bootstrap.trading import build_converge, build_executor, build_trigger
 
 __all__ = [
+    "build_audit_verifier",
     "build_auth",
     "build_authorizer",
     "build_broker",

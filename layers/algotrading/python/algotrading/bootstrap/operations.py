@@ -1,14 +1,15 @@
-"""Builds the functions that keep the system fed: instruments and migrations."""
+"""Builds what keeps the system fed and in order: instruments, migrations, the audit trail's verifier."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from algotrading.bootstrap import parts
-from algotrading.settings import InstrumentsSettings, MigrateSettings
+from algotrading.settings import DatabaseSettings, InstrumentsSettings, MigrateSettings
 
 if TYPE_CHECKING:
     from algotrading.adapters.postgres.migrate import Migrator
+    from algotrading.services.audit_verify import AuditVerifier
     from algotrading.services.load_instruments import InstrumentLoader
 
 
@@ -39,3 +40,12 @@ def build_migrate(settings: MigrateSettings) -> Migrator:
         parts.database(settings),
         lambda: {role: str(parts.read_secret(arn)["password"]) for role, arn in secrets.items()},
     )
+
+
+def build_audit_verifier(settings: DatabaseSettings) -> AuditVerifier:
+    """The verifier of the audit trail; the settings' secret must be the system role's."""
+    from algotrading.adapters.emf_meter import EmfMeter
+    from algotrading.adapters.postgres.audit_trail import PostgresAuditTrail
+    from algotrading.services.audit_verify import AuditVerifier
+
+    return AuditVerifier(PostgresAuditTrail(parts.database(settings)), EmfMeter())

@@ -26,6 +26,7 @@ _STORES: Final = {
     "RedisDown": "Redis does not answer. Entries are not made, exits go on; look at ElastiCache.",
     "BookReadFailed": "The broker's book could not be read. Orders without an answer stay unproven until it can.",
     "PositionReadFailed": "The broker's positions could not be read before an exit. Exits go by the ledger.",
+    "AuditBroken": "The audit trail is not as it was written: the database was altered. The log says whose and where.",
     "PublishFailed": "A change was stored and not passed on. Converge makes it good within a minute; see that it did.",
 }
 _CLOCKWORK: Final = {

@@ -1,0 +1,53 @@
+"""Verifies the audit trail of every user."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from uuid import UUID
+
+from algotrading.domain.audit import AuditHead
+from algotrading.domain.audit_chain import ChainBreak, ChainCheck
+from algotrading.ports import AuditTrail, Meter
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """What a verification went through. `heads` are the ends of all chains: kept outside the database,
+    they are what a later run is held against."""
+
+    chains: int
+    records: int
+    breaks: int
+    heads: Mapping[UUID, AuditHead]
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether nothing was altered, removed, added or moved."""
+        return self.breaks == 0
+
+
+@dataclass(frozen=True, slots=True)
+class AuditVerifier:
+    """Goes through every chain from its first record to its head."""
+
+    trail: AuditTrail
+    meter: Meter
+
+    def run(
+        self, tell: Callable[[ChainBreak], None] | None = None, *, known: Mapping[UUID, AuditHead] | None = None
+    ) -> Verified:
+        """Verify everything. Each break is counted, logged and given to `tell`. `known` are the heads of an
+        earlier run."""
+        check, breaks = ChainCheck(known or {}), 0
+        for found in check.follow(self.trail.chains(), self.trail.empty_heads()):
+            breaks += 1
+            self.meter.count("AuditBroken")
+            fields = {"user_id": str(found.user_id), "seq": found.seq, "flaw": found.flaw.value}
+            logger.error("the audit trail is broken: %s", found.text, extra=fields)
+            if tell is not None:
+                tell(found)
+        return Verified(len(check.heads), check.records, breaks, check.heads)

@@ -1,0 +1,63 @@
+"""The verification of the audit trail, as operators run it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from algotrading.domain.audit import AuditHead, AuditRecord
+from algotrading.domain.audit_chain import ChainBreak, Flaw
+from algotrading.services.audit_verify import AuditVerifier
+from tests.fakes.audit import MemoryAuditTrail
+from tests.fakes.cloud import MemoryMeter
+from tests.fakes.trading_world import TradingWorld
+
+
+class AlteredTrail(MemoryAuditTrail):
+    """A trail in which somebody has changed the second record."""
+
+    def chains(self) -> Iterator[tuple[AuditRecord, AuditHead | None]]:
+        for record, head in super().chains():
+            altered = replace(record, record=record.record.replace("TCS", "INFY")) if record.seq == 2 else record
+            yield altered, head
+
+    def empty_heads(self) -> Sequence[AuditHead]:
+        return []
+
+
+def test_a_days_trading_leaves_chains_that_hold() -> None:
+    world = TradingWorld()
+    world.buy(world.add_running())
+    meter = MemoryMeter()
+
+    verified = AuditVerifier(MemoryAuditTrail(world.database), meter).run()
+
+    assert verified.is_sound
+    assert (verified.chains, verified.records) == (1, len(world.database.audit))
+    assert verified.records > 4
+    assert meter.counts == {}
+
+
+def test_a_break_is_told_and_counted_for_its_alarm() -> None:
+    world = TradingWorld()
+    world.buy(world.add_running())
+    meter = MemoryMeter()
+    told: list[ChainBreak] = []
+
+    verified = AuditVerifier(AlteredTrail(world.database), meter).run(told.append)
+
+    assert not verified.is_sound
+    assert [(each.user_id, each.seq, each.flaw) for each in told] == [(world.user_id, 2, Flaw.ALTERED)]
+    assert meter.counts == {"AuditBroken": 1}
+
+
+def test_heads_of_an_earlier_run_are_held_against_the_chains() -> None:
+    world = TradingWorld()
+    strategy = world.add_running()
+    earlier = AuditVerifier(MemoryAuditTrail(world.database), MemoryMeter()).run()
+    world.buy(strategy)
+
+    assert AuditVerifier(MemoryAuditTrail(world.database), MemoryMeter()).run(known=earlier.heads).is_sound
+
+    forged = {user: replace(head, hash=bytes(32)) for user, head in earlier.heads.items()}
+    assert not AuditVerifier(MemoryAuditTrail(world.database), MemoryMeter()).run(known=forged).is_sound
