@@ -108,6 +108,7 @@ _SPECS: Final = (
         memory_mib=1024,
         timeout_seconds=25,  # the broker may take its time; the HTTP API gives up at 30 s
         database=DatabaseUser.APP,
+        sends_to=(Lane.PRIORITY,),  # order updates of the broker: hints to look at its book
         seals=True,
     ),
     FunctionSpec(

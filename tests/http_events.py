@@ -25,6 +25,7 @@ def http_event(
         "requestContext": {
             "accountId": "123456789012",
             "apiId": "api",
+            "domainName": "api.example.com",
             "http": {"method": method, "path": path, "protocol": "HTTP/1.1", "sourceIp": "192.0.2.1"},
             "requestId": "gateway-request",
             "stage": "$default",

@@ -118,6 +118,10 @@ class ExchangeControl:
         made = await self._call("POST", "/sim/accounts", user_id=user_id, funds=funds, redirect_url=redirect_url)
         return BrokerAccount(made["user_id"], made["api_key"], made["api_secret"], made["access_token"])
 
+    async def post_updates_to(self, user_id: str, postback_url: str) -> None:
+        """Enter an address into the account's app: its order updates are posted there from now on."""
+        await self._call("PATCH", f"/sim/accounts/{user_id}", postback_url=postback_url)
+
     async def last_tick(self, symbol: str) -> Mapping[str, Any]:
         """The last tick of an instrument, `NSE:INFY` or just `INFY`."""
         tick: dict[str, Any] = await self._call("GET", f"/sim/ticks/{symbol}")

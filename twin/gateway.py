@@ -94,6 +94,7 @@ class Gateway:
         text, is_base64 = _text_of(body)
         key = route.key
         headers = {name.lower(): ",".join(request.headers.getall(name)) for name in request.headers}
+        headers.setdefault("x-forwarded-proto", request.scheme)
         query = {name: ",".join(request.query.getall(name)) for name in request.query}
         event: dict[str, Any] = {
             "version": "2.0",

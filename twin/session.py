@@ -122,7 +122,10 @@ class _Session:
     async def _enter(self, person: ApiClient, login: Login, broker_user: str, callback: str) -> str:
         await person.register(login.email, login.password)
         account = await self._exchange.open_account(broker_user, funds=FUNDS, redirect_url=callback)
-        return await person.connect_broker(account)
+        connected = await person.connect_broker(account)
+        postback_url = (await person.call("GET", "/api/v1/broker"))["postback_url"]
+        await self._exchange.post_updates_to(account.user_id, postback_url)
+        return connected
 
     # --- the stage ---------------------------------------------------------------------------------
 

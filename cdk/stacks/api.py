@@ -33,6 +33,7 @@ class ApiStack(Stack):
         super().__init__(scope, construct_id, **stack)
         self._functions = PythonFunctions(self, "Functions", environment=environment, network=network.functions)
         self._powers = powers
+        self._limited: list[tuple[ApiRoute, apigateway.HttpRoute]] = []
         self.api = apigateway.HttpApi(
             self,
             "HttpApi",
@@ -50,6 +51,7 @@ class ApiStack(Stack):
             ),
         )
         self._add_routes(environment)
+        self._slow_brokers_down(stage, environment)
         CfnOutput(self, "ApiUrl", value=stage.url)
 
     def _add_routes(self, environment: Environment) -> None:
@@ -58,12 +60,13 @@ class ApiStack(Stack):
         integrations_by_function = {name: self._integration(name) for name in dict.fromkeys(r.function for r in routes)}
         for function, integration in integrations_by_function.items():
             for route in _routes_of(function, routes):
-                self.api.add_routes(
+                made = self.api.add_routes(
                     path=route.path,
                     methods=[apigateway.HttpMethod[route.method]],
                     integration=integration,
                     authorizer=apigateway.HttpNoneAuthorizer() if route.is_open else authorizer,
                 )
+                self._limited += [(route, each) for each in made if route.is_from_broker]
 
         # Everything else: unknown paths and methods are answered by the product, not by the gateway's own words.
         apigateway.HttpRoute(
@@ -74,6 +77,19 @@ class ApiStack(Stack):
             integration=integrations_by_function[UNKNOWN_PATHS],
             authorizer=apigateway.HttpNoneAuthorizer(),
         )
+
+    def _slow_brokers_down(self, stage: apigateway.HttpStage, environment: Environment) -> None:
+        """Order updates come without a token of ours, so anyone may send some: they get a part of the rate, that
+        never keeps traders out. What is turned away here is found by looking."""
+        settings = stage.node.default_child
+        assert isinstance(settings, apigateway.CfnStage)
+        limits = {
+            "ThrottlingRateLimit": environment.api_rate_per_second // 4,
+            "ThrottlingBurstLimit": environment.api_burst // 4,
+        }
+        settings.route_settings = {f"{route.method} {route.path}": limits for route, _ in self._limited}
+        # API Gateway takes limits only of a route that is there.
+        stage.node.add_dependency(*(made for _, made in self._limited))
 
     def _integration(self, function: str) -> integrations.HttpLambdaIntegration:
         return integrations.HttpLambdaIntegration(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from algotrading.domain.accounts import Login, SealedBrokerAccount, User
 from algotrading.domain.audit import broker_entry, disconnected_entry
@@ -50,6 +50,7 @@ class MemoryBrokerAccounts:
         with self._database.turn:
             before = self.find(account.user_id)
             self._database.broker_accounts[account.user_id] = account
+            self._database.postback_ids.setdefault(account.user_id, uuid4())
             audit.append(self._database, broker_entry(account, before=before.broker_user_id if before else None))
 
     def find(self, user_id: UUID) -> SealedBrokerAccount | None:
@@ -60,6 +61,7 @@ class MemoryBrokerAccounts:
         """See ports.BrokerAccounts."""
         with self._database.turn:
             removed = self._database.broker_accounts.pop(user_id, None)
+            self._database.postback_ids.pop(user_id, None)
             if removed is not None:
                 entry = disconnected_entry(user_id, removed.broker, removed.broker_user_id, now)
                 audit.append(self._database, entry)
@@ -68,3 +70,12 @@ class MemoryBrokerAccounts:
         """See ports.BrokerAccounts."""
         login = MemoryUsers(self._database).find_login(email)
         return None if login is None else self.find(login.user_id)
+
+    def postback_id(self, user_id: UUID) -> UUID | None:
+        """See ports.BrokerAccounts."""
+        return self._database.postback_ids.get(user_id)
+
+    def find_by_postback(self, postback_id: UUID) -> SealedBrokerAccount | None:
+        """See ports.BrokerAccounts."""
+        owners = [user_id for user_id, its_id in self._database.postback_ids.items() if its_id == postback_id]
+        return self.find(owners[0]) if owners else None

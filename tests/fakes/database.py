@@ -26,6 +26,7 @@ class MemoryDatabase:
     turn: threading.RLock = field(default_factory=threading.RLock)
     users: dict[UUID, tuple[User, str]] = field(default_factory=dict)
     broker_accounts: dict[UUID, SealedBrokerAccount] = field(default_factory=dict)
+    postback_ids: dict[UUID, UUID] = field(default_factory=dict)
     instruments: dict[tuple[str, str], Instrument] = field(default_factory=dict)
     strategies: dict[UUID, Strategy] = field(default_factory=dict)
     deleted: set[UUID] = field(default_factory=set)

@@ -80,6 +80,11 @@ class MemoryLedger:
         cycle = self.database.cycles.get((strategy_id, trading_day))
         return cycle if cycle is not None and cycle.user_id == user_id else None
 
+    def of_day(self, user_id: UUID, trading_day: date) -> Sequence[Cycle]:
+        """See ports.Ledger."""
+        cycles = [c for c in self.database.cycles.values() if (c.user_id, c.trading_day) == (user_id, trading_day)]
+        return sorted(cycles, key=lambda cycle: cycle.strategy_id)
+
     def latest(self, user_id: UUID, strategy_id: UUID) -> Cycle | None:
         """See ports.Ledger."""
         days = [day for strategy, day in self.database.cycles if strategy == strategy_id]

@@ -36,6 +36,7 @@ class MemoryRuntime:
         self.changes: list[StopChange] = []
         self.requests: defaultdict[str, Counter[tuple[str, int, int]]] = defaultdict(Counter)
         """Places taken, by account, then bucket, length and index of a window."""
+        self._hints: dict[UUID, datetime] = {}
         self._locks: dict[UUID, tuple[str, datetime]] = {}
 
     def lock(self, strategy_id: UUID, *, seconds: float) -> str:
@@ -113,6 +114,16 @@ class MemoryRuntime:
         """See ports.Runtime."""
         self._reach()
         self.changes.append(change)
+
+    def book_hint(self, strategy_id: UUID, now: datetime, interval: timedelta) -> timedelta | None:
+        """See ports.Runtime."""
+        self._reach()
+        with self._turn:
+            latest = self._hints.get(strategy_id, now - interval)
+            if latest > now:
+                return None
+            self._hints[strategy_id] = at = max(now, latest + interval)
+        return at - now
 
     def sight(self) -> Sight | None:
         """See ports.Runtime."""

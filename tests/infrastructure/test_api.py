@@ -41,7 +41,7 @@ def test_the_api_answers_exactly_the_routes_of_the_table(estate: Estate, environ
     assert _routes(estate) == {*_expected((*API_ROUTES, *docs)), ("$default", UNKNOWN_PATHS, True)}
 
 
-def test_only_registration_login_and_the_brokers_redirect_are_open(estate: Estate) -> None:
+def test_only_registration_login_and_the_broker_come_without_a_token(estate: Estate) -> None:
     docs = {route.path for route in DOCS_ROUTES}
 
     still_open = {key for key, _, is_open in _routes(estate) if is_open and key.split()[-1] not in docs}
@@ -50,6 +50,7 @@ def test_only_registration_login_and_the_brokers_redirect_are_open(estate: Estat
         "POST /api/v1/auth/register",
         "POST /api/v1/auth/login",
         "GET /api/v1/broker/callback",
+        "POST /api/v1/broker/postback/{account}",
         "$default",
     }
 
@@ -84,6 +85,20 @@ def test_calls_are_limited_in_rate(estate: Estate, environment: Environment) -> 
         "ThrottlingRateLimit": environment.api_rate_per_second,
         "ThrottlingBurstLimit": environment.api_burst,
     }
+
+
+def test_a_flood_of_order_updates_leaves_traders_most_of_the_rate(estate: Estate, environment: Environment) -> None:
+    stage = estate.one("AWS::ApiGatewayV2::Stage")
+    key = "POST /api/v1/broker/postback/{account}"
+    [route] = [r for r in estate.resources("AWS::ApiGatewayV2::Route") if r.properties["RouteKey"] == key]
+
+    assert stage.properties["RouteSettings"] == {
+        key: {
+            "ThrottlingRateLimit": environment.api_rate_per_second / 4,
+            "ThrottlingBurstLimit": environment.api_burst / 4,
+        }
+    }
+    assert route.logical_id in stage.body["DependsOn"]
 
 
 def test_browsers_may_call_from_the_named_origins_only(estate: Estate, environment: Environment) -> None:

@@ -58,9 +58,10 @@ def test_entries_are_asked_for_by_the_trigger_and_the_strategy_function(estate: 
     assert estate.roles_allowed("sqs:SendMessage", ORDERS) == {"trading/Functions/Trigger", "api/Functions/Strategy"}
 
 
-def test_exits_are_asked_for_by_the_owner_the_watcher_and_converge(estate: Estate) -> None:
+def test_exits_and_looks_are_asked_for_by_the_owner_the_broker_the_watcher_and_converge(estate: Estate) -> None:
     assert estate.roles_allowed("sqs:SendMessage", PRIORITY) == {
         "api/Functions/Strategy",
+        BROKER,
         "trading/Functions/Converge",
         LISTENER,
     }

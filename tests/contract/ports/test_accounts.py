@@ -98,3 +98,33 @@ def test_a_removed_connection_is_gone_and_removing_it_again_is_fine(stores: Stor
 def test_a_user_without_a_connection_has_none(stores: Stores) -> None:
     assert stores.broker_accounts.find(stores.add_user().user_id) is None
     assert stores.system_broker_accounts.find_by_email("nobody@example.com") is None
+
+
+def test_a_connection_has_a_postback_address_that_stays_until_it_is_removed(stores: Stores) -> None:
+    user = stores.add_user()
+    account = make_account(user)
+    stores.broker_accounts.save(account)
+    first = stores.broker_accounts.postback_id(user.user_id)
+    stores.broker_accounts.save(replace(account, api_key="k2"))
+    kept = stores.broker_accounts.postback_id(user.user_id)
+    stores.broker_accounts.remove(user.user_id, now=MOMENT)
+    removed = stores.broker_accounts.postback_id(user.user_id)
+    stores.broker_accounts.save(account)
+
+    assert first is not None
+    assert first != user.user_id
+    assert (kept, removed) == (first, None)
+    assert stores.broker_accounts.postback_id(user.user_id) not in {None, first}
+
+
+def test_a_postback_address_leads_to_its_own_connection_alone(stores: Stores) -> None:
+    users = [stores.add_user() for _ in range(2)]
+    for user in users:
+        stores.broker_accounts.save(make_account(user))
+    addresses = [stores.broker_accounts.postback_id(user.user_id) for user in users]
+
+    found = [stores.broker_accounts.find_by_postback(address) for address in addresses if address is not None]
+
+    assert found == [make_account(user) for user in users]
+    assert stores.broker_accounts.find_by_postback(uuid4()) is None
+    assert stores.broker_accounts.find_by_postback(users[0].user_id) is None

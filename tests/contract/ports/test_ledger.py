@@ -415,6 +415,19 @@ def test_another_user_reads_nothing(stores: Stores) -> None:
     assert list(stores.ledger.logs(stranger, strategy_id)) == []
 
 
+def test_the_cycles_of_a_day_are_those_of_one_user_and_one_day(stores: Stores) -> None:
+    user, other = stores.add_user(), stores.add_user()
+    first, second = (stores.add_strategy(user, symbol=symbol) for symbol in ("TCS", "INFY"))
+    today = [entering(stores.ledger.take(first, TRADING_DAY)), stores.ledger.take(second, TRADING_DAY)]
+    save(stores.ledger, today[0])
+    stores.ledger.take(first, TRADING_DAY - timedelta(days=1))
+    stores.ledger.take(stores.add_strategy(other), TRADING_DAY)
+
+    for ledger in (stores.ledger, stores.system_ledger):
+        cycles = ledger.of_day(user.user_id, TRADING_DAY)
+        assert list(cycles) == sorted(today, key=lambda cycle: cycle.strategy_id)
+
+
 def test_a_strategy_that_never_traded_has_no_latest_cycle(stores: Stores) -> None:
     strategy = stores.add_strategy(stores.add_user())
 

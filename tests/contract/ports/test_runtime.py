@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any, cast
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -436,6 +436,27 @@ def test_counts_of_places_are_forgotten_in_time(valkey: Redis) -> None:
     assert 0 < lives[0] <= 601 < lives[1] <= DAY + 600
 
 
+# --- hints ----------------------------------------------------------------------------------------
+
+
+def book(case: Case, strategy_id: UUID, *moments: float) -> list[float | None]:
+    """The waits for hints that are asked for at these seconds."""
+    waits = [case.runtime.book_hint(strategy_id, MOMENT + seconds(moment), seconds(1)) for moment in moments]
+    return [None if wait is None else wait.total_seconds() for wait in waits]
+
+
+def test_hints_are_never_closer_than_their_interval(case: Case) -> None:
+    assert book(case, uuid4(), 0, 0.25, 1.5, 4) == [0, 0.75, 0.5, 0]
+
+
+def test_a_hint_still_to_be_given_covers_what_comes_before_it(case: Case) -> None:
+    assert book(case, uuid4(), 0, 0.25, 0.3, 0.999, 1.0) == [0, 0.75, None, None, 1]
+
+
+def test_hints_of_different_strategies_do_not_meet(case: Case) -> None:
+    assert book(case, uuid4(), 0) == book(case, uuid4(), 0) == [0]
+
+
 # --- away -----------------------------------------------------------------------------------------
 
 
@@ -463,6 +484,7 @@ CALLS: dict[str, Callable[[RedisRuntime | MemoryRuntime, Strategy], object]] = {
     "read_strategy": lambda runtime, strategy: runtime.read_strategy(strategy.strategy_id),
     "read_cycle": lambda runtime, strategy: runtime.read_cycle(strategy.strategy_id),
     "last_price": lambda runtime, _: runtime.last_price("TCS"),
+    "book_hint": lambda runtime, strategy: runtime.book_hint(strategy.strategy_id, MOMENT, timedelta(seconds=1)),
     "sight": lambda runtime, _: runtime.sight(),
     "report_sight": lambda runtime, _: runtime.report_sight(MOMENT),
     "announce": lambda runtime, strategy: runtime.announce(a_change(strategy)),

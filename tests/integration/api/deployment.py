@@ -9,7 +9,7 @@ from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
-from algotrading.contracts.api_routes import API_ROUTES
+from algotrading.contracts.api_routes import API_ROUTES, ApiRoute
 from tests.http_events import http_event
 
 LAMBDAS = Path(__file__).parents[3] / "lambdas"
@@ -29,16 +29,21 @@ class Deployment:
     ) -> tuple[int, Any]:
         """Ask as API Gateway does: the authorizer first, then the route's function."""
         full_path = f"/api/v1{path}"
-        route = next(route for route in API_ROUTES if route.method == method and route.matches(full_path))
+        route = self.route_of(method, full_path)
         headers = {"content-type": "application/json"} | ({"authorization": f"Bearer {token}"} if token else {})
         text = None if body is None else json.dumps(body)
         event = http_event(method, full_path, body=text, headers=headers, query=query)
+        event["routeKey"] = f"{route.method} {route.path}"
         context = SimpleNamespace(aws_request_id="integration")
         if not route.is_open:
             verdict = self.handlers["authorizer"].lambda_handler(event, context)
             event["requestContext"]["authorizer"] = {"lambda": verdict["context"]}
         response = self.handlers[route.function].lambda_handler(event, context)
         return response["statusCode"], json.loads(response["body"])
+
+    def route_of(self, method: str, full_path: str) -> ApiRoute:
+        """The route that API Gateway finds for a request."""
+        return next(route for route in API_ROUTES if route.method == method and route.matches(full_path))
 
     def schedules(self) -> dict[str, str]:
         """Name and expression of every schedule."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from urllib.parse import parse_qs, urlsplit
 
@@ -211,7 +212,9 @@ def test_the_connection_is_shown_without_its_secrets(world: ApiWorld) -> None:
         "api_key": "****0001",
         "token_at": "2026-11-20T02:30:00Z",
         "token_expires_at": "2026-11-21T00:30:00Z",
+        "postback_url": answer.body["postback_url"],
     }
+    assert re.fullmatch("https://api[.]example[.]com/api/v1/broker/postback/[0-9a-f-]{36}", answer.body["postback_url"])
     assert keys.api_secret not in str(answer.body)
     assert str(keys.access_token) not in str(answer.body)
 

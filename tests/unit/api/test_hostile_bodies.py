@@ -15,12 +15,22 @@ GOOD_BODIES: dict[str, dict[str, Any]] = {
     "/api/v1/auth/register": {"email": "new@example.com", "password": "pass123"},
     "/api/v1/auth/login": {"email": "trader@example.com", "password": "pass123"},
     "/api/v1/broker/connect": {"api_key": "key00001", "api_secret": "secret00001", "access_token": "token00002"},
+    "/api/v1/broker/postback/{account}": {
+        "order_id": "2611200000012345678",
+        "order_timestamp": "2026-11-20 09:30:01",
+        "checksum": "0" * 64,
+        "status": "COMPLETE",
+        "exchange": "NSE",
+        "tradingsymbol": "TCS",
+    },
     "/api/v1/strategy/create": PLAN,
     "/api/v1/strategy/start": {"strategy_id": "ID"},
     "/api/v1/strategy/stop": {"strategy_id": "ID"},
     "/api/v1/strategy/{id}": PLAN,
 }
 WITH_BODY = [route for route in API_ROUTES if route.method in {"POST", "PUT"}]
+ACCOUNT = "6f1e9a52-3f6e-4c27-9f0b-7d2a1c6f5b11"
+"""Nobody's."""
 NUL, SURROGATE = "nul\x00character", "lone\ud800surrogate"
 
 
@@ -38,7 +48,7 @@ def trader(world: ApiWorld) -> tuple[str, str]:
 
 def path_of(route: ApiRoute, strategy_id: str) -> str:
     """A path of the trader's own."""
-    return route.path.removeprefix("/api/v1").replace("{id}", strategy_id)
+    return route.path.removeprefix("/api/v1").replace("{id}", strategy_id).replace("{account}", ACCOUNT)
 
 
 def good_body(route: ApiRoute, strategy_id: str) -> dict[str, Any]:
@@ -136,7 +146,7 @@ def test_a_field_of_the_wrong_kind_is_named(
     assert world.snapshot() == before
 
 
-@pytest.mark.parametrize("route", WITH_BODY, ids=name_of)
+@pytest.mark.parametrize("route", [route for route in WITH_BODY if not route.is_from_broker], ids=name_of)
 def test_unknown_fields_are_named(world: ApiWorld, trader: tuple[str, str], route: ApiRoute) -> None:
     token, strategy_id = trader
     before = world.snapshot()

@@ -18,7 +18,7 @@ from algotrading.domain.accounts import BrokerCredentials
 from algotrading.domain.cycle import Cycle, CycleState
 from algotrading.domain.nse_calendar import NSE_SESSIONS
 from algotrading.entrypoints.api.auth import AuthRoutes
-from algotrading.entrypoints.api.broker import BrokerRoutes
+from algotrading.entrypoints.api.broker import BrokerRoutes, BrokerServices
 from algotrading.entrypoints.api.strategy import StrategyRoutes, StrategyServices
 from algotrading.entrypoints.authorizer import TokenAuthorizer
 from algotrading.entrypoints.http import HttpDoor
@@ -28,6 +28,8 @@ from algotrading.services.broker_connection import BrokerConnections
 from algotrading.services.check_plan import PlanChecker
 from algotrading.services.live_prices import LivePrices
 from algotrading.services.manage_strategy import StrategyManager
+from algotrading.services.order_hints import OrderHints
+from algotrading.services.postbacks import Postbacks
 from algotrading.services.publish_strategy import Publisher
 from algotrading.services.strategy_status import StrategyReader
 from tests.fakes.accounts import MemoryBrokerAccounts, MemoryUsers
@@ -100,7 +102,7 @@ class ApiWorld:
             self.database.instruments["NSE", symbol] = instrument
         self.doors = {
             "auth": HttpDoor(AuthRoutes(self._accounts).router()),
-            "broker": HttpDoor(BrokerRoutes(self._connections).router()),
+            "broker": HttpDoor(BrokerRoutes(self._broker).router()),
             "strategy": HttpDoor(StrategyRoutes(self._strategies).router()),
         }
 
@@ -126,7 +128,9 @@ class ApiWorld:
         text = raw if raw is not None else None if body is None else json.dumps(body)
         full_path = f"/api/v1{path}"
         event = http_event(method, full_path, body=text, headers=sent, query=query, base64_encoded=base64_encoded)
-        routes = [route for route in API_ROUTES if route.matches(full_path)]
+        routes = sorted((r for r in API_ROUTES if r.matches(full_path)), key=lambda route: route.path != full_path)
+        keys = [f"{method} {route.path}" for route in routes if route.method == method]
+        event["routeKey"] = keys[0] if keys else "$default"
         if any(not route.is_open for route in routes):
             event["requestContext"]["authorizer"] = {"lambda": self.authorizer.judge(event)["context"]}
         door = self.doors[routes[0].function if routes else _OPEN_DOOR]
@@ -232,16 +236,19 @@ class ApiWorld:
             clock=self.clock,
         )
 
-    def _connections(self) -> BrokerConnections:
-        return BrokerConnections(
-            accounts=MemoryBrokerAccounts(self.database),
-            vault=MemoryVault(),
+    def _broker(self) -> BrokerServices:
+        accounts, vault = MemoryBrokerAccounts(self.database), MemoryVault()
+        connections = BrokerConnections(
+            accounts=accounts,
+            vault=vault,
             brokers=MemoryBrokers(self.exchange),
             tokens=self.tokens,
             strategies=MemoryStrategies(self.database),
             ledger=self.ledger,
             clock=self.clock,
         )
+        hints = OrderHints(self.clock, self.ledger, self.runtime, self.queue, self.meter)
+        return BrokerServices(connections, Postbacks(accounts, vault, hints, self.clock, self.meter))
 
     def _strategies(self) -> StrategyServices:
         strategies, instruments = MemoryStrategies(self.database), MemoryInstruments(self.database)

@@ -89,6 +89,15 @@ class BrokerAccounts(Protocol):
         """System: the connection of the account that feeds prices."""
         ...
 
+    def postback_id(self, user_id: UUID) -> UUID | None:
+        """Where the broker may post order updates of this user: random, made when the connection is saved
+        first, kept until it is removed. None without a connection."""
+        ...
+
+    def find_by_postback(self, postback_id: UUID) -> SealedBrokerAccount | None:
+        """The connection whose address this is, whoever's it is: the broker comes without a token of ours."""
+        ...
+
 
 class Strategies(Protocol):
     """The traders' standing orders. Every change leaves an audit record in the same transaction."""
@@ -204,6 +213,10 @@ class Ledger(Protocol):
 
     def find(self, user_id: UUID, strategy_id: UUID, trading_day: date) -> Cycle | None:
         """Read without taking."""
+        ...
+
+    def of_day(self, user_id: UUID, trading_day: date) -> Sequence[Cycle]:
+        """The user's cycles of one day, read without taking."""
         ...
 
     def latest(self, user_id: UUID, strategy_id: UUID) -> Cycle | None:
@@ -322,6 +335,12 @@ class Runtime(Protocol):
         """Take a place for one request to the broker in the first second, from that of `wanted` to that of
         `until`, in which every one of `windows` has one. Answers when the request may leave: at `wanted` when that
         is its second, else `margin` after the later second's start; None, and nothing taken, when there is none."""
+        ...
+
+    def book_hint(self, strategy_id: UUID, now: datetime, interval: timedelta) -> timedelta | None:
+        """Ask for leave to give a hint about a strategy: how long to wait before giving it, so that two hints
+        are never closer than `interval`; None when one that is still to be given comes late enough to
+        cover this one."""
         ...
 
     def sight(self) -> Sight | None:

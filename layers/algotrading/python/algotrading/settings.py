@@ -168,7 +168,7 @@ class AuthorizerSettings(TokenSettings):
     """lambdas/authorizer"""
 
 
-class BrokerSettings(DatabaseSettings, TokenSettings, VaultSettings, KiteSettings):
+class BrokerSettings(DatabaseSettings, RedisSettings, TokenSettings, VaultSettings, KiteSettings, QueueSettings):
     """lambdas/broker"""
 
 

@@ -44,6 +44,11 @@ def lock_key(strategy_id: UUID) -> str:
     return f"runtime:{strategy_id}:lock"
 
 
+def hint_key(strategy_id: UUID) -> str:
+    """String: when the latest hint about the strategy is given, milliseconds; expires."""
+    return f"runtime:{strategy_id}:hint"
+
+
 def symbol_key(symbol: str) -> str:
     """Set: ids of the strategies that trade the symbol."""
     return f"symbol:{symbol}:strategies"
@@ -116,6 +121,11 @@ def read_sight(fields: dict[str, str]) -> Sight | None:
     return Sight(
         _EPOCH + timedelta(milliseconds=int(fields["at"])), timedelta(milliseconds=int(fields.get("blind", "0")))
     )
+
+
+def hint_arguments(now: datetime, interval: timedelta) -> list[str]:
+    """Of the script that books a hint, in milliseconds."""
+    return [str(_milliseconds(now - _EPOCH)), str(_milliseconds(interval))]
 
 
 def _milliseconds(span: timedelta) -> int:

@@ -110,6 +110,11 @@ class RedisRuntime:
             entry: Any = keys.change_entry(change)
             self._client.xadd(keys.CHANGES, entry, maxlen=keys.CHANGES_KEPT, approximate=True)
 
+    def book_hint(self, strategy_id: UUID, now: datetime, interval: timedelta) -> timedelta | None:
+        """See ports.Runtime."""
+        wait = self._run(scripts.BOOK_HINT, [keys.hint_key(strategy_id)], keys.hint_arguments(now, interval))
+        return None if wait < 0 else timedelta(milliseconds=wait)
+
     def sight(self) -> Sight | None:
         """See ports.Runtime."""
         return keys.read_sight(self._read(keys.SIGHT))

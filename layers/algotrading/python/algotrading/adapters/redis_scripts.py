@@ -88,3 +88,14 @@ if gap >= 0 then redis.call('HSET', KEYS[1], 'at', ARGV[1]) end
 """
 """KEYS: sight hash. ARGV: the moment of seeing, and the longest time between two reports of steady sight,
 both in milliseconds. Any number of watchers may report; a late or repeated report changes nothing."""
+
+BOOK_HINT = """
+local now, interval = tonumber(ARGV[1]), tonumber(ARGV[2])
+local latest = tonumber(redis.call('GET', KEYS[1]) or 0)
+if latest > now then return -1 end
+local at = math.max(now, latest + interval)
+redis.call('SET', KEYS[1], string.format('%.0f', at), 'PX', string.format('%.0f', at - now + interval))
+return at - now
+"""
+"""KEYS: hint string. ARGV: now and the interval, in milliseconds. How many of them to wait; -1 when a hint
+that is still to be given covers this one."""

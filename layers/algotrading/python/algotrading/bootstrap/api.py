@@ -11,12 +11,12 @@ from algotrading.settings import AuthorizerSettings, AuthSettings, BrokerSetting
 
 if TYPE_CHECKING:
     from algotrading.domain.sessions import SessionTable
+    from algotrading.entrypoints.api.broker import BrokerServices
     from algotrading.entrypoints.api.strategy import StrategyServices
     from algotrading.entrypoints.authorizer import TokenAuthorizer
     from algotrading.entrypoints.http import HttpDoor
     from algotrading.ports import Clock, Meter
     from algotrading.services.accounts import Accounts
-    from algotrading.services.broker_connection import BrokerConnections
     from algotrading.services.publish_strategy import Publisher
 
 
@@ -33,7 +33,7 @@ def build_broker(settings: BrokerSettings) -> HttpDoor:
     from algotrading.entrypoints.api.broker import BrokerRoutes
     from algotrading.entrypoints.http import HttpDoor
 
-    return HttpDoor(BrokerRoutes(cache(lambda: _broker_connections(settings))).router())
+    return HttpDoor(BrokerRoutes(cache(lambda: _broker_services(settings))).router())
 
 
 def build_strategy(settings: StrategySettings) -> HttpDoor:
@@ -78,25 +78,37 @@ def _accounts(settings: AuthSettings) -> Accounts:
     )
 
 
-def _broker_connections(settings: BrokerSettings) -> BrokerConnections:
+def _broker_services(settings: BrokerSettings) -> BrokerServices:
     from algotrading.adapters.clock import SystemClock
+    from algotrading.adapters.emf_meter import EmfMeter
     from algotrading.adapters.kms_vault import KmsVault
     from algotrading.adapters.postgres.broker_accounts import PostgresBrokerAccounts
     from algotrading.adapters.postgres.ledger import PostgresLedger
     from algotrading.adapters.postgres.strategies import PostgresStrategies
+    from algotrading.adapters.redis_runtime import RedisRuntime, make_redis_client
+    from algotrading.adapters.sqs_queue import SqsOrderQueue
     from algotrading.brokers.kite.brokers import KiteBrokers
+    from algotrading.entrypoints.api.broker import BrokerServices
     from algotrading.services.broker_connection import BrokerConnections
+    from algotrading.services.order_hints import OrderHints
+    from algotrading.services.postbacks import Postbacks
 
-    database, clock = parts.database(settings), SystemClock()
-    return BrokerConnections(
-        accounts=PostgresBrokerAccounts(database),
-        vault=KmsVault(parts.client("kms"), settings.kms_key_id),
+    database, clock, meter = parts.database(settings), SystemClock(), EmfMeter()
+    accounts, ledger = PostgresBrokerAccounts(database), PostgresLedger(database)
+    vault = KmsVault(parts.client("kms"), settings.kms_key_id)
+    connections = BrokerConnections(
+        accounts=accounts,
+        vault=vault,
         brokers=KiteBrokers(api_url=settings.kite_api_url, login_url=settings.kite_login_url, clock=clock),
         tokens=parts.tokens(settings),
         strategies=PostgresStrategies(database),
-        ledger=PostgresLedger(database),
+        ledger=ledger,
         clock=clock,
     )
+    redis = make_redis_client(settings.redis_host, settings.redis_port, tls=settings.redis_tls)
+    queue = SqsOrderQueue(parts.client("sqs"), settings.orders_queue_url, settings.priority_queue_url)
+    hints = OrderHints(clock=clock, ledger=ledger, runtime=RedisRuntime(redis), queue=queue, meter=meter)
+    return BrokerServices(connections, Postbacks(accounts, vault, hints, clock, meter))
 
 
 def _strategy_services(settings: StrategySettings) -> StrategyServices:

@@ -66,6 +66,11 @@ class BrokerView(BrokerSummary):
     """A broker connection, without its secrets."""
 
     api_key: str | None = Field(default=None, description="Masked: the last four characters")
+    postback_url: str | None = Field(
+        default=None,
+        description="Enter it as the postback URL of your broker app, and order updates arrive at once. Keep it to "
+        "yourself; it stays the same until you disconnect",
+    )
 
 
 class CallbackAnswer(Answer):
@@ -74,3 +79,9 @@ class CallbackAnswer(Answer):
     status: ConnectionStatus
     broker_valid: bool
     broker_user_id: str | None
+
+
+class PostbackAnswer(Answer):
+    """Says nothing about anybody."""
+
+    status: Literal["received"] = "received"

@@ -22,6 +22,8 @@ class ApiRoute:
     is_open: bool = False
     is_page: bool = False
     """Browsers come here by themselves, so what goes wrong is told on a page to those that ask for one."""
+    is_from_broker: bool = False
+    """A broker calls, in its own form: whatever it declares its body to be, and whatever else it says in it."""
 
     def matches(self, path: str) -> bool:
         """Whether `path` is this route's, whatever the method."""
@@ -37,6 +39,7 @@ API_ROUTES: tuple[ApiRoute, ...] = (
     ApiRoute("DELETE", "/api/v1/broker", "broker"),
     ApiRoute("GET", "/api/v1/broker/login", "broker"),
     ApiRoute("GET", "/api/v1/broker/callback", "broker", is_open=True, is_page=True),
+    ApiRoute("POST", "/api/v1/broker/postback/{account}", "broker", is_open=True, is_from_broker=True),
     ApiRoute("POST", "/api/v1/strategy/create", "strategy"),
     ApiRoute("POST", "/api/v1/strategy/start", "strategy"),
     ApiRoute("POST", "/api/v1/strategy/stop", "strategy"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any
 from uuid import UUID
@@ -15,7 +15,7 @@ from aws_lambda_powertools.event_handler.api_gateway import Router
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
 
-from algotrading.contracts.api_routes import API_ROUTES, methods_of
+from algotrading.contracts.api_routes import API_ROUTES, ApiRoute, methods_of
 from algotrading.contracts.problems import field_problems
 from algotrading.domain.errors import AlgotradingError, NotFound, RequestInvalid, TokenExpired, TokenInvalid
 from algotrading.entrypoints.http_body import admit_body, read_json
@@ -62,7 +62,7 @@ class HttpDoor(APIGatewayHttpResolver):
         started = time.perf_counter()
         try:
             refuse_bad_token(event)
-            request = admit_body(event)
+            request = admit_body(event, any_type=_has_route(event, lambda route: route.is_from_broker))
             self.context["request_id"] = request_id
             answer = super().resolve(request, context)
         except AlgotradingError as error:
@@ -179,10 +179,20 @@ def _as_event_answer(response: Response[str]) -> dict[str, Any]:
     }
 
 
+def public_url(request: Request, path: str) -> str:
+    """The address of a path of this API, as the caller reaches it."""
+    event = request.resolved_event.raw_event
+    scheme = (event.get("headers") or {}).get("x-forwarded-proto", "https")
+    return f"{scheme}://{event['requestContext']['domainName']}{path}"
+
+
 def _is_for_a_browser(event: Mapping[str, Any]) -> bool:
+    return _has_route(event, lambda route: route.is_page) and asks_for_page(event.get("headers") or {})
+
+
+def _has_route(event: Mapping[str, Any], wanted: Callable[[ApiRoute], bool]) -> bool:
     key = event.get("routeKey")
-    is_page = any(route.is_page and key == f"{route.method} {route.path}" for route in API_ROUTES)
-    return is_page and asks_for_page(event.get("headers") or {})
+    return any(wanted(route) and key == f"{route.method} {route.path}" for route in API_ROUTES)
 
 
 def _authorizer_context(event: Mapping[str, Any]) -> Mapping[str, Any]:

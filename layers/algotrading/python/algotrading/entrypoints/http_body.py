@@ -15,8 +15,9 @@ LARGEST_BODY = 32 * 1024
 _DEEPEST = 8
 
 
-def admit_body(event: Mapping[str, Any]) -> dict[str, Any]:
-    """The event with its body as plain text: never large, never base64, declared as JSON.
+def admit_body(event: Mapping[str, Any], *, any_type: bool = False) -> dict[str, Any]:
+    """The event with its body as plain text: never large, never base64, declared as JSON (which with
+    `any_type` it need not have been before).
 
     API Gateway encodes bodies whose content type it does not know, so whether one arrives in base64
     depends on a header of the client.
@@ -40,7 +41,8 @@ def admit_body(event: Mapping[str, Any]) -> dict[str, Any]:
         text = content.decode("utf-8")
     except UnicodeDecodeError as error:
         raise RequestInvalid("the body must be UTF-8 text") from error
-    return {**event, "headers": _declare_json(event.get("headers") or {}), "body": text, "isBase64Encoded": False}
+    headers = _declare_json(event.get("headers") or {}, any_type=any_type)
+    return {**event, "headers": headers, "body": text, "isBase64Encoded": False}
 
 
 def read_json(text: str) -> dict[str, Any]:
@@ -68,10 +70,10 @@ def _decode_base64(body: str) -> bytes:
         raise RequestInvalid("the body is not valid base64") from error
 
 
-def _declare_json(headers: Mapping[str, str]) -> dict[str, str]:
+def _declare_json(headers: Mapping[str, str], *, any_type: bool) -> dict[str, str]:
     lowered = {name.lower(): value for name, value in headers.items()}
     media_type = lowered.get("content-type", "application/json").partition(";")[0].strip().lower()
-    if media_type not in {"application/json", ""}:
+    if media_type not in {"application/json", ""} and not any_type:
         raise RequestInvalid(f"the body must be application/json, not {media_type[:60]}")
     return {**lowered, "content-type": "application/json"}
 

@@ -37,6 +37,7 @@ class Connection:
     broker_user_id: str | None
     token_at: datetime | None
     token_expires_at: datetime | None
+    postback_id: UUID | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +164,7 @@ class BrokerConnections:
             broker_user_id=stored.broker_user_id,
             token_at=stored.token_at,
             token_expires_at=stored.token_expires_at,
+            postback_id=self.accounts.postback_id(stored.user_id),
         )
 
     def _refuse_while_trading(self, user_id: UUID, why: str) -> None:

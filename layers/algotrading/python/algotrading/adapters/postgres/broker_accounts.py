@@ -83,6 +83,21 @@ class PostgresBrokerAccounts:
             ).fetchone()
         return _account(row) if row else None
 
+    def postback_id(self, user_id: UUID) -> UUID | None:
+        """See ports.BrokerAccounts."""
+        with self._database.tenant(user_id) as session:
+            row = session.execute("select postback_id from broker_keys where user_id = %s", (user_id,)).fetchone()
+        return row["postback_id"] if row else None
+
+    def find_by_postback(self, postback_id: UUID) -> SealedBrokerAccount | None:
+        """See ports.BrokerAccounts."""
+        with self._database.postback(postback_id) as session:
+            row = session.execute(
+                f"select {_COLUMNS} from broker_keys k where k.postback_id = %s",  # noqa: S608 - constant columns
+                (postback_id,),
+            ).fetchone()
+        return _account(row) if row else None
+
 
 def _account(row: Mapping[str, Any]) -> SealedBrokerAccount:
     return SealedBrokerAccount(

@@ -88,6 +88,12 @@ class Database:
             yield session
 
     @contextmanager
+    def postback(self, postback_id: UUID) -> Iterator[Session]:
+        """A transaction that sees the one broker connection with this address."""
+        with self._transaction("app.postback_id", str(postback_id)) as session:
+            yield session
+
+    @contextmanager
     def system(self, *, statement_seconds: float | None = None) -> Iterator[Session]:
         """A transaction without a tenant: the system role sees every user's rows, others none."""
         with self._transaction("app.user_id", "", statement_seconds) as session:

@@ -92,6 +92,10 @@ class PostgresLedger:
         """See ports.Ledger."""
         return _first(self._read(user_id, "strategy_id = %s and trading_day = %s", (strategy_id, trading_day)))
 
+    def of_day(self, user_id: UUID, trading_day: date) -> Sequence[Cycle]:
+        """See ports.Ledger."""
+        return self._read(user_id, "user_id = %s and trading_day = %s order by strategy_id", (user_id, trading_day))
+
     def latest(self, user_id: UUID, strategy_id: UUID) -> Cycle | None:
         """See ports.Ledger."""
         return _first(self._read(user_id, "strategy_id = %s order by trading_day desc limit 1", (strategy_id,)))

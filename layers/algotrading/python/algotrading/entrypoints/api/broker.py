@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Annotated, Any
+from uuid import UUID
 
 from aws_lambda_powertools.event_handler import Request, Response
 from aws_lambda_powertools.event_handler.api_gateway import Router
@@ -15,9 +17,12 @@ from algotrading.contracts.api_broker import (
     ConnectAnswer,
     ConnectRequest,
     LoginUrlAnswer,
+    PostbackAnswer,
 )
+from algotrading.contracts.postback import Postback
 from algotrading.domain.accounts import BrokerCredentials, BrokerName, ConnectionStatus
 from algotrading.domain.errors import (
+    AccessDenied,
     BrokerAuthFailed,
     BrokerUnavailable,
     Conflict,
@@ -26,19 +31,28 @@ from algotrading.domain.errors import (
     TokenInvalid,
 )
 from algotrading.entrypoints.api.answers import BEARER, answers
-from algotrading.entrypoints.http import JSON, caller, new_router
+from algotrading.entrypoints.http import JSON, caller, new_router, public_url
 from algotrading.entrypoints.http_page import asks_for_page, html_page
 from algotrading.services.broker_connection import BrokerConnections, Connection
+from algotrading.services.postbacks import Postbacks
 
 _TAGS = ["Broker"]
 _LONGEST = 4096
 Parameter = Annotated[str | None, Query(max_length=_LONGEST)]
 
 
+@dataclass(frozen=True, slots=True)
+class BrokerServices:
+    """What these routes need."""
+
+    connections: BrokerConnections
+    postbacks: Postbacks
+
+
 class BrokerRoutes:
     """`services` is called at each request; the first call may build them."""
 
-    def __init__(self, services: Callable[[], BrokerConnections]) -> None:
+    def __init__(self, services: Callable[[], BrokerServices]) -> None:
         self._services = services
 
     def router(self) -> Router:
@@ -80,29 +94,41 @@ class BrokerRoutes:
             tags=_TAGS,
             responses=_callback_answers(),
         )(self.complete_login)
+        router.post(
+            "/api/v1/broker/postback/<account>",
+            summary="Where the broker posts order updates",
+            tags=_TAGS,
+            responses=answers("Received; the broker's book decides", RequestInvalid, AccessDenied, is_open=True),
+        )(self.take_postback)
         return router
 
     def connect(self, request: Request, body: ConnectRequest) -> ConnectAnswer:
         """Store broker keys: validated, with an access token; else with the URL of the broker's login."""
         credentials = BrokerCredentials(BrokerName.KITE, body.api_key, body.api_secret, body.access_token)
-        login_url = self._services().connect(caller(request), credentials)
+        login_url = self._services().connections.connect(caller(request), credentials)
         if login_url is None:
             return ConnectAnswer(status=ConnectionStatus.CONNECTED, broker_valid=True)
         return ConnectAnswer(status=ConnectionStatus.LOGIN_REQUIRED, broker_valid=False, login_url=login_url)
 
     def show(self, request: Request) -> BrokerView:
         """The caller's broker connection."""
-        connection = self._services().describe(caller(request))
-        return BrokerView(status="not_connected") if connection is None else _view(connection)
+        connection = self._services().connections.describe(caller(request))
+        return BrokerView(status="not_connected") if connection is None else _view(connection, request)
+
+    def take_postback(self, account: UUID, body: Postback) -> PostbackAnswer:
+        """An order update, signed by the broker with the app's secret; `account` is in the connection's own
+        `postback_url`. It is a hint: the order book is read, and nothing in the body is believed."""
+        self._services().postbacks.receive(account, body)
+        return PostbackAnswer()
 
     def disconnect(self, request: Request) -> BrokerView:
         """Forget the caller's broker keys."""
-        self._services().disconnect(caller(request))
+        self._services().connections.disconnect(caller(request))
         return BrokerView(status="not_connected")
 
     def show_login_url(self, request: Request) -> LoginUrlAnswer:
         """The URL of the broker's login for the caller, good for a quarter of an hour."""
-        return LoginUrlAnswer(login_url=self._services().login_url(caller(request)))
+        return LoginUrlAnswer(login_url=self._services().connections.login_url(caller(request)))
 
     def complete_login(
         self, request: Request, request_token: Parameter = None, state: Parameter = None, status: Parameter = None
@@ -110,7 +136,7 @@ class BrokerRoutes:
         """Turn the broker's one-time request token into a connection. Answers a page; JSON when asked for."""
         if status not in {None, "success"} or not request_token or not state:
             raise BrokerAuthFailed("the broker's login was not completed: start it again")
-        connection = self._services().complete_login(state, request_token)
+        connection = self._services().connections.complete_login(state, request_token)
         if JSON in request.headers.get("accept", "") and not asks_for_page(request.headers):
             answer = CallbackAnswer(
                 status=connection.status, broker_valid=True, broker_user_id=connection.broker_user_id
@@ -120,7 +146,8 @@ class BrokerRoutes:
         return html_page(200, "Connected", f"{who} You can close this page.")
 
 
-def _view(connection: Connection) -> BrokerView:
+def _view(connection: Connection, request: Request) -> BrokerView:
+    path = f"/api/v1/broker/postback/{connection.postback_id}"
     return BrokerView(
         status=connection.status.value,
         broker=connection.broker,
@@ -128,6 +155,7 @@ def _view(connection: Connection) -> BrokerView:
         token_at=connection.token_at,
         token_expires_at=connection.token_expires_at,
         api_key=connection.api_key,
+        postback_url=None if connection.postback_id is None else public_url(request, path),
     )
 
 
