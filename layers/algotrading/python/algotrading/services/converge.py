@@ -192,7 +192,8 @@ class _Run:
                     self.repairs.cycles_swept += 1
 
     def _has_lost_order(self, cycle: Cycle) -> bool:
-        return any(i.state.is_open and self._age(i) > _UNANSWERED for i in cycle.intents)
+        # A stop order rests at the broker until it is needed: nothing about it is lost.
+        return any(i.state.is_open and not i.rests and self._age(i) > _UNANSWERED for i in cycle.intents)
 
     def _has_worker(self, cycle: Cycle) -> bool:
         """Whether an order is so young that whoever sent it is still looking after it."""
