@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from algotrading.services.converge import Converge
     from algotrading.services.cycle_runner import Desk
     from algotrading.services.execute import Executor
-    from algotrading.services.paced_broker import Pacing
     from algotrading.services.trigger import Trigger
 
 logger = logging.getLogger(__name__)
@@ -63,6 +62,7 @@ def build_executor(settings: ExecutorSettings) -> tuple[Executor, Redelivery]:
     from algotrading.services.broker_sessions import BrokerSessions
     from algotrading.services.cycle_runner import Desk
     from algotrading.services.execute import Executor
+    from algotrading.services.paced_broker import Pacing
 
     clock, database = SystemClock(), parts.database(settings)
     desk = Desk(

@@ -182,6 +182,8 @@ class Executor:
         if command.trading_day < trading_day_of(self.desk.clock.now()):
             return self._close_day(command)
         broker = self.sessions.open(command.user_id)
+        if command.is_hint:
+            broker = broker.yielding()
         with self._locked_if_free(command) if command.is_hint else self._locked_or_alone(command.strategy_id):
             taken = self._take(command)
             if taken is None or not taken.cycle.intents:
