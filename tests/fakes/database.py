@@ -12,11 +12,21 @@ from algotrading.domain.accounts import SealedBrokerAccount, User
 from algotrading.domain.audit import AuditEntry
 from algotrading.domain.cycle import Cycle
 from algotrading.domain.instruments import Instrument
+from algotrading.domain.limits import Lock, RiskLimits
 from algotrading.domain.orders import Fill
 from algotrading.domain.strategy import Strategy
-from algotrading.ports import Notice, OrderLog
+from algotrading.ports import FlatProof, Notice, OrderLog, RiskEvent
 
 CycleKey = tuple[UUID, date]
+
+
+@dataclass(frozen=True, slots=True)
+class RiskEventRow:
+    """A row of risk_events; `period` where it is recorded once in a period."""
+
+    user_id: UUID
+    event: RiskEvent
+    period: date | None = None
 
 
 @dataclass(slots=True)
@@ -33,6 +43,11 @@ class MemoryDatabase:
     cycles: dict[CycleKey, Cycle] = field(default_factory=dict)
     fills: dict[tuple[UUID, str, str, str], tuple[UUID, Fill]] = field(default_factory=dict)
     logs: list[tuple[UUID, OrderLog]] = field(default_factory=list)
+    risk_limits: dict[UUID, RiskLimits] = field(default_factory=dict)
+    kill_locks: dict[UUID, Lock] = field(default_factory=dict)
+    deployment_lock: Lock | None = None
+    flat: dict[UUID, FlatProof] = field(default_factory=dict)
+    risk_events: list[RiskEventRow] = field(default_factory=list)
     audit: list[AuditEntry] = field(default_factory=list)
     notices: list[Notice] = field(default_factory=list)
     delivered: set[int] = field(default_factory=set)

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime
+from decimal import Decimal
+from types import MappingProxyType
 from uuid import UUID
 
 from algotrading.domain.audit import AuditEntry, Cause, decision_entry
 from algotrading.domain.cycle import BookRead, Cycle, Decision, Event, Intent, IntentState, StopStrategy, Tell
 from algotrading.domain.errors import Fenced
+from algotrading.domain.limits import Obstacle, RiskLimits, obstacle_to
 from algotrading.domain.orders import BookReading, Fill
+from algotrading.domain.risk import breach_of
 from algotrading.domain.strategy import Strategy, StrategyStatus
-from algotrading.ports import Notice, OrderLog
-from tests.fakes import audit
-from tests.fakes.database import CycleKey, MemoryDatabase
+from algotrading.ports import EntryGate, Notice, OrderLog
+from tests.fakes import audit, risks
+from tests.fakes.database import CycleKey, MemoryDatabase, RiskEventRow
 
 _NEVER = datetime.max.replace(tzinfo=UTC)
 
@@ -44,12 +48,17 @@ class MemoryLedger:
         now: datetime,
         logs: Sequence[OrderLog] = (),
         cause: Cause | None = None,
+        marks: Mapping[str, Decimal] = MappingProxyType({}),
     ) -> None:
         """See ports.Ledger."""
         with self.database.turn:
             cycle = decision.cycle
             self.check(cycle)
             self._refuse_foreign_intents(cycle)
+            risks.refuse_breach(self.database, decision, marks, now)
+            if (breach := breach_of(event)) is not None:
+                row = RiskEventRow(cycle.user_id, risks.event_of(breach, now, cycle.strategy_id))
+                self.database.risk_events.append(row)
             intents = tuple(sorted(cycle.intents, key=_oldest_first))
             self.database.cycles[_key(cycle)] = replace(cycle, intents=intents)
             if isinstance(event, BookRead):
@@ -67,13 +76,23 @@ class MemoryLedger:
         with self.database.turn:
             audit.append(self.database, entry)
 
-    def check(self, cycle: Cycle) -> bool:
+    def check(self, cycle: Cycle) -> Obstacle | None:
         """See ports.Ledger."""
         stored = self.database.cycles.get(_key(cycle))
         if stored is None or stored.epoch != cycle.epoch:
             raise Fenced(f"the cycle is not at epoch {cycle.epoch} any more")
         strategy = self.database.strategies.get(cycle.strategy_id)
-        return strategy is not None and strategy.is_running and cycle.strategy_id not in self.database.deleted
+        runs = strategy is not None and strategy.is_running and cycle.strategy_id not in self.database.deleted
+        return obstacle_to(risks.locks_of(self.database, cycle.user_id), is_running=runs)
+
+    def gate(self, cycle: Cycle) -> EntryGate:
+        """See ports.Ledger."""
+        older = [c.trading_day for c in self.unsettled(cycle.user_id, cycle.strategy_id)]
+        earlier = [day for day in older if day < cycle.trading_day]
+        limits = self.database.risk_limits.get(cycle.user_id, RiskLimits())
+        held = self.unsettled_of(cycle.user_id) if limits.limit_losses else ()
+        locks = risks.locks_of(self.database, cycle.user_id)
+        return EntryGate(locks, max(earlier, default=None), frozenset(c.plan.symbol for c in held))
 
     def find(self, user_id: UUID, strategy_id: UUID, trading_day: date) -> Cycle | None:
         """See ports.Ledger."""
@@ -105,6 +124,10 @@ class MemoryLedger:
         return [
             c for c in self.unfinished() if (c.user_id, c.strategy_id) == (user_id, strategy_id) and not c.is_settled
         ]
+
+    def unsettled_of(self, user_id: UUID) -> Sequence[Cycle]:
+        """See ports.Ledger."""
+        return [c for c in self.unfinished() if c.user_id == user_id and not c.is_settled]
 
     def unfinished(self) -> Sequence[Cycle]:
         """See ports.Ledger. Without a clock of its own every proven absence counts as recent."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 from uuid import UUID, uuid4
@@ -109,6 +109,12 @@ class MemoryRuntime:
         """See ports.Runtime."""
         self._reach()
         return keys.read_price(self.hashes.get(keys.price_key(symbol), {}))
+
+    def last_prices(self, symbols: Collection[str]) -> Mapping[str, LastPrice]:
+        """See ports.Runtime."""
+        self._reach()
+        prices = {symbol: self.last_price(symbol) for symbol in symbols}
+        return {symbol: price for symbol, price in prices.items() if price is not None}
 
     def announce(self, change: StopChange) -> None:
         """See ports.Runtime."""

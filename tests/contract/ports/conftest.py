@@ -12,18 +12,20 @@ from algotrading.adapters.postgres.broker_accounts import PostgresBrokerAccounts
 from algotrading.adapters.postgres.instruments import PostgresInstruments
 from algotrading.adapters.postgres.ledger import PostgresLedger
 from algotrading.adapters.postgres.outbox import PostgresOutbox
+from algotrading.adapters.postgres.risks import PostgresRisks
 from algotrading.adapters.postgres.strategies import PostgresStrategies
 from algotrading.adapters.postgres.users import PostgresUsers
 from algotrading.domain.accounts import User
 from algotrading.domain.cycle import Cycle
 from algotrading.domain.strategy import Strategy, StrategyStatus
-from algotrading.ports import AuditTrail, BrokerAccounts, Instruments, Ledger, Outbox, Strategies, Users
+from algotrading.ports import AuditTrail, BrokerAccounts, Instruments, Ledger, Outbox, Risks, Strategies, Users
 from tests.fakes.accounts import MemoryBrokerAccounts, MemoryUsers
 from tests.fakes.audit import MemoryAuditTrail
 from tests.fakes.database import MemoryDatabase
 from tests.fakes.examples import TRADING_DAY, make_strategy, make_user
 from tests.fakes.instruments import MemoryInstruments
 from tests.fakes.ledger import MemoryLedger, MemoryOutbox
+from tests.fakes.risks import MemoryRisks
 from tests.fakes.strategies import MemoryStrategies
 from tests.stores import PostgresStore
 
@@ -41,6 +43,8 @@ class Stores:
     system_instruments: Instruments
     ledger: Ledger
     system_ledger: Ledger
+    risks: Risks
+    system_risks: Risks
     system_outbox: Outbox
     system_audit_trail: AuditTrail
 
@@ -76,6 +80,8 @@ def memory_stores() -> Stores:
         system_instruments=instruments,
         ledger=ledger,
         system_ledger=ledger,
+        risks=MemoryRisks(database),
+        system_risks=MemoryRisks(database),
         system_outbox=MemoryOutbox(database),
         system_audit_trail=MemoryAuditTrail(database),
     )
@@ -93,6 +99,8 @@ def postgres_stores(store: PostgresStore) -> Stores:
         system_instruments=PostgresInstruments(store.system),
         ledger=PostgresLedger(store.app),
         system_ledger=PostgresLedger(store.system),
+        risks=PostgresRisks(store.app),
+        system_risks=PostgresRisks(store.system),
         system_outbox=PostgresOutbox(store.system),
         system_audit_trail=PostgresAuditTrail(store.system, page=2),
     )

@@ -59,7 +59,8 @@ def test_a_decision_is_recorded_with_its_event_its_cycle_its_effects_and_its_cau
     said = json.loads(record.record)
     assert (record.kind, record.strategy_id, record.trading_day) == ("decision", cycle.strategy_id, TRADING_DAY)
     assert record.at == MOMENT
-    assert said["data"]["event"] == {"type": "EntryMissed", "now": MOMENT.isoformat(), "why": "it came too late"}
+    told = {"type": "EntryMissed", "now": MOMENT.isoformat(), "why": "it came too late", "breach": None}
+    assert said["data"]["event"] == told
     assert said["data"]["cycle"]["intents"][0]["tag"] == entering.intents[0].tag
     assert said["data"]["effects"] == [{"type": "Tell", "kind": "entry_missed", "text": "TCS: too late."}]
     assert said["data"]["cause"]["asked_by"] == "schedule"

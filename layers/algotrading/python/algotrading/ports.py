@@ -8,11 +8,12 @@ there is no way to ask for a row without saying whose it is, except through the 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -29,8 +30,10 @@ from algotrading.domain.accounts import (
 from algotrading.domain.audit import AuditEntry, AuditHead, AuditRecord, Cause
 from algotrading.domain.cycle import Cycle, Decision, Event
 from algotrading.domain.instruments import Instrument
+from algotrading.domain.limits import Breach, Lock, Locks, Obstacle, RiskLimits
 from algotrading.domain.orders import Answer, BookReading, Fill, Holding, OrderRow, OrderTicket
 from algotrading.domain.rates import Window
+from algotrading.domain.risk import Usage
 from algotrading.domain.sight import Sight
 from algotrading.domain.strategy import Strategy
 
@@ -177,6 +180,17 @@ class OrderLog:
     execution_time_ms: float
 
 
+@dataclass(frozen=True, slots=True)
+class EntryGate:
+    """What an executor should know before it decides an entry."""
+
+    locks: Locks
+    unsettled_day: date | None
+    """The newest earlier day on which this strategy has a cycle that is not settled."""
+    symbols: frozenset[str]
+    """What the user holds or has on order; empty unless a loss limit needs their prices."""
+
+
 class Ledger(Protocol):
     """Cycles, intents, fills, the audit trail and the outbox: what makes an order happen once."""
 
@@ -193,13 +207,19 @@ class Ledger(Protocol):
         now: datetime,
         logs: Sequence[OrderLog] = (),
         cause: Cause | None = None,
+        marks: Mapping[str, Decimal] = MappingProxyType({}),
     ) -> None:
         """Store in one transaction: the audit record, the cycle, its intents, the fills of a
-        `BookRead` that belong to them, `logs`, and the `Tell` and `StopStrategy` effects. `cause` is the
-        message that led here, for the record.
+        `BookRead` that belong to them, `logs`, the `Tell` and `StopStrategy` effects, and the breach of an
+        entry that was blocked. `cause` is the message that led here, for the record.
+
+        A decision that writes down a new entry is held against its user's limits and locks in the same
+        transaction, one entry of a user after the other (`domain.risk.check_entry`). `marks` are the last
+        prices of the entry's symbol and of those that the user holds.
 
         Raises:
             Fenced: another worker has taken the cycle since; nothing was stored.
+            RiskRefused: the entry is not allowed; nothing was stored.
         """
         ...
 
@@ -207,8 +227,18 @@ class Ledger(Protocol):
         """Store an audit record on its own: something that changed nothing and has to be explained."""
         ...
 
-    def check(self, cycle: Cycle) -> bool:
-        """Whether the strategy (still) runs. Raises Fenced when another worker has taken the cycle since."""
+    def check(self, cycle: Cycle) -> Obstacle | None:
+        """Why an entry of the cycle must not leave any more: the strategy does not run, or a lock is on;
+        None when it may. Raises Fenced when another worker has taken the cycle since."""
+        ...
+
+    def gate(self, cycle: Cycle) -> EntryGate:
+        """What stands before an entry of the cycle, and whose prices its check will need."""
+        ...
+
+    def unsettled_of(self, user_id: UUID) -> Sequence[Cycle]:
+        """The user's cycles of any day and strategy that may hold something or have an open intent, oldest
+        first."""
         ...
 
     def find(self, user_id: UUID, strategy_id: UUID, trading_day: date) -> Cycle | None:
@@ -252,6 +282,113 @@ class AuditTrail(Protocol):
 
     def empty_heads(self) -> Sequence[AuditHead]:
         """System: heads whose chain has no record at all."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ForeignPosition:
+    """Held at the broker in an instrument that we traded, and none of ours."""
+
+    exchange: str
+    symbol: str
+    product: str
+    quantity: int
+
+
+@dataclass(frozen=True, slots=True)
+class FlatProof:
+    """The broker's own book and positions show that nothing of ours is held."""
+
+    at: datetime
+    milliseconds: int
+    """From the lock to this proof."""
+    foreign: tuple[ForeignPosition, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RiskStanding:
+    """A user's limits and locks, and what is in use."""
+
+    limits: RiskLimits
+    locks: Locks
+    flat: FlatProof | None
+    """Of the present lock; None when there is none, or nothing is proven yet."""
+    usage: Usage
+
+
+@dataclass(frozen=True, slots=True)
+class RiskEvent:
+    """Something that was recorded about a user's risk: a blocked entry, a limit reached, a switch."""
+
+    at: datetime
+    kind: str
+    text: str
+    used: Decimal | None = None
+    limit: Decimal | None = None
+    strategy_id: UUID | None = None
+
+
+class Risks(Protocol):
+    """Risk profiles, locks, and what was recorded about them. Every change is audited in its transaction."""
+
+    def standing(self, user_id: UUID, day: date, now: datetime) -> RiskStanding:
+        """Where the user stands, with all cycles of the week of `day`."""
+        ...
+
+    def set_limits(self, user_id: UUID, limits: RiskLimits, now: datetime) -> None:
+        """Replace the user's limits. No entry is checked half by the old and half by the new."""
+        ...
+
+    def lock(self, user_id: UUID, *, by: str, reason: str | None, now: datetime) -> Lock:
+        """Switch the user's kill switch on, with its event and notice. One that is on stays as it is and is
+        returned. Waits for an entry that is being written down."""
+        ...
+
+    def release(self, user_id: UUID, now: datetime) -> None:
+        """Switch it off, with its event and notice; no error when it is off.
+
+        Raises:
+            Conflict: a cycle of the user is not settled.
+        """
+        ...
+
+    def locks(self, user_id: UUID) -> Locks:
+        """The switches that concern the user."""
+        ...
+
+    def events(self, user_id: UUID, limit: int) -> Sequence[RiskEvent]:
+        """What was recorded last, newest first."""
+        ...
+
+    def record_flat(self, user_id: UUID, proof: FlatProof) -> None:
+        """Keep the proof, with its event and notice."""
+        ...
+
+    def record_breach(self, user_id: UUID, breach: Breach, *, period: date, now: datetime) -> bool:
+        """System: record a loss limit that was reached in the period (its day, or its Monday) and tell the
+        owner; False, and nothing done, when that has happened already."""
+        ...
+
+    def lock_deployment(self, *, by: str, reason: str | None, now: datetime) -> Lock:
+        """System: switch everybody's entries off and tell everybody with a running strategy or an open cycle.
+        A lock that is on stays as it is and is returned."""
+        ...
+
+    def release_deployment(self, *, by: str, now: datetime) -> None:
+        """System: switch it off; no error when it is off.
+
+        Raises:
+            Conflict: a cycle of any user is not settled.
+        """
+        ...
+
+    def deployment(self) -> Lock | None:
+        """System: the operator's switch."""
+        ...
+
+    def watched(self, day: date, now: datetime) -> Mapping[UUID, RiskStanding]:
+        """System: every user with a lock of his own, or with open cycles, or, under the operator's lock, with
+        orders on `day`."""
         ...
 
 
@@ -323,6 +460,10 @@ class Runtime(Protocol):
 
     def last_price(self, symbol: str) -> LastPrice | None:
         """`price:{symbol}`."""
+        ...
+
+    def last_prices(self, symbols: Collection[str]) -> Mapping[str, LastPrice]:
+        """`price:{symbol}` of each that has one, in one round trip."""
         ...
 
     def announce(self, change: StopChange) -> None:

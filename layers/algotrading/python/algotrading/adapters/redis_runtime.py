@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -103,6 +103,17 @@ class RedisRuntime:
     def last_price(self, symbol: str) -> LastPrice | None:
         """See ports.Runtime."""
         return keys.read_price(self._read(keys.price_key(symbol)))
+
+    def last_prices(self, symbols: Collection[str]) -> Mapping[str, LastPrice]:
+        """See ports.Runtime."""
+        if not symbols:
+            return {}
+        with _redis_errors(), self._client.pipeline(transaction=False) as pipeline:
+            for symbol in symbols:
+                pipeline.hgetall(keys.price_key(symbol))
+            found = pipeline.execute()
+        prices = {symbol: keys.read_price(fields) for symbol, fields in zip(symbols, found, strict=True)}
+        return {symbol: price for symbol, price in prices.items() if price is not None}
 
     def announce(self, change: StopChange) -> None:
         """See ports.Runtime."""

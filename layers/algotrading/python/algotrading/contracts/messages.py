@@ -23,6 +23,10 @@ class OrderEvent(StrEnum):
     STOPLOSS = "STOPLOSS"
     STOP = "STOP"
     """The owner stopped the strategy: leave the position, if there is one."""
+    SQUARE_OFF = "SQUARE_OFF"
+    """Leave today's position; the strategy goes on. `cause` is "risk" when a loss limit wants it."""
+    KILL = "KILL"
+    """The kill switch: leave the position, buy nothing today, and see that the broker shows nothing held."""
     RECONCILE = "RECONCILE"
     """Nothing new is wanted: learn the truth from the broker's book and go on from it."""
 

@@ -47,6 +47,13 @@ class AuditKind(StrEnum):
     BROKER_LOGIN_REQUIRED = "broker_login_required"
     """Keys were stored, and the broker's login has to follow."""
     BROKER_DISCONNECTED = "broker_disconnected"
+    RISK_LIMITS_CHANGED = "risk_limits_changed"
+    RISK_LIMIT_REACHED = "risk_limit_reached"
+    """A loss limit, told once in its period. A blocked entry is a decision."""
+    KILL_SWITCH_ON = "kill_switch_on"
+    KILL_SWITCH_OFF = "kill_switch_off"
+    VERIFIED_FLAT = "verified_flat"
+    """After the kill switch, the broker's own book showed nothing of ours."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from decimal import Decimal
 from enum import StrEnum
 from uuid import UUID
 
+from algotrading.domain.limits import STOPPED, Breach, Obstacle
 from algotrading.domain.orders import Answer, BookReading, BrokerStatus, Leg, Side
 from algotrading.domain.sight import Sight
 from algotrading.domain.strategy import Plan
@@ -46,6 +47,12 @@ class ExitReason(StrEnum):
     SELL_TIME = "SELL"
     STOPLOSS = "STOPLOSS"
     USER = "USER"
+    SQUARE_OFF = "SQUARE_OFF"
+    """The owner wants today's position sold; the strategy goes on trading tomorrow."""
+    KILL = "KILL"
+    """The kill switch, the user's own or the operator's."""
+    RISK = "RISK"
+    """A loss limit was reached, and its owner wants it to sell."""
     LATE = "LATE"
     """An order that was proven absent surfaced after all: what it bought is sold."""
     EXCESS = "EXCESS"
@@ -247,10 +254,11 @@ class EntryDue:
 
 @dataclass(frozen=True, slots=True)
 class EntryWithdrawn:
-    """The owner stopped the strategy between the intent and its instant: the order was not sent."""
+    """Between the intent and its instant something came up: the order was not sent."""
 
     now: datetime
     tag: str
+    obstacle: Obstacle = STOPPED
 
 
 @dataclass(frozen=True, slots=True)
@@ -319,10 +327,12 @@ class StopTurned:
 
 @dataclass(frozen=True, slots=True)
 class EntryMissed:
-    """The entry will not happen today; nothing was sent."""
+    """The entry will not happen today; nothing (more) was sent."""
 
     now: datetime
     why: str
+    breach: Breach | None = None
+    """The limit or lock that blocked it, if one did."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,6 +47,8 @@ from algotrading.domain.sessions import trading_day_of
 from algotrading.domain.settle import after_failure, close_day, settle
 from algotrading.domain.steps import cancel_now, exit_pause, intents_of, miss, with_intent, with_order
 
+_LEAVES_IDLE = frozenset({ExitReason.USER, ExitReason.SQUARE_OFF, ExitReason.RISK})
+
 
 def decide(cycle: Cycle, event: Event, policy: Policy) -> Decision:
     """What `event` makes of `cycle`. Pure: same input, same answer, in any world."""
@@ -56,7 +58,7 @@ def decide(cycle: Cycle, event: Event, policy: Policy) -> Decision:
         case ExitBlocked():
             decision = _block(cycle, event)
         case EntryMissed():
-            decision = miss(cycle, "entry_missed", event.why) if cycle.state is CycleState.IDLE else Decision(cycle)
+            decision = _miss(cycle, event)
         case EntryWithdrawn() | EntryHeldBack():
             decision = _leave_unsent(cycle, event)
         case ExitDue():
@@ -90,14 +92,25 @@ def _enter(cycle: Cycle, event: EntryDue, policy: Policy) -> Decision:
     return with_order(entering, Leg.ENTRY, cycle.plan.quantity, now=event.now, due=event.due)
 
 
+def _miss(cycle: Cycle, event: EntryMissed) -> Decision:
+    """Nothing is bought today, unless something was, or may yet turn out to have been."""
+    begun = cycle.state is CycleState.ENTERING and not cycle.bought and not cycle.open_intents(Leg.ENTRY)
+    if cycle.state is not CycleState.IDLE and not begun:
+        return Decision(cycle)
+    return miss(cycle, "entry_missed" if event.breach is None else "entry_blocked", event.why)
+
+
 def _leave_unsent(cycle: Cycle, event: EntryWithdrawn | EntryHeldBack) -> Decision:
     if isinstance(event, EntryHeldBack):
         held = _intent(cycle, event.tag)
         unsent = replace(held, state=IntentState.THROTTLED, answered_at=event.now, message=event.why)
         return miss(with_intent(cycle, unsent), "entry_missed", event.why)
-    why = "stopped by its owner before the buy was sent"
+    why = f"{event.obstacle.why} before the buy was sent"
     unsent = replace(_intent(cycle, event.tag), state=IntentState.REFUSED, answered_at=event.now, message=why)
-    return Decision(replace(with_intent(cycle, unsent), state=CycleState.FLAT, wanted=None, note=why))
+    withdrawn = with_intent(cycle, unsent)
+    if event.obstacle.breach is not None:
+        return miss(withdrawn, "entry_blocked", f"not bought: {why}")
+    return Decision(replace(withdrawn, state=CycleState.FLAT, wanted=None, note=why))
 
 
 # --- exit -----------------------------------------------------------------------------------------
@@ -105,10 +118,8 @@ def _leave_unsent(cycle: Cycle, event: EntryWithdrawn | EntryHeldBack) -> Decisi
 
 def _leave(cycle: Cycle, event: ExitDue, policy: Policy) -> Decision:
     match cycle.state:
-        case CycleState.IDLE if event.reason is ExitReason.USER:
-            return Decision(cycle)  # nothing to leave; the waiting buy finds the strategy stopped
         case CycleState.IDLE:
-            return Decision(replace(cycle, state=CycleState.FLAT, note="nothing had been bought by the time to sell"))
+            return _leave_idle(cycle, event.reason)
         case CycleState.ENTERING:
             return settle(replace(cycle, wanted=cycle.wanted or event.reason), Look(event.now), policy)
         case CycleState.LONG:
@@ -119,6 +130,14 @@ def _leave(cycle: Cycle, event: ExitDue, policy: Policy) -> Decision:
             return Decision(cycle, (ReadBook(),))
         case _:
             return Decision(cycle)
+
+
+def _leave_idle(cycle: Cycle, reason: ExitReason) -> Decision:
+    if reason is ExitReason.KILL:
+        return miss(cycle, "entry_blocked", "the kill switch was pressed before the buy")
+    if reason in _LEAVES_IDLE:
+        return Decision(cycle)  # nothing to leave; whether to buy is decided when it is due
+    return Decision(replace(cycle, state=CycleState.FLAT, note="nothing had been bought by the time to sell"))
 
 
 def _claim_exit(cycle: Cycle, event: ExitDue, policy: Policy) -> Decision:

@@ -10,7 +10,9 @@
     ├── NotFound                  404  NOT_FOUND
     ├── Conflict                  409  CONFLICT
     │   ├── StrategyOverlap       409  STRATEGY_OVERLAP
-    │   └── EmailTaken            409  EMAIL_TAKEN
+    │   ├── EmailTaken            409  EMAIL_TAKEN
+    │   └── RiskRefused           409  RISK_LIMIT   (an entry that a limit of its user forbids)
+    │       └── RiskLocked        409  RISK_LOCKED  (a kill switch is on)
     ├── PayloadTooLarge           413  PAYLOAD_TOO_LARGE
     ├── BrokerFault               (what a broker or the way to it did)
     │   ├── BrokerAuthFailed      400  BROKER_AUTH_FAILED
@@ -29,7 +31,10 @@ TOKEN_EXPIRED; the others cover what HTTP clients need besides.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+if TYPE_CHECKING:
+    from algotrading.domain.limits import Breach
 
 ErrorCode = Literal[
     "REQUEST_INVALID",
@@ -43,6 +48,8 @@ ErrorCode = Literal[
     "CONFLICT",
     "STRATEGY_OVERLAP",
     "EMAIL_TAKEN",
+    "RISK_LIMIT",
+    "RISK_LOCKED",
     "PAYLOAD_TOO_LARGE",
     "BROKER_AUTH_FAILED",
     "BROKER_UNAVAILABLE",
@@ -136,6 +143,22 @@ class EmailTaken(Conflict):
     """An account with this e-mail exists."""
 
     code: ClassVar[ErrorCode] = "EMAIL_TAKEN"
+
+
+class RiskRefused(Conflict):
+    """A limit of the user forbids this; nothing was stored."""
+
+    code: ClassVar[ErrorCode] = "RISK_LIMIT"
+
+    def __init__(self, breach: Breach) -> None:
+        super().__init__(f"not allowed by your risk profile: {breach.text}")
+        self.breach = breach
+
+
+class RiskLocked(RiskRefused):
+    """A kill switch is on: the user's own or the operator's."""
+
+    code: ClassVar[ErrorCode] = "RISK_LOCKED"
 
 
 class PayloadTooLarge(AlgotradingError):

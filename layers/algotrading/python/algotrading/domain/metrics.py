@@ -61,6 +61,7 @@ INFORMATIVE: Final = frozenset(
     {
         HEARTBEAT,
         "BrokerAnswer",
+        "EntriesBlocked",
         "FeedConnections",
         "FeedOrderUpdates",
         "FeedSilence",

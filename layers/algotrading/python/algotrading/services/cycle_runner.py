@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any, Protocol
 from uuid import NAMESPACE_OID, uuid5
 
@@ -26,6 +27,7 @@ from algotrading.domain.cycle import (
     Decision,
     Effect,
     EntryHeldBack,
+    EntryMissed,
     EntryWithdrawn,
     Event,
     ExitDue,
@@ -43,11 +45,13 @@ from algotrading.domain.cycle import (
     TurnStop,
 )
 from algotrading.domain.decide import decide
-from algotrading.domain.errors import BrokerBusy, BrokerFault, RedisDown
+from algotrading.domain.errors import BrokerBusy, BrokerFault, RedisDown, RiskRefused
 from algotrading.domain.instruments import Instrument
+from algotrading.domain.limits import LAST_LOOK, Obstacle
 from algotrading.domain.orders import Accepted, Answer, BookReading, Leg, OrderTicket, OrderType, Refused
 from algotrading.domain.policy import Policy
 from algotrading.domain.rates import Request
+from algotrading.domain.risk import breach_of, new_entry, without_entry
 from algotrading.domain.sight import Sight
 from algotrading.domain.stop_terms import stop_terms
 from algotrading.domain.strategy import Strategy
@@ -63,11 +67,12 @@ _POSITION_TRIES = (0.0, 0.1, 0.4)
 """Pauses before each reading of the position that an exit is sized by."""
 _NEVER_SEEN = Sight(datetime(1970, 1, 1, tzinfo=UTC), timedelta(0))
 """No watcher has ever reported to this store."""
-_LATEST_UNCHECKED_SEND = timedelta(seconds=0.5)
-"""A send that comes later than this after its decision asks the fence and the owner again."""
+_LATEST_UNCHECKED_WAIT = timedelta(seconds=0.5)
+"""An order that waited longer than this since its decision asks the fence, the owner and the locks again."""
 _CHECK_LEAD = 0.45
 """Seconds before its instant at which a waiting order asks, at the earliest; spread over two thirds of it
-by strategy, so that a burst does not meet in the database at the instant itself."""
+by strategy, so that a burst does not meet in the database at the instant itself. Well under `LAST_LOOK`, after
+which it asks once more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +115,8 @@ class CycleRunner:
     lives_until: datetime
     cause: Cause | None = None
     """The message that led here, for the record."""
+    marks: Mapping[str, Decimal] = field(default_factory=dict)
+    """Last prices, by symbol, that an entry's limits are held against."""
     _looks: int = field(default=0, init=False)
     _announced: StopChange | None = field(default=None, init=False)
     _published: Cycle | None = field(default=None, init=False)
@@ -131,10 +138,38 @@ class CycleRunner:
             current = events.popleft()
             decision = decide(self.cycle, current, self.desk.policy)
             logs = self._final_logs(decision.cycle, current)
-            self.desk.ledger.save(decision, event=current, now=self.desk.clock.now(), logs=logs, cause=self.cause)
+            try:
+                self._save(decision, current, logs)
+            except RiskRefused as refused:
+                decision = without_entry(decision, current, self.cycle)
+                if decision.cycle != self.cycle:
+                    self._save(decision, current, logs)
+                missed = EntryMissed(self.desk.clock.now(), f"not bought: {refused.breach.text}", refused.breach)
+                events.append(missed)
             self.cycle = decision.cycle
+            self._count_blocked(current)
             events.extend(self._carry_out(decision))
         return self.cycle
+
+    def _save(self, decision: Decision, event: Event, logs: Sequence[OrderLog]) -> None:
+        marks = self.marks
+        symbol = decision.cycle.plan.symbol
+        if new_entry(decision) is not None and symbol not in marks:
+            # A later attempt, by a worker that did not see the first.
+            marks = {**marks, **self._last_price(symbol)}
+        now = self.desk.clock.now()
+        self.desk.ledger.save(decision, event=event, now=now, logs=logs, cause=self.cause, marks=marks)
+
+    def _last_price(self, symbol: str) -> Mapping[str, Decimal]:
+        try:
+            known = self.desk.runtime.last_price(symbol)
+        except RedisDown:
+            return {}
+        return {} if known is None else {symbol: known.price}
+
+    def _count_blocked(self, event: Event) -> None:
+        if breach_of(event) is not None:
+            self.desk.meter.count("EntriesBlocked")
 
     def _carry_out(self, decision: Decision) -> list[Event]:
         if self.cycle.state is CycleState.ENTERING:
@@ -192,22 +227,24 @@ class CycleRunner:
         clock.sleep(effect.pause)
         lead = _CHECK_LEAD * (1 + 2 * spread_of(self.strategy)) / 3
         clock.sleep_until(effect.at - timedelta(seconds=lead))
-        if clock.now() - intent.created_at >= _LATEST_UNCHECKED_SEND and self._is_withdrawn(intent):
-            return EntryWithdrawn(clock.now(), intent.tag)
+        looked_at, obstacle = intent.created_at, None
+        if clock.now() - looked_at >= _LATEST_UNCHECKED_WAIT:
+            looked_at, obstacle = self._look_around(intent)
         wanted = max(effect.at, clock.now())
-        place = self._take_place(intent, wanted)
+        place = self._take_place(intent, wanted) if obstacle is None else wanted
         if not isinstance(place, datetime):
             return place
-        asked_at = effect.at
-        if place - wanted > _LATEST_UNCHECKED_SEND:
-            asked_at = place
+        if place - wanted > _LATEST_UNCHECKED_WAIT:
             clock.sleep_until(place - timedelta(seconds=lead))
             self.broker.warm()
-            if self._is_withdrawn(intent):
-                return EntryWithdrawn(clock.now(), intent.tag)
+            looked_at, obstacle = self._look_around(intent)
         clock.sleep_until(place)
-        if clock.now() - asked_at > _LATEST_UNCHECKED_SEND:
-            self.desk.ledger.check(self.cycle)
+        while obstacle is None and clock.now() - looked_at > LAST_LOOK:
+            looked_at, obstacle = self._look_around(intent)
+            if intent.leg is not Leg.ENTRY:
+                break
+        if obstacle is not None:
+            return EntryWithdrawn(clock.now(), intent.tag, obstacle)
         sent_at = clock.now()
         answer = order.send()
         heard_at = clock.now()
@@ -250,10 +287,12 @@ class CycleRunner:
         due = min(intent.due_at for intent in self.cycle.intents if intent.leg is Leg.ENTRY)
         return due + self.desk.policy.entry_grace
 
-    def _is_withdrawn(self, intent: Intent) -> bool:
-        """Whether the owner stopped the strategy while its entry waited. Raises Fenced."""
-        is_running = self.desk.ledger.check(self.cycle)
-        return intent.leg is Leg.ENTRY and not is_running
+    def _look_around(self, intent: Intent) -> tuple[datetime, Obstacle | None]:
+        """When this look began, and what has come up against an entry while it waited: its owner stopped the
+        strategy, or a kill switch is on. Raises Fenced."""
+        began_at = self.desk.clock.now()
+        obstacle = self.desk.ledger.check(self.cycle)
+        return began_at, obstacle if intent.leg is Leg.ENTRY else None
 
     def _ticket(self, intent: Intent) -> OrderTicket:
         plan = self.cycle.plan

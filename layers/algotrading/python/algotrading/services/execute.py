@@ -27,9 +27,11 @@ from algotrading.domain.cycle import (
 from algotrading.domain.decide import decide
 from algotrading.domain.errors import BrokerAuthFailed, BrokerFault, LockBusy, NotFound, RedisDown
 from algotrading.domain.instruments import Instrument
+from algotrading.domain.limits import Obstacle
+from algotrading.domain.risk import breach_of
 from algotrading.domain.sessions import SessionTable, instant_of, trading_day_of
 from algotrading.domain.strategy import Strategy, StrategyStatus
-from algotrading.ports import Instruments
+from algotrading.ports import EntryGate, Instruments
 from algotrading.services.broker_sessions import BrokerSessions
 from algotrading.services.cycle_runner import CycleRunner, Desk, see, spread_of
 from algotrading.services.paced_broker import PacedBroker
@@ -42,6 +44,7 @@ _EXIT_REASONS = {
     OrderEvent.STOP: ExitReason.USER,
 }
 _TIMED = {OrderEvent.BUY, OrderEvent.SELL}
+_NO_LOGIN = "the broker login is missing or over; log in to the broker again"
 _STALE_PRICE = timedelta(seconds=10)
 _WARM_AHEAD = timedelta(seconds=2)
 _LOCK_TRIES = 30
@@ -117,28 +120,38 @@ class Executor:
             taken = self._take(command)
             if taken is None:
                 return None
-            obstacle = None if is_late else self._obstacle(taken, broker)
-            if obstacle is not None:
-                return self._record(taken, EntryMissed(clock.now(), obstacle))
-            if is_late or broker is None:
+            if is_late:
                 return self._record(taken, EntryDue(clock.now(), due, None))
-            price = self._price(taken.strategy, broker)
+            gate = self.desk.ledger.gate(taken.cycle)
+            obstacle = self._obstacle(taken, broker, gate)
+            if obstacle is not None or broker is None:
+                why, breach = (obstacle.why, obstacle.breach) if obstacle else (_NO_LOGIN, None)
+                return self._record(taken, EntryMissed(clock.now(), why, breach))
+            price, marks = self._price(taken.strategy, broker), self._marks(gate)
             sight = see(self.desk.runtime)
-            return self._runner(taken, broker.yielding()).run(EntryDue(clock.now(), due, price, sight))
+            runner = self._runner(taken, broker.yielding())
+            runner.marks = marks if price is None else {**marks, taken.cycle.plan.symbol: price}
+            return runner.run(EntryDue(clock.now(), due, price, sight))
 
-    def _obstacle(self, taken: _Taken, broker: PacedBroker | None) -> str | None:
+    def _obstacle(self, taken: _Taken, broker: PacedBroker | None, gate: EntryGate) -> Obstacle | None:
         """Why nothing can be bought at all, in words for the trader."""
+        breach = gate.locks.breach()
+        if breach is not None:
+            return Obstacle(f"not bought: {breach.text}", breach)
         if broker is None:
-            return "the broker login is missing or over; log in to the broker again"
+            return Obstacle(_NO_LOGIN)
         if self.instrument(taken.strategy) is None:
-            return "the symbol is not in today's instrument list, so its stop could not be watched"
-        strategy = taken.strategy
-        older = self.desk.ledger.unsettled(strategy.user_id, strategy.strategy_id)
-        unsettled = [cycle.trading_day for cycle in older if cycle.trading_day < taken.cycle.trading_day]
-        if unsettled:
+            return Obstacle("the symbol is not in today's instrument list, so its stop could not be watched")
+        if gate.unsettled_day is not None:
             self.desk.meter.count("OldCycleOpen")
-            return f"the position of {unsettled[-1]} is not settled; look at your broker account"
+            return Obstacle(f"the position of {gate.unsettled_day} is not settled; look at your broker account")
         return None
+
+    def _marks(self, gate: EntryGate) -> dict[str, Decimal]:
+        """Last prices of what the user holds, where a loss limit needs them."""
+        if not gate.symbols:
+            return {}
+        return {symbol: known.price for symbol, known in self.desk.runtime.last_prices(gate.symbols).items()}
 
     def _price(self, strategy: Strategy, broker: PacedBroker) -> Decimal | None:
         """The latest price anyone knows; None rather than holding the entry up."""
@@ -300,6 +313,8 @@ class Executor:
         """Decide and store an event that sends nothing."""
         decision = decide(taken.cycle, event, self.desk.policy)
         self.desk.ledger.save(decision, event=event, now=self.desk.clock.now(), cause=taken.cause)
+        if breach_of(event) is not None:
+            self.desk.meter.count("EntriesBlocked")
         for effect in decision.effects:
             if isinstance(effect, RaiseAlarm):
                 self.desk.meter.count(effect.metric)

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
+from decimal import Decimal
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from algotrading.adapters.postgres import audit, ledger_writes
 from algotrading.adapters.postgres.database import Database
+from algotrading.adapters.postgres.risk_check import read_locks
 from algotrading.adapters.postgres.rows import Row, plan_parameters, read_cycle
 from algotrading.domain.audit import AuditEntry, Cause
 from algotrading.domain.cycle import Cycle, Decision, Event
 from algotrading.domain.errors import Fenced
+from algotrading.domain.limits import Obstacle, obstacle_to
 from algotrading.domain.orders import Fill
 from algotrading.domain.strategy import Strategy
-from algotrading.ports import OrderLog
+from algotrading.ports import EntryGate, OrderLog
 
 if TYPE_CHECKING:
     from algotrading.adapters.postgres.database import Session
@@ -35,6 +39,23 @@ _FOLLOW_PLAN = """
         broker_stop = %(broker_stop)s
     where strategy_id = %(strategy_id)s and trading_day = %(trading_day)s
 """
+_LOCKS = """
+    (select to_jsonb(p) from risk_profiles p where p.user_id = %(user_id)s) as profile,
+    (select to_jsonb(d) from deployment_lock d) as deployment
+"""
+_CHECK = f"""
+    select c.epoch, s.status = 'running' and s.deleted_at is null as is_running, {_LOCKS}
+    from cycles c join strategies s using (strategy_id)
+    where strategy_id = %(strategy_id)s and trading_day = %(trading_day)s
+"""  # noqa: S608 - constants
+_GATE = f"""
+    select {_LOCKS},
+        (select max(c.trading_day) from cycles c where c.strategy_id = %(strategy_id)s
+            and c.trading_day < %(trading_day)s and is_unsettled(c)) as unsettled_day,
+        (select array_agg(distinct c.symbol) from risk_profiles p join cycles c using (user_id)
+            where p.user_id = %(user_id)s and (p.daily_loss is not null or p.weekly_loss is not null)
+                and is_unsettled(c)) as symbols
+"""  # noqa: S608 - constants
 
 
 class PostgresLedger:
@@ -66,27 +87,31 @@ class PostgresLedger:
         now: datetime,
         logs: Sequence[OrderLog] = (),
         cause: Cause | None = None,
+        marks: Mapping[str, Decimal] = MappingProxyType({}),
     ) -> None:
         """See ports.Ledger."""
         with self._database.tenant(decision.cycle.user_id) as session:
-            ledger_writes.store(session, decision, event, now, logs=logs, cause=cause)
+            ledger_writes.store(session, decision, event, now, logs=logs, cause=cause, marks=marks)
 
     def note(self, entry: AuditEntry) -> None:
         """See ports.Ledger."""
         with self._database.tenant(entry.user_id) as session:
             audit.append(session, entry)
 
-    def check(self, cycle: Cycle) -> bool:
+    def check(self, cycle: Cycle) -> Obstacle | None:
         """See ports.Ledger."""
         with self._database.tenant(cycle.user_id) as session:
-            row = session.execute(
-                "select c.epoch, s.status = 'running' and s.deleted_at is null as is_running"
-                " from cycles c join strategies s using (strategy_id) where strategy_id = %s and trading_day = %s",
-                (cycle.strategy_id, cycle.trading_day),
-            ).fetchone()
+            row = session.execute(_CHECK, _key(cycle)).fetchone()
         if row is None or row["epoch"] != cycle.epoch:
             raise Fenced(f"the cycle is not at epoch {cycle.epoch} any more")
-        return bool(row["is_running"])
+        return obstacle_to(read_locks(row), is_running=row["is_running"])
+
+    def gate(self, cycle: Cycle) -> EntryGate:
+        """See ports.Ledger."""
+        with self._database.tenant(cycle.user_id) as session:
+            row = session.execute(_GATE, _key(cycle)).fetchone()
+        assert row is not None
+        return EntryGate(read_locks(row), row["unsettled_day"], frozenset(row["symbols"] or ()))
 
     def find(self, user_id: UUID, strategy_id: UUID, trading_day: date) -> Cycle | None:
         """See ports.Ledger."""
@@ -135,6 +160,16 @@ class PostgresLedger:
             ).fetchall()
             return _with_intents(session, rows)
 
+    def unsettled_of(self, user_id: UUID) -> Sequence[Cycle]:
+        """See ports.Ledger."""
+        with self._database.tenant(user_id) as session:
+            rows = session.execute(
+                "select c.* from cycles c where c.user_id = %s and is_unsettled(c)"
+                " order by c.trading_day, c.strategy_id",
+                (user_id,),
+            ).fetchall()
+            return _with_intents(session, rows)
+
     def unfinished(self) -> Sequence[Cycle]:
         """See ports.Ledger."""
         with self._database.system() as session:
@@ -154,6 +189,10 @@ class PostgresLedger:
         with self._database.tenant(user_id) as session:
             rows = session.execute(f"select * from cycles where {condition}", parameters).fetchall()  # noqa: S608 - constants
             return _with_intents(session, rows)
+
+
+def _key(cycle: Cycle) -> dict[str, Any]:
+    return {"strategy_id": cycle.strategy_id, "trading_day": cycle.trading_day, "user_id": cycle.user_id}
 
 
 def _first(cycles: Sequence[Cycle]) -> Cycle | None:

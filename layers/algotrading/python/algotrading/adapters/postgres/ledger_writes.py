@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from algotrading.adapters.postgres import audit
+from algotrading.adapters.postgres import audit, risk_check
 from algotrading.adapters.postgres.json_values import clean_text, to_json
 from algotrading.adapters.postgres.rows import milliseconds_of, plan_parameters
 from algotrading.domain.audit import Cause, decision_entry
 from algotrading.domain.cycle import BookRead, Cycle, Decision, Event, Intent, StopStrategy, Tell
 from algotrading.domain.errors import Fenced
+from algotrading.domain.risk import breach_of
 from algotrading.ports import OrderLog
 
 if TYPE_CHECKING:
@@ -20,17 +22,27 @@ if TYPE_CHECKING:
 
 
 def store(
-    session: Session, decision: Decision, event: Event, now: datetime, *, logs: Sequence[OrderLog], cause: Cause | None
+    session: Session,
+    decision: Decision,
+    event: Event,
+    now: datetime,
+    *,
+    logs: Sequence[OrderLog],
+    cause: Cause | None,
+    marks: Mapping[str, Decimal],
 ) -> None:
     """Write everything; the audit record last, for its user's other writers wait from it to the commit.
 
     Raises:
         Fenced: the cycle's epoch has moved, or an order that is new to this cycle was written down by
             another worker already. The transaction must then be rolled back.
+        RiskRefused: it writes down an entry that is not allowed. The same holds.
     """
     cycle = decision.cycle
     _write_cycle(session, cycle, now)
     _write_intents(session, cycle)
+    if (breach := breach_of(event)) is not None:
+        risk_check.write_blocked(session, cycle, breach, now)
     if isinstance(event, BookRead):
         _write_fills(session, cycle, event)
     if logs:
@@ -40,6 +52,7 @@ def store(
             _write_notice(session, cycle, effect, now)
         elif isinstance(effect, StopStrategy):
             _stop_strategy(session, cycle, effect, now)
+    risk_check.refuse_breach(session, decision, marks, now)
     audit.append(session, decision_entry(decision, event, now, cause))
 
 

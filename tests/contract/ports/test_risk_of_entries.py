@@ -1,0 +1,393 @@
+"""ports.Ledger: an entry is written down only when it fits under its user's limits and locks."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from algotrading.adapters.postgres.ledger import PostgresLedger
+from algotrading.domain.accounts import User
+from algotrading.domain.cycle import Cycle, CycleState, Decision, EntryDue, EntryMissed, Intent, IntentState, SendOrder
+from algotrading.domain.errors import Fenced, RiskLocked, RiskRefused
+from algotrading.domain.limits import Breach, BreachKind, RiskLimits
+from algotrading.domain.orders import Leg
+from algotrading.domain.strategy import StrategyStatus
+from algotrading.ports import Ledger
+from tests.contract.ports.conftest import Stores, memory_stores, postgres_stores
+from tests.fakes.examples import MOMENT, TRADING_DAY, make_intent
+from tests.stores import PostgresStore
+
+PRICE = Decimal(3600)
+"""An entry of ten shares is worth 36,000 rupees."""
+DUE = EntryDue(MOMENT, MOMENT, PRICE)
+
+
+def entry_of(cycle: Cycle) -> Decision:
+    """The cycle's first entry, to be written down and sent."""
+    intent = make_intent(cycle)
+    entering = replace(cycle, state=CycleState.ENTERING, intents=(intent,))
+    return Decision(entering, (SendOrder(intent.tag, MOMENT),))
+
+
+def write(ledger: Ledger, cycle: Cycle, marks: Mapping[str, Decimal] | None = None) -> None:
+    """Write the cycle's entry down."""
+    prices = {cycle.plan.symbol: PRICE} if marks is None else marks
+    ledger.save(entry_of(cycle), event=DUE, now=MOMENT, marks=prices)
+
+
+def take(stores: Stores, user: User, **plan: Any) -> Cycle:
+    """A cycle of a new running strategy of the user; its hours lie apart from the others'."""
+    return stores.ledger.take(stores.add_strategy(user, **plan), TRADING_DAY)
+
+
+def done(cycle: Cycle, leg: Leg, price: int, quantity: int = 10) -> Intent:
+    """An order that was filled whole."""
+    return make_intent(
+        cycle,
+        leg,
+        state=IntentState.DONE,
+        quantity=quantity,
+        filled=quantity,
+        average_price=Decimal(price),
+        created_at=MOMENT - timedelta(hours=1),
+    )
+
+
+def hold(stores: Stores, user: User, symbol: str = "INFY", price: int = 1500, day: Any = TRADING_DAY) -> Cycle:
+    """A position of ten shares, bought an hour ago."""
+    cycle = stores.ledger.take(stores.add_strategy(user, symbol=symbol, stop_loss=Decimal(100)), day)
+    cycle = replace(cycle, state=CycleState.LONG, intents=(done(cycle, Leg.ENTRY, price),))
+    stores.ledger.save(Decision(cycle), event=DUE, now=MOMENT)
+    return cycle
+
+
+def lose(stores: Stores, user: User, rupees_a_share: int, day: Any = TRADING_DAY) -> None:
+    """Ten shares of WIPRO, bought and sold for less."""
+    strategy = stores.add_strategy(user, status=StrategyStatus.STOPPED, symbol="WIPRO", stop_loss=Decimal(10))
+    cycle = stores.ledger.take(strategy, day)
+    cycle = replace(cycle, intents=(done(cycle, Leg.ENTRY, 500),))
+    cycle = replace(cycle, state=CycleState.FLAT, intents=(*cycle.intents, done(cycle, Leg.EXIT, 500 - rupees_a_share)))
+    stores.ledger.save(Decision(cycle), event=DUE, now=MOMENT)
+
+
+def refusal(ledger: Ledger, cycle: Cycle, marks: Mapping[str, Decimal] | None = None) -> Breach:
+    """What stands against the cycle's entry."""
+    with pytest.raises(RiskRefused) as refused:
+        write(ledger, cycle, marks)
+    return refused.value.breach
+
+
+def test_without_a_profile_nothing_is_limited(stores: Stores) -> None:
+    user = stores.add_user()
+    for symbol in ("INFY", "SBIN", "ITC"):
+        hold(stores, user, symbol)
+    cycle = take(stores, user)
+
+    write(stores.ledger, cycle, {})
+
+    assert stores.ledger.find(user.user_id, cycle.strategy_id, TRADING_DAY) == entry_of(cycle).cycle
+
+
+def test_a_refused_entry_leaves_nothing_behind(stores: Stores) -> None:
+    user = stores.add_user()
+    stores.risks.set_limits(user.user_id, RiskLimits(position_size=Decimal(35_999)), MOMENT)
+    cycle = take(stores, user)
+
+    breach = refusal(stores.ledger, cycle)
+
+    assert (breach.kind, breach.used, breach.limit) == (BreachKind.POSITION_SIZE, Decimal(36_000), Decimal(35_999))
+    assert stores.ledger.find(user.user_id, cycle.strategy_id, TRADING_DAY) == cycle
+
+
+def test_an_entry_of_just_the_limit_passes(stores: Stores) -> None:
+    user = stores.add_user()
+    limits = RiskLimits(position_size=Decimal(36_000), symbol_exposure=Decimal(36_000), orders_per_minute=1)
+    stores.risks.set_limits(user.user_id, replace(limits, open_strategies=1), MOMENT)
+
+    write(stores.ledger, take(stores, user))
+
+
+def test_exposure_counts_every_strategy_in_the_symbol_and_no_other(stores: Stores) -> None:
+    # given ten TCS held by one strategy, and ten INFY by another
+    user = stores.add_user()
+    stores.risks.set_limits(user.user_id, RiskLimits(symbol_exposure=Decimal(71_999)), MOMENT)
+    hold(stores, user, "INFY")
+    other = stores.add_strategy(user, status=StrategyStatus.STOPPED)
+    in_tcs = stores.ledger.take(other, TRADING_DAY)
+    in_tcs = replace(in_tcs, state=CycleState.LONG, intents=(done(in_tcs, Leg.ENTRY, 3000),))
+    stores.ledger.save(Decision(in_tcs), event=DUE, now=MOMENT)
+
+    breach = refusal(stores.ledger, take(stores, user))
+
+    assert (breach.kind, breach.used) == (BreachKind.SYMBOL_EXPOSURE, Decimal(72_000))
+
+
+def test_an_order_without_a_price_is_not_held_under_a_limit_in_rupees(stores: Stores) -> None:
+    user = stores.add_user()
+    stores.risks.set_limits(user.user_id, RiskLimits(symbol_exposure=Decimal(10**9)), MOMENT)
+
+    breach = refusal(stores.ledger, take(stores, user), marks={})
+
+    assert (breach.kind, breach.used) == (BreachKind.SYMBOL_EXPOSURE, None)
+
+
+def test_orders_of_the_last_minute_are_counted_entries_and_exits_alike(stores: Stores) -> None:
+    # given an entry and an exit of an hour ago, and an entry of now
+    user = stores.add_user()
+    stores.risks.set_limits(user.user_id, RiskLimits(orders_per_minute=1), MOMENT)
+    lose(stores, user, 1)
+    write(stores.ledger, take(stores, user))
+
+    breach = refusal(stores.ledger, take(stores, user, symbol="SBIN", stop_loss=Decimal(100)))
+
+    assert (breach.kind, breach.used, breach.limit) == (BreachKind.ORDERS_PER_MINUTE, Decimal(2), Decimal(1))
+
+
+def test_a_strategy_is_open_from_its_entry_until_it_is_flat(stores: Stores) -> None:
+    user = stores.add_user()
+    stores.risks.set_limits(user.user_id, RiskLimits(open_strategies=2), MOMENT)
+    lose(stores, user, 1)
+    hold(stores, user)
+    write(stores.ledger, take(stores, user))
+
+    breach = refusal(stores.ledger, take(stores, user, symbol="SBIN", stop_loss=Decimal(100)))
+
+    assert (breach.kind, breach.used, breach.limit) == (BreachKind.OPEN_STRATEGIES, Decimal(3), Decimal(2))
+
+
+def test_a_loss_with_its_charges_reaches_the_days_limit(stores: Stores) -> None:
+    # given a realised loss of just under the limit, which the charges push over it
+    user = stores.add_user()
+    stores.risks.set_limits(user.user_id, RiskLimits(daily_loss=Decimal(1001)), MOMENT)
+    lose(stores, user, 100)
+
+    breach = refusal(stores.ledger, take(stores, user))
+
+    assert breach.kind is BreachKind.DAILY_LOSS
+    assert breach.used is not None
+    assert Decimal(1001) <= breach.used < Decimal(1010)
+
+
+def test_an_open_loss_counts_at_the_price_it_is_told(stores: Stores) -> None:
+    # given ten INFY bought at 1500
+    user = stores.add_user()
+    stores.risks.set_limits(user.user_id, RiskLimits(daily_loss=Decimal(1000)), MOMENT)
+    hold(stores, user, "INFY", 1500)
+    cycle = take(stores, user)
+
+    breach = refusal(stores.ledger, cycle, {"TCS": PRICE, "INFY": Decimal(1400)})
+
+    assert breach.kind is BreachKind.DAILY_LOSS
+    write(stores.ledger, cycle, {"TCS": PRICE, "INFY": Decimal(1450)})
+
+
+def test_the_week_counts_from_monday_and_no_older_day(stores: Stores) -> None:
+    # given losses on the Thursday before, and on the Friday of the week before
+    user = stores.add_user()
+    stores.risks.set_limits(user.user_id, RiskLimits(daily_loss=Decimal(500), weekly_loss=Decimal(1000)), MOMENT)
+    lose(stores, user, 90, TRADING_DAY - timedelta(days=1))
+    cycle = take(stores, user)
+    lose(stores, user, 500, TRADING_DAY - timedelta(days=7))
+    write(stores.ledger, cycle)
+
+    # when this week's reach the limit
+    lose(stores, user, 10, TRADING_DAY - timedelta(days=4))
+
+    breach = refusal(stores.ledger, take(stores, user, symbol="SBIN", stop_loss=Decimal(100)))
+    assert breach.kind is BreachKind.WEEKLY_LOSS
+
+
+def test_another_users_positions_count_for_nothing(stores: Stores) -> None:
+    user, other = stores.add_user(), stores.add_user()
+    limits = RiskLimits(open_strategies=1, orders_per_minute=1, symbol_exposure=Decimal(36_000), daily_loss=Decimal(1))
+    stores.risks.set_limits(user.user_id, limits, MOMENT)
+    lose(stores, other, 100)
+    write(stores.ledger, take(stores, other))
+
+    write(stores.ledger, take(stores, user))
+
+
+def test_a_lock_stops_the_entry_in_its_own_transaction(stores: Stores) -> None:
+    user = stores.add_user()
+    cycle = take(stores, user)
+    stores.risks.lock(user.user_id, by="its owner", reason="enough", now=MOMENT)
+
+    with pytest.raises(RiskLocked, match="enough"):
+        write(stores.ledger, cycle)
+
+
+def test_the_operators_lock_stops_everybodys_entries(stores: Stores) -> None:
+    cycle = take(stores, stores.add_user())
+    stores.system_risks.lock_deployment(by="ops", reason="exchange trouble", now=MOMENT)
+
+    with pytest.raises(RiskLocked, match="operator"):
+        write(stores.ledger, cycle)
+
+
+def test_an_exit_is_never_held_against_anything(stores: Stores) -> None:
+    # given a user whose every limit is exhausted, and whose switch is on
+    user = stores.add_user()
+    cycle = hold(stores, user)
+    stores.risks.set_limits(user.user_id, RiskLimits(orders_per_minute=1, daily_loss=Decimal(1)), MOMENT)
+    stores.risks.lock(user.user_id, by="its owner", reason=None, now=MOMENT)
+
+    exit_order = make_intent(cycle, Leg.EXIT)
+    exiting = replace(cycle, state=CycleState.EXITING, intents=(*cycle.intents, exit_order))
+    stores.ledger.save(Decision(exiting, (SendOrder(exit_order.tag, MOMENT),)), event=DUE, now=MOMENT)
+
+    assert stores.ledger.find(user.user_id, cycle.strategy_id, TRADING_DAY) == exiting
+
+
+def test_a_worker_that_has_lost_the_cycle_hears_of_that_first(stores: Stores) -> None:
+    user = stores.add_user()
+    strategy = stores.add_strategy(user)
+    stale = stores.ledger.take(strategy, TRADING_DAY)
+    stores.ledger.take(strategy, TRADING_DAY)
+    stores.risks.lock(user.user_id, by="its owner", reason=None, now=MOMENT)
+
+    with pytest.raises(Fenced):
+        write(stores.ledger, stale)
+
+
+def write_together(ledgers: list[Ledger], stores: Stores) -> list[str]:
+    """Two workers of one user, who may have one open strategy, write an entry down at the same moment."""
+    user = stores.add_user()
+    stores.risks.set_limits(user.user_id, RiskLimits(open_strategies=1), MOMENT)
+    cycles = [take(stores, user), take(stores, user, symbol="INFY", stop_loss=Decimal(100))]
+    at_once = threading.Barrier(len(ledgers))
+    results: list[str] = []
+
+    def work(ledger: Ledger, cycle: Cycle) -> None:
+        at_once.wait(10)
+        try:
+            write(ledger, cycle)
+        except RiskRefused as refused:
+            results.append(refused.breach.kind)
+        else:
+            results.append("passed")
+
+    threads = [threading.Thread(target=work, args=pair) for pair in zip(ledgers, cycles, strict=True)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    return sorted(results)
+
+
+def test_of_two_workers_at_once_exactly_one_passes_in_memory() -> None:
+    stores = memory_stores()
+
+    assert write_together([stores.ledger, stores.ledger], stores) == ["open_strategies", "passed"]
+
+
+def test_of_two_workers_at_once_exactly_one_passes_in_postgres(postgres_store: PostgresStore) -> None:
+    # given two processes, each with a connection of its own; again and again, for one run could be luck
+    databases = [postgres_store.open("app_role") for _ in range(2)]
+    ledgers: list[Ledger] = [PostgresLedger(database) for database in databases]
+    stores = postgres_stores(postgres_store)
+
+    results = [write_together(ledgers, stores) for _ in range(20)]
+
+    for database in databases:
+        database.close()
+    assert results == [["open_strategies", "passed"]] * 20
+
+
+def test_a_worker_waits_for_the_entry_that_was_first_and_then_sees_it(postgres_store: PostgresStore) -> None:
+    # given a worker that has written its entry down and has not committed yet
+    stores = postgres_stores(postgres_store)
+    user = stores.add_user()
+    stores.risks.set_limits(user.user_id, RiskLimits(open_strategies=1), MOMENT)
+    first, second = take(stores, user), take(stores, user, symbol="INFY", stop_loss=Decimal(100))
+    slow = postgres_store.open("app_role")
+    results: list[str] = []
+
+    def follow() -> None:
+        try:
+            write(stores.ledger, second)
+        except RiskRefused as refused:
+            results.append(refused.breach.kind)
+
+    with slow.tenant(user.user_id) as session:
+        from algotrading.adapters.postgres import ledger_writes
+
+        ledger_writes.store(
+            session, entry_of(first), DUE, MOMENT, logs=(), cause=None, marks={first.plan.symbol: PRICE}
+        )
+        follower = threading.Thread(target=follow)
+        follower.start()
+        follower.join(0.3)
+        assert follower.is_alive(), "the second entry did not wait for the first"
+
+    # when it commits, then the second is refused because of it
+    follower.join(10)
+    slow.close()
+    assert results == ["open_strategies"]
+
+
+# --- just before the send -------------------------------------------------------------------------
+
+
+def test_the_last_look_sees_both_locks_and_a_stopped_strategy(stores: Stores) -> None:
+    user = stores.add_user()
+    cycle = take(stores, user)
+    assert stores.ledger.check(cycle) is None
+
+    stores.system_risks.lock_deployment(by="ops", reason=None, now=MOMENT)
+    obstacle = stores.ledger.check(cycle)
+    assert obstacle is not None
+    assert obstacle.breach is not None
+    assert obstacle.breach.kind is BreachKind.DEPLOYMENT_LOCKED
+
+    stores.risks.lock(user.user_id, by="its owner", reason=None, now=MOMENT)
+    obstacle = stores.ledger.check(cycle)
+    assert obstacle is not None
+    assert obstacle.breach is not None
+    assert obstacle.breach.kind is BreachKind.LOCKED
+
+
+def test_the_gate_shows_locks_old_positions_and_whose_prices_are_needed(stores: Stores) -> None:
+    # given a strategy with an unsettled cycle of yesterday, another one with a position, and no loss limit
+    user = stores.add_user()
+    strategy = stores.add_strategy(user)
+    yesterday = stores.ledger.take(strategy, TRADING_DAY - timedelta(days=1))
+    stores.ledger.save(Decision(replace(yesterday, state=CycleState.LONG)), event=DUE, now=MOMENT)
+    hold(stores, user, "INFY")
+    cycle = stores.ledger.take(strategy, TRADING_DAY)
+
+    gate = stores.ledger.gate(cycle)
+    assert (gate.locks.breach(), gate.unsettled_day) == (None, yesterday.trading_day)
+    assert gate.symbols == frozenset()
+
+    # when a loss limit needs prices and the switch is on
+    stores.risks.set_limits(user.user_id, RiskLimits(weekly_loss=Decimal(1)), MOMENT)
+    lock = stores.risks.lock(user.user_id, by="its owner", reason=None, now=MOMENT)
+
+    gate = stores.ledger.gate(cycle)
+    assert (gate.symbols, gate.locks.user) == (frozenset({"INFY", "TCS"}), lock)
+
+
+def test_a_blocked_entry_is_on_record(stores: Stores) -> None:
+    cycle = stores.take_cycle()
+    breach = Breach(BreachKind.OPEN_STRATEGIES, Decimal(2), Decimal(1), "too many")
+
+    stores.ledger.save(Decision(cycle), event=EntryMissed(MOMENT, "not bought: too many", breach), now=MOMENT)
+
+    (event,) = stores.risks.events(cycle.user_id, 10)
+    assert (event.kind, event.text, event.used, event.limit) == ("open_strategies", "too many", Decimal(2), Decimal(1))
+    assert (event.at, event.strategy_id) == (MOMENT, cycle.strategy_id)
+
+
+def test_unsettled_cycles_of_all_strategies_of_one_user(stores: Stores) -> None:
+    user = stores.add_user()
+    held = hold(stores, user)
+    lose(stores, user, 1)
+    hold(stores, stores.add_user())
+
+    assert list(stores.ledger.unsettled_of(user.user_id)) == [held]
