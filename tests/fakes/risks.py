@@ -22,6 +22,7 @@ from algotrading.domain.limits import (
     loss_notice,
     released_notice,
 )
+from algotrading.domain.notices import NoticeKind
 from algotrading.domain.profit import week_of
 from algotrading.domain.risk import EntryOrder, Usage, check_entry, new_entry
 from algotrading.ports import FlatProof, Notice, RiskEvent, RiskStanding
@@ -44,7 +45,7 @@ class MemoryRisks:
         """See ports.Risks."""
         with self._database.turn:
             self._database.risk_limits[user_id] = limits
-            self._record(user_id, RiskNotice("limits_changed", "the limits were changed"), now)
+            self._record(user_id, RiskNotice(NoticeKind.LIMITS_CHANGED, "the limits were changed"), now)
             self._audit(user_id, AuditKind.RISK_LIMITS_CHANGED, now, {"limits": limits})
 
     def lock(self, user_id: UUID, *, by: str, reason: str | None, now: datetime) -> Lock:

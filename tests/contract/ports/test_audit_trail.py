@@ -17,6 +17,7 @@ from algotrading.domain.accounts import BrokerName, ConnectionStatus, SealedBrok
 from algotrading.domain.audit import GENESIS, AuditEntry, AuditHead, AuditKind, AuditRecord, Cause, chain_hash
 from algotrading.domain.cycle import Cycle, CycleState, Decision, EntryMissed, Tell
 from algotrading.domain.errors import Conflict, Fenced, StrategyOverlap
+from algotrading.domain.notices import NoticeKind
 from algotrading.domain.strategy import StrategyStatus
 from algotrading.ports import Ledger
 from tests.contract.ports.conftest import Stores, memory_stores, postgres_stores
@@ -51,7 +52,7 @@ def test_a_decision_is_recorded_with_its_event_its_cycle_its_effects_and_its_cau
     cycle = stores.take_cycle()
     entering = replace(cycle, state=CycleState.ENTERING, intents=(make_intent(cycle),))
     cause = Cause("BUY", "schedule", MOMENT - timedelta(seconds=90), MOMENT)
-    decision = Decision(entering, (Tell("entry_missed", "TCS: too late."),))
+    decision = Decision(entering, (Tell(NoticeKind.ENTRY_MISSED, "TCS: too late."),))
 
     stores.ledger.save(decision, event=MISSED, now=MOMENT, cause=cause)
 

@@ -24,6 +24,7 @@ from algotrading.domain.cycle import (
     Tell,
 )
 from algotrading.domain.errors import Fenced
+from algotrading.domain.notices import NoticeKind
 from algotrading.domain.orders import BookReading, BrokerStatus, Fill, Leg
 from algotrading.domain.strategy import StrategyStatus
 from algotrading.ports import Ledger, OrderLog
@@ -258,7 +259,7 @@ def test_a_fenced_worker_stores_nothing_at_all(stores: Stores) -> None:
     current = stores.ledger.take(strategy, TRADING_DAY)
 
     # when it stores a decision with an order, a log and effects
-    decision = Decision(entering(fenced), (Tell("K", "text"), StopStrategy("why")))
+    decision = Decision(entering(fenced), (Tell(NoticeKind.SOLD, "text"), StopStrategy("why")))
     with pytest.raises(Fenced):
         stores.ledger.save(decision, event=DUE, now=MOMENT, logs=[make_log(fenced)])
 
@@ -345,7 +346,7 @@ def test_logs_keep_the_brokers_words_in_order(stores: Stores) -> None:
 
 def test_tell_goes_to_the_outbox_until_delivered(stores: Stores) -> None:
     cycle = stores.take_cycle()
-    save(stores.ledger, cycle, Tell("bought", "Bought 10 TCS"), Tell("sold", "Sold 10 TCS"))
+    save(stores.ledger, cycle, Tell(NoticeKind.BOUGHT, "Bought 10 TCS"), Tell(NoticeKind.SOLD, "Sold 10 TCS"))
 
     first, second = stores.system_outbox.pending(10)
     assert (first.user_id, first.strategy_id, first.kind, first.text, first.created_at) == (
@@ -390,7 +391,7 @@ def test_no_word_of_a_broker_can_keep_a_decision_from_being_stored(stores: Store
     raw = {"m": hostile, "n": float("nan")}
 
     stores.ledger.save(
-        Decision(cycle, (Tell("K", hostile), StopStrategy(hostile))),
+        Decision(cycle, (Tell(NoticeKind.SOLD, hostile), StopStrategy(hostile))),
         event=EntryMissed(MOMENT, hostile),
         now=MOMENT,
         logs=[make_log(cycle, raw_response=raw)],

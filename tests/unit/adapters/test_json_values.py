@@ -11,6 +11,7 @@ import pytest
 
 from algotrading.adapters.postgres.json_values import to_json
 from algotrading.domain.cycle import Answered, BookRead, EntryDue, StopStrategy, Tell
+from algotrading.domain.notices import NoticeKind
 from algotrading.domain.orders import BookReading, BrokerStatus, OrderRow, Side, Unknown
 from algotrading.domain.sight import Sight
 from tests.fakes.examples import MOMENT, TRADING_DAY
@@ -29,8 +30,8 @@ def test_an_event_is_an_object_that_names_its_type() -> None:
 
 
 def test_effects_are_a_list_in_their_order() -> None:
-    assert to_json((Tell("k", "text"), StopStrategy("why"))) == [
-        {"type": "Tell", "kind": "k", "text": "text"},
+    assert to_json((Tell(NoticeKind.SOLD, "text"), StopStrategy("why"))) == [
+        {"type": "Tell", "kind": "sold", "text": "text"},
         {"type": "StopStrategy", "reason": "why"},
     ]
 

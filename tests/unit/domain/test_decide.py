@@ -176,7 +176,8 @@ class TestEntry:
         assert partly.cycle.bought == 6
         assert partly.cycle.intents[0].average_price == Decimal("3511.0000")
         assert partly.cycle.position is Position.BOUGHT
-        assert kinds(partly) == ["ReadBook"]
+        assert kinds(partly) == ["Tell", "ReadBook"]
+        assert told(partly) == ["partly_bought"]
 
     def test_an_entry_that_rests_too_long_has_its_remainder_cancelled_once(self) -> None:
         accepted = answer(entering(), tag(Leg.ENTRY), Accepted("E1", {})).cycle
@@ -185,7 +186,8 @@ class TestEntry:
         later = read(rested.cycle, row(tag(Leg.ENTRY), "E1", BrokerStatus.WORKING, 4), at=11)
         cancelled = read(later.cycle, row(tag(Leg.ENTRY), "E1", BrokerStatus.CANCELLED, 4), at=12)
 
-        assert rested.effects == (CancelOrder("E1"), ReadBook())
+        assert told(rested) == ["partly_bought"]
+        assert rested.effects[1:] == (CancelOrder("E1"), ReadBook())
         assert later.effects == (ReadBook(),)
         assert (cancelled.cycle.state, cancelled.cycle.open_quantity) == (CycleState.LONG, 4)
 
@@ -243,7 +245,8 @@ class TestUnknownOutcome:
         unsure = answer(entering(), tag(Leg.ENTRY), TIMEOUT)
         looked = read(unsure.cycle, at=30)
 
-        assert kinds(unsure) == ["RaiseAlarm", "ReadBook"]
+        assert kinds(unsure) == ["RaiseAlarm", "Tell", "ReadBook"]
+        assert told(unsure) == ["order_unknown"]
         assert kinds(looked) == ["ReadBook"]
         assert looked.cycle.intents[0].state is IntentState.UNKNOWN
 
@@ -265,7 +268,7 @@ class TestUnknownOutcome:
         assert early.intents[0].clean_reads == 0
         assert once.intents[0].state is IntentState.UNKNOWN
         assert twice.cycle.intents[0].state is IntentState.NOT_PLACED
-        assert told(twice) == ["entry_missed"]
+        assert told(twice) == ["order_not_placed", "entry_missed"]
 
     def test_an_intent_left_by_a_dead_worker_is_treated_as_unknown(self) -> None:
         found = read(entering(), row(tag(Leg.ENTRY), "E1", BrokerStatus.COMPLETE, 10), at=20)
@@ -339,7 +342,8 @@ class TestExit:
         cancelled = read(resting.cycle, row(tag(Leg.EXIT), "X1", BrokerStatus.CANCELLED, 6), at=64)
         rest = want_exit(cancelled.cycle, held=4, at=65)
 
-        assert resting.effects == (CancelOrder("X1"), ReadBook())
+        assert told(resting) == ["partly_sold"]
+        assert resting.effects[1:] == (CancelOrder("X1"), ReadBook())
         assert cancelled.effects == (RetryExit(ExitReason.STOPLOSS, 0.0),)
         assert rest.cycle.intents[-1].quantity == 4
 

@@ -11,6 +11,7 @@ import pytest
 
 from algotrading.domain.cycle import Answered, Cycle, CycleState, Decision, EntryDue, IntentState, SendOrder, Tell
 from algotrading.domain.limits import Breach, BreachKind, Lock, Locks, RiskLimits
+from algotrading.domain.notices import NoticeKind
 from algotrading.domain.orders import Leg, Unknown
 from algotrading.domain.risk import (
     EntryOrder,
@@ -153,7 +154,9 @@ def test_a_lock_stands_before_every_limit_and_the_users_own_before_the_operators
 def decided(leg: Leg) -> Decision:
     cycle = held()
     intent = make_intent(cycle, leg, attempt=2)
-    return Decision(replace(cycle, intents=(*cycle.intents, intent)), (SendOrder(intent.tag, MOMENT), Tell("k", "t")))
+    return Decision(
+        replace(cycle, intents=(*cycle.intents, intent)), (SendOrder(intent.tag, MOMENT), Tell(NoticeKind.SOLD, "t"))
+    )
 
 
 def test_only_an_entry_that_is_to_be_sent_is_a_new_entry() -> None:
@@ -179,4 +182,4 @@ def test_of_a_blocked_further_entry_the_news_stays() -> None:
     kept = without_entry(decision, news, decision.cycle)
 
     assert kept.cycle.intents == decision.cycle.intents[:1]
-    assert kept.effects == (Tell("k", "t"),)
+    assert kept.effects == (Tell(NoticeKind.SOLD, "t"),)

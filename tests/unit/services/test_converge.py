@@ -299,7 +299,7 @@ def test_notices_are_delivered_once(world: TradingWorld) -> None:
     world.converge.run()
     world.converge.run()
 
-    assert [notice.kind for notice in world.notifier.published] == ["bought"]
+    assert [notice.kind for notice in world.notifier.published] == ["buy_accepted", "bought"]
 
 
 def test_a_dead_runtime_store_does_not_keep_orders_from_being_repaired(world: TradingWorld) -> None:

@@ -136,7 +136,7 @@ class TestRefusals:
         assert cycle.state is CycleState.FAILED
         assert (stopped.status, stopped.stop_reason) == (StrategyStatus.STOPPED, "Insufficient funds.")
         assert len({ticket.tag for ticket in world.sent(Side.BUY)}) == 3
-        assert world.told() == ["entry_refused"]
+        assert world.told() == ["buy_accepted"] * 3 + ["entry_refused"]
         assert world.runtime.changes[-1].armed is False
         assert world.runtime.read_strategy(strategy.strategy_id)["status"] == "stopped"
 
@@ -264,7 +264,7 @@ class TestExit:
         assert cycle is not None
         assert cycle.state is CycleState.FLAT
         assert world.meter.counts["ExitRefused"] == 2
-        assert world.told() == ["bought", "exit_refused", "sold"]
+        assert world.told() == ["buy_accepted", "bought", "exit_refused", "sell_accepted", "sell_accepted", "sold"]
 
     def test_a_resting_exit_is_replaced(self, world: TradingWorld) -> None:
         strategy = world.add_running()

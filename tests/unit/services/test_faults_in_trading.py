@@ -196,7 +196,7 @@ class TestDays:
         world.executor.handle(later)
 
         assert len(world.sent(Side.BUY)) == 1
-        assert world.told() == ["bought", "entry_missed"]
+        assert world.told() == ["buy_accepted", "bought", "entry_missed"]
 
 
 class TestWhatSurfacesLate:
@@ -277,4 +277,4 @@ def test_a_fault_of_one_service_does_not_keep_converge_from_the_rest(world: Trad
     repairs = world.converge.run()
 
     assert repairs.failures == 1
-    assert [notice.kind for notice in world.notifier.published] == ["bought"]
+    assert [notice.kind for notice in world.notifier.published] == ["buy_accepted", "bought"]

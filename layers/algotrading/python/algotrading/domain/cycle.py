@@ -12,6 +12,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from algotrading.domain.limits import STOPPED, Breach, Obstacle
+from algotrading.domain.notices import NoticeKind
 from algotrading.domain.orders import Answer, BookReading, BrokerStatus, Leg, Side
 from algotrading.domain.sight import Sight
 from algotrading.domain.strategy import Plan
@@ -414,7 +415,7 @@ class StopStrategy:
 class Tell:
     """Tell the owner. `kind` is stable for programs, `text` is for people."""
 
-    kind: str
+    kind: NoticeKind
     text: str
 
 

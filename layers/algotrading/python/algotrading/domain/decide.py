@@ -13,6 +13,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+from algotrading.domain import tell
 from algotrading.domain.cycle import (
     Answered,
     BookRead,
@@ -39,6 +40,7 @@ from algotrading.domain.cycle import (
     Tell,
 )
 from algotrading.domain.naked import measure_naked, whole_milliseconds
+from algotrading.domain.notices import NoticeKind
 from algotrading.domain.observe import duplicated, observe
 from algotrading.domain.orders import Accepted, Leg, Refused
 from algotrading.domain.policy import Policy
@@ -82,11 +84,13 @@ def _enter(cycle: Cycle, event: EntryDue, policy: Policy) -> Decision:
         return Decision(cycle)
     if event.now > event.due + policy.entry_grace:
         late = round((event.now - event.due).total_seconds())
-        return miss(cycle, "entry_missed", f"the buy could not be sent until {late} s after its time; not bought late")
+        return miss(
+            cycle, NoticeKind.ENTRY_MISSED, f"the buy could not be sent until {late} s after its time; not bought late"
+        )
     stop = cycle.plan.stop_loss
     if event.last_price is not None and event.last_price <= stop:
         why = f"the price {event.last_price:f} is not above the stop-loss {stop.normalize():f}; not bought"
-        return miss(cycle, "entry_skipped", why)
+        return miss(cycle, NoticeKind.ENTRY_SKIPPED, why)
     blind = whole_milliseconds(event.sight.blind_at(event.now)) if event.sight is not None else None
     entering = replace(cycle, state=CycleState.ENTERING, sampled_at=event.now, sampled_blind=blind)
     return with_order(entering, Leg.ENTRY, cycle.plan.quantity, now=event.now, due=event.due)
@@ -97,19 +101,19 @@ def _miss(cycle: Cycle, event: EntryMissed) -> Decision:
     begun = cycle.state is CycleState.ENTERING and not cycle.bought and not cycle.open_intents(Leg.ENTRY)
     if cycle.state is not CycleState.IDLE and not begun:
         return Decision(cycle)
-    return miss(cycle, "entry_missed" if event.breach is None else "entry_blocked", event.why)
+    return miss(cycle, NoticeKind.ENTRY_MISSED if event.breach is None else NoticeKind.ENTRY_BLOCKED, event.why)
 
 
 def _leave_unsent(cycle: Cycle, event: EntryWithdrawn | EntryHeldBack) -> Decision:
     if isinstance(event, EntryHeldBack):
         held = _intent(cycle, event.tag)
         unsent = replace(held, state=IntentState.THROTTLED, answered_at=event.now, message=event.why)
-        return miss(with_intent(cycle, unsent), "entry_missed", event.why)
+        return miss(with_intent(cycle, unsent), NoticeKind.ENTRY_MISSED, event.why)
     why = f"{event.obstacle.why} before the buy was sent"
     unsent = replace(_intent(cycle, event.tag), state=IntentState.REFUSED, answered_at=event.now, message=why)
     withdrawn = with_intent(cycle, unsent)
     if event.obstacle.breach is not None:
-        return miss(withdrawn, "entry_blocked", f"not bought: {why}")
+        return miss(withdrawn, NoticeKind.ENTRY_BLOCKED, f"not bought: {why}")
     return Decision(replace(withdrawn, state=CycleState.FLAT, wanted=None, note=why))
 
 
@@ -134,7 +138,7 @@ def _leave(cycle: Cycle, event: ExitDue, policy: Policy) -> Decision:
 
 def _leave_idle(cycle: Cycle, reason: ExitReason) -> Decision:
     if reason is ExitReason.KILL:
-        return miss(cycle, "entry_blocked", "the kill switch was pressed before the buy")
+        return miss(cycle, NoticeKind.ENTRY_BLOCKED, "the kill switch was pressed before the buy")
     if reason in _LEAVES_IDLE:
         return Decision(cycle)  # nothing to leave; whether to buy is decided when it is due
     return Decision(replace(cycle, state=CycleState.FLAT, note="nothing had been bought by the time to sell"))
@@ -195,7 +199,7 @@ def _find_absent(cycle: Cycle, event: ExitDue, policy: Policy) -> Decision:
     gone = cycle.closed_outside + cycle.open_quantity
     flat = replace(cycle, state=CycleState.FLAT, closed_outside=gone, absent_reads=reads, wanted=None, note=why)
     text = f"{cycle.plan.symbol}: {why}"
-    return Decision(flat, (RaiseAlarm("ClosedOutside", text), Tell("closed_outside", f"{text}.")))
+    return Decision(flat, (RaiseAlarm("ClosedOutside", text), Tell(NoticeKind.CLOSED_OUTSIDE, f"{text}.")))
 
 
 def _block(cycle: Cycle, event: ExitBlocked) -> Decision:
@@ -205,8 +209,10 @@ def _block(cycle: Cycle, event: ExitBlocked) -> Decision:
     alarm = RaiseAlarm("ExitBlocked", f"{cycle.plan.symbol}: {event.why}")
     blocked = replace(cycle, wanted=cycle.wanted or event.reason, note=event.why)
     told = cycle.wanted is not None and cycle.note == event.why
-    tell = Tell("exit_blocked", f"{cycle.plan.symbol}: the sell cannot be sent and is tried again: {event.why}.")
-    return Decision(blocked, (alarm,) if told else (alarm, tell))
+    news = Tell(
+        NoticeKind.EXIT_BLOCKED, f"{cycle.plan.symbol}: the sell cannot be sent and is tried again: {event.why}."
+    )
+    return Decision(blocked, (alarm,) if told else (alarm, news))
 
 
 # --- answers and the book -------------------------------------------------------------------------
@@ -220,13 +226,14 @@ def _hear(cycle: Cycle, event: Answered, policy: Policy) -> Decision:
     match event.answer:
         case Accepted(broker_order_id=order_id):
             accepted = replace(heard, state=IntentState.ACCEPTED, broker_order_id=order_id)
-            return Decision(replace(with_intent(cycle, accepted), note=event.late or cycle.note), (ReadBook(),))
+            after = replace(with_intent(cycle, accepted), note=event.late or cycle.note)
+            return Decision(after, (*tell.accepted(cycle, accepted, event.late), ReadBook()))
         case Refused() as refusal:
             return _hear_refusal(cycle, heard, refusal, event.now, policy)
         case unknown:
             unsure = replace(heard, state=IntentState.UNKNOWN, message=unknown.reason)
             alarm = RaiseAlarm("OrderUnknown", f"{intent.side} {cycle.plan.symbol}: {unknown.reason}")
-            return Decision(with_intent(cycle, unsure), (alarm, ReadBook()))
+            return Decision(with_intent(cycle, unsure), (alarm, tell.unknown(cycle, unsure), ReadBook()))
 
 
 def _hear_turn(cycle: Cycle, event: StopTurned) -> Decision:
@@ -243,7 +250,7 @@ def _hear_refusal(cycle: Cycle, heard: Intent, refusal: Refused, now: datetime, 
     refused = replace(heard, state=state, message=refusal.message)
     after = with_intent(cycle, refused)
     if refusal.is_auth and heard.leg is Leg.ENTRY and not cycle.bought:
-        return miss(after, "entry_missed", f"log in to the broker again: {refusal.message}")
+        return miss(after, NoticeKind.ENTRY_MISSED, f"log in to the broker again: {refusal.message}")
     return after_failure(after, refused, now, policy, retryable=refusal.retryable)
 
 
@@ -253,6 +260,7 @@ def _read(cycle: Cycle, event: BookRead, policy: Policy) -> Decision:
     if trading_day_of(event.reading.begun_at) != cycle.trading_day:
         return Decision(cycle)
     seen = observe(cycle, event, policy.evidence_window, policy.clean_reads)
+    told = tell.seen_in_book(cycle, seen)
     seen, unguarded = measure_naked(cycle, seen, event)
     abandoned = [i for i in cycle.intents if i.state is IntentState.PENDING and _is_unknown(seen, i.tag)]
     alarms = tuple(
@@ -260,7 +268,9 @@ def _read(cycle: Cycle, event: BookRead, policy: Policy) -> Decision:
     )
     look = Look(event.now, event.held, event.stop_obstacle, is_read=True)
     decision = settle(seen, look, policy)
-    return replace(decision, effects=(*alarms, *unguarded, *_halt_on_duplicates(cycle, event), *decision.effects))
+    return replace(
+        decision, effects=(*alarms, *told, *unguarded, *_halt_on_duplicates(cycle, event), *decision.effects)
+    )
 
 
 def _halt_on_duplicates(cycle: Cycle, event: BookRead) -> tuple[Effect, ...]:

@@ -8,6 +8,8 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Final
 
+from algotrading.domain.notices import NoticeKind
+
 LAST_LOOK: Final = timedelta(seconds=1)
 """An entry leaves at most this long after the beginning of its last look at the locks. Whoever locks and then
 waits this long (with a reserve) has seen the last entry go."""
@@ -130,7 +132,7 @@ def obstacle_to(locks: Locks, *, is_running: bool) -> Obstacle | None:
 class RiskNotice:
     """Something about risk that its owner is told. `kind` is stable for programs, `text` is for people."""
 
-    kind: str
+    kind: NoticeKind
     text: str
 
 
@@ -138,7 +140,7 @@ def killed_notice(lock: Lock, *, for_everybody: bool = False) -> RiskNotice:
     """The switch is on."""
     whose = "The operator has stopped trading for everybody" if for_everybody else "The kill switch is on"
     text = f"{whose} ({lock.describe()}): nothing is bought until it is released, and what is held is being sold."
-    return RiskNotice("deployment_killed" if for_everybody else "killed", text)
+    return RiskNotice(NoticeKind.DEPLOYMENT_KILLED if for_everybody else NoticeKind.KILLED, text)
 
 
 def released_notice(lock: Lock, *, for_everybody: bool = False) -> RiskNotice:
@@ -147,7 +149,7 @@ def released_notice(lock: Lock, *, for_everybody: bool = False) -> RiskNotice:
     text = (
         f"{whose} (on since {lock.since:%Y-%m-%d %H:%M:%S} UTC): running strategies buy again at their next buy time."
     )
-    return RiskNotice("deployment_released" if for_everybody else "released", text)
+    return RiskNotice(NoticeKind.DEPLOYMENT_RELEASED if for_everybody else NoticeKind.RELEASED, text)
 
 
 def flat_notice(milliseconds: int, foreign: int) -> RiskNotice:
@@ -157,9 +159,9 @@ def flat_notice(milliseconds: int, foreign: int) -> RiskNotice:
     )
     if foreign:
         text += f" {foreign} position(s) of your own in the same symbols were left alone: look at them."
-    return RiskNotice("verified_flat", text)
+    return RiskNotice(NoticeKind.VERIFIED_FLAT, text)
 
 
 def loss_notice(breach: Breach) -> RiskNotice:
     """A loss limit was reached."""
-    return RiskNotice("loss_limit", f"Nothing more is bought: {breach.text}.")
+    return RiskNotice(NoticeKind.LOSS_LIMIT, f"Nothing more is bought: {breach.text}.")

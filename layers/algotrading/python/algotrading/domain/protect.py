@@ -26,9 +26,11 @@ from algotrading.domain.cycle import (
     Tell,
     TurnStop,
 )
+from algotrading.domain.notices import NoticeKind
 from algotrading.domain.orders import BrokerStatus, Leg
 from algotrading.domain.policy import Policy
 from algotrading.domain.steps import cancel_now, intents_of, with_intent, with_order
+from algotrading.domain.tell import sold
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +81,7 @@ def stop_refused(cycle: Cycle, stop: Intent, policy: Policy) -> Decision:
     alarm = RaiseAlarm("StopNotResting", f"{cycle.plan.symbol}: {why}")
     if _failures(cycle) < policy.stop_attempts:
         return Decision(cycle, (alarm, ReadBook()))
-    tell = Tell("stop_not_resting", f"{cycle.plan.symbol}: {why}. The position is watched all the same.")
+    tell = Tell(NoticeKind.STOP_NOT_RESTING, f"{cycle.plan.symbol}: {why}. The position is watched all the same.")
     return Decision(replace(cycle, note=why), (alarm, tell))
 
 
@@ -111,10 +113,9 @@ def _end_at_stop(cycle: Cycle, now: datetime, policy: Policy) -> Decision:
     if fired:
         return _leave_by_fired_stop(cycle, now)
     flat = replace(cycle, state=CycleState.FLAT, wanted=None, note=None)
-    sold = Tell("sold", f"{cycle.plan.symbol}: sold {cycle.sold}.")
     strays = [intent for intent in cycle.intents if intent.state.is_open]
     after = cancel_now(flat, strays, now, policy) if strays else Decision(flat)
-    return replace(after, effects=(sold, *after.effects))
+    return replace(after, effects=(*sold(cycle), *after.effects))
 
 
 # --- somebody wants out -----------------------------------------------------------------------------
@@ -138,7 +139,7 @@ def _go_on_leaving(cycle: Cycle, stops: tuple[Intent, ...], now: datetime, polic
 def _sell_excess(cycle: Cycle) -> Decision:
     text = f"{cycle.plan.symbol}: an order that was proven absent has bought {cycle.excess} more after all"
     wanting = replace(cycle, wanted=ExitReason.EXCESS)
-    tell = Tell("late_order", f"{text}: they are being sold.")
+    tell = Tell(NoticeKind.LATE_ORDER, f"{text}: they are being sold.")
     return Decision(wanting, (RaiseAlarm("LateOrder", text), tell, RetryExit(ExitReason.EXCESS, 0.0)))
 
 
@@ -161,7 +162,7 @@ def _find_less(cycle: Cycle, held: int, stops: tuple[Intent, ...], now: datetime
         rest = replace(rest, state=CycleState.FLAT)
     text = f"{cycle.plan.symbol}: {why}"
     again: tuple[Effect, ...] = () if rest.state is CycleState.FLAT else (ReadBook(),)
-    return Decision(rest, (RaiseAlarm("ClosedOutside", text), Tell("closed_outside", f"{text}."), *again))
+    return Decision(rest, (RaiseAlarm("ClosedOutside", text), Tell(NoticeKind.CLOSED_OUTSIDE, f"{text}."), *again))
 
 
 # --- the stop order rests ---------------------------------------------------------------------------

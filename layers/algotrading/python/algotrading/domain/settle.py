@@ -18,10 +18,12 @@ from algotrading.domain.cycle import (
     StopStrategy,
     Tell,
 )
+from algotrading.domain.notices import NoticeKind
 from algotrading.domain.orders import Leg
 from algotrading.domain.policy import Policy
 from algotrading.domain.protect import Look, protect, stop_refused
 from algotrading.domain.steps import await_orders, cancel_now, exit_pause, intents_of, miss, with_order
+from algotrading.domain.tell import bought, sold
 
 _CANCELS_BEFORE_EXIT = 2
 """Cancels of an entry after which what it has bought is sold without waiting for its end."""
@@ -52,7 +54,7 @@ def after_failure(cycle: Cycle, intent: Intent, now: datetime, policy: Policy, *
     if cycle.bought:
         return _settle_entry(cycle, Look(now), policy)
     if cycle.wanted is not None:
-        return miss(cycle, "entry_unfilled", f"nothing was bought: {message}")
+        return miss(cycle, NoticeKind.ENTRY_UNFILLED, f"nothing was bought: {message}")
     entries = intents_of(cycle, Leg.ENTRY)
     failures = sum(1 for entry in entries if entry.failed_proven)
     if not retryable or failures >= policy.attempts:
@@ -61,7 +63,7 @@ def after_failure(cycle: Cycle, intent: Intent, now: datetime, policy: Policy, *
     in_time = now + timedelta(seconds=pause) <= min(entry.due_at for entry in entries) + policy.entry_grace
     if in_time:
         return with_order(cycle, Leg.ENTRY, cycle.plan.quantity, now=now, due=now, pause=pause)
-    return miss(cycle, "entry_missed", f"the buy was not placed and its time is over: {message}")
+    return miss(cycle, NoticeKind.ENTRY_MISSED, f"the buy was not placed and its time is over: {message}")
 
 
 def close_day(cycle: Cycle) -> Decision:
@@ -75,7 +77,7 @@ def close_day(cycle: Cycle) -> Decision:
     ended = tuple(replace(i, state=IntentState.DONE, message=why) if i.state.is_open else i for i in cycle.intents)
     failed = replace(cycle, state=CycleState.FAILED, intents=ended, wanted=None, claim=None, note=why)
     alarm = RaiseAlarm("OldCycleOpen", f"{symbol}: {why}")
-    return Decision(failed, (alarm, StopStrategy(why), Tell("unsettled", f"{symbol}: {why}.")))
+    return Decision(failed, (alarm, StopStrategy(why), Tell(NoticeKind.UNSETTLED, f"{symbol}: {why}.")))
 
 
 # --- entry ----------------------------------------------------------------------------------------
@@ -88,13 +90,12 @@ def _settle_entry(cycle: Cycle, look: Look, policy: Policy) -> Decision:
         return await_orders(cycle, entries, look.now, policy, lambda _: patience)
     if cycle.bought:
         long = replace(cycle, state=CycleState.LONG, note=None)
-        bought = Tell("bought", f"{cycle.plan.symbol}: bought {cycle.bought}.")
         after = _settle_position(long, look, policy)
-        return replace(after, effects=(bought, *after.effects))
+        return replace(after, effects=(bought(cycle), *after.effects))
     last = intents_of(cycle, Leg.ENTRY)[-1]
     if last.failed_proven:
         return after_failure(cycle, last, look.now, policy, retryable=True)
-    return miss(cycle, "entry_unfilled", "the buy was cancelled before any of it was filled")
+    return miss(cycle, NoticeKind.ENTRY_UNFILLED, "the buy was cancelled before any of it was filled")
 
 
 def _may_leave_already(cycle: Cycle, entries: tuple[Intent, ...]) -> bool:
@@ -108,7 +109,7 @@ def _give_up(cycle: Cycle, failures: int, message: str) -> Decision:
     failed = replace(cycle, state=CycleState.FAILED, note=message)
     tries = f"after {failures} attempts" if failures > 1 else "at once"
     text = f"{cycle.plan.symbol}: the broker refused the buy {tries}: {message} The strategy is stopped."
-    return Decision(failed, (StopStrategy(message), Tell("entry_refused", text)))
+    return Decision(failed, (StopStrategy(message), Tell(NoticeKind.ENTRY_REFUSED, text)))
 
 
 # --- a position, and the end ------------------------------------------------------------------------
@@ -138,7 +139,7 @@ def _neutralise(cycle: Cycle) -> Decision:
     """An order that was given up as never placed has bought after all: sell what it bought."""
     text = f"{cycle.plan.symbol}: an order that was proven absent has bought {cycle.open_quantity} after all"
     long = replace(cycle, state=CycleState.LONG, claim=None, wanted=ExitReason.LATE)
-    tell = Tell("late_order", f"{text}: it is being sold.")
+    tell = Tell(NoticeKind.LATE_ORDER, f"{text}: it is being sold.")
     return Decision(long, (RaiseAlarm("LateOrder", text), tell, RetryExit(ExitReason.LATE, 0.0)))
 
 
@@ -150,7 +151,7 @@ def _tell_oversold(cycle: Cycle) -> Decision:
     if cycle.note == why:
         return Decision(cycle)
     text = f"{cycle.plan.symbol}: {why}"
-    return Decision(replace(cycle, note=why), (RaiseAlarm("Oversold", text), Tell("oversold", f"{text}.")))
+    return Decision(replace(cycle, note=why), (RaiseAlarm("Oversold", text), Tell(NoticeKind.OVERSOLD, f"{text}.")))
 
 
 # --- exit -----------------------------------------------------------------------------------------
@@ -182,10 +183,8 @@ def _settle_exit(cycle: Cycle, look: Look, policy: Policy) -> Decision:
 
 def _end(cycle: Cycle, now: datetime, policy: Policy) -> Decision:
     flat = replace(cycle, state=CycleState.FLAT, wanted=None, note=None)
-    why = " at its stop-loss" if cycle.claim is ExitReason.STOPLOSS else ""
-    sold = Tell("sold", f"{cycle.plan.symbol}: sold {cycle.sold}{why}.")
     after = _settle_end(flat, now, policy)
-    return replace(after, effects=(sold, *after.effects))
+    return replace(after, effects=(*sold(cycle), *after.effects))
 
 
 def _sell_the_rest(cycle: Cycle, exits: list[Intent], policy: Policy) -> Decision:
@@ -198,7 +197,9 @@ def _sell_the_rest(cycle: Cycle, exits: list[Intent], policy: Policy) -> Decisio
     if unfilled > 1:
         effects.append(RaiseAlarm("ExitUnfilled", held))
     if unfilled == 2:
-        effects.append(Tell("exit_unfilled", f"{held}: the market does not take them. It is tried again and again."))
+        effects.append(
+            Tell(NoticeKind.EXIT_UNFILLED, f"{held}: the market does not take them. It is tried again and again.")
+        )
     return Decision(long, (*effects, RetryExit(reason, exit_pause(long, policy))))
 
 
@@ -211,7 +212,7 @@ def _release_claim(cycle: Cycle, intent: Intent, policy: Policy) -> Decision:
         effects.append(RaiseAlarm("ExitRefused", f"{cycle.plan.symbol}: {message}"))
         if sum(1 for exit_ in intents_of(cycle, Leg.EXIT) if exit_.failed_proven) == 1:
             text = f"{cycle.plan.symbol}: the sell was refused and is tried again: {message}"
-            effects.append(Tell("exit_refused", text))
+            effects.append(Tell(NoticeKind.EXIT_REFUSED, text))
     long = replace(cycle, state=CycleState.LONG, claim=None, wanted=_still_wanted(cycle, reason), note=message)
     return Decision(long, (*effects, RetryExit(reason, exit_pause(long, policy))))
 

@@ -19,6 +19,7 @@ from algotrading.domain.cycle import (
     SendOrder,
     Tell,
 )
+from algotrading.domain.notices import NoticeKind
 from algotrading.domain.orders import Leg, Side, make_tag
 from algotrading.domain.policy import Policy
 
@@ -61,7 +62,7 @@ def with_order(
     return Decision(written, (SendOrder(intent.tag, intent.due_at, pause),))
 
 
-def miss(cycle: Cycle, kind: str, why: str) -> Decision:
+def miss(cycle: Cycle, kind: NoticeKind, why: str) -> Decision:
     """The day passes without a position; the owner is told why."""
     flat = replace(cycle, state=CycleState.FLAT, wanted=None, note=why)
     return Decision(flat, (Tell(kind, f"{cycle.plan.symbol}: {why}."),))

@@ -1,0 +1,43 @@
+"""What owners are told: the closed set of kinds. docs/notifications.md says of each when, in which words, and what is
+proven when it is said."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class NoticeKind(StrEnum):
+    """Stable names, for programs that filter notices."""
+
+    BUY_ACCEPTED = "buy_accepted"
+    PARTLY_BOUGHT = "partly_bought"
+    BOUGHT = "bought"
+    SELL_ACCEPTED = "sell_accepted"
+    PARTLY_SOLD = "partly_sold"
+    SOLD = "sold"
+    ORDER_UNKNOWN = "order_unknown"
+    ORDER_NOT_PLACED = "order_not_placed"
+
+    ENTRY_MISSED = "entry_missed"
+    ENTRY_SKIPPED = "entry_skipped"
+    ENTRY_BLOCKED = "entry_blocked"
+    ENTRY_REFUSED = "entry_refused"
+    ENTRY_UNFILLED = "entry_unfilled"
+
+    EXIT_BLOCKED = "exit_blocked"
+    EXIT_REFUSED = "exit_refused"
+    EXIT_UNFILLED = "exit_unfilled"
+    STOP_NOT_RESTING = "stop_not_resting"
+
+    CLOSED_OUTSIDE = "closed_outside"
+    LATE_ORDER = "late_order"
+    OVERSOLD = "oversold"
+    UNSETTLED = "unsettled"
+
+    LIMITS_CHANGED = "limits_changed"
+    LOSS_LIMIT = "loss_limit"
+    KILLED = "killed"
+    RELEASED = "released"
+    VERIFIED_FLAT = "verified_flat"
+    DEPLOYMENT_KILLED = "deployment_killed"
+    DEPLOYMENT_RELEASED = "deployment_released"

@@ -1,0 +1,106 @@
+"""Words for what has happened to orders: accepted, filled and refused are different things, and none is said before
+the broker has proven it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+
+from algotrading.domain.charges import to_paisa
+from algotrading.domain.cycle import Cycle, ExitReason, Intent, IntentState, Tell
+from algotrading.domain.notices import NoticeKind
+from algotrading.domain.orders import Leg, Side
+from algotrading.domain.profit import profit_of
+
+_OPEN = frozenset({IntentState.ACCEPTED, IntentState.PENDING, IntentState.UNKNOWN})
+_UNSURE = frozenset({IntentState.PENDING, IntentState.UNKNOWN})
+
+
+def accepted(cycle: Cycle, intent: Intent, late: str | None = None) -> tuple[Tell, ...]:
+    """The broker has the order; it has not been filled as far as anybody knows. A stop order that rests is no news.
+    `late` is why it left later than it was due."""
+    symbol, after = cycle.plan.symbol, f" It {late}." if late else ""
+    if intent.leg is Leg.ENTRY:
+        text = f"{symbol}: the broker accepted the buy of {intent.quantity}; it is not filled yet.{after}"
+        return (Tell(NoticeKind.BUY_ACCEPTED, text),)
+    if intent.leg is Leg.EXIT:
+        why = _why(cycle)
+        text = f"{symbol}: the broker accepted the sell of {intent.quantity}{why}; it is not filled yet.{after}"
+        return (Tell(NoticeKind.SELL_ACCEPTED, text),)
+    return ()
+
+
+def unknown(cycle: Cycle, intent: Intent) -> Tell:
+    """Nobody knows whether the broker has the order."""
+    what = f"the {_verb(intent)} of {intent.quantity}"
+    text = f"{cycle.plan.symbol}: it is not known yet whether {what} was placed; nothing is sent again before the "
+    return Tell(NoticeKind.ORDER_UNKNOWN, f"{text}broker's order book has spoken.")
+
+
+def seen_in_book(before: Cycle, after: Cycle) -> tuple[Tell, ...]:
+    """What a reading of the book has proven about orders that are still to come to their end."""
+    return tuple(_seen(before, after))
+
+
+def bought(cycle: Cycle) -> Tell:
+    """The entry has ended, with this quantity filled."""
+    asked, got = cycle.plan.quantity, cycle.bought
+    part, rest = (f" of {asked}", "; the rest was not filled") if got < asked else ("", "")
+    return Tell(NoticeKind.BOUGHT, f"{cycle.plan.symbol}: bought {got}{part}{_at(cycle, Side.BUY)}{rest}.")
+
+
+def sold(cycle: Cycle) -> tuple[Tell, ...]:
+    """Everything that was held is sold; nothing is said where none of it was sold by orders of ours."""
+    if cycle.sold == 0:
+        return ()
+    text = f"{cycle.plan.symbol}: sold {cycle.sold}{_at(cycle, Side.SELL)}{_why(cycle)}.{_result(cycle)}"
+    return (Tell(NoticeKind.SOLD, text),)
+
+
+def _seen(before: Cycle, after: Cycle) -> Iterator[Tell]:
+    old = {intent.tag: intent for intent in before.intents}
+    for intent in after.intents:
+        was = old[intent.tag]
+        if was.state is IntentState.PENDING and intent.state is IntentState.UNKNOWN:
+            yield unknown(after, intent)
+        if was.state in _UNSURE and intent.state is IntentState.NOT_PLACED:
+            text = f"{after.plan.symbol}: the broker's order book proves that the {_verb(intent)} was never placed."
+            yield Tell(NoticeKind.ORDER_NOT_PLACED, text)
+        if was.state in _UNSURE and intent.state is IntentState.ACCEPTED and not intent.filled:
+            yield from accepted(after, intent)
+        if intent.filled > was.filled and intent.state in _OPEN:
+            yield _partly(after, intent)
+
+
+def _partly(cycle: Cycle, intent: Intent) -> Tell:
+    kind = NoticeKind.PARTLY_BOUGHT if intent.side is Side.BUY else NoticeKind.PARTLY_SOLD
+    done, price = intent.filled, to_paisa(intent.average_price)
+    verb = "bought" if intent.side is Side.BUY else "sold"
+    return Tell(kind, f"{cycle.plan.symbol}: {verb} {done} of {intent.quantity} so far, at {price} on average.")
+
+
+def _verb(intent: Intent) -> str:
+    if intent.leg is Leg.STOP:
+        return "stop order"
+    return "buy" if intent.side is Side.BUY else "sell"
+
+
+def _at(cycle: Cycle, side: Side) -> str:
+    filled = [intent for intent in cycle.intents if intent.side is side and intent.filled]
+    quantity = sum(intent.filled for intent in filled)
+    value = sum((intent.filled * intent.average_price for intent in filled), Decimal(0))
+    return f" at {to_paisa(value / quantity)} on average" if quantity and value else ""
+
+
+def _why(cycle: Cycle) -> str:
+    return " at its stop-loss" if cycle.claim is ExitReason.STOPLOSS else ""
+
+
+def _result(cycle: Cycle) -> str:
+    try:
+        profit = profit_of(cycle, None)
+    except ValueError:
+        return ""  # A day of long ago, whose rates are in no table.
+    if profit.net is None or any(intent.filled and not intent.average_price for intent in cycle.intents):
+        return ""
+    return f" The result is {profit.net} rupees after charges of {profit.charges.total}."
