@@ -16,7 +16,7 @@ export PYTHONPATH := $(SOURCES)
 export PYTHONDONTWRITEBYTECODE :=
 export UV_NO_PROGRESS := 1
 
-.PHONY: help setup run test check format bench build synth audit-verify deploy lock clean
+.PHONY: help setup run test simulate check format bench build synth audit-verify deploy lock clean
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -54,6 +54,10 @@ run: $(READY) ## Run the whole product and play a session (ONCE=1, REPLAY=prices
 
 test: $(READY) ## Every test: unit, contract, integration, infrastructure, end to end
 	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations=10 $(PYTEST_ARGS)
+
+simulate: $(READY) ## Simulate days under faults (SEEDS=1000), or replay one (SEED=7 TRACE=1)
+	@$(BIN)/python -m tests.simulation $(if $(SEEDS),--seeds '$(SEEDS)') $(if $(FIRST),--first '$(FIRST)') \
+		$(if $(SEED),--seed '$(SEED)') $(if $(TRACE),--trace)
 
 check: $(READY) ## Format, lint, strict types, import rules
 	@failed=

@@ -99,7 +99,7 @@ class MemoryBroker:
         return self._command(broker_order_id, self._exchange.next_fate(is_cancel=True), self._exchange.cancel)
 
     def _place(self, ticket: OrderTicket) -> Answer:
-        fate = self._exchange.next_fate()
+        fate = self._exchange.next_fate(ticket)
         self._exchange.received.append(ticket)
         try:
             account = self._account()

@@ -245,7 +245,7 @@ class MemoryExchange:
         self.log_in(api_key)
         return account
 
-    def next_fate(self, *, is_cancel: bool = False) -> Fate:
+    def next_fate(self, _ticket: OrderTicket | None = None, *, is_cancel: bool = False) -> Fate:
         """The planned fate of the command that comes now."""
         fates = self._cancel_fates if is_cancel else self._fates
         return fates.popleft() if fates else trades()
@@ -263,9 +263,10 @@ class MemoryExchange:
         placed_at = self.clock.now() + timedelta(seconds=fate.appears_after)
         order = MemoryOrder(f"{next(self._numbers):019d}", ticket, placed_at, rejection=fate.rejection)
         account.orders.append(order)
+        self._opened(account, order)
         if order.rejection is None and self._cost_of(ticket) > account.cash - account.spent(self.clock.now()):
             order.rejection = "Insufficient funds."
-        if fate.parts is not None:
+        if fate.parts is not None and order.rejection is None:
             order.is_scripted = True
             for seconds, quantity in fate.parts:
                 self._execute(order, quantity, placed_at + timedelta(seconds=seconds))
@@ -282,6 +283,9 @@ class MemoryExchange:
         now = self.clock.now()
         order.cancelled_at = now
         order.executions = [execution for execution in order.executions if execution.at <= now]
+
+    def _opened(self, account: MemoryAccount, order: MemoryOrder) -> None:
+        """For subclasses: an order has come, and nothing has happened to it yet."""
 
     # --- matching ----------------------------------------------------------------------------------
 

@@ -23,11 +23,11 @@ class QueuedMessage:
     command: OrderCommand
     visible_at: datetime
     receives: int = 0
+    group: str = field(init=False)
+    """The message group."""
 
-    @property
-    def group(self) -> str:
-        """The message group."""
-        return str(self.command.strategy_id)
+    def __post_init__(self) -> None:
+        self.group = str(self.command.strategy_id)
 
 
 @dataclass(slots=True)

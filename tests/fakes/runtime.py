@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter, defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 from uuid import UUID, uuid4
@@ -23,8 +23,9 @@ from tests.fakes.clock import VirtualClock
 class MemoryRuntime:
     """ports.Runtime in memory. Set `is_down` to take the store away; `lose_everything` empties it."""
 
-    def __init__(self, clock: Clock | None = None) -> None:
+    def __init__(self, clock: Clock | None = None, new_token: Callable[[], str] = lambda: uuid4().hex) -> None:
         self._clock = clock or VirtualClock()
+        self._new_token = new_token
         self._turn = threading.Lock()
         self.is_down = False
         self.lose_everything()
@@ -45,7 +46,7 @@ class MemoryRuntime:
         with self._turn:
             if self._is_locked(strategy_id):
                 raise LockBusy(f"another worker holds strategy {strategy_id}")
-            token = uuid4().hex
+            token = self._new_token()
             self._locks[strategy_id] = (token, self._clock.now() + timedelta(seconds=seconds))
             self._mirror_lock(strategy_id, locked=True)
         return token

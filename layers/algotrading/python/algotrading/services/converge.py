@@ -268,7 +268,7 @@ class _Run:
                     self.world.schedules.put(alarm)
                     self.repairs.schedules_restored += 1
         kept = {alarm for strategy in running for alarm in alarm_names(strategy.strategy_id)}
-        for name in existing - wanted - kept:
+        for name in sorted(existing - wanted - kept):
             self.world.schedules.remove(name)
             self.repairs.schedules_removed += 1
 

@@ -1,0 +1,182 @@
+"""The exchange of a simulated day: `MemoryExchange`, with fates from the day's weather and an observer of its record."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+from typing import Protocol
+
+from algotrading.domain.accounts import BrokerCredentials
+from algotrading.domain.orders import BrokerStatus, OrderTicket
+from tests.fakes.exchange import (
+    Execution,
+    Fate,
+    MemoryAccount,
+    MemoryExchange,
+    MemoryOrder,
+    fills,
+    loses,
+    not_sent,
+    refuses,
+    rejects,
+    rests,
+    throttles,
+    trades,
+)
+from tests.simulation.faults import CANCEL_FATES, ORDER_FATES, SECOND, Weather
+from tests.simulation.kernel import Kernel, TrueClock
+
+EVIDENCE_SECONDS = 180.0
+"""Policy.evidence_window: an order that surfaces later than this was proven absent before."""
+
+
+class Observer(Protocol):
+    """Sees everything that enters the exchange's record, as it happens."""
+
+    def placed(self, account: MemoryAccount, order: MemoryOrder, *, by_hand: bool) -> None:
+        """An order has entered the book, or is on its way into it."""
+        ...
+
+    def executed(self, order: MemoryOrder, execution: Execution) -> None:
+        """A trade has happened, or will at `execution.at` unless the order is cancelled before."""
+        ...
+
+    def changed(self, order: MemoryOrder) -> None:
+        """An order was modified or cancelled."""
+        ...
+
+
+class SimulatedExchange(MemoryExchange):
+    """Decides each command's fate when it arrives."""
+
+    def __init__(self, kernel: Kernel, weather: Weather, prices: dict[str, Decimal]) -> None:
+        super().__init__(TrueClock(kernel), prices)
+        self._kernel = kernel
+        self._weather = weather
+        self.observer: Observer | None = None
+        self.storm = False
+        """Whether the rate limit turns nearly everything away."""
+        self._resting: dict[str, list[MemoryOrder]] = {}
+        self._is_by_hand = False
+
+    # --- fates --------------------------------------------------------------------------------------
+
+    def next_fate(self, ticket: OrderTicket | None = None, *, is_cancel: bool = False) -> Fate:
+        """What becomes of the command that has just arrived."""
+        if self.storm and not self._weather.is_over and self._kernel.random.random() < 0.8:
+            return throttles()
+        name = self._weather.pick(CANCEL_FATES if is_cancel else ORDER_FATES)
+        if name is None:
+            return trades()
+        self._kernel.say(f"FAULT {name}")
+        return _CANCELS[name] if is_cancel else self._order_fate(name, ticket)
+
+    def _order_fate(self, name: str, ticket: OrderTicket | None) -> Fate:
+        quantity = 1 if ticket is None else ticket.quantity
+        random = self._kernel.random
+        match name:
+            case "order.refused":
+                return refuses()
+            case "order.refused_finally":
+                return refuses("INPUT", "No.", retryable=False)
+            case "order.rejected":
+                return rejects()
+            case "order.throttled":
+                return throttles()
+            case "order.not_sent":
+                return not_sent()
+            case "order.placed_answer_lost":
+                return loses(placed=True, then=self._ending(quantity))
+            case "order.not_placed_answer_lost":
+                return loses(placed=False)
+            case "order.surfaces_late":
+                # Seen: 83 s. Anything inside the evidence window must be waited for.
+                late = random.uniform(0.5, 100.0 if random.random() < 0.9 else EVIDENCE_SECONDS - 30)
+                return loses(placed=True, appears_after=late, then=self._ending(quantity))
+            case "order.surfaces_after_the_window":
+                # An exit that surfaces after it was proven absent sells twice, whatever anybody does: no software can
+                # know of it. An entry can be, and is, sold again. So only entries are that late here.
+                is_entry = ticket is not None and ticket.side.value == "BUY"
+                late = random.uniform(EVIDENCE_SECONDS + 30, 300.0) if is_entry else random.uniform(0.5, 100.0)
+                return loses(placed=True, appears_after=late)
+            case "order.rests":
+                return rests()
+            case "order.fills_in_parts":
+                first = random.randint(0, quantity)
+                return fills((random.uniform(0, 2), first), (random.uniform(2, 20), quantity - first))
+            case _:
+                return fills((random.uniform(0, 3), random.randint(1, max(1, quantity - 1))))
+
+    def _ending(self, quantity: int) -> Fate:
+        """How an order fares whose answer was lost."""
+        mark = self._kernel.random.random()
+        if mark < 0.7:
+            return trades()
+        return rests() if mark < 0.85 else fills((self._kernel.random.uniform(0, 3), max(1, quantity // 2)))
+
+    # --- the record ---------------------------------------------------------------------------------
+
+    def open_account(self, *, cash: Decimal = Decimal(1_000_000_000)) -> BrokerCredentials:
+        """A new trader, logged in."""
+        return super().open_account(cash=cash)
+
+    def account_of(self, api_key: str) -> MemoryAccount:
+        """The account under that key."""
+        return self._accounts[api_key]
+
+    def place(self, account: MemoryAccount, ticket: OrderTicket, fate: Fate) -> MemoryOrder:
+        """Take an order into the book."""
+        return self._take(account, ticket, fate, by_hand=False)
+
+    def place_by_hand(self, api_key: str, ticket: OrderTicket) -> MemoryOrder:
+        """The trader's own order, from the broker's app."""
+        return self._take(self._accounts[api_key], ticket, trades(), by_hand=True)
+
+    def _take(self, account: MemoryAccount, ticket: OrderTicket, fate: Fate, *, by_hand: bool) -> MemoryOrder:
+        self._is_by_hand = by_hand
+        order = super().place(account, ticket, replace(fate, refusal=None))
+        if not order.executions and not order.is_scripted and order.rejection is None:
+            self._resting.setdefault(f"{ticket.exchange}:{ticket.symbol}", []).append(order)
+        return order
+
+    def _opened(self, account: MemoryAccount, order: MemoryOrder) -> None:
+        if self.observer is not None:
+            self.observer.placed(account, order, by_hand=self._is_by_hand)
+
+    def _execute(self, order: MemoryOrder, quantity: int, at: object) -> None:
+        before = len(order.executions)
+        super()._execute(order, quantity, at)  # type: ignore[arg-type]
+        if self.observer is not None and len(order.executions) > before:
+            self.observer.executed(order, order.executions[-1])
+
+    def change(self, order: MemoryOrder, ticket: OrderTicket) -> None:
+        """Replace the terms of a working order."""
+        super().change(order, ticket)
+        if self.observer is not None:
+            self.observer.changed(order)
+
+    def cancel(self, order: MemoryOrder) -> None:
+        """Let what is not executed yet never be."""
+        super().cancel(order)
+        if self.observer is not None:
+            self.observer.changed(order)
+
+    def set_price(self, symbol: str, price: Decimal, exchange: str = "NSE") -> None:
+        """Move the market; resting orders that can trade now do."""
+        name = f"{exchange}:{symbol}"
+        self.prices[name] = price
+        resting = self._resting.get(name)
+        if resting:
+            now = self.clock.now()
+            for order in resting:
+                self._match(order)
+            self._resting[name] = [order for order in resting if order.status(now) is BrokerStatus.WORKING]
+
+
+_CANCELS = {
+    "cancel.throttled": throttles(),
+    "cancel.refused": refuses(),
+    "cancel.done_answer_lost": loses(placed=True),
+    "cancel.lost": loses(placed=False),
+}
+__all__ = ["SECOND", "SimulatedExchange"]

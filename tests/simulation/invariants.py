@@ -1,0 +1,387 @@
+"""What must hold whatever happens, checked against the exchange's own record as each thing enters it.
+
+The names are those of the design's invariants, I1 to I12. Each check looks only at what has just changed, so that
+checking costs little. Where physics sets a limit (an order on the wire, a reading that is already old, a process
+that stands still) the bound is stated beside the check, and is exact.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from uuid import UUID
+
+from algotrading.domain.cycle import (
+    Answered,
+    BookRead,
+    Cycle,
+    CycleState,
+    DayOver,
+    Decision,
+    Event,
+    ExitReason,
+    Intent,
+    IntentState,
+    RaiseAlarm,
+    SendOrder,
+    Tell,
+)
+from algotrading.domain.nse_calendar import NSE_SESSIONS
+from algotrading.domain.orders import BrokerStatus, Leg, Side
+from algotrading.domain.sessions import instant_of
+from algotrading.domain.strategy import Strategy
+from tests.fakes.database import MemoryDatabase
+from tests.fakes.exchange import Execution, MemoryAccount, MemoryExchange, MemoryOrder
+from tests.simulation.faults import SECOND
+from tests.simulation.kernel import Kernel, Worker
+
+Key = tuple[UUID, date]
+_ZERO = timedelta(0)
+_ENTRY_SLACK = timedelta(seconds=20)
+"""From the decision that an entry is in time to its arrival at the exchange: storing, telling the watcher, asking
+the fence, each of which may run into its time-out. Time in which the process stood still comes on top."""
+_MOST_SKEW = timedelta(seconds=5)
+"""How far behind a process's clock can be here, steps included."""
+_PROVEN_ABSENT = {IntentState.REFUSED, IntentState.THROTTLED, IntentState.NOT_PLACED}
+_SYSTEM_ONLY = {"running", "unfinished", "pending", "mark_delivered", "find_by_email", "replace_all"}
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """One invariant that did not hold."""
+
+    name: str
+    at: datetime
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.name} at {self.at:%H:%M:%S.%f} UTC: {self.text}"
+
+
+@dataclass(slots=True)
+class _Traded:
+    """The exchange's record of one cycle."""
+
+    entries: list[MemoryOrder] = field(default_factory=list)
+    exits: list[MemoryOrder] = field(default_factory=list)
+
+    def bought(self, at: datetime) -> int:
+        return sum(order.filled(at) for order in self.entries)
+
+    def sold(self, at: datetime) -> int:
+        return sum(order.filled(at) for order in self.exits)
+
+    def may_still_sell(self, at: datetime) -> int:
+        return sum(_remaining(order, at) for order in self.exits)
+
+
+def _remaining(order: MemoryOrder, at: datetime) -> int:
+    """What an order can still execute; one that is on its way into the book can execute all of it."""
+    if order.status(at).is_terminal:
+        return 0
+    return order.ticket.quantity - order.filled(at)
+
+
+@dataclass(slots=True)
+class Inspector:
+    """Observer of the exchange, of the ledger's writes, and of whose rows are touched."""
+
+    kernel: Kernel
+    exchange: MemoryExchange
+    database: MemoryDatabase
+    api_key_of: dict[UUID, str]
+    entry_grace: timedelta
+    violations: list[Violation] = field(default_factory=list)
+    truth_found: list[float] = field(default_factory=list)
+    truth_absent: list[float] = field(default_factory=list)
+    """Seconds from an order whose answer was lost, or whose sender died, until the ledger knew what became of it."""
+    orders: int = 0
+    alarms: dict[str, int] = field(default_factory=dict)
+    _owner: dict[str, tuple[Key, Intent]] = field(default_factory=dict)
+    _order_of: dict[str, MemoryOrder] = field(default_factory=dict)
+    _traded: dict[Key, _Traded] = field(default_factory=dict)
+    _cycles: dict[Key, Cycle] = field(default_factory=dict)
+    _left_at: dict[str, int] = field(default_factory=dict)
+    _by_hand: set[str] = field(default_factory=set)
+    _account_of: dict[str, MemoryAccount] = field(default_factory=dict)
+    _lowest: dict[str, Decimal] = field(default_factory=dict)
+    _earliest_sell: dict[UUID, datetime] = field(default_factory=dict)
+    _highest_stop: dict[UUID, Decimal] = field(default_factory=dict)
+
+    # --- what it is told --------------------------------------------------------------------------
+
+    def broken(self, name: str, text: str) -> None:
+        """Record that an invariant did not hold."""
+        self.violations.append(Violation(name, self.kernel.now(), text))
+        self.kernel.say(f"VIOLATION {name}: {text}")
+
+    def planned(self, strategy: Strategy, day: date) -> None:
+        """A version of a strategy was stored: what its orders may be based on from now on."""
+        instrument = self.database.instruments[strategy.plan.exchange, strategy.plan.symbol]
+        hours = NSE_SESSIONS.hours(day, instrument)
+        assert hours is not None
+        at = instant_of(day, hours.effective_exit(strategy.plan.sell_time, strategy.plan.product).at)
+        key = strategy.strategy_id
+        self._earliest_sell[key] = min(at, self._earliest_sell.get(key, at))
+        self._highest_stop[key] = max(strategy.plan.stop_loss, self._highest_stop.get(key, strategy.plan.stop_loss))
+
+    def ticked(self, symbol: str, price: Decimal) -> None:
+        """The market moved."""
+        self._lowest[symbol] = min(price, self._lowest.get(symbol, price))
+
+    def counted(self, metric: str, value: int) -> None:
+        """A metric was emitted."""
+        self.alarms[metric] = self.alarms.get(metric, 0) + value
+
+    # --- the exchange's record ----------------------------------------------------------------------
+
+    def left(self, tag: str) -> None:
+        """An order's request has reached the broker's door."""
+        self._left_at[tag] = self.kernel.micros
+
+    def placed(self, account: MemoryAccount, order: MemoryOrder, *, by_hand: bool) -> None:
+        """See exchange.Observer."""
+        self.orders += 1
+        self._account_of[order.order_id] = account
+        if by_hand:
+            self._by_hand.add(order.order_id)
+            return
+        tag = order.ticket.tag
+        known = self._owner.get(tag)
+        if known is None:
+            self.broken("I10", f"an order arrived under the tag {tag}, which no audit record speaks of")
+            return
+        key, intent = known
+        if tag in self._order_of:
+            self.broken("I1", f"the intent {intent.leg} {intent.attempt} was sent twice")
+        cycle = self._cycles[key]
+        if account.api_key != self.api_key_of[cycle.user_id]:
+            self.broken("I11", "an order went to another trader's account")
+        traded = self._traded.setdefault(key, _Traded())
+        if order.ticket.side is Side.BUY:
+            self._check_entry(cycle, intent, order, traded)
+            traded.entries.append(order)
+        else:
+            self._check_exit(cycle, intent, order, traded)
+            traded.exits.append(order)
+        self._order_of[tag] = order
+
+    def executed(self, order: MemoryOrder, execution: Execution) -> None:
+        """See exchange.Observer."""
+
+    def changed(self, order: MemoryOrder) -> None:
+        """See exchange.Observer."""
+
+    def _check_entry(self, cycle: Cycle, intent: Intent, order: MemoryOrder, traded: _Traded) -> None:
+        now = self.kernel.now()
+        others = sum(other.filled(now) + _remaining(other, now) for other in traded.entries)
+        if others:
+            self.broken("I1", f"a second live entry: {others} were bought or are on their way already")
+        if order.ticket.quantity != cycle.plan.quantity:
+            self.broken("I1", f"an entry of {order.ticket.quantity} where {cycle.plan.quantity} were asked for")
+        lead, held_up = self._leeway()
+        if now + lead < intent.due_at:
+            self.broken("I9", f"an entry left {intent.due_at - now} early")
+        first_due = min(i.due_at for i in cycle.intents if i.leg is Leg.ENTRY)
+        latest = first_due + self.entry_grace + _ENTRY_SLACK + _MOST_SKEW + held_up
+        if now > latest:
+            self.broken("I9", f"an entry left {now - first_due} late")
+
+    def _check_exit(self, cycle: Cycle, intent: Intent, order: MemoryOrder, traded: _Traded) -> None:
+        now = self.kernel.now()
+        bought, sold, more = traded.bought(now), traded.sold(now), traded.may_still_sell(now)
+        if sold + more + order.ticket.quantity > bought:
+            self.broken(
+                "I2",
+                f"an exit of {order.ticket.quantity} with {bought} bought, {sold} sold, {more} still to be sold",
+            )
+        self._check_reading(cycle, order)
+        lead, _ = self._leeway()
+        if cycle.claim is ExitReason.SELL_TIME and now + lead < self._earliest_sell[cycle.strategy_id]:
+            self.broken("I9", f"a timed exit left {self._earliest_sell[cycle.strategy_id] - now} early")
+        if cycle.claim is ExitReason.STOPLOSS:
+            lowest, stop = self._lowest.get(cycle.plan.symbol), self._highest_stop[cycle.strategy_id]
+            if lowest is None or lowest > stop:
+                self.broken("I9", f"an exit at a stop of {stop} with no price below {lowest}")
+
+    def _check_reading(self, cycle: Cycle, order: MemoryOrder) -> None:
+        """Never reverse a position: not even when the trader sells by hand meanwhile. The limit is the reading that
+        the exit was sized by: what the account does after it, nobody can know. An exit without a reading is alarmed
+        (decision "a stop outranks a perfect count")."""
+        worker = self.kernel.current
+        if worker is None or worker.read_at is None or self.alarms.get("UnconfirmedExit"):
+            return
+        then = self.exchange.clock.now() - timedelta(microseconds=self.kernel.micros - worker.read_at)
+        seen = then - timedelta(seconds=self.exchange.book_lag)
+        net = self._net(self._account_of[order.order_id], order, seen)
+        if net < order.ticket.quantity:
+            self.broken("I6", f"an exit of {order.ticket.quantity} where the broker showed {net}")
+
+    def _net(self, account: MemoryAccount, order: MemoryOrder, at: datetime) -> int:
+        wanted = (order.ticket.exchange, order.ticket.symbol, order.ticket.product)
+        return sum(
+            other.filled(at) * (1 if other.ticket.side is Side.BUY else -1)
+            for other in account.orders
+            if other.placed_at <= at and (other.ticket.exchange, other.ticket.symbol, other.ticket.product) == wanted
+        )
+
+    def _leeway(self) -> tuple[timedelta, timedelta]:
+        """How far the sender's clock was ahead at most, and how long its process stood still."""
+        worker = self.kernel.current
+        if worker is None:
+            return _ZERO, _ZERO
+        return timedelta(microseconds=worker.lead), timedelta(microseconds=worker.held_up)
+
+    # --- the ledger's writes ------------------------------------------------------------------------
+
+    def saved(self, decision: Decision, event: Event) -> None:
+        """A decision was stored."""
+        cycle = decision.cycle
+        key = (cycle.strategy_id, cycle.trading_day)
+        before = self._cycles.get(key)
+        self._cycles[key] = cycle
+        known = {} if before is None else {intent.tag: intent for intent in before.intents}
+        for intent in cycle.intents:
+            old = known.pop(intent.tag, None)
+            if old is not intent:
+                self._check_intent(key, old, intent, event)
+        if known:
+            self.broken("I4", f"intents vanished from the ledger: {sorted(known)}")
+        if cycle.claim is not None and cycle.state not in {CycleState.EXITING, CycleState.FLAT, CycleState.FAILED}:
+            self.broken("I5", f"the claim {cycle.claim} is held in state {cycle.state}")
+        self._check_effects(cycle, decision)
+
+    def _check_intent(self, key: Key, old: Intent | None, new: Intent, event: Event) -> None:
+        if old is None:
+            other = self._owner.get(new.tag)
+            if other is not None and other[0] != key:
+                self.broken("I1", f"the tag {new.tag} belongs to two cycles")
+            if new.state is not IntentState.PENDING:
+                self.broken("I4", f"an intent began as {new.state}")
+        self._owner[new.tag] = (key, new)
+        was = IntentState.PENDING if old is None else old.state
+        order, now = self._order_of.get(new.tag), self.kernel.now()
+        if old is not None and new.filled < old.filled:
+            self.broken("I4", f"fills of {new.leg} {new.attempt} went from {old.filled} to {new.filled}")
+        if new.filled > (0 if order is None else order.filled(now)):
+            self.broken("I4", f"{new.filled} filled in the ledger, not at the exchange")
+        if new.state is not was:
+            self._check_state(was, new, order, event)
+
+    def _check_state(self, was: IntentState, new: Intent, order: MemoryOrder | None, event: Event) -> None:
+        now = self.kernel.now()
+        if new.state is IntentState.DONE and not isinstance(event, DayOver):
+            if order is None or not order.status(now).is_terminal:
+                self.broken("I4", f"{new.leg} {new.attempt} became done without the exchange's evidence")
+        elif new.state in _PROVEN_ABSENT and order is not None and order.placed_at <= now:
+            self.broken("I4", f"{new.leg} {new.attempt} became {new.state}, and the exchange has it")
+        elif new.state is IntentState.ACCEPTED and order is None:
+            self.broken("I4", f"{new.leg} {new.attempt} became accepted, and the exchange never had it")
+        if was is IntentState.DONE:
+            self.broken("I4", f"{new.leg} {new.attempt} was done and became {new.state}")
+        resolved = isinstance(event, BookRead) and was in {IntentState.PENDING, IntentState.UNKNOWN}
+        if resolved and new.state not in {IntentState.PENDING, IntentState.UNKNOWN}:
+            left = self._left_at.get(new.tag)
+            since = left if left is not None else self.kernel.micros_of(max(new.created_at, new.due_at))
+            known = self.truth_absent if new.state in _PROVEN_ABSENT else self.truth_found
+            known.append((self.kernel.micros - since) / SECOND)
+
+    def _check_effects(self, cycle: Cycle, decision: Decision) -> None:
+        traded = self._traded.get((cycle.strategy_id, cycle.trading_day))
+        now = self.kernel.now()
+        bought = 0 if traded is None else traded.bought(now)
+        sold = 0 if traded is None else traded.sold(now)
+        for effect in decision.effects:
+            if isinstance(effect, Tell):
+                self._check_told(effect, bought, sold)
+            elif isinstance(effect, SendOrder) and not any(i.tag == effect.tag for i in cycle.intents):
+                self.broken("I10", "an order is to be sent that is not written down")
+
+    def _check_told(self, tell: Tell, bought: int, sold: int) -> None:
+        """Nothing is announced that the exchange does not confirm."""
+        if tell.kind == "bought" and bought == 0:
+            self.broken("told", f"the owner was told of a buy that did not happen: {tell.text}")
+        elif tell.kind == "sold" and sold < bought:
+            self.broken("told", f"the owner was told of a sale, and {bought - sold} are held: {tell.text}")
+        elif tell.kind in {"entry_missed", "entry_unfilled", "entry_skipped", "entry_refused"} and bought:
+            self.broken("told", f"the owner was told that nothing was bought, and {bought} were: {tell.text}")
+
+    # --- tenants ------------------------------------------------------------------------------------
+
+    def check(self, worker: Worker, port: str, method: str, touched: object) -> None:
+        """See doors.Tenancy."""
+        if method in _SYSTEM_ONLY:
+            self.broken("I11", f"{worker.name} called {port}.{method}, which serves the system alone")
+        for owner in _owners(touched):
+            if owner != worker.tenant:
+                self.broken("I11", f"{worker.name} touched another user's rows in {port}.{method}")
+
+    # --- the end ------------------------------------------------------------------------------------
+
+    def bought_and_sold(self, key: Key) -> tuple[int, int]:
+        """What the exchange's record says of one cycle now."""
+        traded, now = self._traded.get(key), self.kernel.now()
+        return (0, 0) if traded is None else (traded.bought(now), traded.sold(now))
+
+    def check_rest(self, day: date) -> None:
+        """Everything has come to rest: the ledger is the exchange's record, and nothing was forgotten."""
+        told = {notice.strategy_id for notice in self.database.notices}
+        for key, cycle in sorted(self.database.cycles.items()):
+            bought, sold = self.bought_and_sold(key)
+            name = f"{cycle.plan.symbol} of {str(key[0])[:8]}"
+            if (cycle.bought, cycle.sold) != (bought, sold):
+                ledger = f"{cycle.bought} bought and {cycle.sold} sold"
+                self.broken("truth", f"{name}: the ledger says {ledger}, the exchange {bought} and {sold}")
+            stored = sum(
+                fill.quantity if self._order_id_side(fill.broker_order_id) is Side.BUY else 0
+                for owner, fill in self.database.fills.values()
+                if owner == key[0]
+            )
+            if stored != bought:
+                self.broken("truth", f"{name}: the stored trades add up to {stored} bought, the exchange's to {bought}")
+            if not cycle.is_settled:
+                self.broken("rest", f"{name} is not settled: {cycle.state}, {_states(cycle)}, wanted {cycle.wanted}")
+            elif cycle.open_quantity:
+                self.broken("rest", f"{name} is {cycle.state} and holds {cycle.open_quantity}")
+            if (bought or cycle.state in {CycleState.FAILED}) and key[0] not in told:
+                self.broken("told", f"{name}: its owner was never told anything")
+        self._check_entries_happened(day)
+        for tag, (key, _) in sorted(self._owner.items()):
+            stored_cycle = self.database.cycles[key]
+            intent = next((i for i in stored_cycle.intents if i.tag == tag), None)
+            if intent is None:
+                self.broken("I4", f"the intent {tag} is gone from the ledger")
+
+    def _order_id_side(self, order_id: str) -> Side | None:
+        account = self._account_of.get(order_id)
+        orders = [] if account is None else account.orders
+        return next((order.ticket.side for order in orders if order.order_id == order_id), None)
+
+    def _check_entries_happened(self, day: date) -> None:
+        now = self.kernel.now()
+        for strategy in self.database.strategies.values():
+            due = instant_of(day, strategy.plan.buy_time)
+            if not strategy.is_running or strategy.updated_at > due or now < due:
+                continue
+            cycle = self.database.cycles.get((strategy.strategy_id, day))
+            if cycle is None or cycle.state is CycleState.IDLE:
+                self.broken("rest", f"the buy of {str(strategy.strategy_id)[:8]} was forgotten")
+
+
+def _states(cycle: Cycle) -> str:
+    return ", ".join(f"{i.leg} {i.attempt} {i.state}" for i in cycle.intents) or "no orders"
+
+
+def _owners(touched: object) -> list[UUID]:
+    if isinstance(touched, UUID):
+        return [touched]
+    if isinstance(touched, Decision):
+        return [touched.cycle.user_id]
+    if isinstance(touched, (list, tuple)):
+        return [owner for each in touched for owner in _owners(each)]
+    owner = getattr(touched, "user_id", None)
+    return [owner] if isinstance(owner, UUID) else []
+
+
+__all__ = ["Answered", "BrokerStatus", "Inspector", "RaiseAlarm", "Violation"]

@@ -1,0 +1,311 @@
+"""Who does what on one simulated day: traders and their strategies, the market, and what befalls the servers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, time, timedelta
+from decimal import Decimal
+from random import Random
+from uuid import UUID
+
+from algotrading.domain.errors import AlgotradingError
+from algotrading.domain.instruments import Product
+from algotrading.domain.orders import OrderTicket, OrderType, Side
+from algotrading.domain.sessions import IST
+from algotrading.domain.strategy import Plan, Strategy
+from algotrading.services.check_plan import PlanDraft
+from cdk.functions import FUNCTIONS
+from tests.simulation.cloud import skew_of
+from tests.simulation.faults import SECOND, CloudFault
+from tests.simulation.kernel import Crashed
+from tests.simulation.world import World, rupees
+
+MINUTE = 60 * SECOND
+_SYMBOLS = ("TCS", "INFY", "SBIN", "ITC", "RELIANCE", "HDFCBANK")
+_TICK = 5
+"""Paise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """The size of a day. All times are minutes after its start."""
+
+    traders: int
+    strategies: int
+    symbols: int
+    concurrency: tuple[int, int]
+    buys: tuple[int, int] = (3, 9)
+    sells: tuple[int, int] = (6, 15)
+    faults_end: int = 15
+    ends: int = 27
+
+
+def make_shape(random: Random) -> Shape:
+    """A day between a handful of strategies and a busy one."""
+    traders = random.randint(2, 10)
+    return Shape(
+        traders=traders,
+        strategies=random.randint(8, 40),
+        symbols=random.randint(3, len(_SYMBOLS)),
+        concurrency=(random.choice((4, 10, 30)), random.choice((3, 8, 20))),
+    )
+
+
+def first_prices(shape: Shape, random: Random) -> dict[str, int]:
+    """Opening prices, paise."""
+    return {symbol: _TICK * random.randint(2_000, 80_000) for symbol in _SYMBOLS[: shape.symbols]}
+
+
+class Workload:
+    """Sets a day's events up on the kernel."""
+
+    def __init__(self, world: World, shape: Shape) -> None:
+        self.world = world
+        self.shape = shape
+        self.kernel = world.kernel
+        self.random = world.kernel.random
+        self.start = self.kernel.now()
+        self.traders: list[UUID] = []
+        self._drift: dict[str, float] = {}
+        self._symbols = sorted(world.prices)
+
+    def begin(self) -> None:
+        """Everything that is known to happen."""
+        world, shape = self.world, self.shape
+        for _ in range(shape.traders):
+            self.traders.append(world.add_trader(Decimal(1_000_000_000 if self.random.random() < 0.9 else 200_000)))
+        world.start_watcher()
+        for minute in range(shape.ends):
+            self.kernel.at(minute * MINUTE, world.alarm_clock.ring_minute)
+            self.kernel.at(minute * MINUTE, world.every_minute.fire)
+        for symbol in self._symbols:
+            self._drift[symbol] = self.random.choice((-0.002, -0.0005, 0.0, 0.0, 0.0005))
+            self._tick_later(symbol)
+        for _ in range(shape.strategies):
+            self._trader_makes_a_strategy()
+        self._plan_windows()
+
+    def calm_down(self) -> None:
+        """The faults are over: every server is back, everybody has logged in again."""
+        world = self.world
+        world.weather.is_over = True
+        world.doors.end_faults()
+        world.postgres_down = False
+        world.exchange.is_down = False
+        world.exchange.storm = False
+        world.exchange.book_lag = 0.0
+        world.set_redis_down(False)
+        for trader in self.traders:
+            world.log_in(trader)
+        for watcher in world.watchers:
+            watcher.is_cut_off = False
+            watcher.gap()
+        if not world.watchers:
+            world.start_watcher()
+
+    # --- owners -------------------------------------------------------------------------------------
+
+    def _trader_makes_a_strategy(self) -> None:
+        trader = self.random.choice(self.traders)
+        plan = self._plan()
+        created_at = self.random.randrange(2 * MINUTE)
+        self.kernel.at(created_at, lambda: self._api("create", trader, lambda: self._create(trader, plan)))
+
+    def _plan(self) -> Plan:
+        shape, random = self.shape, self.random
+        symbol = random.choice(self._symbols)
+        # Many traders name the same round times: bursts in one second.
+        burst = random.random() < 0.6
+        buy = MINUTE * random.randint(*shape.buys) + (0 if burst else random.randrange(60) * SECOND)
+        sell = MINUTE * random.randint(*shape.sells) + (0 if burst else random.randrange(60) * SECOND)
+        sell = max(sell, buy + random.choice((1, 30, 90)) * SECOND)
+        price = self.world.prices[symbol]
+        distance = random.choice((-0.01, 0.002, 0.005, 0.01, 0.03))
+        stop = max(_TICK, int(price * (1 - distance)) // _TICK * _TICK)
+        return Plan(
+            exchange="NSE",
+            symbol=symbol,
+            product=random.choice((Product.MIS, Product.MIS, Product.CNC)),
+            buy_time=self._time_of(buy),
+            sell_time=self._time_of(sell),
+            stop_loss=rupees(stop),
+            quantity=random.choice((1, 3, 10, 75)),
+        )
+
+    def _time_of(self, micros: int) -> time:
+        return (self.start + timedelta(microseconds=micros)).astimezone(IST).time().replace(microsecond=0)
+
+    def _create(self, trader: UUID, plan: Plan) -> None:
+        strategy = self.world.manager.create(trader, PlanDraft(plan)).strategy
+        name, random = strategy.strategy_id, self.random
+        late = random.random() < 0.2
+        starts_at = self.kernel.micros + (random.randrange(3 * MINUTE) if late else random.randrange(20 * SECOND))
+        for attempt in range(3):  # an owner who hears of an error tries again
+            self.kernel.at(starts_at + attempt * 15 * SECOND, lambda: self._start(trader, name))
+        for share, command in (
+            (0.10, lambda: self._api("stop", trader, lambda: self.world.manager.stop(trader, name))),
+            (0.10, lambda: self._api("update", trader, lambda: self._update(trader, name))),
+            (0.05, lambda: self._start(trader, name)),
+            (0.05, lambda: self._api("delete", trader, lambda: self.world.manager.delete(trader, name))),
+            (0.08, lambda: self._trade_by_hand(trader, plan)),
+        ):
+            for _ in range(2):
+                if random.random() < share:
+                    self.kernel.at(random.randrange(self.kernel.micros, self.shape.faults_end * MINUTE), command)
+
+    def _start(self, trader: UUID, strategy_id: UUID) -> None:
+        stored = self.world.database.strategies.get(strategy_id)
+        if stored is None or not stored.is_running:
+            self._api("start", trader, lambda: self.world.manager.start(trader, strategy_id))
+
+    def _update(self, trader: UUID, strategy_id: UUID) -> None:
+        before: Strategy = self.world.strategies.get(trader, strategy_id)
+        random, plan = self.random, before.plan
+        now = self.kernel.micros
+        match random.randrange(4):
+            case 0:
+                price = self.world.prices[plan.symbol]
+                plan = replace(plan, stop_loss=rupees(int(price * random.uniform(0.97, 1.01)) // _TICK * _TICK))
+            case 1:
+                plan = replace(plan, sell_time=self._time_of(now + random.randrange(5 * MINUTE)))
+            case 2:
+                plan = replace(plan, buy_time=self._time_of(now + random.randrange(4 * MINUTE)))
+            case _:
+                plan = replace(plan, quantity=random.choice((1, 3, 10)), symbol=random.choice(self._symbols))
+        self.world.manager.update(trader, strategy_id, PlanDraft(plan))
+
+    def _trade_by_hand(self, trader: UUID, plan: Plan) -> None:
+        """In the broker's own app: the trader's orders, which are no business of ours, in the very same symbol."""
+        world, now = self.world, self.kernel.now()
+        if world.exchange.is_down:
+            return
+        account = world.exchange.account_of(world.api_key_of[trader])
+        held = sum(
+            order.filled(now) * (1 if order.ticket.side is Side.BUY else -1)
+            for order in account.orders
+            if (order.ticket.symbol, order.ticket.product) == (plan.symbol, plan.product)
+        )
+        sells = held > 0 and self.random.random() < 0.7
+        quantity = self.random.choice((held, max(1, held // 2))) if sells else self.random.choice((1, 5))
+        ticket = OrderTicket(
+            "NSE", plan.symbol, Side.SELL if sells else Side.BUY, quantity, plan.product, "", OrderType.MARKET
+        )
+        self.kernel.say(f"{str(trader)[:6]} trades by hand: {ticket.side} {quantity} {plan.symbol}")
+        world.exchange.place_by_hand(account.api_key, ticket)
+
+    def _api(self, name: str, trader: UUID, command: Callable[[], object]) -> None:
+        """One request to the strategy function."""
+
+        def ended(fault: BaseException | None) -> None:
+            if fault is None or isinstance(fault, (Crashed, CloudFault, AlgotradingError)):
+                if fault is not None:
+                    self.kernel.say(f"{name} was answered with {type(fault).__name__}: {fault}")
+                return
+            self.world.inspector.broken("bug", f"{type(fault).__name__} in {name}: {fault}")
+
+        worker = self.kernel.spawn(
+            f"api:{name}:{str(trader)[:6]}",
+            command,
+            tenant=trader,
+            skew=skew_of(self.kernel, self.world.weather),
+            on_end=ended,
+        )
+        self.kernel.after(FUNCTIONS["strategy"].timeout_seconds * SECOND, lambda: self.kernel.kill(worker))
+
+    # --- the market ---------------------------------------------------------------------------------
+
+    def _tick_later(self, symbol: str) -> None:
+        self.kernel.after(self.random.randrange(SECOND, 20 * SECOND), lambda: self._tick(symbol))
+
+    def _tick(self, symbol: str) -> None:
+        random, price = self.random, self.world.prices[symbol]
+        change = random.gauss(self._drift[symbol], 0.0015)
+        if random.random() < 0.01:
+            change += random.choice((-0.04, -0.02, 0.02))  # a gap
+        self.world.move(symbol, max(_TICK, round(price * (1 + change)) // _TICK * _TICK))
+        self._tick_later(symbol)
+
+    # --- what befalls the servers -------------------------------------------------------------------
+
+    def _plan_windows(self) -> None:
+        world = self.world
+        self._window("redis.down", lambda: world.set_redis_down(True), lambda: world.set_redis_down(False), (1, 90))
+        self._window("redis.lost", world.lose_redis, _nothing, (0, 0))
+        self._window("postgres.down", lambda: self._set_postgres(True), lambda: self._set_postgres(False), (1, 60))
+        self._window("broker.down", lambda: self._set_broker(True), lambda: self._set_broker(False), (1, 120))
+        self._window("broker.storm", lambda: self._set_storm(True), lambda: self._set_storm(False), (1, 40))
+        self._window("broker.book_lags", lambda: self._lag(self.random.uniform(0.2, 6)), lambda: self._lag(0), (5, 240))
+        self._window("broker.token_dies", self._token_dies, self._log_in_again, (5, 240))
+        self._window("watcher.dies", self._watcher_dies, _nothing, (0, 0))
+        self._window("watcher.split_brain", world.start_watcher, self._watcher_dies, (5, 200))
+        self._window("watcher.cut_off", self._cut_off, self._heal, (5, 120))
+        self._window("feed.silent", self._feed_mute, self._feed_back, (5, 30))
+
+    def _window(
+        self, name: str, begin: Callable[[], None], end: Callable[[], None], seconds: tuple[float, float]
+    ) -> None:
+        for _ in range(self.world.weather.happenings(name)):
+            at = self.random.randrange(30 * SECOND, self.shape.faults_end * MINUTE)
+            self.kernel.at(at, lambda: self._begin(name, begin))
+            self.kernel.at(at + self.world.weather.duration(seconds), lambda: self._end(name, end))
+
+    def _begin(self, name: str, action: Callable[[], None]) -> None:
+        if not self.world.weather.is_over:
+            self.world.weather.counts[name] += 1
+            self.kernel.say(f"FAULT {name} begins")
+            action()
+
+    def _end(self, name: str, action: Callable[[], None]) -> None:
+        if not self.world.weather.is_over:
+            self.kernel.say(f"FAULT {name} ends")
+            action()
+
+    def _set_postgres(self, is_down: bool) -> None:
+        self.world.postgres_down = is_down
+
+    def _set_broker(self, is_down: bool) -> None:
+        self.world.exchange.is_down = is_down
+
+    def _set_storm(self, is_on: bool) -> None:
+        self.world.exchange.storm = is_on
+
+    def _lag(self, seconds: float) -> None:
+        self.world.exchange.book_lag = seconds
+
+    def _token_dies(self) -> None:
+        self.world.kill_token(self.random.choice(self.traders), is_known=self.random.random() < 0.3)
+
+    def _log_in_again(self) -> None:
+        for trader in self.traders:
+            self.world.log_in(trader)
+
+    def _watcher_dies(self) -> None:
+        if self.world.watchers:
+            self.random.choice(self.world.watchers).die()
+
+    def _cut_off(self) -> None:
+        for watcher in self.world.watchers[:1]:
+            watcher.is_cut_off = True
+
+    def _heal(self) -> None:
+        for watcher in self.world.watchers:
+            watcher.is_cut_off = False
+            watcher.gap()
+
+    def _feed_mute(self) -> None:
+        for watcher in self.world.watchers:
+            watcher.is_mute = True
+
+    def _feed_back(self) -> None:
+        for watcher in self.world.watchers:
+            watcher.dial_again()
+
+
+def _nothing() -> None:
+    """What ends by itself."""
+
+
+def start_of(day_start: datetime, random: Random) -> datetime:
+    """When on the day the simulated half hour lies: anywhere in the session's continuous trading."""
+    return day_start + timedelta(minutes=random.randint(0, 300))

@@ -1,0 +1,390 @@
+"""One simulated deployment: the production services, unmodified, on in-memory servers behind doors."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from uuid import UUID
+
+from algotrading.contracts.messages import OrderCommand, StopChange
+from algotrading.domain.accounts import BrokerName, ConnectionStatus, SealedBrokerAccount, User
+from algotrading.domain.cycle import Decision, Event
+from algotrading.domain.instruments import Instrument
+from algotrading.domain.nse_calendar import NSE_SESSIONS
+from algotrading.domain.orders import OrderTicket
+from algotrading.domain.policy import Policy
+from algotrading.domain.sessions import trading_day_of
+from algotrading.domain.strategy import Strategy
+from algotrading.entrypoints.queue import Redelivery
+from algotrading.ports import (
+    BrokerAccounts,
+    Brokers,
+    Instruments,
+    Lane,
+    Ledger,
+    Notifier,
+    OrderLog,
+    OrderQueue,
+    Outbox,
+    Runtime,
+    Schedules,
+    Strategies,
+    Vault,
+)
+from algotrading.services.broker_sessions import BrokerSessions
+from algotrading.services.check_plan import PlanChecker
+from algotrading.services.converge import Converge
+from algotrading.services.cycle_runner import Desk
+from algotrading.services.execute import Executor
+from algotrading.services.live_prices import LivePrices
+from algotrading.services.manage_strategy import StrategyManager
+from algotrading.services.publish_strategy import Publisher
+from algotrading.services.trigger import Trigger
+from tests.fakes.accounts import MemoryBrokerAccounts, MemoryUsers
+from tests.fakes.broker import MemoryBrokers
+from tests.fakes.cloud import MemoryMeter, MemoryNotifier, MemorySchedules, MemoryVault
+from tests.fakes.database import MemoryDatabase
+from tests.fakes.exchange import Fate
+from tests.fakes.instruments import MemoryInstruments
+from tests.fakes.ledger import MemoryLedger, MemoryOutbox
+from tests.fakes.runtime import MemoryRuntime
+from tests.fakes.strategies import MemoryStrategies
+from tests.simulation.cloud import AlarmClock, EveryMinute, Poller, SimulatedQueue, SimulatedRedelivery
+from tests.simulation.doors import Doors
+from tests.simulation.exchange import SimulatedExchange
+from tests.simulation.faults import Weather
+from tests.simulation.invariants import Inspector
+from tests.simulation.kernel import Kernel, ProcessClock, TrueClock
+from tests.simulation.watcher import Stores, WatcherProcess
+
+PAISE = Decimal("0.01")
+
+
+def rupees(paise: int) -> Decimal:
+    """A price in rupees."""
+    return Decimal(paise).scaleb(-2)
+
+
+class _Ledger(MemoryLedger):
+    """Tells the inspector what was stored."""
+
+    def __init__(self, database: MemoryDatabase, inspector: Inspector) -> None:
+        super().__init__(database)
+        self._inspector = inspector
+
+    def save(self, decision: Decision, *, event: Event, now: datetime, logs: tuple[OrderLog, ...] = ()) -> None:  # type: ignore[override]
+        super().save(decision, event=event, now=now, logs=logs)
+        self._inspector.saved(decision, event)
+
+
+class _Strategies(MemoryStrategies):
+    """Tells the inspector which plans there were."""
+
+    def __init__(self, database: MemoryDatabase, inspector: Inspector, day: date) -> None:
+        super().__init__(database)
+        self._inspector = inspector
+        self._day = day
+
+    def add(self, strategy: Strategy) -> None:
+        super().add(strategy)
+        self._inspector.planned(strategy, self._day)
+
+    def save(self, strategy: Strategy, *, expected_version: int) -> None:
+        super().save(strategy, expected_version=expected_version)
+        self._inspector.planned(strategy, self._day)
+
+
+class _Meter(MemoryMeter):
+    """Alarms are something the inspector counts upon."""
+
+    def __init__(self, inspector: Inspector) -> None:
+        super().__init__()
+        self._inspector = inspector
+
+    def count(self, metric: str, value: int = 1) -> None:
+        self._inspector.counted(metric, value)
+
+    def milliseconds(self, metric: str, value: float) -> None:
+        """Durations are measured elsewhere."""
+
+
+class _Exchange(SimulatedExchange):
+    """Tells the inspector when a request reaches the door."""
+
+    inspector: Inspector
+
+    def next_fate(self, ticket: OrderTicket | None = None, *, is_cancel: bool = False) -> Fate:
+        if ticket is not None:
+            self.inspector.left(ticket.tag)
+        return super().next_fate(ticket, is_cancel=is_cancel)
+
+
+class _Runtime(MemoryRuntime):
+    """Tells the watchers what was announced."""
+
+    def __init__(self, world: World, kernel: Kernel) -> None:
+        super().__init__(TrueClock(kernel), lambda: f"{kernel.random.getrandbits(128):032x}")
+        self._world = world
+
+    def announce(self, change: StopChange) -> None:
+        super().announce(change)
+        self._world.announced(change)
+
+
+class World:
+    """Everything of one day. Faults of servers are switched here; who acts when is the workload's matter."""
+
+    def __init__(self, kernel: Kernel, weather: Weather, *, symbols: dict[str, int], concurrency: tuple[int, int]) -> None:
+        self.kernel = kernel
+        self.weather = weather
+        self.day = trading_day_of(kernel.now())
+        self.postgres_down = False
+        self.watchers: list[WatcherProcess] = []
+        self._watchers_made = 0
+        self._losses = 0
+        self.secrets: list[str] = []
+        """Everything that must never be seen in clear."""
+        self.policy = Policy()
+        self._make_servers(symbols)
+        self._make_services()
+        self._make_cloud(concurrency)
+
+    @property
+    def broker_down(self) -> bool:
+        """See doors.Outages."""
+        return self.exchange.is_down
+
+    # --- parts --------------------------------------------------------------------------------------
+
+    def _make_servers(self, symbols: dict[str, int]) -> None:
+        kernel, weather = self.kernel, self.weather
+        self.database = MemoryDatabase()
+        self.exchange = _Exchange(kernel, weather, {symbol: rupees(price) for symbol, price in symbols.items()})
+        self.tokens = {symbol: (1000 + number) * 256 + 1 for number, symbol in enumerate(symbols)}
+        self.symbol_of = {token: symbol for symbol, token in self.tokens.items()}
+        self.prices = dict(symbols)
+        """Last price by symbol, paise."""
+        MemoryInstruments(self.database).replace_all(
+            [
+                Instrument("NSE", symbol, token, f"{symbol} LIMITED", "NSE", "EQ", Decimal("0.05"), 1, token % 512 == 1)
+                for symbol, token in self.tokens.items()
+            ]
+        )
+        self.api_key_of: dict[UUID, str] = {}
+        self.inspector = Inspector(
+            kernel, self.exchange, self.database, self.api_key_of, entry_grace=self.policy.entry_grace
+        )
+        self.exchange.inspector = self.inspector
+        self.exchange.observer = self.inspector
+        self.doors = Doors(kernel, weather, self, self.inspector)
+        self.memory_runtime = _Runtime(self, kernel)
+        self.memory_queue = SimulatedQueue(kernel)
+        self.memory_schedules = MemorySchedules()
+        self.memory_accounts = MemoryBrokerAccounts(self.database)
+        self.memory_vault = MemoryVault()
+        self.memory_notifier = MemoryNotifier()
+        door = self.doors.open
+        self.ledger = door(Ledger, _Ledger(self.database, self.inspector))  # type: ignore[type-abstract]
+        self.strategies = door(Strategies, _Strategies(self.database, self.inspector, self.day))  # type: ignore[type-abstract]
+        self.instruments = door(Instruments, MemoryInstruments(self.database))  # type: ignore[type-abstract]
+        self.accounts = door(BrokerAccounts, self.memory_accounts)  # type: ignore[type-abstract]
+        self.outbox = door(Outbox, MemoryOutbox(self.database))  # type: ignore[type-abstract]
+        self.runtime = door(Runtime, self.memory_runtime)  # type: ignore[type-abstract]
+        self.queue = door(OrderQueue, self.memory_queue)  # type: ignore[type-abstract]
+        self.schedules = door(Schedules, self.memory_schedules)  # type: ignore[type-abstract]
+        self.vault = door(Vault, self.memory_vault)  # type: ignore[type-abstract]
+        self.notifier = door(Notifier, self.memory_notifier)  # type: ignore[type-abstract]
+        self.brokers = door(Brokers, MemoryBrokers(self.exchange))  # type: ignore[type-abstract]
+        self.meter = _Meter(self.inspector)
+
+    def _make_services(self) -> None:
+        kernel = self.kernel
+        self.clock = clock = ProcessClock(kernel)
+        desk = Desk(clock, self.ledger, self.runtime, self.strategies, self.meter, self.policy)
+        sessions = BrokerSessions(self.accounts, self.vault, self.brokers, clock)
+        self.executor = Executor(desk, self.instruments, sessions, NSE_SESSIONS)
+        self.trigger = Trigger(clock, self.queue, self.meter, NSE_SESSIONS, self.policy.entry_grace)
+        self.converge = Converge(
+            clock=clock,
+            strategies=self.strategies,
+            instruments=self.instruments,
+            ledger=self.ledger,
+            outbox=self.outbox,
+            runtime=self.runtime,
+            schedules=self.schedules,
+            queue=self.queue,
+            notifier=self.notifier,
+            meter=self.meter,
+            table=NSE_SESSIONS,
+        )
+        self.manager = StrategyManager(
+            strategies=self.strategies,
+            ledger=self.ledger,
+            instruments=self.instruments,
+            accounts=self.accounts,
+            checker=PlanChecker(self.instruments, NSE_SESSIONS),
+            publisher=Publisher(
+                self.runtime, self.schedules, self.queue, self.meter, clock, NSE_SESSIONS, self.policy.entry_grace
+            ),
+            prices=LivePrices(self.runtime, self.meter),
+            clock=clock,
+            new_id=self.new_id,
+        )
+
+    def _make_cloud(self, concurrency: tuple[int, int]) -> None:
+        kernel, weather = self.kernel, self.weather
+        redelivery = self.doors.open(Redelivery, SimulatedRedelivery(kernel, self.memory_queue))  # type: ignore[type-abstract]
+        for lane, limit in zip((Lane.NORMAL, Lane.PRIORITY), concurrency, strict=True):
+            self.memory_queue.pollers[lane] = Poller(
+                kernel,
+                weather,
+                self.memory_queue,
+                lane,
+                concurrency=limit,
+                handle=self.handle,
+                redelivery=redelivery,
+                inspector=self.inspector,
+            )
+        self.alarm_clock = AlarmClock(kernel, weather, self.memory_schedules, self.trigger, self.inspector)
+        self.every_minute = EveryMinute(kernel, weather, lambda: self.converge.run(), self.inspector)
+
+    def handle(self, command: OrderCommand) -> object:
+        """What both executors do with a message."""
+        return self.executor.handle(command)
+
+    def new_id(self) -> UUID:
+        """As uuid4, from the day's own randomness."""
+        return UUID(int=self.kernel.random.getrandbits(128), version=4)
+
+    # --- traders ------------------------------------------------------------------------------------
+
+    def add_trader(self, cash: Decimal) -> UUID:
+        """A user whose broker connection is live."""
+        user_id = self.new_id()
+        MemoryUsers(self.database).add(User(user_id, f"{user_id.hex}@example.com", self.kernel.now()), "hash")
+        credentials = self.exchange.open_account(cash=cash)
+        self.api_key_of[user_id] = credentials.api_key
+        self._store_login(user_id, credentials.api_secret, credentials.access_token)
+        return user_id
+
+    def log_in(self, user_id: UUID) -> None:
+        """The trader logs in to the broker: a living token is stored."""
+        credentials = self.exchange.log_in(self.api_key_of[user_id])
+        self._store_login(user_id, credentials.api_secret, credentials.access_token)
+
+    def kill_token(self, user_id: UUID, *, is_known: bool) -> None:
+        """The access token dies at the broker; with `is_known` the stored connection says so too."""
+        self.exchange.log_out(self.api_key_of[user_id])
+        account = self.memory_accounts.find(user_id)
+        if is_known and account is not None:
+            self.memory_accounts.save(
+                replace(account, access_token=None, status=ConnectionStatus.LOGIN_REQUIRED, token_at=None)
+            )
+
+    def _store_login(self, user_id: UUID, api_secret: str, access_token: str | None) -> None:
+        assert access_token is not None
+        self.secrets += [api_secret, access_token]
+        secrets = {"api_key": self.api_key_of[user_id], "api_secret": api_secret, "access_token": access_token}
+        sealed, now = self.memory_vault.seal(user_id, secrets), self.kernel.now()
+        self.memory_accounts.save(
+            SealedBrokerAccount(
+                user_id=user_id,
+                broker=BrokerName.KITE,
+                api_key=sealed["api_key"],
+                api_secret=sealed["api_secret"],
+                access_token=sealed["access_token"],
+                broker_user_id="MEM",
+                status=ConnectionStatus.CONNECTED,
+                token_at=now,
+                updated_at=now,
+            )
+        )
+
+    def check_secrets(self, text: str, place: str) -> None:
+        """I12: nothing that is a secret of some trader stands in `text`."""
+        for secret in self.secrets:
+            if secret in text:
+                self.inspector.broken("I12", f"{place} holds a secret: {text[:80]}")
+
+    def check_stored_secrets(self) -> None:
+        """The same for everything that is stored."""
+        database = self.database
+        for table in ("broker_accounts", "cycles", "logs", "audit", "notices", "strategies"):
+            self.check_secrets(repr(getattr(database, table)), f"the table {table}")
+
+    # --- the market ---------------------------------------------------------------------------------
+
+    def move(self, symbol: str, paise: int) -> None:
+        """A trade at the exchange, and its tick on the way to the watchers."""
+        self.prices[symbol] = paise
+        price = rupees(paise)
+        self.exchange.set_price(symbol, price)
+        self.inspector.ticked(symbol, price)
+        token = self.tokens[symbol]
+        for watcher in self.watchers:
+            self.kernel.after(self.weather.duration((0.002, 0.08)), lambda w=watcher: w.tick(token, paise))  # type: ignore[misc]
+        # Not every tick is published: so executors meet fresh prices, stale ones and none.
+        if self.watchers and not self.memory_runtime.is_down and self.kernel.random.random() < 0.4:
+            self.memory_runtime.put_price(symbol, price, self.kernel.now())
+
+    # --- watchers -----------------------------------------------------------------------------------
+
+    def start_watcher(self) -> None:
+        """Another process."""
+        self._watchers_made += 1
+        stores = Stores(
+            strategies=self.strategies,
+            ledger=self.ledger,
+            instruments=self.instruments,
+            queue=self.queue,
+            prices=lambda token: self.prices.get(self.symbol_of[token]),
+        )
+        self.watchers.append(
+            WatcherProcess(
+                self._watchers_made, self.kernel, self.weather, stores, self.inspector, on_death=self._watcher_died
+            )
+        )
+
+    def _watcher_died(self, watcher: WatcherProcess) -> None:
+        self.watchers.remove(watcher)
+        if not self.watchers:
+            self.kernel.after(self.weather.duration((10.0, 90.0)), self._start_where_none)
+
+    def _start_where_none(self) -> None:
+        if not self.watchers:
+            self.start_watcher()
+
+    def announced(self, change: StopChange) -> None:
+        """An entry of the change stream: read by every watcher a moment later, unless Redis is away by then."""
+        losses = self._losses
+        for watcher in self.watchers:
+            self.kernel.after(
+                self.weather.duration((0.001, 0.05)), lambda w=watcher: self._deliver(w, change, losses)  # type: ignore[misc]
+            )
+
+    def _deliver(self, watcher: WatcherProcess, change: StopChange, losses: int) -> None:
+        if self.memory_runtime.is_down or self._losses != losses:
+            watcher.gap()
+        else:
+            watcher.change(change)
+
+    # --- servers that are away ----------------------------------------------------------------------
+
+    def set_redis_down(self, is_down: bool) -> None:
+        """Take Redis away, or bring it back as it was."""
+        self.memory_runtime.is_down = is_down
+        if not is_down:
+            for watcher in self.watchers:
+                watcher.gap()
+
+    def lose_redis(self) -> None:
+        """A node was replaced: everything in it is forgotten."""
+        self._losses += 1
+        self.memory_runtime.lose_everything()
+        for watcher in self.watchers:
+            watcher.gap()
+
+    def entry_grace(self) -> timedelta:
+        """How late an entry may be."""
+        return self.policy.entry_grace
