@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from tests.simulation.day import simulate_day
@@ -24,11 +26,16 @@ def main(arguments: list[str]) -> int:
 
 
 def _replay(seed: int, *, trace: bool) -> int:
-    found = simulate_day(seed, (lambda line: print(line)) if trace else None)
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # whoever reads may have seen enough
+    found = simulate_day(seed, _say if trace else None)
     for _, violation in found.violations:
-        print(f"violation: {violation}")
-    print(f"seed {seed}: {found.strategy_days} strategy-days, {found.orders} orders, {len(found.violations)} violations")
+        _say(f"violation: {violation}")
+    _say(f"seed {seed}: {found.strategy_days} strategy-days, {found.orders} orders, {len(found.violations)} violations")
     return 1 if found.violations else 0
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
 
 
 def _parse(arguments: list[str]) -> argparse.Namespace:
@@ -44,10 +51,12 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     return options
 
 
-def _whole(name: str, least: int) -> object:
+def _whole(name: str, least: int) -> Callable[[str], int]:
     def read(text: str) -> int:
         if not text.isascii() or not text.isdigit() or not least <= int(text) <= _MOST_SEEDS:
-            raise argparse.ArgumentTypeError(f"{name} must be a whole number from {least} to {_MOST_SEEDS}, not {text!r}")
+            raise argparse.ArgumentTypeError(
+                f"{name} must be a whole number from {least} to {_MOST_SEEDS}, not {text!r}"
+            )
         return int(text)
 
     return read

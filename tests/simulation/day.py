@@ -52,7 +52,7 @@ class Found:
 def simulate_day(seed: int, trace: Callable[[str], None] | None = None) -> Found:
     """Run the day of `seed` to its rest, and check that everything is as it should be. `trace` hears every port call,
     fault and log record."""
-    setting = Random(f"day {seed}")  # noqa: S311 - chosen to be repeatable
+    setting = Random(f"day {seed}")
     shape = make_shape(setting)
     kernel = Kernel(seed, start_of(instant_of(TRADING_DAY, time(9, 15)), setting))
     kernel.trace = trace

@@ -14,7 +14,7 @@ from algotrading import ports
 from algotrading.domain.errors import BrokerUnavailable, RedisDown
 from algotrading.domain.orders import Unknown
 from algotrading.entrypoints.queue import Redelivery
-from tests.simulation.faults import BROKER_COMMANDS, CallFault, Gate, Moment, Weather, _failed
+from tests.simulation.faults import BROKER_COMMANDS, POSTGRES, CallFault, Gate, Moment, Weather, transaction_failed
 from tests.simulation.kernel import Crashed, Kernel, Worker
 
 P = TypeVar("P")
@@ -48,7 +48,11 @@ class Outages(Protocol):
     """Which servers are away now."""
 
     postgres_down: bool
-    broker_down: bool
+
+    @property
+    def broker_down(self) -> bool:
+        """Whether no read is answered."""
+        ...
 
 
 class Tenancy(Protocol):
@@ -88,6 +92,8 @@ class Doors:
             self._gates.append(commands)
             names = [name for name, _ in inspect.getmembers(protocol, inspect.isfunction) if not name.startswith("_")]
             body: dict[str, Any] = {"__init__": _keep, "__slots__": ("real",)}
+            for name, _ in inspect.getmembers(protocol, lambda member: isinstance(member, property)):
+                body[name] = _passed_on(name)
             for name in names:
                 is_command = port == "Broker" and name in BROKER_COMMANDS
                 body[name] = self._method(port, name, commands if is_command else gate)
@@ -100,7 +106,7 @@ class Doors:
             return self._instant_method(name, opened)
         kernel, random, tenancy, outages = self._kernel, self._kernel.random.random, self._tenancy, self._outages
         mean = _LATENCY.get(port, _DEFAULT_LATENCY)
-        is_postgres = port in {"Ledger", "Strategies", "Instruments", "BrokerAccounts", "Outbox", "Risk", "Users"}
+        is_postgres = port in POSTGRES
         is_broker_read = port == "Broker" and name not in BROKER_COMMANDS
         is_send = (port, name) in {("PreparedOrder", "send"), ("Broker", "cancel_order"), ("Broker", "modify_order")}
         notes_reading = (port, name) == ("Broker", "positions")
@@ -123,7 +129,7 @@ class Doors:
                 door.before(port, name, fault)
             if is_postgres and outages.postgres_down:
                 kernel.pause(3 * mean)
-                raise _failed("the server is away")()
+                raise transaction_failed("the server is away")()
             if is_broker_read and outages.broker_down:
                 raise BrokerUnavailable("nobody answers")
             read_at = kernel.micros
@@ -192,6 +198,11 @@ class _Faults:
             raise fault.error()
         if fault.name.startswith("crash"):
             kernel.crash()
+
+
+def _passed_on(name: str) -> property:
+    """A property: known without asking anybody."""
+    return property(lambda door: getattr(door.real, name))
 
 
 def _keep(door: Any, real: object) -> None:

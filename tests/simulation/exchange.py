@@ -1,4 +1,4 @@
-"""The exchange of a simulated day: `MemoryExchange`, with fates from the day's weather and an observer of its record."""
+"""The exchange of a simulated day: `MemoryExchange`, with fates from the weather and an observer of its record."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Protocol
 
 from algotrading.domain.accounts import BrokerCredentials
-from algotrading.domain.orders import BrokerStatus, OrderTicket
+from algotrading.domain.orders import OrderTicket
 from tests.fakes.exchange import (
     Execution,
     Fate,
@@ -23,7 +23,7 @@ from tests.fakes.exchange import (
     throttles,
     trades,
 )
-from tests.simulation.faults import CANCEL_FATES, ORDER_FATES, SECOND, Weather
+from tests.simulation.faults import CANCEL_FATES, CHANGE_FATES, ORDER_FATES, STOP_FATES, Weather
 from tests.simulation.kernel import Kernel, TrueClock
 
 EVIDENCE_SECONDS = 180.0
@@ -65,11 +65,22 @@ class SimulatedExchange(MemoryExchange):
         """What becomes of the command that has just arrived."""
         if self.storm and not self._weather.is_over and self._kernel.random.random() < 0.8:
             return throttles()
-        name = self._weather.pick(CANCEL_FATES if is_cancel else ORDER_FATES)
+        is_stop = ticket is not None and ticket.trigger_price is not None
+        name = self._weather.pick(CANCEL_FATES if is_cancel else STOP_FATES if is_stop else ORDER_FATES)
         if name is None:
             return trades()
         self._kernel.say(f"FAULT {name}")
-        return _CANCELS[name] if is_cancel else self._order_fate(name, ticket)
+        return _COMMANDS[name.partition(".")[2]] if is_cancel else self._order_fate(name, ticket)
+
+    def next_change(self) -> Fate:
+        """What becomes of the change that has just arrived."""
+        if self.storm and not self._weather.is_over and self._kernel.random.random() < 0.8:
+            return throttles()
+        name = self._weather.pick(CHANGE_FATES)
+        if name is None:
+            return trades()
+        self._kernel.say(f"FAULT {name}")
+        return _COMMANDS[name.partition(".")[2]]
 
     def _order_fate(self, name: str, ticket: OrderTicket | None) -> Fate:
         quantity = 1 if ticket is None else ticket.quantity
@@ -86,13 +97,13 @@ class SimulatedExchange(MemoryExchange):
             case "order.not_sent":
                 return not_sent()
             case "order.placed_answer_lost":
-                return loses(placed=True, then=self._ending(quantity))
+                return loses(placed=True, then=self._ending(ticket))
             case "order.not_placed_answer_lost":
                 return loses(placed=False)
             case "order.surfaces_late":
                 # Seen: 83 s. Anything inside the evidence window must be waited for.
                 late = random.uniform(0.5, 100.0 if random.random() < 0.9 else EVIDENCE_SECONDS - 30)
-                return loses(placed=True, appears_after=late, then=self._ending(quantity))
+                return loses(placed=True, appears_after=late, then=self._ending(ticket))
             case "order.surfaces_after_the_window":
                 # An exit that surfaces after it was proven absent sells twice, whatever anybody does: no software can
                 # know of it. An entry can be, and is, sold again. So only entries are that late here.
@@ -107,11 +118,12 @@ class SimulatedExchange(MemoryExchange):
             case _:
                 return fills((random.uniform(0, 3), random.randint(1, max(1, quantity - 1))))
 
-    def _ending(self, quantity: int) -> Fate:
+    def _ending(self, ticket: OrderTicket | None) -> Fate:
         """How an order fares whose answer was lost."""
         mark = self._kernel.random.random()
-        if mark < 0.7:
+        if mark < 0.7 or ticket is None or ticket.trigger_price is not None:
             return trades()
+        quantity = ticket.quantity
         return rests() if mark < 0.85 else fills((self._kernel.random.uniform(0, 3), max(1, quantity // 2)))
 
     # --- the record ---------------------------------------------------------------------------------
@@ -170,13 +182,12 @@ class SimulatedExchange(MemoryExchange):
             now = self.clock.now()
             for order in resting:
                 self._match(order)
-            self._resting[name] = [order for order in resting if order.status(now) is BrokerStatus.WORKING]
+            self._resting[name] = [order for order in resting if not order.status(now).is_terminal]
 
 
-_CANCELS = {
-    "cancel.throttled": throttles(),
-    "cancel.refused": refuses(),
-    "cancel.done_answer_lost": loses(placed=True),
-    "cancel.lost": loses(placed=False),
+_COMMANDS = {
+    "throttled": throttles(),
+    "refused": refuses(),
+    "done_answer_lost": loses(placed=True),
+    "lost": loses(placed=False),
 }
-__all__ = ["SECOND", "SimulatedExchange"]

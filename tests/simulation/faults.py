@@ -43,14 +43,16 @@ class CallFault:
     """How long the caller waits for it."""
 
 
-_POSTGRES = frozenset({"Ledger", "Strategies", "Instruments", "BrokerAccounts", "Outbox", "Risk", "Users"})
+POSTGRES = frozenset(
+    {"Ledger", "Strategies", "Instruments", "BrokerAccounts", "Outbox", "Risks", "Users", "AuditTrail"}
+)
 _REDIS = frozenset({"Runtime"})
 _QUEUE = frozenset({"OrderQueue", "Redelivery"})
 _BROKER_READS = frozenset({"Broker"})
-_ALL = _POSTGRES | _REDIS | _QUEUE | {"Schedules", "Vault", "Notifier", "Broker", "PreparedOrder"}
+_ALL = POSTGRES | _REDIS | _QUEUE | {"Schedules", "Vault", "Notifier", "Broker", "PreparedOrder"}
 
 
-def _failed(text: str) -> Callable[[], Exception]:
+def transaction_failed(text: str) -> Callable[[], Exception]:
     return lambda: TransactionFailed(f"the database gave up a transaction: {text}")
 
 
@@ -59,10 +61,10 @@ CALL_FAULTS: tuple[CallFault, ...] = (
     CallFault("crash.after", _ALL, Moment.AFTER, None),
     CallFault("pause.before", _ALL, Moment.BEFORE, None, (0.2, 20.0)),
     CallFault("pause.after", _ALL, Moment.AFTER, None, (0.2, 20.0)),
-    CallFault("postgres.serialization", _POSTGRES, Moment.BEFORE, _failed("could not serialize access")),
-    CallFault("postgres.disconnect", _POSTGRES, Moment.BEFORE, _failed("connection lost"), (0.0, 5.0)),
+    CallFault("postgres.serialization", POSTGRES, Moment.BEFORE, transaction_failed("could not serialize access")),
+    CallFault("postgres.disconnect", POSTGRES, Moment.BEFORE, transaction_failed("connection lost"), (0.0, 5.0)),
     # The connection breaks while committing: stored, and the caller is told that it failed.
-    CallFault("postgres.commit_lost", _POSTGRES, Moment.AFTER, _failed("connection lost"), (0.0, 5.0)),
+    CallFault("postgres.commit_lost", POSTGRES, Moment.AFTER, transaction_failed("connection lost"), (0.0, 5.0)),
     CallFault("redis.timeout", _REDIS, Moment.BEFORE, lambda: RedisDown("no answer"), (0.25, 0.5)),
     CallFault("redis.answer_lost", _REDIS, Moment.AFTER, lambda: RedisDown("no answer"), (0.25, 0.5)),
     CallFault("sqs.unavailable", _QUEUE, Moment.BEFORE, lambda: CloudFault("SQS"), (0.01, 3.0)),
@@ -92,6 +94,18 @@ ORDER_FATES = (
     "order.fills_in_parts",
     "order.fills_partly_and_rests",
 )
+STOP_FATES = (
+    "order.refused",
+    "order.refused_finally",
+    "order.rejected",
+    "order.throttled",
+    "order.not_sent",
+    "order.placed_answer_lost",
+    "order.not_placed_answer_lost",
+    "order.surfaces_late",
+)
+"""What can become of an order that waits for its trigger."""
+CHANGE_FATES = ("change.throttled", "change.refused", "change.done_answer_lost", "change.lost")
 CANCEL_FATES = ("cancel.throttled", "cancel.refused", "cancel.done_answer_lost", "cancel.lost")
 WINDOW_FAULTS = (
     "redis.down",
@@ -127,6 +141,7 @@ CATALOGUE = (
     *(fault.name for fault in CALL_FAULTS),
     *ORDER_FATES,
     *CANCEL_FATES,
+    *CHANGE_FATES,
     *WINDOW_FAULTS,
     *DELIVERY_FAULTS,
     *CONSEQUENCES,
@@ -152,7 +167,7 @@ class Weather:
         for fault in CALL_FAULTS:
             if random.random() < share:
                 self.rates[fault.name] = force * _HEAVIEST_CALL_RATE * random.random() ** 3
-        for name in (*ORDER_FATES, *CANCEL_FATES, *DELIVERY_FAULTS):
+        for name in (*ORDER_FATES, *CANCEL_FATES, *CHANGE_FATES, *DELIVERY_FAULTS):
             if random.random() < share:
                 self.rates[name] = force * _HEAVIEST_RATE * random.random() ** 2
         for name in WINDOW_FAULTS:

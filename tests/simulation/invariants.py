@@ -171,7 +171,10 @@ class Inspector:
         """See exchange.Observer."""
 
     def changed(self, order: MemoryOrder) -> None:
-        """See exchange.Observer."""
+        """See exchange.Observer. A stop order that is asked to sell at once becomes the exit."""
+        known = self._owner.get(order.ticket.tag)
+        if known is not None and known[1].trigger_price is not None and order.ticket.trigger_price is None:
+            self._check_reason(self._cycles[known[0]])
 
     def _check_entry(self, cycle: Cycle, intent: Intent, order: MemoryOrder, traded: _Traded) -> None:
         now = self.kernel.now()
@@ -196,7 +199,13 @@ class Inspector:
                 "I2",
                 f"an exit of {order.ticket.quantity} with {bought} bought, {sold} sold, {more} still to be sold",
             )
-        self._check_reading(cycle, order)
+        if intent.leg is Leg.EXIT:
+            self._check_reading(cycle, order)
+            self._check_reason(cycle)
+
+    def _check_reason(self, cycle: Cycle) -> None:
+        """An exit has begun: not before whatever it says is its reason."""
+        now = self.kernel.now()
         lead, _ = self._leeway()
         if cycle.claim is ExitReason.SELL_TIME and now + lead < self._earliest_sell[cycle.strategy_id]:
             self.broken("I9", f"a timed exit left {self._earliest_sell[cycle.strategy_id] - now} early")
@@ -250,6 +259,9 @@ class Inspector:
             self.broken("I4", f"intents vanished from the ledger: {sorted(known)}")
         if cycle.claim is not None and cycle.state not in {CycleState.EXITING, CycleState.FLAT, CycleState.FAILED}:
             self.broken("I5", f"the claim {cycle.claim} is held in state {cycle.state}")
+        written = self.database.audit[-1]
+        if written.data.get("cycle") != cycle:
+            self.broken("I10", "a decision was stored without its audit record")
         self._check_effects(cycle, decision)
 
     def _check_intent(self, key: Key, old: Intent | None, new: Intent, event: Event) -> None:
@@ -294,16 +306,16 @@ class Inspector:
         sold = 0 if traded is None else traded.sold(now)
         for effect in decision.effects:
             if isinstance(effect, Tell):
-                self._check_told(effect, bought, sold)
+                self._check_told(effect, bought, sold + cycle.closed_outside)
             elif isinstance(effect, SendOrder) and not any(i.tag == effect.tag for i in cycle.intents):
                 self.broken("I10", "an order is to be sent that is not written down")
 
-    def _check_told(self, tell: Tell, bought: int, sold: int) -> None:
+    def _check_told(self, tell: Tell, bought: int, gone: int) -> None:
         """Nothing is announced that the exchange does not confirm."""
         if tell.kind == "bought" and bought == 0:
             self.broken("told", f"the owner was told of a buy that did not happen: {tell.text}")
-        elif tell.kind == "sold" and sold < bought:
-            self.broken("told", f"the owner was told of a sale, and {bought - sold} are held: {tell.text}")
+        elif tell.kind == "sold" and gone < bought:
+            self.broken("told", f"the owner was told of a sale, and {bought - gone} are held: {tell.text}")
         elif tell.kind in {"entry_missed", "entry_unfilled", "entry_skipped", "entry_refused"} and bought:
             self.broken("told", f"the owner was told that nothing was bought, and {bought} were: {tell.text}")
 

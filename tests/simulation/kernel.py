@@ -25,7 +25,19 @@ class Crashed(BaseException):
 class Worker:
     """One process's thread of work. `skew` is how far its clock is ahead of the truth, microseconds."""
 
-    __slots__ = ("born", "dead", "generation", "greenlet", "held_up", "lead", "name", "on_end", "read_at", "skew", "tenant")
+    __slots__ = (
+        "born",
+        "dead",
+        "generation",
+        "greenlet",
+        "held_up",
+        "lead",
+        "name",
+        "on_end",
+        "read_at",
+        "skew",
+        "tenant",
+    )
 
     def __init__(self, name: str, tenant: UUID | None, skew: int, born: int) -> None:
         self.name = name
@@ -53,7 +65,7 @@ class Kernel:
     """The scheduler. Timers run between workers, and must not wait."""
 
     def __init__(self, seed: int, start: datetime) -> None:
-        self.random = Random(seed)  # noqa: S311 - chosen to be repeatable
+        self.random = Random(seed)
         self.micros = 0
         """Virtual time since the start."""
         self.current: Worker | None = None

@@ -64,9 +64,8 @@ def write_report(found: Found, seconds: float, cpu: float, path: Path) -> None:
         f"{found.days} seeded days, {found.strategy_days} strategy-days, {found.orders} orders, "
         f"{sum(found.faults.values())} faults in {seconds:.1f} s\n"
         f"{report['strategy_days_per_second_per_core']:.0f} strategy-days a second and core\n"
-        f"time to truth after an unknown: the broker had it p50 {truth['had_it']['p50']} s, p99 {truth['had_it']['p99']} s"
-        f" (of {truth['had_it']['count']}); it never had it p50 {truth['never_had_it']['p50']} s, "
-        f"p99 {truth['never_had_it']['p99']} s (of {truth['never_had_it']['count']})"
+        f"time to truth after an unknown, when the broker had the order: {_words(truth['had_it'])}\n"
+        f"time to truth after an unknown, when it never had it: {_words(truth['never_had_it'])}"
     )
     by_name: defaultdict[str, list[int]] = defaultdict(list)
     examples: dict[str, str] = {}
@@ -90,7 +89,10 @@ def summarise(found: Found, seconds: float, cpu: float) -> dict[str, Any]:
         "cpu_seconds": round(cpu, 3),
         "strategy_days_per_second_per_core": round(found.strategy_days / cpu, 1) if cpu else 0.0,
         "faults": {name: found.faults.get(name, 0) for name in CATALOGUE},
-        "seconds_to_truth": {"had_it": _percentiles(found.truth_found), "never_had_it": _percentiles(found.truth_absent)},
+        "seconds_to_truth": {
+            "had_it": _percentiles(found.truth_found),
+            "never_had_it": _percentiles(found.truth_absent),
+        },
         "violations": [{"seed": seed, "name": v.name, "text": str(v)} for seed, v in found.violations],
     }
 
@@ -104,6 +106,10 @@ def _percentiles(values: Sequence[float]) -> dict[str, float | int | None]:
         return round(ordered[min(len(ordered) - 1, int(share * len(ordered)))], 3)
 
     return {"count": len(ordered), "p50": at(0.5), "p99": at(0.99), "max": round(ordered[-1], 3)}
+
+
+def _words(percentiles: dict[str, float | int | None]) -> str:
+    return f"p50 {percentiles['p50']} s, p99 {percentiles['p99']} s, of {percentiles['count']}"
 
 
 def _faults_table(found: Found) -> Table:

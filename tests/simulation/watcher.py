@@ -5,13 +5,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from uuid import UUID
 
 from algotrading.contracts.messages import OrderCommand, StopChange
 from algotrading.domain.errors import AlgotradingError
 from algotrading.ports import Instruments, Lane, Ledger, OrderQueue, Strategies
 from fargate_listener.counters import Counters
+from fargate_listener.hit_queue import HitQueue
 from fargate_listener.hit_sender import HitSender
 from fargate_listener.prices import PriceBook
 from fargate_listener.stop_guard import REPEAT_SECONDS, Hit, StopGuard
@@ -37,6 +38,7 @@ class Stores:
     queue: OrderQueue
     prices: Callable[[int], int | None]
     """The market's price of a token, wire units."""
+    report_sight: Callable[[datetime], None]
 
 
 @dataclass(eq=False)
@@ -74,6 +76,7 @@ class WatcherProcess:
         self._day = date.min
         self._check_soon = False
         self._spawn("follow", self._live)
+        self._report_sight()
 
     # --- what the world does to it ------------------------------------------------------------------
 
@@ -148,6 +151,13 @@ class WatcherProcess:
             self.guard.forget_prices()
         self.watchlist.repair(snapshot.changes, as_of=as_of, unknown=snapshot.unknown.keys())
 
+    def _report_sight(self) -> None:
+        """Once a second, as fargate_listener.sight does; silent while it would not see a stop."""
+        if self.alive:
+            if self.loaded and not self.is_mute:
+                self.stores.report_sight(self.kernel.now())
+            self.kernel.after(SECOND, self._report_sight)
+
     def _subscribe(self) -> None:
         tokens = set(self.watchlist.tokens)
         fresh = sorted(tokens - self.subscribed)
@@ -193,10 +203,8 @@ class WatcherProcess:
                 self.kernel.after(0, self.die)  # a thread of it died: so did the process
 
         self.workers = [worker for worker in self.workers if not worker.dead]
-        self.workers.append(
-            self.kernel.spawn(f"watcher{self.number}:{name}", work, skew=self.skew, on_end=ended)
-        )
+        self.workers.append(self.kernel.spawn(f"watcher{self.number}:{name}", work, skew=self.skew, on_end=ended))
 
 
-def _refuse() -> object:
+def _refuse() -> HitQueue:
     raise NotImplementedError(_NO_QUEUE)

@@ -131,6 +131,7 @@ class Workload:
             sell_time=self._time_of(sell),
             stop_loss=rupees(stop),
             quantity=random.choice((1, 3, 10, 75)),
+            broker_stop=random.random() < 0.6,
         )
 
     def _time_of(self, micros: int) -> time:
@@ -163,7 +164,9 @@ class Workload:
         before: Strategy = self.world.strategies.get(trader, strategy_id)
         random, plan = self.random, before.plan
         now = self.kernel.micros
-        match random.randrange(4):
+        match random.randrange(5):
+            case 4:
+                plan = replace(plan, broker_stop=not plan.broker_stop)
             case 0:
                 price = self.world.prices[plan.symbol]
                 plan = replace(plan, stop_loss=rupees(int(price * random.uniform(0.97, 1.01)) // _TICK * _TICK))

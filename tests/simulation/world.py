@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 from algotrading.contracts.messages import OrderCommand, StopChange
@@ -15,6 +16,7 @@ from algotrading.domain.nse_calendar import NSE_SESSIONS
 from algotrading.domain.orders import OrderTicket
 from algotrading.domain.policy import Policy
 from algotrading.domain.sessions import trading_day_of
+from algotrading.domain.sight import Sight
 from algotrading.domain.strategy import Strategy
 from algotrading.entrypoints.queue import Redelivery
 from algotrading.ports import (
@@ -24,7 +26,6 @@ from algotrading.ports import (
     Lane,
     Ledger,
     Notifier,
-    OrderLog,
     OrderQueue,
     Outbox,
     Runtime,
@@ -39,6 +40,7 @@ from algotrading.services.cycle_runner import Desk
 from algotrading.services.execute import Executor
 from algotrading.services.live_prices import LivePrices
 from algotrading.services.manage_strategy import StrategyManager
+from algotrading.services.paced_broker import Pacing
 from algotrading.services.publish_strategy import Publisher
 from algotrading.services.trigger import Trigger
 from tests.fakes.accounts import MemoryBrokerAccounts, MemoryUsers
@@ -73,8 +75,8 @@ class _Ledger(MemoryLedger):
         super().__init__(database)
         self._inspector = inspector
 
-    def save(self, decision: Decision, *, event: Event, now: datetime, logs: tuple[OrderLog, ...] = ()) -> None:  # type: ignore[override]
-        super().save(decision, event=event, now=now, logs=logs)
+    def save(self, decision: Decision, *, event: Event, now: datetime, **more: Any) -> None:
+        super().save(decision, event=event, now=now, **more)
         self._inspector.saved(decision, event)
 
 
@@ -126,6 +128,19 @@ class _Runtime(MemoryRuntime):
     def __init__(self, world: World, kernel: Kernel) -> None:
         super().__init__(TrueClock(kernel), lambda: f"{kernel.random.getrandbits(128):032x}")
         self._world = world
+        self._sight: Sight | None = None
+
+    def lose_everything(self) -> None:
+        super().lose_everything()
+        self._sight = None
+
+    def report_sight(self, now: datetime) -> None:
+        if not self.is_down:
+            self._sight = Sight(now, timedelta(0)) if self._sight is None else self._sight.with_report(now)
+
+    def sight(self) -> Sight | None:
+        self._reach()
+        return self._sight
 
     def announce(self, change: StopChange) -> None:
         super().announce(change)
@@ -135,7 +150,9 @@ class _Runtime(MemoryRuntime):
 class World:
     """Everything of one day. Faults of servers are switched here; who acts when is the workload's matter."""
 
-    def __init__(self, kernel: Kernel, weather: Weather, *, symbols: dict[str, int], concurrency: tuple[int, int]) -> None:
+    def __init__(
+        self, kernel: Kernel, weather: Weather, *, symbols: dict[str, int], concurrency: tuple[int, int]
+    ) -> None:
         self.kernel = kernel
         self.weather = weather
         self.day = trading_day_of(kernel.now())
@@ -202,7 +219,8 @@ class World:
         kernel = self.kernel
         self.clock = clock = ProcessClock(kernel)
         desk = Desk(clock, self.ledger, self.runtime, self.strategies, self.meter, self.policy)
-        sessions = BrokerSessions(self.accounts, self.vault, self.brokers, clock)
+        pacing = Pacing(self.runtime, clock, self.meter, self.policy.rates)
+        sessions = BrokerSessions(self.accounts, self.vault, self.brokers, clock, pacing)
         self.executor = Executor(desk, self.instruments, sessions, NSE_SESSIONS)
         self.trigger = Trigger(clock, self.queue, self.meter, NSE_SESSIONS, self.policy.entry_grace)
         self.converge = Converge(
@@ -247,7 +265,7 @@ class World:
                 inspector=self.inspector,
             )
         self.alarm_clock = AlarmClock(kernel, weather, self.memory_schedules, self.trigger, self.inspector)
-        self.every_minute = EveryMinute(kernel, weather, lambda: self.converge.run(), self.inspector)
+        self.every_minute = EveryMinute(kernel, weather, self.converge.run, self.inspector)
 
     def handle(self, command: OrderCommand) -> object:
         """What both executors do with a message."""
@@ -265,6 +283,7 @@ class World:
         MemoryUsers(self.database).add(User(user_id, f"{user_id.hex}@example.com", self.kernel.now()), "hash")
         credentials = self.exchange.open_account(cash=cash)
         self.api_key_of[user_id] = credentials.api_key
+        self.database.postback_ids[user_id] = self.new_id()
         self._store_login(user_id, credentials.api_secret, credentials.access_token)
         return user_id
 
@@ -279,7 +298,13 @@ class World:
         account = self.memory_accounts.find(user_id)
         if is_known and account is not None:
             self.memory_accounts.save(
-                replace(account, access_token=None, status=ConnectionStatus.LOGIN_REQUIRED, token_at=None)
+                replace(
+                    account,
+                    access_token=None,
+                    status=ConnectionStatus.LOGIN_REQUIRED,
+                    token_at=None,
+                    updated_at=self.kernel.now(),
+                )
             )
 
     def _store_login(self, user_id: UUID, api_secret: str, access_token: str | None) -> None:
@@ -294,7 +319,7 @@ class World:
                 api_key=sealed["api_key"],
                 api_secret=sealed["api_secret"],
                 access_token=sealed["access_token"],
-                broker_user_id="MEM",
+                broker_user_id=self.exchange.account_of(self.api_key_of[user_id]).broker_user_id,
                 status=ConnectionStatus.CONNECTED,
                 token_at=now,
                 updated_at=now,
@@ -339,6 +364,7 @@ class World:
             instruments=self.instruments,
             queue=self.queue,
             prices=lambda token: self.prices.get(self.symbol_of[token]),
+            report_sight=self.memory_runtime.report_sight,
         )
         self.watchers.append(
             WatcherProcess(
@@ -360,7 +386,8 @@ class World:
         losses = self._losses
         for watcher in self.watchers:
             self.kernel.after(
-                self.weather.duration((0.001, 0.05)), lambda w=watcher: self._deliver(w, change, losses)  # type: ignore[misc]
+                self.weather.duration((0.001, 0.05)),
+                lambda w=watcher: self._deliver(w, change, losses),  # type: ignore[misc]
             )
 
     def _deliver(self, watcher: WatcherProcess, change: StopChange, losses: int) -> None:
