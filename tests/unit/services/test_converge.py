@@ -10,13 +10,13 @@ from decimal import Decimal
 import pytest
 
 from algotrading.contracts.messages import OrderEvent
-from algotrading.domain.cycle import CycleState, ExitReason
+from algotrading.domain.cycle import CycleState, ExitReason, IntentState
 from algotrading.domain.errors import LockBusy
-from algotrading.domain.orders import Side
+from algotrading.domain.orders import Leg, Side
 from algotrading.domain.strategy import Strategy, StrategyStatus
 from algotrading.ports import Lane
 from tests.fakes.examples import make_instrument
-from tests.fakes.exchange import loses, refuses
+from tests.fakes.exchange import loses, refuses, trades
 from tests.fakes.trading_world import TradingWorld
 
 
@@ -126,6 +126,24 @@ def test_a_lost_sell_is_asked_for_until_the_position_is_sold(world: TradingWorld
 
     assert world.cycle(strategy).state is CycleState.FLAT
     assert asked(world) == [(Lane.PRIORITY, OrderEvent.SELL)]
+
+
+def test_a_lost_sell_is_asked_for_also_while_an_absent_order_is_looked_for(world: TradingWorld) -> None:
+    strategy = world.add_running(broker_stop=True)
+    world.exchange.plan(trades(), loses(placed=False))
+    world.buy(strategy)
+    for _ in range(6):
+        world.clock.sleep(60)
+        world.converge.run()
+        work_off(world)
+    absent = [i.leg for i in world.cycle(strategy).intents if i.state is IntentState.NOT_PLACED]
+    world.clock.sleep_until(world.at(time(15, 0, 10)))
+
+    world.converge.run()
+    work_off(world)
+
+    assert absent == [Leg.STOP]
+    assert world.cycle(strategy).state is CycleState.FLAT
 
 
 def test_a_position_of_a_stopped_strategy_is_sold(world: TradingWorld) -> None:

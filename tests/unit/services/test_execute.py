@@ -244,6 +244,29 @@ class TestExit:
         assert cycle.intents[-1].sent_at == world.at(time(15, 0))
         assert cycle.last_action == "SELL"
 
+    def test_a_resting_stop_order_sells_at_the_sell_time_and_not_before(self, world: TradingWorld) -> None:
+        strategy = world.add_running(broker_stop=True)
+        world.buy(strategy)
+        world.clock.sleep_until(world.at(time(14, 58, 30)))
+
+        cycle = world.executor.handle(world.command(strategy, OrderEvent.SELL, time(15, 0)))
+
+        (stop,) = [order for order in world.exchange.all_orders() if order.ticket.side is Side.SELL]
+        assert [execution.at for execution in stop.executions] == [world.at(time(15, 0))]
+        assert cycle is not None
+        assert cycle.state is CycleState.FLAT
+
+    def test_an_entry_not_looked_after_by_the_sell_time_is_not_sold_before_it(self, world: TradingWorld) -> None:
+        strategy = world.add_running(sell_time=time(9, 30, 30))
+        worker = world.make_executor(_DiesAfter(world.ledger, saves=1))
+        with pytest.raises(_Killed):
+            worker.handle(world.command(strategy, OrderEvent.BUY, time(9, 30)))
+
+        world.executor.handle(world.command(strategy, OrderEvent.SELL, time(9, 30, 30)))
+
+        sold_at = [order.placed_at for order in world.exchange.all_orders() if order.ticket.side is Side.SELL]
+        assert sold_at == [world.at(time(9, 30, 30))]
+
     def test_a_stop_before_the_sell_time_leaves_nothing_for_it(self, world: TradingWorld) -> None:
         strategy = world.add_running()
         world.buy(strategy)

@@ -378,10 +378,12 @@ class CancelOrder:
 
 @dataclass(frozen=True, slots=True)
 class TurnStop:
-    """Ask the broker to sell at once by the stop order that rests there: one order, so never sold twice."""
+    """Ask the broker at `at` (at once when past) to sell by the stop order that rests there: one order, so never
+    sold twice."""
 
     tag: str
     broker_order_id: str
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True)

@@ -172,7 +172,7 @@ def _leave_by_stop(cycle: Cycle, stops: tuple[Intent, ...], event: ExitDue, poli
     stop = stops[-1]
     is_whole = event.held is None or stop.quantity <= event.held
     if len(stops) == 1 and stop.rests and not stop.cancels and is_whole:
-        return turn(cycle, stop, event.reason, event.now)
+        return turn(cycle, stop, event)
     waiting = cancel_now(replace(cycle, wanted=event.reason), stops, event.now, policy)
     if not needs_look(cycle):
         return waiting

@@ -16,6 +16,7 @@ from algotrading.domain.cycle import (
     CycleState,
     Decision,
     Effect,
+    ExitDue,
     ExitReason,
     Intent,
     IntentState,
@@ -64,12 +65,13 @@ def protect(cycle: Cycle, look: Look, policy: Policy) -> Decision:
     return _rest_stop(replace(cycle, absent_reads=0) if look.held is not None else cycle, stops, look, policy)
 
 
-def turn(cycle: Cycle, stop: Intent, reason: ExitReason, now: datetime) -> Decision:
-    """Leave by the stop order that rests: it is asked to sell at once."""
+def turn(cycle: Cycle, stop: Intent, event: ExitDue) -> Decision:
+    """Leave by the stop order that rests: it is asked to sell when the exit is due."""
     assert stop.broker_order_id is not None
-    turned = with_intent(cycle, replace(stop, turned_at=now))
-    exiting = replace(turned, state=CycleState.EXITING, claim=reason, wanted=None, absent_reads=0, note=None)
-    return Decision(exiting, (TurnStop(stop.tag, stop.broker_order_id),))
+    at = max(event.now, event.due)
+    turned = with_intent(cycle, replace(stop, turned_at=at))
+    exiting = replace(turned, state=CycleState.EXITING, claim=event.reason, wanted=None, absent_reads=0, note=None)
+    return Decision(exiting, (TurnStop(stop.tag, stop.broker_order_id, at),))
 
 
 def stop_refused(cycle: Cycle, stop: Intent, policy: Policy) -> Decision:

@@ -157,6 +157,11 @@ class _Run:
             self.repairs.orders_found_open += 1
             return OrderEvent.RECONCILE, None
         look = Look(cycle.strategy_id, cycle.user_id, cycle.trading_day)
+        if cycle.is_armed and cycle.claim is None:
+            # What nobody has begun comes first: an exit looks at the book as well, and a look begins no exit.
+            ask = self._wanted_of_armed(cycle, strategy, hours, look)
+            if isinstance(ask, tuple):
+                return ask
         if self._has_lost_order(cycle) or self._was_proven_absent(cycle):
             self.repairs.orders_found_open += 1
             return replace(look, is_suspect=True)

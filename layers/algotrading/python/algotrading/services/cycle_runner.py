@@ -324,8 +324,12 @@ class CycleRunner:
         self._log(intent, answer, sent_at, self.desk.clock.now(), prefix="cancel_")
 
     def _turn(self, effect: TurnStop) -> Event:
-        """Let the stop order that rests at the broker sell at once."""
+        """Let the stop order that rests at the broker sell, at its instant."""
         intent = next(intent for intent in self.cycle.intents if intent.tag == effect.tag)
+        decided_at = self.desk.clock.now()
+        self.desk.clock.sleep_until(effect.at)
+        if self.desk.clock.now() - decided_at > _LATEST_UNCHECKED_WAIT:
+            self.desk.ledger.check(self.cycle)
         sent_at = self.desk.clock.now()
         answer = self.broker.modify_order(effect.broker_order_id, order_type=OrderType.MARKET)
         heard_at = self.desk.clock.now()
@@ -430,8 +434,9 @@ class CycleRunner:
             return None
         self.desk.clock.sleep(effect.pause)
         self._looks = 0
-        now = self.desk.clock.now()
-        return ExitDue(now=now, due=now, reason=effect.reason, held=self.held())
+        held, now = self.held(), self.desk.clock.now()
+        timed = self.cause.due if self.cause is not None and effect.reason is ExitReason.SELL_TIME else None
+        return ExitDue(now=now, due=max(now, timed or now), reason=effect.reason, held=held)
 
     def held(self) -> int | None:
         """What the broker says is held of this instrument and product; None when it cannot be asked."""
