@@ -141,7 +141,7 @@ class MemoryRuntime:
         """A watcher sees at this moment."""
         self._reach()
         with self._turn:
-            before = self.sight()
+            before = keys.read_sight(self.hashes.get(keys.SIGHT, {}))
             after = Sight(now, timedelta(0)) if before is None else before.with_report(now)
             self.hashes[keys.SIGHT] = keys.sight_fields(after)
 

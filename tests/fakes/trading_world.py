@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from algotrading.adapters import redis_keys as keys
 from algotrading.contracts.messages import OrderCommand, OrderEvent
 from algotrading.domain.accounts import BrokerName, ConnectionStatus, SealedBrokerAccount
 from algotrading.domain.cycle import Cycle
@@ -15,6 +16,7 @@ from algotrading.domain.nse_calendar import NSE_SESSIONS
 from algotrading.domain.orders import OrderTicket, Side
 from algotrading.domain.policy import Policy
 from algotrading.domain.sessions import instant_of
+from algotrading.domain.sight import Sight
 from algotrading.domain.strategy import Strategy, StrategyStatus
 from algotrading.services.alarms import make_command
 from algotrading.services.broker_sessions import BrokerSessions
@@ -39,6 +41,26 @@ from tests.fakes.strategies import MemoryStrategies
 OPENING = instant_of(TRADING_DAY, time(9, 0))
 
 
+class WatchedRuntime(MemoryRuntime):
+    """A runtime store to which a watcher reports every second that it sees, until a story sets `is_watched`
+    to False; `see_again` ends that."""
+
+    is_watched = True
+
+    def sight(self) -> Sight | None:
+        """What was reported up to this moment."""
+        before = super().sight()
+        if self.is_watched:
+            after = Sight(self._clock.now(), timedelta(0) if before is None else before.blind)
+            self.hashes[keys.SIGHT] = keys.sight_fields(after)
+        return super().sight()
+
+    def see_again(self) -> None:
+        """The first report after a blind time."""
+        self.report_sight(self._clock.now())
+        self.is_watched = True
+
+
 @dataclass
 class TradingWorld:
     """One trader with a connected broker, one instrument (TCS at 3600), and every trading service."""
@@ -52,7 +74,7 @@ class TradingWorld:
 
     def __post_init__(self) -> None:
         self.exchange = MemoryExchange(self.clock, {"TCS": Decimal(3600)})
-        self.runtime = MemoryRuntime(self.clock)
+        self.runtime = WatchedRuntime(self.clock)
         self.queue = MemoryQueue(self.clock)
         self.ledger = MemoryLedger(self.database)
         self.strategies = MemoryStrategies(self.database)

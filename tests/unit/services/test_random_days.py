@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import time
+from decimal import Decimal
 from typing import Any
 
 from hypothesis import HealthCheck, given, settings
@@ -105,20 +106,32 @@ def good_weather(world: TradingWorld, minutes: int) -> None:
 @given(
     orders=st.lists(ORDER_FATES, max_size=6),
     cancels=st.lists(CANCEL_FATES, max_size=3),
+    changes=st.lists(CANCEL_FATES, max_size=2),
+    broker_stop=st.booleans(),
+    falls=st.booleans(),
     entry=st.builds(
         Step, event=st.just(OrderEvent.BUY), pause=st.just(0.0), dies_at=st.integers(0, 8), dies_after=st.booleans()
     ),
     steps=st.lists(STEPS, max_size=5),
 )
 def test_a_day_ends_flat_and_nothing_happens_twice(
-    orders: list[Fate], cancels: list[Fate], entry: Step, steps: list[Step]
+    orders: list[Fate],
+    cancels: list[Fate],
+    changes: list[Fate],
+    broker_stop: bool,
+    falls: bool,
+    entry: Step,
+    steps: list[Step],
 ) -> None:
     world = TradingWorld()
-    strategy = world.add_running()
+    strategy = world.add_running(broker_stop=broker_stop)
     world.exchange.plan(*orders)
     world.exchange.plan_cancels(*cancels)
+    world.exchange.plan_changes(*changes)
 
     handle(world, strategy, entry, time(9, 30))
+    if falls:
+        world.exchange.set_price("TCS", Decimal(3499))
     for step in steps:
         world.clock.sleep(step.pause)
         handle(world, strategy, step)

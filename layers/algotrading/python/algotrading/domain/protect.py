@@ -74,19 +74,6 @@ def turn(cycle: Cycle, stop: Intent, event: ExitDue) -> Decision:
     return Decision(exiting, (TurnStop(stop.tag, stop.broker_order_id, at),))
 
 
-def stop_refused(cycle: Cycle, stop: Intent, policy: Policy) -> Decision:
-    """The broker did not take the stop order. The watcher guards in any case; the stop order is tried again a
-    few times, and then its owner is told that it guards alone."""
-    if stop.state is IntentState.THROTTLED:
-        return Decision(cycle, (ReadBook(),))
-    why = f"no stop order rests at the broker: {stop.message}"
-    alarm = RaiseAlarm("StopNotResting", f"{cycle.plan.symbol}: {why}")
-    if _failures(cycle) < policy.stop_attempts:
-        return Decision(cycle, (alarm, ReadBook()))
-    tell = Tell(NoticeKind.STOP_NOT_RESTING, f"{cycle.plan.symbol}: {why}. The position is watched all the same.")
-    return Decision(replace(cycle, note=why), (alarm, tell))
-
-
 def needs_look(cycle: Cycle) -> bool:
     """Whether a stop order's fate is not known yet, so that nothing else may sell."""
     return any(not stop.rests and not stop.is_exit for stop in cycle.open_intents(Leg.STOP))
@@ -153,7 +140,7 @@ def _find_less(cycle: Cycle, held: int, stops: tuple[Intent, ...], now: datetime
     saying so. A stop order over more than is held could sell short, so that goes at once: the watcher guards."""
     too_large = [stop for stop in stops if stop.quantity > max(held, 0)]
     if too_large:
-        return cancel_now(cycle, too_large, now, policy)
+        return cancel_now(replace(cycle, absent_reads=max(cycle.absent_reads, 1)), too_large, now, policy)
     reads = cycle.absent_reads + 1
     if reads < policy.absent_reads:
         return Decision(replace(cycle, absent_reads=reads), (ReadPosition(policy.absent_pause),))
@@ -174,6 +161,8 @@ def _rest_stop(cycle: Cycle, stops: tuple[Intent, ...], look: Look, policy: Poli
     """One stop order over what is held, at the plan's stop-loss, or none."""
     if stops:
         return _keep_stop(cycle, stops[-1], look.now, policy)
+    if cycle.absent_reads:
+        return Decision(cycle, (ReadPosition(policy.absent_pause),))
     if not cycle.plan.broker_stop:
         return Decision(cycle)
     if not look.is_read:
@@ -181,12 +170,24 @@ def _rest_stop(cycle: Cycle, stops: tuple[Intent, ...], look: Look, policy: Poli
     if look.stop_obstacle is not None:
         why = f"no stop order rests at the broker: {look.stop_obstacle}; the watcher guards"
         return Decision(replace(cycle, note=cycle.note or why))
-    if _failures(cycle) >= policy.stop_attempts:
-        return Decision(cycle)
+    return _place_stop(cycle, look.now, policy)
+
+
+def _place_stop(cycle: Cycle, now: datetime, policy: Policy) -> Decision:
+    """Again and again when it is not taken, but not for ever: then the owner is told that the watcher guards alone."""
+    failed = _failed(cycle)
+    if failed:
+        why = f"no stop order rests at the broker: {failed[-1].message or 'it was cancelled, and not by us'}"
+        alarm = RaiseAlarm("StopNotResting", f"{cycle.plan.symbol}: {why}")
+        if len(failed) >= policy.stop_attempts:
+            tell = Tell(
+                NoticeKind.STOP_NOT_RESTING, f"{cycle.plan.symbol}: {why}. The position is watched all the same."
+            )
+            return Decision(replace(cycle, note=why), () if cycle.note == why else (alarm, tell))
     earlier = intents_of(cycle, Leg.STOP)
     is_throttled = bool(earlier) and earlier[-1].state is IntentState.THROTTLED
-    pause = policy.throttle_pause if is_throttled else policy.retry_pause * _failures(cycle)
-    return with_order(cycle, Leg.STOP, cycle.open_quantity, now=look.now, due=look.now, pause=pause)
+    pause = policy.throttle_pause if is_throttled else policy.retry_pause * len(failed)
+    return with_order(cycle, Leg.STOP, cycle.open_quantity, now=now, due=now, pause=pause)
 
 
 def _keep_stop(cycle: Cycle, stop: Intent, now: datetime, policy: Policy) -> Decision:
@@ -199,14 +200,14 @@ def _keep_stop(cycle: Cycle, stop: Intent, now: datetime, policy: Policy) -> Dec
     return Decision(cycle) if is_seen else Decision(cycle, (ReadBook(),))
 
 
-def _failures(cycle: Cycle) -> int:
+def _failed(cycle: Cycle) -> list[Intent]:
     """Stop orders at the plan's stop-loss that the broker provably did not take, or that somebody cancelled
     although we had not asked for it: whoever did so does not want them."""
-    return sum(
-        1
+    return [
+        stop
         for stop in intents_of(cycle, Leg.STOP)
         if stop.trigger_price == cycle.plan.stop_loss and (stop.failed_proven or _was_taken_away(stop))
-    )
+    ]
 
 
 def _was_taken_away(stop: Intent) -> bool:

@@ -14,6 +14,7 @@ from algotrading.domain.cycle import (
     Intent,
     IntentState,
     RaiseAlarm,
+    ReadBook,
     RetryExit,
     StopStrategy,
     Tell,
@@ -21,7 +22,7 @@ from algotrading.domain.cycle import (
 from algotrading.domain.notices import NoticeKind
 from algotrading.domain.orders import Leg
 from algotrading.domain.policy import Policy
-from algotrading.domain.protect import Look, protect, stop_refused
+from algotrading.domain.protect import Look, protect
 from algotrading.domain.steps import await_orders, cancel_now, exit_pause, intents_of, miss, with_order
 from algotrading.domain.tell import bought, sold
 
@@ -47,7 +48,7 @@ def settle(cycle: Cycle, look: Look, policy: Policy) -> Decision:
 def after_failure(cycle: Cycle, intent: Intent, now: datetime, policy: Policy, *, retryable: bool) -> Decision:
     """One attempt provably did nothing: try again, or end the matter."""
     if intent.leg is Leg.STOP:
-        return stop_refused(cycle, intent, policy)
+        return Decision(cycle, (ReadBook(),))
     if intent.leg is Leg.EXIT:
         return _release_claim(cycle, intent, policy)
     message = intent.message or "the broker refused the order"
