@@ -191,5 +191,7 @@ async def dial(
         raise DialFailed(f"the certificate of the broker's socket is not trusted: {error.verify_message}") from None
     except (OSError, TimeoutError, WSError) as error:
         raise DialFailed(f"no connection: {type(error).__name__}") from None
-    assert isinstance(socket, KiteSocket)
+    if not isinstance(socket, KiteSocket):
+        # picows 2.3 returns without a listener when the peer hangs up in the midst of the handshake.
+        raise DialFailed("the connection was closed before the upgrade was answered")
     return socket

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import ssl
 from pathlib import Path
@@ -125,6 +126,24 @@ async def test_a_close_by_the_broker_is_answered_and_redialled() -> None:
             broker.sockets[0].send_close()
 
             await until(lambda: desk.dials == 2 and broker.sockets)
+
+
+async def test_a_peer_that_hangs_up_in_the_midst_of_the_handshake_is_dialled_again() -> None:
+    heard = 0
+
+    async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal heard
+        await reader.readuntil(b"\r\n\r\n")
+        heard += 1
+        writer.close()
+
+    server = await asyncio.start_server(hang_up, "127.0.0.1", 0)
+    desk = Desk(f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}", CREDENTIALS)
+    async with running(desk):
+        await until(lambda: heard >= 2)
+
+        assert desk.feed.trouble == "the connection was closed before the upgrade was answered"
+    server.close()
 
 
 async def test_credentials_are_never_logged(caplog: pytest.LogCaptureFixture) -> None:
