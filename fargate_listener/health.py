@@ -74,12 +74,23 @@ class Health:
             "undelivered_hits": self.sender.undelivered,
         }
 
+    def stops(self) -> dict[str, object]:
+        """Which strategies are guarded now, and what keeps their stops from being seen."""
+        return {"guarded": sorted(map(str, self.guard.armed_strategies)), "reasons": self.reasons()}
+
 
 class HealthServer:
-    """GET /health: 200 or 503, with the reasons."""
+    """GET /health: 200 or 503, with the reasons. GET /stops: who is guarded, for whoever looks into the task."""
 
-    def __init__(self, document: Callable[[], dict[str, object]], port: int) -> None:
+    def __init__(
+        self,
+        document: Callable[[], dict[str, object]],
+        port: int,
+        *,
+        stops: Callable[[], dict[str, object]] = dict,
+    ) -> None:
         self._document = document
+        self._stops = stops
         self._asked_port = port
         self._server: asyncio.Server | None = None
 
@@ -113,10 +124,12 @@ class HealthServer:
     def _response(self, request: bytes) -> bytes:
         method, _, rest = request.partition(b" ")
         path = rest.split(b" ", 1)[0].split(b"?", 1)[0]
-        if path != b"/health":
+        if path not in {b"/health", b"/stops"}:
             return _http("404 Not Found", {"error": "NOT_FOUND"})
         if method != b"GET":
             return _http("405 Method Not Allowed", {"error": "METHOD_NOT_ALLOWED"})
+        if path == b"/stops":
+            return _http("200 OK", self._stops())
         document = self._document()
         return _http("503 Service Unavailable" if document["reasons"] else "200 OK", document)
 

@@ -77,6 +77,11 @@ class StopGuard:
         return len(self._guarded)
 
     @property
+    def armed_strategies(self) -> frozenset[UUID]:
+        """Those strategies."""
+        return frozenset(self._guarded)
+
+    @property
     def armed_tokens(self) -> set[int]:
         """Instruments whose ticks somebody's stop depends on."""
         return {guarded.change.instrument_token for guarded in self._guarded.values()}

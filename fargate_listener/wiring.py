@@ -83,7 +83,7 @@ def build_watcher(settings: ListenerSettings) -> Watcher:
         sight=SightReporter(redis=_redis(settings), sees=health.sees, clock=clock, counters=counters),
         sender=sender,
         reporter=Reporter(counters=counters, sender=sender, feed=feed, guard=guard, health=health, meter=meter),
-        health=HealthServer(health.document, settings.health_port),
+        health=HealthServer(health.document, settings.health_port, stops=health.stops),
         loaded=loaded,
         counters=counters,
         monotonic=time.monotonic,

@@ -112,7 +112,7 @@ class World:
                 health=self.health,
                 meter=self.meter,
             ),
-            health=HealthServer(self.health.document, 0),
+            health=HealthServer(self.health.document, 0, stops=self.health.stops),
             loaded=loaded,
             counters=desk.counters,
             monotonic=time.monotonic,

@@ -17,7 +17,7 @@ class Watched:
 
     def __init__(self) -> None:
         self.reasons: list[str] = []
-        self.server = HealthServer(lambda: {"reasons": self.reasons}, 0)
+        self.server = HealthServer(lambda: {"reasons": self.reasons}, 0, stops=lambda: {"guarded": ["a", "b"]})
 
     async def ask(self, request: bytes) -> bytes:
         """One raw HTTP exchange."""
@@ -61,6 +61,13 @@ async def test_the_reasons_are_in_the_answer(watched: Watched) -> None:
 
     assert answer.startswith(b"HTTP/1.1 503 ")
     assert b"the stops are not loaded yet" in answer
+
+
+async def test_it_tells_who_is_guarded(watched: Watched) -> None:
+    answer = await watched.ask(b"GET /stops HTTP/1.1\r\n\r\n")
+
+    assert answer.startswith(b"HTTP/1.1 200 ")
+    assert answer.endswith(b'{"guarded": ["a", "b"]}')
 
 
 @pytest.mark.parametrize(
