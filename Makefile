@@ -16,7 +16,7 @@ export PYTHONPATH := $(SOURCES)
 export PYTHONDONTWRITEBYTECODE :=
 export UV_NO_PROGRESS := 1
 
-.PHONY: help setup run test simulate check format bench build synth audit-verify deploy lock clean
+.PHONY: help setup run chaos test simulate check format bench build synth audit-verify deploy lock clean
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -51,6 +51,10 @@ synth: $(SYNTHESIZED) ## Synthesise the templates of ENV (dev, staging or prod),
 
 run: $(READY) ## Run the whole product and play a session (ONCE=1, REPLAY=prices.csv.gz, SPEED=60)
 	@$(BIN)/python -m twin $(if $(ONCE),--once) $(if $(REPLAY),--replay $(REPLAY)) $(if $(SPEED),--speed $(SPEED))
+
+chaos: $(READY) ## Break everything around a session of 100 strategies (SEED=1, STRATEGIES=100, ROUNDS=1, FAULTS=no)
+	@$(BIN)/python -m twin.chaos $(if $(SEED),--seed $(SEED)) $(if $(STRATEGIES),--strategies $(STRATEGIES)) \
+		$(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(filter no,$(FAULTS)),--no-faults)
 
 test: $(READY) ## Every test: unit, contract, integration, infrastructure, end to end
 	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations=10 $(PYTEST_ARGS)

@@ -17,6 +17,10 @@ from twin.exchange import BrokerAccount
 class ApiRefused(Exception):
     """The API answered with an error; the message is its own."""
 
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
+
 
 @dataclass(frozen=True, slots=True)
 class Login:
@@ -47,12 +51,19 @@ class ApiClient:
         self._headers = {"Authorization": f"Bearer {answer['token']}"}
 
     async def connect_broker(self, account: BrokerAccount) -> str:
-        """Give the broker's keys, log in on the broker's page as a browser does, and come back connected.
+        """Give the broker's keys, log in there, and come back connected.
 
         Returns the broker's user id.
         """
         keys = {"api_key": account.api_key, "api_secret": account.api_secret}
         await self.call("POST", "/api/v1/broker/connect", keys)
+        return await self.log_in_to_broker()
+
+    async def log_in_to_broker(self) -> str:
+        """Log in on the broker's page as a browser does, and come back connected.
+
+        Returns the broker's user id.
+        """
         login_url = (await self.call("GET", "/api/v1/broker/login"))["login_url"]
         async with self._http.get(login_url) as page:
             form = _LoginForm(await page.text())
@@ -71,7 +82,7 @@ class ApiClient:
 async def _document(response: aiohttp.ClientResponse) -> dict[str, Any]:
     document: dict[str, Any] = await response.json(content_type=None)
     if response.status >= 400:
-        raise ApiRefused(f"{response.method} {response.url.path}: {response.status} {document}")
+        raise ApiRefused(f"{response.method} {response.url.path}: {response.status} {document}", response.status)
     return document
 
 

@@ -12,8 +12,9 @@ import secrets
 import socket
 import string
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from twin.cloudformation import Assembly, Resolver, Resource, TemplateFault
 from twin.processes import Child, StateFolder, start_module
@@ -69,6 +70,18 @@ class AwsAccess:
             "AWS_SECRET_ACCESS_KEY": "twin",
             "AWS_EC2_METADATA_DISABLED": "true",
         }
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """Where it listens."""
+        parts = urlsplit(self.url)
+        assert parts.hostname is not None
+        assert parts.port is not None
+        return Endpoint(parts.hostname, parts.port)
+
+    def through(self, endpoint: Endpoint) -> AwsAccess:
+        """The same account, reached at another endpoint."""
+        return replace(self, url=f"http://{endpoint.host}:{endpoint.port}")
 
     def client_options(self) -> dict[str, Any]:
         """Arguments of `boto3.client`."""

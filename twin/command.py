@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import asyncio
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
+from pathlib import Path
+from typing import Any
 
 from twin.api_client import ApiRefused
 from twin.cloudformation import TemplateFault
@@ -15,7 +17,8 @@ from twin.processes import ChildFailed, TwinRunning
 from twin.running import InvocationFailed, Options
 from twin.runtime_api import InitFailed
 from twin.servers import ServerFailed
-from twin.session import SessionFailed, play_session
+from twin.session import play_session
+from twin.stage import SessionFailed
 from twin.supervisor import run_twin
 from twin.synthesis import SynthesisFailed
 from twin.welcome import welcome
@@ -37,9 +40,14 @@ _INTERRUPTED = 130
 
 def run(arguments: argparse.Namespace, narrator: Narrator) -> int:
     """Run to the end; the process's exit code."""
+    return run_to_end(_run(arguments, narrator), narrator, arguments.state / "logs")
+
+
+def run_to_end(work: Coroutine[Any, Any, int], narrator: Narrator, logs: Path) -> int:
+    """Do what needs a twin, and say in a line what went wrong; the process's exit code."""
     try:
         with asyncio.Runner() as runner:
-            return runner.run(_run(arguments, narrator))
+            return runner.run(work)
     except (asyncio.CancelledError, KeyboardInterrupt):
         narrator.say("stopped before the session was over")
         return _INTERRUPTED
@@ -51,7 +59,7 @@ def run(arguments: argparse.Namespace, narrator: Narrator) -> int:
             narrator.say(str(fault), style="bold red")
     except _FAULTS as fault:
         narrator.say(str(fault), style="bold red")
-    narrator.say(f"the logs of every part are in {arguments.state / 'logs'}")
+    narrator.say(f"the logs of every part are in {logs}")
     return 1
 
 
@@ -71,9 +79,7 @@ async def _run(arguments: argparse.Namespace, narrator: Narrator) -> int:
         replay=arguments.replay,
         speed=arguments.speed,
     )
-    main_task = asyncio.current_task()
-    assert main_task is not None
-    _at_interrupt(_only_once(main_task.cancel))
+    cancel_at_interrupt()
     is_good, trader = True, None
     async with run_twin(options, narrator) as twin:
         if not arguments.no_session:
@@ -89,6 +95,13 @@ async def _run(arguments: argparse.Namespace, narrator: Narrator) -> int:
             await interrupted.wait()
     narrator.say("stopped")
     return 0 if is_good else 1
+
+
+def cancel_at_interrupt() -> None:
+    """Have the present task cancelled by the first Ctrl-C or SIGTERM."""
+    main_task = asyncio.current_task()
+    assert main_task is not None
+    _at_interrupt(_only_once(main_task.cancel))
 
 
 def _at_interrupt(react: Callable[[], object]) -> None:

@@ -12,9 +12,11 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import aiohttp
 
+from twin.aws import Endpoint
 from twin.processes import REPOSITORY, Child, StateFolder, base_environment
 
 _READY_SECONDS = 30.0
@@ -30,12 +32,21 @@ class ExchangeAddress:
     socket_url: str
     opened_at: datetime
 
-    def settings(self) -> dict[str, str]:
-        """The product's settings for this broker."""
+    @property
+    def endpoint(self) -> Endpoint:
+        """The one port that it listens on."""
+        parts = urlsplit(self.url)
+        assert parts.hostname is not None
+        assert parts.port is not None
+        return Endpoint(parts.hostname, parts.port)
+
+    def settings(self, reached_at: Endpoint) -> dict[str, str]:
+        """The product's settings for this broker, which it reaches at an endpoint; people log in past that."""
+        place = f"{reached_at.host}:{reached_at.port}"
         return {
-            "KITE_API_URL": self.url,
+            "KITE_API_URL": f"http://{place}",
             "KITE_LOGIN_URL": f"{self.url}/connect/login",
-            "KITE_SOCKET_URL": self.socket_url,
+            "KITE_SOCKET_URL": f"ws://{place}",
         }
 
 
@@ -132,21 +143,51 @@ class ExchangeControl:
         tick: dict[str, Any] = await self._call("POST", f"/sim/prices/{symbol}", price=price, pin=True)
         return tick
 
+    async def lead_price(self, symbol: str, price: float, over_ms: int) -> None:
+        """Move the price along a straight line that takes `over_ms` milliseconds."""
+        await self._call("POST", f"/sim/prices/{symbol}", price=price, over_ms=over_ms)
+
     async def release_price(self, symbol: str) -> None:
         """Let a held price walk again."""
         await self._call("POST", f"/sim/prices/{symbol}", release=True)
 
     async def first_tick_at_or_below(self, symbol: str, price: Decimal, since: datetime) -> SentTick | None:
         """The first tick since an instant that was at or below a price, None when there was none."""
-        since_ns = int(since.timestamp() * 1_000_000) * 1000
-        ticks = (await self._call("GET", f"/sim/ticks/{symbol}?since_ns={since_ns}"))["sent"]
-        sent = (SentTick(tick["emitted_ns"], Decimal(str(tick["last_price"]))) for tick in ticks)
+        sent = await self.ticks_since(symbol, since)
         return next((tick for tick in sent if tick.price <= price), None)
 
-    async def orders(self, user_id: str) -> Sequence[Mapping[str, Any]]:
-        """Every order of an account with the exchange's own times."""
-        rows: list[dict[str, Any]] = await self._call("GET", f"/sim/orders?user_id={user_id}")
+    async def ticks_since(self, symbol: str, since: datetime) -> Sequence[SentTick]:
+        """The ticks from an instant on, as many as the exchange remembers."""
+        since_ns = int(since.timestamp() * 1_000_000) * 1000
+        ticks = (await self._call("GET", f"/sim/ticks/{symbol}?since_ns={since_ns}"))["sent"]
+        return [SentTick(tick["emitted_ns"], Decimal(str(tick["last_price"]))) for tick in ticks]
+
+    async def orders(self, user_id: str | None = None) -> Sequence[Mapping[str, Any]]:
+        """Every order of an account, or of all, with the exchange's own times."""
+        of_whom = "" if user_id is None else f"?user_id={user_id}"
+        rows: list[dict[str, Any]] = await self._call("GET", f"/sim/orders{of_whom}")
         return rows
+
+    async def kill_token(self, user_id: str) -> None:
+        """End the account's login."""
+        await self._call("DELETE", f"/sim/accounts/{user_id}/token")
+
+    async def arm_fault(
+        self, name: str, *, user_id: str, count: int, route: str | None, params: Mapping[str, object]
+    ) -> int:
+        """Have a fault of the catalogue strike an account `count` times; the fault's id."""
+        body = {"name": name, "user_id": user_id, "count": count, "params": dict(params)}
+        armed = await self._call("POST", "/sim/faults", **body, **({} if route is None else {"route": route}))
+        return int(armed["fault_id"])
+
+    async def faults_left(self) -> Mapping[int, int]:
+        """How often each armed fault can still strike, by its id; those used up are not there."""
+        armed = (await self._call("GET", "/sim/faults"))["armed"]
+        return {int(fault["fault_id"]): int(fault["remaining"]) for fault in armed}
+
+    async def clear_faults(self) -> None:
+        """Disarm everything."""
+        await self._call("DELETE", "/sim/faults")
 
     async def has_socket(self, user_id: str) -> bool:
         """Whether an account has an open socket."""

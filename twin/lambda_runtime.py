@@ -14,7 +14,7 @@ import secrets
 import sys
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,6 +62,8 @@ class ExecutionEnvironment:
         self._process = process
         self._exited = asyncio.create_task(process.wait())
         self.idle_since = time.monotonic()
+        self.payload = b""
+        """The event it works on, or did last."""
 
     @property
     def is_alive(self) -> bool:
@@ -83,6 +85,7 @@ class ExecutionEnvironment:
     async def invoke(self, payload: bytes) -> InvocationResult:
         """Run one event to its end, the process's end or the time-out, whichever comes first."""
         started = time.monotonic()
+        self.payload = payload
         invocation = Invocation(
             request_id=str(uuid.uuid4()),
             function_arn=self._spec.arn,
@@ -127,13 +130,21 @@ class Function:
     """One function's pool of environments. It grows on demand up to the concurrency and idles out."""
 
     def __init__(
-        self, spec: FunctionSpec, environment: Mapping[str, str], state: StateFolder, telemetry: Telemetry
+        self,
+        spec: FunctionSpec,
+        environment: Mapping[str, str],
+        state: StateFolder,
+        telemetry: Telemetry,
+        *,
+        concurrency: int | None = None,
     ) -> None:
+        """`concurrency` limits further what the templates reserve."""
         self.spec = spec
         self._environment = environment
         self._state = state
         self._telemetry = telemetry
-        self.concurrency = UNRESERVED_CONCURRENCY if spec.reserved_concurrency is None else spec.reserved_concurrency
+        reserved = UNRESERVED_CONCURRENCY if spec.reserved_concurrency is None else spec.reserved_concurrency
+        self.concurrency = reserved if concurrency is None else min(reserved, concurrency)
         """How many events it works on at once."""
         self._slots = asyncio.Semaphore(self.concurrency)
         self._idle: list[ExecutionEnvironment] = []
@@ -142,6 +153,8 @@ class Function:
         self._readers: set[asyncio.Task[None]] = set()
         self._started = 0
         self._is_open = True
+        self.on_work: Callable[[ExecutionEnvironment], None] = lambda _: None
+        """Told of every environment that begins to work on an event."""
 
     async def invoke(self, payload: bytes) -> InvocationResult:
         """Run one event.
@@ -160,6 +173,7 @@ class Function:
                     _error_document("Runtime.InitError", str(error)), is_error=True, milliseconds=0.0
                 )
             self._busy.add(environment)
+            self.on_work(environment)
             try:
                 result = await environment.invoke(payload)
                 if result.is_error:
@@ -184,9 +198,9 @@ class Function:
             if isinstance(start, BaseException):
                 raise start
 
-    async def kill_busy(self) -> int:
-        """Kill every environment that is working on an event; how many there were."""
-        victims = tuple(self._busy)
+    async def kill_busy(self, matches: Callable[[bytes], bool] = lambda _: True) -> int:
+        """Kill every environment that is working on an event that `matches`; how many there were."""
+        victims = [environment for environment in self._busy if matches(environment.payload)]
         await asyncio.gather(*(environment.kill() for environment in victims))
         return len(victims)
 

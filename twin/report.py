@@ -97,7 +97,7 @@ class Report:
             "ledger_orders": [_ledger_row(pair.ledger) for pair in self.pairs if pair.ledger],
             "exchange_orders": [_exchange_row(pair.exchange) for pair in self.pairs if pair.exchange],
             "differences": [text for pair in self.pairs for text in pair.differences()],
-            **{name: _percentiles(values) for name, values in self.timings.items()},
+            **{name: percentiles(values) for name, values in self.timings.items()},
             "wall_seconds": round(wall_seconds, 2),
         }
 
@@ -159,7 +159,8 @@ def _late_ms(order: ExchangeOrder, due: datetime) -> float:
     return int(order["received_ns"]) / 1e6 - due.timestamp() * 1000
 
 
-def _percentiles(values: Sequence[float]) -> dict[str, float | None]:
+def percentiles(values: Sequence[float]) -> dict[str, float | None]:
+    """Median, 99th percentile (nearest rank), greatest, and how many."""
     ordered = sorted(values)
 
     def at(share: float) -> float | None:
@@ -224,7 +225,7 @@ def show_report(report: Report, narrator: Narrator, saved: Path) -> None:
             found = f"{outcome.strategy.state} by {outcome.strategy.claim}, {outcome.strategy.status}"
             narrator.say(f"{outcome.strategy.symbol}: '{outcome.part.role}' ended otherwise: {found}", style="red")
     for name, values in report.timings.items():
-        figures = _percentiles(values)
+        figures = percentiles(values)
         narrator.say(
             f"{name:<30} p50 {figures['p50']}  p99 {figures['p99']}  max {figures['max']}  of {figures['count']}"
         )

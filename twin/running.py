@@ -3,17 +3,41 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import aiohttp
 
+from twin.aws import AwsAccess
+from twin.event_sources import SqsClient
 from twin.exchange import ExchangeAddress, ExchangeControl
 from twin.functions import Lambda
+from twin.lines import DirectLines, Lines
+from twin.processes import StateFolder
 from twin.scheduler import Scheduler
+from twin.servers import ServerAddress
 from twin.telemetry import Telemetry
 from twin.watcher import Watcher
 from twin.wiring import Wiring
+
+
+@dataclass(frozen=True, slots=True)
+class Deviations:
+    """In what a twin differs from the templates, and from one that only wants to start soon."""
+
+    lines: Lines = field(default_factory=DirectLines)
+    settings: Mapping[str, str] = field(default_factory=dict)
+    """Values for variables that the templates set."""
+    concurrency: Mapping[str, int] = field(default_factory=dict)
+    """How many events a function works on at once, where this machine bears less than the templates say."""
+    warm: Mapping[str, int] = field(default_factory=dict)
+    """How many environments of a function are loaded ahead, where that differs from the twin's own number."""
+    watcher_restart_seconds: float = 1.0
+    """Until a watcher that ended is replaced. ECS takes tens of seconds; who waits for a terminal has less patience."""
+    postgres_settings: Mapping[str, str] = field(default_factory=dict)
+    make_poller: Callable[[aiohttp.ClientSession, AwsAccess], SqsClient] = SqsClient
+    """Makes what polls the queues."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +49,17 @@ class Options:
     port: int = 0
     replay: Path | None = None
     speed: float = 1.0
+    deviations: Deviations = field(default_factory=Deviations)
+
+
+@dataclass(frozen=True, slots=True)
+class Servers:
+    """The processes behind the parts, for whoever means them ill."""
+
+    postgres: ServerAddress
+    valkey: ServerAddress
+    administrator: str
+    """Connection string of PostgreSQL's superuser, past every line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +77,8 @@ class Twin:
     wiring: Wiring
     database: str
     """Connection string of the user that sees every row."""
+    servers: Servers
+    state: StateFolder
     entrance: asyncio.Task[None]
     """Done when the functions by which people register and connect are warm."""
     settled: asyncio.Task[None]

@@ -112,13 +112,13 @@ def _write(role: Role, market: Market, start: datetime) -> Part:
     )
 
 
-def time_to_wait(now: datetime) -> timedelta:
-    """How long a session has to wait so that it does not run across a quiet instant."""
+def time_to_wait(now: datetime, length: timedelta = LEAD + FAR) -> timedelta:
+    """How long a session of that length has to wait so that it does not run across a quiet instant."""
     local = now.astimezone(IST)
     for instant in _QUIET_INSTANTS:
         next_one = datetime.combine(local.date(), instant, IST)
         next_one += timedelta(days=0 if next_one > local else 1)
-        if next_one - local < LEAD + FAR + timedelta(seconds=5):
+        if next_one - local < length + timedelta(seconds=5):
             return next_one - local + timedelta(seconds=2)
     return timedelta(0)
 

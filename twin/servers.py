@@ -17,10 +17,11 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import psutil
 
@@ -46,12 +47,14 @@ class ServerAddress:
 
 
 @contextmanager
-def start_postgres(data_dir: Path, *, password: str) -> Iterator[ServerAddress]:
+def start_postgres(
+    data_dir: Path, *, password: str, settings: Mapping[str, str] = MappingProxyType({})
+) -> Iterator[ServerAddress]:
     """Run PostgreSQL on `data_dir` (made at the first start) until the block ends.
 
     The superuser `postgres` has `password`; every connection authenticates with SCRAM. A commit is
     handed to the operating system and not flushed: data survive a crash of the processes, not of the
-    machine.
+    machine. `settings` are added to the server's own.
     """
     home = data_dir.resolve()
     home.mkdir(parents=True, exist_ok=True)
@@ -63,7 +66,7 @@ def start_postgres(data_dir: Path, *, password: str) -> Iterator[ServerAddress]:
     (cluster / "postmaster.pid").unlink(missing_ok=True)
 
     def command(port: int) -> list[str]:
-        settings = {
+        own = {
             "listen_addresses": LOOPBACK,
             "port": str(port),
             "unix_socket_directories": "",
@@ -74,7 +77,7 @@ def start_postgres(data_dir: Path, *, password: str) -> Iterator[ServerAddress]:
             "timezone": "UTC",
             "log_timezone": "UTC",
         }
-        options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
+        options = [part for name, value in {**own, **settings}.items() for part in ("-c", f"{name}={value}")]
         return [*_as_unprivileged(), str(binaries / "postgres"), "-D", str(cluster), *options]
 
     def is_ready(_port: int) -> bool:

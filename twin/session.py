@@ -1,4 +1,4 @@
-"""A trading session in front of the reader: two people, four strategies, one exchange, every step to the millisecond.
+"""A trading session in front of the reader: two people, six strategies, one exchange, every step to the millisecond.
 
 Everything is done through the API, as an app would; only what is shown and compared is read from the
 ledger and from the exchange's own order book.
@@ -27,22 +27,17 @@ from twin.replay_path import ReplayPath
 from twin.report import Report, make_report, show_report
 from twin.running import Twin
 from twin.script import CAST, FUNDS, LEAD, Market, Part, Role, time_to_wait, write_script
+from twin.stage import SessionFailed, enter, enter_feed, find_market, wait_for_watcher
 
-FEED_BROKER_USER = "FEED01"
 TRADER_BROKER_USER = "TRADER01"
 SYMBOLS = ("INFY", "SBIN", "TCS", "RELIANCE", "HDFCBANK", "ICICIBANK")
 _LOOK_SECONDS = 0.05
-_READY_SECONDS = 20.0
 _PART_SECONDS = 45.0
 _HELD_SECONDS = 1.5
 """How long the strategies that end early are left in peace before what ends them."""
 _BETWEEN_STOPS_SECONDS = 1.0
 _NATURAL_HIT_SECONDS = 12.0
 """How long a replayed path may take to hit the stop; then the price is pushed."""
-
-
-class SessionFailed(Exception):
-    """The session could not be played; the message says what did not happen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,23 +104,13 @@ class _Session:
     # --- people ------------------------------------------------------------------------------------
 
     async def _enter_people(self) -> None:
-        callback = f"{self._twin.api_url}/api/v1/broker/callback"
-        feed_email = self._twin.wiring.watcher_environment["FEED_ACCOUNT_EMAIL"]
-        await self._enter(self._operator, Login.fresh(feed_email), FEED_BROKER_USER, callback)
+        feed_email = await enter_feed(self._twin, self._operator)
         self._narrator.say(f"{feed_email} registered and logged in to the broker: its connection feeds the prices")
-        self._broker_user = await self._enter(self._trader, self.login, TRADER_BROKER_USER, callback)
+        self._broker_user = await enter(self._twin, self._trader, self.login, TRADER_BROKER_USER, funds=FUNDS)
         who = f"{self.login.email} registered and logged in to the broker as {self._broker_user}"
         self._narrator.say(f"{who}, ₹{FUNDS:,}")
-        await self._wait_for_watcher()
+        await wait_for_watcher(self._twin)
         self._narrator.say("the watcher is connected to the exchange")
-
-    async def _enter(self, person: ApiClient, login: Login, broker_user: str, callback: str) -> str:
-        await person.register(login.email, login.password)
-        account = await self._exchange.open_account(broker_user, funds=FUNDS, redirect_url=callback)
-        connected = await person.connect_broker(account)
-        postback_url = (await person.call("GET", "/api/v1/broker"))["postback_url"]
-        await self._exchange.post_updates_to(account.user_id, postback_url)
-        return connected
 
     # --- the stage ---------------------------------------------------------------------------------
 
@@ -138,10 +123,7 @@ class _Session:
         return markets[: len(CAST)]
 
     async def _market(self, symbol: str) -> Market:
-        found = await self._trader.call("GET", f"/api/v1/instruments?query={symbol}")
-        row = next(r for r in found["instruments"] if (r["exchange"], r["symbol"]) == ("NSE", symbol))
-        tick = await self._exchange.last_tick(symbol)
-        market = Market(symbol, Decimal(str(row["tick_size"])), Decimal(str(tick["last_price"])))
+        market = await find_market(self._twin, self._trader, symbol)
         if self._path is None or symbol not in self._path.symbols:
             return market
         now = datetime.now(UTC)
@@ -234,13 +216,6 @@ class _Session:
             raise SessionFailed(
                 f"{playbill.symbol(strategy_id)}: '{what}' did not come within {_PART_SECONDS:.0f} s (it is {state})"
             ) from None
-
-    async def _wait_for_watcher(self) -> None:
-        for _ in range(int(_READY_SECONDS / _LOOK_SECONDS)):
-            if await self._exchange.has_socket(FEED_BROKER_USER):
-                return
-            await asyncio.sleep(_LOOK_SECONDS)
-        raise SessionFailed(f"the watcher did not connect to the exchange within {_READY_SECONDS:.0f} s")
 
 
 def _is_held(state: str | None) -> bool:

@@ -20,17 +20,18 @@ from twin.checks import check_wiring
 from twin.cloudformation import Assembly, load_assembly
 from twin.console import Narrator
 from twin.database import create_database
-from twin.event_sources import QueueConsumer, SqsClient
+from twin.event_sources import QueueConsumer
 from twin.exchange import ExchangeAddress, ExchangeControl, start_exchange
 from twin.functions import Lambda
 from twin.gateway import Gateway
 from twin.guard import guarded
 from twin.lambda_runtime import Function
+from twin.lines import Part, Side
 from twin.processes import REPOSITORY, StateFolder
 from twin.routing import RouteTable
-from twin.running import InvocationFailed, Options, Twin
+from twin.running import InvocationFailed, Options, Servers, Twin
 from twin.scheduler import EmulatorSchedules, Scheduler, WallClock
-from twin.servers import ServerAddress, start_postgres, start_valkey
+from twin.servers import SUPERUSER, ServerAddress, start_postgres, start_valkey
 from twin.synthesis import is_up_to_date, synthesise
 from twin.telemetry import Telemetry
 from twin.template import read_wiring
@@ -94,24 +95,33 @@ class _Starter:
         assembly, exchange_address = templates.result(), exchange.result()
         control = ExchangeControl(http, exchange_address.url)
         access = await self._emulator(assembly)
-        overrides = {
-            **exchange_address.settings(),
-            **_PLAIN,
-            "SESSION_TABLE": await control.session_table(),
-            "DATABASE_PORT": str(postgres.result().port),
-            "REDIS_PORT": str(valkey.result().port),
+        servers = Servers(postgres.result(), valkey.result(), self._administrator(postgres.result()))
+        endpoints = {
+            Part.DATABASE: Endpoint(servers.postgres.host, servers.postgres.port),
+            Part.CACHE: Endpoint(servers.valkey.host, servers.valkey.port),
+            Part.CLOUD: access.endpoint,
+            Part.EXCHANGE: exchange_address.endpoint,
         }
         deployed = await asyncio.to_thread(
-            DeployedResources, assembly, access, database=postgres.result(), cache=valkey.result()
+            DeployedResources,
+            assembly,
+            access,
+            database=endpoints[Part.DATABASE],
+            cache=endpoints[Part.CACHE],
         )
-        wiring = (await self._wire(assembly, deployed)).with_overrides(overrides)
-        database = await self._database(wiring, deployed, postgres.result())
+        near, far = await self._lines(Side.FUNCTIONS, endpoints), await self._lines(Side.WATCHER, endpoints)
+        shared = {**_PLAIN, "SESSION_TABLE": await control.session_table(), **self._options.deviations.settings}
+        wiring = (await self._wire(assembly, deployed)).with_overrides(
+            functions=shared | exchange_address.settings(near[Part.EXCHANGE]) | _ports(near),
+            watcher=shared | exchange_address.settings(far[Part.EXCHANGE]) | _ports(far),
+        )
+        database = await self._database(wiring, deployed, endpoints[Part.DATABASE])
         telemetry = Telemetry(self._state.logs, self._tell_fault)
         self._tell_operators(wiring.function("converge").environment, access)
-        functions = await self._functions(wiring, access, telemetry)
+        functions = await self._functions(wiring, access.through(near[Part.CLOUD]), telemetry)
         entrance = self._background(self._warm(functions, ENTRANCE))
         settled = self._background(self._settle(functions, entrance))
-        watcher = await self._watcher(wiring, access)
+        watcher = await self._watcher(wiring, access.through(far[Part.CLOUD]))
         await self._consumers(wiring, functions, access, http)
         scheduler = await self._scheduler(wiring, functions, access)
         api_url = await self._gateway(wiring, functions, access, self._options.port)
@@ -126,6 +136,8 @@ class _Starter:
             watcher=watcher,
             wiring=wiring,
             database=database,
+            servers=servers,
+            state=self._state,
             entrance=entrance,
             settled=settled,
         )
@@ -144,17 +156,16 @@ class _Starter:
                 await synthesise(folder)
         return load_assembly(folder)
 
-    async def _postgres(self) -> Endpoint:
+    async def _postgres(self) -> ServerAddress:
+        home, settings = self._state.path / "postgres", self._options.deviations.postgres_settings
         with self._narrator.step("PostgreSQL is up"):
-            return await self._server(
-                "postgres", start_postgres(self._state.path / "postgres", password=self._password)
-            )
+            return await self._server("postgres", start_postgres(home, password=self._password, settings=settings))
 
-    async def _valkey(self) -> Endpoint:
+    async def _valkey(self) -> ServerAddress:
         with self._narrator.step("Valkey is up"):
             return await self._server("valkey", start_valkey(self._state.path / "valkey"))
 
-    async def _server(self, name: str, server: AbstractContextManager[ServerAddress]) -> Endpoint:
+    async def _server(self, name: str, server: AbstractContextManager[ServerAddress]) -> ServerAddress:
         entering = asyncio.create_task(asyncio.to_thread(server.__enter__))
 
         async def leave() -> None:
@@ -166,7 +177,17 @@ class _Starter:
         self._stack.push_async_callback(leave)
         address = await asyncio.shield(entering)
         self._state.note(address.pid, name)
-        return Endpoint(address.host, address.port)
+        return address
+
+    async def _lines(self, side: Side, endpoints: Mapping[Part, Endpoint]) -> dict[Part, Endpoint]:
+        """Where one side reaches each part."""
+        lines = self._options.deviations.lines
+        return {part: await lines.lay(side, part, endpoint) for part, endpoint in endpoints.items()}
+
+    def _administrator(self, postgres: ServerAddress) -> str:
+        return make_conninfo(
+            host=postgres.host, port=postgres.port, dbname="postgres", user=SUPERUSER, password=self._password
+        )
 
     async def _exchange(self) -> ExchangeAddress:
         options = self._options
@@ -215,7 +236,13 @@ class _Starter:
         check_wiring(wiring)
         functions = Lambda(
             {
-                name: Function(spec, access.environment(), self._state, telemetry)
+                name: Function(
+                    spec,
+                    access.environment(),
+                    self._state,
+                    telemetry,
+                    concurrency=self._options.deviations.concurrency.get(name),
+                )
                 for name, spec in wiring.functions.items()
             }
         )
@@ -228,7 +255,7 @@ class _Starter:
     async def _settle(self, functions: Lambda, entrance: asyncio.Task[None]) -> None:
         """One after the other: started at once, all of it would wait for the same few cores."""
         await asyncio.gather(asyncio.shield(entrance), self._load_instruments(functions))
-        await self._warm(functions, TRADING)
+        await self._warm(functions, TRADING | dict(self._options.deviations.warm))
 
     async def _load_instruments(self, functions: Lambda) -> None:
         with self._narrator.step(
@@ -247,7 +274,8 @@ class _Starter:
 
     async def _watcher(self, wiring: Wiring, access: AwsAccess) -> Watcher:
         environment = {**wiring.watcher_environment, **access.environment()}
-        watcher = Watcher(self._state, environment, self._narrator)
+        restart_seconds = self._options.deviations.watcher_restart_seconds
+        watcher = Watcher(self._state, environment, self._narrator, restart_seconds=restart_seconds)
         await watcher.start()
         self._stack.push_async_callback(watcher.stop)
         return watcher
@@ -255,7 +283,7 @@ class _Starter:
     async def _consumers(
         self, wiring: Wiring, functions: Lambda, access: AwsAccess, http: aiohttp.ClientSession
     ) -> None:
-        sqs = SqsClient(http, access)
+        sqs = self._options.deviations.make_poller(http, access)
         for spec in wiring.event_sources:
             consumer = QueueConsumer(spec, functions[spec.function], sqs, access.region)
             self._stack.push_async_callback(consumer.stop)
@@ -287,6 +315,10 @@ class _Starter:
 
         self._stack.push_async_callback(end)
         return task
+
+
+def _ports(lines: Mapping[Part, Endpoint]) -> dict[str, str]:
+    return {"DATABASE_PORT": str(lines[Part.DATABASE].port), "REDIS_PORT": str(lines[Part.CACHE].port)}
 
 
 _PLAIN = {"DATABASE_TLS": "false", "REDIS_TLS": "false"}

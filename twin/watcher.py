@@ -11,16 +11,17 @@ from twin.processes import Child, StateFolder, start_module
 from twin.servers import free_port
 from twin.synthesis import LIBRARY
 
-_RESTART_SECONDS = 1.0
-
 
 class Watcher:
     """`python -m fargate_listener` with the environment of its container in the templates."""
 
-    def __init__(self, state: StateFolder, environment: Mapping[str, str], narrator: Narrator) -> None:
+    def __init__(
+        self, state: StateFolder, environment: Mapping[str, str], narrator: Narrator, *, restart_seconds: float
+    ) -> None:
         self._state = state
         self._environment = environment
         self._narrator = narrator
+        self._restart_seconds = restart_seconds
         self._keeper: asyncio.Task[None] | None = None
         self._child: Child | None = None
         self.health_port = 0
@@ -39,16 +40,25 @@ class Watcher:
         if self._child is not None:
             await self._child.stop()
 
-    def kill(self) -> None:
-        """End it as a lost host does; it is replaced."""
+    @property
+    def pid(self) -> int:
+        """Of the present process, or of the one that has just ended."""
         assert self._child is not None
+        return self._child.pid
+
+    def kill(self) -> bool:
+        """End it as a lost host does; it is replaced. False when there was none to end."""
+        assert self._child is not None
+        if self._child.process.returncode is not None:
+            return False
         self._child.process.kill()
+        return True
 
     async def _keep(self, child: Child) -> None:
         while True:
             status = await child.process.wait()
             self._narrator.say(f"the watcher ended with status {status} and is replaced", style="yellow")
-            await asyncio.sleep(_RESTART_SECONDS)
+            await asyncio.sleep(self._restart_seconds)
             child = self._child = await self._launch()
 
     async def _launch(self) -> Child:

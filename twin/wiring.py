@@ -118,17 +118,18 @@ class Wiring:
             raise TemplateFault(f"the templates have no function {name}, only {', '.join(sorted(self.functions))}")
         return self.functions[name]
 
-    def with_overrides(self, values: Mapping[str, str]) -> Wiring:
-        """This wiring with `values` for variables that the templates set; none is added, so that a
+    def with_overrides(self, *, functions: Mapping[str, str], watcher: Mapping[str, str]) -> Wiring:
+        """This wiring with other values for variables that the templates set; none is added, so that a
         variable which the templates forget stays missing."""
 
-        def merged(environment: Mapping[str, str]) -> dict[str, str]:
+        def merged(environment: Mapping[str, str], values: Mapping[str, str]) -> dict[str, str]:
             return {name: values.get(name, value) for name, value in environment.items()}
 
         return replace(
             self,
             functions={
-                name: replace(spec, environment=merged(spec.environment)) for name, spec in self.functions.items()
+                name: replace(spec, environment=merged(spec.environment, functions))
+                for name, spec in self.functions.items()
             },
-            watcher_environment=merged(self.watcher_environment),
+            watcher_environment=merged(self.watcher_environment, watcher),
         )

@@ -1,0 +1,54 @@
+"""What stands before any session can be played: people with a broker, a watcher that sees, markets."""
+
+from __future__ import annotations
+
+import asyncio
+from decimal import Decimal
+
+from twin.api_client import ApiClient, Login
+from twin.running import Twin
+from twin.script import FUNDS, Market
+
+FEED_BROKER_USER = "FEED01"
+_LOOK_SECONDS = 0.05
+_READY_SECONDS = 20.0
+
+
+class SessionFailed(Exception):
+    """The session could not be played; the message says what did not happen."""
+
+
+async def enter(twin: Twin, person: ApiClient, login: Login, broker_user: str, *, funds: int) -> str:
+    """Register somebody and log them in to an account of their own at the broker, whose order updates come to us; its
+    user id there."""
+    await person.register(login.email, login.password)
+    callback = f"{twin.api_url}/api/v1/broker/callback"
+    account = await twin.exchange.open_account(broker_user, funds=funds, redirect_url=callback)
+    connected = await person.connect_broker(account)
+    postback_url = (await person.call("GET", "/api/v1/broker"))["postback_url"]
+    await twin.exchange.post_updates_to(account.user_id, postback_url)
+    return connected
+
+
+async def enter_feed(twin: Twin, operator: ApiClient) -> str:
+    """Enter the account whose connection feeds the prices; its e-mail address."""
+    email = twin.wiring.watcher_environment["FEED_ACCOUNT_EMAIL"]
+    await enter(twin, operator, Login.fresh(email), FEED_BROKER_USER, funds=FUNDS)
+    return email
+
+
+async def wait_for_watcher(twin: Twin) -> None:
+    """Raises SessionFailed when the watcher does not come to the exchange."""
+    for _ in range(int(_READY_SECONDS / _LOOK_SECONDS)):
+        if await twin.exchange.has_socket(FEED_BROKER_USER):
+            return
+        await asyncio.sleep(_LOOK_SECONDS)
+    raise SessionFailed(f"the watcher did not connect to the exchange within {_READY_SECONDS:.0f} s")
+
+
+async def find_market(twin: Twin, person: ApiClient, symbol: str) -> Market:
+    """An NSE instrument as the API tells of it, with its price now."""
+    found = await person.call("GET", f"/api/v1/instruments?query={symbol}")
+    row = next(r for r in found["instruments"] if (r["exchange"], r["symbol"]) == ("NSE", symbol))
+    tick = await twin.exchange.last_tick(symbol)
+    return Market(symbol, Decimal(str(row["tick_size"])), Decimal(str(tick["last_price"])))
