@@ -43,6 +43,30 @@ def test_an_update_into_the_alarms_window_is_armed_at_once(world: ApiWorld) -> N
     assert (command.event, command.deduplication_id) == (OrderEvent.BUY, f"{strategy_id}:2026-11-20:BUY:3")
 
 
+@pytest.mark.parametrize("change", [{"stop_loss": 3400}, {"broker_stop": False}], ids=str)
+def test_a_changed_guard_of_an_open_position_is_carried_to_the_broker_at_once(
+    world: ApiWorld, change: dict[str, object]
+) -> None:
+    token, strategy_id = world.running_trader()
+    world.hold(strategy_id)
+    world.at("10:00:00")
+
+    answer = world.call("PUT", f"/strategy/{strategy_id}", {**PLAN, **change}, token=token)
+
+    assert answer.status == 200
+    assert world.sent() == [(Lane.PRIORITY, OrderEvent.RECONCILE)]
+
+
+def test_a_changed_sell_time_leaves_the_stop_order_alone(world: ApiWorld) -> None:
+    token, strategy_id = world.running_trader()
+    world.hold(strategy_id)
+    world.at("10:00:00")
+
+    world.call("PUT", f"/strategy/{strategy_id}", {**PLAN, "sell_time": "14:00:00"}, token=token)
+
+    assert world.sent() == []
+
+
 def test_a_new_symbol_moves_the_watcher(world: ApiWorld) -> None:
     token, strategy_id = world.running_trader()
 

@@ -112,6 +112,8 @@ class StrategyManager:
             if (before.plan.exchange, before.plan.symbol) != (after.plan.exchange, after.plan.symbol):
                 self.publisher.publish_moved(before, self._instrument(before.plan))
             self.publisher.publish_running(after, checked.instrument, checked.hours, cycles)
+            if (before.plan.stop_loss, before.plan.broker_stop) != (after.plan.stop_loss, after.plan.broker_stop):
+                self.publisher.publish_guarded(after, cycles)
         elif cycles.unsettled:
             self.publisher.publish_stopped(after, checked.instrument, cycles)
         return self._commanded(after, checked)

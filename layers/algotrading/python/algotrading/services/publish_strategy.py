@@ -96,6 +96,21 @@ class Publisher:
         self._try("strategy key", self.runtime.put_strategy, strategy)
         self._announce(strategy, instrument, cycles.guarded, watched=cycles.guarded is not None)
 
+    def publish_guarded(self, strategy: Strategy, cycles: Cycles) -> None:
+        """How an open position is guarded has changed: its stop order at the broker is to follow at once."""
+        if cycles.guarded is None:
+            return
+        command = make_command(
+            strategy_id=strategy.strategy_id,
+            user_id=strategy.user_id,
+            event=OrderEvent.RECONCILE,
+            trading_day=cycles.guarded.trading_day,
+            now=self.clock.now(),
+            cause="user",
+            strategy_version=strategy.version,
+        )
+        self._try("order RECONCILE", self.queue.send, command, Lane.PRIORITY)
+
     def publish_moved(self, before: Strategy, instrument: Instrument | None) -> None:
         """The strategy is about to trade in another symbol: its place under the old one goes."""
         self._try("strategy key", self.runtime.forget, before)
