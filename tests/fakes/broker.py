@@ -14,6 +14,7 @@ from algotrading.domain.errors import BrokerAuthFailed, BrokerUnavailable
 from algotrading.domain.instruments import Instrument
 from algotrading.domain.orders import (
     Accepted,
+    AccountBook,
     Answer,
     BookReading,
     BrokerStatus,
@@ -149,6 +150,12 @@ class MemoryBroker:
         orders = [order for order in self._visible(at) if order.ticket.tag in tags]
         rows = tuple(_row_of(order, at) for order in orders)
         return BookReading(begun_at, rows, tuple(fill for order in orders for fill in _fills_of(order, at)))
+
+    def read_account(self) -> AccountBook:
+        """Everything of the account, `book_lag` seconds late."""
+        begun_at, at = self._exchange.clock.now(), self._seen_at()
+        rows = tuple(_row_of(order, at) for order in self._visible(at))
+        return AccountBook(begun_at, rows, tuple(self.trades()), tuple(self.positions()))
 
     def order_history(self, broker_order_id: str) -> Sequence[OrderRow]:
         """As it was when placed, and as it is."""

@@ -15,7 +15,7 @@ from algotrading.domain.instruments import Instrument
 from algotrading.domain.limits import Lock, RiskLimits
 from algotrading.domain.orders import Fill
 from algotrading.domain.strategy import Strategy
-from algotrading.ports import FlatProof, Notice, OrderLog, RiskEvent
+from algotrading.ports import BookSnapshot, FlatProof, Notice, OrderLog, RiskEvent
 
 CycleKey = tuple[UUID, date]
 
@@ -42,6 +42,7 @@ class MemoryDatabase:
     deleted: set[UUID] = field(default_factory=set)
     cycles: dict[CycleKey, Cycle] = field(default_factory=dict)
     fills: dict[tuple[UUID, str, str, str], tuple[UUID, Fill]] = field(default_factory=dict)
+    snapshots: dict[tuple[UUID, date], BookSnapshot] = field(default_factory=dict)
     logs: list[tuple[UUID, OrderLog]] = field(default_factory=list)
     risk_limits: dict[UUID, RiskLimits] = field(default_factory=dict)
     kill_locks: dict[UUID, Lock] = field(default_factory=dict)

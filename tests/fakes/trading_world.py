@@ -36,6 +36,7 @@ from tests.fakes.instruments import MemoryInstruments
 from tests.fakes.ledger import MemoryLedger, MemoryOutbox
 from tests.fakes.queue import MemoryQueue
 from tests.fakes.runtime import MemoryRuntime
+from tests.fakes.snapshots import MemorySnapshots
 from tests.fakes.strategies import MemoryStrategies
 
 OPENING = instant_of(TRADING_DAY, time(9, 0))
@@ -81,6 +82,7 @@ class TradingWorld:
         self.instruments = MemoryInstruments(self.database)
         self.instruments.replace_all([make_instrument("TCS")])
         self.accounts = MemoryBrokerAccounts(self.database)
+        self.snapshots = MemorySnapshots(self.database)
         self.user_id = self.add_trader()
 
     @property
@@ -93,7 +95,7 @@ class TradingWorld:
         desk = Desk(self.clock, ledger, self.runtime, self.strategies, self.meter, Policy())
         pacing = Pacing(self.runtime, self.clock, self.meter, desk.policy.rates)
         sessions = BrokerSessions(self.accounts, self.vault, MemoryBrokers(self.exchange), self.clock, pacing)
-        return Executor(desk, self.instruments, sessions, NSE_SESSIONS)
+        return Executor(desk, self.instruments, sessions, self.snapshots, NSE_SESSIONS)
 
     @property
     def trigger(self) -> Trigger:
@@ -109,6 +111,7 @@ class TradingWorld:
             instruments=self.instruments,
             ledger=self.ledger,
             outbox=MemoryOutbox(self.database),
+            snapshots=self.snapshots,
             runtime=self.runtime,
             schedules=self.schedules,
             queue=self.queue,

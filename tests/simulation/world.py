@@ -30,6 +30,7 @@ from algotrading.ports import (
     Outbox,
     Runtime,
     Schedules,
+    Snapshots,
     Strategies,
     Vault,
 )
@@ -51,6 +52,7 @@ from tests.fakes.exchange import Fate
 from tests.fakes.instruments import MemoryInstruments
 from tests.fakes.ledger import MemoryLedger, MemoryOutbox
 from tests.fakes.runtime import MemoryRuntime
+from tests.fakes.snapshots import MemorySnapshots
 from tests.fakes.strategies import MemoryStrategies
 from tests.simulation.cloud import AlarmClock, EveryMinute, Poller, SimulatedQueue, SimulatedRedelivery
 from tests.simulation.doors import Doors
@@ -206,6 +208,7 @@ class World:
         self.strategies = door(Strategies, _Strategies(self.database, self.inspector, self.day))  # type: ignore[type-abstract]
         self.instruments = door(Instruments, MemoryInstruments(self.database))  # type: ignore[type-abstract]
         self.accounts = door(BrokerAccounts, self.memory_accounts)  # type: ignore[type-abstract]
+        self.snapshots = door(Snapshots, MemorySnapshots(self.database))  # type: ignore[type-abstract]
         self.outbox = door(Outbox, MemoryOutbox(self.database))  # type: ignore[type-abstract]
         self.runtime = door(Runtime, self.memory_runtime)  # type: ignore[type-abstract]
         self.queue = door(OrderQueue, self.memory_queue)  # type: ignore[type-abstract]
@@ -221,7 +224,7 @@ class World:
         desk = Desk(clock, self.ledger, self.runtime, self.strategies, self.meter, self.policy)
         pacing = Pacing(self.runtime, clock, self.meter, self.policy.rates)
         sessions = BrokerSessions(self.accounts, self.vault, self.brokers, clock, pacing)
-        self.executor = Executor(desk, self.instruments, sessions, NSE_SESSIONS)
+        self.executor = Executor(desk, self.instruments, sessions, self.snapshots, NSE_SESSIONS)
         self.trigger = Trigger(clock, self.queue, self.meter, NSE_SESSIONS, self.policy.entry_grace)
         self.converge = Converge(
             clock=clock,
@@ -229,6 +232,7 @@ class World:
             instruments=self.instruments,
             ledger=self.ledger,
             outbox=self.outbox,
+            snapshots=self.snapshots,
             runtime=self.runtime,
             schedules=self.schedules,
             queue=self.queue,

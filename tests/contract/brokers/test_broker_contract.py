@@ -363,6 +363,23 @@ def test_trades_hold_every_execution(world: World, broker: Broker) -> None:
     assert {fill.broker_order_id for fill in broker.trades()} == {order_id}
 
 
+def test_the_accounts_book_shows_every_order_whoever_placed_it(world: World, broker: Broker) -> None:
+    ours = accepted_id(broker.place_order(order(quantity=10)))
+    row_with(world, broker, BrokerStatus.COMPLETE)
+    by_hand = accepted_id(broker.place_order(order(Side.SELL, quantity=4, tag="byhand")))
+    row_with(world, broker, BrokerStatus.COMPLETE, tag="byhand")
+    waiting = accepted_id(broker.place_order(far_limit(tag="waits")))
+    row_with(world, broker, BrokerStatus.OPEN, tag="waits")
+
+    book = broker.read_account()
+
+    assert {row.broker_order_id for row in book.rows} == {ours, by_hand, waiting}
+    assert {(fill.broker_order_id, fill.quantity) for fill in book.fills} == {(ours, 10), (by_hand, 4)}
+    assert [(held.symbol, held.quantity) for held in book.positions if held.quantity] == [(SYMBOL, 6)]
+    assert book.held("NSE", SYMBOL, "MIS") == 6
+    assert book.of_tags(frozenset({TAG})) == replace(broker.read_book(frozenset({TAG})), begun_at=book.begun_at)
+
+
 def test_margins_shrink_with_a_position(world: World, broker: Broker) -> None:
     before = broker.margins()
     broker.place_order(order())

@@ -13,12 +13,23 @@ from algotrading.adapters.postgres.instruments import PostgresInstruments
 from algotrading.adapters.postgres.ledger import PostgresLedger
 from algotrading.adapters.postgres.outbox import PostgresOutbox
 from algotrading.adapters.postgres.risks import PostgresRisks
+from algotrading.adapters.postgres.snapshots import PostgresSnapshots
 from algotrading.adapters.postgres.strategies import PostgresStrategies
 from algotrading.adapters.postgres.users import PostgresUsers
 from algotrading.domain.accounts import User
 from algotrading.domain.cycle import Cycle
 from algotrading.domain.strategy import Strategy, StrategyStatus
-from algotrading.ports import AuditTrail, BrokerAccounts, Instruments, Ledger, Outbox, Risks, Strategies, Users
+from algotrading.ports import (
+    AuditTrail,
+    BrokerAccounts,
+    Instruments,
+    Ledger,
+    Outbox,
+    Risks,
+    Snapshots,
+    Strategies,
+    Users,
+)
 from tests.fakes.accounts import MemoryBrokerAccounts, MemoryUsers
 from tests.fakes.audit import MemoryAuditTrail
 from tests.fakes.database import MemoryDatabase
@@ -26,6 +37,7 @@ from tests.fakes.examples import TRADING_DAY, make_strategy, make_user
 from tests.fakes.instruments import MemoryInstruments
 from tests.fakes.ledger import MemoryLedger, MemoryOutbox
 from tests.fakes.risks import MemoryRisks
+from tests.fakes.snapshots import MemorySnapshots
 from tests.fakes.strategies import MemoryStrategies
 from tests.stores import PostgresStore
 
@@ -46,6 +58,8 @@ class Stores:
     risks: Risks
     system_risks: Risks
     system_outbox: Outbox
+    snapshots: Snapshots
+    system_snapshots: Snapshots
     system_audit_trail: AuditTrail
 
     def add_user(self, email: str | None = None) -> User:
@@ -70,6 +84,7 @@ def memory_stores() -> Stores:
     database = MemoryDatabase()
     accounts, strategies = MemoryBrokerAccounts(database), MemoryStrategies(database)
     instruments, ledger = MemoryInstruments(database), MemoryLedger(database)
+    snapshots = MemorySnapshots(database)
     return Stores(
         users=MemoryUsers(database),
         broker_accounts=accounts,
@@ -83,6 +98,8 @@ def memory_stores() -> Stores:
         risks=MemoryRisks(database),
         system_risks=MemoryRisks(database),
         system_outbox=MemoryOutbox(database),
+        snapshots=snapshots,
+        system_snapshots=snapshots,
         system_audit_trail=MemoryAuditTrail(database),
     )
 
@@ -102,6 +119,8 @@ def postgres_stores(store: PostgresStore) -> Stores:
         risks=PostgresRisks(store.app),
         system_risks=PostgresRisks(store.system),
         system_outbox=PostgresOutbox(store.system),
+        snapshots=PostgresSnapshots(store.app),
+        system_snapshots=PostgresSnapshots(store.system),
         system_audit_trail=PostgresAuditTrail(store.system, page=2),
     )
 

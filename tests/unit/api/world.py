@@ -24,6 +24,7 @@ from algotrading.entrypoints.authorizer import TokenAuthorizer
 from algotrading.entrypoints.http import HttpDoor
 from algotrading.ports import Lane
 from algotrading.services.accounts import API_AUDIENCE, Accounts
+from algotrading.services.broker_books import BrokerBooks
 from algotrading.services.broker_connection import BrokerConnections
 from algotrading.services.check_plan import PlanChecker
 from algotrading.services.live_prices import LivePrices
@@ -43,6 +44,7 @@ from tests.fakes.instruments import MemoryInstruments
 from tests.fakes.ledger import MemoryLedger
 from tests.fakes.queue import MemoryQueue
 from tests.fakes.runtime import MemoryRuntime
+from tests.fakes.snapshots import MemorySnapshots
 from tests.fakes.strategies import MemoryStrategies
 from tests.http_events import http_event
 
@@ -248,7 +250,8 @@ class ApiWorld:
             clock=self.clock,
         )
         hints = OrderHints(self.clock, self.ledger, self.runtime, self.queue, self.meter)
-        return BrokerServices(connections, Postbacks(accounts, vault, hints, self.clock, self.meter))
+        books = BrokerBooks(MemorySnapshots(self.database), self.ledger, self.clock)
+        return BrokerServices(connections, Postbacks(accounts, vault, hints, self.clock, self.meter), books)
 
     def _strategies(self) -> StrategyServices:
         strategies, instruments = MemoryStrategies(self.database), MemoryInstruments(self.database)

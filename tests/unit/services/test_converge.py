@@ -184,13 +184,13 @@ def test_an_unsettled_order_is_looked_up_until_its_outcome_is_proven(world: Trad
     assert world.cycle(strategy).is_settled
 
 
-def test_nothing_is_asked_for_while_the_exchange_is_closed(world: TradingWorld) -> None:
+def test_no_order_is_asked_for_while_the_exchange_is_closed(world: TradingWorld) -> None:
     bought(world)
     world.clock.sleep_until(world.at(time(17, 0)))
 
     world.converge.run()
 
-    assert asked(world) == []
+    assert asked(world) == [(Lane.PRIORITY, OrderEvent.SNAPSHOT)]
     assert world.meter.counts["PositionLeftOpen"] == 1
 
 

@@ -31,7 +31,7 @@ from algotrading.domain.audit import AuditEntry, AuditHead, AuditRecord, Cause
 from algotrading.domain.cycle import Cycle, Decision, Event
 from algotrading.domain.instruments import Instrument
 from algotrading.domain.limits import Breach, Lock, Locks, Obstacle, RiskLimits
-from algotrading.domain.orders import Answer, BookReading, Fill, Holding, OrderRow, OrderTicket
+from algotrading.domain.orders import AccountBook, Answer, BookReading, Fill, Holding, OrderRow, OrderTicket
 from algotrading.domain.rates import Window
 from algotrading.domain.risk import Usage
 from algotrading.domain.sight import Sight
@@ -393,6 +393,31 @@ class Risks(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class BookSnapshot:
+    """An account's whole book as it was kept at the end of a trading day."""
+
+    user_id: UUID
+    trading_day: date
+    book: AccountBook
+
+
+class Snapshots(Protocol):
+    """The kept books: the broker's own vanish overnight."""
+
+    def add(self, snapshot: BookSnapshot) -> None:
+        """Keep a book; of two for one user and day the first stays."""
+        ...
+
+    def find(self, user_id: UUID, trading_day: date) -> BookSnapshot | None:
+        """The user's kept book of that day, if any."""
+        ...
+
+    def missing(self, trading_day: date) -> Sequence[tuple[UUID, UUID]]:
+        """System: every user with a cycle of that day and no kept book, with the id of one of the strategies."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
 class Notice:
     """Something to tell a user, written together with the change it speaks of."""
 
@@ -647,6 +672,11 @@ class Broker(Protocol):
 
     def read_book(self, tags: frozenset[str]) -> BookReading:
         """The day's order rows that carry one of `tags`, with their trades."""
+        ...
+
+    def read_account(self) -> AccountBook:
+        """The day's whole book of the account, orders of others included, with trades and net positions: each
+        never older than what is read before it."""
         ...
 
     def order_history(self, broker_order_id: str) -> Sequence[OrderRow]:

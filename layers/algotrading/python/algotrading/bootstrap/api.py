@@ -84,11 +84,13 @@ def _broker_services(settings: BrokerSettings) -> BrokerServices:
     from algotrading.adapters.kms_vault import KmsVault
     from algotrading.adapters.postgres.broker_accounts import PostgresBrokerAccounts
     from algotrading.adapters.postgres.ledger import PostgresLedger
+    from algotrading.adapters.postgres.snapshots import PostgresSnapshots
     from algotrading.adapters.postgres.strategies import PostgresStrategies
     from algotrading.adapters.redis_runtime import RedisRuntime, make_redis_client
     from algotrading.adapters.sqs_queue import SqsOrderQueue
     from algotrading.brokers.kite.brokers import KiteBrokers
     from algotrading.entrypoints.api.broker import BrokerServices
+    from algotrading.services.broker_books import BrokerBooks
     from algotrading.services.broker_connection import BrokerConnections
     from algotrading.services.order_hints import OrderHints
     from algotrading.services.postbacks import Postbacks
@@ -108,7 +110,11 @@ def _broker_services(settings: BrokerSettings) -> BrokerServices:
     redis = make_redis_client(settings.redis_host, settings.redis_port, tls=settings.redis_tls)
     queue = SqsOrderQueue(parts.client("sqs"), settings.orders_queue_url, settings.priority_queue_url)
     hints = OrderHints(clock=clock, ledger=ledger, runtime=RedisRuntime(redis), queue=queue, meter=meter)
-    return BrokerServices(connections, Postbacks(accounts, vault, hints, clock, meter))
+    return BrokerServices(
+        connections=connections,
+        postbacks=Postbacks(accounts, vault, hints, clock, meter),
+        books=BrokerBooks(PostgresSnapshots(database), ledger, clock),
+    )
 
 
 def _strategy_services(settings: StrategySettings) -> StrategyServices:

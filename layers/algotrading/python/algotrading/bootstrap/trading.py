@@ -52,6 +52,7 @@ def build_executor(settings: ExecutorSettings) -> tuple[Executor, Redelivery]:
     from algotrading.adapters.postgres.broker_accounts import PostgresBrokerAccounts
     from algotrading.adapters.postgres.instruments import PostgresInstruments
     from algotrading.adapters.postgres.ledger import PostgresLedger
+    from algotrading.adapters.postgres.snapshots import PostgresSnapshots
     from algotrading.adapters.postgres.strategies import PostgresStrategies
     from algotrading.adapters.redis_runtime import RedisRuntime, make_redis_client
     from algotrading.adapters.sqs_queue import SqsRedelivery
@@ -89,7 +90,13 @@ def build_executor(settings: ExecutorSettings) -> tuple[Executor, Redelivery]:
         pacing=Pacing(desk.runtime, clock, desk.meter, desk.policy.rates),
     )
     table = load_session_table(settings.session_table)
-    executor = Executor(desk=desk, instruments=PostgresInstruments(database), sessions=sessions, table=table)
+    executor = Executor(
+        desk=desk,
+        instruments=PostgresInstruments(database),
+        sessions=sessions,
+        snapshots=PostgresSnapshots(database),
+        table=table,
+    )
     if parts.is_provisioned():
         _get_ready(desk)
     queue_urls = (settings.orders_queue_url, settings.priority_queue_url)
@@ -115,6 +122,7 @@ def build_converge(settings: ConvergeSettings) -> Converge:
     from algotrading.adapters.postgres.instruments import PostgresInstruments
     from algotrading.adapters.postgres.ledger import PostgresLedger
     from algotrading.adapters.postgres.outbox import PostgresOutbox
+    from algotrading.adapters.postgres.snapshots import PostgresSnapshots
     from algotrading.adapters.postgres.strategies import PostgresStrategies
     from algotrading.adapters.redis_runtime import RedisRuntime, make_redis_client
     from algotrading.adapters.sns_notifier import SnsNotifier
@@ -129,6 +137,7 @@ def build_converge(settings: ConvergeSettings) -> Converge:
         instruments=PostgresInstruments(database),
         ledger=PostgresLedger(database),
         outbox=PostgresOutbox(database),
+        snapshots=PostgresSnapshots(database),
         runtime=RedisRuntime(make_redis_client(settings.redis_host, settings.redis_port, tls=settings.redis_tls)),
         schedules=parts.schedules(settings),
         queue=SqsOrderQueue(parts.client("sqs"), settings.orders_queue_url, settings.priority_queue_url),

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+from datetime import date
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, StringConstraints, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from algotrading.contracts.api_common import Answer, Instant, RequestBody
+from algotrading.contracts.api_common import Answer, Instant, Price, RequestBody
 from algotrading.domain.accounts import BrokerName, ConnectionStatus
+from algotrading.domain.orders import Side
 
 _ISSUED = re.compile(r"[A-Za-z0-9._~-]+")
 
@@ -85,3 +87,51 @@ class PostbackAnswer(Answer):
     """Says nothing about anybody."""
 
     status: Literal["received"] = "received"
+
+
+class BookOrder(Answer):
+    """One order of the account on that day."""
+
+    order_id: str
+    exchange: str
+    symbol: str
+    side: Side
+    product: str
+    quantity: int
+    filled_quantity: int
+    average_price: Price
+    status: str = Field(description="As the broker wrote it")
+    message: str | None
+    ours: bool = Field(description="Whether a strategy placed it; other orders are shown and never touched")
+
+
+class BookTrade(Answer):
+    """One execution."""
+
+    trade_id: str
+    order_id: str
+    exchange: str
+    quantity: int
+    price: Price
+    filled_at: Instant | None
+
+
+class BookPosition(Answer):
+    """Net quantity of one instrument and product when the book was kept; 0 when closed, negative when short."""
+
+    exchange: str
+    symbol: str
+    product: str
+    quantity: int
+    average_price: Price
+    last_price: Price
+
+
+class BookAnswer(Answer):
+    """The account's whole book as it was kept after a trading day: the broker's own is gone the next morning."""
+
+    day: date
+    taken_at: Instant
+    orders: list[BookOrder]
+    trades: list[BookTrade]
+    positions: list[BookPosition]

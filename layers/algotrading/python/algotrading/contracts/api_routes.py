@@ -39,6 +39,7 @@ API_ROUTES: tuple[ApiRoute, ...] = (
     ApiRoute("DELETE", "/api/v1/broker", "broker"),
     ApiRoute("GET", "/api/v1/broker/login", "broker"),
     ApiRoute("GET", "/api/v1/broker/callback", "broker", is_open=True, is_page=True),
+    ApiRoute("GET", "/api/v1/broker/book", "broker"),
     ApiRoute("POST", "/api/v1/broker/postback/{account}", "broker", is_open=True, is_from_broker=True),
     ApiRoute("POST", "/api/v1/strategy/create", "strategy"),
     ApiRoute("POST", "/api/v1/strategy/start", "strategy"),

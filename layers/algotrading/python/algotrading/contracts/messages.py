@@ -29,6 +29,8 @@ class OrderEvent(StrEnum):
     """The kill switch: leave the position, buy nothing today, and see that the broker shows nothing held."""
     RECONCILE = "RECONCILE"
     """Nothing new is wanted: learn the truth from the broker's book and go on from it."""
+    SNAPSHOT = "SNAPSHOT"
+    """The day is over for the whole account: keep its book, and hold every open cycle against it a last time."""
 
 
 HINTS: Final = frozenset({"sweep", "postback", "socket"})

@@ -234,6 +234,11 @@ class Cycle:
         unsure = any(intent.state.is_open for intent in self.intents)
         return not (self.is_armed or unsure)
 
+    @property
+    def has_absent_order(self) -> bool:
+        """Whether an order was given up as never placed: it is looked for until the day ends."""
+        return any(intent.state is IntentState.NOT_PLACED for intent in self.intents)
+
     def open_intents(self, leg: Leg) -> tuple[Intent, ...]:
         """Intents of `leg` that can still change what is held."""
         return tuple(intent for intent in self.intents if intent.leg is leg and intent.state.is_open)
@@ -318,6 +323,21 @@ class BookRead:
 
 
 @dataclass(frozen=True, slots=True)
+class LastRead(BookRead):
+    """The broker's book was read after the session: nothing is ordered any more."""
+
+    is_final: bool = True
+    """Whether it is the last reading: what it leaves open stays open."""
+
+
+@dataclass(frozen=True, slots=True)
+class BookLost:
+    """The session is over, and there is no login to read the broker's book with."""
+
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class StopTurned:
     """The broker's answer to asking the stop order with this tag to sell at once."""
 
@@ -352,6 +372,7 @@ Event = (
     | Answered
     | BookRead
     | StopTurned
+    | BookLost
     | DayOver
     | EntryMissed
 )

@@ -16,6 +16,7 @@ from datetime import UTC, datetime, timedelta
 from algotrading.domain import tell
 from algotrading.domain.cycle import (
     Answered,
+    BookLost,
     BookRead,
     Cycle,
     CycleState,
@@ -32,6 +33,7 @@ from algotrading.domain.cycle import (
     ExitReason,
     Intent,
     IntentState,
+    LastRead,
     RaiseAlarm,
     ReadBook,
     RetryExit,
@@ -39,6 +41,7 @@ from algotrading.domain.cycle import (
     StopTurned,
     Tell,
 )
+from algotrading.domain.end_of_day import end_day
 from algotrading.domain.naked import measure_naked, whole_milliseconds
 from algotrading.domain.notices import NoticeKind
 from algotrading.domain.observe import duplicated, observe
@@ -46,7 +49,7 @@ from algotrading.domain.orders import Accepted, Leg, Refused
 from algotrading.domain.policy import Policy
 from algotrading.domain.protect import Look, needs_look, turn
 from algotrading.domain.sessions import trading_day_of
-from algotrading.domain.settle import after_failure, close_day, settle
+from algotrading.domain.settle import after_failure, settle
 from algotrading.domain.steps import cancel_now, exit_pause, intents_of, miss, with_intent, with_order
 
 _LEAVES_IDLE = frozenset({ExitReason.USER, ExitReason.SQUARE_OFF, ExitReason.RISK})
@@ -67,12 +70,12 @@ def decide(cycle: Cycle, event: Event, policy: Policy) -> Decision:
             decision = _leave(cycle, event, policy)
         case Answered():
             decision = _hear(cycle, event, policy)
+        case LastRead() | BookLost() | DayOver():
+            decision = end_day(cycle, event, policy)
         case BookRead():
             decision = _read(cycle, event, policy)
         case StopTurned():
             decision = _hear_turn(cycle, event)
-        case DayOver():
-            decision = close_day(cycle)
     return decision
 
 

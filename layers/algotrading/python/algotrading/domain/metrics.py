@@ -8,6 +8,8 @@ from typing import Final
 
 _POSITIONS: Final = {
     "PositionLeftOpen": "A position is open after its session. Look into the broker's app and sell by hand if need be.",
+    "OpenAtClose": "A position or an order was still open when its day's book was kept. Compare the broker's app.",
+    "SnapshotMissing": "A day's order book could not be kept: a login is over. Its owner was asked to log in by 06:00.",
     "OldCycleOpen": "A cycle of an earlier day was never settled. Compare the ledger with the broker's book.",
     "ClosedOutside": "Shares of a strategy were sold outside of it. Ask the owner; nothing is sold twice.",
     "ExitRefused": "The broker refused an exit. Read its message in the log: margin, freeze, circuit limit or a ban.",

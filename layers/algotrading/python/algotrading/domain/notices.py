@@ -33,6 +33,8 @@ class NoticeKind(StrEnum):
     LATE_ORDER = "late_order"
     OVERSOLD = "oversold"
     UNSETTLED = "unsettled"
+    OPEN_AT_CLOSE = "open_at_close"
+    SNAPSHOT_MISSING = "snapshot_missing"
 
     LIMITS_CHANGED = "limits_changed"
     LOSS_LIMIT = "loss_limit"

@@ -166,6 +166,27 @@ class Holding:
     last_price: Decimal
 
 
+@dataclass(frozen=True, slots=True)
+class AccountBook:
+    """Everything one account's book shows, whoever placed it, and what is held; reading began at `begun_at`."""
+
+    begun_at: datetime
+    rows: tuple[OrderRow, ...]
+    fills: tuple[Fill, ...]
+    positions: tuple[Holding, ...]
+
+    def of_tags(self, tags: frozenset[str]) -> BookReading:
+        """What `Broker.read_book` would have read."""
+        rows = tuple(row for row in self.rows if row.tags & tags)
+        ids = {row.broker_order_id for row in rows}
+        return BookReading(self.begun_at, rows, tuple(fill for fill in self.fills if fill.broker_order_id in ids))
+
+    def held(self, exchange: str, symbol: str, product: str) -> int:
+        """Net quantity held of an instrument."""
+        key = (exchange, symbol, product)
+        return sum(p.quantity for p in self.positions if (p.exchange, p.symbol, p.product) == key)
+
+
 def make_tag(strategy_id: UUID, trading_day: date, leg: Leg, attempt: int) -> str:
     """The deterministic mark the broker keeps with the order: same key, same tag, in any process."""
     key = f"{strategy_id}|{trading_day.isoformat()}|{leg}|{attempt}".encode()

@@ -17,6 +17,10 @@ from algotrading.domain.instruments import Instrument, Product
 IST = timezone(timedelta(hours=5, minutes=30), "IST")
 """India Standard Time. A fixed offset: India has had no daylight saving since 1945."""
 
+_BOOKS_WIPED = time(6)
+_SETTLING = timedelta(minutes=5)
+_LATEST_KEEPING = time(23, 50)
+
 
 def instant_of(day: date, at: time) -> datetime:
     """The UTC instant of an Asia/Kolkata time of day."""
@@ -106,6 +110,20 @@ class SessionTable:
         """Hours of `instrument` under the rules in force on `day`, or None when it never trades."""
         covering = [rule for rule in self.rules if rule.covers(day, instrument)]
         return max(covering, key=lambda rule: rule.since).hours if covering else None
+
+    def day_to_keep(self, now: datetime) -> date | None:
+        """The trading day whose book the broker still has and changes no more, if there is one: from five
+        minutes after the last segment's close until tokens die and books are wiped, at 06:00 of the next day
+        (Kite Connect documentation, user and orders). A table that never closes has ten minutes to midnight."""
+        for day in (trading_day_of(now), trading_day_of(now) - timedelta(days=1)):
+            is_time = self._keeping_starts(day) <= now < instant_of(day + timedelta(days=1), _BOOKS_WIPED)
+            if is_time and self.is_trading_day(day):
+                return day
+        return None
+
+    def _keeping_starts(self, day: date) -> datetime:
+        closes = max((rule.hours.closes for rule in self.rules if rule.since <= day), default=_LATEST_KEEPING)
+        return min(instant_of(day, closes) + _SETTLING, instant_of(day, _LATEST_KEEPING))
 
     def next_trading_day(self, day: date) -> date:
         """The first trading day on or after `day`."""

@@ -67,20 +67,6 @@ def after_failure(cycle: Cycle, intent: Intent, now: datetime, policy: Policy, *
     return miss(cycle, NoticeKind.ENTRY_MISSED, f"the buy was not placed and its time is over: {message}")
 
 
-def close_day(cycle: Cycle) -> Decision:
-    """The cycle's trading day is over and something of it was never settled: its book is gone, so nobody
-    can prove anything any more. Say so, and stop."""
-    if cycle.is_settled:
-        return Decision(cycle)
-    symbol = cycle.plan.symbol
-    why = f"the day ended with {cycle.open_quantity} {symbol} not known to be sold: look at your broker account"
-    # Done without a broker status: nobody has seen how they ended.
-    ended = tuple(replace(i, state=IntentState.DONE, message=why) if i.state.is_open else i for i in cycle.intents)
-    failed = replace(cycle, state=CycleState.FAILED, intents=ended, wanted=None, claim=None, note=why)
-    alarm = RaiseAlarm("OldCycleOpen", f"{symbol}: {why}")
-    return Decision(failed, (alarm, StopStrategy(why), Tell(NoticeKind.UNSETTLED, f"{symbol}: {why}.")))
-
-
 # --- entry ----------------------------------------------------------------------------------------
 
 

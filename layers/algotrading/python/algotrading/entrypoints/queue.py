@@ -17,6 +17,7 @@ from algotrading.domain.errors import AlgotradingError
 
 logger = logging.getLogger(__name__)
 
+_ASKED_AGAIN = {OrderEvent.RECONCILE, OrderEvent.SNAPSHOT}
 _LONGEST_ENTRY_DELAY = 15
 _LONGEST_EXIT_DELAY = 4
 """Seconds. A message that waits blocks every later one of its strategy: an exit must not wait long."""
@@ -55,7 +56,7 @@ def _served(record: Mapping[str, Any], handle: Callable[[OrderCommand], object],
         handle(command)
     except AlgotradingError as fault:
         what = f"{type(fault).__name__}: {fault.message}"
-        if command.event is OrderEvent.RECONCILE:
+        if command.event in _ASKED_AGAIN:
             # Converge asks again within a minute; kept here, it would stand in the way of an exit.
             logger.warning("given up until converge asks again: %s", what, extra=fields)
             return True

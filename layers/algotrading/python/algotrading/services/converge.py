@@ -16,7 +16,7 @@ from datetime import date, datetime, timedelta
 from uuid import UUID
 
 from algotrading.contracts.messages import OrderEvent
-from algotrading.domain.cycle import Cycle, CycleState, Intent, IntentState
+from algotrading.domain.cycle import Cycle, CycleState, Intent
 from algotrading.domain.errors import NotFound, RedisDown
 from algotrading.domain.sessions import SessionHours, SessionTable, instant_of, trading_day_of
 from algotrading.domain.strategy import Plan, Strategy
@@ -31,6 +31,7 @@ from algotrading.ports import (
     Outbox,
     Runtime,
     Schedules,
+    Snapshots,
     Strategies,
 )
 from algotrading.services.alarms import alarm_names, build_alarms, make_command
@@ -46,6 +47,9 @@ _LONGEST_RUN = timedelta(seconds=48)
 """The sweep ends here whatever is left of it: the next run comes at the minute."""
 _RECENTLY = timedelta(minutes=10)
 """Schedules change only when their strategy does; older ones are checked for existence alone."""
+_BOOKS_ASKED_OFTEN = timedelta(minutes=15)
+_BOOKS_ASKED_EVERY = 15
+"""Minutes between two requests to keep a book, once the first quarter of an hour did not bring it."""
 _NOTICES = 100
 
 
@@ -63,6 +67,8 @@ class Repairs:
     """Armed cycles whose comparison with the broker's book was asked for, suspicious or not."""
     cycles_left_for_later: int = 0
     """Those that did not fit into this minute."""
+    books_asked_for: int = 0
+    """Accounts whose book of the day was not kept yet."""
     notices_delivered: int = 0
     failures: int = 0
 
@@ -76,6 +82,7 @@ class Converge:
     instruments: Instruments
     ledger: Ledger
     outbox: Outbox
+    snapshots: Snapshots
     runtime: Runtime
     schedules: Schedules
     queue: OrderQueue
@@ -112,6 +119,8 @@ class _Run:
             self._restore_schedules(running)
         with self._isolated("runtime copy"):
             self._restore_runtime(running, unfinished)
+        with self._isolated("kept books"):
+            self._ask_for_books()
         with self._isolated("outbox"):
             self._deliver()
         with self._isolated("book sweep"):
@@ -151,7 +160,7 @@ class _Run:
     ) -> Look | tuple[OrderEvent, datetime | None] | None:
         """What an executor should be asked for, if anything; the most telling first."""
         is_old = cycle.trading_day < trading_day_of(self.now)
-        if cycle.is_settled and (is_old or not self._was_proven_absent(cycle)):
+        if cycle.is_settled and (is_old or not cycle.has_absent_order):
             return None
         if is_old or cycle.wanted is not None:
             self.repairs.orders_found_open += 1
@@ -162,7 +171,7 @@ class _Run:
             ask = self._wanted_of_armed(cycle, strategy, hours, look)
             if isinstance(ask, tuple):
                 return ask
-        if self._has_lost_order(cycle) or self._was_proven_absent(cycle):
+        if self._has_lost_order(cycle) or cycle.has_absent_order:
             self.repairs.orders_found_open += 1
             return replace(look, is_suspect=True)
         return self._wanted_of_armed(cycle, strategy, hours, look) if cycle.is_armed else None
@@ -207,15 +216,25 @@ class _Run:
     def _age(self, intent: Intent) -> timedelta:
         return self.now - max(intent.created_at, intent.due_at)
 
-    def _was_proven_absent(self, cycle: Cycle) -> bool:
-        """Whether an order was given up as never placed: it is looked for until the day ends."""
-        return any(intent.state is IntentState.NOT_PLACED for intent in cycle.intents)
-
     def _find(self, cycle: Cycle) -> Strategy | None:
         try:
             return self.world.strategies.get(cycle.user_id, cycle.strategy_id)
         except NotFound:
             return None
+
+    def _ask_for_books(self) -> None:
+        """After the session: one executor for each account keeps its book. Who has not logged in is asked for
+        less often than every minute, until the book is gone."""
+        day = self.world.table.day_to_keep(self.now)
+        if day is None or not self._is_turn_for_books(day):
+            return
+        for user_id, strategy_id in self.world.snapshots.missing(day):
+            self._ask(strategy_id, user_id, day, OrderEvent.SNAPSHOT, None)
+            self.repairs.books_asked_for += 1
+
+    def _is_turn_for_books(self, day: date) -> bool:
+        is_fresh = self.world.table.day_to_keep(self.now - _BOOKS_ASKED_OFTEN) != day
+        return is_fresh or self._minute() % _BOOKS_ASKED_EVERY == 0
 
     # --- entries ----------------------------------------------------------------------------------
 

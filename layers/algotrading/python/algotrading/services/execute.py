@@ -31,9 +31,10 @@ from algotrading.domain.limits import Obstacle
 from algotrading.domain.risk import breach_of
 from algotrading.domain.sessions import SessionTable, instant_of, trading_day_of
 from algotrading.domain.strategy import Strategy, StrategyStatus
-from algotrading.ports import EntryGate, Instruments
+from algotrading.ports import EntryGate, Instruments, Snapshots
 from algotrading.services.broker_sessions import BrokerSessions
 from algotrading.services.cycle_runner import CycleRunner, Desk, see, spread_of
+from algotrading.services.keep_book import BookKeeper
 from algotrading.services.paced_broker import PacedBroker
 
 logger = logging.getLogger(__name__)
@@ -87,6 +88,7 @@ class Executor:
     desk: Desk
     instruments: Instruments
     sessions: BrokerSessions
+    snapshots: Snapshots
     table: SessionTable
     pace: Pace = Pace()
 
@@ -102,6 +104,9 @@ class Executor:
                 return self._buy(command)
             case OrderEvent.RECONCILE:
                 return self._reconcile(command)
+            case OrderEvent.SNAPSHOT:
+                self._keep_book(command)
+                return None
             case _:
                 return self._exit(command, _EXIT_REASONS[command.event])
 
@@ -193,7 +198,7 @@ class Executor:
 
     def _reconcile(self, command: OrderCommand) -> Cycle | None:
         if command.trading_day < trading_day_of(self.desk.clock.now()):
-            return self._close_day(command)
+            return self._note_event(command, DayOver(self.desk.clock.now()))
         broker = self.sessions.open(command.user_id)
         if command.is_hint:
             broker = broker.yielding()
@@ -207,10 +212,15 @@ class Executor:
             reading = broker.read_book(frozenset(intent.tag for intent in taken.cycle.intents))
             return runner.run(runner.read(reading, held))
 
-    def _close_day(self, command: OrderCommand) -> Cycle | None:
+    def _keep_book(self, command: OrderCommand) -> None:
+        """At the end of the day: learn from the account's whole book what can be learned, and keep it."""
+        keeper = BookKeeper(self.desk.clock, self.desk.ledger, self.snapshots, self.desk.policy.clean_reads)
+        keeper.keep(command, lambda: self.sessions.open(command.user_id), self._note_event)
+
+    def _note_event(self, command: OrderCommand, event: Event) -> Cycle | None:
         with self._locked_or_alone(command.strategy_id):
             taken = self._take(command)
-            return None if taken is None else self._record(taken, DayOver(self.desk.clock.now()))
+            return None if taken is None else self._record(taken, event)
 
     # --- common -----------------------------------------------------------------------------------
 

@@ -14,7 +14,7 @@ from decimal import Decimal
 
 from algotrading.domain.accounts import BrokerProfile, Margins
 from algotrading.domain.errors import BrokerBusy, RedisDown
-from algotrading.domain.orders import Answer, BookReading, Fill, Holding, OrderRow, OrderTicket, Refused
+from algotrading.domain.orders import AccountBook, Answer, BookReading, Fill, Holding, OrderRow, OrderTicket, Refused
 from algotrading.domain.rates import RateLimits, Request
 from algotrading.ports import Broker, Clock, Meter, PreparedOrder, Runtime
 
@@ -112,6 +112,12 @@ class PacedBroker:
         """See ports.Broker."""
         self._take_turn(self.look, "the order book")
         return self.session.read_book(tags)
+
+    def read_account(self) -> AccountBook:
+        """See ports.Broker."""
+        self._take_turn(self.look, "the order book")
+        self._take_turn(Request.POSITION, "positions")
+        return self.session.read_account()
 
     def order_history(self, broker_order_id: str) -> Sequence[OrderRow]:
         """See ports.Broker."""

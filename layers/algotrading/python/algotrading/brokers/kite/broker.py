@@ -28,6 +28,7 @@ from algotrading.brokers.kite.transcript import Transcript
 from algotrading.domain.accounts import BrokerProfile, Margins
 from algotrading.domain.errors import BrokerUnavailable
 from algotrading.domain.orders import (
+    AccountBook,
     Answer,
     BookReading,
     Fill,
@@ -175,6 +176,14 @@ class KiteBroker:
         ids = {row.broker_order_id for row in rows if row.filled_quantity > 0}
         fills = self._trades_of(ids) if ids else ()
         return BookReading(begun_at, rows, fills)
+
+    def read_account(self) -> AccountBook:
+        """Orders, then trades, then positions."""
+        begun_at = self._clock.now()
+        book = rows_in(self._read(lambda kite: kite.orders(), "orders"), "orders")
+        return AccountBook(
+            begun_at, tuple(order_of(row) for row in book), tuple(self.trades()), tuple(self.positions())
+        )
 
     def order_history(self, broker_order_id: str) -> Sequence[OrderRow]:
         """Every state of one order, oldest first."""

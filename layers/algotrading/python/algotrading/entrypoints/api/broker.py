@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -12,6 +13,7 @@ from aws_lambda_powertools.event_handler.api_gateway import Router
 from aws_lambda_powertools.event_handler.openapi.params import Query
 
 from algotrading.contracts.api_broker import (
+    BookAnswer,
     BrokerView,
     CallbackAnswer,
     ConnectAnswer,
@@ -26,13 +28,16 @@ from algotrading.domain.errors import (
     BrokerAuthFailed,
     BrokerUnavailable,
     Conflict,
+    NotFound,
     RequestInvalid,
     TokenExpired,
     TokenInvalid,
 )
 from algotrading.entrypoints.api.answers import BEARER, answers
+from algotrading.entrypoints.api.broker_book import book_answer
 from algotrading.entrypoints.http import JSON, caller, new_router, public_url
 from algotrading.entrypoints.http_page import asks_for_page, html_page
+from algotrading.services.broker_books import BrokerBooks
 from algotrading.services.broker_connection import BrokerConnections, Connection
 from algotrading.services.postbacks import Postbacks
 
@@ -47,6 +52,7 @@ class BrokerServices:
 
     connections: BrokerConnections
     postbacks: Postbacks
+    books: BrokerBooks
 
 
 class BrokerRoutes:
@@ -94,6 +100,13 @@ class BrokerRoutes:
             tags=_TAGS,
             responses=_callback_answers(),
         )(self.complete_login)
+        router.get(
+            "/api/v1/broker/book",
+            summary="My account's book of a day",
+            tags=_TAGS,
+            security=BEARER,
+            responses=answers("Every order, trade and position, whoever placed them", RequestInvalid, NotFound),
+        )(self.show_book)
         router.post(
             "/api/v1/broker/postback/<account>",
             summary="Where the broker posts order updates",
@@ -114,6 +127,10 @@ class BrokerRoutes:
         """The caller's broker connection."""
         connection = self._services().connections.describe(caller(request))
         return BrokerView(status="not_connected") if connection is None else _view(connection, request)
+
+    def show_book(self, request: Request, day: Annotated[date | None, Query()] = None) -> BookAnswer:
+        """The caller's whole book as it was kept after the market had closed on `day` (today unless given)."""
+        return book_answer(self._services().books.read(caller(request), day))
 
     def take_postback(self, account: UUID, body: Postback) -> PostbackAnswer:
         """An order update, signed by the broker with the app's secret; `account` is in the connection's own

@@ -1,0 +1,68 @@
+"""The end of an account's day: its whole book is kept, and every open cycle is held against it a last time."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from algotrading.contracts.messages import OrderCommand
+from algotrading.domain.cycle import BookLost, Cycle, Event, LastRead
+from algotrading.domain.errors import BrokerAuthFailed
+from algotrading.domain.orders import AccountBook
+from algotrading.ports import BookSnapshot, Broker, Clock, Ledger, Snapshots
+
+logger = logging.getLogger(__name__)
+
+Record = Callable[[OrderCommand, Event], Cycle | None]
+"""Decides and stores an event of a command's cycle that sends nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class BookKeeper:
+    """Keeps one account's book. May be asked any number of times: what is stored last stays, and until it is
+    stored nothing counts as done."""
+
+    clock: Clock
+    ledger: Ledger
+    snapshots: Snapshots
+    clean_reads: int
+    """Readings that must agree before an order counts as never placed."""
+
+    def keep(self, command: OrderCommand, open_session: Callable[[], Broker], record: Record) -> None:
+        """Read, settle and store.
+
+        Raises:
+            BrokerUnavailable, LockBusy, Fenced: nothing was stored; converge asks again.
+        """
+        user_id, day = command.user_id, command.trading_day
+        if self.snapshots.find(user_id, day) is not None:
+            return
+        try:
+            broker = open_session()
+            book = self._settle(command, broker, record)
+        except BrokerAuthFailed as fault:
+            logger.error("the day's book cannot be read: %s", fault.message, extra={"user_id": str(user_id)})
+            record(command, BookLost(self.clock.now()))
+            return
+        self.snapshots.add(BookSnapshot(user_id, day, book))
+
+    def _settle(self, command: OrderCommand, broker: Broker, record: Record) -> AccountBook:
+        """The last reading, after the day's cycles have learned from as many as they need."""
+        for left in reversed(range(self.clean_reads)):
+            book = broker.read_account()
+            cycles = self.ledger.of_day(command.user_id, command.trading_day)
+            in_doubt = [cycle for cycle in cycles if not cycle.is_settled or cycle.has_absent_order]
+            after = [self._look(command, cycle, book, record, is_final=left == 0) for cycle in in_doubt]
+            if all(cycle is None or cycle.is_settled for cycle in after):
+                break
+        return book
+
+    def _look(
+        self, command: OrderCommand, cycle: Cycle, book: AccountBook, record: Record, *, is_final: bool
+    ) -> Cycle | None:
+        plan = cycle.plan
+        reading = book.of_tags(frozenset(intent.tag for intent in cycle.intents))
+        held = book.held(plan.exchange, plan.symbol, plan.product)
+        event = LastRead(self.clock.now(), reading, held, is_final=is_final)
+        return record(command.model_copy(update={"strategy_id": cycle.strategy_id}), event)
