@@ -103,15 +103,13 @@ def test_stop_and_times_can_change_while_a_position_is_held(world: ApiWorld) -> 
     plan = {**PLAN, "stop_loss": 3510, "sell_time": "11:01:00"}
     answer = world.call("PUT", f"/strategy/{strategy_id}", plan, token=token)
 
-    # Then the watcher guards the new stop, and the SELL is on its way
+    # Then the watcher guards the new stop, the SELL is on its way, and the stop order at the broker is looked after
     assert answer.status == 200
     assert (world.runtime.changes[-1].stop_loss, world.runtime.changes[-1].armed) == (Decimal(3510), True)
-    ((lane, command),) = world.commands()
-    assert (lane, command.event, command.due) == (
-        Lane.NORMAL,
-        OrderEvent.SELL,
-        datetime(2026, 11, 20, 5, 31, tzinfo=UTC),
-    )
+    assert [(lane, command.event, command.due) for lane, command in world.commands()] == [
+        (Lane.NORMAL, OrderEvent.SELL, datetime(2026, 11, 20, 5, 31, tzinfo=UTC)),
+        (Lane.PRIORITY, OrderEvent.RECONCILE, None),
+    ]
 
 
 def test_a_sell_time_moved_into_the_past_sells_at_once(world: ApiWorld) -> None:

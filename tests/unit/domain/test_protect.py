@@ -1,0 +1,297 @@
+"""What a held position needs, told as stories of single decisions."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from algotrading.domain.cycle import (
+    Answered,
+    BookRead,
+    CancelOrder,
+    Cycle,
+    CycleState,
+    Decision,
+    ExitDue,
+    ExitReason,
+    Intent,
+    IntentState,
+    RaiseAlarm,
+    ReadBook,
+    ReadPosition,
+    RetryExit,
+    SendOrder,
+    StopStrategy,
+    StopTurned,
+    TurnStop,
+)
+from algotrading.domain.decide import decide
+from algotrading.domain.orders import Accepted, BookReading, BrokerStatus, Leg, OrderRow, Refused, Side, Unknown
+from algotrading.domain.policy import Policy
+from tests.fakes.examples import MOMENT, TRADING_DAY, make_intent, make_plan, make_strategy
+
+POLICY = Policy()
+
+
+def long(*more: Intent, bought: int = 10, **changes: Any) -> Cycle:
+    """Ten TCS held since MOMENT; `more` orders exist."""
+    strategy = make_strategy(uuid4(), broker_stop=True)
+    cycle = Cycle(strategy.strategy_id, strategy.user_id, TRADING_DAY, strategy.plan, state=CycleState.LONG, epoch=1)
+    entry = make_intent(
+        cycle, state=IntentState.DONE, broker_order_id="E1", broker_status=BrokerStatus.COMPLETE, filled=bought
+    )
+    cycle = replace(cycle, intents=(entry,))
+    return replace(cycle, intents=(entry, *more), **changes)
+
+
+def resting(cycle: Cycle | None = None, attempt: int = 1, **changes: Any) -> Intent:
+    """A stop order of ten at 3500 that waits for its trigger."""
+    made = make_intent(
+        cycle or long(),
+        Leg.STOP,
+        attempt,
+        state=IntentState.ACCEPTED,
+        broker_order_id=f"S{attempt}",
+        broker_status=BrokerStatus.WAITING,
+        trigger_price=Decimal(3500),
+    )
+    return replace(made, **changes)
+
+
+def look(cycle: Cycle, at: float = 60, held: int | None = None, rows: tuple[OrderRow, ...] = ()) -> Decision:
+    now = MOMENT + timedelta(seconds=at)
+    return decide(cycle, BookRead(now, BookReading(now, rows, ()), held), POLICY)
+
+
+def want_out(cycle: Cycle, reason: ExitReason = ExitReason.STOPLOSS, held: int | None = 10, at: float = 60) -> Decision:
+    now = MOMENT + timedelta(seconds=at)
+    return decide(cycle, ExitDue(now, now, reason, held), POLICY)
+
+
+def kinds(decision: Decision) -> list[type]:
+    return [type(effect) for effect in decision.effects]
+
+
+def alarms(decision: Decision) -> list[str]:
+    return [effect.metric for effect in decision.effects if isinstance(effect, RaiseAlarm)]
+
+
+class TestOneStopOrder:
+    def test_a_position_without_one_gets_one_over_what_is_held(self) -> None:
+        decision = look(long(bought=7))
+
+        assert [type(effect) for effect in decision.effects] == [SendOrder]
+        stop = decision.cycle.intents[-1]
+        assert (stop.leg, stop.side, stop.quantity, stop.trigger_price) == (Leg.STOP, Side.SELL, 7, Decimal(3500))
+
+    def test_of_two_that_wait_the_older_one_goes(self) -> None:
+        decision = look(long(resting(attempt=1), resting(attempt=2)))
+
+        assert [e.broker_order_id for e in decision.effects if isinstance(e, CancelOrder)] == ["S1"]
+
+    @pytest.mark.parametrize("wrong", [{"quantity": 8}, {"trigger_price": Decimal(3400)}], ids=str)
+    def test_one_that_is_not_as_the_plan_has_it_is_cancelled_before_another_is_placed(
+        self, wrong: dict[str, Any]
+    ) -> None:
+        decision = look(long(resting(**wrong)))
+
+        assert kinds(decision) == [CancelOrder, ReadBook]
+
+    def test_one_that_is_still_on_its_way_is_waited_for(self) -> None:
+        decision = look(long(resting(broker_status=BrokerStatus.WORKING)))
+
+        assert kinds(decision) == [ReadBook]
+        assert decision.cycle.state is CycleState.LONG
+
+    def test_one_that_fired_is_the_exit_whoever_notices(self) -> None:
+        decision = look(long(resting(broker_status=BrokerStatus.OPEN)))
+
+        assert (decision.cycle.state, decision.cycle.claim) == (CycleState.EXITING, ExitReason.STOPLOSS)
+
+    def test_an_exchange_that_holds_it_in_limbo_does_not_make_it_an_exit(self) -> None:
+        # "PUT ORDER REQ RECEIVED" was seen for 83 s: it says nothing about the price
+        decision = look(long(resting(broker_status=BrokerStatus.WORKING)), at=83)
+
+        assert decision.cycle.state is CycleState.LONG
+
+
+class TestWhoeverWantsOut:
+    def test_turns_the_order_that_waits(self) -> None:
+        decision = want_out(long(resting()))
+
+        assert kinds(decision) == [TurnStop]
+        assert decision.cycle.state is CycleState.EXITING
+
+    def test_does_not_turn_one_that_is_over_more_than_is_held(self) -> None:
+        decision = want_out(long(resting()), held=6)
+
+        assert kinds(decision) == [CancelOrder, ReadBook]
+        assert (decision.cycle.state, decision.cycle.wanted) == (CycleState.LONG, ExitReason.STOPLOSS)
+
+    def test_waits_for_one_whose_fate_is_not_known(self) -> None:
+        unsure = resting(state=IntentState.UNKNOWN, broker_order_id=None, broker_status=None)
+
+        decision = want_out(long(unsure))
+
+        assert alarms(decision) == ["ExitBlocked"]
+        assert SendOrder not in kinds(decision)
+
+    def test_sells_by_another_order_once_it_is_proven_absent(self) -> None:
+        absent = resting(state=IntentState.NOT_PLACED, broker_order_id=None, broker_status=None)
+
+        decision = want_out(long(absent))
+
+        assert kinds(decision) == [SendOrder]
+        assert decision.cycle.intents[-1].leg is Leg.EXIT
+
+    def test_is_not_kept_from_it_by_a_lost_answer(self) -> None:
+        turned = want_out(long(resting())).cycle
+        tag = turned.intents[-1].tag
+
+        decision = decide(turned, StopTurned(MOMENT, tag, Unknown("read timed out", {})), POLICY)
+
+        assert kinds(decision) == [ReadBook]
+
+    def test_cancels_one_that_the_broker_refuses_to_turn_at_the_next_look(self) -> None:
+        turned = want_out(long(resting())).cycle
+        tag = turned.intents[-1].tag
+        refused = decide(turned, StopTurned(MOMENT, tag, Refused("ORDER", "no", True, {})), POLICY).cycle
+
+        decision = look(refused, at=60.1)
+
+        assert [e.broker_order_id for e in decision.effects if isinstance(e, CancelOrder)] == ["S1"]
+
+
+class TestWhatSurfacesLate:
+    def test_an_excess_alone_is_sold_and_the_stop_order_stays(self) -> None:
+        found = look(long(resting(), bought=20))
+        assert alarms(found) == ["LateOrder"]
+        assert found.effects[-1] == RetryExit(ExitReason.EXCESS, 0.0)
+
+        decision = want_out(found.cycle, ExitReason.EXCESS, held=20)
+
+        assert kinds(decision) == [SendOrder]
+        assert decision.cycle.intents[-1].quantity == 10
+        assert decision.cycle.intents[-2].rests
+
+    def test_a_stop_that_is_hit_meanwhile_is_not_forgotten(self) -> None:
+        selling = want_out(look(long(resting(), bought=20)).cycle, ExitReason.EXCESS, held=20).cycle
+
+        decision = want_out(selling, ExitReason.STOPLOSS)
+
+        assert decision.cycle.wanted is ExitReason.STOPLOSS
+
+    def test_an_entry_that_surfaces_open_beside_the_position_is_cancelled(self) -> None:
+        stray = make_intent(
+            long(), attempt=2, state=IntentState.ACCEPTED, broker_order_id="E2", broker_status=BrokerStatus.OPEN
+        )
+
+        decision = look(long(stray))
+
+        assert [e.broker_order_id for e in decision.effects if isinstance(e, CancelOrder)] == ["E2"]
+
+    def test_a_sale_beyond_what_was_held_is_told_once(self) -> None:
+        sold = make_intent(
+            long(),
+            Leg.EXIT,
+            state=IntentState.DONE,
+            broker_status=BrokerStatus.COMPLETE,
+            broker_order_id="X1",
+            filled=12,
+        )
+        flat = replace(long(sold), state=CycleState.FLAT)
+
+        first = look(flat)
+        second = look(first.cycle)
+
+        assert alarms(first) == ["Oversold"]
+        assert second.effects == ()
+
+    def test_two_orders_under_one_mark_stop_the_strategy(self) -> None:
+        cycle = long()
+        entry = cycle.intents[0]
+        rows = tuple(
+            OrderRow(
+                broker_order_id=order_id,
+                tags=frozenset({entry.tag}),
+                exchange="NSE",
+                symbol="TCS",
+                side=Side.BUY,
+                product="MIS",
+                quantity=10,
+                filled_quantity=10,
+                average_price=Decimal(3600),
+                status=BrokerStatus.COMPLETE,
+                status_text="COMPLETE",
+                message=None,
+                raw={},
+            )
+            for order_id in ("E1", "E2")
+        )
+
+        decision = look(cycle, rows=rows)
+
+        assert "DuplicateOrder" in alarms(decision)
+        assert StopStrategy in kinds(decision)
+        assert decision.cycle.excess == 10
+
+
+class TestSoldBySomebodyElse:
+    def test_one_reading_that_shows_less_is_doubted(self) -> None:
+        decision = look(long(plan=make_plan()), held=3)
+
+        assert kinds(decision) == [ReadPosition]
+        assert decision.cycle.open_quantity == 10
+
+    def test_four_that_agree_are_believed(self) -> None:
+        cycle = long(plan=make_plan())
+        for _ in range(4):
+            cycle = look(cycle, held=3).cycle
+
+        assert (cycle.open_quantity, cycle.closed_outside, cycle.state) == (3, 7, CycleState.LONG)
+
+    def test_a_reading_that_shows_it_again_starts_the_count_anew(self) -> None:
+        cycle = long(plan=make_plan())
+        for held in (3, 3, 3, 10, 3):
+            cycle = look(cycle, held=held).cycle
+
+        assert (cycle.open_quantity, cycle.absent_reads) == (10, 1)
+
+    def test_no_stop_order_is_placed_over_a_position_in_doubt(self) -> None:
+        doubted = look(long(resting()), held=0).cycle
+        cancelled = replace(
+            doubted,
+            intents=(
+                doubted.intents[0],
+                replace(doubted.intents[1], state=IntentState.DONE, broker_status=BrokerStatus.CANCELLED),
+            ),
+        )
+
+        decision = look(cancelled)
+
+        assert kinds(decision) == [ReadPosition]
+
+
+def test_an_exit_need_not_wait_for_the_end_of_an_entry_that_cannot_be_cancelled() -> None:
+    cycle = replace(long(bought=4), state=CycleState.ENTERING, wanted=ExitReason.STOPLOSS)
+    stuck = replace(cycle.intents[0], state=IntentState.ACCEPTED, broker_status=BrokerStatus.OPEN, cancels=2)
+    cycle = replace(cycle, intents=(stuck,))
+
+    decision = look(cycle)
+
+    assert decision.cycle.state is CycleState.LONG
+    assert RetryExit(ExitReason.STOPLOSS, 0.0) in decision.effects
+
+
+def test_an_answer_to_a_stop_order_is_looked_up_in_the_book() -> None:
+    placed = look(long()).cycle
+
+    decision = decide(placed, Answered(MOMENT, placed.intents[-1].tag, MOMENT, Accepted("S1", {})), POLICY)
+
+    assert kinds(decision) == [ReadBook]
+    assert decision.cycle.intents[-1].rests
