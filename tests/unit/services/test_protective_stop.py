@@ -125,6 +125,23 @@ class TestItRests:
         assert world.meter.counts["StopNotResting"] == 1
         assert world.cycle(strategy).state is CycleState.LONG
 
+    def test_another_try_is_written_down_when_it_leaves_and_not_before_its_pause(
+        self, world: TradingWorld, strategy: Strategy
+    ) -> None:
+        """Whoever takes the cycle in the pause, because the stop was hit, must not find an order of unknown fate."""
+        world.exchange.plan(trades(), *[refuses("Trigger price should be lower than the last traded price.")] * 3)
+
+        cycle = world.buy(strategy)
+
+        stops = [intent for intent in cycle.intents if intent.leg is Leg.STOP]
+        written, answered = [i.created_at for i in stops], [i.answered_at for i in stops]
+        assert len(stops) == 3
+        assert all(i.sent_at is not None and i.sent_at - i.created_at < timedelta(milliseconds=50) for i in stops)
+        assert answered[0] is not None
+        assert answered[1] is not None
+        assert written[1] - answered[0] >= timedelta(seconds=0.5)
+        assert written[2] - answered[1] >= timedelta(seconds=1)
+
     def test_one_that_was_taken_away_by_hand_is_put_back_but_not_for_ever(
         self, world: TradingWorld, strategy: Strategy
     ) -> None:

@@ -9,7 +9,7 @@ out asks the broker to let that same order sell at once, or has it cancelled and
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from algotrading.domain.cycle import (
     Cycle,
@@ -184,10 +184,20 @@ def _place_stop(cycle: Cycle, now: datetime, policy: Policy) -> Decision:
                 NoticeKind.STOP_NOT_RESTING, f"{cycle.plan.symbol}: {why}. The position is watched all the same."
             )
             return Decision(replace(cycle, note=why), () if cycle.note == why else (alarm, tell))
+    if _pauses(cycle, failed, now, policy):
+        return Decision(cycle, (ReadBook(),))
+    return with_order(cycle, Leg.STOP, cycle.open_quantity, now=now, due=now)
+
+
+def _pauses(cycle: Cycle, failed: list[Intent], now: datetime, policy: Policy) -> bool:
+    """Whether it is too soon for another try. The try is written down only when the pause is over: whoever takes
+    the cycle meanwhile, because the stop was hit, would have to wait for proof that it never left."""
     earlier = intents_of(cycle, Leg.STOP)
-    is_throttled = bool(earlier) and earlier[-1].state is IntentState.THROTTLED
+    if not earlier or earlier[-1].answered_at is None:
+        return False
+    is_throttled = earlier[-1].state is IntentState.THROTTLED
     pause = policy.throttle_pause if is_throttled else policy.retry_pause * len(failed)
-    return with_order(cycle, Leg.STOP, cycle.open_quantity, now=now, due=now, pause=pause)
+    return now < earlier[-1].answered_at + timedelta(seconds=pause)
 
 
 def _keep_stop(cycle: Cycle, stop: Intent, now: datetime, policy: Policy) -> Decision:
