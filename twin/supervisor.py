@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-import secrets
 import shutil
 from collections.abc import AsyncIterator, Coroutine, Mapping
-from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,24 +14,23 @@ import aiohttp
 from psycopg.conninfo import make_conninfo
 
 from algotrading.settings import DatabaseSettings
-from twin.aws import AwsAccess, DeployedResources, Endpoint, start_emulator
+from twin.aws import AwsAccess, DeployedResources, Endpoint
 from twin.checks import check_wiring
-from twin.cloudformation import Assembly, load_assembly
+from twin.cloudformation import Assembly
 from twin.console import Narrator
 from twin.database import create_database
 from twin.event_sources import QueueConsumer
-from twin.exchange import ExchangeAddress, ExchangeControl, start_exchange
+from twin.exchange import ExchangeControl
 from twin.functions import Lambda
 from twin.gateway import Gateway
+from twin.ground import GroundWork
 from twin.guard import guarded
 from twin.lambda_runtime import Function
 from twin.lines import Part, Side
 from twin.processes import REPOSITORY, StateFolder
 from twin.routing import RouteTable
-from twin.running import InvocationFailed, Options, Servers, Twin
+from twin.running import InvocationFailed, Options, Twin
 from twin.scheduler import EmulatorSchedules, Scheduler, WallClock
-from twin.servers import SUPERUSER, ServerAddress, start_postgres, start_valkey
-from twin.synthesis import is_up_to_date, synthesise
 from twin.telemetry import Telemetry
 from twin.template import read_wiring
 from twin.watcher import Watcher
@@ -83,19 +81,12 @@ class _Starter:
         self._narrator = narrator
         self._state = state
         self._stack = stack
-        self._password = secrets.token_urlsafe(24)
 
     async def start(self) -> Twin:
         http = await self._stack.enter_async_context(aiohttp.ClientSession())
-        async with asyncio.TaskGroup() as group:
-            templates = group.create_task(self._templates())
-            postgres = group.create_task(self._postgres())
-            valkey = group.create_task(self._valkey())
-            exchange = group.create_task(self._exchange())
-        assembly, exchange_address = templates.result(), exchange.result()
+        ground = await GroundWork(self._options, self._narrator, self._state, self._stack).start()
+        assembly, exchange_address, access, servers = ground.assembly, ground.exchange, ground.access, ground.servers
         control = ExchangeControl(http, exchange_address.url)
-        access = await self._emulator(assembly)
-        servers = Servers(postgres.result(), valkey.result(), self._administrator(postgres.result()))
         endpoints = {
             Part.DATABASE: Endpoint(servers.postgres.host, servers.postgres.port),
             Part.CACHE: Endpoint(servers.valkey.host, servers.valkey.port),
@@ -115,7 +106,7 @@ class _Starter:
             functions=shared | exchange_address.settings(near[Part.EXCHANGE]) | _ports(near),
             watcher=shared | exchange_address.settings(far[Part.EXCHANGE]) | _ports(far),
         )
-        database = await self._database(wiring, deployed, endpoints[Part.DATABASE])
+        database = await self._database(wiring, deployed, endpoints[Part.DATABASE], ground.password)
         telemetry = Telemetry(self._state.logs, self._tell_fault)
         self._tell_operators(wiring.function("converge").environment, access)
         functions = await self._functions(wiring, access.through(near[Part.CLOUD]), telemetry)
@@ -142,64 +133,10 @@ class _Starter:
             settled=settled,
         )
 
-    # --- servers -----------------------------------------------------------------------------------
-
-    async def _templates(self) -> Assembly:
-        if self._options.templates is not None:
-            return load_assembly(self._options.templates)
-        folder = REPOSITORY / "build" / "twin-templates"
-        shown = folder.relative_to(REPOSITORY)
-        if await asyncio.to_thread(is_up_to_date, folder):
-            self._narrator.say(f"templates in {shown} are up to date")
-        else:
-            with self._narrator.step(f"templates in {shown} are made", beginning="CDK makes the templates"):
-                await synthesise(folder)
-        return load_assembly(folder)
-
-    async def _postgres(self) -> ServerAddress:
-        home, settings = self._state.path / "postgres", self._options.deviations.postgres_settings
-        with self._narrator.step("PostgreSQL is up"):
-            return await self._server("postgres", start_postgres(home, password=self._password, settings=settings))
-
-    async def _valkey(self) -> ServerAddress:
-        with self._narrator.step("Valkey is up"):
-            return await self._server("valkey", start_valkey(self._state.path / "valkey"))
-
-    async def _server(self, name: str, server: AbstractContextManager[ServerAddress]) -> ServerAddress:
-        entering = asyncio.create_task(asyncio.to_thread(server.__enter__))
-
-        async def leave() -> None:
-            # Also when the start was given up while the server was on its way.
-            await asyncio.wait({entering})
-            if entering.exception() is None:
-                await asyncio.to_thread(server.__exit__, None, None, None)
-
-        self._stack.push_async_callback(leave)
-        address = await asyncio.shield(entering)
-        self._state.note(address.pid, name)
-        return address
-
     async def _lines(self, side: Side, endpoints: Mapping[Part, Endpoint]) -> dict[Part, Endpoint]:
         """Where one side reaches each part."""
         lines = self._options.deviations.lines
         return {part: await lines.lay(side, part, endpoint) for part, endpoint in endpoints.items()}
-
-    def _administrator(self, postgres: ServerAddress) -> str:
-        return make_conninfo(
-            host=postgres.host, port=postgres.port, dbname="postgres", user=SUPERUSER, password=self._password
-        )
-
-    async def _exchange(self) -> ExchangeAddress:
-        options = self._options
-        with self._narrator.step("the simulated exchange is open"):
-            child, address = await start_exchange(self._state, replay=options.replay, speed=options.speed)
-        self._stack.push_async_callback(child.stop)
-        return address
-
-    async def _emulator(self, assembly: Assembly) -> AwsAccess:
-        child, access = await start_emulator(self._state, assembly.account, assembly.region)
-        self._stack.push_async_callback(child.stop)
-        return access
 
     # --- the product -------------------------------------------------------------------------------
 
@@ -210,11 +147,13 @@ class _Starter:
                 read_wiring, assembly, deployed.resolver, cloud_build=REPOSITORY / "build" / "layers"
             )
 
-    async def _database(self, wiring: Wiring, deployed: DeployedResources, endpoint: Endpoint) -> str:
+    async def _database(
+        self, wiring: Wiring, deployed: DeployedResources, endpoint: Endpoint, superuser_password: str
+    ) -> str:
         environment = wiring.function("migrate").environment
         name = environment["DATABASE_NAME"]
         owner = await asyncio.to_thread(deployed.secret, environment["DATABASE_SECRET_ARN"])
-        await asyncio.to_thread(create_database, endpoint, self._password, name=name, owner=owner)
+        await asyncio.to_thread(create_database, endpoint, superuser_password, name=name, owner=owner)
         system = await asyncio.to_thread(deployed.secret, environment["SYSTEM_SECRET_ARN"])
         return make_conninfo(
             host=endpoint.host,
