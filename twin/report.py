@@ -20,6 +20,7 @@ from twin.ledger import Ledger, LedgerOrder, LedgerStrategy
 from twin.script import Ending, Part
 
 ExchangeOrder = Mapping[str, Any]
+_IN_BOOK = Decimal("0.0001")
 _REASONS = {
     "SELL": "sold at its sell time",
     "STOPLOSS": "sold at its stop-loss",
@@ -47,7 +48,11 @@ class Pair:
             "quantity": (mine.quantity, theirs["quantity"]),
             "filled": (mine.filled, theirs["filled_quantity"]),
             "status": (mine.broker_status, theirs["status"]),
-            "average price": (mine.average_price, Decimal(str(theirs["average_price"]))),
+            # The broker rounds an average in its book to four places; the ledger keeps more.
+            "average price": (
+                mine.average_price.quantize(_IN_BOOK),
+                Decimal(str(theirs["average_price"])).quantize(_IN_BOOK),
+            ),
         }
         return tuple(f"{name}: {ours} / {other}" for name, (ours, other) in compared.items() if ours != other)
 

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from itertools import pairwise
 
 from twin.chaos.evidence import NANO, Evidence, ExchangeOrder, Intent, StrategyRecord, nanoseconds
@@ -84,10 +85,15 @@ def _differences_of(intent: Intent, orders: Sequence[ExchangeOrder]) -> Iterator
         "status": (intent.broker_status, theirs.status),
     }
     if theirs.filled:
-        compared["average price"] = (str(intent.average_price.normalize()), str(theirs.average_price.normalize()))
+        compared["average price"] = (_shown(intent.average_price), _shown(theirs.average_price))
     for name, (ours, other) in compared.items():
         if ours != other:
             yield f"{name}: ledger {ours}, exchange {other}"
+
+
+def _shown(price: Decimal) -> str:
+    """To four places, as the broker rounds an average in its book; the ledger keeps it exactly."""
+    return str(price.quantize(Decimal("0.0001")))
 
 
 def _account_balances(evidence: Evidence) -> Iterator[Violation]:

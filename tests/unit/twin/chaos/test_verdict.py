@@ -211,6 +211,11 @@ def test_a_ledger_that_says_otherwise_than_the_exchange(good: Evidence, change: 
     assert kinds(replace(good, intents=[wrong, good.intents[1]])) == {"ledger differs"}
 
 
+def test_the_broker_rounds_averages_and_the_ledger_does_not(good: Evidence) -> None:
+    exact = replace(good.intents[0], average_price=Decimal("1500.50004"))
+    assert kinds(replace(good, intents=[exact, good.intents[1]])) == set()
+
+
 def test_a_ledger_that_believes_in_an_order_the_exchange_never_had(good: Evidence) -> None:
     ghost = intent("exit", 2)
     assert kinds(replace(good, intents=[*good.intents, ghost])) == {"ledger differs"}
