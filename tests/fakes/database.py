@@ -11,11 +11,12 @@ from uuid import UUID
 from algotrading.domain.accounts import SealedBrokerAccount, User
 from algotrading.domain.audit import AuditEntry
 from algotrading.domain.cycle import Cycle
+from algotrading.domain.flatness import FlatProof
 from algotrading.domain.instruments import Instrument
 from algotrading.domain.limits import Lock, RiskLimits
 from algotrading.domain.orders import Fill
 from algotrading.domain.strategy import Strategy
-from algotrading.ports import BookSnapshot, FlatProof, Notice, OrderLog, RiskEvent
+from algotrading.ports import BookSnapshot, Notice, OrderLog, RiskEvent
 
 CycleKey = tuple[UUID, date]
 

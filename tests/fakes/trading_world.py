@@ -35,6 +35,7 @@ from tests.fakes.exchange import MemoryExchange
 from tests.fakes.instruments import MemoryInstruments
 from tests.fakes.ledger import MemoryLedger, MemoryOutbox
 from tests.fakes.queue import MemoryQueue
+from tests.fakes.risks import MemoryRisks
 from tests.fakes.runtime import MemoryRuntime
 from tests.fakes.snapshots import MemorySnapshots
 from tests.fakes.strategies import MemoryStrategies
@@ -78,6 +79,7 @@ class TradingWorld:
         self.runtime = WatchedRuntime(self.clock)
         self.queue = MemoryQueue(self.clock)
         self.ledger = MemoryLedger(self.database)
+        self.risks = MemoryRisks(self.database)
         self.strategies = MemoryStrategies(self.database)
         self.instruments = MemoryInstruments(self.database)
         self.instruments.replace_all([make_instrument("TCS")])
@@ -95,7 +97,7 @@ class TradingWorld:
         desk = Desk(self.clock, ledger, self.runtime, self.strategies, self.meter, Policy())
         pacing = Pacing(self.runtime, self.clock, self.meter, desk.policy.rates)
         sessions = BrokerSessions(self.accounts, self.vault, MemoryBrokers(self.exchange), self.clock, pacing)
-        return Executor(desk, self.instruments, sessions, self.snapshots, NSE_SESSIONS)
+        return Executor(desk, self.instruments, sessions, self.snapshots, NSE_SESSIONS, self.risks)
 
     @property
     def trigger(self) -> Trigger:
@@ -110,6 +112,7 @@ class TradingWorld:
             strategies=self.strategies,
             instruments=self.instruments,
             ledger=self.ledger,
+            risks=self.risks,
             outbox=MemoryOutbox(self.database),
             snapshots=self.snapshots,
             runtime=self.runtime,

@@ -29,6 +29,7 @@ from algotrading.domain.accounts import (
 )
 from algotrading.domain.audit import AuditEntry, AuditHead, AuditRecord, Cause
 from algotrading.domain.cycle import Cycle, Decision, Event
+from algotrading.domain.flatness import FlatProof
 from algotrading.domain.instruments import Instrument
 from algotrading.domain.limits import Breach, Lock, Locks, Obstacle, RiskLimits
 from algotrading.domain.orders import AccountBook, Answer, BookReading, Fill, Holding, OrderRow, OrderTicket
@@ -283,26 +284,6 @@ class AuditTrail(Protocol):
     def empty_heads(self) -> Sequence[AuditHead]:
         """System: heads whose chain has no record at all."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class ForeignPosition:
-    """Held at the broker in an instrument that we traded, and none of ours."""
-
-    exchange: str
-    symbol: str
-    product: str
-    quantity: int
-
-
-@dataclass(frozen=True, slots=True)
-class FlatProof:
-    """The broker's own book and positions show that nothing of ours is held."""
-
-    at: datetime
-    milliseconds: int
-    """From the lock to this proof."""
-    foreign: tuple[ForeignPosition, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,6 +52,7 @@ def build_executor(settings: ExecutorSettings) -> tuple[Executor, Redelivery]:
     from algotrading.adapters.postgres.broker_accounts import PostgresBrokerAccounts
     from algotrading.adapters.postgres.instruments import PostgresInstruments
     from algotrading.adapters.postgres.ledger import PostgresLedger
+    from algotrading.adapters.postgres.risks import PostgresRisks
     from algotrading.adapters.postgres.snapshots import PostgresSnapshots
     from algotrading.adapters.postgres.strategies import PostgresStrategies
     from algotrading.adapters.redis_runtime import RedisRuntime, make_redis_client
@@ -96,6 +97,7 @@ def build_executor(settings: ExecutorSettings) -> tuple[Executor, Redelivery]:
         sessions=sessions,
         snapshots=PostgresSnapshots(database),
         table=table,
+        risks=PostgresRisks(database),
     )
     if parts.is_provisioned():
         _get_ready(desk)
@@ -122,6 +124,7 @@ def build_converge(settings: ConvergeSettings) -> Converge:
     from algotrading.adapters.postgres.instruments import PostgresInstruments
     from algotrading.adapters.postgres.ledger import PostgresLedger
     from algotrading.adapters.postgres.outbox import PostgresOutbox
+    from algotrading.adapters.postgres.risks import PostgresRisks
     from algotrading.adapters.postgres.snapshots import PostgresSnapshots
     from algotrading.adapters.postgres.strategies import PostgresStrategies
     from algotrading.adapters.redis_runtime import RedisRuntime, make_redis_client
@@ -136,6 +139,7 @@ def build_converge(settings: ConvergeSettings) -> Converge:
         strategies=PostgresStrategies(database),
         instruments=PostgresInstruments(database),
         ledger=PostgresLedger(database),
+        risks=PostgresRisks(database),
         outbox=PostgresOutbox(database),
         snapshots=PostgresSnapshots(database),
         runtime=RedisRuntime(make_redis_client(settings.redis_host, settings.redis_port, tls=settings.redis_tls)),

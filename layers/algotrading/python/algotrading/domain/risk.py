@@ -27,7 +27,7 @@ class Usage:
     open_cycles: Sequence[Cycle] = ()
     """Cycles of any day that hold something or have an order open."""
     week: Sequence[Cycle] = ()
-    """This week's cycles that bought something; left empty where no loss limit is set."""
+    """Today's cycles with an order, and this week's with a fill; left out where no loss limit or lock needs them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ def check_entry(
 def loss_breaches(
     limits: RiskLimits, week: Sequence[Cycle], day: date, marks: Mapping[str, Decimal]
 ) -> tuple[Breach, ...]:
-    """The loss limits that are reached on `day`, of cycles that bought something."""
+    """The loss limits that are reached on `day`, of that week's cycles."""
     result = results_of(week, day, marks)
     periods = (
         (BreachKind.DAILY_LOSS, limits.daily_loss, result.day, "today's"),
@@ -111,7 +111,7 @@ class Results:
 
 
 def results_of(cycles: Sequence[Cycle], day: date, marks: Mapping[str, Decimal]) -> Results:
-    """Profit of `day` and of its week, of cycles that bought something."""
+    """Profit of `day` and of its week, of that week's cycles."""
     counted = [cycle for cycle in cycles if week_of(day) <= cycle.trading_day <= day]
     profits = [(cycle.trading_day, profit_of(cycle, _mark(cycle, marks))) for cycle in counted]
     unknown = {c.plan.symbol for c in counted if c.open_quantity > 0 and c.plan.symbol not in marks}

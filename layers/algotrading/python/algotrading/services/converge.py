@@ -29,6 +29,7 @@ from algotrading.ports import (
     Notifier,
     OrderQueue,
     Outbox,
+    Risks,
     Runtime,
     Schedules,
     Snapshots,
@@ -36,6 +37,7 @@ from algotrading.ports import (
 )
 from algotrading.services.alarms import alarm_names, build_alarms, make_command
 from algotrading.services.sweep import Look, plan_waves
+from algotrading.services.watch_risk import RiskWatch
 
 logger = logging.getLogger(__name__)
 
@@ -69,6 +71,10 @@ class Repairs:
     """Those that did not fit into this minute."""
     books_asked_for: int = 0
     """Accounts whose book of the day was not kept yet."""
+    kills_asked: int = 0
+    """Open cycles of users whose kill switch is on, or of everybody while the operator's is."""
+    losses_found: int = 0
+    square_offs_asked: int = 0
     notices_delivered: int = 0
     failures: int = 0
 
@@ -81,6 +87,7 @@ class Converge:
     strategies: Strategies
     instruments: Instruments
     ledger: Ledger
+    risks: Risks
     outbox: Outbox
     snapshots: Snapshots
     runtime: Runtime
@@ -109,6 +116,8 @@ class _Run:
         for cycle in unfinished:
             with self._isolated(f"cycle of {cycle.strategy_id}"):
                 self._look_after(cycle)
+        with self._isolated("risk"):
+            self._look_after_risk()
         waves = [*enumerate(plan_waves(self.looks, self._minute()))]
         with self._isolated("book sweep"):
             self._sweep(waves[:1])
@@ -137,6 +146,13 @@ class _Run:
             self.repairs.failures += 1
             self.world.meter.count("RedisDown" if isinstance(fault, RedisDown) else "ConvergeFailure")
             logger.exception("%s could not be looked after", what)
+
+    def _look_after_risk(self) -> None:
+        world = self.world
+        found = RiskWatch(world.risks, world.runtime, world.queue, world.clock, world.meter).run()
+        self.repairs.kills_asked, self.repairs.losses_found = found.kills_asked, found.losses_found
+        self.repairs.square_offs_asked = found.square_offs_asked
+        self.repairs.failures += found.failures
 
     # --- open cycles ------------------------------------------------------------------------------
 

@@ -22,20 +22,24 @@ from algotrading.domain.cycle import (
     ExitBlocked,
     ExitDue,
     ExitReason,
+    IntentState,
     RaiseAlarm,
 )
 from algotrading.domain.decide import decide
 from algotrading.domain.errors import BrokerAuthFailed, BrokerFault, LockBusy, NotFound, RedisDown
 from algotrading.domain.instruments import Instrument
 from algotrading.domain.limits import Obstacle
+from algotrading.domain.orders import Leg
 from algotrading.domain.risk import breach_of
 from algotrading.domain.sessions import SessionTable, instant_of, trading_day_of
 from algotrading.domain.strategy import Strategy, StrategyStatus
-from algotrading.ports import EntryGate, Instruments, Snapshots
+from algotrading.ports import EntryGate, Instruments, Risks, Snapshots
 from algotrading.services.broker_sessions import BrokerSessions
 from algotrading.services.cycle_runner import CycleRunner, Desk, see, spread_of
+from algotrading.services.flatten import LOSS_LIMIT
 from algotrading.services.keep_book import BookKeeper
 from algotrading.services.paced_broker import PacedBroker
+from algotrading.services.verify_flat import FlatVerifier
 
 logger = logging.getLogger(__name__)
 
@@ -43,11 +47,16 @@ _EXIT_REASONS = {
     OrderEvent.SELL: ExitReason.SELL_TIME,
     OrderEvent.STOPLOSS: ExitReason.STOPLOSS,
     OrderEvent.STOP: ExitReason.USER,
+    OrderEvent.SQUARE_OFF: ExitReason.SQUARE_OFF,
+    OrderEvent.KILL: ExitReason.KILL,
 }
 _TIMED = {OrderEvent.BUY, OrderEvent.SELL}
 _NO_LOGIN = "the broker login is missing or over; log in to the broker again"
 _STALE_PRICE = timedelta(seconds=10)
 _WARM_AHEAD = timedelta(seconds=2)
+_WITHDRAWN = timedelta(seconds=0.2)
+"""This long after its instant an entry that waited for it has left, or has been withdrawn."""
+_LONGEST_WITHDRAWAL = timedelta(seconds=4)
 _LOCK_TRIES = 30
 _LOCK_PAUSE = 0.05
 
@@ -90,6 +99,7 @@ class Executor:
     sessions: BrokerSessions
     snapshots: Snapshots
     table: SessionTable
+    risks: Risks
     pace: Pace = Pace()
 
     def handle(self, command: OrderCommand) -> Cycle | None:
@@ -107,6 +117,10 @@ class Executor:
             case OrderEvent.SNAPSHOT:
                 self._keep_book(command)
                 return None
+            case OrderEvent.KILL:
+                return self._kill(command)
+            case OrderEvent.SQUARE_OFF if command.cause == LOSS_LIMIT:
+                return self._exit(command, ExitReason.RISK)
             case _:
                 return self._exit(command, _EXIT_REASONS[command.event])
 
@@ -193,6 +207,27 @@ class Executor:
             held = runner.held() if taken.cycle.open_quantity > 0 else None
             now = clock.now()
             return runner.run(ExitDue(now, command.due or now, reason, held, command.tick_at))
+
+    def _kill(self, command: OrderCommand) -> Cycle | None:
+        """Leave, and once nothing of the user is open any more, have the broker's book show it."""
+        cycle = self.desk.ledger.find(command.user_id, command.strategy_id, command.trading_day)
+        if cycle is None or not cycle.is_settled or cycle.state is CycleState.IDLE:
+            self._let_withdraw(cycle)
+            cycle = self._exit(command, ExitReason.KILL)
+        broker = None if cycle is None or not cycle.is_settled else self._open(command.user_id)
+        proof = None if broker is None else FlatVerifier(self.risks, self.desk.clock).verify(command.user_id, broker)
+        if proof is not None:
+            self.desk.meter.milliseconds("KillToFlat", proof.milliseconds)
+        return cycle
+
+    def _let_withdraw(self, cycle: Cycle | None) -> None:
+        """An entry that still waits for its instant finds the switch at its last look and is then known not to have
+        left. Taken away from its worker before that, nobody could say so until the book has."""
+        now = self.desk.clock.now()
+        waiting = [i.due_at for i in (cycle.open_intents(Leg.ENTRY) if cycle else ()) if i.state is IntentState.PENDING]
+        ahead = [due for due in waiting if now < due + _WITHDRAWN <= now + _LONGEST_WITHDRAWAL]
+        if ahead:
+            self.desk.clock.sleep_until(max(ahead) + _WITHDRAWN)
 
     # --- repair -----------------------------------------------------------------------------------
 

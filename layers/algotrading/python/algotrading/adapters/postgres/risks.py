@@ -15,6 +15,7 @@ from algotrading.adapters.postgres.json_values import clean_text, to_json
 from algotrading.adapters.postgres.risk_check import read_json, read_limits, read_locks, read_usage, write_event
 from algotrading.domain.audit import DEPLOYMENT, AuditEntry, AuditKind
 from algotrading.domain.errors import Conflict
+from algotrading.domain.flatness import FlatProof, ForeignPosition
 from algotrading.domain.limits import (
     Breach,
     Lock,
@@ -26,7 +27,7 @@ from algotrading.domain.limits import (
     loss_notice,
     released_notice,
 )
-from algotrading.ports import FlatProof, ForeignPosition, RiskEvent, RiskStanding
+from algotrading.ports import RiskEvent, RiskStanding
 
 if TYPE_CHECKING:
     from algotrading.adapters.postgres.database import Session
@@ -60,7 +61,11 @@ _FLAT = """
         foreign_positions = excluded.foreign_positions
 """
 _WATCHED = """
-    select u.user_id, risk_usage(u.user_id, %(now)s, %(day)s, null, null, false)::text as found
+    select u.user_id, risk_usage(
+        u.user_id, %(now)s, %(day)s, null, null,
+        exists (select from deployment_lock)
+            or exists (select from risk_profiles p where p.user_id = u.user_id and p.killed_at is not null)
+    )::text as found
     from (
         select user_id from risk_profiles where killed_at is not null
         union
@@ -167,6 +172,7 @@ class PostgresRisks:
         lock = Lock(now, clean_text(by), None if reason is None else clean_text(reason))
         # The deployment's chain is the tenant: audit records are written for the transaction's own user only.
         with self._database.tenant(DEPLOYMENT) as session:
+            session.execute("select pg_advisory_xact_lock(3003)")
             added = session.execute(
                 "insert into deployment_lock (locked_at, locked_by, reason) values (%s, %s, %s) on conflict do nothing",
                 (lock.since, lock.by, lock.reason),

@@ -59,7 +59,8 @@ end $$;
 grant select, insert, update on risk_profiles to app_role;
 grant select, insert on risk_events to app_role;
 grant select on deployment_lock to app_role;
-grant select on risk_profiles to system_role;
+grant select, insert (user_id, verified_flat_at, flat_ms, foreign_positions),
+    update (verified_flat_at, flat_ms, foreign_positions) on risk_profiles to system_role;
 grant select, insert on risk_events to system_role;
 grant select, insert, delete on deployment_lock to system_role;
 grant insert on outbox to system_role;
@@ -85,8 +86,8 @@ create function is_unsettled(c cycles) returns boolean language sql stable as $$
                    and i.state in ('pending', 'accepted', 'unknown'))
 $$;
 
--- A user's profile, locks, and what he has in use, the cycle of `own_strategy` on `own_day` left out. The week's
--- cycles are there when a loss limit needs them or `with_results` asks.
+-- A user's profile, locks, and what is in use, today's cycle of `own_strategy` left out. The week's cycles (today's
+-- with an order, earlier ones with a fill) are there when a loss limit needs them or `with_results` asks.
 create function risk_usage(who uuid, asked_at timestamptz, today date, own_strategy uuid, own_tag text,
                            with_results boolean) returns jsonb language sql stable as $$
     with profile as (select * from risk_profiles where user_id = who)
@@ -106,7 +107,7 @@ create function risk_usage(who uuid, asked_at timestamptz, today date, own_strat
                 select jsonb_agg(risk_cycle(c)) from cycles c
                 where c.user_id = who and c.trading_day between date_trunc('week', today)::date and today
                     and exists (select from order_intents i where i.strategy_id = c.strategy_id
-                                and i.trading_day = c.trading_day and i.filled > 0)), '[]')
+                                and i.trading_day = c.trading_day and (i.filled > 0 or i.trading_day = today))), '[]')
             else '[]' end)
 $$;
 
@@ -116,6 +117,8 @@ $$;
 create function entry_risk(who uuid, asked_at timestamptz, today date, own_strategy uuid, own_tag text)
     returns jsonb language plpgsql volatile as $$
 begin
+    -- The operator's switch takes this lock alone: it waits for every entry that did not see it yet.
+    perform pg_advisory_xact_lock_shared(3003);
     perform from risk_profiles where user_id = who for update;
     if not found then
         insert into risk_profiles (user_id) values (who) on conflict do nothing;

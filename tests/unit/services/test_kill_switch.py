@@ -1,0 +1,273 @@
+"""The kill switch: nothing more is bought once it has answered, all is sold, and the broker's book shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, time, timedelta
+from decimal import Decimal
+
+import pytest
+
+from algotrading.contracts.messages import OrderEvent
+from algotrading.domain.cycle import Cycle, CycleState, ExitReason
+from algotrading.domain.errors import Conflict
+from algotrading.domain.flatness import ForeignPosition
+from algotrading.domain.orders import OrderTicket, Side
+from algotrading.domain.sessions import trading_day_of
+from algotrading.ports import Lane, RiskStanding
+from algotrading.services.flatten import Flattener
+from algotrading.services.kill_switch import SETTLING, KillSwitch
+from tests.fakes.examples import make_instrument
+from tests.fakes.exchange import MemoryAccount, trades
+from tests.fakes.ledger import MemoryLedger
+from tests.fakes.trading_world import TradingWorld
+
+
+@pytest.fixture
+def world() -> TradingWorld:
+    return TradingWorld()
+
+
+def switch(world: TradingWorld, ledger: MemoryLedger | None = None) -> KillSwitch:
+    flattener = Flattener(world.risks, world.queue)
+    return KillSwitch(world.risks, ledger or world.ledger, flattener, world.clock, world.meter)
+
+
+def work(world: TradingWorld) -> None:
+    """Let a worker handle everything in the priority lane."""
+    while (message := world.queue.receive(Lane.PRIORITY)) is not None:
+        world.executor.handle(message.command)
+        world.queue.delete(Lane.PRIORITY, message)
+
+
+def asked(world: TradingWorld) -> list[OrderEvent]:
+    return [command.event for lane, command in world.queue.sent if lane is Lane.PRIORITY]
+
+
+def standing(world: TradingWorld) -> RiskStanding:
+    now = world.clock.now()
+    return world.risks.standing(world.user_id, trading_day_of(now), now)
+
+
+def account(world: TradingWorld) -> MemoryAccount:
+    (one,) = world.exchange._accounts.values()
+    return one
+
+
+def test_a_kill_sells_what_is_held_and_proves_it_from_the_brokers_book(world: TradingWorld) -> None:
+    strategy = world.add_running()
+    world.buy(strategy)
+    since = world.clock.now()
+
+    killed = switch(world).kill(world.user_id, "enough")
+    work(world)
+
+    cycle, proof = world.cycle(strategy), standing(world).flat
+    assert (killed.flattening, killed.lock.reason) == (1, "enough")
+    assert (cycle.state, cycle.claim, cycle.open_quantity) == (CycleState.FLAT, ExitReason.KILL, 0)
+    assert proof is not None
+    assert proof.foreign == ()
+    assert proof.milliseconds == round((proof.at - since).total_seconds() * 1000) > 0
+    assert world.told() == ["bought", "killed", "sold", "verified_flat"]
+    assert len(world.meter.durations["KillToFlat"]) == 1
+
+
+def test_the_switch_answers_only_after_the_last_entry_may_have_left(world: TradingWorld) -> None:
+    before = world.clock.now()
+
+    switch(world).kill(world.user_id, None)
+
+    assert world.clock.now() - before >= SETTLING
+
+
+def test_a_position_that_came_in_between_is_sold_too(world: TradingWorld) -> None:
+    # given an entry that left just before the switch looked, and is seen by its second look only
+    strategy = world.add_running()
+    late = _SeesLate(world)
+
+    killed = switch(world, late).kill(world.user_id, None)
+    work(world)
+
+    assert killed.flattening == 1
+    assert world.cycle(strategy).state is CycleState.FLAT
+    assert standing(world).flat is not None
+
+
+def test_pressing_twice_is_pressing_once(world: TradingWorld) -> None:
+    world.buy(world.add_running())
+    first = switch(world).kill(world.user_id, "enough")
+
+    second = switch(world).kill(world.user_id, "again")
+    work(world)
+
+    assert second.lock == first.lock
+    assert len(world.sent(Side.SELL)) == 1
+    assert world.told().count("killed") == 1
+
+
+def test_with_nothing_traded_today_flat_is_known_at_once(world: TradingWorld) -> None:
+    world.add_running()
+
+    killed = switch(world).kill(world.user_id, None)
+
+    assert killed.flattening == 0
+    assert asked(world) == []
+    assert standing(world).flat is not None
+
+
+def test_a_user_who_is_flat_already_has_it_proven_by_the_broker(world: TradingWorld) -> None:
+    strategy = world.add_running()
+    world.buy(strategy)
+    world.executor.handle(world.command(strategy, OrderEvent.STOPLOSS))
+
+    switch(world).kill(world.user_id, None)
+    epoch = world.cycle(strategy).epoch
+    assert standing(world).flat is None
+    work(world)
+
+    assert standing(world).flat is not None
+    assert world.cycle(strategy).epoch == epoch, "a proof takes no cycle away from anybody"
+
+
+def test_an_idle_cycle_buys_nothing_that_day(world: TradingWorld) -> None:
+    strategy = world.add_running()
+    world.ledger.take(strategy, trading_day_of(world.clock.now()))
+
+    world.executor.handle(world.command(strategy, OrderEvent.KILL))
+
+    assert world.cycle(strategy).state is CycleState.FLAT
+    assert world.told() == ["entry_blocked"]
+
+
+def test_an_entry_that_waits_is_left_to_withdraw_itself(world: TradingWorld) -> None:
+    # given an entry written down, two seconds before its instant, by a worker that holds the strategy's lock
+    strategy = world.add_running()
+    world.clock.sleep_until(world.at(time(9, 29, 58)))
+    cycle = world.ledger.take(strategy, trading_day_of(world.clock.now()))
+    _write_entry(world, cycle, world.at(time(9, 30)))
+    world.risks.lock(world.user_id, by="its owner", reason=None, now=world.clock.now())
+
+    # when the kill arrives, then it lets the instant pass before it takes the cycle
+    epoch = world.cycle(strategy).epoch
+    executor = world.make_executor(_NotesTakes(world))
+    executor.handle(world.command(strategy, OrderEvent.KILL))
+
+    (taken_at,) = executor.desk.ledger.takes  # type: ignore[attr-defined]
+    assert taken_at >= world.at(time(9, 30))
+    assert world.cycle(strategy).epoch == epoch + 1
+
+
+def test_a_position_of_the_traders_own_is_reported_and_left_alone(world: TradingWorld) -> None:
+    strategy = world.add_running()
+    world.buy(strategy)
+    own = OrderTicket("NSE", "TCS", Side.BUY, 7, strategy.plan.product, "by-hand")
+    world.exchange.place(account(world), own, trades())
+
+    switch(world).kill(world.user_id, None)
+    work(world)
+
+    proof = standing(world).flat
+    assert proof is not None
+    assert proof.foreign == (ForeignPosition("NSE", "TCS", "MIS", 7),)
+    assert [ticket.quantity for ticket in world.sent(Side.SELL)] == [10]
+
+
+def test_without_a_login_nothing_is_claimed_and_converge_goes_on_asking(world: TradingWorld) -> None:
+    strategy = world.add_running()
+    world.buy(strategy)
+    world.executor.handle(world.command(strategy, OrderEvent.STOPLOSS))
+    world.log_out_of_broker()
+    switch(world).kill(world.user_id, None)
+    work(world)
+    assert standing(world).flat is None
+
+    world.clock.sleep(240)
+    world.converge.run()
+
+    assert asked(world)[-1] is OrderEvent.KILL
+    assert world.meter.counts["KillNotFlat"] == 1
+
+
+def test_converge_asks_again_each_minute_for_what_is_still_held(world: TradingWorld) -> None:
+    strategy = world.add_running()
+    world.buy(strategy)
+    world.risks.lock(world.user_id, by="its owner", reason=None, now=world.clock.now())
+
+    for _ in range(2):
+        world.clock.sleep(60)
+        world.converge.run()
+
+    assert asked(world).count(OrderEvent.KILL) == 2
+    work(world)
+    assert world.cycle(strategy).state is CycleState.FLAT
+    assert standing(world).flat is not None
+
+
+def test_release_is_refused_while_something_is_held_and_then_lets_the_next_entry_go(world: TradingWorld) -> None:
+    strategy = world.add_running()
+    world.buy(strategy)
+    kill = switch(world)
+    kill.kill(world.user_id, None)
+
+    with pytest.raises(Conflict, match="not settled"):
+        kill.release(world.user_id)
+
+    work(world)
+    kill.release(world.user_id)
+    kill.release(world.user_id)
+    world.instruments.replace_all([make_instrument("TCS"), make_instrument("INFY")])
+    later = world.add_running(symbol="INFY", buy_time=time(11), stop_loss=Decimal(50))
+    assert world.buy(later).state is CycleState.LONG
+
+
+def test_the_operators_switch_brings_every_user_flat(world: TradingWorld) -> None:
+    strategy = world.add_running()
+    world.buy(strategy)
+    world.risks.lock_deployment(by="ops", reason="exchange trouble", now=world.clock.now())
+
+    world.converge.run()
+    work(world)
+
+    assert world.cycle(strategy).claim is ExitReason.KILL
+    assert standing(world).flat is not None
+    assert "deployment_killed" in world.told()
+
+
+class _SeesLate(MemoryLedger):
+    """An entry leaves between the switch's two looks."""
+
+    def __init__(self, world: TradingWorld) -> None:
+        super().__init__(world.database)
+        self._world, self._looks = world, 0
+
+    def unsettled_of(self, user_id: object) -> Sequence[Cycle]:
+        self._looks += 1
+        if self._looks == 2:
+            world = self._world
+            (strategy,) = world.database.strategies.values()
+            lock = world.database.kill_locks.pop(world.user_id)
+            world.clock.sleep_until(world.at(time(9, 30)))
+            world.executor.handle(world.command(strategy, OrderEvent.BUY, time(9, 30)))
+            world.database.kill_locks[world.user_id] = lock
+        return super().unsettled_of(user_id)  # type: ignore[arg-type]
+
+
+class _NotesTakes(MemoryLedger):
+    def __init__(self, world: TradingWorld) -> None:
+        super().__init__(world.database)
+        self._world = world
+        self.takes: list[datetime] = []
+
+    def take(self, strategy: object, trading_day: object) -> Cycle:
+        self.takes.append(self._world.clock.now())
+        return super().take(strategy, trading_day)  # type: ignore[arg-type]
+
+
+def _write_entry(world: TradingWorld, cycle: Cycle, due: datetime) -> None:
+    from algotrading.domain.cycle import Decision, EntryDue, SendOrder
+    from tests.fakes.examples import make_intent
+
+    intent = replace(make_intent(cycle), created_at=due - timedelta(seconds=2), due_at=due)
+    decision = Decision(replace(cycle, state=CycleState.ENTERING, intents=(intent,)), (SendOrder(intent.tag, due),))
+    world.ledger.save(decision, event=EntryDue(world.clock.now(), due, Decimal(3600)), now=world.clock.now())
