@@ -28,6 +28,7 @@ from algotrading.ports import (
     Notifier,
     OrderQueue,
     Outbox,
+    Risks,
     Runtime,
     Schedules,
     Snapshots,
@@ -51,6 +52,7 @@ from tests.fakes.database import MemoryDatabase
 from tests.fakes.exchange import Fate
 from tests.fakes.instruments import MemoryInstruments
 from tests.fakes.ledger import MemoryLedger, MemoryOutbox
+from tests.fakes.risks import MemoryRisks
 from tests.fakes.runtime import MemoryRuntime
 from tests.fakes.snapshots import MemorySnapshots
 from tests.fakes.strategies import MemoryStrategies
@@ -208,6 +210,7 @@ class World:
         self.strategies = door(Strategies, _Strategies(self.database, self.inspector, self.day))  # type: ignore[type-abstract]
         self.instruments = door(Instruments, MemoryInstruments(self.database))  # type: ignore[type-abstract]
         self.accounts = door(BrokerAccounts, self.memory_accounts)  # type: ignore[type-abstract]
+        self.risks = door(Risks, MemoryRisks(self.database))  # type: ignore[type-abstract]
         self.snapshots = door(Snapshots, MemorySnapshots(self.database))  # type: ignore[type-abstract]
         self.outbox = door(Outbox, MemoryOutbox(self.database))  # type: ignore[type-abstract]
         self.runtime = door(Runtime, self.memory_runtime)  # type: ignore[type-abstract]
@@ -224,13 +227,14 @@ class World:
         desk = Desk(clock, self.ledger, self.runtime, self.strategies, self.meter, self.policy)
         pacing = Pacing(self.runtime, clock, self.meter, self.policy.rates)
         sessions = BrokerSessions(self.accounts, self.vault, self.brokers, clock, pacing)
-        self.executor = Executor(desk, self.instruments, sessions, self.snapshots, NSE_SESSIONS)
+        self.executor = Executor(desk, self.instruments, sessions, self.snapshots, NSE_SESSIONS, self.risks)
         self.trigger = Trigger(clock, self.queue, self.meter, NSE_SESSIONS, self.policy.entry_grace)
         self.converge = Converge(
             clock=clock,
             strategies=self.strategies,
             instruments=self.instruments,
             ledger=self.ledger,
+            risks=self.risks,
             outbox=self.outbox,
             snapshots=self.snapshots,
             runtime=self.runtime,
@@ -245,6 +249,7 @@ class World:
             ledger=self.ledger,
             instruments=self.instruments,
             accounts=self.accounts,
+            risks=self.risks,
             checker=PlanChecker(self.instruments, NSE_SESSIONS),
             publisher=Publisher(
                 self.runtime, self.schedules, self.queue, self.meter, clock, NSE_SESSIONS, self.policy.entry_grace

@@ -19,6 +19,7 @@ from algotrading.domain.cycle import Cycle, CycleState
 from algotrading.domain.nse_calendar import NSE_SESSIONS
 from algotrading.entrypoints.api.auth import AuthRoutes
 from algotrading.entrypoints.api.broker import BrokerRoutes, BrokerServices
+from algotrading.entrypoints.api.risk import RiskRoutes, RiskServices
 from algotrading.entrypoints.api.strategy import StrategyRoutes, StrategyServices
 from algotrading.entrypoints.authorizer import TokenAuthorizer
 from algotrading.entrypoints.http import HttpDoor
@@ -27,11 +28,14 @@ from algotrading.services.accounts import API_AUDIENCE, Accounts
 from algotrading.services.broker_books import BrokerBooks
 from algotrading.services.broker_connection import BrokerConnections
 from algotrading.services.check_plan import PlanChecker
+from algotrading.services.flatten import Flattener
+from algotrading.services.kill_switch import KillSwitch
 from algotrading.services.live_prices import LivePrices
 from algotrading.services.manage_strategy import StrategyManager
 from algotrading.services.order_hints import OrderHints
 from algotrading.services.postbacks import Postbacks
 from algotrading.services.publish_strategy import Publisher
+from algotrading.services.risk_profile import RiskProfiles
 from algotrading.services.strategy_status import StrategyReader
 from tests.fakes.accounts import MemoryBrokerAccounts, MemoryUsers
 from tests.fakes.broker import MemoryBrokers
@@ -43,6 +47,7 @@ from tests.fakes.exchange import MemoryExchange
 from tests.fakes.instruments import MemoryInstruments
 from tests.fakes.ledger import MemoryLedger
 from tests.fakes.queue import MemoryQueue
+from tests.fakes.risks import MemoryRisks
 from tests.fakes.runtime import MemoryRuntime
 from tests.fakes.snapshots import MemorySnapshots
 from tests.fakes.strategies import MemoryStrategies
@@ -105,7 +110,7 @@ class ApiWorld:
         self.doors = {
             "auth": HttpDoor(AuthRoutes(self._accounts).router()),
             "broker": HttpDoor(BrokerRoutes(self._broker).router()),
-            "strategy": HttpDoor(StrategyRoutes(self._strategies).router()),
+            "strategy": HttpDoor(StrategyRoutes(self._strategies).router(), RiskRoutes(self._risk).router()),
         }
 
     # --- asking -------------------------------------------------------------------------------------
@@ -217,6 +222,8 @@ class ApiWorld:
             "broker_accounts": dict(self.database.broker_accounts),
             "strategies": dict(self.database.strategies),
             "deleted": set(self.database.deleted),
+            "risk_limits": dict(self.database.risk_limits),
+            "kill_locks": dict(self.database.kill_locks),
             "schedules": dict(self.schedules.alarms),
             "keys": {key: dict(value) for key, value in self.runtime.hashes.items()},
             "changes": list(self.runtime.changes),
@@ -270,6 +277,7 @@ class ApiWorld:
             ledger=self.ledger,
             instruments=instruments,
             accounts=MemoryBrokerAccounts(self.database),
+            risks=MemoryRisks(self.database),
             checker=PlanChecker(instruments, NSE_SESSIONS),
             publisher=publisher,
             prices=prices,
@@ -277,3 +285,8 @@ class ApiWorld:
         )
         reader = StrategyReader(strategies, self.ledger, instruments, prices, self.clock, NSE_SESSIONS)
         return StrategyServices(manager, reader)
+
+    def _risk(self) -> RiskServices:
+        risks = MemoryRisks(self.database)
+        switch = KillSwitch(risks, self.ledger, Flattener(risks, self.queue), self.clock, self.meter)
+        return RiskServices(RiskProfiles(risks, LivePrices(self.runtime, self.meter), self.clock), switch)

@@ -69,7 +69,11 @@ def test_a_kill_sells_what_is_held_and_proves_it_from_the_brokers_book(world: Tr
     assert proof is not None
     assert proof.foreign == ()
     assert proof.milliseconds == round((proof.at - since).total_seconds() * 1000) > 0
-    assert world.told() == ["bought", "killed", "sold", "verified_flat"]
+    assert [kind for kind in world.told() if kind in {"killed", "sold", "verified_flat"}] == [
+        "killed",
+        "sold",
+        "verified_flat",
+    ]
     assert len(world.meter.durations["KillToFlat"]) == 1
 
 

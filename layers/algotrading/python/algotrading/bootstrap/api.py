@@ -12,6 +12,7 @@ from algotrading.settings import AuthorizerSettings, AuthSettings, BrokerSetting
 if TYPE_CHECKING:
     from algotrading.domain.sessions import SessionTable
     from algotrading.entrypoints.api.broker import BrokerServices
+    from algotrading.entrypoints.api.risk import RiskServices
     from algotrading.entrypoints.api.strategy import StrategyServices
     from algotrading.entrypoints.authorizer import TokenAuthorizer
     from algotrading.entrypoints.http import HttpDoor
@@ -38,10 +39,13 @@ def build_broker(settings: BrokerSettings) -> HttpDoor:
 
 def build_strategy(settings: StrategySettings) -> HttpDoor:
     """lambdas/strategy"""
+    from algotrading.entrypoints.api.risk import RiskRoutes
     from algotrading.entrypoints.api.strategy import StrategyRoutes
     from algotrading.entrypoints.http import HttpDoor
 
-    return HttpDoor(StrategyRoutes(cache(lambda: _strategy_services(settings))).router())
+    services = cache(lambda: _strategy_services(settings))
+    strategies, risk = StrategyRoutes(lambda: services()[0]), RiskRoutes(lambda: services()[1])
+    return HttpDoor(strategies.router(), risk.router())
 
 
 def build_docs(settings: DocsSettings) -> HttpDoor:
@@ -117,23 +121,28 @@ def _broker_services(settings: BrokerSettings) -> BrokerServices:
     )
 
 
-def _strategy_services(settings: StrategySettings) -> StrategyServices:
+def _strategy_services(settings: StrategySettings) -> tuple[StrategyServices, RiskServices]:
     from algotrading.adapters.clock import SystemClock
     from algotrading.adapters.emf_meter import EmfMeter
     from algotrading.adapters.postgres.broker_accounts import PostgresBrokerAccounts
     from algotrading.adapters.postgres.instruments import PostgresInstruments
     from algotrading.adapters.postgres.ledger import PostgresLedger
+    from algotrading.adapters.postgres.risks import PostgresRisks
     from algotrading.adapters.postgres.strategies import PostgresStrategies
     from algotrading.contracts.session_table import load_session_table
+    from algotrading.entrypoints.api.risk import RiskServices
     from algotrading.entrypoints.api.strategy import StrategyServices
     from algotrading.services.check_plan import PlanChecker
+    from algotrading.services.flatten import Flattener
+    from algotrading.services.kill_switch import KillSwitch
     from algotrading.services.live_prices import LivePrices
     from algotrading.services.manage_strategy import StrategyManager
+    from algotrading.services.risk_profile import RiskProfiles
     from algotrading.services.strategy_status import StrategyReader
 
     database, clock, meter = parts.database(settings), SystemClock(), EmfMeter()
     strategies, ledger = PostgresStrategies(database), PostgresLedger(database)
-    instruments = PostgresInstruments(database)
+    instruments, risks = PostgresInstruments(database), PostgresRisks(database)
     table = load_session_table(settings.session_table)
     publisher = _publisher(settings, clock, meter, table)
     prices = LivePrices(publisher.runtime, meter)
@@ -142,13 +151,15 @@ def _strategy_services(settings: StrategySettings) -> StrategyServices:
         ledger=ledger,
         instruments=instruments,
         accounts=PostgresBrokerAccounts(database),
+        risks=risks,
         checker=PlanChecker(instruments, table),
         publisher=publisher,
         prices=prices,
         clock=clock,
     )
     reader = StrategyReader(strategies, ledger, instruments, prices, clock, table)
-    return StrategyServices(manager, reader)
+    switch = KillSwitch(risks, ledger, Flattener(risks, publisher.queue), clock, meter)
+    return StrategyServices(manager, reader), RiskServices(RiskProfiles(risks, prices, clock), switch)
 
 
 def _publisher(settings: StrategySettings, clock: Clock, meter: Meter, table: SessionTable) -> Publisher:

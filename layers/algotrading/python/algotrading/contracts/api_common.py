@@ -81,9 +81,11 @@ TimeOfDay = Annotated[
         }
     ),
 ]
+ReadPrice = BeforeValidator(_read_price)
+"""Reads a JSON number without rounding it."""
 RequestPrice = Annotated[
     Decimal,
-    BeforeValidator(_read_price),
+    ReadPrice,
     Field(lt=10**8, decimal_places=4, allow_inf_nan=False),
     WithJsonSchema({"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 10**8, "examples": [3500]}),
 ]

@@ -50,7 +50,12 @@ API_ROUTES: tuple[ApiRoute, ...] = (
     ApiRoute("PUT", "/api/v1/strategy/{id}", "strategy"),
     ApiRoute("DELETE", "/api/v1/strategy/{id}", "strategy"),
     ApiRoute("GET", "/api/v1/strategy/{id}/orders", "strategy"),
+    ApiRoute("POST", "/api/v1/strategy/square-off", "strategy"),
     ApiRoute("GET", "/api/v1/instruments", "strategy"),
+    ApiRoute("GET", "/api/v1/risk/profile", "strategy"),
+    ApiRoute("PUT", "/api/v1/risk/profile", "strategy"),
+    ApiRoute("POST", "/api/v1/risk/kill", "strategy"),
+    ApiRoute("POST", "/api/v1/risk/release", "strategy"),
 )
 
 DOCS_ROUTES: tuple[ApiRoute, ...] = (

@@ -118,6 +118,12 @@ class StrategyState(Answer):
     status: StrategyStatus
 
 
+class StrategySquaredOff(StrategyState):
+    """A strategy whose position is being sold."""
+
+    squaring_off: Literal[True] = True
+
+
 class StrategyStarted(StrategyState):
     """A strategy that runs."""
 

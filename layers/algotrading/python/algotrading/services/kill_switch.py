@@ -59,6 +59,10 @@ class KillSwitch:
         """
         self.risks.release(user_id, self.clock.now())
 
+    def is_locked(self, user_id: UUID) -> bool:
+        """Whether a switch, the user's or the operator's, keeps entries from leaving."""
+        return self.risks.locks(user_id).since is not None
+
     def _flatten(self, user_id: UUID, asked: str, *, finish: bool = False) -> int:
         """The lock is stored and holds: what cannot be asked for now, converge asks for within a minute."""
         cycles = self.ledger.unsettled_of(user_id)

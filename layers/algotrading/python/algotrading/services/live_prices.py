@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from algotrading.domain.errors import RedisDown
@@ -26,3 +27,12 @@ class LivePrices:
             logger.warning("no live price for %s: the runtime store is away", symbol)
             self.meter.count("RedisDown")
             return None
+
+    def last_of(self, symbols: Collection[str]) -> Mapping[str, LastPrice]:
+        """The latest price of each symbol that has one; of none while the runtime store is away."""
+        try:
+            return self.runtime.last_prices(symbols)
+        except RedisDown:
+            logger.warning("no live prices: the runtime store is away")
+            self.meter.count("RedisDown")
+            return {}

@@ -19,13 +19,14 @@ from algotrading.domain.errors import (
     CalendarMissing,
     Conflict,
     FieldProblem,
+    RiskLocked,
     StrategyInvalid,
     StrategyOverlap,
 )
 from algotrading.domain.instruments import Instrument
 from algotrading.domain.sessions import EffectiveExit, instant_of, trading_day_of
 from algotrading.domain.strategy import Plan, Strategy, StrategyStatus
-from algotrading.ports import BrokerAccounts, Clock, Instruments, Ledger, Strategies
+from algotrading.ports import BrokerAccounts, Clock, Instruments, Ledger, Risks, Strategies
 from algotrading.services.check_plan import CheckedPlan, PlanChecker, PlanDraft
 from algotrading.services.live_prices import LivePrices
 from algotrading.services.publish_strategy import DUE_NOW, Cycles, Publisher
@@ -56,6 +57,7 @@ class StrategyManager:
     ledger: Ledger
     instruments: Instruments
     accounts: BrokerAccounts
+    risks: Risks
     checker: PlanChecker
     publisher: Publisher
     prices: LivePrices
@@ -127,11 +129,13 @@ class StrategyManager:
             StrategyInvalid: the plan cannot trade any more (the instrument or the session has changed).
             StrategyOverlap: another running strategy of this user trades the symbol.
             Conflict: its last position is still being sold, or an order's fate is not known yet.
+            RiskLocked: a kill switch is on, the user's own or the operator's.
         """
         before = self.strategies.get(user_id, strategy_id)
         if before.is_running:
             return self._spread_again(before)
         now = self.clock.now()
+        self._refuse_locked(user_id)
         self._require_broker(user_id, now)
         checked = self.checker.check(PlanDraft(before.plan), now)
         cycles = self._cycles(before)
@@ -153,6 +157,21 @@ class StrategyManager:
         self.publisher.publish_stopped(strategy, self._instrument(strategy.plan), self._cycles(strategy))
         return strategy
 
+    def square_off(self, user_id: UUID, strategy_id: UUID) -> Strategy:
+        """Sell what the strategy holds now; it goes on running, and buys again on the next trading day. A buy that
+        is on its way is cancelled, or sold once it is filled. Asking again repeats the order to sell.
+
+        Raises:
+            NotFound: no such strategy of this user.
+            Conflict: it holds nothing, and no buy of it is on its way.
+        """
+        strategy = self.strategies.get(user_id, strategy_id)
+        open_cycles = [cycle for cycle in self._cycles(strategy).unsettled if cycle.is_armed]
+        if not open_cycles:
+            raise Conflict("there is nothing to sell: the strategy holds no position, and no buy is on its way")
+        self.publisher.publish_square_off(open_cycles)
+        return strategy
+
     def delete(self, user_id: UUID, strategy_id: UUID) -> None:
         """Hide the strategy; its orders stay on record, and its owner can still read them.
 
@@ -163,6 +182,11 @@ class StrategyManager:
         strategy = self.strategies.get(user_id, strategy_id)
         self.strategies.delete(user_id, strategy_id, expected_version=strategy.version, now=self.clock.now())
         self.publisher.publish_deleted(strategy, self._instrument(strategy.plan))
+
+    def _refuse_locked(self, user_id: UUID) -> None:
+        breach = self.risks.locks(user_id).breach()
+        if breach is not None:
+            raise RiskLocked(breach)
 
     def _require_broker(self, user_id: UUID, now: datetime) -> None:
         account = self.accounts.find(user_id)

@@ -24,6 +24,7 @@ from algotrading.domain.sessions import SessionHours, SessionTable, instant_of, 
 from algotrading.domain.strategy import Strategy
 from algotrading.ports import Clock, Lane, Meter, OrderQueue, Runtime, Schedules
 from algotrading.services.alarms import alarm_names, arming_commands, build_alarms, make_command
+from algotrading.services.flatten import leave_command
 
 P = ParamSpec("P")
 logger = logging.getLogger(__name__)
@@ -110,6 +111,19 @@ class Publisher:
             strategy_version=strategy.version,
         )
         self._try("order RECONCILE", self.queue.send, command, Lane.PRIORITY)
+
+    def publish_square_off(self, cycles: Sequence[Cycle]) -> None:
+        """What these cycles hold is sold at once. Nothing was stored that converge could repeat, so a failure is
+        the caller's to hear about.
+
+        Whoever asks again within the same ten seconds asks the same.
+        """
+        now = self.clock.now()
+        for cycle in cycles:
+            asked = str(int(now.timestamp()) // 10)
+            self.queue.send(
+                leave_command(cycle, OrderEvent.SQUARE_OFF, now=now, cause="user", asked=asked), Lane.PRIORITY
+            )
 
     def publish_moved(self, before: Strategy, instrument: Instrument | None) -> None:
         """The strategy is about to trade in another symbol: its place under the old one goes."""

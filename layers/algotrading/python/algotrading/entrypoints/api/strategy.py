@@ -21,6 +21,7 @@ from algotrading.contracts.api_strategy import (
     StrategyDetails,
     StrategyList,
     StrategyReference,
+    StrategySquaredOff,
     StrategyStanding,
     StrategyStarted,
     StrategyState,
@@ -58,6 +59,7 @@ class StrategyRoutes:
         router.post(f"{base}/create", status_code=201, **describe.CREATE)(self.create)
         router.post(f"{base}/start", **describe.START)(self.start)
         router.post(f"{base}/stop", **describe.STOP)(self.stop)
+        router.post(f"{base}/square-off", **describe.SQUARE_OFF)(self.square_off)
         router.get(f"{base}/status/<id>", **describe.STATUS)(self.show_standing)
         router.get(base, **describe.LIST)(self.list_all)
         router.get(f"{base}/<id>", **describe.READ)(self.read)
@@ -79,6 +81,11 @@ class StrategyRoutes:
         """Let a strategy trade no more; what it holds is sold at once."""
         strategy = self._services().manager.stop(caller(request), body.strategy_id)
         return StrategyState(strategy_id=strategy.strategy_id, status=strategy.status)
+
+    def square_off(self, request: Request, body: StrategyReference) -> StrategySquaredOff:
+        """Sell what a strategy holds now. It goes on running and buys again on the next trading day."""
+        strategy = self._services().manager.square_off(caller(request), body.strategy_id)
+        return StrategySquaredOff(strategy_id=strategy.strategy_id, status=strategy.status)
 
     def show_standing(self, request: Request, id: UUID) -> StrategyStanding:
         """Where a strategy stands now."""

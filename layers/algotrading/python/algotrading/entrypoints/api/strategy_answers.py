@@ -11,6 +11,7 @@ from algotrading.domain.errors import (
     Conflict,
     NotFound,
     RequestInvalid,
+    RiskLocked,
     StrategyInvalid,
     StrategyOverlap,
 )
@@ -40,9 +41,13 @@ START = _route(
     NotFound,
     Conflict,
     StrategyOverlap,
+    RiskLocked,
     CalendarMissing,
 )
 STOP = _route("Stop a strategy", "The strategy trades no more", RequestInvalid, NotFound, Conflict)
+SQUARE_OFF = _route(
+    "Sell what a strategy holds", "It is being sold; the strategy runs on", RequestInvalid, NotFound, Conflict
+)
 STATUS = _route("Where a strategy stands", "The strategy's standing", NotFound)
 LIST = _route("My strategies", "Every strategy, oldest first")
 READ = _route("One strategy", "The strategy", NotFound, CalendarMissing)

@@ -1,0 +1,167 @@
+"""Routes of limits and the kill switch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from aws_lambda_powertools.event_handler import Request
+from aws_lambda_powertools.event_handler.api_gateway import Router
+
+from algotrading.contracts.api_risk import (
+    ExposureView,
+    ForeignPositionView,
+    KillAnswer,
+    KillRequest,
+    KillSwitchView,
+    LockView,
+    ReleaseAnswer,
+    ReleaseRequest,
+    ResultView,
+    RiskEventView,
+    RiskLimitsView,
+    RiskProfileRequest,
+    RiskProfileView,
+    RiskUsageView,
+)
+from algotrading.domain.errors import AlgotradingError, Conflict, RequestInvalid
+from algotrading.domain.limits import Lock, RiskLimits
+from algotrading.domain.profit import Profit
+from algotrading.entrypoints.api.answers import BEARER, answers
+from algotrading.entrypoints.http import caller, new_router
+from algotrading.services.kill_switch import KillSwitch
+from algotrading.services.risk_profile import RiskProfiles, RiskReport
+
+
+@dataclass(frozen=True, slots=True)
+class RiskServices:
+    """What these routes need."""
+
+    profiles: RiskProfiles
+    switch: KillSwitch
+
+
+class RiskRoutes:
+    """`services` is called at each request; the first call may build them."""
+
+    def __init__(self, services: Callable[[], RiskServices]) -> None:
+        self._services = services
+
+    def router(self) -> Router:
+        """These routes, for a door or for the document."""
+        router = new_router()
+        base = "/api/v1/risk"
+        router.get(f"{base}/profile", **_route("My limits", "Limits, what is used of them, the kill switch"))(self.read)
+        router.put(
+            f"{base}/profile", **_route("Set my limits", "The limits as they are now, and what is used", RequestInvalid)
+        )(self.replace)
+        router.post(
+            f"{base}/kill",
+            **_route("Kill switch: buy nothing, sell everything", "No entry leaves any more", RequestInvalid),
+        )(self.kill)
+        router.post(
+            f"{base}/release", **_route("Release the kill switch", "The switch is off", RequestInvalid, Conflict)
+        )(self.release)
+        return router
+
+    def read(self, request: Request) -> RiskProfileView:
+        """The caller's limits and what is used of them right now."""
+        return _view(self._services().profiles.read(caller(request)))
+
+    def replace(self, request: Request, body: RiskProfileRequest) -> RiskProfileView:
+        """Replace every limit at once. They hold from the next entry on; nothing is sold because of them, but for a
+        loss limit that is reached and says so."""
+        return _view(self._services().profiles.replace(caller(request), body.to_limits()))
+
+    def kill(self, request: Request, body: KillRequest) -> KillAnswer:
+        """Stop every entry and sell what is held. Once this has answered, about 1.3 s after it was asked, no buy
+        leaves any more until POST /risk/release. Asking again changes nothing."""
+        killed = self._services().switch.kill(caller(request), body.reason)
+        return KillAnswer(lock=_lock(killed.lock), flattening=killed.flattening)
+
+    def release(self, request: Request, body: ReleaseRequest) -> ReleaseAnswer:  # noqa: ARG002 - read strictly all the same
+        """Let running strategies buy again from their next buy time on; refused while anything is not settled."""
+        user_id, services = caller(request), self._services()
+        services.switch.release(user_id)
+        return ReleaseAnswer(is_locked=services.switch.is_locked(user_id))
+
+
+def _route(summary: str, success: str, *errors: type[AlgotradingError]) -> dict[str, Any]:
+    return {"summary": summary, "tags": ["Risk"], "security": BEARER, "responses": answers(success, *errors)}
+
+
+def _view(report: RiskReport) -> RiskProfileView:
+    standing, results = report.standing, report.results
+    return RiskProfileView(
+        limits=_limits(standing.limits),
+        usage=RiskUsageView(
+            today=_result(results.day),
+            week=_result(results.week),
+            estimated_symbols=list(results.estimated),
+            exposure=[
+                ExposureView(
+                    exchange=one.exchange,
+                    symbol=one.symbol,
+                    quantity=one.quantity,
+                    value=one.value,
+                    is_estimated=one.is_estimated,
+                )
+                for one in report.exposures
+            ],
+            orders_in_last_minute=standing.usage.orders,
+            open_strategies=report.open_strategies,
+        ),
+        kill_switch=_switch(report),
+        events=[
+            RiskEventView(
+                at=one.at,
+                kind=one.kind,
+                text=one.text,
+                used=one.used,
+                limit=one.limit,
+                strategy_id=one.strategy_id,
+            )
+            for one in report.events
+        ],
+        as_of=report.as_of,
+    )
+
+
+def _limits(limits: RiskLimits) -> RiskLimitsView:
+    return RiskLimitsView(
+        daily_loss_limit=limits.daily_loss,
+        weekly_loss_limit=limits.weekly_loss,
+        position_size_limit=limits.position_size,
+        symbol_exposure_limit=limits.symbol_exposure,
+        orders_per_minute=limits.orders_per_minute,
+        open_strategies=limits.open_strategies,
+        square_off_on_loss=limits.square_off,
+    )
+
+
+def _result(profit: Profit) -> ResultView:
+    return ResultView(
+        realised=profit.realised, open=profit.open_known, charges=profit.charges.total, net=profit.net_known
+    )
+
+
+def _switch(report: RiskReport) -> KillSwitchView:
+    locks, flat = report.standing.locks, report.standing.flat
+    foreign = () if flat is None else flat.foreign
+    return KillSwitchView(
+        is_locked=locks.since is not None,
+        own=None if locks.user is None else _lock(locks.user),
+        operator=None if locks.deployment is None else _lock(locks.deployment),
+        open_positions=len(report.standing.usage.open_cycles),
+        verified_flat_at=None if flat is None else flat.at,
+        kill_to_flat_ms=None if flat is None else flat.milliseconds,
+        foreign_positions=[
+            ForeignPositionView(exchange=one.exchange, symbol=one.symbol, product=one.product, quantity=one.quantity)
+            for one in foreign
+        ],
+    )
+
+
+def _lock(lock: Lock) -> LockView:
+    return LockView(since=lock.since, by=lock.by, reason=lock.reason)
