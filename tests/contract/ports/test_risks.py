@@ -1,0 +1,362 @@
+"""ports.Risks: limits, both switches, proofs and what is recorded about them."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+
+from algotrading.adapters.postgres import ledger_writes
+from algotrading.adapters.postgres.risks import PostgresRisks
+from algotrading.domain.accounts import User
+from algotrading.domain.audit import DEPLOYMENT
+from algotrading.domain.cycle import Cycle, CycleState, Decision, EntryMissed, IntentState
+from algotrading.domain.errors import Conflict, RiskLocked
+from algotrading.domain.flatness import FlatProof, ForeignPosition
+from algotrading.domain.limits import Breach, BreachKind, Lock, Locks, RiskLimits
+from algotrading.domain.orders import Leg
+from algotrading.domain.strategy import StrategyStatus
+from tests.contract.ports.conftest import Stores, postgres_stores
+from tests.contract.ports.test_risk_of_entries import entry_of, write
+from tests.fakes.examples import MOMENT, TRADING_DAY, make_intent
+from tests.stores import PostgresStore
+
+LIMITS = RiskLimits(
+    daily_loss=Decimal("5000.50"),
+    weekly_loss=Decimal(15_000),
+    position_size=Decimal("99999999999.99"),
+    symbol_exposure=Decimal("0.01"),
+    orders_per_minute=60,
+    open_strategies=10,
+    square_off=True,
+)
+BREACH = Breach(BreachKind.DAILY_LOSS, Decimal("5001.25"), Decimal(5000), "today's loss is 5001.25")
+LATER = MOMENT + timedelta(minutes=1)
+
+
+def hold(stores: Stores, user: User, state: CycleState = CycleState.LONG) -> Cycle:
+    """A cycle of today in that state, with ten shares bought."""
+    cycle = stores.ledger.take(stores.add_strategy(user, status=StrategyStatus.STOPPED), TRADING_DAY)
+    order = make_intent(cycle, state=IntentState.DONE, broker_order_id="b1", filled=10, average_price=Decimal(3600))
+    cycle = replace(cycle, state=state, intents=(order,))
+    stores.ledger.save(Decision(cycle), event=EntryMissed(MOMENT, "-"), now=MOMENT)
+    return cycle
+
+
+def kinds(stores: Stores, user: User) -> list[str]:
+    """What was recorded, oldest first."""
+    return [event.kind for event in reversed(stores.risks.events(user.user_id, 100))]
+
+
+def told(stores: Stores, user: User) -> list[str]:
+    """What the user was told."""
+    return [notice.kind for notice in stores.system_outbox.pending(100) if notice.user_id == user.user_id]
+
+
+def audited(stores: Stores, user_id: object) -> list[str]:
+    """Kinds of the user's audit records."""
+    return [record.kind for record, _ in stores.system_audit_trail.chains() if record.user_id == user_id]
+
+
+# --- limits ---------------------------------------------------------------------------------------
+
+
+def test_a_user_starts_without_limits_and_locks(stores: Stores) -> None:
+    standing = stores.risks.standing(stores.add_user().user_id, TRADING_DAY, MOMENT)
+
+    assert (standing.limits, standing.locks, standing.flat) == (RiskLimits(), Locks(), None)
+    assert (standing.usage.orders, list(standing.usage.open_cycles), list(standing.usage.week)) == (0, [], [])
+
+
+def test_limits_come_back_to_the_paisa_and_are_replaced_whole(stores: Stores) -> None:
+    user = stores.add_user()
+
+    stores.risks.set_limits(user.user_id, LIMITS, MOMENT)
+    assert stores.risks.standing(user.user_id, TRADING_DAY, MOMENT).limits == LIMITS
+
+    stores.risks.set_limits(user.user_id, RiskLimits(open_strategies=3), LATER)
+    assert stores.risks.standing(user.user_id, TRADING_DAY, MOMENT).limits == RiskLimits(open_strategies=3)
+    assert kinds(stores, user) == ["limits_changed", "limits_changed"]
+    assert audited(stores, user.user_id) == ["risk_limits_changed"] * 2
+
+
+def test_new_limits_leave_the_switch_as_it_is(stores: Stores) -> None:
+    user = stores.add_user()
+    lock = stores.risks.lock(user.user_id, by="its owner", reason=None, now=MOMENT)
+
+    stores.risks.set_limits(user.user_id, LIMITS, LATER)
+
+    assert stores.risks.locks(user.user_id).user == lock
+
+
+# --- a user's switch ------------------------------------------------------------------------------
+
+
+def test_the_switch_goes_on_once_and_is_told_recorded_and_audited(stores: Stores) -> None:
+    user = stores.add_user()
+
+    first = stores.risks.lock(user.user_id, by="its owner", reason="enough", now=MOMENT)
+    second = stores.risks.lock(user.user_id, by="somebody else", reason=None, now=LATER)
+
+    assert first == second == Lock(MOMENT, "its owner", "enough")
+    assert stores.risks.locks(user.user_id) == Locks(user=first)
+    assert (kinds(stores, user), told(stores, user)) == (["killed"], ["killed"])
+    assert audited(stores, user.user_id) == ["kill_switch_on"]
+
+
+def test_the_switch_goes_off_once_and_is_told_recorded_and_audited(stores: Stores) -> None:
+    user = stores.add_user()
+    stores.risks.release(user.user_id, MOMENT)
+    stores.risks.lock(user.user_id, by="its owner", reason=None, now=MOMENT)
+
+    for _ in range(2):
+        stores.risks.release(user.user_id, LATER)
+
+    assert stores.risks.locks(user.user_id) == Locks()
+    assert (kinds(stores, user), told(stores, user)) == (["killed", "released"], ["killed", "released"])
+    assert audited(stores, user.user_id) == ["kill_switch_on", "kill_switch_off"]
+
+
+def test_it_stays_on_while_anything_is_not_settled(stores: Stores) -> None:
+    user = stores.add_user()
+    cycle = hold(stores, user)
+    lock = stores.risks.lock(user.user_id, by="its owner", reason=None, now=MOMENT)
+
+    with pytest.raises(Conflict, match="not settled"):
+        stores.risks.release(user.user_id, LATER)
+    assert stores.risks.locks(user.user_id).user == lock
+
+    unknown = replace(cycle.intents[0], state=IntentState.UNKNOWN)
+    unsure = replace(cycle, state=CycleState.FAILED, intents=(unknown,))
+    stores.ledger.save(Decision(unsure), event=EntryMissed(MOMENT, "-"), now=MOMENT)
+    with pytest.raises(Conflict, match="not settled"):
+        stores.risks.release(user.user_id, LATER)
+
+
+def test_another_users_switch_is_another(stores: Stores) -> None:
+    user, other = stores.add_user(), stores.add_user()
+    hold(stores, other)
+    stores.risks.lock(user.user_id, by="its owner", reason=None, now=MOMENT)
+
+    assert stores.risks.locks(other.user_id) == Locks()
+    stores.risks.release(user.user_id, LATER)
+    assert (kinds(stores, other), told(stores, other)) == ([], [])
+
+
+def test_hostile_words_are_stored_as_far_as_they_can_be(stores: Stores) -> None:
+    user = stores.add_user()
+
+    stores.risks.lock(user.user_id, by="its owner", reason="a\x00b\ud800c", now=MOMENT)
+
+    lock = stores.risks.locks(user.user_id).user
+    assert lock is not None
+    assert lock.reason is not None
+    assert lock.reason.startswith("a")
+
+
+# --- proofs ---------------------------------------------------------------------------------------
+
+
+def test_a_proof_counts_for_the_switch_it_is_younger_than(stores: Stores) -> None:
+    user = stores.add_user()
+    proof = FlatProof(LATER, 60_000, (ForeignPosition("NSE", "TCS", "MIS", -7),))
+    stores.risks.lock(user.user_id, by="its owner", reason=None, now=MOMENT)
+
+    stores.risks.record_flat(user.user_id, proof)
+
+    assert stores.risks.standing(user.user_id, TRADING_DAY, LATER).flat == proof
+    assert kinds(stores, user)[-1] == told(stores, user)[-1] == "verified_flat"
+    assert audited(stores, user.user_id)[-1] == "verified_flat"
+
+    # a switch that is pressed later needs a proof of its own
+    stores.risks.release(user.user_id, LATER)
+    assert stores.risks.standing(user.user_id, TRADING_DAY, LATER).flat is None
+    stores.risks.lock(user.user_id, by="its owner", reason=None, now=LATER + timedelta(hours=1))
+    assert stores.risks.standing(user.user_id, TRADING_DAY, LATER).flat is None
+
+
+def test_the_operators_switch_needs_a_proof_of_each_user_too(stores: Stores) -> None:
+    user = stores.add_user()
+    stores.risks.record_flat(user.user_id, FlatProof(MOMENT, 1))
+    stores.system_risks.lock_deployment(by="ops", reason=None, now=LATER)
+    assert stores.risks.standing(user.user_id, TRADING_DAY, LATER).flat is None
+
+    proof = FlatProof(LATER + timedelta(seconds=1), 1000)
+    stores.system_risks.record_flat(user.user_id, proof)
+
+    assert stores.risks.standing(user.user_id, TRADING_DAY, LATER).flat == proof
+
+
+# --- loss limits ----------------------------------------------------------------------------------
+
+
+def test_a_reached_limit_is_recorded_once_in_its_period(stores: Stores) -> None:
+    user, other = stores.add_user(), stores.add_user()
+
+    again = [stores.system_risks.record_breach(user.user_id, BREACH, period=TRADING_DAY, now=MOMENT) for _ in range(2)]
+    weekly = replace(BREACH, kind=BreachKind.WEEKLY_LOSS)
+    other_kind = stores.system_risks.record_breach(user.user_id, weekly, period=TRADING_DAY, now=MOMENT)
+    next_day = stores.system_risks.record_breach(
+        user.user_id, BREACH, period=TRADING_DAY + timedelta(days=1), now=LATER
+    )
+    others = stores.system_risks.record_breach(other.user_id, BREACH, period=TRADING_DAY, now=MOMENT)
+
+    assert (again, other_kind, next_day, others) == ([True, False], True, True, True)
+    assert kinds(stores, user) == ["daily_loss", "weekly_loss", "daily_loss"]
+    assert told(stores, user) == ["loss_limit"] * 3
+    assert audited(stores, user.user_id) == ["risk_limit_reached"] * 3
+    event = stores.risks.events(user.user_id, 1)[0]
+    assert (event.used, event.limit, event.text) == (BREACH.used, BREACH.limit, BREACH.text)
+
+
+# --- the operator's switch ------------------------------------------------------------------------
+
+
+def test_the_operators_switch_goes_on_and_off_once(stores: Stores) -> None:
+    user, idle = stores.add_user(), stores.add_user()
+    stores.add_strategy(user)
+    assert stores.system_risks.deployment() is None
+
+    first = stores.system_risks.lock_deployment(by="ops", reason="exchange trouble", now=MOMENT)
+    second = stores.system_risks.lock_deployment(by="ops2", reason=None, now=LATER)
+    assert first == second == stores.system_risks.deployment() == Lock(MOMENT, "ops", "exchange trouble")
+    assert stores.risks.locks(idle.user_id) == Locks(deployment=first)
+
+    for _ in range(2):
+        stores.system_risks.release_deployment(by="ops", now=LATER)
+    assert stores.system_risks.deployment() is None
+    assert told(stores, user) == ["deployment_killed", "deployment_released"]
+    assert told(stores, idle) == []
+    assert audited(stores, DEPLOYMENT) == ["kill_switch_on", "kill_switch_off"]
+
+
+def test_it_stays_on_while_anything_of_anybody_is_not_settled(stores: Stores) -> None:
+    cycle = hold(stores, stores.add_user())
+    stores.system_risks.lock_deployment(by="ops", reason=None, now=MOMENT)
+
+    with pytest.raises(Conflict, match="not settled"):
+        stores.system_risks.release_deployment(by="ops", now=LATER)
+
+    stores.ledger.save(Decision(replace(cycle, state=CycleState.FLAT)), event=EntryMissed(MOMENT, "-"), now=MOMENT)
+    stores.system_risks.release_deployment(by="ops", now=LATER)
+
+
+# --- who is looked after --------------------------------------------------------------------------
+
+
+def test_watched_are_the_locked_and_whoever_holds_something(stores: Stores) -> None:
+    locked, holder, flat, limited = (stores.add_user() for _ in range(4))
+    stores.risks.lock(locked.user_id, by="its owner", reason=None, now=MOMENT)
+    held = hold(stores, holder)
+    hold(stores, flat, CycleState.FLAT)
+    stores.risks.set_limits(limited.user_id, LIMITS, MOMENT)
+
+    found = stores.system_risks.watched(TRADING_DAY, MOMENT)
+
+    assert set(found) == {locked.user_id, holder.user_id}
+    (cycle,) = found[holder.user_id].usage.open_cycles
+    assert (cycle.strategy_id, cycle.user_id, cycle.trading_day) == (held.strategy_id, held.user_id, held.trading_day)
+    assert (cycle.state, cycle.open_quantity, cycle.plan.symbol) == (CycleState.LONG, 10, "TCS")
+
+
+def test_under_the_operators_switch_whoever_traded_today_is_watched_too(stores: Stores) -> None:
+    flat = stores.add_user()
+    traded = hold(stores, flat, CycleState.FLAT)
+    stores.system_risks.lock_deployment(by="ops", reason=None, now=MOMENT)
+
+    found = stores.system_risks.watched(TRADING_DAY, MOMENT)
+
+    (cycle,) = found[flat.user_id].usage.week
+    assert cycle.strategy_id == traded.strategy_id
+    assert [intent.tag for intent in cycle.intents] == [intent.tag for intent in traded.intents]
+
+
+def test_the_week_has_todays_orders_and_earlier_fills(stores: Stores) -> None:
+    # given an entry of today without a fill, one of Monday, and a position of last week
+    user = stores.add_user()
+    unfilled = hold(stores, user)
+    unfilled = replace(unfilled, intents=(replace(unfilled.intents[0], filled=0),))
+    stores.ledger.save(Decision(unfilled), event=EntryMissed(MOMENT, "-"), now=MOMENT)
+    for days in (4, 5):
+        cycle = stores.ledger.take(
+            stores.add_strategy(user, status=StrategyStatus.STOPPED), TRADING_DAY - timedelta(days=days)
+        )
+        order = make_intent(cycle, Leg.ENTRY, state=IntentState.DONE, filled=10, average_price=Decimal(1))
+        stores.ledger.save(Decision(replace(cycle, intents=(order,))), event=EntryMissed(MOMENT, "-"), now=MOMENT)
+
+    week = stores.risks.standing(user.user_id, TRADING_DAY, MOMENT).usage.week
+
+    assert sorted(cycle.trading_day for cycle in week) == [TRADING_DAY - timedelta(days=4), TRADING_DAY]
+
+
+# --- against entries that are being written -------------------------------------------------------
+
+
+def test_a_lock_waits_for_the_entry_that_is_being_written_down_and_then_sees_it(postgres_store: PostgresStore) -> None:
+    # given a worker that has written an entry down and has not committed yet
+    stores = postgres_stores(postgres_store)
+    user = stores.add_user()
+    cycle = stores.ledger.take(stores.add_strategy(user), TRADING_DAY)
+    database, locked = postgres_store.open("app_role"), threading.Event()
+
+    def press() -> None:
+        PostgresRisks(database).lock(user.user_id, by="its owner", reason=None, now=MOMENT)
+        locked.set()
+
+    thread = threading.Thread(target=press)
+    with postgres_store.app.tenant(user.user_id) as session:
+        ledger_writes.store(session, entry_of(cycle), EntryMissed(MOMENT, "-"), MOMENT, logs=(), cause=None, marks={})
+        thread.start()
+        assert not locked.wait(0.3), "the lock did not wait for the entry"
+
+    # when it commits, then the lock holds and the entry is there to be sold
+    thread.join(10)
+    database.close()
+    assert locked.is_set()
+    assert [one.strategy_id for one in stores.ledger.unsettled_of(user.user_id)] == [cycle.strategy_id]
+
+
+def test_the_operators_lock_waits_for_every_entry_too(postgres_store: PostgresStore) -> None:
+    stores = postgres_stores(postgres_store)
+    user = stores.add_user()
+    cycle = stores.ledger.take(stores.add_strategy(user), TRADING_DAY)
+    other = stores.ledger.take(stores.add_strategy(stores.add_user()), TRADING_DAY)
+    locked = threading.Event()
+
+    def press() -> None:
+        stores.system_risks.lock_deployment(by="ops", reason=None, now=MOMENT)
+        locked.set()
+
+    thread = threading.Thread(target=press)
+    with postgres_store.app.tenant(user.user_id) as session:
+        ledger_writes.store(session, entry_of(cycle), EntryMissed(MOMENT, "-"), MOMENT, logs=(), cause=None, marks={})
+        thread.start()
+        assert not locked.wait(0.3), "the lock did not wait for the entry"
+    thread.join(10)
+
+    with pytest.raises(RiskLocked):
+        write(stores.ledger, other)
+
+
+def test_a_function_of_one_trader_cannot_touch_the_operators_lock(postgres_store: PostgresStore) -> None:
+    import psycopg
+
+    stores = postgres_stores(postgres_store)
+    user = stores.add_user()
+    for statement in ("delete from deployment_lock", "insert into deployment_lock values (true, now(), 'me', null)"):
+        with pytest.raises(psycopg.errors.InsufficientPrivilege), postgres_store.app.tenant(user.user_id) as session:
+            session.execute(statement)
+
+
+@pytest.mark.parametrize("table", ["risk_profiles", "risk_events"])
+def test_raw_sql_shows_another_traders_risk_to_nobody(postgres_store: PostgresStore, table: str) -> None:
+    stores = postgres_stores(postgres_store)
+    user, other = stores.add_user(), stores.add_user()
+    stores.risks.lock(user.user_id, by="its owner", reason=None, now=MOMENT)
+
+    with postgres_store.app.tenant(other.user_id) as session:
+        rows = session.execute(f"select * from {table}").fetchall()
+    assert rows == []
