@@ -33,6 +33,9 @@ class LedgerOrder:
     message: str | None
     filled: int
     average_price: Decimal
+    trigger_price: Decimal | None = None
+    turned_at: datetime | None = None
+    """When a resting stop order became the exit."""
 
     @property
     def is_scheduled(self) -> bool:
@@ -90,7 +93,8 @@ _STRATEGIES = """
 """
 _ORDERS = """
     select i.strategy_id, c.symbol, i.leg, i.attempt, i.tag, i.side, i.quantity, i.state, i.due_at, i.cause_at,
-           i.sent_at, i.broker_order_id, i.broker_status, i.message, i.filled, i.average_price
+           i.sent_at, i.broker_order_id, i.broker_status, i.message, i.filled, i.average_price,
+           i.trigger_price, i.turned_at
     from order_intents i join cycles c using (strategy_id, trading_day)
     where i.user_id = %s order by i.created_at
 """

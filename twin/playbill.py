@@ -71,7 +71,8 @@ class Playbill:
         self._changed = asyncio.Event()
         for order in ledger.orders:
             for step, text in _steps(order):
-                at = order.sent_at if step == "sent" and order.sent_at else datetime.now(UTC)
+                known = {"sent": order.sent_at, "turned": order.turned_at}
+                at = known.get(step) or datetime.now(UTC)
                 self._tell_once(order.tag, step, at, f"{order.symbol:<10} {text}")
         for strategy in ledger.strategies.values():
             if strategy.is_over:
@@ -108,7 +109,7 @@ class Playbill:
                 part.market.symbol,
                 f"[{_ENDS.get(state, 'cyan')}]{state}[/]",
                 str(sum(order.filled for order in orders if order.leg == "entry")),
-                str(sum(order.filled for order in orders if order.leg == "exit")),
+                str(sum(order.filled for order in orders if order.side == "SELL")),
                 f"{last.side} {last.quantity} {last.broker_status or last.state}" if last else "",
                 clock_time(last.sent_at) if last and last.sent_at else "",
             )
@@ -118,7 +119,13 @@ class Playbill:
 def _steps(order: LedgerOrder) -> Iterator[tuple[str, str]]:
     """What has happened to an order so far, as keys and texts."""
     name = f"{order.side} {order.quantity}" + (f", attempt {order.attempt}" if order.attempt > 1 else "")
-    if order.sent_at is not None:
+    if order.leg == "stop":
+        name = f"stop order {name}"
+        if order.broker_order_id is not None and order.trigger_price is not None:
+            yield "rests", f"{name}: rests at the exchange, to sell at {order.trigger_price.normalize():f} or below"
+        if order.turned_at is not None:
+            yield "turned", f"{name}: is the exit now"
+    elif order.sent_at is not None:
         yield "sent", f"{name}: {_released(order, order.sent_at)}"
     if order.filled:
         yield f"filled {order.filled}", f"{name}: {order.filled} filled at {order.average_price.normalize():f}"

@@ -17,7 +17,7 @@ from rich.table import Table
 
 from twin.console import Narrator, clock_time
 from twin.ledger import Ledger, LedgerOrder, LedgerStrategy
-from twin.script import Ending, Part
+from twin.script import Ending, Part, Role
 
 ExchangeOrder = Mapping[str, Any]
 _IN_BOOK = Decimal("0.0001")
@@ -122,7 +122,10 @@ def make_report(
         ],
         pairs=pairs,
         timings={
-            "trigger_error_ms": [_ms(o.sent_at, o.due_at) for o, _ in _timed(pairs)],
+            "trigger_error_ms": [
+                *(_ms(o.sent_at, o.due_at) for o, _ in _timed(pairs)),
+                *(_ms(o.turned_at, parts[o.strategy_id].sell_at) for o in _turned(pairs, parts)),
+            ],
             "trigger_error_at_exchange_ms": [_late_ms(x, o.due_at) for o, x in _timed(pairs) if x],
             "tick_to_order_ms": [_ms(o.sent_at, o.cause_at) for o, _ in _stopped(pairs)],
             "tick_to_exchange_ms": [
@@ -145,6 +148,14 @@ def _timed(pairs: Sequence[Pair]) -> Iterator[tuple[LedgerOrder, ExchangeOrder |
         order = pair.ledger
         if order and order.sent_at and order.attempt == 1 and order.is_scheduled:
             yield order, pair.exchange
+
+
+def _turned(pairs: Sequence[Pair], parts: Mapping[UUID, Part]) -> Iterator[LedgerOrder]:
+    """Stop orders that rested until they were asked to sell at the sell time."""
+    for pair in pairs:
+        order = pair.ledger
+        if order and order.turned_at and parts[order.strategy_id].role is Role.ON_TIME:
+            yield order
 
 
 def _stopped(pairs: Sequence[Pair]) -> Iterator[tuple[LedgerOrder, ExchangeOrder | None]]:

@@ -39,6 +39,8 @@ class Role(StrEnum):
 
     ON_TIME = "sells at its sell time"
     STOPPED_OUT = "hits its stop-loss"
+    """The watcher alone guards it."""
+    STOPPED_AT_BROKER = "is sold by its stop order at the exchange"
     REFUSED = "is refused for lack of funds"
     CALLED_OFF = "is stopped by its owner"
 
@@ -55,11 +57,22 @@ class Ending:
 ENDINGS = {
     Role.ON_TIME: Ending("flat", "SELL", "running"),
     Role.STOPPED_OUT: Ending("flat", "STOPLOSS", "running"),
+    Role.STOPPED_AT_BROKER: Ending("flat", "STOPLOSS", "running"),
     Role.REFUSED: Ending("failed", None, "stopped"),
     Role.CALLED_OFF: Ending("flat", "USER", "stopped"),
 }
-CAST = (Role.ON_TIME, Role.STOPPED_OUT, Role.STOPPED_OUT, Role.STOPPED_OUT, Role.REFUSED, Role.CALLED_OFF)
-"""Three stops, so that their time from tick to order is more than one figure."""
+CAST = (
+    Role.ON_TIME,
+    Role.STOPPED_OUT,
+    Role.STOPPED_OUT,
+    Role.STOPPED_OUT,
+    Role.STOPPED_AT_BROKER,
+    Role.REFUSED,
+    Role.CALLED_OFF,
+)
+"""Three stops that the watcher alone guards, so that their time from tick to order is more than one figure."""
+HIT = frozenset({Role.STOPPED_OUT, Role.STOPPED_AT_BROKER})
+"""Roles whose price falls to their stop-loss."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +99,7 @@ class Part:
             "sell_time": _time_of_day(self.sell_at),
             "stop_loss": float(self.stop_loss),
             "quantity": self.quantity,
+            "broker_stop": self.role is not Role.STOPPED_OUT,
         }
 
 
@@ -93,9 +107,9 @@ def write_script(now: datetime, markets: Sequence[Market]) -> tuple[Part, ...]:
     """The session that starts at `now`. Markets that will fall by themselves get the stops."""
     start = datetime.fromtimestamp(math.ceil((now + LEAD).timestamp()), IST)
     falling_first = sorted(markets, key=lambda market: market.stop_hint is None)
-    stops = CAST.count(Role.STOPPED_OUT)
+    stops = sum(role in HIT for role in CAST)
     to_stop, to_others = iter(falling_first[:stops]), iter(falling_first[stops:])
-    return tuple(_write(role, next(to_stop if role is Role.STOPPED_OUT else to_others), start) for role in CAST)
+    return tuple(_write(role, next(to_stop if role in HIT else to_others), start) for role in CAST)
 
 
 def _write(role: Role, market: Market, start: datetime) -> Part:
@@ -108,7 +122,7 @@ def _write(role: Role, market: Market, start: datetime) -> Part:
         quantity=unaffordable if role is Role.REFUSED else 10,
         buy_at=buy_at,
         sell_at=buy_at + (SOON if role is Role.ON_TIME else FAR),
-        stop_loss=_stop_to_be_hit(market) if role is Role.STOPPED_OUT else _below(market, Decimal("0.90")),
+        stop_loss=_stop_to_be_hit(market) if role in HIT else _below(market, Decimal("0.90")),
     )
 
 

@@ -26,11 +26,11 @@ from twin.playbill import Playbill
 from twin.replay_path import ReplayPath
 from twin.report import Report, make_report, show_report
 from twin.running import Twin
-from twin.script import CAST, FUNDS, LEAD, Market, Part, Role, time_to_wait, write_script
+from twin.script import CAST, FUNDS, HIT, LEAD, Market, Part, Role, time_to_wait, write_script
 from twin.stage import SessionFailed, enter, enter_feed, find_market, wait_for_watcher
 
 TRADER_BROKER_USER = "TRADER01"
-SYMBOLS = ("INFY", "SBIN", "TCS", "RELIANCE", "HDFCBANK", "ICICIBANK")
+SYMBOLS = ("INFY", "SBIN", "TCS", "RELIANCE", "HDFCBANK", "ICICIBANK", "AXISBANK")
 _LOOK_SECONDS = 0.05
 _PART_SECONDS = 45.0
 _HELD_SECONDS = 1.5
@@ -151,7 +151,7 @@ class _Session:
         async with asyncio.TaskGroup() as group:
             patience = _HELD_SECONDS
             for strategy_id, part in parts.items():
-                if part.role is Role.STOPPED_OUT:
+                if part.role in HIT:
                     group.create_task(self._fall(part, strategy_id, playbill, patience))
                     patience += _BETWEEN_STOPS_SECONDS
                 if part.role is Role.CALLED_OFF:

@@ -58,7 +58,7 @@ def test_the_session_goes_as_its_script_says(played: Played) -> None:
     ends = Counter((row["cycle"], row["exit_reason"], row["status"]) for row in played.report["strategies"])
     assert ends == {
         ("flat", "SELL", "running"): 1,
-        ("flat", "STOPLOSS", "running"): 3,
+        ("flat", "STOPLOSS", "running"): 4,
         ("failed", None, "stopped"): 1,
         ("flat", "USER", "stopped"): 1,
     }

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import ROUND_DOWN, Decimal
 
-from twin.script import Market, Part, Role
+from twin.script import HIT, Market, Part, Role
 
 PER_TRADER = 20
 """Strategies of one trader, each in a symbol of its own: the product refuses two that overlap."""
@@ -20,7 +20,13 @@ _BURSTS = 3
 """Seconds at which many strategies buy at once."""
 _IN_BURST = 0.4
 _LATE_STARTERS = 0.15
-_ROLES = {Role.ON_TIME: 0.28, Role.STOPPED_OUT: 0.42, Role.CALLED_OFF: 0.24, Role.REFUSED: 0.06}
+_ROLES = {
+    Role.ON_TIME: 0.28,
+    Role.STOPPED_OUT: 0.21,
+    Role.STOPPED_AT_BROKER: 0.21,
+    Role.CALLED_OFF: 0.24,
+    Role.REFUSED: 0.06,
+}
 _STOPS_TO_BE_HIT = (Decimal("0.990"), Decimal("0.985"), Decimal("0.980"))
 _STOP_NOT_HIT = Decimal("0.92")
 FALL_TO = Decimal("0.97")
@@ -118,7 +124,7 @@ def _player(
     role = chance.choices(list(_ROLES), weights=list(_ROLES.values()))[0]
     buy_at = begins_at + timedelta(seconds=second)
     sell_at = buy_at + (timedelta(seconds=chance.randint(15, 40)) if role is Role.ON_TIME else _FAR)
-    share = chance.choice(_STOPS_TO_BE_HIT) if role is Role.STOPPED_OUT else _STOP_NOT_HIT
+    share = chance.choice(_STOPS_TO_BE_HIT) if role in HIT else _STOP_NOT_HIT
     lead = chance.uniform(8, 20)
     is_late = chance.random() < _LATE_STARTERS and second > lead
     part = Part(
@@ -145,7 +151,7 @@ def _patience(chance: random.Random) -> float:
 
 def _falls(players: Sequence[Player], begins_at: datetime, chance: random.Random) -> list[Fall]:
     """One fall for every symbol in which somebody is to be stopped out."""
-    markets = {p.part.market.symbol: p.part.market for p in players if p.part.role is Role.STOPPED_OUT}
+    markets = {p.part.market.symbol: p.part.market for p in players if p.part.role in HIT}
     return [
         Fall(
             at=begins_at + timedelta(seconds=chance.uniform(30, BUY_SPREAD_SECONDS + 25)),

@@ -153,14 +153,14 @@ class TestWhoeverWantsOut:
         turned = want_out(long(resting())).cycle
         tag = turned.intents[-1].tag
 
-        decision = decide(turned, StopTurned(MOMENT, tag, Unknown("read timed out", {})), POLICY)
+        decision = decide(turned, StopTurned(MOMENT, tag, MOMENT, Unknown("read timed out", {})), POLICY)
 
         assert kinds(decision) == [ReadBook]
 
     def test_cancels_one_that_the_broker_refuses_to_turn_at_the_next_look(self) -> None:
         turned = want_out(long(resting())).cycle
         tag = turned.intents[-1].tag
-        refused = decide(turned, StopTurned(MOMENT, tag, Refused("ORDER", "no", True, {})), POLICY).cycle
+        refused = decide(turned, StopTurned(MOMENT, tag, MOMENT, Refused("ORDER", "no", True, {})), POLICY).cycle
 
         decision = look(refused, at=60.1)
 

@@ -99,7 +99,7 @@ def test_nothing_is_told_that_the_broker_has_not_proven(
         handle(world, strategy, step)
     good_weather(world, minutes=10)
     world.clock.sleep_until(world.at(time(15, 0, 30)))
-    good_weather(world, minutes=6)
+    good_weather(world, minutes=12)
 
     assert_truthful(ledger.saved)
     # And the one thing that matters most is told: what became of it.
@@ -162,7 +162,7 @@ class TestWords:
     def test_an_order_that_was_never_placed(self, world: TradingWorld) -> None:
         world.exchange.plan(loses(placed=False))
         world.buy(world.add_running())
-        good_weather(world, minutes=6)
+        good_weather(world, minutes=12)
 
         assert [kind for kind, _ in self.texts(world)] == ["order_unknown", "order_not_placed", "entry_missed"]
 

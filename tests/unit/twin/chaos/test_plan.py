@@ -61,7 +61,7 @@ def test_stops_that_are_to_be_hit_are_above_the_fall_and_others_below() -> None:
     falls = {fall.symbol: fall.price for fall in session.falls}
     for player in session.players:
         fall = falls.get(player.part.market.symbol, Decimal(0))
-        if player.part.role is Role.STOPPED_OUT:
+        if player.part.role in HIT:
             assert fall < player.part.stop_loss < player.part.market.price
         else:
             assert player.part.stop_loss < fall or fall == 0

@@ -343,6 +343,7 @@ class StopTurned:
 
     now: datetime
     tag: str
+    sent_at: datetime
     answer: Answer
 
 

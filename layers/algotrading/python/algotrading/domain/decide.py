@@ -242,10 +242,10 @@ def _hear(cycle: Cycle, event: Answered, policy: Policy) -> Decision:
 def _hear_turn(cycle: Cycle, event: StopTurned) -> Decision:
     """The book says whether the stop order sold. One that the broker refuses to let sell may have sold already,
     or cannot be changed: it is cancelled then, and what is left is sold by another order."""
-    intent = _intent(cycle, event.tag)
+    intent = replace(_intent(cycle, event.tag), turned_at=event.sent_at)
     if isinstance(event.answer, Refused) and intent.state.is_open:
-        return Decision(with_intent(cycle, replace(intent, turn_refused=True)), (ReadBook(),))
-    return Decision(cycle, (ReadBook(),))
+        intent = replace(intent, turn_refused=True)
+    return Decision(with_intent(cycle, intent), (ReadBook(),))
 
 
 def _hear_refusal(cycle: Cycle, heard: Intent, refusal: Refused, now: datetime, policy: Policy) -> Decision:

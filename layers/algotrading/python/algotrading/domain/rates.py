@@ -35,6 +35,8 @@ class Request(StrEnum):
     """A reading of the book, or of anything else, by whoever looks after an exit."""
     LOOK = "look"
     """The same by whoever looks after an entry, which can wait."""
+    GLANCE = "glance"
+    """What is held, for whoever only looks whether all is well."""
     PRICE = "price"
 
 
@@ -74,6 +76,7 @@ _ZERODHA: Mapping[Request, tuple[Window, ...]] = MappingProxyType(
         # Orders, and trades where one of them has a fill.
         Request.URGENT_LOOK: _reads(8, cost=2),
         Request.LOOK: _reads(6, cost=2),
+        Request.GLANCE: _reads(6, cost=1),
         Request.PRICE: (Window("price", SECOND, 1),),
     }
 )

@@ -337,7 +337,7 @@ class CycleRunner:
             self.desk.meter.milliseconds("TickToOrder", (sent_at - self._cause_at).total_seconds() * 1000)
         self.desk.meter.milliseconds("BrokerAnswer", (heard_at - sent_at).total_seconds() * 1000)
         self._log(intent, answer, sent_at, heard_at, prefix="turn_")
-        return StopTurned(heard_at, effect.tag, answer)
+        return StopTurned(heard_at, effect.tag, sent_at, answer)
 
     def _log(self, intent: Intent, answer: Answer, sent_at: datetime, heard_at: datetime, prefix: str = "") -> None:
         order_id = answer.broker_order_id if isinstance(answer, Accepted) else intent.broker_order_id

@@ -25,6 +25,7 @@ _PATIENCE = {
     Request.POSITION: timedelta(seconds=5),
     Request.URGENT_LOOK: timedelta(seconds=5),
     Request.LOOK: timedelta(seconds=8),
+    Request.GLANCE: timedelta(seconds=8),
     Request.PRICE: timedelta(0),
 }
 """How long each kind of request waits for its place. A command that gave up is asked for again while the book shows
@@ -131,7 +132,7 @@ class PacedBroker:
 
     def positions(self) -> Sequence[Holding]:
         """See ports.Broker."""
-        self._take_turn(Request.POSITION, "positions")
+        self._take_turn(Request.POSITION if self.look is Request.URGENT_LOOK else Request.GLANCE, "positions")
         return self.session.positions()
 
     def margins(self) -> Margins:
