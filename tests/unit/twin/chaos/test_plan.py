@@ -13,7 +13,7 @@ from twin.chaos.cast import PER_TRADER, Script, traders_needed, write_script
 from twin.chaos.deeds import FEED, BreakBroker, BreakLine, Deed, KillFunction, KillToken, KillWorker
 from twin.chaos.plan import EVIDENCE_SECONDS, LONGEST_APPEARANCE_MS, LONGEST_HOLD_SECONDS, make_plan
 from twin.chaos.proxy import Break
-from twin.script import Market, Role
+from twin.script import HIT, Market, Role
 
 BEGINS = datetime(2026, 1, 5, 4, 0, tzinfo=UTC)
 MARKETS = [Market(f"S{number}", Decimal("0.05"), Decimal(100 + number)) for number in range(PER_TRADER)]
