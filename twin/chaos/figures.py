@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,7 @@ class Figures:
     """At the exchange."""
     unknowns: int
     time_to_truth: Mapping[str, float | None]
+    slowest_truths: Sequence[str]
     entries: Mapping[str, int]
     """What became of the strategies' entries."""
     exits: Mapping[str, int]
@@ -38,6 +39,7 @@ class Figures:
     stop_to_sale: Mapping[str, float | None]
     """From the exchange's first tick at or below a held strategy's stop to the first sale; 0 where the stop order
     that rests there sold with that very tick."""
+    slowest_sales: Sequence[str]
     unguarded: Mapping[str, float | None]
     """How long held quantity had no guard; each time was alarmed, or it is among the violations."""
     unguarded_by_alarm: Mapping[str, int]
@@ -59,6 +61,7 @@ class Figures:
 def measure(played: Round, violations: Sequence[Violation], *, seed: int, logs: Path, seconds: float) -> Figures:
     """Everything that is told of a session."""
     evidence = played.evidence
+    delays = list(_stop_delays(evidence))
     spans = [span for each in evidence.strategies.values() for span in unguarded_spans(evidence, each)]
     return Figures(
         seed=seed,
@@ -69,9 +72,11 @@ def measure(played: Round, violations: Sequence[Violation], *, seed: int, logs: 
         orders=len(evidence.orders),
         unknowns=len(evidence.truths),
         time_to_truth=percentiles(list(evidence.truths.values())),
+        slowest_truths=_slowest(_named_truths(evidence)),
         entries=_counted(_entry_of(evidence, each) for each in evidence.strategies.values()),
         exits=_counted(each.claim or "none" for each in evidence.strategies.values() if _bought(evidence, each)),
-        stop_to_sale=percentiles(list(_stop_delays(evidence))),
+        stop_to_sale=percentiles([seconds for seconds, _ in delays]),
+        slowest_sales=_slowest(delays),
         unguarded=percentiles([span.seconds for span in spans]),
         unguarded_by_alarm=_counted(span.alarm or "none" for span in spans),
         repaired=_counted(_repairs(logs)),
@@ -131,7 +136,20 @@ _SAME_TICK_NS = NANO // 4
 """Prices tick five times a second."""
 
 
-def _stop_delays(evidence: Evidence) -> Iterator[float]:
+def _slowest(named: Iterable[tuple[float, str]]) -> list[str]:
+    """The three that took longest, for whoever looks into the logs."""
+    return [f"{seconds:.1f} s: {name}" for seconds, name in sorted(named, reverse=True)[:3]]
+
+
+def _named_truths(evidence: Evidence) -> Iterator[tuple[float, str]]:
+    for intent in evidence.intents:
+        if intent.tag in evidence.truths and intent.strategy_id in evidence.strategies:
+            strategy = evidence.strategies[intent.strategy_id]
+            text = f"{strategy.name} ({intent.strategy_id}), {intent.leg} {intent.attempt}, now {intent.state}"
+            yield evidence.truths[intent.tag], text
+
+
+def _stop_delays(evidence: Evidence) -> Iterator[tuple[float, str]]:
     for strategy in evidence.strategies.values():
         for begin, end in held_spans(evidence, strategy):
             ticks = evidence.ticks.get(strategy.symbol, ())
@@ -142,7 +160,8 @@ def _stop_delays(evidence: Evidence) -> Iterator[float]:
             # A stop order that rests at the exchange trades with the tick, before the sockets have it.
             first = min((at_ns for at_ns in sales if at_ns > begin), default=None)
             if first is not None:
-                yield max(0.0, (first - hit.at_ns) / NANO)
+                name = f"{strategy.name} ({strategy.strategy_id}), sold by {strategy.claim}"
+                yield max(0.0, (first - hit.at_ns) / NANO), name
 
 
 def _repairs(logs: Path) -> Iterator[str]:
