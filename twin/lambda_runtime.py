@@ -70,6 +70,11 @@ class ExecutionEnvironment:
         """Whether it can take another event."""
         return self._process.returncode is None
 
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._process.pid
+
     async def wait_ready(self) -> None:
         """Wait until the handler is loaded. Raises InitFailed."""
         await self._first_of(self._api.ready, INIT_SECONDS)
@@ -203,6 +208,10 @@ class Function:
         victims = [environment for environment in self._busy if matches(environment.payload)]
         await asyncio.gather(*(environment.kill() for environment in victims))
         return len(victims)
+
+    def pids_at_work(self, matches: Callable[[bytes], bool]) -> list[int]:
+        """The processes that are working on an event that `matches`."""
+        return [environment.pid for environment in self._busy if matches(environment.payload)]
 
     async def retire_idle(self) -> None:
         """End all but one of the environments that have had nothing to do for long."""

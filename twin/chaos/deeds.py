@@ -48,6 +48,19 @@ class KillWorker(Deed):
 
 
 @dataclass(frozen=True, slots=True)
+class PauseWorker(Deed):
+    """SIGSTOP for whatever executors work on this strategy at that moment, and SIGCONT later: others may have taken
+    the work over meanwhile."""
+
+    player: int
+    seconds: float
+
+    @property
+    def kind(self) -> str:
+        return "pause executor"
+
+
+@dataclass(frozen=True, slots=True)
 class KillWatcher(Deed):
     """SIGKILL; it is replaced as ECS would."""
 

@@ -24,6 +24,7 @@ from twin.chaos.deeds import (
     KillWatcher,
     KillWorker,
     Pause,
+    PauseWorker,
     Redeliver,
 )
 from twin.chaos.insistence import insist
@@ -137,6 +138,7 @@ class Monkey:
         return {
             KillFunction: self._doom,
             KillWorker: self._kill_worker,
+            PauseWorker: self._pause_worker,
             KillWatcher: self._kill_watcher,
             KillCache: self._kill_cache,
             Pause: self._pause,
@@ -179,6 +181,16 @@ class Monkey:
         # The queue's message is JSON inside the event's JSON; an id needs no escape in either.
         name = str(strategy).encode()
         return await self._twin.functions["executor"].kill_busy(lambda payload: name in payload) > 0
+
+    async def _pause_worker(self, deed: PauseWorker) -> bool:
+        strategy = self._find_strategy(deed.player)
+        if strategy is None:
+            return False
+        name = str(strategy).encode()
+        functions = (self._twin.functions[each] for each in ("executor", "priority_executor"))
+        pids = [pid for function in functions for pid in function.pids_at_work(lambda payload: name in payload)]
+        await asyncio.gather(*(self._paused.pause(pid, deed.seconds) for pid in pids))
+        return bool(pids)
 
     async def _kill_watcher(self, _deed: KillWatcher) -> bool:
         return self._twin.watcher.kill()

@@ -20,17 +20,23 @@ from twin.chaos.deeds import (
     KillWatcher,
     KillWorker,
     Pause,
+    PauseWorker,
     Redeliver,
 )
 from twin.chaos.proxy import Break
 from twin.lines import Part, Side
 
+CHAOS_BEFORE = 4.0
+"""Seconds before the first buy at which the chaos begins."""
 LONGEST_HOLD_SECONDS = 5.0
 LONGEST_APPEARANCE_MS = 8000
 """Until an order whose answer was lost shows in the exchange's book."""
-EVIDENCE_SECONDS = 40
-"""The product's evidence window for this exchange. An order arrives at most LONGEST_HOLD_SECONDS after it left,
-and shows at most LONGEST_APPEARANCE_MS later: thrice that is what the safe default is to Kite."""
+LONGEST_PAUSE_SECONDS = 8.0
+"""For which an executor stands still between two lines."""
+EVIDENCE_SECONDS = 45
+"""The product's evidence window for this exchange. An order leaves at most LONGEST_PAUSE_SECONDS after it was
+written down, is under way for LONGEST_HOLD_SECONDS, and shows LONGEST_APPEARANCE_MS later: twice all that is about
+what the safe default is to what was seen of Kite."""
 
 _READS = ("orders", "trades", "positions", "ltp")
 
@@ -48,6 +54,10 @@ class _BrokerFault:
 
 def _appears(chance: random.Random) -> dict[str, object]:
     return {"appear_after_ms": chance.randint(0, LONGEST_APPEARANCE_MS)}
+
+
+def _channel(_: random.Random) -> dict[str, object]:
+    return {"channel": "both"}
 
 
 _BROKER_FAULTS = (
@@ -68,6 +78,11 @@ _BROKER_FAULTS = (
     _BrokerFault("reset_before_accept", 3, ("place", *_READS)),
     _BrokerFault("slow", 3, ("place", *_READS), lambda chance: {"ms": chance.randint(300, 6000)}),
     _BrokerFault("book_lag", 3, params=lambda chance: {"ms": chance.randint(300, 3000)}, most=6),
+    _BrokerFault("duplicate_updates", 1, params=_channel, most=5),
+    _BrokerFault("missing_updates", 2, params=_channel, most=5),
+    _BrokerFault("reordered_updates", 1, params=_channel, most=5),
+    _BrokerFault("ws_lag", 1, params=lambda chance: {"ms": chance.randint(300, 2500)}, most=20, feeds=True),
+    _BrokerFault("403_on_reconnect", 1, feeds=True),
     _BrokerFault("ws_mute", 1, params=lambda chance: {"ms": chance.randint(2000, 9000)}, feeds=True),
     _BrokerFault("ws_close_1006", 1, feeds=True),
 )
@@ -91,7 +106,10 @@ class _Planner:
 
     def deeds(self) -> Iterator[Deed]:
         """All of them, in no order."""
-        yield from self._worker_kills(14)
+        yield from (KillWorker(at, number) for at, number in self._workers(14))
+        yield from (
+            PauseWorker(at, number, self._between(0.3, LONGEST_PAUSE_SECONDS)) for at, number in self._workers(10)
+        )
         for make, number in self._kinds().items():
             for _ in range(number):
                 yield make()
@@ -130,15 +148,15 @@ class _Planner:
     def _when(self) -> float:
         return round(self._chance.uniform(0, self._seconds), 2)
 
-    def _worker_kills(self, of_hundred: int) -> Iterator[Deed]:
-        """Around the instant at which an order leaves, where a death can cost most."""
+    def _workers(self, of_hundred: int) -> Iterator[tuple[float, int]]:
+        """Moments around the instant at which an order leaves, where a death can cost most, and whose order."""
         players: Sequence[int] = range(len(self._script.players))
         for number in self._chance.sample(players, min(self._some(of_hundred), len(players))):
             player = self._script.players[number]
             instants = [player.part.buy_at, player.part.sell_at]
             at = (self._chance.choice(instants) - self._script.begins_at).total_seconds()
             at = at if at < self._seconds else (player.part.buy_at - self._script.begins_at).total_seconds()
-            yield KillWorker(max(0.0, round(at + self._chance.uniform(-2.5, 0.5), 3)), number)
+            yield max(0.0, round(at + CHAOS_BEFORE + self._chance.uniform(-2.5, 0.5), 3)), number
 
     def _broken_line(self) -> BreakLine:
         chance = self._chance

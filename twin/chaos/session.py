@@ -22,7 +22,7 @@ from twin.chaos.evidence import Evidence, Tick
 from twin.chaos.insistence import insist
 from twin.chaos.monkey import Monkey, People
 from twin.chaos.observer import Observer
-from twin.chaos.plan import EVIDENCE_SECONDS, make_plan
+from twin.chaos.plan import CHAOS_BEFORE, EVIDENCE_SECONDS, make_plan
 from twin.chaos.poller import ForgetfulPoller
 from twin.chaos.proxy import Network
 from twin.chaos.rest import unrest
@@ -41,8 +41,6 @@ _LEAD = timedelta(seconds=10)
 _STARTS_AT_ONCE = 3
 _START_SECONDS_EACH = 0.15
 """What a creation and a start take on two busy cores, for planning ahead."""
-CHAOS_BEFORE = 4.0
-"""Seconds before the first buy at which the chaos begins."""
 CHAOS_AFTER = 5.0
 CALM_SECONDS = EVIDENCE_SECONDS + 2 * 60 + GRACE_SECONDS
 """The calm end's limit: the evidence window, two minutes in which converge runs at least once and its work is

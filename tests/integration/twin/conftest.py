@@ -39,7 +39,13 @@ def telemetry(state: StateFolder, faults: list[tuple[str, str]]) -> Telemetry:
 async def start_function(state: StateFolder, telemetry: Telemetry) -> AsyncIterator[StartFunction]:
     started: list[Function] = []
 
-    def start(*, timeout_seconds: float = 20.0, reserved: int | None = None, handler: str | None = None) -> Function:
+    def start(
+        *,
+        timeout_seconds: float = 20.0,
+        reserved: int | None = None,
+        limit: int | None = None,
+        handler: str | None = None,
+    ) -> Function:
         spec = FunctionSpec(
             name="everything",
             path="Stack/Everything",
@@ -53,7 +59,7 @@ async def start_function(state: StateFolder, telemetry: Telemetry) -> AsyncItera
             reserved_concurrency=reserved,
             on_async_failure=AsyncPolicy(),
         )
-        function = Function(spec, {}, state, telemetry)
+        function = Function(spec, {}, state, telemetry, concurrency=limit)
         started.append(function)
         return function
 

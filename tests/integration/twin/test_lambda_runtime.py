@@ -164,6 +164,30 @@ async def test_a_killed_environment_fails_its_event(start_function: StartFunctio
     assert (await running)["errorType"] == "Runtime.ExitError"
 
 
+async def test_whoever_works_on_one_thing_is_found_and_killed_and_nobody_else(start_function: StartFunction) -> None:
+    function = start_function()
+    await function.warm(2)
+    begun: list[int] = []
+    function.on_work = lambda environment: begun.append(environment.pid)
+    doomed = asyncio.create_task(invoke(function, sleep=30, say="this"))
+    spared = asyncio.create_task(invoke(function, sleep=0.5, say="that"))
+    await asyncio.sleep(0.1)
+
+    assert len(begun) == 2
+    assert function.pids_at_work(lambda payload: b"that" in payload) == [begun[1]]
+    assert await function.kill_busy(lambda payload: b"this" in payload) == 1
+
+    assert (await doomed)["errorType"] == "Runtime.ExitError"
+    assert (await spared)["pid"] == begun[1]
+
+
+@pytest.mark.parametrize(("limit", "at_once"), [(None, 5), (2, 2), (9, 5)])
+async def test_a_limit_of_the_machine_only_lowers_what_the_templates_reserve(
+    start_function: StartFunction, limit: int | None, at_once: int
+) -> None:
+    assert start_function(reserved=5, limit=limit).concurrency == at_once
+
+
 async def test_output_reaches_the_log_and_its_metrics_the_counters(
     start_function: StartFunction, state: StateFolder, telemetry: Telemetry
 ) -> None:

@@ -10,8 +10,15 @@ import pytest
 
 from exchange_simulator.faults import CATALOGUE
 from twin.chaos.cast import PER_TRADER, Script, traders_needed, write_script
-from twin.chaos.deeds import FEED, BreakBroker, BreakLine, Deed, KillFunction, KillToken, KillWorker
-from twin.chaos.plan import EVIDENCE_SECONDS, LONGEST_APPEARANCE_MS, LONGEST_HOLD_SECONDS, make_plan
+from twin.chaos.deeds import FEED, BreakBroker, BreakLine, Deed, KillFunction, KillToken, KillWorker, PauseWorker
+from twin.chaos.plan import (
+    CHAOS_BEFORE,
+    EVIDENCE_SECONDS,
+    LONGEST_APPEARANCE_MS,
+    LONGEST_HOLD_SECONDS,
+    LONGEST_PAUSE_SECONDS,
+    make_plan,
+)
 from twin.chaos.proxy import Break
 from twin.script import HIT, Market, Role
 
@@ -85,7 +92,7 @@ def test_every_kind_of_fault_is_planned_over_a_few_seeds() -> None:
         assert f"kill {killed}" in kinds
     for fault in Break:
         assert any(kind.startswith("line ") and kind.endswith(fault) for kind in kinds)
-    assert {"pause Redis", "pause PostgreSQL", "pause watcher", "end PostgreSQL sessions"} <= kinds
+    assert {"pause Redis", "pause PostgreSQL", "pause watcher", "pause executor", "end PostgreSQL sessions"} <= kinds
     assert {"token death", "redelivery"} <= kinds
     assert names <= CATALOGUE.keys()
     assert {"accept_then_timeout", "accept_then_503", "400_timed_out_but_placed", "limbo", "ws_mute"} <= names
@@ -96,13 +103,13 @@ def test_deeds_are_in_order_and_inside_the_chaos() -> None:
 
     assert times == sorted(times)
     assert min(times) >= 0
-    assert max(times) <= SECONDS
+    assert max(times) <= SECONDS + CHAOS_BEFORE + 0.5
 
 
 def test_every_deed_speaks_of_somebody() -> None:
     session = script()
     for deed in plan():
-        if isinstance(deed, KillWorker):
+        if isinstance(deed, KillWorker | PauseWorker):
             assert deed.player in range(len(session.players))
         if isinstance(deed, BreakBroker | KillToken):
             assert deed.trader == FEED or deed.trader in range(session.traders)
@@ -120,6 +127,9 @@ def test_an_order_can_not_surface_after_the_evidence_window() -> None:
         if isinstance(deed, BreakBroker) and "appear_after_ms" in deed.params
     ]
 
+    pauses = [deed.seconds for deed in deeds if isinstance(deed, PauseWorker)]
+
+    assert max(pauses) <= LONGEST_PAUSE_SECONDS
     assert max(holds) <= LONGEST_HOLD_SECONDS
     assert max(appearances) <= LONGEST_APPEARANCE_MS
-    assert EVIDENCE_SECONDS >= 3 * (LONGEST_HOLD_SECONDS + LONGEST_APPEARANCE_MS / 1000)
+    assert EVIDENCE_SECONDS >= 2 * (LONGEST_PAUSE_SECONDS + LONGEST_HOLD_SECONDS + LONGEST_APPEARANCE_MS / 1000)
