@@ -9,12 +9,11 @@ from typing import Any
 
 from pydantic import ValidationError
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
 from algotrading.adapters.redis_keys import CHANGE_FIELD, CHANGES
 from algotrading.contracts.messages import StopChange
 from fargate_listener.counters import Counters
-from fargate_listener.redis_client import ANSWER_SECONDS
+from fargate_listener.redis_client import ANSWER_SECONDS, REDIS_AWAY
 
 logger = logging.getLogger(__name__)
 
@@ -38,7 +37,7 @@ class ChangeStream:
         """Follow from the present end on: call it before reading what the stream tells changes of."""
         try:
             self._last_id = await self._end()
-        except (RedisError, OSError) as error:
+        except REDIS_AWAY as error:
             self._away(error)
 
     async def run(self, *, apply: Callable[[StopChange], None], on_gap: Callable[[], None]) -> None:
@@ -47,7 +46,7 @@ class ChangeStream:
         while True:
             try:
                 await self._catch_up(apply, on_gap)
-            except (RedisError, OSError) as error:
+            except REDIS_AWAY as error:
                 self._away(error)
                 await asyncio.sleep(_RETRY_SECONDS)
 

@@ -6,7 +6,6 @@ import asyncio
 import logging
 
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
 from algotrading.adapters.redis_keys import price_fields, price_key, symbol_key
 from algotrading.adapters.redis_scripts import PUT_PRICE
@@ -14,7 +13,7 @@ from algotrading.ports import Clock
 from fargate_listener.counters import Counters
 from fargate_listener.frames import to_price
 from fargate_listener.prices import PriceBook
-from fargate_listener.redis_client import ANSWER_SECONDS
+from fargate_listener.redis_client import ANSWER_SECONDS, REDIS_AWAY
 from fargate_listener.watchlist import Watchlist
 
 logger = logging.getLogger(__name__)
@@ -65,7 +64,7 @@ class PricePublisher:
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
                 await pipeline.execute()
-        except (RedisError, OSError) as error:
+        except REDIS_AWAY as error:
             self._counters.failed_price_writes += entries
             if not self._is_away:
                 logger.error("prices are not being published: %s", type(error).__name__)

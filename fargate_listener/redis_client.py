@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+
+REDIS_AWAY: Final = (RedisError, OSError, RuntimeError)
+"""What a command raises while Redis is away. The RuntimeError is uvloop's, for a write on a connection that was
+lost since it was looked at (uvloop 0.23, UVHandle._ensure_alive); asyncio's own loop drops such a write in silence."""
 
 ANSWER_SECONDS = 1.0
 """For one answer, with the connection it may need: whoever asks sets this limit, with `asyncio.timeout`."""

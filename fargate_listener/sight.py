@@ -7,13 +7,12 @@ import logging
 from collections.abc import Callable
 
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
 from algotrading.adapters.redis_keys import SIGHT, sight_arguments
 from algotrading.adapters.redis_scripts import REPORT_SIGHT
 from algotrading.ports import Clock
 from fargate_listener.counters import Counters
-from fargate_listener.redis_client import ANSWER_SECONDS
+from fargate_listener.redis_client import ANSWER_SECONDS, REDIS_AWAY
 
 logger = logging.getLogger(__name__)
 
@@ -44,7 +43,7 @@ class SightReporter:
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
                 await self._redis.eval(REPORT_SIGHT, 1, SIGHT, *sight_arguments(self._clock.now()))
-        except (RedisError, OSError) as error:
+        except REDIS_AWAY as error:
             self._counters.failed_sight_reports += 1
             if not self._is_away:
                 logger.error("the watcher sees and cannot say so: %s", type(error).__name__)

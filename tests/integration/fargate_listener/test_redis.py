@@ -8,8 +8,11 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
+import redis.asyncio
+import uvloop
 from redis import Redis
 
 from algotrading.adapters.redis_keys import CHANGE_FIELD, CHANGES
@@ -236,3 +239,43 @@ async def test_a_report_that_cannot_be_made_is_counted() -> None:
         await reporter.report()
 
     assert counters.failed_sight_reports == 1
+
+
+def test_a_connection_that_uvloop_has_closed_is_an_absence_and_ends_nothing(
+    valkey: Redis, valkey_server: ServerAddress, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A connection lost between redis-py's look at it and its write: uvloop raises what no store raises."""
+    send = redis.asyncio.Connection.send_packed_command
+    broken = 0
+
+    async def send_after_the_loss(self: redis.asyncio.Connection, command: Any, check_health: bool = True) -> None:
+        nonlocal broken
+        if self.is_connected:
+            broken += 1
+            writer: asyncio.StreamWriter = self._writer  # type: ignore[assignment]
+            writer.transport.abort()
+            await asyncio.sleep(0.05)  # uvloop closes the handle in a later turn
+        await send(self, command, check_health)
+
+    async def use_everything() -> tuple[int, int, int]:
+        counters = Counters()
+        async with (
+            publishing(valkey_server.host, valkey_server.port, armed(1, "1500")) as desk,
+            sight(valkey_server.host, valkey_server.port, [True], counters) as reporter,
+            following(valkey_server) as follower,
+        ):
+            await until(lambda: follower.stream.is_followed)
+            desk.prices.record([INFY], [151_000])
+            monkeypatch.setattr(redis.asyncio.Connection, "send_packed_command", send_after_the_loss)
+            await desk.publisher.publish()
+            await reporter.report()
+            await until(lambda: follower.counters.redis_failures > 0)
+            monkeypatch.undo()
+            await until(lambda: follower.stream.is_followed)
+            return desk.counters.failed_price_writes, counters.failed_sight_reports, broken
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        prices, sights, times = runner.run(use_everything())
+
+    assert (prices, sights) == (1, 1)
+    assert times >= 3
