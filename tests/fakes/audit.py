@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import groupby
+from datetime import date, datetime
+from uuid import UUID
 
 from algotrading.adapters.postgres.audit import record_text
 from algotrading.domain.audit import GENESIS, AuditEntry, AuditHead, AuditRecord, chain_hash
+from algotrading.domain.sessions import trading_day_of
 from tests.fakes.database import MemoryDatabase
 
 
@@ -21,11 +23,35 @@ class MemoryAuditTrail:
     def __init__(self, database: MemoryDatabase | None = None) -> None:
         self._database = database or MemoryDatabase()
 
+    def of_strategy(
+        self, user_id: UUID, strategy_id: UUID, day: date, *, begins: datetime, ends: datetime
+    ) -> Sequence[AuditRecord]:
+        """See ports.AuditTrail."""
+
+        def is_wanted(entry: AuditRecord) -> bool:
+            if entry.strategy_id is None:
+                return begins <= entry.at < ends
+            is_of_day = entry.at < ends if entry.trading_day is None else entry.trading_day == day
+            return entry.strategy_id == strategy_id and is_of_day
+
+        return [record for record in self._chain(user_id) if is_wanted(record)]
+
+    def latest_day(self, user_id: UUID, strategy_id: UUID) -> date | None:
+        """See ports.AuditTrail."""
+        days = [
+            entry.trading_day or trading_day_of(entry.at)
+            for entry in self._database.audit
+            if (entry.user_id, entry.strategy_id) == (user_id, strategy_id)
+        ]
+        return max(days, default=None)
+
+    def _chain(self, user_id: UUID) -> list[AuditRecord]:
+        return chained([entry for entry in self._database.audit if entry.user_id == user_id])
+
     def chains(self) -> Iterator[tuple[AuditRecord, AuditHead | None]]:
         """See ports.AuditTrail."""
-        by_user = sorted(self._database.audit, key=lambda entry: entry.user_id)
-        for user_id, entries in groupby(by_user, key=lambda entry: entry.user_id):
-            chain = chained(list(entries))
+        for user_id in sorted({entry.user_id for entry in self._database.audit}):
+            chain = self._chain(user_id)
             head = AuditHead(user_id, chain[-1].seq, chain[-1].hash)
             for record in chain:
                 yield record, head

@@ -9,7 +9,7 @@ from decimal import Decimal
 from types import MappingProxyType
 from uuid import UUID
 
-from algotrading.domain.audit import AuditEntry, Cause, decision_entry
+from algotrading.domain.audit import AuditEntry, Cause, decision_entry, strategy_entry
 from algotrading.domain.cycle import BookRead, Cycle, Decision, Event, Intent, IntentState, StopStrategy, Tell
 from algotrading.domain.errors import Fenced
 from algotrading.domain.limits import Obstacle, RiskLimits, obstacle_to
@@ -64,12 +64,22 @@ class MemoryLedger:
             if isinstance(event, BookRead):
                 self._add_fills(cycle, event.reading)
             self.database.logs.extend((cycle.user_id, log) for log in logs)
+            stopped = None
             for effect in decision.effects:
                 if isinstance(effect, Tell):
                     self._add_notice(cycle, effect, now)
                 elif isinstance(effect, StopStrategy):
-                    self._stop_strategy(cycle, effect, now)
+                    stopped = self._stop_strategy(cycle, effect, now)
             audit.append(self.database, decision_entry(decision, event, now, cause))
+            if stopped is not None:
+                audit.append(self.database, stopped)
+
+    def add_logs(self, user_id: UUID, logs: Sequence[OrderLog]) -> None:
+        """See ports.Ledger."""
+        with self.database.turn:
+            for log in logs:
+                if (user_id, log) not in self.database.logs:
+                    self.database.logs.append((user_id, log))
 
     def note(self, entry: AuditEntry) -> None:
         """See ports.Ledger."""
@@ -114,9 +124,17 @@ class MemoryLedger:
         fills = [f for key, (owner, f) in self.database.fills.items() if (key[0], owner) == (user_id, strategy_id)]
         return sorted(fills, key=lambda fill: (fill.filled_at or _NEVER, fill.trade_id))
 
-    def logs(self, user_id: UUID, strategy_id: UUID) -> Sequence[OrderLog]:
+    def logs(
+        self, user_id: UUID, strategy_id: UUID, *, begins: datetime | None = None, ends: datetime | None = None
+    ) -> Sequence[OrderLog]:
         """See ports.Ledger."""
-        logs = [log for owner, log in self.database.logs if (owner, log.strategy_id) == (user_id, strategy_id)]
+        logs = [
+            log
+            for owner, log in self.database.logs
+            if (owner, log.strategy_id) == (user_id, strategy_id)
+            and (begins is None or log.timestamp >= begins)
+            and (ends is None or log.timestamp < ends)
+        ]
         return sorted(logs, key=lambda log: (log.timestamp, log.order_id))
 
     def unsettled(self, user_id: UUID, strategy_id: UUID) -> Sequence[Cycle]:
@@ -159,16 +177,19 @@ class MemoryLedger:
         number = len(self.database.notices) + 1
         self.database.notices.append(Notice(number, cycle.user_id, cycle.strategy_id, effect.kind, effect.text, now))
 
-    def _stop_strategy(self, cycle: Cycle, effect: StopStrategy, now: datetime) -> None:
+    def _stop_strategy(self, cycle: Cycle, effect: StopStrategy, now: datetime) -> AuditEntry | None:
         strategy = self.database.strategies.get(cycle.strategy_id)
-        if strategy is not None and strategy.is_running and cycle.strategy_id not in self.database.deleted:
-            self.database.strategies[cycle.strategy_id] = replace(
-                strategy,
-                status=StrategyStatus.STOPPED,
-                stop_reason=effect.reason,
-                version=strategy.version + 1,
-                updated_at=now,
-            )
+        if strategy is None or not strategy.is_running or cycle.strategy_id in self.database.deleted:
+            return None
+        stopped = replace(
+            strategy,
+            status=StrategyStatus.STOPPED,
+            stop_reason=effect.reason,
+            version=strategy.version + 1,
+            updated_at=now,
+        )
+        self.database.strategies[cycle.strategy_id] = stopped
+        return strategy_entry(strategy, stopped, now)
 
 
 class MemoryOutbox:

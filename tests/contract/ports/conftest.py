@@ -60,6 +60,7 @@ class Stores:
     system_outbox: Outbox
     snapshots: Snapshots
     system_snapshots: Snapshots
+    audit_trail: AuditTrail
     system_audit_trail: AuditTrail
 
     def add_user(self, email: str | None = None) -> User:
@@ -100,6 +101,7 @@ def memory_stores() -> Stores:
         system_outbox=MemoryOutbox(database),
         snapshots=snapshots,
         system_snapshots=snapshots,
+        audit_trail=MemoryAuditTrail(database),
         system_audit_trail=MemoryAuditTrail(database),
     )
 
@@ -121,6 +123,7 @@ def postgres_stores(store: PostgresStore) -> Stores:
         system_outbox=PostgresOutbox(store.system),
         snapshots=PostgresSnapshots(store.app),
         system_snapshots=PostgresSnapshots(store.system),
+        audit_trail=PostgresAuditTrail(store.app),
         system_audit_trail=PostgresAuditTrail(store.system, page=2),
     )
 

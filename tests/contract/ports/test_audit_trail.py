@@ -5,23 +5,24 @@ from __future__ import annotations
 import json
 import threading
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 
 from algotrading.adapters.postgres.ledger import PostgresLedger
 from algotrading.domain.accounts import BrokerName, ConnectionStatus, SealedBrokerAccount
 from algotrading.domain.audit import GENESIS, AuditEntry, AuditHead, AuditKind, AuditRecord, Cause, chain_hash
-from algotrading.domain.cycle import Cycle, CycleState, Decision, EntryMissed, Tell
+from algotrading.domain.cycle import Cycle, CycleState, Decision, EntryMissed, StopStrategy, Tell
 from algotrading.domain.errors import Conflict, Fenced, StrategyOverlap
 from algotrading.domain.notices import NoticeKind
-from algotrading.domain.strategy import StrategyStatus
+from algotrading.domain.sessions import instant_of
+from algotrading.domain.strategy import Strategy, StrategyStatus
 from algotrading.ports import Ledger
 from tests.contract.ports.conftest import Stores, memory_stores, postgres_stores
-from tests.fakes.examples import MOMENT, TRADING_DAY, make_intent, make_plan
+from tests.fakes.examples import MOMENT, TRADING_DAY, make_intent, make_plan, make_strategy
 from tests.stores import PostgresStore
 
 MISSED = EntryMissed(MOMENT, "it came too late")
@@ -276,3 +277,89 @@ def test_what_led_to_nothing_is_recorded_on_its_own(stores: Stores) -> None:
     record = chain_of(stores, cycle.user_id)[-1]
     assert (record.kind, record.strategy_id, record.trading_day) == ("message_dropped", cycle.strategy_id, TRADING_DAY)
     assert json.loads(record.record)["data"]["cause"]["event"] == "BUY"
+
+
+# --- what explains a strategy's day ---------------------------------------------------------------
+
+
+BEGINS, ENDS = instant_of(TRADING_DAY, time(0)), instant_of(TRADING_DAY + timedelta(days=1), time(0))
+
+
+def kinds_of_day(stores: Stores, strategy: Strategy) -> list[tuple[str, datetime]]:
+    records = stores.audit_trail.of_strategy(
+        strategy.user_id, strategy.strategy_id, TRADING_DAY, begins=BEGINS, ends=ENDS
+    )
+    assert [record.seq for record in records] == sorted(record.seq for record in records)
+    return [(record.kind, record.at) for record in records]
+
+
+def test_a_day_is_explained_by_its_decisions_and_by_every_command_up_to_its_end(stores: Stores) -> None:
+    # given a strategy that was created the day before, traded on three days and was stopped the day after
+    user = stores.add_user()
+    day = timedelta(days=1)
+    strategy = replace(make_strategy(user.user_id, status=StrategyStatus.RUNNING), created_at=MOMENT - day)
+    stores.strategies.add(strategy)
+    other = stores.add_strategy(user, symbol="INFY")
+    for trading_day in (TRADING_DAY - day, TRADING_DAY, TRADING_DAY + day):
+        save(stores.ledger, stores.ledger.take(strategy, trading_day))
+        save(stores.ledger, stores.ledger.take(other, trading_day))
+    stopped = replace(strategy, status=StrategyStatus.STOPPED, version=2, updated_at=MOMENT + day)
+    stores.strategies.save(stopped, expected_version=1)
+
+    assert kinds_of_day(stores, strategy) == [("strategy_created", MOMENT - day), ("decision", MOMENT)]
+
+
+def test_a_day_is_explained_by_what_concerned_the_account_on_that_day_alone(stores: Stores) -> None:
+    strategy = stores.add_strategy(stores.add_user())
+    for at in (BEGINS - timedelta(milliseconds=1), BEGINS, ENDS - timedelta(milliseconds=1), ENDS):
+        stores.ledger.note(AuditEntry(strategy.user_id, AuditKind.BROKER_CONNECTED, at, {}))
+
+    assert kinds_of_day(stores, strategy)[1:] == [
+        ("broker_connected", BEGINS),
+        ("broker_connected", ENDS - timedelta(milliseconds=1)),
+    ]
+
+
+def test_a_strategys_day_is_shown_to_its_owner_only(stores: Stores) -> None:
+    strategy = stores.add_strategy(stores.add_user())
+    save(stores.ledger, stores.ledger.take(strategy, TRADING_DAY))
+    stranger = stores.add_user()
+    stores.ledger.note(AuditEntry(stranger.user_id, AuditKind.BROKER_CONNECTED, MOMENT, {}))
+
+    records = stores.audit_trail.of_strategy(
+        stranger.user_id, strategy.strategy_id, TRADING_DAY, begins=BEGINS, ends=ENDS
+    )
+
+    assert {record.user_id for record in records} == {stranger.user_id}
+    assert stores.audit_trail.latest_day(stranger.user_id, strategy.strategy_id) is None
+
+
+def test_the_latest_day_is_that_of_the_newest_trading_or_command(stores: Stores) -> None:
+    user = stores.add_user()
+    strategy = stores.add_strategy(user)
+    find = stores.audit_trail.latest_day
+
+    assert find(user.user_id, strategy.strategy_id) == TRADING_DAY
+    save(stores.ledger, stores.ledger.take(strategy, TRADING_DAY + timedelta(days=3)))
+    assert find(user.user_id, strategy.strategy_id) == TRADING_DAY + timedelta(days=3)
+    # half past midnight in Kolkata is still the day before in UTC
+    stopped_at = instant_of(TRADING_DAY + timedelta(days=4), time(0, 30))
+    stopped = replace(strategy, status=StrategyStatus.STOPPED, version=2, updated_at=stopped_at)
+    stores.strategies.save(stopped, expected_version=1)
+    assert find(user.user_id, strategy.strategy_id) == TRADING_DAY + timedelta(days=4)
+    assert find(user.user_id, uuid4()) is None
+
+
+def test_a_strategy_that_a_decision_stops_has_its_own_record_after_it(stores: Stores) -> None:
+    strategy = stores.add_strategy(stores.add_user())
+    cycle = stores.ledger.take(strategy, TRADING_DAY)
+    stop = Decision(cycle, (StopStrategy("Insufficient funds."),))
+
+    stores.ledger.save(stop, event=MISSED, now=MOMENT)
+    stores.ledger.save(stop, event=MISSED, now=MOMENT)
+
+    chain = chain_of(stores, strategy.user_id)
+    assert [record.kind for record in chain] == ["strategy_created", "decision", "strategy_stopped", "decision"]
+    said = json.loads(chain[2].record)["data"]
+    assert (said["before"]["status"], said["before"]["version"]) == ("running", 1)
+    assert (said["after"]["status"], said["after"]["stop_reason"]) == ("stopped", "Insufficient funds.")

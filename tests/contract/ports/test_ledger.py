@@ -344,6 +344,31 @@ def test_logs_keep_the_brokers_words_in_order(stores: Stores) -> None:
     assert list(stores.ledger.logs(cycle.user_id, cycle.strategy_id)) == [first, second]
 
 
+def test_logs_are_stored_on_their_own_also_by_whoever_was_fenced_off_and_once(stores: Stores) -> None:
+    cycle = stores.take_cycle()
+    first, second = make_log(cycle), make_log(cycle, timestamp=MOMENT + timedelta(seconds=1))
+    stores.ledger.save(Decision(cycle), event=DUE, now=MOMENT, logs=[first])
+    stores.ledger.take(stores.strategies.get(cycle.user_id, cycle.strategy_id), cycle.trading_day)
+
+    stores.ledger.add_logs(cycle.user_id, [first, second])
+    stores.ledger.add_logs(cycle.user_id, [second])
+
+    assert list(stores.ledger.logs(cycle.user_id, cycle.strategy_id)) == [first, second]
+
+
+def test_logs_of_a_time_are_those_from_its_beginning_and_before_its_end(stores: Stores) -> None:
+    cycle = stores.take_cycle()
+    logs = [make_log(cycle, timestamp=MOMENT + timedelta(seconds=n)) for n in range(4)]
+    stores.ledger.add_logs(cycle.user_id, logs)
+
+    begins, ends = logs[1].timestamp, logs[3].timestamp
+
+    read = stores.ledger.logs
+    assert list(read(cycle.user_id, cycle.strategy_id, begins=begins, ends=ends)) == logs[1:3]
+    assert list(read(cycle.user_id, cycle.strategy_id, begins=begins)) == logs[1:]
+    assert list(read(cycle.user_id, cycle.strategy_id, ends=ends)) == logs[:3]
+
+
 def test_tell_goes_to_the_outbox_until_delivered(stores: Stores) -> None:
     cycle = stores.take_cycle()
     save(stores.ledger, cycle, Tell(NoticeKind.BOUGHT, "Bought 10 TCS"), Tell(NoticeKind.SOLD, "Sold 10 TCS"))

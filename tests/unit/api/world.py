@@ -37,7 +37,9 @@ from algotrading.services.postbacks import Postbacks
 from algotrading.services.publish_strategy import Publisher
 from algotrading.services.risk_profile import RiskProfiles
 from algotrading.services.strategy_status import StrategyReader
+from algotrading.services.timeline import TimelineReader
 from tests.fakes.accounts import MemoryBrokerAccounts, MemoryUsers
+from tests.fakes.audit import MemoryAuditTrail
 from tests.fakes.broker import MemoryBrokers
 from tests.fakes.clock import VirtualClock
 from tests.fakes.cloud import MemoryMeter, MemorySchedules, MemoryVault
@@ -284,7 +286,8 @@ class ApiWorld:
             clock=self.clock,
         )
         reader = StrategyReader(strategies, self.ledger, instruments, prices, self.clock, NSE_SESSIONS)
-        return StrategyServices(manager, reader)
+        timeline = TimelineReader(strategies, self.ledger, MemoryAuditTrail(self.database), self.clock, NSE_SESSIONS)
+        return StrategyServices(manager, reader, timeline)
 
     def _risk(self) -> RiskServices:
         risks = MemoryRisks(self.database)

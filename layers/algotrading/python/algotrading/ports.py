@@ -224,6 +224,10 @@ class Ledger(Protocol):
         """
         ...
 
+    def add_logs(self, user_id: UUID, logs: Sequence[OrderLog]) -> None:
+        """Store words with the broker on their own, whoever has the cycle now; again is harmless."""
+        ...
+
     def note(self, entry: AuditEntry) -> None:
         """Store an audit record on its own: something that changed nothing and has to be explained."""
         ...
@@ -258,8 +262,10 @@ class Ledger(Protocol):
         """Every fill of the strategy's orders, oldest first."""
         ...
 
-    def logs(self, user_id: UUID, strategy_id: UUID) -> Sequence[OrderLog]:
-        """The strategy's order log, oldest first."""
+    def logs(
+        self, user_id: UUID, strategy_id: UUID, *, begins: datetime | None = None, ends: datetime | None = None
+    ) -> Sequence[OrderLog]:
+        """The strategy's order log, oldest first; from `begins` on and before `ends`, where given."""
         ...
 
     def unsettled(self, user_id: UUID, strategy_id: UUID) -> Sequence[Cycle]:
@@ -275,6 +281,18 @@ class Ledger(Protocol):
 class AuditTrail(Protocol):
     """The chained record of every decision and command. It is written by the repositories, each within
     the transaction of the change it speaks of; nobody changes or removes what is in it."""
+
+    def of_strategy(
+        self, user_id: UUID, strategy_id: UUID, day: date, *, begins: datetime, ends: datetime
+    ) -> Sequence[AuditRecord]:
+        """What explains a strategy's `day`, in the order of the chain: the records of its trading, its
+        owner's commands up to the day's end, and what concerned the whole account from `begins` on and
+        before `ends`."""
+        ...
+
+    def latest_day(self, user_id: UUID, strategy_id: UUID) -> date | None:
+        """The newest Asia/Kolkata day on which a strategy traded or was commanded."""
+        ...
 
     def chains(self) -> Iterator[tuple[AuditRecord, AuditHead | None]]:
         """System: every record of every user, by user and then by seq, each with its user's head as it

@@ -124,6 +124,7 @@ def _broker_services(settings: BrokerSettings) -> BrokerServices:
 def _strategy_services(settings: StrategySettings) -> tuple[StrategyServices, RiskServices]:
     from algotrading.adapters.clock import SystemClock
     from algotrading.adapters.emf_meter import EmfMeter
+    from algotrading.adapters.postgres.audit_trail import PostgresAuditTrail
     from algotrading.adapters.postgres.broker_accounts import PostgresBrokerAccounts
     from algotrading.adapters.postgres.instruments import PostgresInstruments
     from algotrading.adapters.postgres.ledger import PostgresLedger
@@ -139,6 +140,7 @@ def _strategy_services(settings: StrategySettings) -> tuple[StrategyServices, Ri
     from algotrading.services.manage_strategy import StrategyManager
     from algotrading.services.risk_profile import RiskProfiles
     from algotrading.services.strategy_status import StrategyReader
+    from algotrading.services.timeline import TimelineReader
 
     database, clock, meter = parts.database(settings), SystemClock(), EmfMeter()
     strategies, ledger = PostgresStrategies(database), PostgresLedger(database)
@@ -158,8 +160,9 @@ def _strategy_services(settings: StrategySettings) -> tuple[StrategyServices, Ri
         clock=clock,
     )
     reader = StrategyReader(strategies, ledger, instruments, prices, clock, table)
+    timeline = TimelineReader(strategies, ledger, PostgresAuditTrail(database), clock, table)
     switch = KillSwitch(risks, ledger, Flattener(risks, publisher.queue), clock, meter)
-    return StrategyServices(manager, reader), RiskServices(RiskProfiles(risks, prices, clock), switch)
+    return StrategyServices(manager, reader, timeline), RiskServices(RiskProfiles(risks, prices, clock), switch)
 
 
 def _publisher(settings: StrategySettings, clock: Clock, meter: Meter, table: SessionTable) -> Publisher:

@@ -45,7 +45,7 @@ from algotrading.domain.cycle import (
     TurnStop,
 )
 from algotrading.domain.decide import decide
-from algotrading.domain.errors import BrokerBusy, BrokerFault, RedisDown, RiskRefused
+from algotrading.domain.errors import BrokerBusy, BrokerFault, Fenced, RedisDown, RiskRefused
 from algotrading.domain.instruments import Instrument
 from algotrading.domain.limits import LAST_LOOK, Obstacle
 from algotrading.domain.orders import Accepted, Answer, BookReading, Leg, OrderTicket, OrderType, Refused
@@ -132,8 +132,17 @@ class CycleRunner:
         Raises:
             Fenced: another worker has taken the cycle; nothing more was done.
         """
-        events = deque([event])
         self._cause_at = event.cause_at if isinstance(event, ExitDue) else None
+        try:
+            self._run(event)
+        except Fenced:
+            self._keep_logs()
+            raise
+        self._keep_logs()
+        return self.cycle
+
+    def _run(self, event: Event) -> None:
+        events = deque([event])
         while events:
             current = events.popleft()
             decision = decide(self.cycle, current, self.desk.policy)
@@ -149,7 +158,13 @@ class CycleRunner:
             self.cycle = decision.cycle
             self._count_blocked(current)
             events.extend(self._carry_out(decision))
-        return self.cycle
+
+    def _keep_logs(self) -> None:
+        """Words with the broker that no decision came after: what was asked last, or by a worker that was
+        fenced off before it could store what it had heard."""
+        if self._pending_logs:
+            self.desk.ledger.add_logs(self.cycle.user_id, self._pending_logs)
+            self._pending_logs = []
 
     def _save(self, decision: Decision, event: Event, logs: Sequence[OrderLog]) -> None:
         marks = self.marks
@@ -159,6 +174,7 @@ class CycleRunner:
             marks = {**marks, **self._last_price(symbol)}
         now = self.desk.clock.now()
         self.desk.ledger.save(decision, event=event, now=now, logs=logs, cause=self.cause, marks=marks)
+        self._pending_logs = []
 
     def _last_price(self, symbol: str) -> Mapping[str, Decimal]:
         try:
@@ -348,7 +364,7 @@ class CycleRunner:
 
     def _final_logs(self, after: Cycle, event: Event) -> Sequence[OrderLog]:
         """Answers not stored yet, and the broker's last row of every order that this event ended."""
-        logs, self._pending_logs = self._pending_logs, []
+        logs = list(self._pending_logs)
         if isinstance(event, BookRead):
             was_open = {intent.tag for intent in self.cycle.intents if intent.state.is_open}
             for intent in after.intents:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
 from algotrading.adapters.postgres.database import Database
 from algotrading.domain.audit import AuditHead, AuditRecord
+from algotrading.domain.sessions import trading_day_of
 
 _PAGE = 2000
 """Records per transaction: some megabytes."""
@@ -21,6 +23,38 @@ class PostgresAuditTrail:
     def __init__(self, database: Database, *, page: int = _PAGE) -> None:
         self._database = database
         self._page = page
+
+    def of_strategy(
+        self, user_id: UUID, strategy_id: UUID, day: date, *, begins: datetime, ends: datetime
+    ) -> Sequence[AuditRecord]:
+        """See ports.AuditTrail."""
+        with self._database.tenant(user_id) as session:
+            rows = session.execute(
+                f"""
+                select {_COLUMNS} from audit_log r where strategy_id = %(strategy_id)s and trading_day = %(day)s
+                union all
+                select {_COLUMNS} from audit_log r
+                where strategy_id = %(strategy_id)s and trading_day is null and at < %(ends)s
+                union all
+                select {_COLUMNS} from audit_log r
+                where user_id = %(user_id)s and strategy_id is null and at >= %(begins)s and at < %(ends)s
+                order by seq
+                """,  # noqa: S608 - constant columns
+                {"user_id": user_id, "strategy_id": strategy_id, "day": day, "begins": begins, "ends": ends},
+            ).fetchall()
+        return [_record(row) for row in rows]
+
+    def latest_day(self, user_id: UUID, strategy_id: UUID) -> date | None:
+        """See ports.AuditTrail."""
+        with self._database.tenant(user_id) as session:
+            row = session.execute(
+                "select (select max(trading_day) from audit_log where strategy_id = %(id)s) as traded,"
+                " (select max(at) from audit_log where strategy_id = %(id)s and trading_day is null) as commanded",
+                {"id": strategy_id},
+            ).fetchone()
+        assert row is not None
+        days = [row["traded"], row["commanded"] and trading_day_of(row["commanded"])]
+        return max((day for day in days if day is not None), default=None)
 
     def chains(self) -> Iterator[tuple[AuditRecord, AuditHead | None]]:
         """See ports.AuditTrail. Each page is one statement, so a record and its head are of one moment."""

@@ -93,6 +93,11 @@ class PostgresLedger:
         with self._database.tenant(decision.cycle.user_id) as session:
             ledger_writes.store(session, decision, event, now, logs=logs, cause=cause, marks=marks)
 
+    def add_logs(self, user_id: UUID, logs: Sequence[OrderLog]) -> None:
+        """See ports.Ledger."""
+        with self._database.tenant(user_id) as session:
+            ledger_writes.write_logs(session, user_id, logs)
+
     def note(self, entry: AuditEntry) -> None:
         """See ports.Ledger."""
         with self._database.tenant(entry.user_id) as session:
@@ -135,13 +140,17 @@ class PostgresLedger:
             ).fetchall()
         return [Fill(**row) for row in rows]
 
-    def logs(self, user_id: UUID, strategy_id: UUID) -> Sequence[OrderLog]:
+    def logs(
+        self, user_id: UUID, strategy_id: UUID, *, begins: datetime | None = None, ends: datetime | None = None
+    ) -> Sequence[OrderLog]:
         """See ports.Ledger."""
         with self._database.tenant(user_id) as session:
             rows = session.execute(
                 "select order_id, strategy_id, order_type, timestamp, raw_response, tag, broker_order_id, outcome,"
-                " execution_time_ms from order_logs where strategy_id = %s order by timestamp, order_id",
-                (strategy_id,),
+                " execution_time_ms from order_logs where strategy_id = %s"
+                " and timestamp >= coalesce(%s::timestamptz, '-infinity')"
+                " and timestamp < coalesce(%s::timestamptz, 'infinity') order by timestamp, order_id",
+                (strategy_id, begins, ends),
             ).fetchall()
         return [OrderLog(**{**row, "execution_time_ms": float(row["execution_time_ms"])}) for row in rows]
 

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 from algotrading.adapters.postgres import audit, risk_check
 from algotrading.adapters.postgres.json_values import clean_text, to_json
-from algotrading.adapters.postgres.rows import milliseconds_of, plan_parameters
-from algotrading.domain.audit import Cause, decision_entry
+from algotrading.adapters.postgres.rows import milliseconds_of, plan_parameters, read_strategy
+from algotrading.domain.audit import AuditEntry, Cause, decision_entry, strategy_entry
 from algotrading.domain.cycle import BookRead, Cycle, Decision, Event, Intent, StopStrategy, Tell
 from algotrading.domain.errors import Fenced
 from algotrading.domain.risk import breach_of
+from algotrading.domain.strategy import StrategyStatus
 from algotrading.ports import OrderLog
 
 if TYPE_CHECKING:
@@ -46,14 +49,17 @@ def store(
     if isinstance(event, BookRead):
         _write_fills(session, cycle, event)
     if logs:
-        _write_logs(session, cycle, logs)
+        write_logs(session, cycle.user_id, logs)
+    stopped = None
     for effect in decision.effects:
         if isinstance(effect, Tell):
             _write_notice(session, cycle, effect, now)
         elif isinstance(effect, StopStrategy):
-            _stop_strategy(session, cycle, effect, now)
+            stopped = _stop_strategy(session, cycle, effect, now)
     risk_check.refuse_breach(session, decision, marks, now)
     audit.append(session, decision_entry(decision, event, now, cause))
+    if stopped is not None:
+        audit.append(session, stopped)
 
 
 def _write_cycle(session: Session, cycle: Cycle, now: datetime) -> None:
@@ -160,7 +166,8 @@ def _write_fills(session: Session, cycle: Cycle, event: BookRead) -> None:
     )
 
 
-def _write_logs(session: Session, cycle: Cycle, logs: Sequence[OrderLog]) -> None:
+def write_logs(session: Session, user_id: UUID, logs: Sequence[OrderLog]) -> None:
+    """Words with the broker; those that are there already stay as they are."""
     session.execute(
         """
         insert into order_logs (order_id, strategy_id, user_id, order_type, timestamp, raw_response, tag,
@@ -168,8 +175,9 @@ def _write_logs(session: Session, cycle: Cycle, logs: Sequence[OrderLog]) -> Non
         select order_id, strategy_id, user_id, order_type, timestamp, raw_response, tag, broker_order_id, outcome,
                execution_time_ms
         from jsonb_populate_recordset(null::order_logs, %s)
+        on conflict (order_id) do nothing
         """,
-        (json.dumps([{**to_json(log), "user_id": str(cycle.user_id)} for log in logs]),),
+        (json.dumps([{**to_json(log), "user_id": str(user_id)} for log in logs]),),
     )
 
 
@@ -180,11 +188,18 @@ def _write_notice(session: Session, cycle: Cycle, effect: Tell, now: datetime) -
     )
 
 
-def _stop_strategy(session: Session, cycle: Cycle, effect: StopStrategy, now: datetime) -> None:
-    session.execute(
+def _stop_strategy(session: Session, cycle: Cycle, effect: StopStrategy, now: datetime) -> AuditEntry | None:
+    """Stop it, and answer what is to be put on record about that; None where it did not run."""
+    row = session.execute(
         """
         update strategies set status = 'stopped', stop_reason = %s, version = version + 1, updated_at = %s
         where strategy_id = %s and status = 'running' and deleted_at is null
+        returning *
         """,
         (clean_text(effect.reason), now, cycle.strategy_id),
-    )
+    ).fetchone()
+    if row is None:
+        return None
+    after = read_strategy(row)
+    before = replace(after, status=StrategyStatus.RUNNING, version=after.version - 1, stop_reason=None)
+    return strategy_entry(before, after, now)

@@ -9,7 +9,7 @@ from typing import Any
 from algotrading.domain.cycle import Cycle, CycleState, ExitReason, Intent, IntentState
 from algotrading.domain.instruments import Product
 from algotrading.domain.orders import BrokerStatus, Leg, Side
-from algotrading.domain.strategy import Plan
+from algotrading.domain.strategy import Plan, Strategy, StrategyStatus
 
 Row = Mapping[str, Any]
 
@@ -39,6 +39,20 @@ def read_plan(row: Row) -> Plan:
         stop_loss=row["stop_loss"],
         quantity=row["quantity"],
         broker_stop=row["broker_stop"],
+    )
+
+
+def read_strategy(row: Row) -> Strategy:
+    """A row of `strategies`."""
+    return Strategy(
+        strategy_id=row["strategy_id"],
+        user_id=row["user_id"],
+        plan=read_plan(row),
+        status=StrategyStatus(row["status"]),
+        version=row["version"],
+        created_at=row["created_at"],
+        updated_at=row["updated_at"],
+        stop_reason=row["stop_reason"],
     )
 
 

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from algotrading.adapters.postgres import audit
 from algotrading.adapters.postgres.database import Database
-from algotrading.adapters.postgres.rows import plan_parameters, read_plan
+from algotrading.adapters.postgres.rows import plan_parameters, read_strategy
 from algotrading.domain.audit import strategy_entry
 from algotrading.domain.errors import Conflict, NotFound, StrategyOverlap
 from algotrading.domain.strategy import Strategy, StrategyStatus
@@ -50,7 +50,7 @@ class PostgresStrategies:
             ).fetchone()
         if row is None:
             raise _not_found()
-        return _strategy(row)
+        return read_strategy(row)
 
     def list_for(self, user_id: UUID) -> Sequence[Strategy]:
         """See ports.Strategies."""
@@ -59,7 +59,7 @@ class PostgresStrategies:
                 "select * from strategies where user_id = %s and deleted_at is null order by created_at, strategy_id",
                 (user_id,),
             ).fetchall()
-        return [_strategy(row) for row in rows]
+        return [read_strategy(row) for row in rows]
 
     def save(self, strategy: Strategy, *, expected_version: int) -> None:
         """See ports.Strategies."""
@@ -83,7 +83,7 @@ class PostgresStrategies:
             ).fetchone()
             if before is None:
                 raise _why_not_replaced(session, strategy)
-            audit.append(session, strategy_entry(_strategy(before), strategy, strategy.updated_at))
+            audit.append(session, strategy_entry(read_strategy(before), strategy, strategy.updated_at))
 
     def delete(self, user_id: UUID, strategy_id: UUID, *, expected_version: int, now: datetime) -> None:
         """See ports.Strategies."""
@@ -108,7 +108,7 @@ class PostgresStrategies:
             ).fetchone()
             if deleted is None:
                 raise _why_not_deleted(session, user_id, strategy_id, expected_version)
-            before = replace(_strategy(deleted), version=expected_version)
+            before = replace(read_strategy(deleted), version=expected_version)
             audit.append(session, strategy_entry(before, None, now))
 
     def is_owned(self, user_id: UUID, strategy_id: UUID) -> bool:
@@ -126,7 +126,7 @@ class PostgresStrategies:
                 "select * from strategies where status = 'running' and deleted_at is null"
                 " order by created_at, strategy_id"
             ).fetchall()
-        return [_strategy(row) for row in rows]
+        return [read_strategy(row) for row in rows]
 
 
 def _refuse_overlap(session: Session, strategy: Strategy) -> None:
@@ -197,16 +197,3 @@ def _parameters(strategy: Strategy) -> dict[str, Any]:
         "created_at": strategy.created_at,
         "updated_at": strategy.updated_at,
     }
-
-
-def _strategy(row: Mapping[str, Any]) -> Strategy:
-    return Strategy(
-        strategy_id=row["strategy_id"],
-        user_id=row["user_id"],
-        plan=read_plan(row),
-        status=StrategyStatus(row["status"]),
-        version=row["version"],
-        created_at=row["created_at"],
-        updated_at=row["updated_at"],
-        stop_reason=row["stop_reason"],
-    )

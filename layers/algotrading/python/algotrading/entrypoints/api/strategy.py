@@ -27,12 +27,14 @@ from algotrading.contracts.api_strategy import (
     StrategyState,
     StrategyUpdated,
 )
+from algotrading.contracts.api_timeline import Day, TimelineView
 from algotrading.entrypoints.api import strategy_answers as describe
 from algotrading.entrypoints.api import strategy_views as views
 from algotrading.entrypoints.http import caller, new_router
 from algotrading.services.check_plan import PlanDraft
 from algotrading.services.manage_strategy import StrategyManager
 from algotrading.services.strategy_status import StrategyReader
+from algotrading.services.timeline import TimelineReader
 
 _MOST_INSTRUMENTS = 20
 
@@ -43,6 +45,7 @@ class StrategyServices:
 
     manager: StrategyManager
     reader: StrategyReader
+    timeline: TimelineReader
 
 
 class StrategyRoutes:
@@ -66,6 +69,7 @@ class StrategyRoutes:
         router.put(f"{base}/<id>", **describe.UPDATE)(self.update)
         router.delete(f"{base}/<id>", **describe.DELETE)(self.delete)
         router.get(f"{base}/<id>/orders", **describe.ORDERS)(self.list_orders)
+        router.get(f"{base}/<id>/timeline", **describe.TIMELINE)(self.show_timeline)
         router.get("/api/v1/instruments", **describe.INSTRUMENTS)(self.find_instruments)
         return router
 
@@ -115,6 +119,11 @@ class StrategyRoutes:
         """Every exchange of words with the broker, and every execution, also of a deleted strategy."""
         logs, fills = self._services().reader.orders(caller(request), id)
         return OrderList(orders=[views.order(log) for log in logs], trades=[views.trade(fill) for fill in fills])
+
+    def show_timeline(self, request: Request, id: UUID, day: Annotated[Day | None, Query()] = None) -> TimelineView:
+        """Every command, message, decision and word with the broker of one day, in plain words and to the
+        millisecond; and, where nothing was bought, why. The day is an Asia/Kolkata date, YYYY-MM-DD."""
+        return views.timeline(self._services().timeline.read(caller(request), id, day))
 
     def find_instruments(
         self, request: Request, query: Annotated[str, Query(min_length=1, max_length=60), Storable]

@@ -63,4 +63,10 @@ UPDATE = _route(
 )
 DELETE = _route("Delete a strategy", "The strategy is gone; its orders stay on record", NotFound, Conflict)
 ORDERS = _route("A strategy's orders, also after its deletion", "Its order log and its executions", NotFound)
+TIMELINE = _route(
+    "Why did it, or did it not, fire? A day of a strategy, also after its deletion",
+    "The day, oldest first; by default the latest day with anything to say",
+    RequestInvalid,
+    NotFound,
+)
 INSTRUMENTS = _route("Find instruments", "Instruments, best first", RequestInvalid, tag="Instruments")

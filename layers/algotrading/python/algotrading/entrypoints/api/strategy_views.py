@@ -16,13 +16,16 @@ from algotrading.contracts.api_strategy import (
     StrategyUpdated,
     TradeView,
 )
+from algotrading.contracts.api_timeline import LineView, TimelineView
 from algotrading.domain.instruments import Instrument
 from algotrading.domain.orders import BrokerStatus, Fill, Side
 from algotrading.domain.sessions import EffectiveExit
 from algotrading.domain.strategy import Strategy
+from algotrading.domain.timeline import Line, clock_time
 from algotrading.ports import OrderLog
 from algotrading.services.manage_strategy import Commanded
 from algotrading.services.strategy_status import Standing
+from algotrading.services.timeline import Timeline
 
 _FINAL = frozenset(BrokerStatus)
 
@@ -107,6 +110,31 @@ def trade(fill: Fill) -> TradeView:
         price=fill.price,
         filled_at=fill.filled_at,
     )
+
+
+def timeline(one: Timeline) -> TimelineView:
+    """One day of a strategy."""
+    return TimelineView(strategy_id=one.strategy_id, trading_day=one.day, lines=[_line(line) for line in one.lines])
+
+
+def _line(line: Line) -> LineView:
+    return LineView(
+        at=line.at,
+        ist=clock_time(line.at),
+        kind=line.kind,
+        text=line.text,
+        price=line.price,
+        quantity=line.quantity,
+        tag=line.tag,
+        broker_order_id=line.broker_order_id,
+        milliseconds_late=_rounded(line.milliseconds_late),
+        execution_time_ms=_rounded(line.execution_ms),
+        asked_by=line.asked_by,
+    )
+
+
+def _rounded(milliseconds: float | None) -> float | None:
+    return None if milliseconds is None else round(milliseconds, 3)
 
 
 def instrument(one: Instrument) -> InstrumentView:
