@@ -12,6 +12,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
+from algotrading.domain.audit import AuditKind
 from algotrading.domain.cycle import (
     Answered,
     BookRead,
@@ -259,7 +260,8 @@ class Inspector:
             self.broken("I4", f"intents vanished from the ledger: {sorted(known)}")
         if cycle.claim is not None and cycle.state not in {CycleState.EXITING, CycleState.FLAT, CycleState.FAILED}:
             self.broken("I5", f"the claim {cycle.claim} is held in state {cycle.state}")
-        written = self.database.audit[-1]
+        # What a decision stopped has a record of its own after it.
+        written = next(entry for entry in reversed(self.database.audit) if entry.kind is AuditKind.DECISION)
         if written.data.get("cycle") != cycle:
             self.broken("I10", "a decision was stored without its audit record")
         self._check_effects(cycle, decision)
