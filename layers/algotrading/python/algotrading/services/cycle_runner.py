@@ -54,7 +54,7 @@ from algotrading.domain.rates import Request
 from algotrading.domain.risk import breach_of, new_entry, without_entry
 from algotrading.domain.sight import Sight
 from algotrading.domain.stop_terms import stop_terms
-from algotrading.domain.strategy import Strategy
+from algotrading.domain.strategy import Plan, Strategy
 from algotrading.ports import Clock, Ledger, Meter, OrderLog, Runtime, Strategies
 from algotrading.services.paced_broker import PacedBroker
 
@@ -456,17 +456,13 @@ class CycleRunner:
 
     def held(self) -> int | None:
         """What the broker says is held of this instrument and product; None when it cannot be asked."""
-        plan = self.cycle.plan
-        key = (plan.exchange, plan.symbol, plan.product)
         for pause in _POSITION_TRIES:
             self.desk.clock.sleep(pause)
             try:
-                positions = self.broker.positions()
+                return held_by(self.cycle.plan, self.broker)
             except BrokerFault as fault:
                 self.desk.meter.count("PositionReadFailed")
                 logger.warning("positions could not be read: %s", fault.message)
-            else:
-                return sum(p.quantity for p in positions if (p.exchange, p.symbol, p.product) == key)
         return None
 
     def _time_for(self, pause: float) -> bool:
@@ -495,6 +491,12 @@ class CycleRunner:
         except RedisDown as down:
             self.desk.meter.count("RedisDown")
             logger.error("the runtime copy is behind until converge repairs it: %s", down.message)
+
+
+def held_by(plan: Plan, broker: PacedBroker) -> int:
+    """The broker's net quantity of the plan's instrument and product. Raises BrokerFault."""
+    key = (plan.exchange, plan.symbol, plan.product)
+    return sum(p.quantity for p in broker.positions() if (p.exchange, p.symbol, p.product) == key)
 
 
 def see(runtime: Runtime) -> Sight | None:

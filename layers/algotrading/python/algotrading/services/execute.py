@@ -35,7 +35,7 @@ from algotrading.domain.sessions import SessionTable, instant_of, trading_day_of
 from algotrading.domain.strategy import Strategy, StrategyStatus
 from algotrading.ports import EntryGate, Instruments, Risks, Snapshots
 from algotrading.services.broker_sessions import BrokerSessions
-from algotrading.services.cycle_runner import CycleRunner, Desk, see, spread_of
+from algotrading.services.cycle_runner import CycleRunner, Desk, held_by, see, spread_of
 from algotrading.services.flatten import LOSS_LIMIT
 from algotrading.services.keep_book import BookKeeper
 from algotrading.services.paced_broker import PacedBroker
@@ -57,6 +57,12 @@ _WARM_AHEAD = timedelta(seconds=2)
 _WITHDRAWN = timedelta(seconds=0.2)
 """This long after its instant an entry that waited for it has left, or has been withdrawn."""
 _LONGEST_WITHDRAWAL = timedelta(seconds=4)
+_PATIENCE_OF_HINTS = {
+    "sweep": timedelta(seconds=1),  # the only look there is in a quiet minute
+    "postback": timedelta(seconds=0.1),
+    "socket": timedelta(seconds=0.1),
+}
+"""How long a look that knows of no trouble waits for its place: an exit of its strategy may come behind it."""
 _LOCK_TRIES = 30
 _LOCK_PAUSE = 0.05
 
@@ -235,16 +241,17 @@ class Executor:
         if command.trading_day < trading_day_of(self.desk.clock.now()):
             return self._note_event(command, DayOver(self.desk.clock.now()))
         broker = self.sessions.open(command.user_id)
-        if command.is_hint:
-            broker = broker.yielding()
+        glance = broker.glancing(_PATIENCE_OF_HINTS[command.cause]) if command.is_hint else broker
         with self._locked_if_free(command) if command.is_hint else self._locked_or_alone(command.strategy_id):
             taken = self._take(command)
             if taken is None or not taken.cycle.intents:
                 return None
             runner = self._runner(taken, broker)
             # The book after the position: what was sold in between shows as sold, not as missing.
-            held = runner.held() if taken.cycle.state is CycleState.LONG else None
-            reading = broker.read_book(frozenset(intent.tag for intent in taken.cycle.intents))
+            held = None
+            if taken.cycle.state is CycleState.LONG:
+                held = held_by(taken.cycle.plan, glance) if command.is_hint else runner.held()
+            reading = glance.read_book(frozenset(intent.tag for intent in taken.cycle.intents))
             return runner.run(runner.read(reading, held))
 
     def _keep_book(self, command: OrderCommand) -> None:

@@ -51,10 +51,17 @@ class PacedBroker:
     account: str
     pacing: Pacing
     look: Request = Request.URGENT_LOOK
+    patience: timedelta | None = None
+    """How long readings wait for their place, where that is less than is usual for their kind."""
 
     def yielding(self) -> PacedBroker:
         """The same session for somebody who looks after an entry, and lets exits go first."""
         return replace(self, look=Request.LOOK)
+
+    def glancing(self, patience: timedelta) -> PacedBroker:
+        """The same session for somebody whom nothing troubles: what cannot be read soon is not read, since an
+        exit of the same strategy may be waiting behind."""
+        return replace(self, look=Request.LOOK, patience=patience)
 
     def reserve(self, request: Request, wanted: datetime, until: datetime) -> datetime | None:
         """Take a place, and say when the request may leave: `wanted`, or a later second's start, or None when there
@@ -155,8 +162,9 @@ class PacedBroker:
         """Wait for a place; whether there is one. Without the store nothing is held back: the broker counts too."""
         clock = self.pacing.clock
         now = clock.now()
+        patience = _PATIENCE[request] if self.patience is None else min(self.patience, _PATIENCE[request])
         try:
-            place = self.reserve(request, now, now + _PATIENCE[request])
+            place = self.reserve(request, now, now + patience)
         except RedisDown:
             self.pacing.meter.count("UnbookedRequests")
             return True
