@@ -83,6 +83,7 @@ def strategy_records(
             symbol=player.part.market.symbol,
             quantity=player.part.quantity,
             buy_at=player.part.buy_at,
+            sell_at=player.part.sell_at,
             stop_loss=player.part.stop_loss,
             status=rows[strategy_id]["status"],
             state=rows[strategy_id]["state"],

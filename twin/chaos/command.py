@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import shutil
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -86,8 +87,7 @@ async def _round(arguments: argparse.Namespace, narrator: Narrator, seed: int) -
             )
     finally:
         await network.stop()
-    kept = _keep_logs(arguments.state, seed) if figures.violations else arguments.state / "logs"
-    show(figures, narrator, str(kept))
+    show(figures, narrator, str(_keep_logs(arguments.state, seed)))
     return figures
 
 
@@ -110,8 +110,9 @@ class _Pollers:
 
 
 def _keep_logs(state: Path, seed: int) -> Path:
-    """The next round empties the folder of logs: those of a violation stay."""
-    kept = state / f"logs-of-seed-{seed}-{datetime.now(UTC):%H%M%S}"
+    """The next round empties the folder of logs. Those of the last round of a seed stay."""
+    kept = state / f"logs-of-seed-{seed}"
+    shutil.rmtree(kept, ignore_errors=True)
     (state / "logs").rename(kept)
     return kept
 

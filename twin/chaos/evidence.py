@@ -75,6 +75,7 @@ class StrategyRecord:
     symbol: str
     quantity: int
     buy_at: datetime
+    sell_at: datetime
     stop_loss: Decimal
     status: str
     state: str | None

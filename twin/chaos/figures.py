@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from twin.chaos.collect import read_documents
-from twin.chaos.evidence import NANO, Evidence, StrategyRecord
+from twin.chaos.evidence import NANO, Evidence, StrategyRecord, nanoseconds
 from twin.chaos.guarding import held_spans, unguarded_spans
 from twin.chaos.session import Round
 from twin.chaos.verdict import Violation
@@ -36,6 +36,10 @@ class Figures:
     """What became of the strategies' entries."""
     exits: Mapping[str, int]
     """What claimed the exits."""
+    entry_delay: Mapping[str, float | None]
+    """From the buy time to the exchange's receipt of the first entry, of those that were entered."""
+    exit_delay: Mapping[str, float | None]
+    """From the sell time to the first sale after it, of those that were sold because of it."""
     stop_to_sale: Mapping[str, float | None]
     """From the exchange's first tick at or below a held strategy's stop to the first sale; 0 where the stop order
     that rests there sold with that very tick."""
@@ -75,6 +79,8 @@ def measure(played: Round, violations: Sequence[Violation], *, seed: int, logs: 
         slowest_truths=_slowest(_named_truths(evidence)),
         entries=_counted(_entry_of(evidence, each) for each in evidence.strategies.values()),
         exits=_counted(each.claim or "none" for each in evidence.strategies.values() if _bought(evidence, each)),
+        entry_delay=percentiles(list(_entry_delays(evidence))),
+        exit_delay=percentiles(list(_exit_delays(evidence))),
         stop_to_sale=percentiles([seconds for seconds, _ in delays]),
         slowest_sales=_slowest(delays),
         unguarded=percentiles([span.seconds for span in spans]),
@@ -130,6 +136,22 @@ _REASONS = {
     "nothing was bought": "not bought: wanted out before",
     "is not settled": "missed: an older position",
 }
+
+
+def _entry_delays(evidence: Evidence) -> Iterator[float]:
+    for strategy in evidence.strategies.values():
+        entries = evidence.orders_of(strategy.strategy_id, "BUY")
+        if entries:
+            yield (entries[0].received_ns - nanoseconds(strategy.buy_at)) / NANO
+
+
+def _exit_delays(evidence: Evidence) -> Iterator[float]:
+    for strategy in evidence.strategies.values():
+        due_ns = nanoseconds(strategy.sell_at)
+        sales = [t.at_ns for o in evidence.orders_of(strategy.strategy_id, "SELL") for t in o.trades]
+        late = [at_ns for at_ns in sales if at_ns >= due_ns]
+        if strategy.claim == "SELL" and late:
+            yield (min(late) - due_ns) / NANO
 
 
 _SAME_TICK_NS = NANO // 4

@@ -40,6 +40,8 @@ def _rows(figures: Figures) -> Sequence[tuple[str, str]]:
         ("  slowest", "\n".join(figures.slowest_truths)),
         ("entries", _counts(figures.entries)),
         ("exits by reason", _counts(figures.exits)),
+        ("buy time to entry, s", _spread(figures.entry_delay)),
+        ("sell time to sale, s", _spread(figures.exit_delay)),
         ("stop crossed to sale, s", _spread(figures.stop_to_sale)),
         ("  slowest", "\n".join(figures.slowest_sales)),
         ("held without a guard, s", _spread(figures.unguarded)),

@@ -38,6 +38,7 @@ def record() -> StrategyRecord:
         symbol="INFY",
         quantity=10,
         buy_at=BUY_AT,
+        sell_at=SELL_AT,
         stop_loss=Decimal(1400),
         status="running",
         state="flat",
