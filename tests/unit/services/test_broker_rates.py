@@ -222,7 +222,10 @@ def test_without_the_store_exits_go_and_entries_do_not(rich: CrowdedWorld) -> No
 
 def test_a_cancel_takes_a_place_like_an_exit(rich: CrowdedWorld) -> None:
     rich.exchange.plan(rests())
-    rich.buy(rich.add(1)[0])
+    (strategy,) = rich.add(1)
+    rich.buy(strategy)
+    rich.clock.sleep(10)
+    rich.executor.handle(rich.command(strategy, OrderEvent.RECONCILE))
 
     booked = {key: count for counts in rich.runtime.requests.values() for key, count in counts.items()}
     minute = [count for (bucket, seconds, _), count in booked.items() if (bucket, seconds) == ("order", 60)]
