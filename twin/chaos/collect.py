@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -16,6 +18,8 @@ from psycopg.rows import class_row, dict_row
 from algotrading.domain.metrics import TROUBLES
 from twin.chaos.cast import Player
 from twin.chaos.evidence import ENDED, Alarm, ExchangeOrder, Intent, StrategyRecord, Trade
+from twin.processes import REPOSITORY, StateFolder, base_environment
+from twin.synthesis import LIBRARY
 
 
 class LedgerRows:
@@ -113,6 +117,23 @@ def exchange_order(row: Mapping[str, Any]) -> ExchangeOrder:
         ended_ns=min(ends) if row["status"] in ENDED and ends else None,
         trades=[Trade(fill["at_ns"], fill["quantity"]) for fill in row["fills"]],
     )
+
+
+async def verify_audit(state: StateFolder) -> str | None:
+    """What the product's own verification says against the audit chains of this run; None when every one holds."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "algotrading.bootstrap.verify_audit",
+        "--environment",
+        str(state.path / "system.env"),
+        cwd=REPOSITORY,
+        env={**base_environment(), "PYTHONPATH": str(LIBRARY)},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    said, _ = await process.communicate()
+    return None if process.returncode == 0 else said.decode(errors="replace").strip()
 
 
 def read_alarms(logs: Path) -> list[Alarm]:

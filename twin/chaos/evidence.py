@@ -131,6 +131,8 @@ class Evidence:
     """Whether everything came to rest within the calm end's time."""
     unrest: Sequence[str] = ()
     """What had not."""
+    audit_trouble: str | None = None
+    """What is wrong with the audit chains; None: every one holds."""
 
     def resting_stops(self, strategy_id: UUID) -> list[tuple[int, int | None]]:
         """When a stop order of the strategy lived at the exchange; None: it still does."""

@@ -17,7 +17,7 @@ import psycopg
 from algotrading.settings import TimingSettings
 from twin.api_client import ApiClient, Login
 from twin.chaos.cast import FUNDS, Fall, Player, Script, traders_needed, write_script
-from twin.chaos.collect import LedgerRows, exchange_order, read_alarms, strategy_records
+from twin.chaos.collect import LedgerRows, exchange_order, read_alarms, strategy_records, verify_audit
 from twin.chaos.evidence import Evidence, Tick
 from twin.chaos.insistence import insist
 from twin.chaos.monkey import Monkey, People
@@ -246,6 +246,7 @@ class ChaosSession:
             grace_seconds=GRACE_SECONDS,
             is_at_rest=not restless,
             unrest=restless,
+            audit_trouble=await verify_audit(twin.state),
         )
 
 

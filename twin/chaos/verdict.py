@@ -29,7 +29,8 @@ class Violation:
 
 def judge(evidence: Evidence) -> list[Violation]:
     """Every violation; an empty list is the promise kept."""
-    found = [*_foreign_orders(evidence), *_differences(evidence), *_account_balances(evidence), *_unrest(evidence)]
+    wholes = (_foreign_orders, _differences, _account_balances, _unrest, _audit)
+    found = [violation for rule in wholes for violation in rule(evidence)]
     for strategy in evidence.strategies.values():
         for rule in _RULES:
             found += rule(evidence, strategy)
@@ -104,6 +105,11 @@ def _account_balances(evidence: Evidence) -> Iterator[Violation]:
     for (account, symbol), quantity in held.items():
         if quantity:
             yield Violation("account not flat", account, None, f"{quantity} {symbol} in the end")
+
+
+def _audit(evidence: Evidence) -> Iterator[Violation]:
+    if evidence.audit_trouble is not None:
+        yield Violation("audit chain", "audit trail", None, evidence.audit_trouble)
 
 
 def _unrest(evidence: Evidence) -> Iterator[Violation]:

@@ -300,6 +300,10 @@ def test_a_dead_watcher_is_told_by_its_silence(good: Evidence) -> None:
     assert kinds(dead) == set()
 
 
+def test_an_audit_trail_that_does_not_hold(good: Evidence) -> None:
+    assert kinds(replace(good, audit_trouble="user 1 record 7: altered")) == {"audit chain"}
+
+
 def test_what_never_came_to_rest(good: Evidence) -> None:
     assert kinds(replace(good, is_at_rest=False, unrest=["an order"])) == {"no rest"}
 
