@@ -23,6 +23,7 @@ from algotrading.settings import (
     ExecutorSettings,
     InstrumentsSettings,
     MigrateSettings,
+    OperatorSettings,
     RedisSettings,
     ScheduleSettings,
     Settings,
@@ -154,6 +155,14 @@ _SPECS: Final = (
         sends_to=(Lane.PRIORITY,),
         lists_schedules=True,
         concurrency=lambda _: 1,
+    ),
+    FunctionSpec(
+        name="operator",
+        settings=OperatorSettings,
+        memory_mib=1024,
+        timeout_seconds=300,  # the audit trail is long
+        database=DatabaseUser.SYSTEM,
+        sends_to=(Lane.PRIORITY,),
     ),
     FunctionSpec(
         name="instruments",

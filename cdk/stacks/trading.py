@@ -48,6 +48,7 @@ class TradingStack(Stack):
         self.powers = self._powers(data.powers, environment)
         self._executors(environment)
         self.converge = self._converge()
+        self._operator()
         self._periodic(environment)
 
     @property
@@ -117,6 +118,11 @@ class TradingStack(Stack):
         function = self._functions.add("converge", self.powers)
         function.configure_async_invoke(retry_attempts=0, max_event_age=_STALE_AFTER)
         return function
+
+    def _operator(self) -> None:
+        """No route and no schedule: whoever IAM lets invoke it is the operator. An action that failed is asked for
+        again by whoever asked."""
+        self._functions.add("operator", self.powers).configure_async_invoke(retry_attempts=0)
 
     def _periodic(self, environment: Environment) -> None:
         # A group of their own: whoever manages the strategies' schedules cannot touch these.

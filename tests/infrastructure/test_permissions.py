@@ -58,11 +58,12 @@ def test_entries_are_asked_for_by_the_trigger_and_the_strategy_function(estate: 
     assert estate.roles_allowed("sqs:SendMessage", ORDERS) == {"trading/Functions/Trigger", "api/Functions/Strategy"}
 
 
-def test_exits_and_looks_are_asked_for_by_the_owner_the_broker_the_watcher_and_converge(estate: Estate) -> None:
+def test_exits_and_looks_are_asked_for_by_owner_broker_operator_watcher_and_converge(estate: Estate) -> None:
     assert estate.roles_allowed("sqs:SendMessage", PRIORITY) == {
         "api/Functions/Strategy",
         BROKER,
         "trading/Functions/Converge",
+        "trading/Functions/Operator",
         LISTENER,
     }
 
@@ -100,6 +101,7 @@ def test_only_system_entry_points_see_every_traders_rows(estate: Estate) -> None
     assert readers == {
         "data/Functions/Migrate",
         "trading/Functions/Converge",
+        "trading/Functions/Operator",
         "trading/Functions/Instruments",
         LISTENER,
     }
@@ -167,3 +169,15 @@ def test_queues_refuse_what_comes_in_the_clear_and_invite_nobody(estate: Estate)
 
     assert {statement["Effect"] for statement in statements} == {"Deny"}
     assert {statement["Condition"]["Bool"]["aws:SecureTransport"] for statement in statements} == {"false"}
+
+
+def test_nothing_but_iam_lets_anybody_invoke_the_operators_function(estate: Estate) -> None:
+    """No route, schedule or event source reaches it: who may invoke it is a matter of the account's own policies."""
+    function = estate.function("operator")
+    permissions = [each.properties["FunctionName"] for each in estate.resources("AWS::Lambda::Permission")]
+    sources = [each.properties["FunctionName"] for each in estate.resources("AWS::Lambda::EventSourceMapping")]
+    urls = estate.resources("AWS::Lambda::Url")
+
+    assert permissions, "the API's functions have permissions: the lookup works"
+    assert not [each for each in (*permissions, *sources) if function.logical_id in str(each)]
+    assert list(urls) == []

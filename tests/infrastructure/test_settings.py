@@ -70,6 +70,7 @@ def test_each_function_reads_the_secret_of_its_own_database_user(estate: Estate)
         "executor": "AppSecret",
         "priority_executor": "AppSecret",
         "converge": "SystemSecret",
+        "operator": "SystemSecret",
         "instruments": "SystemSecret",
         "migrate": "OwnerSecret",
         "authorizer": "none",

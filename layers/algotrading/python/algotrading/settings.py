@@ -192,6 +192,10 @@ class ConvergeSettings(DatabaseSettings, RedisSettings, QueueSettings, ScheduleS
     notifications_topic_arn: str
 
 
+class OperatorSettings(DatabaseSettings, QueueSettings):
+    """lambdas/operator"""
+
+
 class InstrumentsSettings(DatabaseSettings, KiteSettings):
     """lambdas/instruments"""
 

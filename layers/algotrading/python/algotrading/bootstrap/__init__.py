@@ -5,7 +5,7 @@ what a request needs (database, Redis, AWS clients) is made when the first reque
 """
 
 from algotrading.bootstrap.api import build_auth, build_authorizer, build_broker, build_docs, build_strategy
-from algotrading.bootstrap.operations import build_audit_verifier, build_instruments, build_migrate
+from algotrading.bootstrap.operations import build_audit_verifier, build_instruments, build_migrate, build_operator
 from algotrading.bootstrap.trading import build_converge, build_executor, build_trigger
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "build_executor",
     "build_instruments",
     "build_migrate",
+    "build_operator",
     "build_strategy",
     "build_trigger",
 ]

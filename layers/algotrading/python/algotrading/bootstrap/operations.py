@@ -1,16 +1,20 @@
-"""Builds what keeps the system fed and in order: instruments, migrations, the audit trail's verifier."""
+"""Builds what keeps the system fed and in order: instruments, migrations, the audit trail's verifier, the operator's
+function."""
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING
 
 from algotrading.bootstrap import parts
-from algotrading.settings import DatabaseSettings, InstrumentsSettings, MigrateSettings
+from algotrading.settings import DatabaseSettings, InstrumentsSettings, MigrateSettings, OperatorSettings
 
 if TYPE_CHECKING:
     from algotrading.adapters.postgres.migrate import Migrator
+    from algotrading.entrypoints.operator import OperatorDoor
     from algotrading.services.audit_verify import AuditVerifier
     from algotrading.services.load_instruments import InstrumentLoader
+    from algotrading.services.operate import Operator
 
 
 def build_instruments(settings: InstrumentsSettings) -> InstrumentLoader:
@@ -49,3 +53,25 @@ def build_audit_verifier(settings: DatabaseSettings) -> AuditVerifier:
     from algotrading.services.audit_verify import AuditVerifier
 
     return AuditVerifier(PostgresAuditTrail(parts.database(settings)), EmfMeter())
+
+
+def build_operator(settings: OperatorSettings) -> OperatorDoor:
+    """lambdas/operator"""
+    from algotrading.entrypoints.operator import OperatorDoor
+
+    return OperatorDoor(cache(lambda: _operator(settings)), cache(lambda: build_audit_verifier(settings)))
+
+
+def _operator(settings: OperatorSettings) -> Operator:
+    from algotrading.adapters.clock import SystemClock
+    from algotrading.adapters.emf_meter import EmfMeter
+    from algotrading.adapters.postgres.ledger import PostgresLedger
+    from algotrading.adapters.postgres.risks import PostgresRisks
+    from algotrading.adapters.sqs_queue import SqsOrderQueue
+    from algotrading.services.flatten import Flattener
+    from algotrading.services.operate import Operator
+
+    database = parts.database(settings)
+    risks = PostgresRisks(database)
+    queue = SqsOrderQueue(parts.client("sqs"), settings.orders_queue_url, settings.priority_queue_url)
+    return Operator(risks, PostgresLedger(database), Flattener(risks, queue), SystemClock(), EmfMeter())

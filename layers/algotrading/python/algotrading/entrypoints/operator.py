@@ -1,0 +1,103 @@
+"""The door of lambdas/operator: one action in, one answer out, and what went wrong in the API's one shape of errors.
+
+It has no route: whoever may invoke the function (IAM) is the operator.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from algotrading.contracts.operator import (
+    AuditReport,
+    ChainFlaw,
+    KillAction,
+    OperatorAction,
+    OperatorStatus,
+    ReleaseAction,
+    StatusAction,
+)
+from algotrading.contracts.problems import field_problems
+from algotrading.domain.audit_chain import ChainBreak
+from algotrading.domain.errors import AlgotradingError, RequestInvalid
+from algotrading.services.audit_verify import AuditVerifier
+from algotrading.services.operate import DeploymentStatus, Operator
+
+logger = logging.getLogger(__name__)
+
+_ACTIONS: TypeAdapter[OperatorAction] = TypeAdapter(OperatorAction)
+_SHOWN_BREAKS = 50
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorDoor:
+    """`operator` and `verifier` are asked for at each action; the first asking may build them."""
+
+    operator: Callable[[], Operator]
+    verifier: Callable[[], AuditVerifier]
+
+    def handle(self, event: Any) -> dict[str, Any]:
+        """Carry one action out. An answer with `error` changed nothing."""
+        try:
+            action = _read(event)
+            logger.warning("operator: %s", action.action, extra={"event_type": action.action, "by": _who(action)})
+            return self._carry_out(action)
+        except AlgotradingError as error:
+            details = [{"field": one.field, "problem": one.problem} for one in error.details]
+            return {"error": error.code, "message": error.message, "details": details}
+
+    def _carry_out(self, action: OperatorAction) -> dict[str, Any]:
+        match action:
+            case KillAction(by=by, reason=reason):
+                return _status(self.operator().kill(by=by, reason=reason))
+            case ReleaseAction(by=by):
+                return _status(self.operator().release(by=by))
+            case StatusAction():
+                return _status(self.operator().status())
+            case _:
+                return self._verify()
+
+    def _verify(self) -> dict[str, Any]:
+        shown: list[ChainBreak] = []
+        verified = self.verifier().run(lambda found: shown.append(found) if len(shown) < _SHOWN_BREAKS else None)
+        report = AuditReport(
+            is_sound=verified.is_sound,
+            chains=verified.chains,
+            records=verified.records,
+            breaks=verified.breaks,
+            first_breaks=[
+                ChainFlaw(user_id=str(one.user_id), seq=one.seq, flaw=one.flaw, text=one.text) for one in shown
+            ],
+        )
+        return report.model_dump(mode="json")
+
+
+def _read(event: Any) -> OperatorAction:
+    try:
+        return _ACTIONS.validate_python(event)
+    except ValidationError as error:
+        problems = field_problems(error.errors(include_url=False, include_input=False))
+        actions = 'an action is {"action": "kill", "by": ..., "reason": ...}, {"action": "release", "by": ...}, '
+        actions += '{"action": "status"} or {"action": "verify_audit"}'
+        raise RequestInvalid(f"this is no action of an operator: {actions}", problems) from error
+
+
+def _who(action: OperatorAction) -> str | None:
+    return action.by if isinstance(action, KillAction | ReleaseAction) else None
+
+
+def _status(status: DeploymentStatus) -> dict[str, Any]:
+    lock = status.lock
+    answer = OperatorStatus(
+        is_locked=lock is not None,
+        since=None if lock is None else lock.since,
+        by=None if lock is None else lock.by,
+        reason=None if lock is None else lock.reason,
+        open_cycles=status.open_cycles,
+        unproven_users=status.unproven_users,
+    )
+    return answer.model_dump(mode="json")

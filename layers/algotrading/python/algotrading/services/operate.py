@@ -1,0 +1,72 @@
+"""What an operator may do to the whole deployment."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+from algotrading.domain.limits import Lock
+from algotrading.domain.sessions import trading_day_of
+from algotrading.ports import Clock, Ledger, Meter, Risks
+from algotrading.services.flatten import Flattener
+from algotrading.services.kill_switch import SETTLING
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class DeploymentStatus:
+    """The switch for everybody, and how far everybody is from flat."""
+
+    lock: Lock | None
+    open_cycles: int
+    unproven_users: int
+    """While locked: users who traded today, or still hold something, and whose broker has not shown flat yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """Works across all users, as the system."""
+
+    risks: Risks
+    ledger: Ledger
+    flattener: Flattener
+    clock: Clock
+    meter: Meter
+
+    def kill(self, *, by: str, reason: str) -> DeploymentStatus:
+        """Lock, have everything of everybody sold, and answer when no entry can leave any more. Can be repeated."""
+        self.risks.lock_deployment(by=by, reason=reason, now=self.clock.now())
+        settled_at = self.clock.now() + SETTLING
+        asked = str(round(self.clock.now().timestamp() * 1000))
+        self._flatten(asked)
+        self.clock.sleep_until(settled_at)
+        self._flatten(asked)
+        return self.status()
+
+    def release(self, *, by: str) -> DeploymentStatus:
+        """Let running strategies buy again from their next buy time on; users' own switches stay as they are.
+
+        Raises:
+            Conflict: a cycle of any user is not settled.
+        """
+        self.risks.release_deployment(by=by, now=self.clock.now())
+        return self.status()
+
+    def status(self) -> DeploymentStatus:
+        """Where everybody stands."""
+        now = self.clock.now()
+        standings = self.risks.watched(trading_day_of(now), now).values()
+        open_cycles = sum(len(one.usage.open_cycles) for one in standings)
+        lock = self.risks.deployment()
+        unproven = sum(1 for one in standings if one.flat is None) if lock is not None else 0
+        return DeploymentStatus(lock, open_cycles, unproven)
+
+    def _flatten(self, asked: str) -> None:
+        """The lock is stored and holds: what cannot be asked for now, converge asks for within a minute."""
+        try:
+            cycles = [cycle for cycle in self.ledger.unfinished() if not cycle.is_settled]
+            self.flattener.flatten(cycles, now=self.clock.now(), cause="operator", asked=asked)
+        except Exception:
+            logger.exception("not all could be asked to close: converge will ask")
+            self.meter.count("PublishFailed")

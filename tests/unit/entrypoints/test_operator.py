@@ -1,0 +1,151 @@
+"""The operator's actions: closed, and clear about what they did."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import time
+from typing import Any
+
+import pytest
+
+from algotrading.contracts.messages import OrderEvent
+from algotrading.domain.cycle import CycleState, ExitReason
+from algotrading.entrypoints.operator import OperatorDoor
+from algotrading.ports import Lane
+from algotrading.services.audit_verify import AuditVerifier
+from algotrading.services.flatten import Flattener
+from algotrading.services.kill_switch import SETTLING
+from algotrading.services.operate import Operator
+from tests.fakes.audit import MemoryAuditTrail
+from tests.fakes.trading_world import TradingWorld
+
+KILL = {"action": "kill", "by": "ops@example.com", "reason": "exchange trouble"}
+RELEASE = {"action": "release", "by": "ops@example.com"}
+STATUS = {"action": "status"}
+
+
+@pytest.fixture
+def world() -> TradingWorld:
+    return TradingWorld()
+
+
+@pytest.fixture
+def door(world: TradingWorld) -> OperatorDoor:
+    flattener = Flattener(world.risks, world.queue)
+    operator = Operator(world.risks, world.ledger, flattener, world.clock, world.meter)
+    verifier = AuditVerifier(MemoryAuditTrail(world.database), world.meter)
+    return OperatorDoor(lambda: operator, lambda: verifier)
+
+
+def work(world: TradingWorld) -> None:
+    """Let a worker handle everything in the priority lane."""
+    while (message := world.queue.receive(Lane.PRIORITY)) is not None:
+        world.executor.handle(message.command)
+        world.queue.delete(Lane.PRIORITY, message)
+
+
+def test_a_kill_stops_entries_and_sells_what_everybody_holds(world: TradingWorld, door: OperatorDoor) -> None:
+    # given two traders with a position each
+    strategies = [world.add_running()]
+    world.buy(strategies[0])
+    second = world.user_id = world.add_trader()
+    strategies.append(world.add_running(buy_time=time(10, 0)))
+    world.buy(strategies[1])
+    before = world.clock.now()
+
+    answer = door.handle(KILL)
+
+    assert world.clock.now() - before >= SETTLING
+    assert (answer["is_locked"], answer["by"], answer["reason"]) == (True, "ops@example.com", "exchange trouble")
+    assert (answer["open_cycles"], answer["unproven_users"]) == (2, 2)
+    work(world)
+    assert {world.cycle(strategy).claim for strategy in strategies} == {ExitReason.KILL}
+    assert strategies[1].user_id == second
+    after = door.handle(STATUS)
+    assert (after["open_cycles"], after["unproven_users"]) == (0, 0)
+
+
+def test_an_entry_that_comes_later_is_missed_and_told(world: TradingWorld, door: OperatorDoor) -> None:
+    strategy = world.add_running()
+    door.handle(KILL)
+
+    assert world.buy(strategy).state is CycleState.FLAT
+    assert world.told()[-1] == "entry_blocked"
+
+
+def test_killing_twice_is_killing_once(door: OperatorDoor) -> None:
+    first = door.handle(KILL)
+    second = door.handle({**KILL, "by": "somebody else"})
+
+    assert first == second
+
+
+def test_release_waits_until_everything_is_settled(world: TradingWorld, door: OperatorDoor) -> None:
+    strategy = world.add_running()
+    world.buy(strategy)
+    door.handle(KILL)
+
+    refused = door.handle(RELEASE)
+    work(world)
+    released = door.handle(RELEASE)
+
+    assert refused["error"] == "CONFLICT"
+    assert (released["is_locked"], released["since"]) == (False, None)
+
+
+def test_status_changes_nothing(world: TradingWorld, door: OperatorDoor) -> None:
+    world.buy(world.add_running())
+
+    assert door.handle(STATUS) == {
+        "is_locked": False,
+        "since": None,
+        "by": None,
+        "reason": None,
+        "open_cycles": 1,
+        "unproven_users": 0,
+    }
+    assert OrderEvent.KILL not in {command.event for _, command in world.queue.sent}
+
+
+def test_the_audit_trail_is_verified_and_its_breaks_are_named(world: TradingWorld, door: OperatorDoor) -> None:
+    world.buy(world.add_running())
+    assert door.handle({"action": "verify_audit"})["is_sound"] is True
+
+    trail = MemoryAuditTrail(world.database)
+
+    class Tampered(MemoryAuditTrail):
+        def chains(self) -> Any:
+            for number, (record, head) in enumerate(trail.chains()):
+                yield (replace(record, record=record.record + " ") if number == 1 else record), head
+
+    tampered = OperatorDoor(door.operator, lambda: AuditVerifier(Tampered(world.database), world.meter))
+    answer = tampered.handle({"action": "verify_audit"})
+
+    assert answer["is_sound"] is False
+    assert answer["breaks"] == len(answer["first_breaks"]) > 0
+    assert answer["first_breaks"][0]["user_id"] == str(world.user_id)
+
+
+@pytest.mark.parametrize(
+    ("event", "field"),
+    [
+        ({"action": "kill", "by": "ops"}, "kill.reason"),
+        ({"action": "kill", "by": " ", "reason": "x"}, "kill.by"),
+        ({"action": "kill", "by": "ops", "reason": "x", "users": []}, "kill.users"),
+        ({"action": "release"}, "release.by"),
+        ({"action": "delete_everything"}, "body"),
+        ({}, "body"),
+        ([], "body"),
+        (None, "body"),
+        ("kill", "body"),
+    ],
+)
+def test_what_is_no_action_is_refused_and_changes_nothing(
+    world: TradingWorld, door: OperatorDoor, event: Any, field: str
+) -> None:
+    answer = door.handle(event)
+
+    assert answer["error"] == "REQUEST_INVALID"
+    assert '{"action": "status"}' in answer["message"]
+    assert [detail["field"] for detail in answer["details"]] == [field]
+    assert world.database.deployment_lock is None
