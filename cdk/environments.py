@@ -66,6 +66,10 @@ class Environment:
     """Its id, from GET /api/v1/account once it has registered: whose broker secrets the watcher may open.
     None: nobody's, and the watcher has no feed. See docs/decisions/the-watcher-opens-one-accounts-secrets.md."""
 
+    order_update_sockets: bool = False
+    """Whether the watcher may open every trader's broker token, for a socket that brings their order updates.
+    See docs/decisions/order-sockets-are-a-switch.md."""
+
     @property
     def metrics_namespace(self) -> str:
         """Where the metrics of this environment go: another one in the same account sets off no alarm here."""
@@ -77,6 +81,7 @@ class Environment:
             "STAGE": self.stage,
             "LOG_LEVEL": self.log_level,
             "FEED_ACCOUNT_EMAIL": self.feed_account_email,
+            "ORDER_UPDATE_SOCKETS": str(self.order_update_sockets).lower(),
         }
 
 

@@ -19,6 +19,13 @@ class Counters:
     refused_dials: int = 0
     missing_credentials: int = 0
     order_updates: int = 0
+    dropped_order_updates: int = 0
+    """Of accounts that sent more than can be looked at."""
+    invalid_order_updates: int = 0
+    failed_order_hints: int = 0
+    failed_order_sockets: int = 0
+    order_sockets_refused_room: int = 0
+    """Traders, at each look, for whom one task has no more sockets."""
     feed_errors: int = 0
     invalid_changes: int = 0
     repaired_stops: int = 0

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import random
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
+from uuid import UUID
 
 from fargate_listener.counters import Counters
 from fargate_listener.feed_account import FeedCredentials, FeedCredentialsMissing
 from fargate_listener.frames import MOST_PACKETS, decode
-from fargate_listener.kite_socket import DIAL_SECONDS, DialFailed, KiteSocket, dial
+from fargate_listener.kite_socket import DIAL_SECONDS, DialFailed, KiteSocket, dial, read_text
 from fargate_listener.stop_guard import StopGuard
 from fargate_listener.watchlist import Watchlist
 
@@ -64,7 +64,9 @@ class Feed:
         monotonic: Callable[[], float],
         tls: ssl.SSLContext | None = None,
         silence_seconds: float = SILENCE_SECONDS,
+        hear_order: Callable[[UUID, object], None] = lambda _user_id, _data: None,
     ) -> None:
+        """`hear_order` gets the order updates of the feed account's owner, which this socket brings anyway."""
         self._url = url
         self._credentials = credentials
         self._watchlist = watchlist
@@ -73,6 +75,7 @@ class Feed:
         self._monotonic = monotonic
         self._tls = tls or ssl.create_default_context()
         self._silence_seconds = silence_seconds
+        self._hear_order = hear_order
         self._socket: KiteSocket | None = None
         self._last_known: FeedCredentials | None = None
         self._reading: asyncio.Task[FeedCredentials] | None = None
@@ -87,6 +90,11 @@ class Feed:
         if self._socket is None or not self._socket.is_open:
             return None
         return self._monotonic() - self._socket.last_frame
+
+    @property
+    def owner(self) -> UUID | None:
+        """Whose broker connection carries the feed; None before it is known."""
+        return None if self._last_known is None else self._last_known.user_id
 
     @property
     def subscribed(self) -> frozenset[int]:
@@ -205,14 +213,12 @@ class Feed:
             self._guard.on_ticks(tokens, prices, received)
 
     def _on_text(self, text: str) -> None:
-        """The feed account's own order updates and the broker's messages: counted, nothing hangs on them."""
-        try:
-            message = json.loads(text)
-            kind = message.get("type") if isinstance(message, dict) else None
-        except ValueError:
-            kind = "error"
+        """The feed account's own order updates, and the broker's messages: counted."""
+        kind, data = read_text(text)
         if kind == "order":
             self._counters.order_updates += 1
+            if self.owner is not None:
+                self._hear_order(self.owner, data)
         elif kind == "error":
             self._counters.feed_errors += 1
             logger.warning("the price feed reports an error: %.200s", text)

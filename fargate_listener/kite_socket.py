@@ -164,6 +164,15 @@ class KiteSocket(WSListener):
         self.abort()
 
 
+def read_text(text: str) -> tuple[str | None, object]:
+    """Kind and data of a text frame: `order`, `error`, `message` ...; what is no such frame is an error."""
+    try:
+        message = json.loads(text)
+    except ValueError:
+        return "error", None
+    return (message.get("type"), message.get("data")) if isinstance(message, dict) else (None, None)
+
+
 async def dial(
     url: str, credentials: FeedCredentials, make_socket: Callable[[], KiteSocket], tls: ssl.SSLContext
 ) -> KiteSocket:

@@ -14,6 +14,8 @@ from fargate_listener.counters import Counters
 from fargate_listener.feed import Feed
 from fargate_listener.health import HealthServer, Loaded
 from fargate_listener.hit_sender import HitSender
+from fargate_listener.order_news import OrderNews
+from fargate_listener.order_sockets import OrderSockets
 from fargate_listener.price_publisher import PricePublisher
 from fargate_listener.reporter import Reporter
 from fargate_listener.sight import SightReporter
@@ -44,6 +46,9 @@ class Watcher:
     feed: Feed
     publisher: PricePublisher
     sight: SightReporter
+    news: OrderNews
+    order_sockets: OrderSockets | None
+    """None where the environment does not let the watcher open traders' tokens."""
     sender: HitSender
     reporter: Reporter
     health: HealthServer
@@ -70,8 +75,10 @@ class Watcher:
 
     async def _watch(self) -> None:
         async with asyncio.TaskGroup() as group:
-            for part in (self.feed, self.publisher, self.sight, self.reporter):
+            for part in (self.feed, self.publisher, self.sight, self.reporter, self.news):
                 group.create_task(part.run())
+            if self.order_sockets is not None:
+                group.create_task(self.order_sockets.run())
             for work in (self._follow(), self._repeat()):
                 group.create_task(work)
 

@@ -36,6 +36,11 @@ class Watchlist:
         armed = self._guard.armed_tokens
         return sorted(self._strategies_on, key=lambda token: token not in armed)
 
+    @property
+    def armed_users(self) -> set[UUID]:
+        """Traders with an armed stop: they have something at stake."""
+        return {change.user_id for change in self._changes.values() if change.armed}
+
     def watches(self, token: int) -> bool:
         """Whether some strategy needs the ticks of this instrument."""
         return token in self._strategies_on

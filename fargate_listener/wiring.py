@@ -18,15 +18,21 @@ from algotrading.adapters.postgres.database import Credentials, Database
 from algotrading.adapters.postgres.instruments import PostgresInstruments
 from algotrading.adapters.postgres.ledger import PostgresLedger
 from algotrading.adapters.postgres.strategies import PostgresStrategies
+from algotrading.adapters.redis_runtime import RedisRuntime
+from algotrading.adapters.redis_runtime import make_redis_client as make_blocking_redis_client
 from algotrading.adapters.secrets import SecretReader
+from algotrading.adapters.sqs_queue import SqsOrderQueue
+from algotrading.services.order_hints import OrderHints
 from algotrading.settings import ListenerSettings
 from fargate_listener.changes import ChangeStream
 from fargate_listener.counters import Counters
 from fargate_listener.feed import Feed
-from fargate_listener.feed_account import FeedAccount, FeedCredentials
+from fargate_listener.feed_account import FeedAccount, FeedCredentials, TraderAccounts
 from fargate_listener.health import Health, HealthServer, Loaded
 from fargate_listener.hit_queue import SqsHitQueue
 from fargate_listener.hit_sender import SENDERS, HitSender
+from fargate_listener.order_news import OrderNews
+from fargate_listener.order_sockets import OrderSockets
 from fargate_listener.price_publisher import PricePublisher
 from fargate_listener.prices import PriceBook
 from fargate_listener.redis_client import make_redis_client
@@ -38,7 +44,8 @@ from fargate_listener.watcher import Watcher
 from fargate_listener.watchlist import Watchlist
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
+    from uuid import UUID
 
     from redis.asyncio import Redis
 
@@ -61,6 +68,7 @@ def build_watcher(settings: ListenerSettings) -> Watcher:
     sender = HitSender(open_queue=lambda: _hit_queue(settings), clock=clock, monotonic=time.monotonic)
     guard = StopGuard(prices=prices, report=sender.put, counters=counters)
     watchlist = Watchlist(guard, time.monotonic)
+    news = OrderNews(open_hints=lambda: _order_hints(settings, clock), clock=clock, counters=counters)
     feed = Feed(
         url=settings.kite_socket_url,
         credentials=_feed_credentials(settings),
@@ -68,6 +76,7 @@ def build_watcher(settings: ListenerSettings) -> Watcher:
         guard=guard,
         counters=counters,
         monotonic=time.monotonic,
+        hear_order=news.hear,
     )
     health = Health(feed=feed, guard=guard, sender=sender, loaded=loaded)
     meter = EmfMeter(service="listener", clock=clock)
@@ -81,6 +90,15 @@ def build_watcher(settings: ListenerSettings) -> Watcher:
             redis=_redis(settings), prices=prices, watchlist=watchlist, clock=clock, counters=counters
         ),
         sight=SightReporter(redis=_redis(settings), sees=health.sees, clock=clock, counters=counters),
+        news=news,
+        order_sockets=_order_sockets(
+            settings,
+            clock,
+            counters,
+            # The feed's own socket brings its owner's updates already.
+            wanted=lambda: watchlist.armed_users - {feed.owner},
+            hear=news.hear,
+        ),
         sender=sender,
         reporter=Reporter(counters=counters, sender=sender, feed=feed, guard=guard, health=health, meter=meter),
         health=HealthServer(health.document, settings.health_port, stops=health.stops),
@@ -124,6 +142,51 @@ def _feed_credentials(settings: ListenerSettings) -> Callable[[], FeedCredential
         )
 
     return lambda: account().credentials()
+
+
+def _order_hints(settings: ListenerSettings, clock: SystemClock) -> OrderHints:
+    """With a database connection of its own, like everything else that must not wait for another."""
+    with _MAKING_A_CLIENT:
+        queue = boto3.client("sqs", config=_PATIENT)
+    redis = make_blocking_redis_client(settings.redis_host, settings.redis_port, tls=settings.redis_tls)
+    return OrderHints(
+        clock=clock,
+        ledger=PostgresLedger(_database(settings)),
+        runtime=RedisRuntime(redis),
+        queue=SqsOrderQueue(queue, settings.orders_queue_url, settings.priority_queue_url),
+        meter=EmfMeter(service="listener", clock=clock),
+    )
+
+
+def _order_sockets(
+    settings: ListenerSettings,
+    clock: SystemClock,
+    counters: Counters,
+    *,
+    wanted: Callable[[], Collection[UUID]],
+    hear: Callable[[UUID, object], None],
+) -> OrderSockets | None:
+    if not settings.order_update_sockets:
+        return None
+
+    @cache
+    def accounts() -> TraderAccounts:
+        with _MAKING_A_CLIENT:
+            kms = boto3.client("kms", config=_PATIENT)
+        return TraderAccounts(
+            accounts=PostgresBrokerAccounts(_database(settings)),
+            vault=KmsVault(kms, settings.kms_key_id),
+            clock=clock,
+        )
+
+    return OrderSockets(
+        url=settings.kite_socket_url,
+        credentials=lambda user_id: accounts().credentials(user_id),
+        wanted=wanted,
+        hear=hear,
+        counters=counters,
+        monotonic=time.monotonic,
+    )
 
 
 def _database(settings: ListenerSettings) -> Database:

@@ -110,10 +110,13 @@ class ListenerStack(Stack):
         }
 
     def _grant(self, task: ecs.FargateTaskDefinition, environment: Environment, powers: Powers) -> None:
-        """One queue to send to, its stores to read, the feed account's secrets to open: nothing else."""
+        """One queue to send to, its stores to read, the feed account's secrets to open (everybody's, where order
+        sockets are on): nothing else."""
         powers.lanes[Lane.PRIORITY].grant_send_messages(task.task_role)
         powers.database_secrets[DatabaseUser.SYSTEM].grant_read(task.task_role)
-        if environment.feed_user_id is not None:
+        if environment.order_update_sockets:
+            powers.grant_vault(task.task_role)
+        elif environment.feed_user_id is not None:
             powers.grant_vault(task.task_role, user_id=environment.feed_user_id)
 
 

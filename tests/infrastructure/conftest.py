@@ -31,6 +31,14 @@ def feeding_estate(tmp_path_factory: pytest.TempPathFactory) -> Estate:
     return Estate(synthesize(replace(ENVIRONMENTS["dev"], feed_user_id=FEED_USER_ID), out, in_place=True))
 
 
+@pytest.fixture(scope="session")
+def listening_estate(tmp_path_factory: pytest.TempPathFactory) -> Estate:
+    """An environment whose watcher keeps order sockets; none of the table's does."""
+    out = tmp_path_factory.mktemp("listening")
+    environment = replace(ENVIRONMENTS["dev"], feed_user_id=FEED_USER_ID, order_update_sockets=True)
+    return Estate(synthesize(environment, out, in_place=True))
+
+
 @pytest.fixture(params=get_args(Stage))
 def environment(request: pytest.FixtureRequest) -> Environment:
     """Each environment in turn."""

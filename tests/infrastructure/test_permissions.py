@@ -7,6 +7,7 @@ from uuid import UUID
 
 from algotrading.adapters import kms_vault
 from cdk.constructs.powers import BROKER_CREDENTIALS
+from cdk.environments import Environment
 from tests.infrastructure.templates import FEED_USER_ID, Estate
 
 KEY = "data/BrokerKey"
@@ -32,6 +33,22 @@ def test_the_watcher_opens_the_secrets_of_the_feed_account_and_of_nobody_else(fe
 
     assert json.loads(grant.condition) == {
         "StringEquals": {f"kms:EncryptionContext:{name}": value for name, value in CONTEXT.items()}
+    }
+
+
+def test_no_environments_watcher_keeps_order_sockets(environment: Environment) -> None:
+    assert not environment.order_update_sockets
+
+
+def test_with_order_sockets_the_watcher_opens_broker_secrets_by_their_owner_and_seals_none(
+    listening_estate: Estate,
+) -> None:
+    grants = [each for each in listening_estate.grants() if each.role == LISTENER and each.action.startswith("kms:")]
+
+    assert [each.action for each in grants] == ["kms:Decrypt"]
+    assert json.loads(grants[0].condition) == {
+        "StringEquals": {"kms:EncryptionContext:purpose": CONTEXT["purpose"]},
+        "Null": {"kms:EncryptionContext:user_id": "false"},
     }
 
 

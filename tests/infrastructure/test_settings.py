@@ -55,6 +55,7 @@ def test_the_listener_starts_on_its_variables(estate: Estate, environment: Envir
 
     assert settings.stage == environment.stage
     assert settings.feed_account_email == environment.feed_account_email
+    assert settings.order_update_sockets == environment.order_update_sockets
 
 
 def test_each_function_reads_the_secret_of_its_own_database_user(estate: Estate) -> None:

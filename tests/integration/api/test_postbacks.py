@@ -20,6 +20,7 @@ from algotrading.domain.sessions import trading_day_of
 from exchange_simulator.threaded import ThreadedExchange
 from tests.http_events import http_event
 from tests.integration.api.deployment import Deployment
+from tests.integration.hand_orders import buy_by_hand
 from tests.stores import PostgresStore
 
 PATIENCE = 30.0
@@ -88,26 +89,6 @@ def control(exchange: ThreadedExchange, method: str, path: str, **body: Any) -> 
         return json.load(answer)
 
 
-def place(exchange: ThreadedExchange, account: dict[str, Any], tag: str) -> None:
-    """An order of one share, bought at once."""
-    order = {
-        "exchange": "NSE",
-        "tradingsymbol": "TCS",
-        "transaction_type": "BUY",
-        "quantity": "1",
-        "product": "MIS",
-        "order_type": "MARKET",
-        "market_protection": "-1",
-        "validity": "DAY",
-        "tag": tag,
-    }
-    encoded = "&".join(f"{name}={value}" for name, value in order.items()).encode()
-    request = Request(f"{exchange.url}/orders/regular", encoded, method="POST")
-    request.add_header("Authorization", f"token {account['api_key']}:{account['access_token']}")
-    with urlopen(request, timeout=PATIENCE) as answer:
-        assert answer.status == 200
-
-
 def new_trader(deployment: Deployment, exchange: ThreadedExchange, gateway: Gateway) -> tuple[str, dict[str, Any]]:
     """A connected trader whose app at the exchange posts to the trader's address: token and account."""
     _, made = deployment.call(
@@ -150,7 +131,7 @@ def test_an_order_by_hand_makes_us_look_at_what_we_hold_there(
     token, account = new_trader(deployment, exchange, gateway)
     strategy_id = hold(deployment, postgres_module_store, token)
 
-    place(exchange, account, "byhand")
+    buy_by_hand(exchange.url, account["api_key"], account["access_token"])
 
     ((update, status),) = gateway.wait_for(1)
     assert (status, update["status"], update["tag"]) == (200, "COMPLETE", "byhand")
@@ -174,7 +155,7 @@ def test_updates_that_are_doubled_on_the_way_ask_once(
         params={"channel": "postback"},
     )
 
-    place(exchange, account, "byhand")
+    buy_by_hand(exchange.url, account["api_key"], account["access_token"])
 
     assert [status for _, status in gateway.wait_for(2)] == [200, 200]
     assert len(deployment.messages("orders-priority")) == 1
@@ -193,7 +174,7 @@ def test_another_accounts_update_is_refused_at_this_address(
     )
     stranger = control(exchange, "POST", "/sim/accounts", funds=1_000_000, postback_url=address)
 
-    place(exchange, stranger, "byhand")
+    buy_by_hand(exchange.url, stranger["api_key"], stranger["access_token"])
 
     assert [status for _, status in gateway.wait_for(1)] == [403]
     assert deployment.messages("orders-priority") == []

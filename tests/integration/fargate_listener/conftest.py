@@ -6,10 +6,11 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import boto3
 import pytest
@@ -23,14 +24,16 @@ from algotrading.adapters.postgres.strategies import PostgresStrategies
 from algotrading.adapters.postgres.users import PostgresUsers
 from algotrading.adapters.redis_runtime import RedisRuntime, make_redis_client
 from algotrading.contracts.messages import OrderCommand, StopChange
-from algotrading.domain.accounts import BrokerName, ConnectionStatus, SealedBrokerAccount
+from algotrading.domain.accounts import BrokerName, ConnectionStatus, SealedBrokerAccount, User
 from algotrading.domain.cycle import BookRead, Cycle, CycleState, Decision
 from algotrading.domain.orders import BookReading
+from algotrading.domain.sessions import trading_day_of
 from algotrading.domain.strategy import Strategy, StrategyStatus
 from exchange_simulator.accounts import App
 from exchange_simulator.threaded import ThreadedExchange
 from tests.fakes.examples import MOMENT, TRADING_DAY, make_instrument, make_strategy, make_user
 from tests.integration.fargate_listener.desks import PATIENCE
+from tests.integration.hand_orders import buy_by_hand
 from tests.stores import ROLE_PASSWORDS, PostgresStore
 from twin.aws import AwsAccess, start_emulator
 from twin.processes import Child, StateFolder, start_module
@@ -58,6 +61,7 @@ class World:
     queue_url: str
     watchers: list[Child] = field(default_factory=list)
     health_port: int = field(default_factory=free_port)
+    feed_user_id: UUID = field(default_factory=uuid4)
 
     @property
     def sqs(self) -> SQSClient:
@@ -79,43 +83,48 @@ class World:
 
     def log_in_feed_account(self) -> None:
         """The feed account's owner logs in to the broker."""
-        user = make_user(FEED_EMAIL)
+        self.feed_user_id = self.log_in(make_user(FEED_EMAIL), self.app)
+
+    def log_in(self, user: User, app: App) -> UUID:
+        """A user registers and logs in to the broker."""
         PostgresUsers(self.postgres.app).add(user, "hash")
         kms = boto3.client("kms", **self.aws.client_options())
         vault = KmsVault(kms, self.environment["KMS_KEY_ID"])
-        sealed = vault.seal(
-            user.user_id,
-            {
-                "api_key": self.app.api_key,
-                "api_secret": self.app.api_secret,
-                "access_token": self.app.access_token or "",
-            },
-        )
+        secrets = {"api_key": app.api_key, "api_secret": app.api_secret, "access_token": app.access_token or ""}
         account = SealedBrokerAccount(
             user_id=user.user_id,
             broker=BrokerName.KITE,
-            broker_user_id=self.app.user_id,
+            broker_user_id=app.user_id,
             status=ConnectionStatus.CONNECTED,
-            token_at=MOMENT,
+            token_at=datetime.now(UTC),
             updated_at=MOMENT,
-            **sealed,
+            **vault.seal(user.user_id, secrets),
         )
         PostgresBrokerAccounts(self.postgres.app).save(account)
+        return user.user_id
 
-    def add_running_strategy(self, stop_loss: str) -> Strategy:
-        """A trader's running strategy in INFY."""
-        user = make_user()
-        PostgresUsers(self.postgres.app).add(user, "hash")
-        strategy = make_strategy(
-            user.user_id, status=StrategyStatus.RUNNING, symbol="INFY", stop_loss=Decimal(stop_loss)
-        )
+    async def buy_by_hand(self, app: App) -> None:
+        """An order in INFY as the broker's own app places it."""
+        await asyncio.to_thread(buy_by_hand, self.exchange.url, app.api_key, app.access_token, "INFY")
+
+    def add_running_strategy(self, stop_loss: str, user_id: UUID | None = None) -> Strategy:
+        """A running strategy in INFY, of a trader of its own unless told whose."""
+        if user_id is None:
+            user = make_user()
+            PostgresUsers(self.postgres.app).add(user, "hash")
+            user_id = user.user_id
+        strategy = make_strategy(user_id, status=StrategyStatus.RUNNING, symbol="INFY", stop_loss=Decimal(stop_loss))
         PostgresStrategies(self.postgres.app).add(strategy)
         return strategy
 
-    def buy(self, strategy: Strategy) -> Cycle:
-        """Today's cycle of the strategy holds its shares."""
+    def buy_today(self, strategy: Strategy) -> Cycle:
+        """The cycle of the day on which this runs holds its shares."""
+        return self.buy(strategy, trading_day_of(datetime.now(UTC)))
+
+    def buy(self, strategy: Strategy, day: date = TRADING_DAY) -> Cycle:
+        """A day's cycle of the strategy holds its shares."""
         ledger = PostgresLedger(self.postgres.app)
-        cycle = replace(ledger.take(strategy, TRADING_DAY), state=CycleState.LONG)
+        cycle = replace(ledger.take(strategy, day), state=CycleState.LONG)
         nothing_read = BookRead(MOMENT, BookReading(MOMENT, (), ()))
         ledger.save(Decision(cycle), event=nothing_read, now=MOMENT)
         return cycle

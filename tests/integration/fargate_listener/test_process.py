@@ -13,7 +13,7 @@ from typing import Any
 
 from algotrading.contracts.messages import OrderEvent
 from exchange_simulator.server import ExchangeServer
-from tests.fakes.examples import TRADING_DAY
+from tests.fakes.examples import TRADING_DAY, make_user
 from tests.integration.fargate_listener.conftest import World, announced
 from tests.integration.fargate_listener.desks import PATIENCE
 
@@ -174,3 +174,50 @@ async def test_without_settings_it_refuses_to_start(world: World) -> None:
 
     assert await exit_code(watcher.process.wait()) == 2
     assert "FEED_ACCOUNT_EMAIL" in watcher.log.read_text()
+
+
+async def test_the_feed_accounts_own_orders_are_hints_without_any_other_token(world: World) -> None:
+    # Given a feed account that trades too
+    world.log_in_feed_account()
+    strategy = world.add_running_strategy(FAR_BELOW_THE_MARKET, world.feed_user_id)
+    world.buy_today(strategy)
+    await world.start_watcher()
+    await until_health(world, lambda answer: is_healthy(answer) and answer["armed_stops"] == 1)
+
+    await world.buy_by_hand(world.app)
+
+    command = await world.next_command()
+    assert (command.event, command.cause) == (OrderEvent.RECONCILE, "socket")
+    assert command.strategy_id == strategy.strategy_id
+    assert len(world.exchange.run(lambda server: server.simulator.ticker.connections())) == 1
+
+
+async def test_with_order_sockets_a_traders_own_orders_are_hints(world: World) -> None:
+    world.environment["ORDER_UPDATE_SOCKETS"] = "true"
+    world.log_in_feed_account()
+    app = world.exchange.run(lambda server: server.create_account())
+    trader = world.log_in(make_user(), app)
+    strategy = world.add_running_strategy(FAR_BELOW_THE_MARKET, trader)
+    world.buy_today(strategy)
+    watcher = await world.start_watcher()
+    await until_health(world, lambda _: world.exchange.run(lambda s: len(s.simulator.ticker.connections(app))) == 1)
+
+    await world.buy_by_hand(app)
+
+    command = await world.next_command()
+    assert (command.event, command.cause) == (OrderEvent.RECONCILE, "socket")
+    assert command.strategy_id == strategy.strategy_id
+    assert str(app.access_token) not in watcher.log.read_text()
+
+
+async def test_without_order_sockets_no_traders_token_is_used(world: World) -> None:
+    world.log_in_feed_account()
+    app = world.exchange.run(lambda server: server.create_account())
+    strategy = world.add_running_strategy(FAR_BELOW_THE_MARKET, world.log_in(make_user(), app))
+    world.buy_today(strategy)
+    await world.start_watcher()
+    await until_health(world, lambda answer: is_healthy(answer) and answer["armed_stops"] == 1)
+
+    await asyncio.sleep(3)
+
+    assert world.exchange.run(lambda server: server.simulator.ticker.connections(app)) == []

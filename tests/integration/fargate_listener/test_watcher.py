@@ -14,10 +14,12 @@ import pytest
 from algotrading.contracts.messages import OrderCommand
 from algotrading.domain.cycle import CycleState
 from algotrading.domain.strategy import Strategy, StrategyStatus
+from algotrading.services.order_hints import OrderHints
 from fargate_listener.changes import ChangeStream
 from fargate_listener.feed_account import FeedCredentials
 from fargate_listener.health import Health, HealthServer, Loaded
 from fargate_listener.hit_sender import HitSender
+from fargate_listener.order_news import OrderNews
 from fargate_listener.price_publisher import PricePublisher
 from fargate_listener.redis_client import make_redis_client
 from fargate_listener.reporter import Reporter
@@ -30,6 +32,8 @@ from tests.fakes.database import MemoryDatabase
 from tests.fakes.examples import TRADING_DAY, make_instrument, make_strategy, make_user
 from tests.fakes.instruments import MemoryInstruments
 from tests.fakes.ledger import MemoryLedger
+from tests.fakes.queue import MemoryQueue
+from tests.fakes.runtime import MemoryRuntime
 from tests.fakes.strategies import MemoryStrategies
 from tests.integration.fargate_listener.desks import PATIENCE, Desk, until
 from tests.integration.fargate_listener.scripted_broker import ScriptedBroker, scripted_broker
@@ -76,9 +80,10 @@ class World:
         self.broker = broker
         self.database = MemoryDatabase()
         self.queue = Queue()
+        self.clock = clock = VirtualClock()
+        self.asked = MemoryQueue(clock)
         self.meter = MemoryMeter()
         self.stop = asyncio.Event()
-        self.clock = clock = VirtualClock()
         redis = make_redis_client("127.0.0.1", free_port(), tls=False)
         self.redis = redis
         sender = HitSender(open_queue=lambda: self.queue, clock=clock, monotonic=time.monotonic, senders=1)
@@ -103,6 +108,8 @@ class World:
                 redis=redis, prices=desk.prices, watchlist=desk.watchlist, clock=clock, counters=desk.counters
             ),
             sight=SightReporter(redis=redis, sees=self.health.sees, clock=clock, counters=desk.counters),
+            news=OrderNews(open_hints=self.open_hints, clock=clock, counters=desk.counters),
+            order_sockets=None,
             sender=sender,
             reporter=Reporter(
                 counters=desk.counters,
@@ -118,6 +125,11 @@ class World:
             monotonic=time.monotonic,
             check_seconds=0.1,
         )
+
+    def open_hints(self) -> OrderHints:
+        """What makes requests of order updates."""
+        runtime = MemoryRuntime(self.clock)
+        return OrderHints(self.clock, MemoryLedger(self.database), runtime, self.asked, self.meter)
 
     def hold(self, stop_loss: str) -> Strategy:
         """A position bought today, known to PostgreSQL only."""

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import datetime, timedelta
+from uuid import uuid4
+
 import pytest
 
 from algotrading.domain.accounts import BrokerName, ConnectionStatus, SealedBrokerAccount
-from fargate_listener.feed_account import FeedAccount, FeedCredentials, FeedCredentialsMissing
+from fargate_listener.feed_account import FeedAccount, FeedCredentials, FeedCredentialsMissing, TraderAccounts
 from tests.fakes.accounts import MemoryBrokerAccounts, MemoryUsers
+from tests.fakes.clock import VirtualClock
 from tests.fakes.cloud import MemoryVault
 from tests.fakes.database import MemoryDatabase
 from tests.fakes.examples import MOMENT, make_user
@@ -47,10 +52,11 @@ def connect(database: MemoryDatabase, *, access_token: str | None) -> None:
 
 def test_the_feed_accounts_token_is_opened(database: MemoryDatabase, account: FeedAccount) -> None:
     connect(database, access_token="the-token")
+    (owner,) = database.users
 
     credentials = account.credentials()
 
-    assert credentials == FeedCredentials("the-key", "the-token")
+    assert credentials == FeedCredentials("the-key", "the-token", owner)
     assert "the-token" not in repr(credentials)
 
 
@@ -64,3 +70,33 @@ def test_an_account_that_has_to_log_in_is_said_so(database: MemoryDatabase, acco
 
     with pytest.raises(FeedCredentialsMissing, match="has to log in"):
         account.credentials()
+
+
+@pytest.fixture
+def traders(database: MemoryDatabase) -> TraderAccounts:
+    return TraderAccounts(accounts=MemoryBrokerAccounts(database), vault=MemoryVault(), clock=VirtualClock(MOMENT))
+
+
+def test_a_traders_token_is_opened_while_their_login_lives(database: MemoryDatabase, traders: TraderAccounts) -> None:
+    connect(database, access_token="the-token")
+    (trader,) = database.users
+    database.broker_accounts[trader] = replace(database.broker_accounts[trader], token_at=MOMENT)
+
+    assert traders.credentials(trader) == FeedCredentials("the-key", "the-token", trader)
+
+
+@pytest.mark.parametrize("token_at", [None, MOMENT - timedelta(days=2)])
+def test_a_trader_whose_login_is_over_has_no_socket(
+    database: MemoryDatabase, traders: TraderAccounts, token_at: datetime | None
+) -> None:
+    connect(database, access_token="the-token")
+    (trader,) = database.users
+    database.broker_accounts[trader] = replace(database.broker_accounts[trader], token_at=token_at)
+
+    with pytest.raises(FeedCredentialsMissing):
+        traders.credentials(trader)
+
+
+def test_a_stranger_has_no_socket(traders: TraderAccounts) -> None:
+    with pytest.raises(FeedCredentialsMissing):
+        traders.credentials(uuid4())

@@ -216,4 +216,6 @@ class ListenerSettings(DatabaseSettings, RedisSettings, VaultSettings, KiteSetti
 
     feed_account_email: str
     """The account whose broker connection carries the price feed."""
+    order_update_sockets: bool = False
+    """Whether the watcher opens the tokens of traders with something at stake, for their order updates."""
     health_port: int = 8081

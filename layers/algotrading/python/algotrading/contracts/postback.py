@@ -14,16 +14,13 @@ from algotrading.domain.order_updates import OrderUpdate
 _Tag = Annotated[str, StringConstraints(max_length=100)]
 
 
-class Postback(BaseModel):
+class OrderFrame(BaseModel):
     """The fields that a hint needs (Kite Connect documentation, postbacks); Kite sends many more, and may
-    send others tomorrow. A socket's frames are signed alike and need no check: they come over our own
-    verified connection."""
+    send others tomorrow. On a socket nothing else is needed: it is our own, verified connection."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", strict=True, hide_input_in_errors=True)
 
     order_id: Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z_-]{1,50}$")]
-    order_timestamp: Annotated[str, StringConstraints(pattern=r"^[0-9T:. +-]{1,40}$")]
-    checksum: Annotated[str, StringConstraints(pattern=r"^[0-9a-fA-F]{64}$")]
     status: Name
     exchange: Name
     tradingsymbol: Name
@@ -31,11 +28,6 @@ class Postback(BaseModel):
     tag: _Tag | None = None
     tags: list[_Tag] | None = Field(default=None, max_length=20)
     user_id: str | None = Field(default=None, max_length=50, description="Whose order it is, at the broker")
-
-    def is_signed_with(self, api_secret: str) -> bool:
-        """Whether whoever made the checksum knows the app's secret. It covers order id and time only."""
-        signed = f"{self.order_id}{self.order_timestamp}{api_secret}"
-        return hmac.compare_digest(hashlib.sha256(signed.encode()).hexdigest(), self.checksum.lower())
 
     def update(self) -> OrderUpdate:
         """The news in it."""
@@ -47,3 +39,15 @@ class Postback(BaseModel):
             symbol=self.tradingsymbol,
             tags=frozenset([*(self.tags or ()), *([self.tag] if self.tag else ())]),
         )
+
+
+class Postback(OrderFrame):
+    """An update that came over the open internet."""
+
+    order_timestamp: Annotated[str, StringConstraints(pattern=r"^[0-9T:. +-]{1,40}$")]
+    checksum: Annotated[str, StringConstraints(pattern=r"^[0-9a-fA-F]{64}$")]
+
+    def is_signed_with(self, api_secret: str) -> bool:
+        """Whether whoever made the checksum knows the app's secret. It covers order id and time only."""
+        signed = f"{self.order_id}{self.order_timestamp}{api_secret}"
+        return hmac.compare_digest(hashlib.sha256(signed.encode()).hexdigest(), self.checksum.lower())

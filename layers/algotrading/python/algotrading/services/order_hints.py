@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 from uuid import UUID
 
-from algotrading.contracts.messages import OrderEvent
+from algotrading.contracts.messages import OrderCommand, OrderEvent
 from algotrading.domain.cycle import Cycle
 from algotrading.domain.errors import RedisDown
 from algotrading.domain.order_updates import OrderUpdate, concerned
@@ -17,6 +18,16 @@ from algotrading.services.alarms import make_command
 
 HINT_INTERVAL = timedelta(seconds=1)
 """At most one hint per strategy in this time, however many updates its account sends."""
+
+Cause = Literal["postback", "socket"]
+
+
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """A request to look at one strategy, and when to make it."""
+
+    at: datetime
+    command: OrderCommand
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,32 +46,39 @@ class OrderHints:
     queue: OrderQueue
     meter: Meter
 
-    def give(self, user_id: UUID, update: OrderUpdate, cause: Literal["postback", "socket"]) -> int:
-        """How many strategies are going to be looked at; returns within `HINT_INTERVAL` and a little."""
+    def give(self, user_id: UUID, update: OrderUpdate, cause: Cause) -> None:
+        """Pass an update on, waiting where that is needed: at most `HINT_INTERVAL`."""
+        for hint in self.plan(user_id, update, cause):
+            self.clock.sleep_until(hint.at)
+            self.send(hint)
+
+    def plan(self, user_id: UUID, update: OrderUpdate, cause: Cause) -> Sequence[Hint]:
+        """The hints that an update is worth, the first first; every one of them must be sent."""
         now = self.clock.now()
         cycles = concerned(update, self.ledger.of_day(user_id, trading_day_of(now)))
         try:
-            booked = [(wait, cycle) for cycle in cycles if (wait := self._book(cycle, now)) is not None]
+            waits = [(self.runtime.book_hint(c.strategy_id, now, HINT_INTERVAL), c) for c in cycles]
         except RedisDown:
             self.meter.count("RedisDown")
-            return 0
-        for wait, cycle in sorted(booked, key=lambda each: each[0]):
-            self.clock.sleep_until(now + wait)
-            self._send(cycle, update, cause)
-        self.meter.count("OrderHints", len(booked))
-        return len(booked)
+            return ()
+        booked = [_hint(cycle, update, cause, now + wait) for wait, cycle in waits if wait is not None]
+        if booked:
+            self.meter.count("OrderHints", len(booked))
+        return sorted(booked, key=lambda hint: hint.at)
 
-    def _book(self, cycle: Cycle, now: datetime) -> timedelta | None:
-        return self.runtime.book_hint(cycle.strategy_id, now, HINT_INTERVAL)
+    def send(self, hint: Hint) -> None:
+        """Ask an executor to look."""
+        self.queue.send(hint.command, Lane.PRIORITY)
 
-    def _send(self, cycle: Cycle, update: OrderUpdate, cause: str) -> None:
-        command = make_command(
-            strategy_id=cycle.strategy_id,
-            user_id=cycle.user_id,
-            event=OrderEvent.RECONCILE,
-            trading_day=cycle.trading_day,
-            now=self.clock.now(),
-            cause=cause,
-        )
-        identity = f"{cycle.strategy_id}:{cycle.trading_day}:hint:{update.identity}"
-        self.queue.send(command.model_copy(update={"deduplication_id": identity}), Lane.PRIORITY)
+
+def _hint(cycle: Cycle, update: OrderUpdate, cause: Cause, at: datetime) -> Hint:
+    command = make_command(
+        strategy_id=cycle.strategy_id,
+        user_id=cycle.user_id,
+        event=OrderEvent.RECONCILE,
+        trading_day=cycle.trading_day,
+        now=at,
+        cause=cause,
+    )
+    identity = f"{cycle.strategy_id}:{cycle.trading_day}:hint:{update.identity}"
+    return Hint(at, command.model_copy(update={"deduplication_id": identity}))
