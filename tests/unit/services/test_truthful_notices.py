@@ -99,7 +99,8 @@ def test_nothing_is_told_that_the_broker_has_not_proven(
         handle(world, strategy, step)
     good_weather(world, minutes=10)
     world.clock.sleep_until(world.at(time(15, 0, 30)))
-    good_weather(world, minutes=12)
+    # Each sell whose answer is lost waits three minutes for its proof.
+    good_weather(world, minutes=29)
 
     assert_truthful(ledger.saved)
     # And the one thing that matters most is told: what became of it.
