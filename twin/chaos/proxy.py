@@ -59,6 +59,11 @@ class Line:
         assert self._server is not None
         return Endpoint(LOOPBACK, self._server.sockets[0].getsockname()[1])
 
+    @property
+    def is_broken(self) -> bool:
+        """Whether any fault lasts."""
+        return bool(self._broken)
+
     async def stop(self) -> None:
         """Listen no more, and hang up."""
         if self._server is not None:
