@@ -11,6 +11,7 @@ from uuid import UUID
 from algotrading.domain.accounts import SealedBrokerAccount, User
 from algotrading.domain.audit import AuditEntry
 from algotrading.domain.cycle import Cycle
+from algotrading.domain.delivery import Waiting
 from algotrading.domain.flatness import FlatProof
 from algotrading.domain.instruments import Instrument
 from algotrading.domain.limits import Lock, RiskLimits
@@ -53,6 +54,7 @@ class MemoryDatabase:
     audit: list[AuditEntry] = field(default_factory=list)
     notices: list[Notice] = field(default_factory=list)
     delivered: set[int] = field(default_factory=set)
+    deliveries: dict[int, Waiting] = field(default_factory=dict)
 
 
 def oldest_first(strategy: Strategy) -> Any:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from types import MappingProxyType
 from uuid import UUID
 
 from algotrading.domain.audit import AuditEntry, Cause, decision_entry, strategy_entry
 from algotrading.domain.cycle import BookRead, Cycle, Decision, Event, Intent, IntentState, StopStrategy, Tell
+from algotrading.domain.delivery import Waiting, next_of
 from algotrading.domain.errors import Fenced
 from algotrading.domain.limits import Obstacle, RiskLimits, obstacle_to
 from algotrading.domain.orders import BookReading, Fill
@@ -198,13 +199,47 @@ class MemoryOutbox:
     def __init__(self, database: MemoryDatabase | None = None) -> None:
         self._database = database or MemoryDatabase()
 
-    def pending(self, limit: int) -> Sequence[Notice]:
+    def waiting(self, now: datetime, limit: int) -> Sequence[UUID]:
         """See ports.Outbox."""
-        return [n for n in self._database.notices if n.notice_id not in self._database.delivered][:limit]
+        with self._database.turn:
+            since: dict[UUID, datetime] = {}
+            for notice in self._undelivered():
+                tried = self._state(notice)
+                if tried.next_try_at is None or tried.next_try_at <= now:
+                    due = tried.next_try_at or notice.created_at
+                    since[notice.user_id] = min(due, since.get(notice.user_id, due))
+        return sorted(since, key=lambda user_id: (since[user_id], user_id))[:limit]
 
-    def mark_delivered(self, notice_id: int, now: datetime) -> None:
+    def claim(self, user_id: UUID, now: datetime, *, lease: timedelta) -> Notice | None:
         """See ports.Outbox."""
-        self._database.delivered.add(notice_id)
+        with self._database.turn:
+            mine = {notice.notice_id: notice for notice in self._undelivered() if notice.user_id == user_id}
+            chosen = next_of(map(self._state, mine.values()), now)
+            if chosen is None:
+                return None
+            attempts = chosen.attempts + 1
+            self._database.deliveries[chosen.notice_id] = Waiting(chosen.notice_id, attempts, now + lease)
+            return replace(mine[chosen.notice_id], attempts=attempts)
+
+    def mark_delivered(self, notice: Notice, now: datetime) -> None:
+        """See ports.Outbox."""
+        self._database.delivered.add(notice.notice_id)
+
+    def mark_failed(self, notice: Notice, error: str, retry_at: datetime) -> None:
+        """See ports.Outbox."""
+        with self._database.turn:
+            known = self._state(notice)
+            self._database.deliveries[notice.notice_id] = replace(known, next_try_at=retry_at)
+
+    def stuck(self, since: datetime) -> int:
+        """See ports.Outbox."""
+        return sum(1 for notice in self._undelivered() if notice.created_at < since)
+
+    def _undelivered(self) -> list[Notice]:
+        return [notice for notice in self._database.notices if notice.notice_id not in self._database.delivered]
+
+    def _state(self, notice: Notice) -> Waiting:
+        return self._database.deliveries.get(notice.notice_id, Waiting(notice.notice_id, 0, None))
 
 
 def _key(cycle: Cycle) -> CycleKey:

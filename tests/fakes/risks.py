@@ -23,7 +23,6 @@ from algotrading.domain.limits import (
     loss_notice,
     released_notice,
 )
-from algotrading.domain.notices import NoticeKind
 from algotrading.domain.profit import week_of
 from algotrading.domain.risk import EntryOrder, Usage, check_entry, new_entry
 from algotrading.ports import Notice, RiskEvent, RiskStanding
@@ -46,7 +45,7 @@ class MemoryRisks:
         """See ports.Risks."""
         with self._database.turn:
             self._database.risk_limits[user_id] = limits
-            self._record(user_id, RiskNotice(NoticeKind.LIMITS_CHANGED, "the limits were changed"), now)
+            self._record(user_id, "limits_changed", "the limits were changed", now)
             self._audit(user_id, AuditKind.RISK_LIMITS_CHANGED, now, {"limits": limits})
 
     def lock(self, user_id: UUID, *, by: str, reason: str | None, now: datetime) -> Lock:
@@ -155,11 +154,11 @@ class MemoryRisks:
         return sorted(running | {c.user_id for c in self._database.cycles.values() if not c.is_settled})
 
     def _tell(self, user_id: UUID, notice: RiskNotice, now: datetime) -> None:
-        self._record(user_id, notice, now)
+        self._record(user_id, notice.kind, notice.text, now)
         self._write_notice(user_id, notice, now)
 
-    def _record(self, user_id: UUID, notice: RiskNotice, now: datetime) -> None:
-        self._database.risk_events.append(RiskEventRow(user_id, RiskEvent(now, notice.kind, notice.text)))
+    def _record(self, user_id: UUID, kind: str, text: str, now: datetime) -> None:
+        self._database.risk_events.append(RiskEventRow(user_id, RiskEvent(now, kind, text)))
 
     def _write_notice(self, user_id: UUID, notice: RiskNotice, now: datetime) -> None:
         number = len(self._database.notices) + 1

@@ -21,6 +21,7 @@ from algotrading.domain.strategy import Strategy, StrategyStatus
 from algotrading.services.alarms import make_command
 from algotrading.services.broker_sessions import BrokerSessions
 from algotrading.services.converge import Converge
+from algotrading.services.courier import Courier
 from algotrading.services.cycle_runner import Desk
 from algotrading.services.execute import Executor
 from algotrading.services.paced_broker import Pacing
@@ -97,7 +98,8 @@ class TradingWorld:
         desk = Desk(self.clock, ledger, self.runtime, self.strategies, self.meter, Policy())
         pacing = Pacing(self.runtime, self.clock, self.meter, desk.policy.rates)
         sessions = BrokerSessions(self.accounts, self.vault, MemoryBrokers(self.exchange), self.clock, pacing)
-        return Executor(desk, self.instruments, sessions, self.snapshots, NSE_SESSIONS, self.risks)
+        courier = Courier(self.clock, MemoryOutbox(self.database), self.notifier, self.meter)
+        return Executor(desk, self.instruments, sessions, self.snapshots, NSE_SESSIONS, self.risks, courier)
 
     @property
     def trigger(self) -> Trigger:

@@ -45,7 +45,7 @@ the fence, each of which may run into its time-out. Time in which the process st
 _MOST_SKEW = timedelta(seconds=5)
 """How far behind a process's clock can be here, steps included."""
 _PROVEN_ABSENT = {IntentState.REFUSED, IntentState.THROTTLED, IntentState.NOT_PLACED}
-_SYSTEM_ONLY = {"running", "unfinished", "pending", "mark_delivered", "find_by_email", "replace_all"}
+_SYSTEM_ONLY = {"running", "unfinished", "waiting", "stuck", "find_by_email", "replace_all"}
 
 
 @dataclass(frozen=True, slots=True)

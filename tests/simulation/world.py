@@ -38,6 +38,7 @@ from algotrading.ports import (
 from algotrading.services.broker_sessions import BrokerSessions
 from algotrading.services.check_plan import PlanChecker
 from algotrading.services.converge import Converge
+from algotrading.services.courier import Courier
 from algotrading.services.cycle_runner import Desk
 from algotrading.services.execute import Executor
 from algotrading.services.live_prices import LivePrices
@@ -227,7 +228,8 @@ class World:
         desk = Desk(clock, self.ledger, self.runtime, self.strategies, self.meter, self.policy)
         pacing = Pacing(self.runtime, clock, self.meter, self.policy.rates)
         sessions = BrokerSessions(self.accounts, self.vault, self.brokers, clock, pacing)
-        self.executor = Executor(desk, self.instruments, sessions, self.snapshots, NSE_SESSIONS, self.risks)
+        courier = Courier(clock, self.outbox, self.notifier, self.meter)
+        self.executor = Executor(desk, self.instruments, sessions, self.snapshots, NSE_SESSIONS, self.risks, courier)
         self.trigger = Trigger(clock, self.queue, self.meter, NSE_SESSIONS, self.policy.entry_grace)
         self.converge = Converge(
             clock=clock,

@@ -57,6 +57,7 @@ class Stores:
     system_ledger: Ledger
     risks: Risks
     system_risks: Risks
+    outbox: Outbox
     system_outbox: Outbox
     snapshots: Snapshots
     system_snapshots: Snapshots
@@ -98,6 +99,7 @@ def memory_stores() -> Stores:
         system_ledger=ledger,
         risks=MemoryRisks(database),
         system_risks=MemoryRisks(database),
+        outbox=MemoryOutbox(database),
         system_outbox=MemoryOutbox(database),
         snapshots=snapshots,
         system_snapshots=snapshots,
@@ -120,6 +122,7 @@ def postgres_stores(store: PostgresStore) -> Stores:
         system_ledger=PostgresLedger(store.system),
         risks=PostgresRisks(store.app),
         system_risks=PostgresRisks(store.system),
+        outbox=PostgresOutbox(store.app),
         system_outbox=PostgresOutbox(store.system),
         snapshots=PostgresSnapshots(store.app),
         system_snapshots=PostgresSnapshots(store.system),

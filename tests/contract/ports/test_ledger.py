@@ -266,7 +266,7 @@ def test_a_fenced_worker_stores_nothing_at_all(stores: Stores) -> None:
     # then nothing of it is there
     assert stored(stores, current) == current
     assert list(stores.ledger.logs(strategy.user_id, strategy.strategy_id)) == []
-    assert list(stores.system_outbox.pending(10)) == []
+    assert list(stores.system_outbox.waiting(MOMENT, 10)) == []
     assert stores.strategies.get(strategy.user_id, strategy.strategy_id) == strategy
 
 
@@ -369,22 +369,21 @@ def test_logs_of_a_time_are_those_from_its_beginning_and_before_its_end(stores: 
     assert list(read(cycle.user_id, cycle.strategy_id, ends=ends)) == logs[:3]
 
 
-def test_tell_goes_to_the_outbox_until_delivered(stores: Stores) -> None:
+def test_a_tell_is_written_with_its_decision(stores: Stores) -> None:
     cycle = stores.take_cycle()
-    save(stores.ledger, cycle, Tell(NoticeKind.BOUGHT, "Bought 10 TCS"), Tell(NoticeKind.SOLD, "Sold 10 TCS"))
+    save(stores.ledger, cycle, Tell(NoticeKind.BOUGHT, "Bought 10 TCS"))
 
-    first, second = stores.system_outbox.pending(10)
-    assert (first.user_id, first.strategy_id, first.kind, first.text, first.created_at) == (
+    notice = stores.outbox.claim(cycle.user_id, MOMENT, lease=timedelta(seconds=30))
+
+    assert notice is not None
+    assert (notice.user_id, notice.strategy_id, notice.kind, notice.text, notice.created_at, notice.attempts) == (
         cycle.user_id,
         cycle.strategy_id,
         "bought",
         "Bought 10 TCS",
         MOMENT,
+        1,
     )
-    assert list(stores.system_outbox.pending(1)) == [first]
-
-    stores.system_outbox.mark_delivered(first.notice_id, MOMENT)
-    assert list(stores.system_outbox.pending(10)) == [second]
 
 
 def test_a_decision_can_stop_its_strategy(stores: Stores) -> None:
@@ -423,7 +422,7 @@ def test_no_word_of_a_broker_can_keep_a_decision_from_being_stored(stores: Store
     )
 
     assert len(stores.ledger.logs(cycle.user_id, cycle.strategy_id)) == 1
-    assert len(stores.system_outbox.pending(10)) == 1
+    assert len(stores.system_outbox.waiting(MOMENT, 10)) == 1
 
 
 # --- reading --------------------------------------------------------------------------------------

@@ -52,8 +52,12 @@ def kinds(stores: Stores, user: User) -> list[str]:
 
 
 def told(stores: Stores, user: User) -> list[str]:
-    """What the user was told."""
-    return [notice.kind for notice in stores.system_outbox.pending(100) if notice.user_id == user.user_id]
+    """What the user was told, delivered thereby."""
+    notices = []
+    while (notice := stores.system_outbox.claim(user.user_id, MOMENT, lease=timedelta(seconds=30))) is not None:
+        notices.append(notice.kind)
+        stores.system_outbox.mark_delivered(notice, MOMENT)
+    return notices
 
 
 def audited(stores: Stores, user_id: object) -> list[str]:

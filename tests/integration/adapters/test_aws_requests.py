@@ -215,7 +215,7 @@ def test_a_notice_reaches_the_topics_subscribers_with_its_attributes(aws: AwsCli
     sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=queue_arn)
     notice = Notice(7, uuid4(), uuid4(), "bought", "Bought 10 TCS at ₹3,520", MOMENT)
 
-    SnsNotifier(sns, topic).publish(notice)
+    SnsNotifier(lambda: sns, topic).publish(notice)
 
     (message,) = sqs.receive_message(QueueUrl=url)["Messages"]
     body = json.loads(message["Body"])

@@ -185,6 +185,8 @@ class ExecutorSettings(
 ):
     """lambdas/executor and lambdas/priority_executor"""
 
+    notifications_topic_arn: str
+
 
 class ConvergeSettings(DatabaseSettings, RedisSettings, QueueSettings, ScheduleSettings, TimingSettings):
     """lambdas/converge"""

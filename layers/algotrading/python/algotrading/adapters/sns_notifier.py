@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from algotrading.ports import Notice
@@ -15,8 +16,8 @@ class SnsNotifier:
     """Publishes the text for people; attributes let subscriptions filter by user and kind, and drop
     a notice that comes twice by its `notice_id`."""
 
-    def __init__(self, client: SNSClient, topic_arn: str) -> None:
-        self._client = client
+    def __init__(self, make_client: Callable[[], SNSClient], topic_arn: str) -> None:
+        self._make_client = make_client
         self._topic_arn = topic_arn
 
     def publish(self, notice: Notice) -> None:
@@ -24,7 +25,7 @@ class SnsNotifier:
         attributes = {"notice_id": str(notice.notice_id), "user_id": str(notice.user_id), "kind": notice.kind}
         if notice.strategy_id is not None:
             attributes["strategy_id"] = str(notice.strategy_id)
-        self._client.publish(TopicArn=self._topic_arn, Message=notice.text, MessageAttributes=_text(attributes))
+        self._make_client().publish(TopicArn=self._topic_arn, Message=notice.text, MessageAttributes=_text(attributes))
 
 
 def _text(attributes: dict[str, str]) -> dict[str, MessageAttributeValueTypeDef]:

@@ -74,14 +74,18 @@ def _secret_reader() -> Any:
 
 
 @cache
-def client(service: str) -> Any:
+def client(service: str, *, read_seconds: float = 5, attempts: int = 3) -> Any:
     """An AWS client that gives up in seconds: the functions' own time-outs are short. Its address can be
     changed through botocore's own AWS_ENDPOINT_URL."""
     import boto3
     from botocore.config import Config
 
     make_client: Callable[..., Any] = boto3.client
-    patience = Config(connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 3})
+    patience = Config(
+        connect_timeout=2,
+        read_timeout=read_seconds,
+        retries={"mode": "standard", "total_max_attempts": attempts},
+    )
     return make_client(service, config=patience)
 
 

@@ -52,16 +52,19 @@ def build_executor(settings: ExecutorSettings) -> tuple[Executor, Redelivery]:
     from algotrading.adapters.postgres.broker_accounts import PostgresBrokerAccounts
     from algotrading.adapters.postgres.instruments import PostgresInstruments
     from algotrading.adapters.postgres.ledger import PostgresLedger
+    from algotrading.adapters.postgres.outbox import PostgresOutbox
     from algotrading.adapters.postgres.risks import PostgresRisks
     from algotrading.adapters.postgres.snapshots import PostgresSnapshots
     from algotrading.adapters.postgres.strategies import PostgresStrategies
     from algotrading.adapters.redis_runtime import RedisRuntime, make_redis_client
+    from algotrading.adapters.sns_notifier import SnsNotifier
     from algotrading.adapters.sqs_queue import SqsRedelivery
     from algotrading.brokers.kite.brokers import KiteBrokers
     from algotrading.brokers.kite.line import Limits
     from algotrading.contracts.session_table import load_session_table
     from algotrading.domain.policy import Policy
     from algotrading.services.broker_sessions import BrokerSessions
+    from algotrading.services.courier import Courier
     from algotrading.services.cycle_runner import Desk
     from algotrading.services.execute import Executor
     from algotrading.services.paced_broker import Pacing
@@ -91,6 +94,14 @@ def build_executor(settings: ExecutorSettings) -> tuple[Executor, Redelivery]:
         pacing=Pacing(desk.runtime, clock, desk.meter, desk.policy.rates),
     )
     table = load_session_table(settings.session_table)
+    # Whoever delivers here holds up a worker of the trading path: what does not arrive at once is left to converge.
+    impatient = partial(parts.client, "sns", read_seconds=1, attempts=1)
+    courier = Courier(
+        clock=clock,
+        outbox=PostgresOutbox(database),
+        notifier=SnsNotifier(impatient, settings.notifications_topic_arn),
+        meter=desk.meter,
+    )
     executor = Executor(
         desk=desk,
         instruments=PostgresInstruments(database),
@@ -98,6 +109,7 @@ def build_executor(settings: ExecutorSettings) -> tuple[Executor, Redelivery]:
         snapshots=PostgresSnapshots(database),
         table=table,
         risks=PostgresRisks(database),
+        courier=courier,
     )
     if parts.is_provisioned():
         _get_ready(desk)
@@ -145,7 +157,7 @@ def build_converge(settings: ConvergeSettings) -> Converge:
         runtime=RedisRuntime(make_redis_client(settings.redis_host, settings.redis_port, tls=settings.redis_tls)),
         schedules=parts.schedules(settings),
         queue=SqsOrderQueue(parts.client("sqs"), settings.orders_queue_url, settings.priority_queue_url),
-        notifier=SnsNotifier(parts.client("sns"), settings.notifications_topic_arn),
+        notifier=SnsNotifier(partial(parts.client, "sns"), settings.notifications_topic_arn),
         meter=EmfMeter(),
         table=load_session_table(settings.session_table),
     )

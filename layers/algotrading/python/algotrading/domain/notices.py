@@ -36,7 +36,6 @@ class NoticeKind(StrEnum):
     OPEN_AT_CLOSE = "open_at_close"
     SNAPSHOT_MISSING = "snapshot_missing"
 
-    LIMITS_CHANGED = "limits_changed"
     LOSS_LIMIT = "loss_limit"
     KILLED = "killed"
     RELEASED = "released"

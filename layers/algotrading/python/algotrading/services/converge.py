@@ -17,6 +17,7 @@ from uuid import UUID
 
 from algotrading.contracts.messages import OrderEvent
 from algotrading.domain.cycle import Cycle, CycleState, Intent
+from algotrading.domain.delivery import STUCK_AFTER
 from algotrading.domain.errors import NotFound, RedisDown
 from algotrading.domain.sessions import SessionHours, SessionTable, instant_of, trading_day_of
 from algotrading.domain.strategy import Plan, Strategy
@@ -36,6 +37,7 @@ from algotrading.ports import (
     Strategies,
 )
 from algotrading.services.alarms import alarm_names, build_alarms, make_command
+from algotrading.services.courier import Courier
 from algotrading.services.sweep import Look, plan_waves
 from algotrading.services.watch_risk import RiskWatch
 
@@ -52,7 +54,10 @@ _RECENTLY = timedelta(minutes=10)
 _BOOKS_ASKED_OFTEN = timedelta(minutes=15)
 _BOOKS_ASKED_EVERY = 15
 """Minutes between two requests to keep a book, once the first quarter of an hour did not bring it."""
-_NOTICES = 100
+_USERS = 500
+"""To as many users notices are delivered in one run."""
+_IN_VAIN = 3
+"""Users in a row to whom nothing could be delivered: the channel is away, and each try costs seconds."""
 
 
 @dataclass(slots=True)
@@ -132,6 +137,7 @@ class _Run:
             self._ask_for_books()
         with self._isolated("outbox"):
             self._deliver()
+            self._look_for_stuck_notices()
         with self._isolated("book sweep"):
             self._sweep(waves[1:])
         self.repairs.cycles_left_for_later = len(self.looks) - self.repairs.cycles_swept
@@ -339,7 +345,18 @@ class _Run:
     # --- notices ----------------------------------------------------------------------------------
 
     def _deliver(self) -> None:
-        for notice in self.world.outbox.pending(_NOTICES):
-            self.world.notifier.publish(notice)
-            self.world.outbox.mark_delivered(notice.notice_id, self.now)
-            self.repairs.notices_delivered += 1
+        """What executors left. Each user apart from the others, and no more of them once the channel is away."""
+        world = self.world
+        courier = Courier(world.clock, world.outbox, world.notifier, world.meter)
+        in_vain = 0
+        for user_id in world.outbox.waiting(self.now, _USERS):
+            with self._isolated(f"notices of {user_id}"):
+                arrived = courier.deliver(user_id)
+                self.repairs.notices_delivered += arrived
+                in_vain = 0 if arrived else in_vain + 1
+            if in_vain == _IN_VAIN:
+                break
+
+    def _look_for_stuck_notices(self) -> None:
+        if stuck := self.world.outbox.stuck(self.now - STUCK_AFTER):
+            self.world.meter.count("NoticeStuck", stuck)

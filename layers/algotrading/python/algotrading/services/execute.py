@@ -26,7 +26,7 @@ from algotrading.domain.cycle import (
     RaiseAlarm,
 )
 from algotrading.domain.decide import decide
-from algotrading.domain.errors import BrokerAuthFailed, BrokerFault, LockBusy, NotFound, RedisDown
+from algotrading.domain.errors import AlgotradingError, BrokerAuthFailed, BrokerFault, LockBusy, NotFound, RedisDown
 from algotrading.domain.instruments import Instrument
 from algotrading.domain.limits import Obstacle
 from algotrading.domain.orders import Leg
@@ -35,6 +35,7 @@ from algotrading.domain.sessions import SessionTable, instant_of, trading_day_of
 from algotrading.domain.strategy import Strategy, StrategyStatus
 from algotrading.ports import EntryGate, Instruments, Risks, Snapshots
 from algotrading.services.broker_sessions import BrokerSessions
+from algotrading.services.courier import Courier
 from algotrading.services.cycle_runner import CycleRunner, Desk, held_by, see, spread_of
 from algotrading.services.flatten import LOSS_LIMIT
 from algotrading.services.keep_book import BookKeeper
@@ -106,6 +107,7 @@ class Executor:
     snapshots: Snapshots
     table: SessionTable
     risks: Risks
+    courier: Courier
     pace: Pace = Pace()
 
     def handle(self, command: OrderCommand) -> Cycle | None:
@@ -115,6 +117,15 @@ class Executor:
             LockBusy, RedisDown, BrokerFault: nothing was sent; the message should come again soon.
             Fenced: another worker has taken over; the message should come again.
         """
+        try:
+            cycle = self._handle(command)
+        except AlgotradingError:
+            self.courier.deliver_promptly(command.user_id)
+            raise
+        self.courier.deliver_promptly(command.user_id)
+        return cycle
+
+    def _handle(self, command: OrderCommand) -> Cycle | None:
         match command.event:
             case OrderEvent.BUY:
                 return self._buy(command)

@@ -3,31 +3,87 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
+from uuid import UUID
 
 from algotrading.adapters.postgres.database import Database
+from algotrading.adapters.postgres.json_values import clean_text
+from algotrading.domain.delivery import Waiting, next_of
 from algotrading.ports import Notice
+
+_ROWS = 50
+"""As many of a user's notices are looked at: more than can be held up by one that is tried in vain."""
+_LONGEST_ERROR = 500
 
 
 class PostgresOutbox:
-    """Notices not delivered yet."""
+    """Notices on their way. Under the functions' role it sees the tenant's, under the system role everybody's."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def pending(self, limit: int) -> Sequence[Notice]:
+    def waiting(self, now: datetime, limit: int) -> Sequence[UUID]:
         """See ports.Outbox."""
         with self._database.system() as session:
             rows = session.execute(
-                "select notice_id, user_id, strategy_id, kind, text, created_at from outbox"
-                " where delivered_at is null order by notice_id limit %s",
-                (limit,),
+                """
+                select user_id from outbox where delivered_at is null and (next_try_at is null or next_try_at <= %s)
+                group by user_id order by min(coalesce(next_try_at, created_at)), user_id limit %s
+                """,
+                (now, limit),
             ).fetchall()
-        return [Notice(**row) for row in rows]
+        return [row["user_id"] for row in rows]
 
-    def mark_delivered(self, notice_id: int, now: datetime) -> None:
+    def claim(self, user_id: UUID, now: datetime, *, lease: timedelta) -> Notice | None:
+        """See ports.Outbox."""
+        with self._database.tenant(user_id) as session:
+            # Whoever else claims for this user waits here, and then sees what we took.
+            rows = session.execute(
+                """
+                select notice_id, user_id, strategy_id, kind, text, created_at, attempts, next_try_at from outbox
+                where user_id = %s and delivered_at is null order by notice_id limit %s for update
+                """,
+                (user_id, _ROWS),
+            ).fetchall()
+            chosen = next_of([Waiting(row["notice_id"], row["attempts"], row["next_try_at"]) for row in rows], now)
+            if chosen is None:
+                return None
+            session.execute(
+                "update outbox set attempts = attempts + 1, next_try_at = %s where notice_id = %s",
+                (now + lease, chosen.notice_id),
+            )
+        (row,) = (row for row in rows if row["notice_id"] == chosen.notice_id)
+        return Notice(
+            notice_id=row["notice_id"],
+            user_id=row["user_id"],
+            strategy_id=row["strategy_id"],
+            kind=row["kind"],
+            text=row["text"],
+            created_at=row["created_at"],
+            attempts=row["attempts"] + 1,
+        )
+
+    def mark_delivered(self, notice: Notice, now: datetime) -> None:
+        """See ports.Outbox."""
+        with self._database.tenant(notice.user_id) as session:
+            session.execute(
+                "update outbox set delivered_at = %s where notice_id = %s and delivered_at is null",
+                (now, notice.notice_id),
+            )
+
+    def mark_failed(self, notice: Notice, error: str, retry_at: datetime) -> None:
+        """See ports.Outbox."""
+        with self._database.tenant(notice.user_id) as session:
+            session.execute(
+                "update outbox set last_error = %s, next_try_at = %s where notice_id = %s and delivered_at is null",
+                (clean_text(error)[:_LONGEST_ERROR], retry_at, notice.notice_id),
+            )
+
+    def stuck(self, since: datetime) -> int:
         """See ports.Outbox."""
         with self._database.system() as session:
-            session.execute(
-                "update outbox set delivered_at = %s where notice_id = %s and delivered_at is null", (now, notice_id)
-            )
+            row = session.execute(
+                "select count(*) as stuck from outbox where delivered_at is null and created_at < %s", (since,)
+            ).fetchone()
+        assert row is not None
+        return int(row["stuck"])
