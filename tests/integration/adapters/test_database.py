@@ -9,10 +9,11 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 
+from algotrading.adapters.postgres.broker_accounts import PostgresBrokerAccounts
 from algotrading.adapters.postgres.database import Database, TransactionFailed
 from algotrading.adapters.postgres.strategies import PostgresStrategies
 from algotrading.adapters.postgres.users import PostgresUsers
-from algotrading.domain.accounts import User
+from algotrading.domain.accounts import BrokerName, ConnectionStatus, SealedBrokerAccount, User
 from algotrading.domain.errors import NotFound
 from tests.fakes.examples import MOMENT, make_strategy
 from tests.stores import PostgresStore
@@ -159,6 +160,7 @@ TENANT_TABLES = [
     "outbox",
     "audit_log",
     "audit_heads",
+    "book_snapshots",
 ]
 
 
@@ -184,6 +186,30 @@ def test_raw_sql_shows_another_tenant_nothing_and_lets_it_change_nothing(postgre
 
     # then it met nobody else's rows
     assert (seen, changed, accounts) == ([], 0, [{"email": "stranger@example.com"}])
+
+
+def test_a_postback_address_opens_its_own_connection_to_reading_and_nothing_else(postgres_store: PostgresStore) -> None:
+    # given two connected traders
+    accounts = PostgresBrokerAccounts(postgres_store.app)
+    traders = [add_user(postgres_store.app, f"{name}@example.com") for name in ("one", "two")]
+    for trader in traders:
+        accounts.save(
+            SealedBrokerAccount(
+                trader, BrokerName.KITE, "key", "secret", "token", "AB1234", ConnectionStatus.CONNECTED, MOMENT, MOMENT
+            )
+        )
+    address = accounts.postback_id(traders[0])
+    assert address is not None
+
+    # when statements without any condition run with the address of one of them
+    with postgres_store.app.postback(address) as session:
+        seen = session.execute("select user_id from broker_keys").fetchall()
+        changed = session.execute("update broker_keys set access_token = 'mine'").rowcount
+        removed = session.execute("delete from broker_keys").rowcount
+        elsewhere = [session.execute(f"select * from {table}").fetchall() for table in (*TENANT_TABLES[1:], "users")]
+
+    assert (seen, changed, removed) == ([{"user_id": traders[0]}], 0, 0)
+    assert not any(elsewhere)
 
 
 def test_nothing_can_be_written_in_another_users_name(postgres_store: PostgresStore) -> None:
@@ -213,7 +239,7 @@ def test_nothing_can_be_hung_on_another_users_strategy(postgres_store: PostgresS
         )
 
 
-@pytest.mark.parametrize("table", ["audit_log", "trades", "order_logs"])
+@pytest.mark.parametrize("table", ["audit_log", "trades", "order_logs", "book_snapshots"])
 @pytest.mark.parametrize("command", ["delete from", "truncate"])
 def test_no_login_role_can_erase_the_record(postgres_store: PostgresStore, table: str, command: str) -> None:
     for database in (postgres_store.app, postgres_store.system):
