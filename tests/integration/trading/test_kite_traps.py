@@ -30,6 +30,7 @@ from algotrading.domain.sessions import IST, trading_day_of
 from algotrading.domain.strategy import Strategy, StrategyStatus
 from algotrading.services.alarms import make_command
 from algotrading.services.broker_sessions import BrokerSessions
+from algotrading.services.courier import Courier
 from algotrading.services.cycle_runner import Desk
 from algotrading.services.execute import Executor
 from algotrading.services.paced_broker import Pacing
@@ -42,11 +43,11 @@ from exchange_simulator.simulator import Options
 from exchange_simulator.threaded import ThreadedExchange
 from tests.contract.brokers.worlds import WallClock
 from tests.fakes.accounts import MemoryBrokerAccounts, MemoryUsers
-from tests.fakes.cloud import MemoryMeter, MemoryVault
+from tests.fakes.cloud import MemoryMeter, MemoryNotifier, MemoryVault
 from tests.fakes.database import MemoryDatabase
 from tests.fakes.examples import make_instrument, make_strategy, make_user
 from tests.fakes.instruments import MemoryInstruments
-from tests.fakes.ledger import MemoryLedger
+from tests.fakes.ledger import MemoryLedger, MemoryOutbox
 from tests.fakes.risks import MemoryRisks
 from tests.fakes.runtime import MemoryRuntime
 from tests.fakes.snapshots import MemorySnapshots
@@ -209,9 +210,9 @@ class Trader:
         )
         pacing = Pacing(runtime, self.clock, self.meter, HASTY.rates)
         sessions = BrokerSessions(self.accounts, self.vault, brokers, self.clock, pacing)
-        self.executor = Executor(
-            desk, instruments, sessions, MemorySnapshots(self.database), TABLE, MemoryRisks(self.database)
-        )
+        snapshots, risks = MemorySnapshots(self.database), MemoryRisks(self.database)
+        courier = Courier(self.clock, MemoryOutbox(self.database), MemoryNotifier(), self.meter)
+        self.executor = Executor(desk, instruments, sessions, snapshots, TABLE, risks, courier)
 
     def walk_in(self) -> Outcome:
         """A day: buy, settle, leave, settle."""
@@ -285,10 +286,11 @@ class Trader:
         return strategy
 
     def _arm(self, faults: tuple[tuple[str, dict[str, Any]], ...]) -> None:
-        for name, how in faults:
-            self.exchange.run(
-                lambda server, n=name, h=how: server.simulator.faults.arm(n, user_id=self.app.user_id, **h)
-            )
+        def arm(server: ExchangeServer) -> None:
+            for name, how in faults:
+                server.simulator.faults.arm(name, user_id=self.app.user_id, **how)
+
+        self.exchange.run(arm)
 
     def _ask(self, strategy: Strategy, event: OrderEvent, due: datetime | None = None) -> None:
         command = make_command(
