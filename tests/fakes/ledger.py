@@ -144,6 +144,13 @@ class MemoryLedger:
             c for c in self.unfinished() if (c.user_id, c.strategy_id) == (user_id, strategy_id) and not c.is_settled
         ]
 
+    def traded_on(self, user_id: UUID, day: date) -> Sequence[Cycle]:
+        """See ports.Ledger."""
+        cycles = [
+            c for c in self.database.cycles.values() if (c.user_id, c.trading_day) == (user_id, day) and c.intents
+        ]
+        return sorted(cycles, key=lambda cycle: cycle.strategy_id)
+
     def unsettled_of(self, user_id: UUID) -> Sequence[Cycle]:
         """See ports.Ledger."""
         return [c for c in self.unfinished() if c.user_id == user_id and not c.is_settled]

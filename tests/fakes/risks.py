@@ -24,7 +24,7 @@ from algotrading.domain.limits import (
     released_notice,
 )
 from algotrading.domain.profit import week_of
-from algotrading.domain.risk import EntryOrder, Usage, check_entry, new_entry
+from algotrading.domain.risk import Booked, EntryOrder, Usage, booked_of, check_entry, new_entry
 from algotrading.ports import Notice, RiskEvent, RiskStanding
 from tests.fakes import audit
 from tests.fakes.database import MemoryDatabase, RiskEventRow
@@ -134,8 +134,7 @@ class MemoryRisks:
             users |= {c.user_id for c in self._database.cycles.values() if not c.is_settled}
             if self._database.deployment_lock is not None:
                 users |= {c.user_id for c in self._database.cycles.values() if c.trading_day == day and c.intents}
-            locked = {user for user in users if locks_of(self._database, user).since is not None}
-            return {user: self._standing(user, day, now, with_results=user in locked) for user in sorted(users)}
+            return {user: self._standing(user, day, now, with_results=False) for user in sorted(users)}
 
     def _standing(self, user_id: UUID, day: date, now: datetime, *, with_results: bool) -> RiskStanding:
         limits = self._database.risk_limits.get(user_id, RiskLimits())
@@ -209,9 +208,8 @@ def usage_of(
     own_key, own_tag = ((own[0].strategy_id, own[0].trading_day), own[1]) if own else (None, None)
     orders = [i for cycle in theirs for i in cycle.intents if i.created_at > now - MINUTE and i.tag != own_tag]
     held = [c for c in theirs if not c.is_settled and (c.strategy_id, c.trading_day) != own_key]
-    week = [
-        cycle
-        for cycle in theirs
-        if week_of(day) <= cycle.trading_day <= day and any(i.filled or cycle.trading_day == day for i in cycle.intents)
-    ]
-    return Usage(len(orders), tuple(held), tuple(week) if with_results else ())
+    booked: dict[date, Booked] = {}
+    for cycle in theirs if with_results else ():
+        if week_of(day) <= cycle.trading_day <= day:
+            booked[cycle.trading_day] = booked.get(cycle.trading_day, Booked()) + booked_of(cycle)
+    return Usage(len(orders), tuple(held), booked)

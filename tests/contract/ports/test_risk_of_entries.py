@@ -13,10 +13,20 @@ import pytest
 
 from algotrading.adapters.postgres.ledger import PostgresLedger
 from algotrading.domain.accounts import User
-from algotrading.domain.cycle import Cycle, CycleState, Decision, EntryDue, EntryMissed, Intent, IntentState, SendOrder
+from algotrading.domain.cycle import (
+    BookRead,
+    Cycle,
+    CycleState,
+    Decision,
+    EntryDue,
+    EntryMissed,
+    Intent,
+    IntentState,
+    SendOrder,
+)
 from algotrading.domain.errors import Fenced, RiskLocked, RiskRefused
 from algotrading.domain.limits import Breach, BreachKind, RiskLimits
-from algotrading.domain.orders import Leg
+from algotrading.domain.orders import BookReading, Leg
 from algotrading.domain.strategy import StrategyStatus
 from algotrading.ports import Ledger
 from tests.contract.ports.conftest import Stores, memory_stores, postgres_stores
@@ -63,8 +73,13 @@ def hold(stores: Stores, user: User, symbol: str = "INFY", price: int = 1500, da
     """A position of ten shares, bought an hour ago."""
     cycle = stores.ledger.take(stores.add_strategy(user, symbol=symbol, stop_loss=Decimal(100)), day)
     cycle = replace(cycle, state=CycleState.LONG, intents=(done(cycle, Leg.ENTRY, price),))
-    stores.ledger.save(Decision(cycle), event=DUE, now=MOMENT)
+    read_book(stores, cycle)
     return cycle
+
+
+def read_book(stores: Stores, cycle: Cycle) -> None:
+    """The cycle as a reading of the book left it."""
+    stores.ledger.save(Decision(cycle), event=BookRead(MOMENT, BookReading(MOMENT, (), ())), now=MOMENT)
 
 
 def lose(stores: Stores, user: User, rupees_a_share: int, day: Any = TRADING_DAY) -> None:
@@ -73,6 +88,8 @@ def lose(stores: Stores, user: User, rupees_a_share: int, day: Any = TRADING_DAY
     cycle = stores.ledger.take(strategy, day)
     cycle = replace(cycle, intents=(done(cycle, Leg.ENTRY, 500),))
     cycle = replace(cycle, state=CycleState.FLAT, intents=(*cycle.intents, done(cycle, Leg.EXIT, 500 - rupees_a_share)))
+    read_book(stores, cycle)
+    # what becomes of it later changes no result
     stores.ledger.save(Decision(cycle), event=DUE, now=MOMENT)
 
 
@@ -120,8 +137,7 @@ def test_exposure_counts_every_strategy_in_the_symbol_and_no_other(stores: Store
     hold(stores, user, "INFY")
     other = stores.add_strategy(user, status=StrategyStatus.STOPPED)
     in_tcs = stores.ledger.take(other, TRADING_DAY)
-    in_tcs = replace(in_tcs, state=CycleState.LONG, intents=(done(in_tcs, Leg.ENTRY, 3000),))
-    stores.ledger.save(Decision(in_tcs), event=DUE, now=MOMENT)
+    read_book(stores, replace(in_tcs, state=CycleState.LONG, intents=(done(in_tcs, Leg.ENTRY, 3000),)))
 
     breach = refusal(stores.ledger, take(stores, user))
 
@@ -391,3 +407,13 @@ def test_unsettled_cycles_of_all_strategies_of_one_user(stores: Stores) -> None:
     hold(stores, stores.add_user())
 
     assert list(stores.ledger.unsettled_of(user.user_id)) == [held]
+
+
+def test_cycles_that_traded_on_a_day_are_those_with_an_order(stores: Stores) -> None:
+    user = stores.add_user()
+    held = hold(stores, user)
+    hold(stores, user, "SBIN", day=TRADING_DAY - timedelta(days=1))
+    take(stores, user)
+    hold(stores, stores.add_user())
+
+    assert list(stores.ledger.traded_on(user.user_id, TRADING_DAY)) == [held]

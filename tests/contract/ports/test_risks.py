@@ -13,11 +13,12 @@ from algotrading.adapters.postgres import ledger_writes
 from algotrading.adapters.postgres.risks import PostgresRisks
 from algotrading.domain.accounts import User
 from algotrading.domain.audit import DEPLOYMENT
-from algotrading.domain.cycle import Cycle, CycleState, Decision, EntryMissed, IntentState
+from algotrading.domain.cycle import BookRead, Cycle, CycleState, Decision, EntryMissed, IntentState
 from algotrading.domain.errors import Conflict, RiskLocked
 from algotrading.domain.flatness import FlatProof, ForeignPosition
 from algotrading.domain.limits import Breach, BreachKind, Lock, Locks, RiskLimits
-from algotrading.domain.orders import Leg
+from algotrading.domain.orders import BookReading, Leg
+from algotrading.domain.risk import booked_of
 from algotrading.domain.strategy import StrategyStatus
 from tests.contract.ports.conftest import Stores, postgres_stores
 from tests.contract.ports.test_risk_of_entries import entry_of, write
@@ -72,7 +73,7 @@ def test_a_user_starts_without_limits_and_locks(stores: Stores) -> None:
     standing = stores.risks.standing(stores.add_user().user_id, TRADING_DAY, MOMENT)
 
     assert (standing.limits, standing.locks, standing.flat) == (RiskLimits(), Locks(), None)
-    assert (standing.usage.orders, list(standing.usage.open_cycles), list(standing.usage.week)) == (0, [], [])
+    assert (standing.usage.orders, list(standing.usage.open_cycles), standing.usage.booked) == (0, [], {})
 
 
 def test_limits_come_back_to_the_paisa_and_are_replaced_whole(stores: Stores) -> None:
@@ -268,32 +269,32 @@ def test_watched_are_the_locked_and_whoever_holds_something(stores: Stores) -> N
 
 def test_under_the_operators_switch_whoever_traded_today_is_watched_too(stores: Stores) -> None:
     flat = stores.add_user()
-    traded = hold(stores, flat, CycleState.FLAT)
+    hold(stores, flat, CycleState.FLAT)
+    assert flat.user_id not in stores.system_risks.watched(TRADING_DAY, MOMENT)
+
     stores.system_risks.lock_deployment(by="ops", reason=None, now=MOMENT)
 
-    found = stores.system_risks.watched(TRADING_DAY, MOMENT)
-
-    (cycle,) = found[flat.user_id].usage.week
-    assert cycle.strategy_id == traded.strategy_id
-    assert [intent.tag for intent in cycle.intents] == [intent.tag for intent in traded.intents]
+    assert flat.user_id in stores.system_risks.watched(TRADING_DAY, MOMENT)
 
 
-def test_the_week_has_todays_orders_and_earlier_fills(stores: Stores) -> None:
-    # given an entry of today without a fill, one of Monday, and a position of last week
+def test_results_are_booked_by_day_from_monday_on(stores: Stores) -> None:
+    # given ten shares bought and sold again today, on Monday and the day before that
     user = stores.add_user()
-    unfilled = hold(stores, user)
-    unfilled = replace(unfilled, intents=(replace(unfilled.intents[0], filled=0),))
-    stores.ledger.save(Decision(unfilled), event=EntryMissed(MOMENT, "-"), now=MOMENT)
-    for days in (4, 5):
+    for days in (0, 4, 5):
         cycle = stores.ledger.take(
             stores.add_strategy(user, status=StrategyStatus.STOPPED), TRADING_DAY - timedelta(days=days)
         )
-        order = make_intent(cycle, Leg.ENTRY, state=IntentState.DONE, filled=10, average_price=Decimal(1))
-        stores.ledger.save(Decision(replace(cycle, intents=(order,))), event=EntryMissed(MOMENT, "-"), now=MOMENT)
+        bought = make_intent(cycle, state=IntentState.DONE, filled=10, average_price=Decimal(3600))
+        cycle = replace(cycle, state=CycleState.FLAT, intents=(bought,))
+        sold = make_intent(cycle, Leg.EXIT, state=IntentState.DONE, filled=10, average_price=Decimal("3590.05"))
+        cycle = replace(cycle, intents=(bought, sold))
+        stores.ledger.save(Decision(cycle), event=BookRead(MOMENT, BookReading(MOMENT, (), ())), now=MOMENT)
 
-    week = stores.risks.standing(user.user_id, TRADING_DAY, MOMENT).usage.week
+    booked = stores.risks.standing(user.user_id, TRADING_DAY, MOMENT).usage.booked
 
-    assert sorted(cycle.trading_day for cycle in week) == [TRADING_DAY - timedelta(days=4), TRADING_DAY]
+    assert sorted(booked) == [TRADING_DAY - timedelta(days=4), TRADING_DAY]
+    assert booked[TRADING_DAY] == booked_of(cycle)
+    assert booked[TRADING_DAY].realised == Decimal("-99.50")
 
 
 # --- against entries that are being written -------------------------------------------------------

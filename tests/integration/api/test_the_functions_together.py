@@ -160,6 +160,33 @@ def test_keys_that_the_broker_refuses_are_not_stored(deployment: Deployment) -> 
     assert deployment.call("GET", "/broker", None, token)[1]["status"] == "not_connected"
 
 
+def test_limits_and_the_kill_switch_on_real_parts(deployment: Deployment, exchange: ThreadedExchange) -> None:
+    # Given a trader with a strategy that is ready to start
+    token = register(deployment)
+    connect(deployment, exchange, token)
+    reference = {"strategy_id": deployment.call("POST", "/strategy/create", plan(), token)[1]["strategy_id"]}
+    limits = {"daily_loss_limit": 5000.5, "open_strategies": 3, "square_off_on_loss": True}
+    status, profile = deployment.call("PUT", "/risk/profile", limits, token)
+    assert (status, profile["limits"] | limits) == (200, profile["limits"])
+
+    # When the switch is pressed
+    status, killed = deployment.call("POST", "/risk/kill", {"reason": "enough"}, token)
+    assert (status, killed["is_locked"], killed["flattening"]) == (200, True, 0)
+
+    # Then nothing starts, flat is known, and the limits are what they were
+    assert deployment.call("POST", "/strategy/start", reference, token)[1]["error"] == "RISK_LOCKED"
+    _, profile = deployment.call("GET", "/risk/profile", None, token)
+    assert profile["kill_switch"]["own"]["reason"] == "enough"
+    assert profile["kill_switch"]["kill_to_flat_ms"] >= 1000
+    assert profile["limits"]["daily_loss_limit"] == 5000.5
+    assert [event["kind"] for event in profile["events"]] == ["verified_flat", "killed", "limits_changed"]
+
+    # And once it is released, the strategy starts; there is nothing to square off yet
+    assert deployment.call("POST", "/risk/release", {}, token) == (200, {"is_locked": False})
+    assert deployment.call("POST", "/strategy/start", reference, token)[0] == 200
+    assert deployment.call("POST", "/strategy/square-off", reference, token)[1]["error"] == "CONFLICT"
+
+
 def test_an_email_has_one_account(deployment: Deployment) -> None:
     body = {"email": "Same@Example.com", "password": "pass123"}
     deployment.call("POST", "/auth/register", body)

@@ -291,5 +291,5 @@ class ApiWorld:
 
     def _risk(self) -> RiskServices:
         risks = MemoryRisks(self.database)
-        switch = KillSwitch(risks, self.ledger, Flattener(risks, self.queue), self.clock, self.meter)
+        switch = KillSwitch(risks, self.ledger, Flattener(risks, self.ledger, self.queue), self.clock, self.meter)
         return RiskServices(RiskProfiles(risks, LivePrices(self.runtime, self.meter), self.clock), switch)

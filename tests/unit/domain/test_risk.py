@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from uuid import uuid4
 
@@ -14,8 +14,10 @@ from algotrading.domain.limits import Breach, BreachKind, Lock, Locks, RiskLimit
 from algotrading.domain.notices import NoticeKind
 from algotrading.domain.orders import Leg, Unknown
 from algotrading.domain.risk import (
+    Booked,
     EntryOrder,
     Usage,
+    booked_of,
     check_entry,
     exposures,
     loss_breaches,
@@ -106,7 +108,7 @@ def test_exposure_without_a_price_counts_at_cost_and_an_order_at_its_stop() -> N
 
 
 def test_a_loss_counts_what_is_open_at_its_mark_and_at_cost_without_one() -> None:
-    limits, usage = RiskLimits(daily_loss=Decimal(500)), Usage(week=(held(),))
+    limits, usage = RiskLimits(daily_loss=Decimal(500)), Usage(open_cycles=(held(),))
 
     fallen, unknown = breach_of(limits, usage, TCS=3550), breach_of(limits, usage)
 
@@ -118,21 +120,36 @@ def test_a_loss_counts_what_is_open_at_its_mark_and_at_cost_without_one() -> Non
 def test_a_loss_that_rests_on_an_unknown_price_says_so() -> None:
     other = held("INFY", price=1500)
 
-    (breach,) = loss_breaches(RiskLimits(daily_loss=Decimal(500)), (held(), other), TRADING_DAY, {"TCS": Decimal(3500)})
+    (breach,) = loss_breaches(
+        RiskLimits(daily_loss=Decimal(500)), Usage(open_cycles=(held(), other)), TRADING_DAY, {"TCS": Decimal(3500)}
+    )
 
     assert "INFY counted at cost" in breach.text
 
 
 def test_results_are_of_the_day_and_of_its_week_only() -> None:
-    today = held(price=3600)
-    monday = replace(today, trading_day=TRADING_DAY - timedelta(days=4))
-    last_week = replace(today, trading_day=TRADING_DAY - timedelta(days=5))
-    tomorrow = replace(today, trading_day=TRADING_DAY + timedelta(days=1))
+    days = {days: TRADING_DAY - timedelta(days=days) for days in (-1, 0, 4, 5)}
+    held_on = [replace(held(price=3600), trading_day=day) for day in days.values()]
+    booked = {day: Booked(Decimal(-10), Decimal(3)) for day in days.values()}
 
-    result = results_of([today, monday, last_week, tomorrow], TRADING_DAY, {"TCS": Decimal(3500)})
+    results = results_of(Usage(open_cycles=held_on, booked=booked), TRADING_DAY, {"TCS": Decimal(3500)})
 
-    assert (result.day.open, result.week.open) == (Decimal(-1000), Decimal(-2000))
-    assert result.day.charges.total > 0
+    assert (results.day.open, results.day.net) == (Decimal(-1000), Decimal(-1013))
+    assert (results.week.open, results.week.net) == (Decimal(-2000), Decimal(-2026))
+
+
+def test_what_is_booked_of_a_cycle_is_what_was_bought_and_sold_and_all_charges() -> None:
+    cycle = held(price=3600)
+    sold = make_intent(cycle, Leg.EXIT, state=IntentState.DONE, filled=4, average_price=Decimal(3590))
+    half = replace(cycle, intents=(*cycle.intents, sold))
+
+    assert booked_of(half).realised == Decimal(-40)
+    assert booked_of(half).charges > booked_of(cycle).charges > 0
+    assert booked_of(cycle).realised == 0
+
+
+def test_a_day_before_the_table_of_charges_books_nothing_and_fails_nothing() -> None:
+    assert booked_of(replace(held(), trading_day=date(2020, 1, 1))) == Booked()
 
 
 def test_a_lock_stands_before_every_limit_and_the_users_own_before_the_operators() -> None:

@@ -31,7 +31,7 @@ def world() -> TradingWorld:
 
 @pytest.fixture
 def door(world: TradingWorld) -> OperatorDoor:
-    flattener = Flattener(world.risks, world.queue)
+    flattener = Flattener(world.risks, world.ledger, world.queue)
     operator = Operator(world.risks, world.ledger, flattener, world.clock, world.meter)
     verifier = AuditVerifier(MemoryAuditTrail(world.database), world.meter)
     return OperatorDoor(lambda: operator, lambda: verifier)

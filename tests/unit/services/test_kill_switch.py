@@ -30,7 +30,7 @@ def world() -> TradingWorld:
 
 
 def switch(world: TradingWorld, ledger: MemoryLedger | None = None) -> KillSwitch:
-    flattener = Flattener(world.risks, world.queue)
+    flattener = Flattener(world.risks, world.ledger, world.queue)
     return KillSwitch(world.risks, ledger or world.ledger, flattener, world.clock, world.meter)
 
 

@@ -241,6 +241,10 @@ class Ledger(Protocol):
         """What stands before an entry of the cycle, and whose prices its check will need."""
         ...
 
+    def traded_on(self, user_id: UUID, day: date) -> Sequence[Cycle]:
+        """The user's cycles of that day that had an order, whatever became of it."""
+        ...
+
     def unsettled_of(self, user_id: UUID) -> Sequence[Cycle]:
         """The user's cycles of any day and strategy that may hold something or have an open intent, oldest
         first."""
@@ -331,7 +335,7 @@ class Risks(Protocol):
     """Risk profiles, locks, and what was recorded about them. Every change is audited in its transaction."""
 
     def standing(self, user_id: UUID, day: date, now: datetime) -> RiskStanding:
-        """Where the user stands, with all cycles of the week of `day`."""
+        """Where the user stands, with the results of the week of `day`."""
         ...
 
     def set_limits(self, user_id: UUID, limits: RiskLimits, now: datetime) -> None:

@@ -161,7 +161,7 @@ def _strategy_services(settings: StrategySettings) -> tuple[StrategyServices, Ri
     )
     reader = StrategyReader(strategies, ledger, instruments, prices, clock, table)
     timeline = TimelineReader(strategies, ledger, PostgresAuditTrail(database), clock, table)
-    switch = KillSwitch(risks, ledger, Flattener(risks, publisher.queue), clock, meter)
+    switch = KillSwitch(risks, ledger, Flattener(risks, ledger, publisher.queue), clock, meter)
     return StrategyServices(manager, reader, timeline), RiskServices(RiskProfiles(risks, prices, clock), switch)
 
 

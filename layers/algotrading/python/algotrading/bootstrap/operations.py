@@ -72,6 +72,6 @@ def _operator(settings: OperatorSettings) -> Operator:
     from algotrading.services.operate import Operator
 
     database = parts.database(settings)
-    risks = PostgresRisks(database)
+    risks, ledger = PostgresRisks(database), PostgresLedger(database)
     queue = SqsOrderQueue(parts.client("sqs"), settings.orders_queue_url, settings.priority_queue_url)
-    return Operator(risks, PostgresLedger(database), Flattener(risks, queue), SystemClock(), EmfMeter())
+    return Operator(risks, ledger, Flattener(risks, ledger, queue), SystemClock(), EmfMeter())

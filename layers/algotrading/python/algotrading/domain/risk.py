@@ -7,15 +7,28 @@ Pure: what is used right now is gathered elsewhere, under a lock, in the transac
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 
+from algotrading.domain.charges import to_paisa
 from algotrading.domain.cycle import Cycle, Decision, EntryDue, EntryMissed, EntryWithdrawn, Event, Intent, SendOrder
 from algotrading.domain.limits import Breach, BreachKind, Locks, RiskLimits
 from algotrading.domain.orders import Leg
-from algotrading.domain.profit import Profit, profit_of, total, week_of
+from algotrading.domain.profit import profit_of, week_of
 from algotrading.domain.strategy import plain_number
+
+
+@dataclass(frozen=True, slots=True)
+class Booked:
+    """What one or more cycles have brought so far, rupees: of the quantity that was bought and sold again, and what
+    all orders cost. What is still held is not in it."""
+
+    realised: Decimal = Decimal(0)
+    charges: Decimal = Decimal(0)
+
+    def __add__(self, other: Booked) -> Booked:
+        return Booked(self.realised + other.realised, self.charges + other.charges)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,11 +36,11 @@ class Usage:
     """What a user has in use at one moment, without the entry that is being checked."""
 
     orders: int = 0
-    """Orders, entries and exits, written down within the last `limits.MINUTE`."""
+    """Orders of every kind, written down within the last `limits.MINUTE`."""
     open_cycles: Sequence[Cycle] = ()
     """Cycles of any day that hold something or have an order open."""
-    week: Sequence[Cycle] = ()
-    """Today's cycles with an order, and this week's with a fill; left out where no loss limit or lock needs them."""
+    booked: Mapping[date, Booked] = field(default_factory=dict)
+    """Of this week's days up to today; left out where no loss limit needs it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,24 +93,36 @@ def check_entry(
         locks.breach()
         or _check_counts(limits, usage)
         or _check_values(limits, usage, order)
-        or _first(loss_breaches(limits, usage.week, order.trading_day, marks))
+        or _first(loss_breaches(limits, usage, order.trading_day, marks))
     )
 
 
-def loss_breaches(
-    limits: RiskLimits, week: Sequence[Cycle], day: date, marks: Mapping[str, Decimal]
-) -> tuple[Breach, ...]:
-    """The loss limits that are reached on `day`, of that week's cycles."""
-    result = results_of(week, day, marks)
+def loss_breaches(limits: RiskLimits, usage: Usage, day: date, marks: Mapping[str, Decimal]) -> tuple[Breach, ...]:
+    """The loss limits that are reached on `day`."""
+    results = results_of(usage, day, marks)
     periods = (
-        (BreachKind.DAILY_LOSS, limits.daily_loss, result.day, "today's"),
-        (BreachKind.WEEKLY_LOSS, limits.weekly_loss, result.week, "this week's"),
+        (BreachKind.DAILY_LOSS, limits.daily_loss, results.day, "today's"),
+        (BreachKind.WEEKLY_LOSS, limits.weekly_loss, results.week, "this week's"),
     )
     return tuple(
-        Breach(kind, -profit.net_known, limit, _loss_text(whose, -profit.net_known, limit, result.estimated))
-        for kind, limit, profit, whose in periods
-        if limit is not None and -profit.net_known >= limit
+        Breach(kind, -result.net, limit, _loss_text(whose, -result.net, limit, results.estimated))
+        for kind, limit, result, whose in periods
+        if limit is not None and -result.net >= limit
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """Profit of a period, rupees; a loss is negative."""
+
+    booked: Booked = Booked()
+    open: Decimal = Decimal(0)
+    """What is held would bring that much more than it cost, before charges."""
+
+    @property
+    def net(self) -> Decimal:
+        """Realised and open, after all charges so far."""
+        return self.booked.realised - self.booked.charges + self.open
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,18 +130,30 @@ class Results:
     """Profit of a day and of its week up to then. `estimated` names open symbols that count at what they cost,
     because their price is not known."""
 
-    day: Profit
-    week: Profit
+    day: Result
+    week: Result
     estimated: tuple[str, ...]
 
 
-def results_of(cycles: Sequence[Cycle], day: date, marks: Mapping[str, Decimal]) -> Results:
-    """Profit of `day` and of its week, of that week's cycles."""
-    counted = [cycle for cycle in cycles if week_of(day) <= cycle.trading_day <= day]
-    profits = [(cycle.trading_day, profit_of(cycle, _mark(cycle, marks))) for cycle in counted]
-    unknown = {c.plan.symbol for c in counted if c.open_quantity > 0 and c.plan.symbol not in marks}
-    of_day = total(profit for trading_day, profit in profits if trading_day == day)
-    return Results(of_day, total(profit for _, profit in profits), tuple(sorted(unknown)))
+def booked_of(cycle: Cycle) -> Booked:
+    """What the cycle has brought so far. Nothing for a day whose charges are in no table: before the table begins,
+    nobody traded here."""
+    try:
+        profit = profit_of(cycle, None)
+    except ValueError:
+        return Booked()
+    return Booked(profit.realised, profit.charges.total)
+
+
+def results_of(usage: Usage, day: date, marks: Mapping[str, Decimal]) -> Results:
+    """Profit of `day` and of its week, with what is open at its mark, or at its cost where none is known."""
+    days = {on: booked for on, booked in usage.booked.items() if week_of(day) <= on <= day}
+    held = [c for c in usage.open_cycles if week_of(day) <= c.trading_day <= day and c.open_quantity > 0]
+    gains = [(cycle.trading_day, _open_gain(cycle, marks.get(cycle.plan.symbol))) for cycle in held]
+    of_week = Result(sum(days.values(), Booked()), sum((gain for _, gain in gains), Decimal(0)))
+    of_day = Result(days.get(day, Booked()), sum((gain for on, gain in gains if on == day), Decimal(0)))
+    unknown = {cycle.plan.symbol for cycle in held if cycle.plan.symbol not in marks}
+    return Results(of_day, of_week, tuple(sorted(unknown)))
 
 
 def exposures(cycles: Sequence[Cycle], marks: Mapping[str, Decimal]) -> Mapping[tuple[str, str], tuple[int, Decimal]]:
@@ -176,8 +213,9 @@ def _counted(kind: BreachKind, used: int, limit: int, text: str) -> Breach:
     return Breach(kind, Decimal(used), Decimal(limit), text)
 
 
-def _mark(cycle: Cycle, marks: Mapping[str, Decimal]) -> Decimal | None:
-    return marks.get(cycle.plan.symbol) or _average_cost(cycle)
+def _open_gain(cycle: Cycle, mark: Decimal | None) -> Decimal:
+    cost = _average_cost(cycle)
+    return to_paisa((mark - cost) * cycle.open_quantity) if mark is not None and cost is not None else Decimal(0)
 
 
 def _average_cost(cycle: Cycle) -> Decimal | None:

@@ -57,6 +57,14 @@ def sold(cycle: Cycle) -> tuple[Tell, ...]:
     return (Tell(NoticeKind.SOLD, text),)
 
 
+_REASONS = {
+    ExitReason.STOPLOSS: " at its stop-loss",
+    ExitReason.SQUARE_OFF: " as its owner asked",
+    ExitReason.KILL: " because of the kill switch",
+    ExitReason.RISK: " because a loss limit was reached",
+}
+
+
 def _seen(before: Cycle, after: Cycle) -> Iterator[Tell]:
     old = {intent.tag: intent for intent in before.intents}
     for intent in after.intents:
@@ -93,7 +101,7 @@ def _at(cycle: Cycle, side: Side) -> str:
 
 
 def _why(cycle: Cycle) -> str:
-    return " at its stop-loss" if cycle.claim is ExitReason.STOPLOSS else ""
+    return _REASONS.get(cycle.claim, "") if cycle.claim is not None else ""
 
 
 def _result(cycle: Cycle) -> str:

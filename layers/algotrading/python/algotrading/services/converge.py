@@ -155,7 +155,7 @@ class _Run:
 
     def _look_after_risk(self) -> None:
         world = self.world
-        found = RiskWatch(world.risks, world.runtime, world.queue, world.clock, world.meter).run()
+        found = RiskWatch(world.risks, world.ledger, world.runtime, world.queue, world.clock, world.meter).run()
         self.repairs.kills_asked, self.repairs.losses_found = found.kills_asked, found.losses_found
         self.repairs.square_offs_asked = found.square_offs_asked
         self.repairs.failures += found.failures

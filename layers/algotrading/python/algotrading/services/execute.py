@@ -232,7 +232,11 @@ class Executor:
             self._let_withdraw(cycle)
             cycle = self._exit(command, ExitReason.KILL)
         broker = None if cycle is None or not cycle.is_settled else self._open(command.user_id)
-        proof = None if broker is None else FlatVerifier(self.risks, self.desk.clock).verify(command.user_id, broker)
+        proof = (
+            None
+            if broker is None
+            else FlatVerifier(self.risks, self.desk.ledger, self.desk.clock).verify(command.user_id, broker)
+        )
         if proof is not None:
             self.desk.meter.milliseconds("KillToFlat", proof.milliseconds)
         return cycle

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from typing import Final
 from uuid import UUID
 
@@ -12,7 +12,7 @@ from algotrading.contracts.messages import OrderCommand, OrderEvent
 from algotrading.domain.cycle import Cycle
 from algotrading.domain.flatness import FlatProof
 from algotrading.domain.sessions import trading_day_of
-from algotrading.ports import Lane, OrderQueue, Risks, RiskStanding
+from algotrading.ports import Lane, Ledger, OrderQueue, Risks, RiskStanding
 from algotrading.services.alarms import make_command
 
 LOSS_LIMIT: Final = "risk"
@@ -24,6 +24,7 @@ class Flattener:
     """Sends what the kill switch wants, on the lane that never queues behind entries."""
 
     risks: Risks
+    ledger: Ledger
     queue: OrderQueue
 
     def flatten(self, cycles: Sequence[Cycle], *, now: datetime, cause: str, asked: str) -> None:
@@ -38,17 +39,12 @@ class Flattener:
         since = standing.locks.since
         if since is None or standing.flat is not None or standing.usage.open_cycles:
             return
-        traded = traded_on(standing, trading_day_of(now))
+        traded = self.ledger.traded_on(user_id, trading_day_of(now))
         if traded:
             command = leave_command(traded[-1], OrderEvent.KILL, now=now, cause=cause, asked=asked)
             self.queue.send(command, Lane.PRIORITY)
         else:
             self.risks.record_flat(user_id, FlatProof(now, milliseconds_between(since, now)))
-
-
-def traded_on(standing: RiskStanding, day: date) -> tuple[Cycle, ...]:
-    """The user's cycles of that day that had an order."""
-    return tuple(cycle for cycle in standing.usage.week if cycle.trading_day == day)
 
 
 def milliseconds_between(since: datetime, until: datetime) -> int:

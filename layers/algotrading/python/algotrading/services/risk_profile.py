@@ -62,7 +62,7 @@ class RiskProfiles:
         marks = {symbol: known.price for symbol, known in self.prices.last_of(held).items()}
         return RiskReport(
             standing=standing,
-            results=results_of(standing.usage.week, day, marks),
+            results=results_of(standing.usage, day, marks),
             exposures=_exposures(standing, marks),
             events=self.risks.events(user_id, _EVENTS),
             as_of=now,

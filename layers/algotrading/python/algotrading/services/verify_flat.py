@@ -11,8 +11,8 @@ from algotrading.domain.cycle import Cycle
 from algotrading.domain.errors import BrokerFault
 from algotrading.domain.flatness import FlatProof, Verdict, judge_flat
 from algotrading.domain.sessions import trading_day_of
-from algotrading.ports import Broker, Clock, Risks
-from algotrading.services.flatten import milliseconds_between, traded_on
+from algotrading.ports import Broker, Clock, Ledger, Risks
+from algotrading.services.flatten import milliseconds_between
 
 logger = logging.getLogger(__name__)
 
@@ -26,6 +26,7 @@ class FlatVerifier:
     is reported and never touched."""
 
     risks: Risks
+    ledger: Ledger
     clock: Clock
 
     def verify(self, user_id: UUID, broker: Broker) -> FlatProof | None:
@@ -37,7 +38,7 @@ class FlatVerifier:
         if since is None or standing.flat is not None or standing.usage.open_cycles:
             return None
         try:
-            verdict = self._compare(traded_on(standing, trading_day_of(now)), broker)
+            verdict = self._compare(self.ledger.traded_on(user_id, trading_day_of(now)), broker)
         except BrokerFault as fault:
             logger.warning("not proven flat: %s", fault.message, extra={"user_id": str(user_id)})
             return None

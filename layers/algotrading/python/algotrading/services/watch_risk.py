@@ -17,7 +17,7 @@ from algotrading.domain.limits import Breach, BreachKind
 from algotrading.domain.profit import week_of
 from algotrading.domain.risk import loss_breaches
 from algotrading.domain.sessions import trading_day_of
-from algotrading.ports import Clock, Lane, Meter, OrderQueue, Risks, RiskStanding, Runtime
+from algotrading.ports import Clock, Lane, Ledger, Meter, OrderQueue, Risks, RiskStanding, Runtime
 from algotrading.services.flatten import LOSS_LIMIT, Flattener, leave_command
 
 logger = logging.getLogger(__name__)
@@ -41,6 +41,7 @@ class RiskWatch:
     """Looks at every user who is switched off or holds something."""
 
     risks: Risks
+    ledger: Ledger
     runtime: Runtime
     queue: OrderQueue
     clock: Clock
@@ -58,7 +59,7 @@ class RiskWatch:
         marks = self._marks(limited)
         for user_id, standing in limited.items():
             with self._isolated(user_id, found):
-                breaches = loss_breaches(standing.limits, standing.usage.week, trading_day_of(now), marks)
+                breaches = loss_breaches(standing.limits, standing.usage, trading_day_of(now), marks)
                 self._tell(user_id, breaches, now, found)
                 if breaches and standing.limits.square_off and standing.locks.since is None:
                     self._square_off(standing, now, found)
@@ -74,7 +75,7 @@ class RiskWatch:
             logger.exception("the risk of a user could not be looked after", extra={"user_id": str(user_id)})
 
     def _bring_flat(self, user_id: UUID, standing: RiskStanding, now: datetime, found: RiskWatched) -> None:
-        flattener = Flattener(self.risks, self.queue)
+        flattener = Flattener(self.risks, self.ledger, self.queue)
         cycles = standing.usage.open_cycles
         flattener.flatten(cycles, now=now, cause="converge", asked=_asked(now))
         flattener.prove(user_id, standing, now=now, cause="converge", asked=_asked(now))

@@ -169,6 +169,17 @@ class PostgresLedger:
             ).fetchall()
             return _with_intents(session, rows)
 
+    def traded_on(self, user_id: UUID, day: date) -> Sequence[Cycle]:
+        """See ports.Ledger."""
+        with self._database.tenant(user_id) as session:
+            rows = session.execute(
+                "select c.* from cycles c where c.user_id = %s and c.trading_day = %s and exists (select from"
+                " order_intents i where i.strategy_id = c.strategy_id and i.trading_day = c.trading_day)"
+                " order by c.strategy_id",
+                (user_id, day),
+            ).fetchall()
+            return _with_intents(session, rows)
+
     def unsettled_of(self, user_id: UUID) -> Sequence[Cycle]:
         """See ports.Ledger."""
         with self._database.tenant(user_id) as session:

@@ -16,7 +16,7 @@ from algotrading.adapters.postgres.rows import milliseconds_of, plan_parameters,
 from algotrading.domain.audit import AuditEntry, Cause, decision_entry, strategy_entry
 from algotrading.domain.cycle import BookRead, Cycle, Decision, Event, Intent, StopStrategy, Tell
 from algotrading.domain.errors import Fenced
-from algotrading.domain.risk import breach_of
+from algotrading.domain.risk import Booked, booked_of, breach_of
 from algotrading.domain.strategy import StrategyStatus
 from algotrading.ports import OrderLog
 
@@ -42,7 +42,8 @@ def store(
         RiskRefused: it writes down an entry that is not allowed. The same holds.
     """
     cycle = decision.cycle
-    _write_cycle(session, cycle, now)
+    # Only a reading of the book changes what was filled.
+    _write_cycle(session, cycle, now, booked_of(cycle) if isinstance(event, BookRead) else None)
     _write_intents(session, cycle)
     if (breach := breach_of(event)) is not None:
         risk_check.write_blocked(session, cycle, breach, now)
@@ -62,7 +63,7 @@ def store(
         audit.append(session, stopped)
 
 
-def _write_cycle(session: Session, cycle: Cycle, now: datetime) -> None:
+def _write_cycle(session: Session, cycle: Cycle, now: datetime, booked: Booked | None) -> None:
     written = session.execute(
         """
         update cycles set
@@ -70,7 +71,8 @@ def _write_cycle(session: Session, cycle: Cycle, now: datetime) -> None:
             buy_time = %(buy_time)s, sell_time = %(sell_time)s, stop_loss = %(stop_loss)s, quantity = %(quantity)s,
             broker_stop = %(broker_stop)s, naked_ms = %(naked_ms)s, sampled_at = %(sampled_at)s,
             sampled_blind_ms = %(sampled_blind_ms)s, claim = %(claim)s, wanted = %(wanted)s,
-            closed_outside = %(closed_outside)s, absent_reads = %(absent_reads)s, note = %(note)s, updated_at = %(now)s
+            closed_outside = %(closed_outside)s, absent_reads = %(absent_reads)s, note = %(note)s,
+            realised = coalesce(%(realised)s, realised), charges = coalesce(%(charges)s, charges), updated_at = %(now)s
         where strategy_id = %(strategy_id)s and trading_day = %(trading_day)s and epoch = %(epoch)s
         """,
         {
@@ -87,6 +89,8 @@ def _write_cycle(session: Session, cycle: Cycle, now: datetime) -> None:
             "sampled_at": cycle.sampled_at,
             "sampled_blind_ms": milliseconds_of(cycle.sampled_blind),
             "note": None if cycle.note is None else clean_text(cycle.note),
+            "realised": None if booked is None else booked.realised,
+            "charges": None if booked is None else booked.charges,
             "now": now,
         },
     )

@@ -15,7 +15,7 @@ from algotrading.domain.errors import RiskLocked, RiskRefused
 from algotrading.domain.instruments import Product
 from algotrading.domain.limits import Breach, Lock, Locks, RiskLimits
 from algotrading.domain.orders import Leg, Side
-from algotrading.domain.risk import EntryOrder, Usage, check_entry, new_entry
+from algotrading.domain.risk import Booked, EntryOrder, Usage, check_entry, new_entry
 from algotrading.domain.strategy import Plan
 
 if TYPE_CHECKING:
@@ -129,7 +129,10 @@ def read_usage(found: Mapping[str, Any]) -> Usage:
     return Usage(
         orders=found["orders"],
         open_cycles=tuple(_cycle(row) for row in found["open"]),
-        week=tuple(_cycle(row) for row in found["week"]),
+        booked={
+            date.fromisoformat(row["trading_day"]): Booked(Decimal(row["realised"]), Decimal(row["charges"]))
+            for row in found["booked"]
+        },
     )
 
 

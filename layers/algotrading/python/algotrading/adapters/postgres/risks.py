@@ -61,11 +61,7 @@ _FLAT = """
         foreign_positions = excluded.foreign_positions
 """
 _WATCHED = """
-    select u.user_id, risk_usage(
-        u.user_id, %(now)s, %(day)s, null, null,
-        exists (select from deployment_lock)
-            or exists (select from risk_profiles p where p.user_id = u.user_id and p.killed_at is not null)
-    )::text as found
+    select u.user_id, risk_usage(u.user_id, %(now)s, %(day)s, null, null, false)::text as found
     from (
         select user_id from risk_profiles where killed_at is not null
         union

@@ -27,7 +27,7 @@ from algotrading.contracts.api_risk import (
 )
 from algotrading.domain.errors import AlgotradingError, Conflict, RequestInvalid
 from algotrading.domain.limits import Lock, RiskLimits
-from algotrading.domain.profit import Profit
+from algotrading.domain.risk import Result
 from algotrading.entrypoints.api.answers import BEARER, answers
 from algotrading.entrypoints.http import caller, new_router
 from algotrading.services.kill_switch import KillSwitch
@@ -140,10 +140,9 @@ def _limits(limits: RiskLimits) -> RiskLimitsView:
     )
 
 
-def _result(profit: Profit) -> ResultView:
-    return ResultView(
-        realised=profit.realised, open=profit.open_known, charges=profit.charges.total, net=profit.net_known
-    )
+def _result(result: Result) -> ResultView:
+    booked = result.booked
+    return ResultView(realised=booked.realised, open=result.open, charges=booked.charges, net=result.net)
 
 
 def _switch(report: RiskReport) -> KillSwitchView:

@@ -42,6 +42,12 @@ create table risk_events (
 create unique index risk_events_once on risk_events (user_id, kind, period) where period is not null;
 create index risk_events_user on risk_events (user_id, event_id);
 
+-- What a cycle has brought so far: of the quantity that was bought and sold again, and what its orders cost. Kept with
+-- the fills, so that a day's result is a sum.
+alter table cycles
+    add column realised numeric(14, 2) not null default 0,
+    add column charges  numeric(14, 2) not null default 0;
+
 create index cycles_user on cycles (user_id, trading_day);
 create index order_intents_user on order_intents (user_id, created_at);
 
@@ -86,8 +92,8 @@ create function is_unsettled(c cycles) returns boolean language sql stable as $$
                    and i.state in ('pending', 'accepted', 'unknown'))
 $$;
 
--- A user's profile, locks, and what is in use, today's cycle of `own_strategy` left out. The week's cycles (today's
--- with an order, earlier ones with a fill) are there when a loss limit needs them or `with_results` asks.
+-- A user's profile, locks, and what is in use, today's cycle of `own_strategy` left out. The week's results
+-- are there when a loss limit needs them or `with_results` asks.
 create function risk_usage(who uuid, asked_at timestamptz, today date, own_strategy uuid, own_tag text,
                            with_results boolean) returns jsonb language sql stable as $$
     with profile as (select * from risk_profiles where user_id = who)
@@ -101,13 +107,13 @@ create function risk_usage(who uuid, asked_at timestamptz, today date, own_strat
             select jsonb_agg(risk_cycle(c)) from cycles c
             where c.user_id = who and is_unsettled(c)
                 and (c.strategy_id, c.trading_day) is distinct from (own_strategy, today)), '[]'),
-        'week', case
+        'booked', case
             when with_results or exists (select from profile p where p.daily_loss is not null or p.weekly_loss is not null)
             then coalesce((
-                select jsonb_agg(risk_cycle(c)) from cycles c
-                where c.user_id = who and c.trading_day between date_trunc('week', today)::date and today
-                    and exists (select from order_intents i where i.strategy_id = c.strategy_id
-                                and i.trading_day = c.trading_day and (i.filled > 0 or i.trading_day = today))), '[]')
+                select jsonb_agg(d) from (
+                    select c.trading_day, sum(c.realised) as realised, sum(c.charges) as charges from cycles c
+                    where c.user_id = who and c.trading_day between date_trunc('week', today)::date and today
+                    group by c.trading_day) d), '[]')
             else '[]' end)
 $$;
 
