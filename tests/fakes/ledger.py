@@ -10,9 +10,11 @@ from types import MappingProxyType
 from uuid import UUID
 
 from algotrading.domain.audit import AuditEntry, Cause, decision_entry, strategy_entry
-from algotrading.domain.cycle import BookRead, Cycle, Decision, Event, Intent, IntentState, StopStrategy, Tell
+from algotrading.domain.cycle import Cycle, Intent, IntentState
 from algotrading.domain.delivery import Waiting, next_of
+from algotrading.domain.effects import Decision, StopStrategy, Tell
 from algotrading.domain.errors import Fenced
+from algotrading.domain.events import BookRead, Event
 from algotrading.domain.limits import Obstacle, RiskLimits, obstacle_to
 from algotrading.domain.orders import BookReading, Fill
 from algotrading.domain.risk import breach_of

@@ -8,7 +8,8 @@ from decimal import Decimal
 from uuid import UUID
 
 from algotrading.domain.audit import DEPLOYMENT, AuditEntry, AuditKind
-from algotrading.domain.cycle import Cycle, Decision
+from algotrading.domain.cycle import Cycle
+from algotrading.domain.effects import Decision
 from algotrading.domain.errors import Conflict, RiskLocked, RiskRefused
 from algotrading.domain.flatness import FlatProof
 from algotrading.domain.limits import (

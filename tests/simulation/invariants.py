@@ -13,21 +13,9 @@ from decimal import Decimal
 from uuid import UUID
 
 from algotrading.domain.audit import AuditKind
-from algotrading.domain.cycle import (
-    Answered,
-    BookRead,
-    Cycle,
-    CycleState,
-    DayOver,
-    Decision,
-    Event,
-    ExitReason,
-    Intent,
-    IntentState,
-    RaiseAlarm,
-    SendOrder,
-    Tell,
-)
+from algotrading.domain.cycle import Cycle, CycleState, ExitReason, Intent, IntentState
+from algotrading.domain.effects import Decision, RaiseAlarm, SendOrder, Tell
+from algotrading.domain.events import Answered, BookRead, DayOver, Event
 from algotrading.domain.nse_calendar import NSE_SESSIONS
 from algotrading.domain.orders import BrokerStatus, Leg, Side
 from algotrading.domain.sessions import instant_of

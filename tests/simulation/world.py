@@ -10,7 +10,8 @@ from uuid import UUID
 
 from algotrading.contracts.messages import OrderCommand, StopChange
 from algotrading.domain.accounts import BrokerName, ConnectionStatus, SealedBrokerAccount, User
-from algotrading.domain.cycle import Decision, Event
+from algotrading.domain.effects import Decision
+from algotrading.domain.events import Event
 from algotrading.domain.instruments import Instrument
 from algotrading.domain.nse_calendar import NSE_SESSIONS
 from algotrading.domain.orders import OrderTicket

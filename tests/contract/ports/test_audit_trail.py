@@ -15,8 +15,10 @@ import pytest
 from algotrading.adapters.postgres.ledger import PostgresLedger
 from algotrading.domain.accounts import BrokerName, ConnectionStatus, SealedBrokerAccount
 from algotrading.domain.audit import GENESIS, AuditEntry, AuditHead, AuditKind, AuditRecord, Cause, chain_hash
-from algotrading.domain.cycle import Cycle, CycleState, Decision, EntryMissed, StopStrategy, Tell
+from algotrading.domain.cycle import Cycle, CycleState
+from algotrading.domain.effects import Decision, StopStrategy, Tell
 from algotrading.domain.errors import Conflict, Fenced, StrategyOverlap
+from algotrading.domain.events import EntryMissed
 from algotrading.domain.notices import NoticeKind
 from algotrading.domain.sessions import instant_of
 from algotrading.domain.strategy import Strategy, StrategyStatus

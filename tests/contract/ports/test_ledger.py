@@ -11,19 +11,10 @@ from uuid import uuid4
 
 import pytest
 
-from algotrading.domain.cycle import (
-    BookRead,
-    Cycle,
-    CycleState,
-    Decision,
-    EntryDue,
-    EntryMissed,
-    ExitReason,
-    IntentState,
-    StopStrategy,
-    Tell,
-)
+from algotrading.domain.cycle import Cycle, CycleState, ExitReason, IntentState
+from algotrading.domain.effects import Decision, StopStrategy, Tell
 from algotrading.domain.errors import Fenced
+from algotrading.domain.events import BookRead, EntryDue, EntryMissed
 from algotrading.domain.notices import NoticeKind
 from algotrading.domain.orders import BookReading, BrokerStatus, Fill, Leg
 from algotrading.domain.strategy import StrategyStatus

@@ -10,8 +10,10 @@ import psycopg
 import pytest
 
 from algotrading.adapters.postgres.outbox import PostgresOutbox
-from algotrading.domain.cycle import Cycle, Decision, EntryDue, Tell
+from algotrading.domain.cycle import Cycle
 from algotrading.domain.delivery import PATIENCE
+from algotrading.domain.effects import Decision, Tell
+from algotrading.domain.events import EntryDue
 from algotrading.domain.notices import NoticeKind
 from algotrading.ports import Notice
 from tests.contract.ports.conftest import Stores, postgres_stores

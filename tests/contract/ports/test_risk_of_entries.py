@@ -13,18 +13,10 @@ import pytest
 
 from algotrading.adapters.postgres.ledger import PostgresLedger
 from algotrading.domain.accounts import User
-from algotrading.domain.cycle import (
-    BookRead,
-    Cycle,
-    CycleState,
-    Decision,
-    EntryDue,
-    EntryMissed,
-    Intent,
-    IntentState,
-    SendOrder,
-)
+from algotrading.domain.cycle import Cycle, CycleState, Intent, IntentState
+from algotrading.domain.effects import Decision, SendOrder
 from algotrading.domain.errors import Fenced, RiskLocked, RiskRefused
+from algotrading.domain.events import BookRead, EntryDue, EntryMissed
 from algotrading.domain.limits import Breach, BreachKind, RiskLimits
 from algotrading.domain.orders import BookReading, Leg
 from algotrading.domain.strategy import StrategyStatus

@@ -13,8 +13,10 @@ from algotrading.adapters.postgres import ledger_writes
 from algotrading.adapters.postgres.risks import PostgresRisks
 from algotrading.domain.accounts import User
 from algotrading.domain.audit import DEPLOYMENT
-from algotrading.domain.cycle import BookRead, Cycle, CycleState, Decision, EntryMissed, IntentState
+from algotrading.domain.cycle import Cycle, CycleState, IntentState
+from algotrading.domain.effects import Decision
 from algotrading.domain.errors import Conflict, RiskLocked
+from algotrading.domain.events import BookRead, EntryMissed
 from algotrading.domain.flatness import FlatProof, ForeignPosition
 from algotrading.domain.limits import Breach, BreachKind, Lock, Locks, RiskLimits
 from algotrading.domain.orders import BookReading, Leg

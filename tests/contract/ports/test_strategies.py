@@ -10,8 +10,10 @@ from uuid import uuid4
 
 import pytest
 
-from algotrading.domain.cycle import CycleState, Decision, EntryMissed, IntentState
+from algotrading.domain.cycle import CycleState, IntentState
+from algotrading.domain.effects import Decision
 from algotrading.domain.errors import AlgotradingError, Conflict, Fenced, NotFound, StrategyOverlap
+from algotrading.domain.events import EntryMissed
 from algotrading.domain.strategy import Strategy, StrategyStatus
 from algotrading.ports import Strategies
 from tests.contract.ports.conftest import Stores, memory_stores, postgres_stores

@@ -18,7 +18,8 @@ from algotrading.adapters.postgres.migrate import migrate, read_migrations
 from algotrading.adapters.postgres.strategies import PostgresStrategies
 from algotrading.adapters.postgres.users import PostgresUsers
 from algotrading.domain.audit import GENESIS, AuditEntry, AuditKind, chain_hash
-from algotrading.domain.cycle import Decision, EntryMissed
+from algotrading.domain.effects import Decision
+from algotrading.domain.events import EntryMissed
 from algotrading.domain.strategy import Strategy, StrategyStatus
 from tests.fakes.examples import MOMENT, TRADING_DAY, make_strategy, make_user
 from tests.stores import ROLE_PASSWORDS, PostgresStore, connect_as_owner, open_database

@@ -25,7 +25,9 @@ from algotrading.adapters.postgres.users import PostgresUsers
 from algotrading.adapters.redis_runtime import RedisRuntime, make_redis_client
 from algotrading.contracts.messages import OrderCommand, StopChange
 from algotrading.domain.accounts import BrokerName, ConnectionStatus, SealedBrokerAccount, User
-from algotrading.domain.cycle import BookRead, Cycle, CycleState, Decision
+from algotrading.domain.cycle import Cycle, CycleState
+from algotrading.domain.effects import Decision
+from algotrading.domain.events import BookRead
 from algotrading.domain.orders import BookReading
 from algotrading.domain.sessions import trading_day_of
 from algotrading.domain.strategy import Strategy, StrategyStatus

@@ -10,7 +10,8 @@ from uuid import UUID
 import pytest
 
 from algotrading.adapters.postgres.json_values import to_json
-from algotrading.domain.cycle import Answered, BookRead, EntryDue, StopStrategy, Tell
+from algotrading.domain.effects import StopStrategy, Tell
+from algotrading.domain.events import Answered, BookRead, EntryDue
 from algotrading.domain.notices import NoticeKind
 from algotrading.domain.orders import BookReading, BrokerStatus, OrderRow, Side, Unknown
 from algotrading.domain.sight import Sight

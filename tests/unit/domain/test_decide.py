@@ -9,20 +9,11 @@ from uuid import UUID
 
 import pytest
 
-from algotrading.domain.cycle import (
-    Answered,
-    BookRead,
+from algotrading.domain.cycle import Cycle, CycleState, ExitReason, IntentState, Position
+from algotrading.domain.decide import decide
+from algotrading.domain.effects import (
     CancelOrder,
-    Cycle,
-    CycleState,
     Decision,
-    EntryDue,
-    EntryMissed,
-    ExitBlocked,
-    ExitDue,
-    ExitReason,
-    IntentState,
-    Position,
     RaiseAlarm,
     ReadBook,
     RetryExit,
@@ -30,7 +21,14 @@ from algotrading.domain.cycle import (
     StopStrategy,
     Tell,
 )
-from algotrading.domain.decide import decide
+from algotrading.domain.events import (
+    Answered,
+    BookRead,
+    EntryDue,
+    EntryMissed,
+    ExitBlocked,
+    ExitDue,
+)
 from algotrading.domain.instruments import Product
 from algotrading.domain.orders import (
     Accepted,

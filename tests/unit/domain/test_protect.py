@@ -10,27 +10,20 @@ from uuid import uuid4
 
 import pytest
 
-from algotrading.domain.cycle import (
-    Answered,
-    BookRead,
+from algotrading.domain.cycle import Cycle, CycleState, ExitReason, Intent, IntentState
+from algotrading.domain.decide import decide
+from algotrading.domain.effects import (
     CancelOrder,
-    Cycle,
-    CycleState,
     Decision,
-    ExitDue,
-    ExitReason,
-    Intent,
-    IntentState,
     RaiseAlarm,
     ReadBook,
     ReadPosition,
     RetryExit,
     SendOrder,
     StopStrategy,
-    StopTurned,
     TurnStop,
 )
-from algotrading.domain.decide import decide
+from algotrading.domain.events import Answered, BookRead, ExitDue, StopTurned
 from algotrading.domain.orders import Accepted, BookReading, BrokerStatus, Leg, OrderRow, Refused, Side, Unknown
 from algotrading.domain.policy import Policy
 from tests.fakes.examples import MOMENT, TRADING_DAY, make_intent, make_plan, make_strategy

@@ -9,7 +9,9 @@ from uuid import uuid4
 
 import pytest
 
-from algotrading.domain.cycle import Answered, Cycle, CycleState, Decision, EntryDue, IntentState, SendOrder, Tell
+from algotrading.domain.cycle import Cycle, CycleState, IntentState
+from algotrading.domain.effects import Decision, SendOrder, Tell
+from algotrading.domain.events import Answered, EntryDue
 from algotrading.domain.limits import Breach, BreachKind, Lock, Locks, RiskLimits
 from algotrading.domain.notices import NoticeKind
 from algotrading.domain.orders import Leg, Unknown

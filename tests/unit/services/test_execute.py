@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from algotrading.contracts.messages import OrderEvent
-from algotrading.domain.cycle import CycleState, Decision, ExitReason, IntentState, Position
+from algotrading.domain.cycle import CycleState, ExitReason, IntentState, Position
+from algotrading.domain.effects import Decision
 from algotrading.domain.errors import BrokerAuthFailed, Fenced, LockBusy, RedisDown
 from algotrading.domain.orders import Side
 from algotrading.domain.strategy import Strategy, StrategyStatus

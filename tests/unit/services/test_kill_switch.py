@@ -269,7 +269,8 @@ class _NotesTakes(MemoryLedger):
 
 
 def _write_entry(world: TradingWorld, cycle: Cycle, due: datetime) -> None:
-    from algotrading.domain.cycle import Decision, EntryDue, SendOrder
+    from algotrading.domain.effects import Decision, SendOrder
+    from algotrading.domain.events import EntryDue
     from tests.fakes.examples import make_intent
 
     intent = replace(make_intent(cycle), created_at=due - timedelta(seconds=2), due_at=due)

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from algotrading.contracts.messages import OrderEvent
-from algotrading.domain.cycle import Decision
+from algotrading.domain.effects import Decision
 from algotrading.domain.errors import AlgotradingError
 from algotrading.domain.orders import Side
 from algotrading.domain.strategy import Strategy

@@ -8,7 +8,9 @@ from decimal import Decimal
 import pytest
 
 from algotrading.contracts.messages import OrderEvent
-from algotrading.domain.cycle import Cycle, CycleState, Decision, Event, ExitReason, IntentState
+from algotrading.domain.cycle import Cycle, CycleState, ExitReason, IntentState
+from algotrading.domain.effects import Decision
+from algotrading.domain.events import Event
 from algotrading.domain.limits import LAST_LOOK, Obstacle, RiskLimits
 from algotrading.domain.orders import Side
 from tests.fakes.examples import make_instrument

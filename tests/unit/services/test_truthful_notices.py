@@ -12,7 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from algotrading.contracts.messages import OrderEvent
-from algotrading.domain.cycle import BookRead, Decision, Event, IntentState, Tell
+from algotrading.domain.cycle import IntentState
+from algotrading.domain.effects import Decision, Tell
+from algotrading.domain.events import BookRead, Event
 from algotrading.domain.notices import NoticeKind
 from algotrading.domain.orders import Leg, Side
 from tests.fakes.exchange import Fate, fills, loses, not_sent, rejects, rests

@@ -28,7 +28,9 @@ from algotrading.domain.accounts import (
     User,
 )
 from algotrading.domain.audit import AuditEntry, AuditHead, AuditRecord, Cause
-from algotrading.domain.cycle import Cycle, Decision, Event
+from algotrading.domain.cycle import Cycle
+from algotrading.domain.effects import Decision
+from algotrading.domain.events import Event
 from algotrading.domain.flatness import FlatProof
 from algotrading.domain.instruments import Instrument
 from algotrading.domain.limits import Breach, Lock, Locks, Obstacle, RiskLimits

@@ -17,7 +17,8 @@ from typing import Final
 from uuid import UUID
 
 from algotrading.domain.accounts import ConnectionStatus, SealedBrokerAccount
-from algotrading.domain.cycle import Decision, Event
+from algotrading.domain.effects import Decision
+from algotrading.domain.events import Event
 from algotrading.domain.strategy import Strategy
 
 GENESIS: Final = bytes(32)

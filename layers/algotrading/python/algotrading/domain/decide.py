@@ -14,15 +14,22 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from algotrading.domain import tell
-from algotrading.domain.cycle import (
+from algotrading.domain.cycle import Cycle, CycleState, ExitReason, Intent, IntentState
+from algotrading.domain.effects import (
+    Decision,
+    Effect,
+    RaiseAlarm,
+    ReadBook,
+    RetryExit,
+    StopStrategy,
+    Tell,
+)
+from algotrading.domain.end_of_day import end_day
+from algotrading.domain.events import (
     Answered,
     BookLost,
     BookRead,
-    Cycle,
-    CycleState,
     DayOver,
-    Decision,
-    Effect,
     EntryDue,
     EntryHeldBack,
     EntryMissed,
@@ -30,18 +37,9 @@ from algotrading.domain.cycle import (
     Event,
     ExitBlocked,
     ExitDue,
-    ExitReason,
-    Intent,
-    IntentState,
     LastRead,
-    RaiseAlarm,
-    ReadBook,
-    RetryExit,
-    StopStrategy,
     StopTurned,
-    Tell,
 )
-from algotrading.domain.end_of_day import end_day
 from algotrading.domain.naked import measure_naked, whole_milliseconds
 from algotrading.domain.notices import NoticeKind
 from algotrading.domain.observe import duplicated, observe

@@ -10,15 +10,10 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-from algotrading.domain.cycle import (
-    BookLost,
+from algotrading.domain.cycle import Cycle, CycleState, IntentState
+from algotrading.domain.effects import (
     CancelOrder,
-    Cycle,
-    CycleState,
-    DayOver,
     Decision,
-    IntentState,
-    LastRead,
     RaiseAlarm,
     RetryExit,
     SendOrder,
@@ -26,6 +21,7 @@ from algotrading.domain.cycle import (
     Tell,
     TurnStop,
 )
+from algotrading.domain.events import BookLost, DayOver, LastRead
 from algotrading.domain.notices import NoticeKind
 from algotrading.domain.observe import observe
 from algotrading.domain.policy import Policy

@@ -11,7 +11,9 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from algotrading.domain.cycle import BookRead, Cycle, Effect, RaiseAlarm
+from algotrading.domain.cycle import Cycle
+from algotrading.domain.effects import Effect, RaiseAlarm
+from algotrading.domain.events import BookRead
 from algotrading.domain.sight import LONGEST_UNREPORTED
 
 _NONE = timedelta(0)

@@ -6,7 +6,8 @@ from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
-from algotrading.domain.cycle import BookRead, Cycle, Intent, IntentState
+from algotrading.domain.cycle import Cycle, Intent, IntentState
+from algotrading.domain.events import BookRead
 from algotrading.domain.orders import BookReading, BrokerStatus, Fill, OrderRow
 
 _FINE = Decimal("0.00000001")

@@ -11,15 +11,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from algotrading.domain.cycle import (
-    Cycle,
-    CycleState,
+from algotrading.domain.cycle import Cycle, CycleState, ExitReason, Intent, IntentState
+from algotrading.domain.effects import (
     Decision,
     Effect,
-    ExitDue,
-    ExitReason,
-    Intent,
-    IntentState,
     RaiseAlarm,
     ReadBook,
     ReadPosition,
@@ -27,6 +22,7 @@ from algotrading.domain.cycle import (
     Tell,
     TurnStop,
 )
+from algotrading.domain.events import ExitDue
 from algotrading.domain.notices import NoticeKind
 from algotrading.domain.orders import BrokerStatus, Leg
 from algotrading.domain.policy import Policy
@@ -36,7 +32,7 @@ from algotrading.domain.tell import sold
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What is known of the world beside the cycle itself, as `cycle.BookRead` brings it."""
+    """What is known of the world beside the cycle itself, as `events.BookRead` brings it."""
 
     now: datetime
     held: int | None = None

@@ -12,7 +12,9 @@ from datetime import date
 from decimal import Decimal
 
 from algotrading.domain.charges import to_paisa
-from algotrading.domain.cycle import Cycle, Decision, EntryDue, EntryMissed, EntryWithdrawn, Event, Intent, SendOrder
+from algotrading.domain.cycle import Cycle, Intent
+from algotrading.domain.effects import Decision, SendOrder
+from algotrading.domain.events import EntryDue, EntryMissed, EntryWithdrawn, Event
 from algotrading.domain.limits import Breach, BreachKind, Locks, RiskLimits
 from algotrading.domain.orders import Leg
 from algotrading.domain.profit import profit_of, week_of

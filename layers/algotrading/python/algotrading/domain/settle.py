@@ -5,14 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from algotrading.domain.cycle import (
-    Cycle,
-    CycleState,
+from algotrading.domain.cycle import Cycle, CycleState, ExitReason, Intent, IntentState
+from algotrading.domain.effects import (
     Decision,
     Effect,
-    ExitReason,
-    Intent,
-    IntentState,
     RaiseAlarm,
     ReadBook,
     RetryExit,

@@ -6,14 +6,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from algotrading.domain.cycle import (
+from algotrading.domain.cycle import Cycle, CycleState, Intent, IntentState
+from algotrading.domain.effects import (
     CancelOrder,
-    Cycle,
-    CycleState,
     Decision,
     Effect,
-    Intent,
-    IntentState,
     RaiseAlarm,
     ReadBook,
     SendOrder,

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from algotrading.domain.charges import to_paisa
-from algotrading.domain.cycle import Cycle, ExitReason, Intent, IntentState, Tell
+from algotrading.domain.cycle import Cycle, ExitReason, Intent, IntentState
+from algotrading.domain.effects import Tell
 from algotrading.domain.notices import NoticeKind
 from algotrading.domain.orders import Leg, Side
 from algotrading.domain.profit import profit_of

@@ -18,34 +18,32 @@ from uuid import NAMESPACE_OID, uuid5
 
 from algotrading.contracts.messages import StopChange
 from algotrading.domain.audit import Cause
-from algotrading.domain.cycle import (
-    Answered,
-    BookRead,
+from algotrading.domain.cycle import Cycle, CycleState, ExitReason, Intent, IntentState
+from algotrading.domain.decide import decide
+from algotrading.domain.effects import (
     CancelOrder,
-    Cycle,
-    CycleState,
     Decision,
     Effect,
-    EntryHeldBack,
-    EntryMissed,
-    EntryWithdrawn,
-    Event,
-    ExitDue,
-    ExitReason,
-    Intent,
-    IntentState,
     RaiseAlarm,
     ReadBook,
     ReadPosition,
     RetryExit,
     SendOrder,
     StopStrategy,
-    StopTurned,
     Tell,
     TurnStop,
 )
-from algotrading.domain.decide import decide
 from algotrading.domain.errors import BrokerBusy, BrokerFault, Fenced, RedisDown, RiskRefused
+from algotrading.domain.events import (
+    Answered,
+    BookRead,
+    EntryHeldBack,
+    EntryMissed,
+    EntryWithdrawn,
+    Event,
+    ExitDue,
+    StopTurned,
+)
 from algotrading.domain.instruments import Instrument
 from algotrading.domain.limits import LAST_LOOK, Obstacle
 from algotrading.domain.orders import Accepted, Answer, BookReading, Leg, OrderTicket, OrderType, Refused

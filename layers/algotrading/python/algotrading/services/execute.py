@@ -12,21 +12,11 @@ from uuid import UUID
 
 from algotrading.contracts.messages import OrderCommand, OrderEvent
 from algotrading.domain.audit import AuditEntry, AuditKind, Cause
-from algotrading.domain.cycle import (
-    Cycle,
-    CycleState,
-    DayOver,
-    EntryDue,
-    EntryMissed,
-    Event,
-    ExitBlocked,
-    ExitDue,
-    ExitReason,
-    IntentState,
-    RaiseAlarm,
-)
+from algotrading.domain.cycle import Cycle, CycleState, ExitReason, IntentState
 from algotrading.domain.decide import decide
+from algotrading.domain.effects import RaiseAlarm
 from algotrading.domain.errors import AlgotradingError, BrokerAuthFailed, BrokerFault, LockBusy, NotFound, RedisDown
+from algotrading.domain.events import DayOver, EntryDue, EntryMissed, Event, ExitBlocked, ExitDue
 from algotrading.domain.instruments import Instrument
 from algotrading.domain.limits import Obstacle
 from algotrading.domain.orders import Leg

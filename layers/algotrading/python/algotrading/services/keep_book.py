@@ -7,8 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from algotrading.contracts.messages import OrderCommand
-from algotrading.domain.cycle import BookLost, Cycle, Event, LastRead
+from algotrading.domain.cycle import Cycle
 from algotrading.domain.errors import BrokerAuthFailed
+from algotrading.domain.events import BookLost, Event, LastRead
 from algotrading.domain.orders import AccountBook
 from algotrading.ports import BookSnapshot, Broker, Clock, Ledger, Snapshots
 

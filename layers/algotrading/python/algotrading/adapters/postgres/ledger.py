@@ -15,8 +15,10 @@ from algotrading.adapters.postgres.database import Database
 from algotrading.adapters.postgres.risk_check import read_locks
 from algotrading.adapters.postgres.rows import Row, plan_parameters, read_cycle
 from algotrading.domain.audit import AuditEntry, Cause
-from algotrading.domain.cycle import Cycle, Decision, Event
+from algotrading.domain.cycle import Cycle
+from algotrading.domain.effects import Decision
 from algotrading.domain.errors import Fenced
+from algotrading.domain.events import Event
 from algotrading.domain.limits import Obstacle, obstacle_to
 from algotrading.domain.orders import Fill
 from algotrading.domain.strategy import Strategy

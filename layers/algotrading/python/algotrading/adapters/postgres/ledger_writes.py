@@ -14,8 +14,10 @@ from algotrading.adapters.postgres import audit, risk_check
 from algotrading.adapters.postgres.json_values import clean_text, to_json
 from algotrading.adapters.postgres.rows import milliseconds_of, plan_parameters, read_strategy
 from algotrading.domain.audit import AuditEntry, Cause, decision_entry, strategy_entry
-from algotrading.domain.cycle import BookRead, Cycle, Decision, Event, Intent, StopStrategy, Tell
+from algotrading.domain.cycle import Cycle, Intent
+from algotrading.domain.effects import Decision, StopStrategy, Tell
 from algotrading.domain.errors import Fenced
+from algotrading.domain.events import BookRead, Event
 from algotrading.domain.risk import Booked, booked_of, breach_of
 from algotrading.domain.strategy import StrategyStatus
 from algotrading.ports import OrderLog

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from algotrading.adapters.postgres.json_values import clean_text
-from algotrading.domain.cycle import Cycle, CycleState, Decision, Intent, IntentState
+from algotrading.domain.cycle import Cycle, CycleState, Intent, IntentState
+from algotrading.domain.effects import Decision
 from algotrading.domain.errors import RiskLocked, RiskRefused
 from algotrading.domain.instruments import Product
 from algotrading.domain.limits import Breach, Lock, Locks, RiskLimits
