@@ -1,0 +1,54 @@
+"""What the services need from the outside world.
+
+Every protocol here has two implementations: the real adapter, and an in-memory one in `tests/fakes`
+that passes the same contract suite. Methods take the owning `user_id` wherever rows belong to a user:
+there is no way to ask for a row without saying whose it is, except through the few methods marked
+"system", which only converge, the watcher and the instrument loader may call.
+"""
+
+from __future__ import annotations
+
+from algotrading.ports.brokers import Broker, Brokers, BrokerSession, PreparedOrder
+from algotrading.ports.clock import Clock
+from algotrading.ports.ledger import AuditTrail, BookSnapshot, EntryGate, Ledger, OrderLog, Snapshots
+from algotrading.ports.messaging import Alarm, Lane, OrderQueue, Schedules
+from algotrading.ports.metrics import Meter
+from algotrading.ports.notices import Notice, Notifier, Outbox
+from algotrading.ports.people import BrokerAccounts, Passwords, Tokens, Users, Vault
+from algotrading.ports.risk import RiskEvent, Risks, RiskStanding
+from algotrading.ports.runtime import LastPrice, Runtime
+from algotrading.ports.strategies import Instruments, Strategies
+
+__all__ = [
+    "Alarm",
+    "AuditTrail",
+    "BookSnapshot",
+    "Broker",
+    "BrokerAccounts",
+    "BrokerSession",
+    "Brokers",
+    "Clock",
+    "EntryGate",
+    "Instruments",
+    "Lane",
+    "LastPrice",
+    "Ledger",
+    "Meter",
+    "Notice",
+    "Notifier",
+    "OrderLog",
+    "OrderQueue",
+    "Outbox",
+    "Passwords",
+    "PreparedOrder",
+    "RiskEvent",
+    "RiskStanding",
+    "Risks",
+    "Runtime",
+    "Schedules",
+    "Snapshots",
+    "Strategies",
+    "Tokens",
+    "Users",
+    "Vault",
+]

@@ -1,0 +1,17 @@
+"""Operational metrics."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class Meter(Protocol):
+    """Operational metrics."""
+
+    def count(self, metric: str, value: int = 1) -> None:
+        """Add to a counter."""
+        ...
+
+    def milliseconds(self, metric: str, value: float) -> None:
+        """Record a duration."""
+        ...

@@ -1,0 +1,95 @@
+"""Users of this product, their broker connections, and what their secrets are kept with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Protocol
+from uuid import UUID
+
+from algotrading.domain.accounts import (
+    Login,
+    SealedBrokerAccount,
+    User,
+)
+
+
+class Users(Protocol):
+    """Accounts of this product."""
+
+    def add(self, user: User, password_hash: str) -> None:
+        """Raises EmailTaken when the e-mail (compared without case) has an account."""
+        ...
+
+    def find_login(self, email: str) -> Login | None:
+        """What to check a password against; None for an unknown e-mail."""
+        ...
+
+    def get(self, user_id: UUID) -> User:
+        """Raises NotFound."""
+        ...
+
+
+class BrokerAccounts(Protocol):
+    """Broker connections, secrets sealed. Every change leaves an audit record in the same transaction."""
+
+    def save(self, account: SealedBrokerAccount) -> None:
+        """Add or replace the user's connection."""
+        ...
+
+    def find(self, user_id: UUID) -> SealedBrokerAccount | None:
+        """The user's connection, if any."""
+        ...
+
+    def remove(self, user_id: UUID, *, now: datetime) -> None:
+        """Forget the user's connection; no error when there is none."""
+        ...
+
+    def find_by_email(self, email: str) -> SealedBrokerAccount | None:
+        """System: the connection of the account that feeds prices."""
+        ...
+
+    def postback_id(self, user_id: UUID) -> UUID | None:
+        """Where the broker may post order updates of this user: random, made when the connection is saved
+        first, kept until it is removed. None without a connection."""
+        ...
+
+    def find_by_postback(self, postback_id: UUID) -> SealedBrokerAccount | None:
+        """The connection whose address this is, whoever's it is: the broker comes without a token of ours."""
+        ...
+
+
+class Vault(Protocol):
+    """Envelope encryption under a KMS key, bound to one user."""
+
+    def seal(self, user_id: UUID, secrets: Mapping[str, str]) -> dict[str, str]:
+        """Encrypt each value under one fresh data key; names become part of what is authenticated."""
+        ...
+
+    def unseal(self, user_id: UUID, sealed: Mapping[str, str]) -> dict[str, str]:
+        """Decrypt. Raises AccessDenied for another user's, renamed or altered envelopes."""
+        ...
+
+
+class Passwords(Protocol):
+    """Password hashing."""
+
+    def hash(self, password: str) -> str:
+        """A salted hash for storing."""
+        ...
+
+    def matches(self, password: str, password_hash: str | None) -> bool:
+        """Whether they belong together; takes as long, and says no, when there is no hash."""
+        ...
+
+
+class Tokens(Protocol):
+    """Our own signed bearer tokens. A token made for one `audience` is worth nothing for another."""
+
+    def issue(self, user_id: UUID, *, audience: str, lifetime: timedelta) -> str:
+        """A token that says who the user is."""
+        ...
+
+    def verify(self, token: str, *, audience: str) -> UUID:
+        """Whose token it is. Raises TokenExpired or TokenInvalid."""
+        ...
