@@ -15,7 +15,7 @@ from algotrading.domain.effects import Decision
 from algotrading.domain.errors import BrokerAuthFailed, Fenced, LockBusy, RedisDown
 from algotrading.domain.orders import Side
 from algotrading.domain.strategy import Strategy, StrategyStatus
-from tests.fakes.exchange import fills, loses, refuses, rejects, rests, throttles
+from tests.fakes.exchange import MemoryOrder, fills, loses, refuses, rejects, rests, throttles
 from tests.fakes.ledger import MemoryLedger
 from tests.fakes.trading_world import TradingWorld
 
@@ -177,6 +177,22 @@ class TestUnknown:
         assert cycle.state is CycleState.LONG
         assert len(world.sent(Side.BUY)) == 1
         assert world.meter.counts["OrderUnknown"] == 1
+
+    def test_after_an_answer_that_took_all_the_time_the_book_is_still_looked_at(
+        self, world: TradingWorld, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        strategy = world.add_running()
+        world.exchange.plan(loses(placed=True, appears_after=8))
+        place = world.exchange.place
+
+        def place_and_never_answer(*order: Any) -> MemoryOrder:
+            placed = place(*order)
+            world.clock.sleep(9)
+            return placed
+
+        monkeypatch.setattr(world.exchange, "place", place_and_never_answer)
+
+        assert world.buy(strategy).state is CycleState.LONG
 
     def test_an_order_that_never_was_is_given_up_only_after_the_evidence(self, world: TradingWorld) -> None:
         strategy = world.add_running()

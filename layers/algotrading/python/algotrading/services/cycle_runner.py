@@ -46,7 +46,7 @@ from algotrading.domain.events import (
 )
 from algotrading.domain.instruments import Instrument
 from algotrading.domain.limits import LAST_LOOK, Obstacle
-from algotrading.domain.orders import Accepted, Answer, BookReading, Leg, OrderTicket, OrderType, Refused
+from algotrading.domain.orders import Accepted, Answer, BookReading, Leg, OrderTicket, OrderType, Refused, Unknown
 from algotrading.domain.policy import Policy
 from algotrading.domain.rates import Request
 from algotrading.domain.risk import breach_of, new_entry, without_entry
@@ -61,6 +61,10 @@ logger = logging.getLogger(__name__)
 _LOOKS = (0.03, 0.07, 0.15, 0.3, 0.6, 1.0, 1.5, 2.0)
 """Pauses between looks at the book, seconds: most fills show at the first, and the account's limit of
 ten requests a second is shared by all its strategies."""
+_LOOKS_AFTER_SILENCE = timedelta(seconds=2.5)
+"""How long the book is looked at after an answer that did not come: the wait for it may have taken all the time
+there was, and the order may stand in the book by now. Converge would look a minute or two later. With the answer's
+own nine seconds this ends before the function does (PRIORITY_TIMEOUT in cdk/functions.py)."""
 _POSITION_TRIES = (0.0, 0.1, 0.4)
 """Pauses before each reading of the position that an exit is sized by."""
 _NEVER_SEEN = Sight(datetime(1970, 1, 1, tzinfo=UTC), timedelta(0))
@@ -264,6 +268,8 @@ class CycleRunner:
         heard_at = clock.now()
         self._measure(intent, sent_at, heard_at, place - wanted)
         self._log(intent, answer, sent_at, heard_at)
+        if isinstance(answer, Unknown):
+            self.deadline = max(self.deadline, heard_at + _LOOKS_AFTER_SILENCE)
         return Answered(heard_at, intent.tag, sent_at, answer, _reason_of(place - wanted))
 
     def _take_place(self, intent: Intent, wanted: datetime) -> datetime | Event:
