@@ -467,6 +467,8 @@ class CycleRunner:
             except BrokerFault as fault:
                 self.desk.meter.count("PositionReadFailed")
                 logger.warning("positions could not be read: %s", fault.message)
+                if isinstance(fault, BrokerBusy):
+                    break  # it has waited as long as an exit may
         return None
 
     def _time_for(self, pause: float) -> bool:

@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 
 _PATIENCE = {
     Request.EXIT: timedelta(seconds=2),
-    Request.POSITION: timedelta(seconds=5),
+    Request.POSITION: timedelta(seconds=2),
     Request.URGENT_LOOK: timedelta(seconds=5),
     Request.LOOK: timedelta(seconds=8),
     Request.GLANCE: timedelta(seconds=8),
