@@ -72,8 +72,9 @@ class Pace:
     waiter: float = 12.0
     """How long after its instant a worker that waited for it may go on waiting for a place among its account's
     orders: less than the 15 s after which converge holds an order that nobody answered for to be lost."""
-    caller: float = 10.0
-    """The same from its taking the cycle, of a worker that was called at once: it may run for 15."""
+    caller: float = 8.0
+    """The same from its taking the cycle, of a worker that was called at once: it may run for 15, and the broker may
+    take a while to answer."""
 
 
 @dataclass(frozen=True, slots=True)
