@@ -238,6 +238,36 @@ def test_the_operators_switch_brings_every_user_flat(world: TradingWorld) -> Non
     assert "deployment_killed" in world.told()
 
 
+def test_outside_the_session_nothing_is_asked_for(world: TradingWorld) -> None:
+    strategy = world.add_running()
+    world.buy(strategy)
+    world.clock.sleep_until(world.at(time(16, 0)))
+    world.risks.lock(world.user_id, by="its owner", reason=None, now=world.clock.now())
+
+    world.converge.run()
+
+    assert OrderEvent.KILL not in asked(world)
+    assert standing(world).flat is None
+
+
+def test_what_was_not_proven_on_its_day_is_never_claimed_later(world: TradingWorld) -> None:
+    # given a kill after a day's trading, which nobody could prove for want of a login
+    strategy = world.add_running()
+    world.buy(strategy)
+    world.executor.handle(world.command(strategy, OrderEvent.STOPLOSS))
+    world.log_out_of_broker()
+    switch(world).kill(world.user_id, None)
+    work(world)
+
+    # when another day has come, and with it a broker's book that knows nothing of that one
+    world.log_in_again(world.at(time(9, 20)) + timedelta(days=3))
+    world.converge.run()
+    work(world)
+
+    assert standing(world).flat is None
+    assert "KillNotFlat" not in world.meter.counts
+
+
 class _SeesLate(MemoryLedger):
     """An entry leaves between the switch's two looks."""
 

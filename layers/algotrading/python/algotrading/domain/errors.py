@@ -11,7 +11,7 @@
     ├── Conflict                  409  CONFLICT
     │   ├── StrategyOverlap       409  STRATEGY_OVERLAP
     │   ├── EmailTaken            409  EMAIL_TAKEN
-    │   └── RiskRefused           409  RISK_LIMIT   (an entry that a limit of its user forbids)
+    │   └── RiskRefused           409  RISK_LIMIT   (an entry over a limit; never leaves the executor)
     │       └── RiskLocked        409  RISK_LOCKED  (a kill switch is on)
     ├── PayloadTooLarge           413  PAYLOAD_TOO_LARGE
     ├── BrokerFault               (what a broker or the way to it did)

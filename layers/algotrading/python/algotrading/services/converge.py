@@ -155,7 +155,16 @@ class _Run:
 
     def _look_after_risk(self) -> None:
         world = self.world
-        found = RiskWatch(world.risks, world.ledger, world.runtime, world.queue, world.clock, world.meter).run()
+        watch = RiskWatch(
+            risks=world.risks,
+            ledger=world.ledger,
+            runtime=world.runtime,
+            queue=world.queue,
+            clock=world.clock,
+            meter=world.meter,
+            can_trade=lambda cycle: self._in_session(self._hours(cycle.plan)),
+        )
+        found = watch.run()
         self.repairs.kills_asked, self.repairs.losses_found = found.kills_asked, found.losses_found
         self.repairs.square_offs_asked = found.square_offs_asked
         self.repairs.failures += found.failures

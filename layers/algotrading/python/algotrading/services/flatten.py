@@ -35,16 +35,17 @@ class Flattener:
 
     def prove(self, user_id: UUID, standing: RiskStanding, *, now: datetime, cause: str, asked: str) -> None:
         """Have it proven that nothing is held, once nothing is open: by an executor, who asks the broker; or at once,
-        when no order of today can have changed what is held."""
+        when no order of the day of the lock can have changed what is held. On a later day the broker's book of that day
+        is gone, and nobody can prove it any more."""
         since = standing.locks.since
         if since is None or standing.flat is not None or standing.usage.open_cycles:
             return
-        traded = self.ledger.traded_on(user_id, trading_day_of(now))
-        if traded:
+        traded = self.ledger.traded_on(user_id, trading_day_of(since))
+        if not traded:
+            self.risks.record_flat(user_id, FlatProof(now, milliseconds_between(since, now)))
+        elif trading_day_of(since) == trading_day_of(now):
             command = leave_command(traded[-1], OrderEvent.KILL, now=now, cause=cause, asked=asked)
             self.queue.send(command, Lane.PRIORITY)
-        else:
-            self.risks.record_flat(user_id, FlatProof(now, milliseconds_between(since, now)))
 
 
 def milliseconds_between(since: datetime, until: datetime) -> int:

@@ -30,15 +30,16 @@ class FlatVerifier:
     clock: Clock
 
     def verify(self, user_id: UUID, broker: Broker) -> FlatProof | None:
-        """The proof, if it can be had now; None when no switch is on, it was proven already, something of the user is
-        still open, or the broker shows something else than we know. Converge asks again."""
+        """The proof, if it can be had now; None when no switch went on today, it was proven already, something of the
+        user is still open, or the broker shows something else than we know. Converge asks again."""
         now = self.clock.now()
-        standing = self.risks.standing(user_id, trading_day_of(now), now)
+        today = trading_day_of(now)
+        standing = self.risks.standing(user_id, today, now)
         since = standing.locks.since
-        if since is None or standing.flat is not None or standing.usage.open_cycles:
+        if since is None or trading_day_of(since) != today or standing.flat is not None or standing.usage.open_cycles:
             return None
         try:
-            verdict = self._compare(self.ledger.traded_on(user_id, trading_day_of(now)), broker)
+            verdict = self._compare(self.ledger.traded_on(user_id, today), broker)
         except BrokerFault as fault:
             logger.warning("not proven flat: %s", fault.message, extra={"user_id": str(user_id)})
             return None

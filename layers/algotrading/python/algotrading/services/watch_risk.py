@@ -4,7 +4,7 @@ brought flat, again and again until the broker shows it."""
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -12,6 +12,7 @@ from decimal import Decimal
 from uuid import UUID
 
 from algotrading.contracts.messages import OrderEvent
+from algotrading.domain.cycle import Cycle
 from algotrading.domain.errors import RedisDown
 from algotrading.domain.limits import Breach, BreachKind
 from algotrading.domain.profit import week_of
@@ -46,6 +47,8 @@ class RiskWatch:
     queue: OrderQueue
     clock: Clock
     meter: Meter
+    can_trade: Callable[[Cycle], bool]
+    """Whether an order in the cycle's instrument can be sent now: nothing is asked for outside the session."""
 
     def run(self) -> RiskWatched:
         """One look. A fault with one user does not keep the others from being looked at."""
@@ -76,12 +79,13 @@ class RiskWatch:
 
     def _bring_flat(self, user_id: UUID, standing: RiskStanding, now: datetime, found: RiskWatched) -> None:
         flattener = Flattener(self.risks, self.ledger, self.queue)
-        cycles = standing.usage.open_cycles
+        cycles = [cycle for cycle in standing.usage.open_cycles if self.can_trade(cycle)]
         flattener.flatten(cycles, now=now, cause="converge", asked=_asked(now))
         flattener.prove(user_id, standing, now=now, cause="converge", asked=_asked(now))
         found.kills_asked += len(cycles)
         since = standing.locks.since
-        if standing.flat is None and since is not None and now - since > _PATIENCE:
+        is_of_today = since is not None and trading_day_of(since) == trading_day_of(now)
+        if standing.flat is None and since is not None and is_of_today and now - since > _PATIENCE:
             self.meter.count("KillNotFlat")
             logger.error("the kill switch has not led to proof yet", extra={"user_id": str(user_id)})
 
@@ -93,7 +97,7 @@ class RiskWatch:
 
     def _square_off(self, standing: RiskStanding, now: datetime, found: RiskWatched) -> None:
         for cycle in standing.usage.open_cycles:
-            if cycle.is_armed:
+            if cycle.is_armed and self.can_trade(cycle):
                 command = leave_command(cycle, OrderEvent.SQUARE_OFF, now=now, cause=LOSS_LIMIT, asked=_asked(now))
                 self.queue.send(command, Lane.PRIORITY)
                 found.square_offs_asked += 1
