@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 
 from psycopg.conninfo import make_conninfo
 
-from twin.aws import AwsAccess, start_emulator
+from twin.aws import AwsAccess, Endpoint, start_emulator
 from twin.cloudformation import Assembly, load_assembly
 from twin.console import Narrator
 from twin.exchange import ExchangeAddress, start_exchange
+from twin.lines import Part
 from twin.processes import REPOSITORY, StateFolder
 from twin.running import Options, Servers
 from twin.servers import SUPERUSER, ServerAddress, start_postgres, start_valkey
@@ -29,6 +30,15 @@ class Ground:
     servers: Servers
     password: str = field(repr=False)
     """Of PostgreSQL's superuser."""
+
+    def endpoints(self) -> dict[Part, Endpoint]:
+        """Where each part that the product connects to listens."""
+        return {
+            Part.DATABASE: Endpoint(self.servers.postgres.host, self.servers.postgres.port),
+            Part.CACHE: Endpoint(self.servers.valkey.host, self.servers.valkey.port),
+            Part.CLOUD: self.access.endpoint,
+            Part.EXCHANGE: self.exchange.endpoint,
+        }
 
 
 class GroundWork:

@@ -85,26 +85,20 @@ class _Starter:
     async def start(self) -> Twin:
         http = await self._stack.enter_async_context(aiohttp.ClientSession())
         ground = await GroundWork(self._options, self._narrator, self._state, self._stack).start()
-        assembly, exchange_address, access, servers = ground.assembly, ground.exchange, ground.access, ground.servers
-        control = ExchangeControl(http, exchange_address.url)
-        endpoints = {
-            Part.DATABASE: Endpoint(servers.postgres.host, servers.postgres.port),
-            Part.CACHE: Endpoint(servers.valkey.host, servers.valkey.port),
-            Part.CLOUD: access.endpoint,
-            Part.EXCHANGE: exchange_address.endpoint,
-        }
+        access, control = ground.access, ExchangeControl(http, ground.exchange.url)
+        endpoints = ground.endpoints()
+        near, far = await self._lines(Side.FUNCTIONS, endpoints), await self._lines(Side.WATCHER, endpoints)
         deployed = await asyncio.to_thread(
             DeployedResources,
-            assembly,
+            ground.assembly,
             access,
             database=endpoints[Part.DATABASE],
             cache=endpoints[Part.CACHE],
         )
-        near, far = await self._lines(Side.FUNCTIONS, endpoints), await self._lines(Side.WATCHER, endpoints)
         shared = {**_PLAIN, "SESSION_TABLE": await control.session_table(), **self._options.deviations.settings}
-        wiring = (await self._wire(assembly, deployed)).with_overrides(
-            functions=shared | exchange_address.settings(near[Part.EXCHANGE]) | _ports(near),
-            watcher=shared | exchange_address.settings(far[Part.EXCHANGE]) | _ports(far),
+        wiring = (await self._wire(ground.assembly, deployed)).with_overrides(
+            functions=shared | ground.exchange.settings(near[Part.EXCHANGE]) | _ports(near),
+            watcher=shared | ground.exchange.settings(far[Part.EXCHANGE]) | _ports(far),
         )
         database = await self._database(wiring, deployed, endpoints[Part.DATABASE], ground.password)
         telemetry = Telemetry(self._state.logs, self._tell_fault)
@@ -118,7 +112,7 @@ class _Starter:
         api_url = await self._gateway(wiring, functions, access, self._options.port)
         return Twin(
             api_url=api_url,
-            exchange_address=exchange_address,
+            exchange_address=ground.exchange,
             exchange=control,
             http=http,
             functions=functions,
@@ -127,7 +121,7 @@ class _Starter:
             watcher=watcher,
             wiring=wiring,
             database=database,
-            servers=servers,
+            servers=ground.servers,
             state=self._state,
             entrance=entrance,
             settled=settled,
