@@ -110,10 +110,11 @@ def _leave_unsent(cycle: Cycle, event: EntryWithdrawn | EntryHeldBack) -> Decisi
         held = _intent(cycle, event.tag)
         unsent = replace(held, state=IntentState.THROTTLED, answered_at=event.now, message=event.why)
         return miss(with_intent(cycle, unsent), NoticeKind.ENTRY_MISSED, event.why)
-    why = f"{event.obstacle.why} before the buy was sent"
+    obstacle = event.obstacle
+    why = f"{obstacle.why} before the buy was sent" if obstacle.breach is None else obstacle.why
     unsent = replace(_intent(cycle, event.tag), state=IntentState.REFUSED, answered_at=event.now, message=why)
     withdrawn = with_intent(cycle, unsent)
-    if event.obstacle.breach is not None:
+    if obstacle.breach is not None:
         return miss(withdrawn, NoticeKind.ENTRY_BLOCKED, f"not bought: {why}")
     return Decision(replace(withdrawn, state=CycleState.FLAT, wanted=None, note=why))
 

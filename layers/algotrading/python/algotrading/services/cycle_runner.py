@@ -256,7 +256,8 @@ class CycleRunner:
             clock.sleep_until(place - timedelta(seconds=lead))
             self.broker.warm()
             looked_at, obstacle = self._look_around(intent)
-        clock.sleep_until(place)
+        if obstacle is None:
+            clock.sleep_until(place)
         while obstacle is None and clock.now() - looked_at > LAST_LOOK:
             looked_at, obstacle = self._look_around(intent)
             if intent.leg is not Leg.ENTRY:
