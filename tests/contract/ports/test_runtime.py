@@ -142,6 +142,17 @@ def test_a_new_price_reaches_the_strategies_of_its_symbol(case: Case) -> None:
     assert case.runtime.read_cycle(other.strategy_id)["last_price"] == ""
 
 
+def test_many_prices_are_read_at_once_and_unknown_ones_left_out(case: Case) -> None:
+    case.runtime.put_price("TCS", Decimal("3521.5"), MOMENT)
+    case.runtime.put_price("SBIN", Decimal(905), MOMENT)
+
+    assert case.runtime.last_prices(["SBIN", "INFY", "TCS"]) == {
+        "SBIN": LastPrice(Decimal(905), MOMENT),
+        "TCS": LastPrice(Decimal("3521.5"), MOMENT),
+    }
+    assert case.runtime.last_prices([]) == {}
+
+
 def test_a_price_makes_no_runtime_key_for_a_strategy_without_one(case: Case) -> None:
     strategy = running_strategy()
     case.runtime.put_strategy(strategy)
