@@ -17,7 +17,7 @@ from benchmarks.figures import Figure, Progress, machine_facts
 from benchmarks.table import show
 from twin.processes import REPOSITORY
 
-ALONE = ("imports", "order_release", "watcher")
+ALONE = ("imports", "order_release", "watcher", "audit")
 """Need nothing but this machine."""
 STAGED = ("release", "stop", "api")
 """Need the running product. In this order: each leaves behind what the next finds."""
@@ -62,13 +62,17 @@ def _measure(chosen: Sequence[str], progress: Progress, *, quick: bool) -> list[
 
 
 def _measure_alone(name: str, progress: Progress, *, quick: bool) -> list[Figure]:
-    from benchmarks import imports, order_release, watcher_decode
+    from benchmarks import audit, imports, order_release, watcher_decode
 
     match name:
         case "imports":
             return imports.measure(progress, rounds=1 if quick else 3)
         case "order_release":
             return order_release.measure(progress, orders=50 if quick else 200, burst=10 if quick else 50)
+        case "audit":
+            return audit.measure(
+                progress, savers=10 if quick else 50, rounds=1 if quick else 5, records=5_000 if quick else 100_000
+            )
         case _:
             return watcher_decode.measure(progress, rounds=1 if quick else 3)
 

@@ -84,6 +84,9 @@ def test_no_login_role_writes_past_the_chain(postgres_store: PostgresStore, trad
         session.execute(f"insert into audit_log ({columns}) values (%s, %s, %s, %s, %s, %s, %s)", forged)
     with pytest.raises(psycopg.errors.InsufficientPrivilege), database.tenant(trader) as session:
         session.execute("insert into audit_heads values (%s, 1, %s)", (uuid4(), GENESIS))
+    for statement in ("select * from audit_pending", "insert into audit_pending (user_id) values (default)"):
+        with pytest.raises(psycopg.errors.InsufficientPrivilege), database.tenant(trader) as session:
+            session.execute(statement)
 
 
 def test_nobody_appends_in_another_users_name(postgres_store: PostgresStore, trader: UUID) -> None:
@@ -123,6 +126,34 @@ def test_a_transaction_that_fails_after_its_record_leaves_none(postgres_store: P
 
     records = [record for record, _ in PostgresAuditTrail(postgres_store.system).chains()]
     assert [json.loads(record.record)["data"]["number"] for record in records] == [1, 2]
+
+
+def test_a_writer_that_has_not_committed_holds_up_nobody(postgres_store: PostgresStore, trader: UUID) -> None:
+    """A worker may freeze or die after its record: an exit of the same user must not wait for it."""
+    other = postgres_store.open("app_role", lock_seconds=0.2)
+
+    with postgres_store.app.tenant(trader) as session:
+        audit.append(session, entry_for(trader, number="first begun"))
+        with other.tenant(trader) as other_session:
+            audit.append(other_session, entry_for(trader, number="first committed"))
+    other.close()
+
+    records = [record for record, _ in PostgresAuditTrail(postgres_store.system).chains()]
+    assert [json.loads(r.record)["data"]["number"] for r in records] == [1, 2, "first committed", "first begun"]
+    assert [record.seq for record in records] == [1, 2, 3, 4]
+
+
+def test_records_of_one_transaction_are_chained_in_their_order_and_nothing_is_left_pending(
+    postgres_store: PostgresStore, trader: UUID
+) -> None:
+    with postgres_store.app.tenant(trader) as session:
+        for number in (3, 4, 5):
+            audit.append(session, entry_for(trader, number=number))
+
+    records = [record for record, _ in PostgresAuditTrail(postgres_store.system).chains()]
+    assert [json.loads(record.record)["data"]["number"] for record in records] == [1, 2, 3, 4, 5]
+    with postgres_store.owner() as owner:
+        assert owner.execute("select count(*) from audit_pending").fetchone() == (0,)
 
 
 def test_a_record_verifies_with_nothing_but_sha256(postgres_store: PostgresStore, trader: UUID) -> None:

@@ -13,12 +13,11 @@ if TYPE_CHECKING:
 
 
 def append(session: Session, entry: AuditEntry) -> None:
-    """Chain `entry` to its user's records, in one round trip. `session` is a transaction of that user's
-    (`Database.tenant`).
+    """Write `entry` down, in one round trip. `session` is a transaction of its user's (`Database.tenant`).
 
-    The end of the chain is locked from here to the commit, and every other writer of this user waits for
-    it: so this comes LAST in a transaction. After it only further records may be appended, and nothing
-    may be locked.
+    It is chained to its user's records within the COMMIT (migration 0002): only there do a user's writers
+    wait for each other, and never for a client's round trip. A transaction may append several, at any place;
+    what is wrong with an entry may only show when it commits.
     """
     session.execute("select audit_append(%s)", (record_text(entry),))
 

@@ -36,7 +36,7 @@ def store(
     cause: Cause | None,
     marks: Mapping[str, Decimal],
 ) -> None:
-    """Write everything; the audit record last, for its user's other writers wait from it to the commit.
+    """Write everything, the audit record with it.
 
     Raises:
         Fenced: the cycle's epoch has moved, or an order that is new to this cycle was written down by
@@ -59,10 +59,11 @@ def store(
             _write_notice(session, cycle, effect, now)
         elif isinstance(effect, StopStrategy):
             stopped = _stop_strategy(session, cycle, effect, now)
-    risk_check.refuse_breach(session, decision, marks, now)
     audit.append(session, decision_entry(decision, event, now, cause))
     if stopped is not None:
         audit.append(session, stopped)
+    # Last: from here to the commit the user's other entries wait.
+    risk_check.refuse_breach(session, decision, marks, now)
 
 
 def _write_cycle(session: Session, cycle: Cycle, now: datetime, booked: Booked | None) -> None:

@@ -29,32 +29,56 @@ create table audit_heads (
     hash    bytea not null check (length(hash) = 32)
 ) with (fillfactor = 50);
 
--- The only way into the trail, for the user of the transaction only. The head's row is locked from here to
--- the commit, so callers do this last.
-create function audit_append(new_record text) returns bigint
+-- What a transaction has written down and not committed yet. Nothing in it outlives its transaction, so it
+-- needs no log; its texts are short-lived and not worth compressing.
+create unlogged table audit_pending (
+    pending_id  bigint generated always as identity primary key,
+    user_id     uuid not null,
+    at          timestamptz not null,
+    kind        varchar(40) not null,
+    strategy_id uuid,
+    trading_day date,
+    record      text not null
+);
+alter table audit_pending alter column record set storage external;
+
+-- The only way into the trail, for the user of the transaction only.
+create function audit_append(new_record text) returns void
     language plpgsql security definer set search_path = public, pg_temp as $$
 declare
-    owner uuid := app_user_id();
     said jsonb := new_record::jsonb;
+begin
+    if app_user_id() is null or (said ->> 'user_id')::uuid is distinct from app_user_id() then
+        raise exception 'an audit record belongs to the chain of its own user' using errcode = 'insufficient_privilege';
+    end if;
+    insert into audit_pending (user_id, at, kind, strategy_id, trading_day, record)
+    values (app_user_id(), (said ->> 'at')::timestamptz, said ->> 'kind', (said ->> 'strategy_id')::uuid,
+            (said ->> 'trading_day')::date, new_record);
+end $$;
+
+-- Runs within the COMMIT: a user's writers wait for each other from here to its end, and for no client.
+create function audit_chain() returns trigger
+    language plpgsql security definer set search_path = public, pg_temp as $$
+declare
     head audit_heads;
     new_hash bytea;
 begin
-    if owner is null or (said ->> 'user_id')::uuid is distinct from owner then
-        raise exception 'an audit record belongs to the chain of its own user' using errcode = 'insufficient_privilege';
-    end if;
-    select * into head from audit_heads where user_id = owner for update;
+    select * into head from audit_heads where user_id = new.user_id for update;
     if not found then
         -- Of two first records at once, one waits for the other here and then reads what it left.
-        insert into audit_heads values (owner, 0, decode(repeat('00', 32), 'hex')) on conflict do nothing;
-        select * into strict head from audit_heads where user_id = owner for update;
+        insert into audit_heads values (new.user_id, 0, decode(repeat('00', 32), 'hex')) on conflict do nothing;
+        select * into strict head from audit_heads where user_id = new.user_id for update;
     end if;
-    new_hash := sha256(head.hash || convert_to(new_record, 'UTF8'));
+    new_hash := sha256(head.hash || convert_to(new.record, 'UTF8'));
     insert into audit_log (user_id, seq, prev_hash, hash, at, kind, strategy_id, trading_day, record)
-    values (owner, head.seq + 1, head.hash, new_hash, (said ->> 'at')::timestamptz, said ->> 'kind',
-            (said ->> 'strategy_id')::uuid, (said ->> 'trading_day')::date, new_record);
-    update audit_heads set seq = head.seq + 1, hash = new_hash where user_id = owner;
-    return head.seq + 1;
+    values (new.user_id, head.seq + 1, head.hash, new_hash, new.at, new.kind, new.strategy_id, new.trading_day,
+            new.record);
+    update audit_heads set seq = head.seq + 1, hash = new_hash where user_id = new.user_id;
+    delete from audit_pending where pending_id = new.pending_id;
+    return null;
 end $$;
+create constraint trigger audit_chain after insert on audit_pending
+    deferrable initially deferred for each row execute function audit_chain();
 
 do $$
 declare
@@ -74,6 +98,8 @@ begin
     end loop;
     perform set_config('app.user_id', '', true);
 end $$;
+-- Chain them now: the rest of this file changes the tables that they go to.
+set constraints audit_chain immediate;
 drop table audit_log_unchained;
 
 -- Append-only for every role, the owner too, and in every replication role.
@@ -103,13 +129,13 @@ alter table audit_heads enable always trigger one_step;
 do $$
 declare t text;
 begin
-    foreach t in array array['audit_log', 'audit_heads'] loop
+    foreach t in array array['audit_log', 'audit_heads', 'audit_pending'] loop
         execute format('alter table %I enable row level security', t);
         execute format('create policy tenant on %I for select to app_role using (user_id = app_user_id())', t);
         execute format('create policy system on %I for select to system_role using (true)', t);
     end loop;
 end $$;
 
-revoke all on function audit_append(text) from public;
+revoke all on function audit_append(text), audit_chain() from public;
 grant execute on function audit_append(text) to app_role;
 grant select on audit_log, audit_heads to app_role, system_role;
