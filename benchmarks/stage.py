@@ -184,6 +184,8 @@ class Stage:
             "sell_time": f"{(due + _HELD).astimezone(IST):%H:%M:%S}",
             "stop_loss": float(stop_loss),
             "quantity": 1,
+            # A stop order at the exchange would be quicker than what is measured here: the watcher and its lane.
+            "broker_stop": False,
         }
         made = await trader.api.call("POST", "/api/v1/strategy/create", plan)
         await trader.api.call("POST", "/api/v1/strategy/start", {"strategy_id": made["strategy_id"]})
