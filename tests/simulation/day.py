@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import time
 from random import Random
@@ -49,14 +49,16 @@ class Found:
         self.violations += other.violations
 
 
-def simulate_day(seed: int, trace: Callable[[str], None] | None = None) -> Found:
+def simulate_day(
+    seed: int, trace: Callable[[str], None] | None = None, *, rates: Mapping[str, float] | None = None
+) -> Found:
     """Run the day of `seed` to its rest, and check that everything is as it should be. `trace` hears every port call,
-    fault and log record."""
+    fault and log record. `rates` are the weather instead of the seed's own."""
     setting = Random(f"day {seed}")
     shape = make_shape(setting)
     kernel = Kernel(seed, start_of(instant_of(TRADING_DAY, time(9, 15)), setting))
     kernel.trace = trace
-    weather = Weather(kernel.random)
+    weather = Weather(kernel.random, rates)
     world = World(kernel, weather, symbols=first_prices(shape, setting), concurrency=shape.concurrency)
     workload = Workload(world, shape)
 

@@ -50,6 +50,11 @@ class Outages(Protocol):
     postgres_down: bool
 
     @property
+    def book_lag(self) -> int:
+        """How old what the broker shows is, microseconds."""
+        ...
+
+    @property
     def broker_down(self) -> bool:
         """Whether no read is answered."""
         ...
@@ -141,7 +146,7 @@ class Doors:
                 kernel.pause(500_000)
                 raise
             if notes_reading:
-                worker.read_at = read_at
+                worker.read_at = read_at - outages.book_lag
             if fault is not None:
                 door.after(port, name, fault)
             elif is_send and isinstance(answer, Unknown):

@@ -8,7 +8,7 @@ whether its effect has happened then, is read from the adapters themselves.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from random import Random
@@ -59,8 +59,8 @@ def transaction_failed(text: str) -> Callable[[], Exception]:
 CALL_FAULTS: tuple[CallFault, ...] = (
     CallFault("crash.before", _ALL, Moment.BEFORE, None),
     CallFault("crash.after", _ALL, Moment.AFTER, None),
-    CallFault("pause.before", _ALL, Moment.BEFORE, None, (0.2, 20.0)),
-    CallFault("pause.after", _ALL, Moment.AFTER, None, (0.2, 20.0)),
+    CallFault("pause.before", _ALL, Moment.BEFORE, None, (0.2, 45.0)),
+    CallFault("pause.after", _ALL, Moment.AFTER, None, (0.2, 45.0)),
     CallFault("postgres.serialization", POSTGRES, Moment.BEFORE, transaction_failed("could not serialize access")),
     CallFault("postgres.disconnect", POSTGRES, Moment.BEFORE, transaction_failed("connection lost"), (0.0, 5.0)),
     # The connection breaks while committing: stored, and the caller is told that it failed.
@@ -134,6 +134,9 @@ DELIVERY_FAULTS = (
     "converge.twice",
     "clock.skew",
     "clock.step",
+    "postback.lost",
+    "postback.late",
+    "postback.duplicate",
 )
 CONSEQUENCES = ("lambda.timed_out", "sqs.dead_lettered")
 """Not injected by themselves, and counted: what other faults lead to."""
@@ -147,19 +150,23 @@ CATALOGUE = (
     *CONSEQUENCES,
 )
 
-_HEAVIEST_CALL_RATE = 0.02
-_HEAVIEST_RATE = 0.3
-_WINDOWS_A_DAY = 2.0
+_HEAVIEST_CALL_RATE = 0.03
+_HEAVIEST_RATE = 0.5
+_WINDOWS_A_DAY = 3.0
 
 
 class Weather:
     """The rates of one day, and what has happened so far. `is_over` ends all of it."""
 
-    def __init__(self, random: Random, *, calm_share: float = 0.05) -> None:
+    def __init__(self, random: Random, rates: Mapping[str, float] | None = None, *, calm_share: float = 0.05) -> None:
+        """`rates` by name are used as they are; without them the day draws its own."""
         self._random = random
         self.is_over = False
         self.counts: Counter[str] = Counter()
         self.rates: dict[str, float] = {}
+        if rates is not None:
+            self.rates.update(rates)
+            return
         if random.random() < calm_share:
             return
         # Most days are rough in a few ways, some are wild in all.

@@ -7,6 +7,7 @@ that stands still) the bound is stated beside the check, and is exact.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -14,8 +15,9 @@ from uuid import UUID
 
 from algotrading.domain.audit import AuditKind
 from algotrading.domain.cycle import Cycle, CycleState, ExitReason, Intent, IntentState
-from algotrading.domain.effects import Decision, RaiseAlarm, SendOrder, Tell
-from algotrading.domain.events import Answered, BookRead, DayOver, Event
+from algotrading.domain.effects import Decision, SendOrder, Tell
+from algotrading.domain.events import BookRead, DayOver, Event
+from algotrading.domain.limits import LAST_LOOK
 from algotrading.domain.nse_calendar import NSE_SESSIONS
 from algotrading.domain.orders import BrokerStatus, Leg, Side
 from algotrading.domain.sessions import instant_of
@@ -32,8 +34,23 @@ _ENTRY_SLACK = timedelta(seconds=20)
 the fence, each of which may run into its time-out. Time in which the process stood still comes on top."""
 _MOST_SKEW = timedelta(seconds=5)
 """How far behind a process's clock can be here, steps included."""
+_LAST_LOOK = LAST_LOOK + timedelta(seconds=1)
+"""An entry leaves within a second of its last look at its owner's will; the request is on its way for another."""
+_STOP_FORGOTTEN = 90 * SECOND
+"""How long a price may stay at the stop of a position, in quiet weather, before something sells."""
 _PROVEN_ABSENT = {IntentState.REFUSED, IntentState.THROTTLED, IntentState.NOT_PLACED}
-_SYSTEM_ONLY = {"running", "unfinished", "waiting", "stuck", "find_by_email", "replace_all"}
+_GUARD_LAG = 20 * SECOND
+"""How long after an outage of Redis, PostgreSQL or the watcher a stop may still be missing: the watcher compares
+itself with PostgreSQL every 15 s. All three are alarmed."""
+_LATE_ORDER_LAG = 200 * SECOND
+"""How long a late order's fill may stay unseen in quiet weather: converge looks every minute."""
+_SYSTEM_ONLY = {"running", "unfinished", "waiting", "stuck", "find_by_email", "replace_all"} | {
+    "record_breach",
+    "lock_deployment",
+    "release_deployment",
+    "deployment",
+    "watched",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +78,18 @@ class _Traded:
     def sold(self, at: datetime) -> int:
         return sum(order.filled(at) for order in self.exits)
 
+    def pending(self, at: datetime) -> bool:
+        """Whether an entry can still buy."""
+        return any(_remaining(order, at) for order in self.entries)
+
+    def rests(self, at: datetime) -> bool:
+        """Whether a stop order waits at the exchange."""
+        return any(order.status(at) is BrokerStatus.WAITING and order.placed_at <= at for order in self.exits)
+
+    def sells(self, at: datetime) -> bool:
+        """Whether an order that sells at once is in the book."""
+        return any(not o.status(at).is_terminal and o.status(at) is not BrokerStatus.WAITING for o in self.exits)
+
     def may_still_sell(self, at: datetime) -> int:
         return sum(_remaining(order, at) for order in self.exits)
 
@@ -81,11 +110,19 @@ class Inspector:
     database: MemoryDatabase
     api_key_of: dict[UUID, str]
     entry_grace: timedelta
+    sees: Callable[[UUID], bool]
+    """Whether some watcher would act on this strategy's stop now."""
+    last_outage: Callable[[], int]
+    on_update: Callable[[MemoryOrder], None]
+    """Hears of every order that changed, as the broker's own order updates do."""
+    """When something that guarding depends on was away last; now, while it is."""
     violations: list[Violation] = field(default_factory=list)
     truth_found: list[float] = field(default_factory=list)
     truth_absent: list[float] = field(default_factory=list)
     """Seconds from an order whose answer was lost, or whose sender died, until the ledger knew what became of it."""
     orders: int = 0
+    quiet_since: int | None = None
+    """When the faults ended."""
     alarms: dict[str, int] = field(default_factory=dict)
     _owner: dict[str, tuple[Key, Intent]] = field(default_factory=dict)
     _order_of: dict[str, MemoryOrder] = field(default_factory=dict)
@@ -94,6 +131,11 @@ class Inspector:
     _left_at: dict[str, int] = field(default_factory=dict)
     _by_hand: set[str] = field(default_factory=set)
     _account_of: dict[str, MemoryAccount] = field(default_factory=dict)
+    _held: set[Key] = field(default_factory=set)
+    _naked_since: dict[Key, int] = field(default_factory=dict)
+    _written_at: dict[UUID, list[int]] = field(default_factory=dict)
+    _below_since: dict[Key, int] = field(default_factory=dict)
+    _locks: dict[UUID, tuple[Worker, str, datetime]] = field(default_factory=dict)
     _lowest: dict[str, Decimal] = field(default_factory=dict)
     _earliest_sell: dict[UUID, datetime] = field(default_factory=dict)
     _highest_stop: dict[UUID, Decimal] = field(default_factory=dict)
@@ -133,6 +175,7 @@ class Inspector:
         """See exchange.Observer."""
         self.orders += 1
         self._account_of[order.order_id] = account
+        self.on_update(order)
         if by_hand:
             self._by_hand.add(order.order_id)
             return
@@ -158,9 +201,44 @@ class Inspector:
 
     def executed(self, order: MemoryOrder, execution: Execution) -> None:
         """See exchange.Observer."""
+        self.kernel.at(self.kernel.micros_of(execution.at), lambda: self.on_update(order))
+        known = self._owner.get(order.ticket.tag)
+        if known is not None and order.ticket.side is Side.BUY:
+            self._held.add(known[0])
+            self.kernel.at(self.kernel.micros_of(execution.at) + SECOND, lambda: self.check_guard(known[0]))
+
+    def check_guards(self) -> None:
+        """Everything that is held is guarded."""
+        for key in sorted(self._held):
+            self.check_guard(key)
+
+    def check_guard(self, key: Key) -> None:
+        """I3: what is held is guarded by an armed stop or by a stop order at the exchange, within a second of its
+        fill; or there was an outage, which is alarmed; or it was bought by an order that had been proven absent."""
+        now, traded, cycle = self.kernel.now(), self._traded[key], self.database.cycles[key]
+        held = traded.bought(now) - traded.sold(now) - cycle.closed_outside
+        if held <= 0:
+            if not traded.pending(now):
+                self._held.discard(key)
+            self._naked_since.pop(key, None)
+            return
+        if self.sees(key[0]) or traded.rests(now):
+            self._naked_since.pop(key, None)
+            return
+        if self.kernel.micros - self.last_outage() < _GUARD_LAG:
+            return
+        since = self._naked_since.setdefault(key, self.kernel.micros)
+        # Neither watcher nor converge can know of it before they look; LateOrder is alarmed then.
+        is_late_order = any(i.leg is Leg.ENTRY and i.clean_reads for i in cycle.intents)
+        if is_late_order and (
+            self.quiet_since is None or self.kernel.micros - max(since, self.quiet_since) < _LATE_ORDER_LAG
+        ):
+            return
+        self.broken("I3", f"{held} {cycle.plan.symbol} of {str(key[0])[:8]} are held unguarded in state {cycle.state}")
 
     def changed(self, order: MemoryOrder) -> None:
         """See exchange.Observer. A stop order that is asked to sell at once becomes the exit."""
+        self.on_update(order)
         known = self._owner.get(order.ticket.tag)
         if known is not None and known[1].trigger_price is not None and order.ticket.trigger_price is None:
             self._check_reason(self._cycles[known[0]])
@@ -172,13 +250,53 @@ class Inspector:
             self.broken("I1", f"a second live entry: {others} were bought or are on their way already")
         if order.ticket.quantity != cycle.plan.quantity:
             self.broken("I1", f"an entry of {order.ticket.quantity} where {cycle.plan.quantity} were asked for")
+        strategy = self.database.strategies[cycle.strategy_id]
         lead, held_up = self._leeway()
+        if not strategy.is_running and now - strategy.updated_at > _LAST_LOOK + held_up:
+            self.broken("I7", f"an entry left {now - strategy.updated_at} after its strategy was stopped")
+        self._check_locks(cycle, held_up)
         if now + lead < intent.due_at:
             self.broken("I9", f"an entry left {intent.due_at - now} early")
         first_due = min(i.due_at for i in cycle.intents if i.leg is Leg.ENTRY)
         latest = first_due + self.entry_grace + _ENTRY_SLACK + _MOST_SKEW + held_up
         if now > latest:
             self.broken("I9", f"an entry left {now - first_due} late")
+
+    def _check_locks(self, cycle: Cycle, held_up: timedelta) -> None:
+        """After the kill switch no exposure-increasing order leaves. The limit is the entry's last look."""
+        now = self.kernel.now()
+        locks = (self.database.kill_locks.get(cycle.user_id), self.database.deployment_lock)
+        for lock in locks:
+            if lock is not None and now - lock.since > _LAST_LOOK + _MOST_SKEW + held_up:
+                self.broken("I7", f"an entry left {now - lock.since} after the kill switch was pressed")
+
+    def _check_limits(self, cycle: Cycle, written: Intent) -> None:
+        """I8, by what was written down in the last minute of true time (less what clocks may differ by)."""
+        now = self.kernel.micros
+        recent = self._written_at.setdefault(cycle.user_id, [])
+        recent[:] = [at for at in recent if now - at < 50 * SECOND]
+        limits = self.database.risk_limits.get(cycle.user_id)
+        if written.leg is Leg.ENTRY and limits is not None:
+            if limits.orders_per_minute is not None and len(recent) >= limits.orders_per_minute:
+                self.broken("I8", f"{len(recent) + 1} orders in 50 s, with {limits.orders_per_minute} allowed a minute")
+            opened = {
+                c.strategy_id for c in self.database.cycles.values() if c.user_id == cycle.user_id and not c.is_settled
+            } | {cycle.strategy_id}
+            if limits.open_strategies is not None and len(opened) > limits.open_strategies:
+                self.broken("I8", f"{len(opened)} strategies are open, with {limits.open_strategies} allowed")
+        recent.append(now)
+
+    def proven_flat(self, user_id: UUID) -> None:
+        """A proof that a user holds nothing was stored: the exchange's record agrees."""
+        now = self.kernel.now()
+        for key, traded in self._traded.items():
+            cycle = self.database.cycles[key]
+            if cycle.user_id != user_id:
+                continue
+            held = traded.bought(now) - traded.sold(now) - cycle.closed_outside
+            # What surfaces later than every evidence window cannot be known of (see the exchange).
+            if held > 0 and not any(i.clean_reads for i in cycle.intents):
+                self.broken("flat", f"proven flat, and {held} {cycle.plan.symbol} of {str(key[0])[:8]} are held")
 
     def _check_exit(self, cycle: Cycle, intent: Intent, order: MemoryOrder, traded: _Traded) -> None:
         now = self.kernel.now()
@@ -210,8 +328,7 @@ class Inspector:
         worker = self.kernel.current
         if worker is None or worker.read_at is None or self.alarms.get("UnconfirmedExit"):
             return
-        then = self.exchange.clock.now() - timedelta(microseconds=self.kernel.micros - worker.read_at)
-        seen = then - timedelta(seconds=self.exchange.book_lag)
+        seen = self.kernel.now() - timedelta(microseconds=self.kernel.micros - worker.read_at)
         net = self._net(self._account_of[order.order_id], order, seen)
         if net < order.ticket.quantity:
             self.broken("I6", f"an exit of {order.ticket.quantity} where the broker showed {net}")
@@ -249,8 +366,8 @@ class Inspector:
         if cycle.claim is not None and cycle.state not in {CycleState.EXITING, CycleState.FLAT, CycleState.FAILED}:
             self.broken("I5", f"the claim {cycle.claim} is held in state {cycle.state}")
         # What a decision stopped has a record of its own after it.
-        written = next(entry for entry in reversed(self.database.audit) if entry.kind is AuditKind.DECISION)
-        if written.data.get("cycle") != cycle:
+        written = next((entry for entry in reversed(self.database.audit) if entry.kind is AuditKind.DECISION), None)
+        if written is None or written.data.get("cycle") != cycle:
             self.broken("I10", "a decision was stored without its audit record")
         self._check_effects(cycle, decision)
 
@@ -261,6 +378,7 @@ class Inspector:
                 self.broken("I1", f"the tag {new.tag} belongs to two cycles")
             if new.state is not IntentState.PENDING:
                 self.broken("I4", f"an intent began as {new.state}")
+            self._check_limits(self.database.cycles[key], new)
         self._owner[new.tag] = (key, new)
         was = IntentState.PENDING if old is None else old.state
         order, now = self._order_of.get(new.tag), self.kernel.now()
@@ -321,6 +439,42 @@ class Inspector:
 
     # --- the end ------------------------------------------------------------------------------------
 
+    def check_stops(self) -> None:
+        """In quiet weather: no position stays below its stop without being sold."""
+        now = self.kernel.now()
+        for key in sorted(self._held):
+            cycle, traded = self.database.cycles[key], self._traded[key]
+            held = traded.bought(now) - traded.sold(now) - cycle.closed_outside
+            price = self.exchange.prices[f"{cycle.plan.exchange}:{cycle.plan.symbol}"]
+            # An exit without an answer is waited for until the book has spoken (decision "an exit whose sender died").
+            leaving = traded.sells(now) or any(i.state.is_open and not i.rests for i in cycle.intents)
+            if held <= 0 or price > cycle.plan.stop_loss or leaving:
+                self._below_since.pop(key, None)
+                continue
+            since = self._below_since.setdefault(key, self.kernel.micros)
+            if self.kernel.micros - since > _STOP_FORGOTTEN:
+                seconds = (self.kernel.micros - since) // SECOND
+                self.broken("I3", f"{cycle.plan.symbol} of {str(key[0])[:8]} is below its stop for {seconds} s")
+                self._below_since[key] = self.kernel.micros
+
+    def locked(self, strategy_id: UUID, token: str, until: datetime) -> None:
+        """A worker got a strategy's lock: nobody else may hold it."""
+        worker, holder = self.kernel.current, self._locks.get(strategy_id)
+        if holder is not None and not holder[0].dead and holder[2] > self.kernel.now():
+            self.broken("lock", f"{'' if worker is None else worker.name} took the lock that {holder[0].name} holds")
+        if worker is not None:
+            self._locks[strategy_id] = (worker, token, until)
+
+    def unlocked(self, strategy_id: UUID, token: str) -> None:
+        """A worker gave its lock back."""
+        holder = self._locks.get(strategy_id)
+        if holder is not None and holder[1] == token:
+            del self._locks[strategy_id]
+
+    def locks_lost(self) -> None:
+        """The store that kept the locks is empty."""
+        self._locks.clear()
+
     def bought_and_sold(self, key: Key) -> tuple[int, int]:
         """What the exchange's record says of one cycle now."""
         traded, now = self._traded.get(key), self.kernel.now()
@@ -355,6 +509,10 @@ class Inspector:
             if intent is None:
                 self.broken("I4", f"the intent {tag} is gone from the ledger")
 
+    def account_of(self, order: MemoryOrder) -> str:
+        """The API key of the account that an order belongs to."""
+        return self._account_of[order.order_id].api_key
+
     def _order_id_side(self, order_id: str) -> Side | None:
         account = self._account_of.get(order_id)
         orders = [] if account is None else account.orders
@@ -384,6 +542,3 @@ def _owners(touched: object) -> list[UUID]:
         return [owner for each in touched for owner in _owners(each)]
     owner = getattr(touched, "user_id", None)
     return [owner] if isinstance(owner, UUID) else []
-
-
-__all__ = ["Answered", "BrokerStatus", "Inspector", "RaiseAlarm", "Violation"]

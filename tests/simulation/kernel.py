@@ -53,7 +53,7 @@ class Worker:
         self.held_up = 0
         """Microseconds that injected pauses have taken from it."""
         self.read_at: int | None = None
-        """When it last read what the broker holds."""
+        """Of which time its last reading of what the broker holds was."""
         self.greenlet: greenlet | None = None
         self.on_end: Callable[[BaseException | None], None] | None = None
 

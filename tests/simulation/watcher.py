@@ -51,10 +51,12 @@ class WatcherProcess:
     stores: Stores
     inspector: Inspector
     on_death: Callable[[WatcherProcess], None]
+    on_failed_check: Callable[[], None]
     alive: bool = True
     is_cut_off: bool = False
     is_mute: bool = False
     """Whether its socket brings nothing."""
+    is_following: bool = False
     loaded: bool = False
     workers: list[Worker] = field(default_factory=list)
 
@@ -82,7 +84,7 @@ class WatcherProcess:
 
     def change(self, change: StopChange) -> None:
         """An entry of the stream has arrived."""
-        if self.alive and self.loaded and not self.is_cut_off:
+        if self.alive and self.is_following and not self.is_cut_off:
             self.watchlist.apply(change)
 
     def gap(self) -> None:
@@ -113,7 +115,12 @@ class WatcherProcess:
 
     def guards(self, strategy_id: UUID) -> bool:
         """Whether a price at the stop would be acted upon."""
-        return self.alive and self.loaded and strategy_id in self.guard._guarded
+        return self.sees and strategy_id in self.guard._guarded
+
+    @property
+    def sees(self) -> bool:
+        """Whether stops are known, and prices arrive."""
+        return self.alive and self.loaded and not self.is_cut_off and not self.is_mute
 
     # --- its life -----------------------------------------------------------------------------------
 
@@ -134,27 +141,24 @@ class WatcherProcess:
         if self.is_cut_off:
             return
         as_of = self.watchlist.serial
-        if not self.loaded:
-            # Changes from here on are newer than what is read: they are kept, as the stream keeps them.
-            self.loaded = True
-            read = False
-        else:
-            read = True
+        # Changes from here on are newer than what is read: none is missed, as the stream keeps them.
+        self.is_following = True
         try:
             snapshot = self.truth.read()
         except AlgotradingError:
+            self.on_failed_check()
             self.counters.failed_checks += 1
-            self.loaded = read
             return
         if snapshot.day != self._day:
             self._day = snapshot.day
             self.guard.forget_prices()
         self.watchlist.repair(snapshot.changes, as_of=as_of, unknown=snapshot.unknown.keys())
+        self.loaded = True
 
     def _report_sight(self) -> None:
         """Once a second, as fargate_listener.sight does; silent while it would not see a stop."""
         if self.alive:
-            if self.loaded and not self.is_mute:
+            if self.sees:
                 self.stores.report_sight(self.kernel.now())
             self.kernel.after(SECOND, self._report_sight)
 

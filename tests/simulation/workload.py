@@ -11,6 +11,7 @@ from uuid import UUID
 
 from algotrading.domain.errors import AlgotradingError
 from algotrading.domain.instruments import Product
+from algotrading.domain.limits import RiskLimits
 from algotrading.domain.orders import OrderTicket, OrderType, Side
 from algotrading.domain.sessions import IST
 from algotrading.domain.strategy import Plan, Strategy
@@ -76,6 +77,10 @@ class Workload:
         for _ in range(shape.traders):
             self.traders.append(world.add_trader(Decimal(1_000_000_000 if self.random.random() < 0.9 else 200_000)))
         world.start_watcher()
+        for ten_seconds in range(shape.ends * 6):
+            self.kernel.at(ten_seconds * 10 * SECOND, world.inspector.check_guards)
+            if ten_seconds >= shape.faults_end * 6:
+                self.kernel.at(ten_seconds * 10 * SECOND, world.inspector.check_stops)
         for minute in range(shape.ends):
             self.kernel.at(minute * MINUTE, world.alarm_clock.ring_minute)
             self.kernel.at(minute * MINUTE, world.every_minute.fire)
@@ -84,12 +89,18 @@ class Workload:
             self._tick_later(symbol)
         for _ in range(shape.strategies):
             self._trader_makes_a_strategy()
+        world.gives_hints = self.random.random() < 0.3
+        for trader in self.traders:
+            self._trader_minds_his_risk(trader)
+        if self.random.random() < 0.04:
+            self._operator_stops_everybody()
         self._plan_windows()
 
     def calm_down(self) -> None:
         """The faults are over: every server is back, everybody has logged in again."""
         world = self.world
         world.weather.is_over = True
+        world.inspector.quiet_since = self.kernel.micros
         world.doors.end_faults()
         world.postgres_down = False
         world.exchange.is_down = False
@@ -98,6 +109,7 @@ class Workload:
         world.set_redis_down(False)
         for trader in self.traders:
             world.log_in(trader)
+        world.note_outage()
         for watcher in world.watchers:
             watcher.is_cut_off = False
             watcher.gap()
@@ -111,6 +123,41 @@ class Workload:
         plan = self._plan()
         created_at = self.random.randrange(2 * MINUTE)
         self.kernel.at(created_at, lambda: self._api("create", trader, lambda: self._create(trader, plan)))
+
+    def _trader_minds_his_risk(self, trader: UUID) -> None:
+        random, world = self.random, self.world
+        if random.random() < 0.3:
+            limits = RiskLimits(
+                daily_loss=random.choice((None, None, Decimal(500), Decimal(20_000))),
+                position_size=random.choice((None, None, Decimal(20_000))),
+                symbol_exposure=random.choice((None, None, Decimal(50_000))),
+                orders_per_minute=random.choice((None, 2, 5)),
+                open_strategies=random.choice((None, 1, 3)),
+                square_off=random.random() < 0.5,
+            )
+            self._at_random("limits", trader, lambda: world.risks.set_limits(trader, limits, world.clock.now()), 2)
+        if random.random() < 0.08:
+            self._at_random("kill", trader, lambda: world.kill_switch.kill(trader, "enough"))
+            for _ in range(2):
+                self._at_random("release", trader, lambda: world.kill_switch.release(trader))
+
+    def _operator_stops_everybody(self) -> None:
+        operator, begin = self.world.operator, self.random.randrange(self.shape.faults_end * MINUTE)
+        end = begin + self.random.randrange(5 * MINUTE)
+        self._operate("kill", begin, lambda: operator.kill(by="the operator", reason="a drill"))
+        self._operate("release", end, lambda: operator.release(by="the operator"))
+
+    def _operate(self, name: str, at: int, command: Callable[[], object]) -> None:
+        self.kernel.at(at, lambda: self._spawn_operator(name, command))
+
+    def _spawn_operator(self, name: str, command: Callable[[], object]) -> None:
+        self.kernel.spawn(f"operator:{name}", command, on_end=self.world.ended)
+
+    def _at_random(
+        self, name: str, trader: UUID, command: Callable[[], object], before_minute: int | None = None
+    ) -> None:
+        at = self.random.randrange((before_minute or self.shape.faults_end) * MINUTE)
+        self.kernel.at(at, lambda: self._api(name, trader, command))
 
     def _plan(self) -> Plan:
         shape, random = self.shape, self.random
@@ -146,6 +193,7 @@ class Workload:
             self.kernel.at(starts_at + attempt * 15 * SECOND, lambda: self._start(trader, name))
         for share, command in (
             (0.10, lambda: self._api("stop", trader, lambda: self.world.manager.stop(trader, name))),
+            (0.04, lambda: self._api("square off", trader, lambda: self.world.manager.square_off(trader, name))),
             (0.10, lambda: self._api("update", trader, lambda: self._update(trader, name))),
             (0.05, lambda: self._start(trader, name)),
             (0.05, lambda: self._api("delete", trader, lambda: self.world.manager.delete(trader, name))),
@@ -266,6 +314,7 @@ class Workload:
 
     def _set_postgres(self, is_down: bool) -> None:
         self.world.postgres_down = is_down
+        self.world.note_outage()
 
     def _set_broker(self, is_down: bool) -> None:
         self.world.exchange.is_down = is_down
@@ -292,6 +341,7 @@ class Workload:
             watcher.is_cut_off = True
 
     def _heal(self) -> None:
+        self.world.note_outage()
         for watcher in self.world.watchers:
             watcher.is_cut_off = False
             watcher.gap()
@@ -301,6 +351,7 @@ class Workload:
             watcher.is_mute = True
 
     def _feed_back(self) -> None:
+        self.world.note_outage()
         for watcher in self.world.watchers:
             watcher.dial_again()
 

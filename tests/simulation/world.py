@@ -11,9 +11,12 @@ from uuid import UUID
 from algotrading.contracts.messages import OrderCommand, StopChange
 from algotrading.domain.accounts import BrokerName, ConnectionStatus, SealedBrokerAccount, User
 from algotrading.domain.effects import Decision
+from algotrading.domain.errors import AlgotradingError
 from algotrading.domain.events import Event
+from algotrading.domain.flatness import FlatProof
 from algotrading.domain.instruments import Instrument
 from algotrading.domain.nse_calendar import NSE_SESSIONS
+from algotrading.domain.order_updates import OrderUpdate
 from algotrading.domain.orders import OrderTicket
 from algotrading.domain.policy import Policy
 from algotrading.domain.sessions import trading_day_of
@@ -42,8 +45,12 @@ from algotrading.services.converge import Converge
 from algotrading.services.courier import Courier
 from algotrading.services.cycle_runner import Desk
 from algotrading.services.execute import Executor
+from algotrading.services.flatten import Flattener
+from algotrading.services.kill_switch import KillSwitch
 from algotrading.services.live_prices import LivePrices
 from algotrading.services.manage_strategy import StrategyManager
+from algotrading.services.operate import Operator
+from algotrading.services.order_hints import OrderHints
 from algotrading.services.paced_broker import Pacing
 from algotrading.services.publish_strategy import Publisher
 from algotrading.services.trigger import Trigger
@@ -51,7 +58,7 @@ from tests.fakes.accounts import MemoryBrokerAccounts, MemoryUsers
 from tests.fakes.broker import MemoryBrokers
 from tests.fakes.cloud import MemoryMeter, MemoryNotifier, MemorySchedules, MemoryVault
 from tests.fakes.database import MemoryDatabase
-from tests.fakes.exchange import Fate
+from tests.fakes.exchange import Fate, MemoryOrder
 from tests.fakes.instruments import MemoryInstruments
 from tests.fakes.ledger import MemoryLedger, MemoryOutbox
 from tests.fakes.risks import MemoryRisks
@@ -61,9 +68,9 @@ from tests.fakes.strategies import MemoryStrategies
 from tests.simulation.cloud import AlarmClock, EveryMinute, Poller, SimulatedQueue, SimulatedRedelivery
 from tests.simulation.doors import Doors
 from tests.simulation.exchange import SimulatedExchange
-from tests.simulation.faults import Weather
+from tests.simulation.faults import CloudFault, Weather
 from tests.simulation.invariants import Inspector
-from tests.simulation.kernel import Kernel, ProcessClock, TrueClock
+from tests.simulation.kernel import Crashed, Kernel, ProcessClock, TrueClock
 from tests.simulation.watcher import Stores, WatcherProcess
 
 PAISE = Decimal("0.01")
@@ -103,6 +110,18 @@ class _Strategies(MemoryStrategies):
         self._inspector.planned(strategy, self._day)
 
 
+class _Risks(MemoryRisks):
+    """Tells the inspector what was proven."""
+
+    def __init__(self, database: MemoryDatabase, inspector: Inspector) -> None:
+        super().__init__(database)
+        self._inspector = inspector
+
+    def record_flat(self, user_id: UUID, proof: FlatProof) -> None:
+        super().record_flat(user_id, proof)
+        self._inspector.proven_flat(user_id)
+
+
 class _Meter(MemoryMeter):
     """Alarms are something the inspector counts upon."""
 
@@ -132,13 +151,27 @@ class _Runtime(MemoryRuntime):
     """Tells the watchers what was announced."""
 
     def __init__(self, world: World, kernel: Kernel) -> None:
+        self._sight: Sight | None = None
         super().__init__(TrueClock(kernel), lambda: f"{kernel.random.getrandbits(128):032x}")
         self._world = world
-        self._sight: Sight | None = None
 
     def lose_everything(self) -> None:
         super().lose_everything()
         self._sight = None
+        if hasattr(self, "_world"):
+            self._world.inspector.locks_lost()
+
+    def lock(self, strategy_id: UUID, *, seconds: float) -> str:
+        token = super().lock(strategy_id, seconds=seconds)
+        self._world.inspector.locked(strategy_id, token, self._clock.now() + timedelta(seconds=seconds))
+        return token
+
+    def unlock(self, strategy_id: UUID, token: str) -> None:
+        held = self._locks.get(strategy_id)
+        super().unlock(strategy_id, token)
+        if held is not None and held[0] != token and strategy_id not in self._locks:
+            self._world.inspector.broken("lock", "a lock was released by a worker that does not hold it")
+        self._world.inspector.unlocked(strategy_id, token)
 
     def report_sight(self, now: datetime) -> None:
         if not self.is_down:
@@ -166,6 +199,9 @@ class World:
         self.watchers: list[WatcherProcess] = []
         self._watchers_made = 0
         self._losses = 0
+        self.owner_of: dict[str, UUID] = {}
+        self.gives_hints = False
+        self._outage = 0
         self.secrets: list[str] = []
         """Everything that must never be seen in clear."""
         self.policy = Policy()
@@ -177,6 +213,11 @@ class World:
     def broker_down(self) -> bool:
         """See doors.Outages."""
         return self.exchange.is_down
+
+    @property
+    def book_lag(self) -> int:
+        """See doors.Outages."""
+        return int(self.exchange.book_lag * 1_000_000)
 
     # --- parts --------------------------------------------------------------------------------------
 
@@ -196,7 +237,14 @@ class World:
         )
         self.api_key_of: dict[UUID, str] = {}
         self.inspector = Inspector(
-            kernel, self.exchange, self.database, self.api_key_of, entry_grace=self.policy.entry_grace
+            kernel,
+            self.exchange,
+            self.database,
+            self.api_key_of,
+            entry_grace=self.policy.entry_grace,
+            sees=lambda strategy_id: any(watcher.guards(strategy_id) for watcher in self.watchers),
+            last_outage=self._last_outage,
+            on_update=self._order_changed,
         )
         self.exchange.inspector = self.inspector
         self.exchange.observer = self.inspector
@@ -212,7 +260,7 @@ class World:
         self.strategies = door(Strategies, _Strategies(self.database, self.inspector, self.day))  # type: ignore[type-abstract]
         self.instruments = door(Instruments, MemoryInstruments(self.database))  # type: ignore[type-abstract]
         self.accounts = door(BrokerAccounts, self.memory_accounts)  # type: ignore[type-abstract]
-        self.risks = door(Risks, MemoryRisks(self.database))  # type: ignore[type-abstract]
+        self.risks = door(Risks, _Risks(self.database, self.inspector))  # type: ignore[type-abstract]
         self.snapshots = door(Snapshots, MemorySnapshots(self.database))  # type: ignore[type-abstract]
         self.outbox = door(Outbox, MemoryOutbox(self.database))  # type: ignore[type-abstract]
         self.runtime = door(Runtime, self.memory_runtime)  # type: ignore[type-abstract]
@@ -262,6 +310,11 @@ class World:
             new_id=self.new_id,
         )
 
+        flattener = Flattener(self.risks, self.ledger, self.queue)
+        self.kill_switch = KillSwitch(self.risks, self.ledger, flattener, clock, self.meter)
+        self.operator = Operator(self.risks, self.ledger, flattener, clock, self.meter)
+        self.hints = OrderHints(clock, self.ledger, self.runtime, self.queue, self.meter)
+
     def _make_cloud(self, concurrency: tuple[int, int]) -> None:
         kernel, weather = self.kernel, self.weather
         redelivery = self.doors.open(Redelivery, SimulatedRedelivery(kernel, self.memory_queue))  # type: ignore[type-abstract]
@@ -295,6 +348,7 @@ class World:
         MemoryUsers(self.database).add(User(user_id, f"{user_id.hex}@example.com", self.kernel.now()), "hash")
         credentials = self.exchange.open_account(cash=cash)
         self.api_key_of[user_id] = credentials.api_key
+        self.owner_of[credentials.api_key] = user_id
         self.database.postback_ids[user_id] = self.new_id()
         self._store_login(user_id, credentials.api_secret, credentials.access_token)
         return user_id
@@ -365,6 +419,37 @@ class World:
         if self.watchers and not self.memory_runtime.is_down and self.kernel.random.random() < 0.4:
             self.memory_runtime.put_price(symbol, price, self.kernel.now())
 
+    def _order_changed(self, order: MemoryOrder) -> None:
+        """The broker tells about an order by itself: mostly, in time, and once."""
+        if not self.gives_hints or self.weather.strikes("postback.lost"):
+            return
+        owner, now = self.owner_of.get(self.inspector.account_of(order)), self.kernel.now()
+        if owner is None:
+            return
+        ticket = order.ticket
+        update = OrderUpdate(
+            order.order_id,
+            order.status(now).value,
+            order.filled(now),
+            ticket.exchange,
+            ticket.symbol,
+            frozenset({ticket.tag} if ticket.tag else ()),
+        )
+        for _ in range(2 if self.weather.strikes("postback.duplicate") else 1):
+            delay = self.weather.duration((0.05, 30.0) if self.weather.strikes("postback.late") else (0.02, 0.5))
+            self.kernel.spawn(
+                f"postback:{order.order_id[-4:]}",
+                lambda: self.hints.give(owner, update, "postback"),
+                tenant=owner,
+                delay=delay,
+                on_end=self.ended,
+            )
+
+    def ended(self, fault: BaseException | None) -> None:
+        """A worker that nobody waits for is over: whatever its port calls raise may end it, a bug may not."""
+        if fault is not None and not isinstance(fault, (Crashed, CloudFault, AlgotradingError)):
+            self.inspector.broken("bug", f"{type(fault).__name__}: {fault}")
+
     # --- watchers -----------------------------------------------------------------------------------
 
     def start_watcher(self) -> None:
@@ -380,12 +465,19 @@ class World:
         )
         self.watchers.append(
             WatcherProcess(
-                self._watchers_made, self.kernel, self.weather, stores, self.inspector, on_death=self._watcher_died
+                self._watchers_made,
+                self.kernel,
+                self.weather,
+                stores,
+                self.inspector,
+                on_death=self._watcher_died,
+                on_failed_check=self.note_outage,
             )
         )
 
     def _watcher_died(self, watcher: WatcherProcess) -> None:
         self.watchers.remove(watcher)
+        self.note_outage()
         if not self.watchers:
             self.kernel.after(self.weather.duration((10.0, 90.0)), self._start_where_none)
 
@@ -408,11 +500,21 @@ class World:
         else:
             watcher.change(change)
 
+    def _last_outage(self) -> int:
+        if self.postgres_down or self.memory_runtime.is_down or not any(watcher.sees for watcher in self.watchers):
+            self._outage = self.kernel.micros
+        return self._outage
+
+    def note_outage(self) -> None:
+        """Something that guarding depends on is away, or came back."""
+        self._outage = self.kernel.micros
+
     # --- servers that are away ----------------------------------------------------------------------
 
     def set_redis_down(self, is_down: bool) -> None:
         """Take Redis away, or bring it back as it was."""
         self.memory_runtime.is_down = is_down
+        self.note_outage()
         if not is_down:
             for watcher in self.watchers:
                 watcher.gap()
@@ -420,6 +522,7 @@ class World:
     def lose_redis(self) -> None:
         """A node was replaced: everything in it is forgotten."""
         self._losses += 1
+        self.note_outage()
         self.memory_runtime.lose_everything()
         for watcher in self.watchers:
             watcher.gap()

@@ -246,6 +246,22 @@ def test_a_deleted_strategy_that_still_holds_something_is_sold(world: TradingWor
     assert world.cycle(strategy).state is CycleState.FLAT
 
 
+def test_an_order_that_surfaces_after_its_strategy_was_deleted_is_sold(world: TradingWorld) -> None:
+    strategy = world.add_running()
+    world.exchange.plan(loses(placed=True, appears_after=400.0))
+    world.buy(strategy)
+    run_minutes(world, 5)
+    stopped = world.change(strategy, status=StrategyStatus.STOPPED)
+    world.strategies.delete(
+        stopped.user_id, stopped.strategy_id, expected_version=stopped.version, now=world.clock.now()
+    )
+
+    run_minutes(world, 5)
+
+    assert [order.filled(world.clock.now()) for order in world.exchange.all_orders()] == [10, 10]
+    assert world.cycle(strategy).state is CycleState.FLAT
+
+
 def test_an_order_whose_sender_died_is_alarmed_by_whoever_finds_it(world: TradingWorld) -> None:
     strategy = world.add_running()
     world.buy(strategy)

@@ -285,12 +285,13 @@ class Executor:
         return strategy
 
     def _find(self, command: OrderCommand) -> Strategy | None:
-        """The strategy; or, deleted while its cycle was not settled, what the cycle knows of it."""
+        """The strategy; or, deleted while its cycle was not settled or an order of it was still looked for, what the
+        cycle knows of it."""
         try:
             return self.desk.strategies.get(command.user_id, command.strategy_id)
         except NotFound:
             cycle = self.desk.ledger.find(command.user_id, command.strategy_id, command.trading_day)
-        if cycle is None or cycle.is_settled:
+        if cycle is None or (cycle.is_settled and not cycle.has_absent_order):
             return None
         now = self.desk.clock.now()
         return Strategy(cycle.strategy_id, cycle.user_id, cycle.plan, StrategyStatus.STOPPED, 0, now, now)

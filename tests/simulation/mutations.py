@@ -1,0 +1,336 @@
+"""Deliberate bugs, each of which the simulation must notice: the proof that it proves something.
+
+Each is applied to production code (or to the in-memory store that stands for the database's own rules) inside a
+context, and names the invariants that may notice it and the number of seeds within which one of them must.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any
+from unittest.mock import patch
+
+from algotrading.domain import decide as decide_module
+from algotrading.domain import settle as settle_module
+from algotrading.domain.cycle import Cycle, Intent, IntentState
+from algotrading.domain.effects import Decision, Tell
+from algotrading.domain.events import Answered, EntryDue, ExitDue
+from algotrading.domain.notices import NoticeKind
+from algotrading.domain.orders import Accepted, Leg, Refused, Unknown
+from algotrading.domain.policy import Policy
+from algotrading.services.broker_sessions import BrokerSessions
+from algotrading.services.converge import Converge, Repairs, _Run
+from algotrading.services.cycle_runner import CycleRunner
+from algotrading.services.execute import Executor
+from fargate_listener.stop_guard import StopGuard
+from tests.fakes import audit
+from tests.fakes.ledger import MemoryLedger
+from tests.fakes.runtime import MemoryRuntime
+
+
+@dataclass(frozen=True, slots=True)
+class Mutation:
+    """One bug: what it is, which invariants may notice it, and within how many seeds one must."""
+
+    what: str
+    noticed_by: frozenset[str]
+    within: int
+    applied: Callable[[], AbstractContextManager[object]]
+    rates: Mapping[str, float] | None = None
+    """The weather that brings it out, where the seeds' own rarely does."""
+
+
+MUTATIONS: dict[str, Mutation] = {}
+
+
+def _mutation(
+    what: str, noticed_by: str, within: int, **rates: float
+) -> Callable[[Callable[[], AbstractContextManager[object]]], Callable[[], AbstractContextManager[object]]]:
+    def register(apply: Callable[[], AbstractContextManager[object]]) -> Callable[[], AbstractContextManager[object]]:
+        name = apply.__name__.removeprefix("_")
+        weather = {name.replace("__", "."): rate for name, rate in rates.items()} or None
+        MUTATIONS[name] = Mutation(what, frozenset(noticed_by.split()), within, apply, weather)
+        return apply
+
+    return register
+
+
+def _wrapped(owner: Any, name: str, around: Callable[..., Any]) -> AbstractContextManager[object]:
+    """`owner.name` replaced by `around(original, ...)`."""
+    original = getattr(owner, name)
+
+    def replaced(*args: Any, **kwargs: Any) -> Any:
+        return around(original, *args, **kwargs)
+
+    return patch.object(owner, name, replaced)
+
+
+# --- what an answer proves --------------------------------------------------------------------------
+
+
+@_mutation("an order without an answer is sent again at once", "I1 I2 I4", 20)
+def _blind_retry() -> AbstractContextManager[object]:
+    def hear(original: Any, cycle: Cycle, event: Answered, policy: Policy) -> Decision:
+        if isinstance(event.answer, Unknown):
+            event = replace(event, answer=Refused("LOST", "no answer", retryable=True, raw={}))
+        return original(cycle, event, policy)  # type: ignore[no-any-return]
+
+    return _wrapped(decide_module, "_hear", hear)
+
+
+@_mutation("an order that one reading does not show was never placed", "I1 I2 I4", 20)
+def _absence_believed_at_once() -> AbstractContextManager[object]:
+    def observe(original: Any, cycle: Cycle, event: Any, window: timedelta, reads: int) -> Cycle:
+        return original(cycle, event, timedelta(0), 1)  # type: ignore[no-any-return]
+
+    return _wrapped(decide_module, "observe", observe)
+
+
+@_mutation("an accepted order counts as filled", "I4 told truth", 10)
+def _accepted_is_filled() -> AbstractContextManager[object]:
+    def hear(original: Any, cycle: Cycle, event: Answered, policy: Policy) -> Decision:
+        decision: Decision = original(cycle, event, policy)
+        if not isinstance(event.answer, Accepted):
+            return decision
+        filled = tuple(replace(i, filled=i.quantity) if i.tag == event.tag else i for i in decision.cycle.intents)
+        return replace(decision, cycle=replace(decision.cycle, intents=filled))
+
+    return _wrapped(decide_module, "_hear", hear)
+
+
+@_mutation("every fill is counted twice", "I4 truth", 10)
+def _fills_counted_twice() -> AbstractContextManager[object]:
+    def observe(original: Any, cycle: Cycle, *rest: Any) -> Cycle:
+        seen: Cycle = original(cycle, *rest)
+        old = {intent.tag: intent.filled for intent in cycle.intents}
+        doubled = tuple(replace(i, filled=2 * i.filled) if i.filled != old[i.tag] else i for i in seen.intents)
+        return replace(seen, intents=doubled)
+
+    return _wrapped(decide_module, "observe", observe)
+
+
+@_mutation("an order that surfaces after it was proven absent is left alone", "I3 rest truth", 60)
+def _late_arrivals_ignored() -> AbstractContextManager[object]:
+    def neutralise(_original: Any, cycle: Cycle) -> Decision:
+        return Decision(cycle)
+
+    return _wrapped(settle_module, "_neutralise", neutralise)
+
+
+@_mutation("the owner is told of the buy when the order was accepted", "told", 20)
+def _told_too_early() -> AbstractContextManager[object]:
+    def hear(original: Any, cycle: Cycle, event: Answered, policy: Policy) -> Decision:
+        decision: Decision = original(cycle, event, policy)
+        leg = next(intent.leg for intent in cycle.intents if intent.tag == event.tag)
+        if leg is not Leg.ENTRY or not isinstance(event.answer, Accepted):
+            return decision
+        return replace(decision, effects=(*decision.effects, Tell(NoticeKind.BOUGHT, "bought.")))
+
+    return _wrapped(decide_module, "_hear", hear)
+
+
+# --- who may write and send -------------------------------------------------------------------------
+
+
+@_mutation("nobody is fenced off: neither by the epoch nor by the intents' unique key", "I1 I2 I4 I10 truth", 20)
+@contextmanager
+def _no_fence() -> Iterator[None]:
+    def check(original: Any, ledger: MemoryLedger, cycle: Cycle) -> Any:
+        stored = ledger.database.cycles[cycle.strategy_id, cycle.trading_day]
+        return original(ledger, replace(cycle, epoch=stored.epoch))
+
+    with (
+        _wrapped(MemoryLedger, "check", check),
+        patch.object(MemoryLedger, "_refuse_foreign_intents", lambda *_: None),
+    ):
+        yield
+
+
+@_mutation("a strategy's lock is released by whoever asks", "lock", 40)
+def _lock_released_without_token() -> AbstractContextManager[object]:
+    def unlock(original: Any, runtime: MemoryRuntime, strategy_id: Any, token: str) -> None:
+        held = runtime._locks.get(strategy_id)
+        original(runtime, strategy_id, token if held is None else held[0])
+
+    return _wrapped(MemoryRuntime, "unlock", unlock)
+
+
+@_mutation("an intent is written down after its order was sent", "I10", 5)
+def _sent_before_written() -> AbstractContextManager[object]:
+    def save(original: Any, runner: CycleRunner, decision: Decision, event: Any, logs: Any) -> None:
+        for intent in decision.cycle.intents:
+            if intent.leg is Leg.ENTRY and intent.state is IntentState.PENDING and isinstance(event, EntryDue):
+                runner.broker.prepare_order(runner._ticket(intent)).send()
+        original(runner, decision, event, logs)
+
+    return _wrapped(CycleRunner, "_save", save)
+
+
+@_mutation("decisions leave no audit record", "I10", 5)
+def _audit_skipped() -> AbstractContextManager[object]:
+    return patch.object(audit, "append", lambda *_: None)
+
+
+@_mutation("a worker trades through another user's broker account", "I11", 5)
+def _wrong_tenant() -> AbstractContextManager[object]:
+    def open_session(original: Any, sessions: BrokerSessions, user_id: Any) -> Any:
+        others = sorted(sessions.accounts.real._database.broker_accounts)  # type: ignore[attr-defined]
+        return original(sessions, next(other for other in others if other != user_id))
+
+    return _wrapped(BrokerSessions, "open", open_session)
+
+
+# --- exits ------------------------------------------------------------------------------------------
+
+
+def _resized(decision: Decision, quantity: int) -> Decision:
+    intents = decision.cycle.intents
+    if not intents or intents[-1].leg is not Leg.EXIT or intents[-1].state is not IntentState.PENDING:
+        return decision
+    changed = replace(intents[-1], quantity=quantity)
+    return replace(decision, cycle=replace(decision.cycle, intents=(*intents[:-1], changed)))
+
+
+@_mutation("an exit sells what was asked for, not what is held", "I2 I6", 40)
+def _exit_sized_from_the_request() -> AbstractContextManager[object]:
+    def claim(original: Any, cycle: Cycle, event: ExitDue, policy: Policy) -> Decision:
+        return _resized(original(cycle, event, policy), cycle.plan.quantity)
+
+    return _wrapped(decide_module, "_claim_exit", claim)
+
+
+@_mutation("an exit does not ask the broker what is held", "I6", 60)
+def _exit_ignores_the_position() -> AbstractContextManager[object]:
+    def claim(original: Any, cycle: Cycle, event: ExitDue, policy: Policy) -> Decision:
+        return original(cycle, replace(event, held=cycle.open_quantity), policy)  # type: ignore[no-any-return]
+
+    return _wrapped(decide_module, "_claim_exit", claim)
+
+
+@_mutation("an exit is sent beside the stop order that rests at the broker", "I2", 10)
+def _exit_beside_the_stop_order() -> AbstractContextManager[object]:
+    def open_intents(original: Any, cycle: Cycle, leg: Leg) -> tuple[Intent, ...]:
+        return () if leg is Leg.STOP else original(cycle, leg)
+
+    return _wrapped(Cycle, "open_intents", open_intents)
+
+
+@_mutation("a refused exit keeps its claim", "I5", 20)
+def _claim_not_released() -> AbstractContextManager[object]:
+    def release(original: Any, cycle: Cycle, intent: Intent, policy: Policy) -> Decision:
+        decision: Decision = original(cycle, intent, policy)
+        return replace(decision, cycle=replace(decision.cycle, claim=cycle.claim))
+
+    return _wrapped(settle_module, "_release_claim", release)
+
+
+@_mutation("a refused exit is given up", "rest I3", 40)
+def _refused_exit_given_up() -> AbstractContextManager[object]:
+    def release(original: Any, cycle: Cycle, intent: Intent, policy: Policy) -> Decision:
+        decision: Decision = original(cycle, intent, policy)
+        gone = replace(decision.cycle, state=type(cycle.state).FLAT, wanted=None)
+        return Decision(gone)
+
+    return _wrapped(settle_module, "_release_claim", release)
+
+
+# --- time -------------------------------------------------------------------------------------------
+
+
+@_mutation("orders leave when they are decided, not when they are due", "I9", 5)
+def _released_early() -> AbstractContextManager[object]:
+    def send(original: Any, runner: CycleRunner, effect: Any) -> Any:
+        return original(runner, replace(effect, at=runner.desk.clock.now()))
+
+    return _wrapped(CycleRunner, "_send", send)
+
+
+@_mutation("an entry is sent however late it is", "I9", 40)
+def _grace_ignored() -> AbstractContextManager[object]:
+    def decided(original: Any, cycle: Cycle, event: Any, policy: Policy) -> Decision:
+        if isinstance(event, EntryDue):
+            policy = replace(policy, entry_grace=timedelta(hours=6))
+        return original(cycle, event, policy)  # type: ignore[no-any-return]
+
+    def handled(original: Any, executor: Executor, command: Any) -> Any:
+        patient = replace(executor.desk, policy=replace(executor.desk.policy, entry_grace=timedelta(hours=6)))
+        return original(replace(executor, desk=patient), command)
+
+    @contextmanager
+    def both() -> Iterator[None]:
+        with _wrapped(decide_module, "_enter", decided), _wrapped(Executor, "handle", handled):
+            yield
+
+    return both()
+
+
+@_mutation("the owner's stop is not asked for again before the order leaves", "I7", 60)
+def _withdraw_check_skipped() -> AbstractContextManager[object]:
+    def look_around(original: Any, runner: CycleRunner, intent: Intent) -> Any:
+        return original(runner, intent)[0], None
+
+    def void(original: Any, executor: Executor, command: Any, strategy: Any) -> Any:
+        return None if strategy is not None else original(executor, command, strategy)
+
+    @contextmanager
+    def both() -> Iterator[None]:
+        with _wrapped(CycleRunner, "_look_around", look_around), _wrapped(Executor, "_void", void):
+            yield
+
+    return both()
+
+
+# --- repair and the watcher -------------------------------------------------------------------------
+
+
+@_mutation("converge repairs nothing", "rest I3 truth", 20)
+def _converge_idle() -> AbstractContextManager[object]:
+    return patch.object(Converge, "run", lambda _: Repairs())
+
+
+@_mutation(
+    "an exit that is due is not asked for while an absent order is looked for",
+    "rest",
+    20,
+    schedule__lost=0.7,
+    order__not_placed_answer_lost=0.3,
+)
+def _due_exit_waits_for_a_search() -> AbstractContextManager[object]:
+    def wanted(original: Any, run: Any, cycle: Cycle, *rest: Any) -> Any:
+        looked_for = any(intent.state is IntentState.NOT_PLACED for intent in cycle.intents)
+        ask = original(run, cycle, *rest)
+        return None if looked_for and isinstance(ask, tuple) and cycle.wanted is None else ask
+
+    return _wrapped(_Run, "_wanted_of", wanted)
+
+
+@_mutation("a stop is disarmed by its first hit", "I3", 20)
+def _stop_disarmed_by_its_hit() -> AbstractContextManager[object]:
+    def hit(original: Any, guard: StopGuard, token: int, price: int, received: float) -> None:
+        armed = set(guard._index._live)
+        original(guard, token, price, received)
+        for strategy_id in sorted(armed - set(guard._index._live)):
+            guard.disarm(strategy_id)
+
+    return _wrapped(StopGuard, "_hit", hit)
+
+
+@_mutation("the watcher is never told what to guard", "I3", 10)
+def _watcher_not_told() -> AbstractContextManager[object]:
+    def _nothing(truth: Any) -> Any:
+        from fargate_listener.truth import Snapshot
+
+        return Snapshot(truth._clock.now().date(), {}, {})
+
+    @contextmanager
+    def deaf() -> Iterator[None]:
+        with (
+            patch.object(MemoryRuntime, "announce", lambda *_: None),
+            patch("tests.simulation.watcher.Truth.read", _nothing),
+        ):
+            yield
+
+    return deaf()
