@@ -105,7 +105,13 @@ class MemoryLedger:
         limits = self.database.risk_limits.get(cycle.user_id, RiskLimits())
         held = self.unsettled_of(cycle.user_id) if limits.limit_losses else ()
         locks = risks.locks_of(self.database, cycle.user_id)
-        return EntryGate(locks, max(earlier, default=None), frozenset(c.plan.symbol for c in held))
+        others = [c for c in self.unsettled_of(cycle.user_id) if c.strategy_id != cycle.strategy_id]
+        return EntryGate(
+            locks,
+            max(earlier, default=None),
+            frozenset(c.plan.symbol for c in held),
+            is_held_elsewhere=_instrument(cycle) in map(_instrument, others),
+        )
 
     def find(self, user_id: UUID, strategy_id: UUID, trading_day: date) -> Cycle | None:
         """See ports.Ledger."""
@@ -253,6 +259,10 @@ class MemoryOutbox:
 
 def _key(cycle: Cycle) -> CycleKey:
     return cycle.strategy_id, cycle.trading_day
+
+
+def _instrument(cycle: Cycle) -> tuple[str, str, str]:
+    return cycle.plan.exchange, cycle.plan.symbol, cycle.plan.product
 
 
 def _oldest_first(intent: Intent) -> tuple[datetime, str, int]:

@@ -8,7 +8,7 @@ from decimal import Decimal
 from uuid import UUID
 
 from algotrading.domain.audit import DEPLOYMENT, AuditEntry, AuditKind
-from algotrading.domain.cycle import Cycle
+from algotrading.domain.cycle import Cycle, Intent, IntentState
 from algotrading.domain.effects import Decision
 from algotrading.domain.errors import Conflict, RiskLocked, RiskRefused
 from algotrading.domain.flatness import FlatProof
@@ -207,10 +207,17 @@ def usage_of(
     """What the SQL function risk_usage answers."""
     theirs = [cycle for cycle in database.cycles.values() if cycle.user_id == user_id]
     own_key, own_tag = ((own[0].strategy_id, own[0].trading_day), own[1]) if own else (None, None)
-    orders = [i for cycle in theirs for i in cycle.intents if i.created_at > now - MINUTE and i.tag != own_tag]
+    written = [i for cycle in theirs for i in cycle.intents if i.created_at > now - MINUTE and i.tag != own_tag]
+    orders = [intent for intent in written if not _is_no_order(intent)]
     held = [c for c in theirs if not c.is_settled and (c.strategy_id, c.trading_day) != own_key]
     booked: dict[date, Booked] = {}
     for cycle in theirs if with_results else ():
         if week_of(day) <= cycle.trading_day <= day:
             booked[cycle.trading_day] = booked.get(cycle.trading_day, Booked()) + booked_of(cycle)
     return Usage(len(orders), tuple(held), booked)
+
+
+def _is_no_order(intent: Intent) -> bool:
+    if intent.state is IntentState.THROTTLED:
+        return True
+    return intent.state is IntentState.REFUSED and intent.sent_at is None

@@ -10,7 +10,7 @@ from uuid import UUID
 from algotrading.domain.audit import strategy_entry
 from algotrading.domain.cycle import CycleState
 from algotrading.domain.errors import Conflict, NotFound, StrategyOverlap
-from algotrading.domain.strategy import Strategy
+from algotrading.domain.strategy import Strategy, held_fixed
 from tests.fakes import audit
 from tests.fakes.database import MemoryDatabase, oldest_first
 
@@ -46,6 +46,10 @@ class MemoryStrategies:
             if stored.version != expected_version:
                 raise Conflict(f"the strategy was changed meanwhile: it is at version {stored.version}")
             self._refuse_overlap(strategy)
+            fixed = held_fixed(stored.plan, strategy.plan)
+            if fixed is not None and not self._is_settled(strategy.strategy_id):
+                raise fixed
+            self._fence_idle(strategy.strategy_id)
             self._database.strategies[strategy.strategy_id] = strategy
             audit.append(self._database, strategy_entry(stored, strategy, strategy.updated_at))
 
@@ -57,12 +61,9 @@ class MemoryStrategies:
                 raise Conflict(f"the strategy was changed meanwhile: it is at version {stored.version}")
             if stored.is_running:
                 raise Conflict("the strategy is running: stop it first")
-            cycles = {key: cycle for key, cycle in self._database.cycles.items() if key[0] == strategy_id}
-            if not all(cycle.is_settled for cycle in cycles.values()):
+            if not self._is_settled(strategy_id):
                 raise Conflict("orders of this strategy are not settled yet: delete it once they are")
-            for key, cycle in cycles.items():
-                if cycle.state is CycleState.IDLE:
-                    self._database.cycles[key] = replace(cycle, epoch=cycle.epoch + 1)
+            self._fence_idle(strategy_id)
             self._database.deleted.add(strategy_id)
             audit.append(self._database, strategy_entry(stored, None, now))
 
@@ -74,6 +75,14 @@ class MemoryStrategies:
     def running(self) -> Sequence[Strategy]:
         """See ports.Strategies."""
         return [strategy for strategy in self._present() if strategy.is_running]
+
+    def _is_settled(self, strategy_id: UUID) -> bool:
+        return all(cycle.is_settled for key, cycle in self._database.cycles.items() if key[0] == strategy_id)
+
+    def _fence_idle(self, strategy_id: UUID) -> None:
+        for key, cycle in self._database.cycles.items():
+            if key[0] == strategy_id and cycle.state is CycleState.IDLE:
+                self._database.cycles[key] = replace(cycle, epoch=cycle.epoch + 1)
 
     def _present(self) -> list[Strategy]:
         present = [s for s in self._database.strategies.values() if s.strategy_id not in self._database.deleted]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -17,6 +17,7 @@ from algotrading.domain.cycle import Cycle, CycleState, Intent, IntentState
 from algotrading.domain.effects import Decision, SendOrder
 from algotrading.domain.errors import Fenced, RiskLocked, RiskRefused
 from algotrading.domain.events import BookRead, EntryDue, EntryMissed
+from algotrading.domain.instruments import Product
 from algotrading.domain.limits import Breach, BreachKind, RiskLimits
 from algotrading.domain.orders import BookReading, Leg
 from algotrading.domain.strategy import StrategyStatus
@@ -155,6 +156,27 @@ def test_orders_of_the_last_minute_are_counted_entries_and_exits_alike(stores: S
     breach = refusal(stores.ledger, take(stores, user, symbol="SBIN", stop_loss=Decimal(100)))
 
     assert (breach.kind, breach.used, breach.limit) == (BreachKind.ORDERS_PER_MINUTE, Decimal(2), Decimal(1))
+
+
+def test_what_never_left_is_not_counted_as_an_order(stores: Stores) -> None:
+    # given entries of this minute that were held back or withdrawn, and one that the broker refused
+    user = stores.add_user()
+    stores.risks.set_limits(user.user_id, RiskLimits(orders_per_minute=2), MOMENT)
+    unsent: list[dict[str, Any]] = [
+        {"state": IntentState.THROTTLED, "sent_at": None},
+        {"state": IntentState.THROTTLED, "sent_at": MOMENT},
+        {"state": IntentState.REFUSED, "sent_at": None},
+    ]
+    for number, changes in enumerate([*unsent, {"state": IntentState.REFUSED, "sent_at": MOMENT}]):
+        cycle = take(stores, user, symbol=f"S{number}")
+        over = replace(cycle, state=CycleState.FLAT, intents=(make_intent(cycle, **changes),))
+        stores.ledger.save(Decision(over), event=DUE, now=MOMENT)
+
+    # then one more fits, and a second one does not
+    assert stores.risks.standing(user.user_id, TRADING_DAY, MOMENT).usage.orders == 1
+    write(stores.ledger, take(stores, user))
+    breach = refusal(stores.ledger, take(stores, user, symbol="SBIN", stop_loss=Decimal(100)))
+    assert (breach.kind, breach.used) == (BreachKind.ORDERS_PER_MINUTE, Decimal(3))
 
 
 def test_a_strategy_is_open_from_its_entry_until_it_is_flat(stores: Stores) -> None:
@@ -379,6 +401,38 @@ def test_the_gate_shows_locks_old_positions_and_whose_prices_are_needed(stores: 
 
     gate = stores.ledger.gate(cycle)
     assert (gate.symbols, gate.locks.user) == (frozenset({"INFY", "TCS"}), lock)
+
+
+@pytest.mark.parametrize("day", [TRADING_DAY, TRADING_DAY - timedelta(days=1)])
+def test_the_gate_shows_that_another_strategy_holds_the_same(stores: Stores, day: date) -> None:
+    # given a strategy of another hour that still has what it bought, today or earlier
+    user = stores.add_user()
+    cycle = take(stores, user)
+    held = stores.ledger.take(stores.add_strategy(user, status=StrategyStatus.STOPPED), day)
+    stores.ledger.save(Decision(replace(held, state=CycleState.EXITING)), event=DUE, now=MOMENT)
+    assert stores.ledger.gate(cycle).is_held_elsewhere
+
+    # when it is sold, but for an order of unknown fate
+    unsure = replace(held, state=CycleState.FAILED, intents=(make_intent(held, state=IntentState.UNKNOWN),))
+    stores.ledger.save(Decision(unsure), event=DUE, now=MOMENT)
+    assert stores.ledger.gate(cycle).is_held_elsewhere
+
+    # when that is known too
+    known = replace(unsure, intents=(make_intent(held, state=IntentState.NOT_PLACED),))
+    stores.ledger.save(Decision(known), event=DUE, now=MOMENT)
+    assert not stores.ledger.gate(cycle).is_held_elsewhere
+
+
+@pytest.mark.parametrize("plan", [{"symbol": "INFY"}, {"exchange": "BSE"}, {"product": Product.CNC}], ids=str)
+def test_the_gate_does_not_mind_what_is_held_of_something_else(stores: Stores, plan: dict[str, Any]) -> None:
+    user = stores.add_user()
+    for owner, terms in ((user, plan), (stores.add_user(), {})):
+        held = stores.ledger.take(stores.add_strategy(owner, status=StrategyStatus.STOPPED, **terms), TRADING_DAY)
+        stores.ledger.save(Decision(replace(held, state=CycleState.LONG)), event=DUE, now=MOMENT)
+    own = take(stores, user)
+    stores.ledger.save(Decision(replace(own, state=CycleState.LONG)), event=DUE, now=MOMENT)
+
+    assert not stores.ledger.gate(own).is_held_elsewhere
 
 
 def test_a_blocked_entry_is_on_record(stores: Stores) -> None:

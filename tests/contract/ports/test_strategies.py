@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import threading
 from dataclasses import replace
-from datetime import time, timedelta
+from datetime import date, time, timedelta
 from decimal import Decimal
+from typing import Any
 from uuid import uuid4
 
 import pytest
 
-from algotrading.domain.cycle import CycleState, IntentState
+from algotrading.adapters.postgres import audit, ledger_writes
+from algotrading.adapters.postgres import ledger as postgres_ledger
+from algotrading.adapters.postgres.ledger import PostgresLedger
+from algotrading.adapters.postgres.strategies import PostgresStrategies
+from algotrading.domain.cycle import Cycle, CycleState, IntentState
 from algotrading.domain.effects import Decision
 from algotrading.domain.errors import AlgotradingError, Conflict, Fenced, NotFound, StrategyOverlap
 from algotrading.domain.events import EntryMissed
+from algotrading.domain.instruments import Product
 from algotrading.domain.strategy import Strategy, StrategyStatus
 from algotrading.ports import Strategies
 from tests.contract.ports.conftest import Stores, memory_stores, postgres_stores
@@ -65,11 +71,11 @@ def test_another_users_strategy_is_not_found_whatever_is_asked(stores: Stores) -
 def test_saving_replaces_the_plan_and_the_status(stores: Stores) -> None:
     (strategy,) = add_created(stores)
     plan = make_plan(symbol="INFY", stop_loss=Decimal("1499.95"), quantity=5, sell_time=time(14))
-    changed = replace(started(strategy), plan=plan, stop_reason="why", updated_at=MOMENT + timedelta(hours=1))
+    after = replace(started(strategy), plan=plan, stop_reason="why", updated_at=MOMENT + timedelta(hours=1))
 
-    stores.strategies.save(changed, expected_version=1)
+    stores.strategies.save(after, expected_version=1)
 
-    assert stores.strategies.get(strategy.user_id, strategy.strategy_id) == changed
+    assert stores.strategies.get(strategy.user_id, strategy.strategy_id) == after
 
 
 def test_saving_over_a_newer_version_is_a_conflict_and_changes_nothing(stores: Stores) -> None:
@@ -107,15 +113,15 @@ def test_a_strategy_stays_its_owners_when_it_is_deleted(stores: Stores) -> None:
 
 def test_a_running_or_changed_strategy_is_not_deleted(stores: Stores) -> None:
     running = stores.add_strategy(stores.add_user())
-    (changed,) = add_created(stores)
+    (newer,) = add_created(stores)
 
     with pytest.raises(Conflict, match="running"):
         stores.strategies.delete(running.user_id, running.strategy_id, expected_version=1, now=MOMENT)
     with pytest.raises(Conflict, match="version 1"):
-        stores.strategies.delete(changed.user_id, changed.strategy_id, expected_version=7, now=MOMENT)
+        stores.strategies.delete(newer.user_id, newer.strategy_id, expected_version=7, now=MOMENT)
 
     assert stores.strategies.get(running.user_id, running.strategy_id) == running
-    assert stores.strategies.get(changed.user_id, changed.strategy_id) == changed
+    assert stores.strategies.get(newer.user_id, newer.strategy_id) == newer
 
 
 @pytest.mark.parametrize("state", [CycleState.ENTERING, CycleState.LONG, CycleState.EXITING])
@@ -154,6 +160,208 @@ def test_a_worker_that_took_the_cycle_before_the_delete_can_store_nothing_after_
     # then the worker comes too late
     with pytest.raises(Fenced):
         stores.ledger.save(Decision(replace(taken, state=CycleState.ENTERING)), event=MISSED, now=MOMENT)
+
+
+# --- changed while somebody works -----------------------------------------------------------------
+
+
+CHANGES: list[dict[str, object]] = [
+    {"symbol": "INFY"},
+    {"exchange": "BSE"},
+    {"quantity": 20},
+    {"product": Product.CNC},
+    {"buy_time": time(9, 31)},
+    {"stop_loss": Decimal(3400)},
+]
+
+
+def changed(strategy: Strategy, **plan: Any) -> Strategy:
+    return replace(strategy, plan=replace(strategy.plan, **plan), version=strategy.version + 1)
+
+
+@pytest.mark.parametrize("plan", CHANGES, ids=lambda plan: next(iter(plan)))
+def test_a_worker_that_took_the_cycle_before_a_change_can_store_nothing_after_it(
+    stores: Stores, plan: dict[str, object]
+) -> None:
+    # given a worker that has taken the day's cycle and is about to write its order down
+    strategy = stores.add_strategy(stores.add_user())
+    taken = stores.ledger.take(strategy, TRADING_DAY)
+
+    # when the owner changes the plan first
+    after = changed(strategy, **plan)
+    stores.strategies.save(after, expected_version=1)
+
+    # then the worker comes too late, and whoever takes the cycle anew has the new plan
+    with pytest.raises(Fenced):
+        stores.ledger.check(taken)
+    with pytest.raises(Fenced):
+        stores.ledger.save(Decision(replace(taken, state=CycleState.ENTERING)), event=MISSED, now=MOMENT)
+    again = stores.ledger.take(after, TRADING_DAY)
+    assert (again.plan, again.state) == (after.plan, CycleState.IDLE)
+    stores.ledger.save(Decision(replace(again, state=CycleState.ENTERING)), event=MISSED, now=MOMENT)
+
+
+def test_a_refused_change_fences_nobody(stores: Stores) -> None:
+    strategy = stores.add_strategy(stores.add_user())
+    taken = stores.ledger.take(strategy, TRADING_DAY)
+
+    with pytest.raises(Conflict):
+        stores.strategies.save(changed(strategy, symbol="INFY"), expected_version=7)
+
+    stores.ledger.save(Decision(replace(taken, state=CycleState.ENTERING)), event=MISSED, now=MOMENT)
+
+
+def open_cycle(stores: Stores, strategy: Strategy, state: CycleState, *, day: date = TRADING_DAY) -> Cycle:
+    cycle = stores.ledger.take(strategy, day)
+    intents = (make_intent(cycle, state=IntentState.UNKNOWN),) if state is CycleState.FAILED else ()
+    cycle = replace(cycle, state=state, intents=intents)
+    stores.ledger.save(Decision(cycle), event=MISSED, now=MOMENT)
+    return cycle
+
+
+UNSETTLED = [CycleState.ENTERING, CycleState.LONG, CycleState.EXITING, CycleState.FAILED]
+
+
+@pytest.mark.parametrize("state", UNSETTLED)
+@pytest.mark.parametrize("plan", CHANGES[:4], ids=lambda plan: next(iter(plan)))
+def test_what_was_bought_cannot_be_changed_while_it_is_not_settled(
+    stores: Stores, plan: dict[str, object], state: CycleState
+) -> None:
+    strategy = stores.add_strategy(stores.add_user())
+    cycle = open_cycle(stores, strategy, state)
+
+    with pytest.raises(Conflict, match="holds a position") as refused:
+        stores.strategies.save(changed(strategy, **plan), expected_version=1)
+
+    assert [problem.field for problem in refused.value.details] == list(plan)
+    assert stores.strategies.get(strategy.user_id, strategy.strategy_id) == strategy
+    assert stores.ledger.check(cycle) is None
+
+
+def test_an_older_days_position_fixes_the_plan_too(stores: Stores) -> None:
+    strategy = stores.add_strategy(stores.add_user())
+    open_cycle(stores, strategy, CycleState.LONG)
+    open_cycle(stores, strategy, CycleState.FLAT, day=TRADING_DAY + timedelta(days=3))
+
+    with pytest.raises(Conflict, match="quantity"):
+        stores.strategies.save(changed(strategy, quantity=20), expected_version=1)
+
+
+def test_stop_and_times_of_an_open_cycle_change_and_its_worker_goes_on(stores: Stores) -> None:
+    strategy = stores.add_strategy(stores.add_user())
+    cycle = open_cycle(stores, strategy, CycleState.LONG)
+
+    after = changed(strategy, stop_loss=Decimal(3400), sell_time=time(14))
+    stores.strategies.save(after, expected_version=1)
+
+    assert stores.strategies.get(strategy.user_id, strategy.strategy_id) == after
+    assert stores.ledger.check(cycle) is None
+
+
+def test_a_change_waits_for_an_entry_that_is_being_stored_and_is_then_refused(postgres_store: PostgresStore) -> None:
+    # given a worker that has written its entry down and has not committed yet
+    stores = postgres_stores(postgres_store)
+    strategy = stores.add_strategy(stores.add_user())
+    taken = stores.ledger.take(strategy, TRADING_DAY)
+    entering = Decision(replace(taken, state=CycleState.ENTERING))
+    slow = postgres_store.open("app_role")
+    outcomes: list[str] = []
+
+    def change() -> None:
+        try:
+            stores.strategies.save(changed(strategy, symbol="INFY"), expected_version=1)
+        except Conflict as refused:
+            outcomes.append(refused.message)
+
+    with slow.tenant(strategy.user_id) as session:
+        ledger_writes.store(session, entering, MISSED, MOMENT, logs=(), cause=None, marks={})
+        owner = threading.Thread(target=change)
+        owner.start()
+        owner.join(0.3)
+        assert owner.is_alive(), "the change did not wait for the entry"
+
+    # when it commits, then the change finds a position
+    owner.join(10)
+    slow.close()
+    assert outcomes == ["the strategy holds a position: symbol cannot change now"]
+    assert stores.strategies.get(strategy.user_id, strategy.strategy_id) == strategy
+
+
+class _Halt:
+    """Lets whoever calls it wait in the middle of its transaction."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, module: Any, name: str) -> None:
+        self.reached, self.go_on = threading.Event(), threading.Event()
+        self._inner, self._is_first = getattr(module, name), True
+        monkeypatch.setattr(module, name, self)
+
+    def __call__(self, *args: Any) -> Any:
+        if self._is_first:
+            self._is_first = False
+            self.reached.set()
+            assert self.go_on.wait(10)
+        return self._inner(*args)
+
+
+def test_the_days_first_take_waits_for_a_change_that_is_being_stored(
+    postgres_store: PostgresStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given an owner whose change is made and not committed, before there is a cycle that it could fence
+    stores = postgres_stores(postgres_store)
+    strategy = stores.add_strategy(stores.add_user())
+    other = postgres_store.open("app_role")
+    halt = _Halt(monkeypatch, audit, "append")
+    after = changed(strategy, symbol="INFY")
+    owner = threading.Thread(target=stores.strategies.save, args=(after,), kwargs={"expected_version": 1})
+    owner.start()
+    assert halt.reached.wait(10)
+
+    # when a worker that has read the old plan takes the day's first cycle
+    worker = threading.Thread(target=PostgresLedger(other).take, args=(strategy, TRADING_DAY))
+    worker.start()
+    worker.join(0.3)
+    was_waiting = worker.is_alive()
+    halt.go_on.set()
+    for thread in (owner, worker):
+        thread.join(10)
+    other.close()
+
+    # then it has the cycle only after the change, which it sees by reading the strategy again
+    assert was_waiting, "the worker took the cycle past the change"
+    assert stores.strategies.get(strategy.user_id, strategy.strategy_id) == after
+
+
+def test_a_change_fences_a_first_take_that_is_not_committed_yet(
+    postgres_store: PostgresStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given a worker in the middle of taking the day's first cycle
+    stores = postgres_stores(postgres_store)
+    strategy = stores.add_strategy(stores.add_user())
+    other = postgres_store.open("app_role")
+    halt = _Halt(monkeypatch, postgres_ledger, "_with_intents")
+    taken: list[Cycle] = []
+    worker = threading.Thread(target=lambda: taken.append(PostgresLedger(other).take(strategy, TRADING_DAY)))
+    worker.start()
+    assert halt.reached.wait(10)
+
+    # when the owner changes the plan meanwhile
+    after = changed(strategy, symbol="INFY")
+    owner = threading.Thread(target=stores.strategies.save, args=(after,), kwargs={"expected_version": 1})
+    owner.start()
+    owner.join(0.3)
+    was_waiting = owner.is_alive()
+    halt.go_on.set()
+    for thread in (worker, owner):
+        thread.join(10)
+    other.close()
+
+    # then the change has waited, and the worker can store nothing
+    assert was_waiting, "the change went past a take"
+    with pytest.raises(Fenced):
+        stores.ledger.save(Decision(replace(taken[0], state=CycleState.ENTERING)), event=MISSED, now=MOMENT)
+
+
+# --- side by side ---------------------------------------------------------------------------------
 
 
 def test_the_system_sees_the_running_strategies_of_every_user(stores: Stores) -> None:
@@ -225,11 +433,11 @@ def test_stopped_deleted_and_other_peoples_strategies_are_in_nobodys_way(stores:
 
 def test_a_running_strategy_can_be_changed_in_its_own_place(stores: Stores) -> None:
     strategy = stores.add_strategy(stores.add_user())
-    changed = replace(strategy, plan=replace(strategy.plan, stop_loss=Decimal(3400)), version=2)
+    after = changed(strategy, stop_loss=Decimal(3400))
 
-    stores.strategies.save(changed, expected_version=1)
+    stores.strategies.save(after, expected_version=1)
 
-    assert stores.strategies.get(strategy.user_id, strategy.strategy_id) == changed
+    assert stores.strategies.get(strategy.user_id, strategy.strategy_id) == after
 
 
 def start_together(views: list[Strategies], strategies: list[Strategy]) -> list[str]:
@@ -264,7 +472,6 @@ def test_of_overlapping_starts_at_the_same_moment_one_wins_in_postgres(postgres_
     # given four processes, each with a connection of its own
     strategies = add_created(postgres_stores(postgres_store), count=4)
     databases = [postgres_store.open("app_role") for _ in strategies]
-    from algotrading.adapters.postgres.strategies import PostgresStrategies
 
     outcomes = start_together([PostgresStrategies(database) for database in databases], strategies)
 

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 
-from algotrading.contracts.messages import OrderEvent
+from algotrading.contracts.messages import OrderEvent, StopChange
 from algotrading.domain.cycle import CycleState
 from algotrading.ports import Lane
 from tests.unit.api.world import PLAN, ApiWorld
@@ -72,12 +72,35 @@ def test_a_new_symbol_moves_the_watcher(world: ApiWorld) -> None:
 
     world.call("PUT", f"/strategy/{strategy_id}", {**PLAN, "symbol": "INFY"}, token=token)
 
-    assert [(change.symbol, change.watched) for change in world.runtime.changes[-2:]] == [
-        ("TCS", False),
-        ("INFY", True),
-    ]
+    assert (world.runtime.changes[-1].symbol, world.runtime.changes[-1].watched) == ("INFY", True)
     assert world.runtime.members["symbol:TCS:strategies"] == set()
     assert world.runtime.members["symbol:INFY:strategies"] == {strategy_id}
+
+
+@pytest.mark.parametrize("change", [{"symbol": "INFY"}, {"buy_time": "09:30:05"}], ids=str)
+def test_an_entry_that_an_executor_begins_meanwhile_stays_guarded(
+    world: ApiWorld, monkeypatch: pytest.MonkeyPatch, change: dict[str, str]
+) -> None:
+    # Given an executor that stores and announces an entry just before we tell the watcher of a change
+    token, strategy_id = world.running_trader()
+    announce = world.runtime.announce
+    waiting = [True]
+
+    def announce_second(ours: StopChange) -> None:
+        if waiting and waiting.pop():
+            world.hold(strategy_id, CycleState.ENTERING)
+            announce(ours.model_copy(update={"armed": True, "watched": True}))
+        announce(ours)
+
+    monkeypatch.setattr(world.runtime, "announce", announce_second)
+
+    answer = world.call("PUT", f"/strategy/{strategy_id}", {**PLAN, **change}, token=token)
+
+    # Then the watcher ends up guarding it
+    assert answer.status == 200
+    assert [told.armed for told in world.runtime.changes[-3:]] == [True, False, True]
+    assert world.runtime.changes[-1].symbol == {**PLAN, **change}["symbol"]
+    assert world.runtime.read_strategy(UUID(strategy_id))["version"] == "3"
 
 
 @pytest.mark.parametrize("state", [CycleState.ENTERING, CycleState.LONG, CycleState.EXITING])

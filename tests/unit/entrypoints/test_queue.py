@@ -88,6 +88,15 @@ def test_each_delivery_waits_longer_and_an_exit_never_long(event: OrderEvent, de
     assert redelivered.delays[0][2] == seconds
 
 
+@pytest.mark.parametrize("deliveries", [1, 4, 9])
+def test_a_fenced_entry_comes_again_at_once_however_often_it_came(deliveries: int) -> None:
+    redelivered = Redelivered()
+
+    serve({"Records": [record(OrderEvent.BUY, deliveries)]}, fail_with(Fenced("changed")), redelivered)
+
+    assert redelivered.delays[0][2] == 1
+
+
 def test_a_failed_repair_does_not_stand_in_the_way_of_an_exit() -> None:
     redelivered = Redelivered()
 

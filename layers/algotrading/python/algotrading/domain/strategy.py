@@ -6,11 +6,15 @@ from dataclasses import dataclass
 from datetime import datetime, time
 from decimal import Decimal
 from enum import StrEnum
+from typing import Final
 from uuid import UUID
 
-from algotrading.domain.errors import FieldProblem
+from algotrading.domain.errors import Conflict, FieldProblem
 from algotrading.domain.instruments import Instrument, Product
 from algotrading.domain.sessions import SessionHours
+
+_HELD_FIXED: Final = ("exchange", "symbol", "product", "quantity")
+"""What cannot change while a cycle is not settled: it would not be what was bought."""
 
 
 class StrategyStatus(StrEnum):
@@ -54,6 +58,15 @@ class Strategy:
     def is_running(self) -> bool:
         """Whether the strategy trades."""
         return self.status is StrategyStatus.RUNNING
+
+
+def held_fixed(before: Plan, after: Plan) -> Conflict | None:
+    """Why `after` cannot replace `before` while a cycle of the strategy is not settled; None when it can."""
+    changed = tuple(name for name in _HELD_FIXED if getattr(before, name) != getattr(after, name))
+    if not changed:
+        return None
+    details = tuple(FieldProblem(name, "cannot change while a position is open") for name in changed)
+    return Conflict(f"the strategy holds a position: {', '.join(changed)} cannot change now", details)
 
 
 def find_problems(plan: Plan, instrument: Instrument | None, hours: SessionHours | None) -> tuple[FieldProblem, ...]:

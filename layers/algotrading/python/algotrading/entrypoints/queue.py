@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from algotrading.contracts.messages import OrderCommand, OrderEvent
-from algotrading.domain.errors import AlgotradingError
+from algotrading.domain.errors import AlgotradingError, Fenced
 
 logger = logging.getLogger(__name__)
 
@@ -21,6 +21,9 @@ _ASKED_AGAIN = {OrderEvent.RECONCILE, OrderEvent.SNAPSHOT}
 _LONGEST_ENTRY_DELAY = 15
 _LONGEST_EXIT_DELAY = 4
 """Seconds. A message that waits blocks every later one of its strategy: an exit must not wait long."""
+_FENCED_ENTRY_DELAY = 1
+"""Seconds. Most often its owner has changed the strategy while it was about to buy: there is nothing to wait for, and
+its instant is here."""
 
 
 class Redelivery(Protocol):
@@ -61,11 +64,16 @@ def _served(record: Mapping[str, Any], handle: Callable[[OrderCommand], object],
             logger.warning("given up until converge asks again: %s", what, extra=fields)
             return True
         deliveries = int(record["attributes"].get("ApproximateReceiveCount", "1"))
-        longest = _LONGEST_ENTRY_DELAY if command.event is OrderEvent.BUY else _LONGEST_EXIT_DELAY
-        delay = min(2 ** (deliveries - 1), longest)
+        delay = min(2 ** (deliveries - 1), _longest_delay(command.event, fault))
         logger.warning("comes again in %s s: %s", delay, what, extra=fields)
         redelivery.delay(record["eventSourceARN"], record["receiptHandle"], delay)
         return False
     milliseconds = round((time.perf_counter() - started) * 1000, 3)
     logger.info("handled", extra=fields | {"execution_time_ms": milliseconds})
     return True
+
+
+def _longest_delay(event: OrderEvent, fault: AlgotradingError) -> int:
+    if event is not OrderEvent.BUY:
+        return _LONGEST_EXIT_DELAY
+    return _FENCED_ENTRY_DELAY if isinstance(fault, Fenced) else _LONGEST_ENTRY_DELAY

@@ -45,6 +45,9 @@ class EntryGate:
     """The newest earlier day on which this strategy has a cycle that is not settled."""
     symbols: frozenset[str]
     """What the user holds or has on order; empty unless a loss limit needs their prices."""
+    is_held_elsewhere: bool = False
+    """Whether another strategy of the user has a cycle of any day in the same instrument and product that is not
+    settled: the broker does not tell whose the shares are."""
 
 
 class Ledger(Protocol):

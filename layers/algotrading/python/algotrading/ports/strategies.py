@@ -27,11 +27,14 @@ class Strategies(Protocol):
         ...
 
     def save(self, strategy: Strategy, *, expected_version: int) -> None:
-        """Replace a strategy whose stored version is `expected_version`.
+        """Replace a strategy whose stored version is `expected_version`. All in one transaction, which also
+        fences off every worker that took a cycle of it before and has ordered nothing in it yet: what it would
+        order is not what its owner wants any more.
 
         Raises:
             NotFound: it does not exist (any more).
-            Conflict: its version has moved.
+            Conflict: its version has moved, or exchange, symbol, product or quantity would change while a
+                cycle of any day is not settled.
             StrategyOverlap: it would run at the same time of day as another running strategy of the
                 user in the same symbol.
         """

@@ -90,14 +90,14 @@ class Desk:
 
 
 class Market(Protocol):
-    """What a runner asks about the strategy's instrument, when it needs it: for an exit that is after its
-    order has left."""
+    """What a runner asks about the instrument of its cycle's plan, when it needs it: for an exit that is after its
+    order has left. Never the strategy's plan: its owner may have changed that since."""
 
-    def instrument(self, strategy: Strategy) -> Instrument | None:
+    def instrument(self, plan: Plan) -> Instrument | None:
         """Today's instrument."""
         ...
 
-    def stop_obstacle(self, strategy: Strategy, now: datetime) -> str | None:
+    def stop_obstacle(self, plan: Plan, now: datetime) -> str | None:
         """Why the exchange takes no stop orders in it now, in words for the trader; None: it does."""
         ...
 
@@ -327,7 +327,7 @@ class CycleRunner:
         )
         if intent.trigger_price is None:
             return ticket
-        terms = stop_terms(self.market.instrument(self.strategy), intent.trigger_price)
+        terms = stop_terms(self.market.instrument(plan), intent.trigger_price)
         return replace(ticket, order_type=terms.order_type, trigger_price=intent.trigger_price, price=terms.price)
 
     def _measure(self, intent: Intent, sent_at: datetime, heard_at: datetime, waited: timedelta) -> None:
@@ -441,7 +441,7 @@ class CycleRunner:
         now = self.desk.clock.now()
         obstacle = None
         if self.cycle.plan.broker_stop:
-            obstacle = self.broker.stop_obstacle or self.market.stop_obstacle(self.strategy, now)
+            obstacle = self.broker.stop_obstacle or self.market.stop_obstacle(self.cycle.plan, now)
         is_held = self.cycle.open_quantity > 0 or bool(reading.fills)
         sight = None
         if is_held and self._store_answers:
@@ -482,7 +482,7 @@ class CycleRunner:
             return
         runtime = self.desk.runtime
         if self._token is None:
-            instrument = self.market.instrument(self.strategy)
+            instrument = self.market.instrument(self.cycle.plan)
             self._token = 0 if instrument is None else instrument.instrument_token
         change = stop_change(self.strategy, self.cycle, self._token)
         if change != self._announced:

@@ -22,7 +22,7 @@ from algotrading.domain.limits import Obstacle
 from algotrading.domain.orders import Leg
 from algotrading.domain.risk import breach_of
 from algotrading.domain.sessions import SessionTable, instant_of, trading_day_of
-from algotrading.domain.strategy import Strategy, StrategyStatus
+from algotrading.domain.strategy import Plan, Strategy, StrategyStatus
 from algotrading.ports import EntryGate, Instruments, Risks, Snapshots
 from algotrading.services.broker_sessions import BrokerSessions
 from algotrading.services.courier import Courier
@@ -54,6 +54,10 @@ _PATIENCE_OF_HINTS = {
     "socket": timedelta(seconds=0.1),
 }
 """How long a look that knows of no trouble waits for its place: an exit of its strategy may come behind it."""
+_HAND_OVER = timedelta(seconds=3)
+"""So long after its instant an entry waits for another strategy's shares of the same symbol to be sold; less than the
+5 s after which converge holds it to be lost."""
+_HAND_OVER_PAUSE = timedelta(seconds=0.25)
 _LOCK_TRIES = 30
 _LOCK_PAUSE = 0.05
 
@@ -149,7 +153,7 @@ class Executor:
                 return None
             if is_late:
                 return self._record(taken, EntryDue(clock.now(), due, None))
-            gate = self.desk.ledger.gate(taken.cycle)
+            gate = self._gate(taken.cycle, due)
             obstacle = self._obstacle(taken, broker, gate)
             if obstacle is not None or broker is None:
                 why, breach = (obstacle.why, obstacle.breach) if obstacle else (_NO_LOGIN, None)
@@ -160,6 +164,15 @@ class Executor:
             runner.marks = marks if price is None else {**marks, taken.cycle.plan.symbol: price}
             return runner.run(EntryDue(clock.now(), due, price, sight))
 
+    def _gate(self, cycle: Cycle, due: datetime) -> EntryGate:
+        """What stands before the entry. Another strategy's sale of the same shares, which may be timed to the second
+        before, is given a moment to come through."""
+        clock, gate = self.desk.clock, self.desk.ledger.gate(cycle)
+        while gate.is_held_elsewhere and clock.now() < due + _HAND_OVER:
+            clock.sleep_until(max(due, clock.now() + _HAND_OVER_PAUSE))
+            gate = self.desk.ledger.gate(cycle)
+        return gate
+
     def _obstacle(self, taken: _Taken, broker: PacedBroker | None, gate: EntryGate) -> Obstacle | None:
         """Why nothing can be bought at all, in words for the trader."""
         breach = gate.locks.breach()
@@ -167,11 +180,14 @@ class Executor:
             return Obstacle(f"not bought: {breach.text}", breach)
         if broker is None:
             return Obstacle(_NO_LOGIN)
-        if self.instrument(taken.strategy) is None:
+        if self.instrument(taken.cycle.plan) is None:
             return Obstacle("the symbol is not in today's instrument list, so its stop could not be watched")
         if gate.unsettled_day is not None:
             self.desk.meter.count("OldCycleOpen")
             return Obstacle(f"the position of {gate.unsettled_day} is not settled; look at your broker account")
+        if gate.is_held_elsewhere:
+            symbol = taken.cycle.plan.symbol
+            return Obstacle(f"the position of another strategy in {symbol} is not sold yet; not bought")
         return None
 
     def _marks(self, gate: EntryGate) -> dict[str, Decimal]:
@@ -397,13 +413,13 @@ class Executor:
             )
         )
 
-    def instrument(self, strategy: Strategy) -> Instrument | None:
+    def instrument(self, plan: Plan) -> Instrument | None:
         """See cycle_runner.Market."""
-        return self.instruments.find(strategy.plan.exchange, strategy.plan.symbol)
+        return self.instruments.find(plan.exchange, plan.symbol)
 
-    def stop_obstacle(self, strategy: Strategy, now: datetime) -> str | None:
+    def stop_obstacle(self, plan: Plan, now: datetime) -> str | None:
         """See cycle_runner.Market."""
-        instrument, day = self.instrument(strategy), trading_day_of(now)
+        instrument, day = self.instrument(plan), trading_day_of(now)
         hours = None if instrument is None else self.table.hours(day, instrument)
         if hours is None:
             return "the symbol is not in today's instrument list"

@@ -33,10 +33,9 @@ from algotrading.services.publish_strategy import DUE_NOW, Cycles, Publisher
 
 logger = logging.getLogger(__name__)
 
-_HELD_FIXED = ("exchange", "symbol", "product", "quantity")
-"""What cannot change while a cycle is open: it would not be what was bought."""
 _ATTEMPTS = 3
-"""Tries at a command that needs no particular version, when somebody else changes the strategy too."""
+"""Tries at a command that needs no particular version, when somebody else changes the strategy too, and at telling
+the watcher what holds, when an executor changes that meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,17 +102,13 @@ class StrategyManager:
         before = self.strategies.get(user_id, strategy_id)
         now = self.clock.now()
         checked = self.checker.check(draft, now)
-        cycles = self._cycles(before)
-        if cycles.unsettled:
-            _refuse_fixed_fields(before.plan, checked.plan)
         if before.is_running:
-            self._refuse_overtaking(before, checked, cycles, now)
+            self._refuse_overtaking(before, checked, self._cycles(before), now)
         after = replace(before, plan=checked.plan, version=before.version + 1, updated_at=now)
         self.strategies.save(after, expected_version=before.version)
+        cycles = self._cycles(after)
         if after.is_running:
-            if (before.plan.exchange, before.plan.symbol) != (after.plan.exchange, after.plan.symbol):
-                self.publisher.publish_moved(before, self._instrument(before.plan))
-            self.publisher.publish_running(after, checked.instrument, checked.hours, cycles)
+            cycles = self._spread_running(after, checked, cycles)
             if (before.plan.stop_loss, before.plan.broker_stop) != (after.plan.stop_loss, after.plan.broker_stop):
                 self.publisher.publish_guarded(after, cycles)
         elif cycles.unsettled:
@@ -142,7 +137,7 @@ class StrategyManager:
         if cycles.unsettled:
             raise Conflict("orders of this strategy are not settled yet: start it again once they are")
         strategy = self._save_running(before, now)
-        self.publisher.publish_running(strategy, checked.instrument, checked.hours, cycles)
+        self._spread_running(strategy, checked, self._cycles(strategy))
         return self._commanded(strategy, checked)
 
     def stop(self, user_id: UUID, strategy_id: UUID) -> Strategy:
@@ -202,8 +197,23 @@ class StrategyManager:
             # It runs, which is all that was asked; what cannot trade today has nothing to spread.
             logger.warning("strategy %s is not spread again: %s", strategy.strategy_id, error.message)
             return Commanded(strategy, None, ())
-        self.publisher.publish_running(strategy, checked.instrument, checked.hours, self._cycles(strategy))
+        self._spread_running(strategy, checked, self._cycles(strategy))
         return self._commanded(strategy, checked)
+
+    def _spread_running(self, strategy: Strategy, checked: CheckedPlan, cycles: Cycles) -> Cycles:
+        """Spread a running strategy and return its cycles as they were last told to the watcher.
+
+        An executor may store an entry and have it guarded between our look at the cycles and our word to the
+        watcher, which would take that guard away. So they are looked at again after it: what was stored by then
+        is told once more, and who stores later has it guarded after us.
+        """
+        self.publisher.publish_running(strategy, checked.instrument, checked.hours, cycles)
+        for _ in range(_ATTEMPTS):
+            told, cycles = cycles, self._cycles(strategy)
+            if cycles.guarded_day == told.guarded_day:
+                break
+            self.publisher.publish_guard(strategy, checked.instrument, cycles)
+        return cycles
 
     def _save_running(self, before: Strategy, now: datetime) -> Strategy:
         after = replace(
@@ -280,10 +290,3 @@ def _being_prepared(leg: str, at: time) -> Conflict:
     field, text = f"{leg}_time", f"the {leg} at {at} is being prepared"
     problem = FieldProblem(field, "cannot be moved to an earlier time now")
     return Conflict(f"{text}: change {field} after it, or move it to a later time", (problem,))
-
-
-def _refuse_fixed_fields(before: Plan, after: Plan) -> None:
-    changed = tuple(name for name in _HELD_FIXED if getattr(before, name) != getattr(after, name))
-    if changed:
-        details = tuple(FieldProblem(name, "cannot change while a position is open") for name in changed)
-        raise Conflict(f"the strategy holds a position: {', '.join(changed)} cannot change now", details)

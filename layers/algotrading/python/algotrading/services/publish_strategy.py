@@ -45,6 +45,11 @@ class Cycles:
         """The one whose stop is watched: the newest that may hold something."""
         return next((cycle for cycle in reversed(self.unsettled) if cycle.is_armed), None)
 
+    @property
+    def guarded_day(self) -> date | None:
+        """Its trading day."""
+        return None if self.guarded is None else self.guarded.trading_day
+
 
 @dataclass(frozen=True, slots=True)
 class Publisher:
@@ -125,10 +130,9 @@ class Publisher:
                 leave_command(cycle, OrderEvent.SQUARE_OFF, now=now, cause="user", asked=asked), Lane.PRIORITY
             )
 
-    def publish_moved(self, before: Strategy, instrument: Instrument | None) -> None:
-        """The strategy is about to trade in another symbol: its place under the old one goes."""
-        self._try("strategy key", self.runtime.forget, before)
-        self._announce(before, instrument, None, watched=False)
+    def publish_guard(self, strategy: Strategy, instrument: Instrument, cycles: Cycles) -> None:
+        """A running strategy has begun to hold something, or holds it no more, since the watcher was told."""
+        self._announce(strategy, instrument, cycles.guarded, watched=True)
 
     def publish_deleted(self, strategy: Strategy, instrument: Instrument | None) -> None:
         """Nothing of the strategy remains outside PostgreSQL."""

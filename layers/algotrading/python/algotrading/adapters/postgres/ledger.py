@@ -28,10 +28,14 @@ if TYPE_CHECKING:
     from algotrading.adapters.postgres.database import Session
 
 _TAKE = """
+    -- A change of the strategy holds this lock alone: it fences what is there, and a row that is new cannot slip
+    -- past it (see PostgresStrategies.save).
+    with turn as materialized (select pg_advisory_xact_lock_shared(3004, hashtext(%(strategy_id)s::text)))
     insert into cycles as c (strategy_id, trading_day, user_id, epoch, state, exchange, symbol, product, buy_time,
                              sell_time, stop_loss, quantity, broker_stop, updated_at)
-    values (%(strategy_id)s, %(trading_day)s, %(user_id)s, 1, 'idle', %(exchange)s, %(symbol)s, %(product)s,
-            %(buy_time)s, %(sell_time)s, %(stop_loss)s, %(quantity)s, %(broker_stop)s, now())
+    select %(strategy_id)s, %(trading_day)s, %(user_id)s, 1, 'idle', %(exchange)s, %(symbol)s, %(product)s,
+           %(buy_time)s, %(sell_time)s, %(stop_loss)s, %(quantity)s, %(broker_stop)s, now()
+    from turn
     on conflict (strategy_id, trading_day) do update set epoch = c.epoch + 1, updated_at = now()
     returning c.*
 """
@@ -54,6 +58,9 @@ _GATE = f"""
     select {_LOCKS},
         (select max(c.trading_day) from cycles c where c.strategy_id = %(strategy_id)s
             and c.trading_day < %(trading_day)s and is_unsettled(c)) as unsettled_day,
+        exists (select from cycles own join cycles c using (user_id, exchange, symbol, product)
+            where own.strategy_id = %(strategy_id)s and own.trading_day = %(trading_day)s
+                and c.strategy_id <> own.strategy_id and is_unsettled(c)) as is_held_elsewhere,
         (select array_agg(distinct c.symbol) from risk_profiles p join cycles c using (user_id)
             where p.user_id = %(user_id)s and (p.daily_loss is not null or p.weekly_loss is not null)
                 and is_unsettled(c)) as symbols
@@ -118,7 +125,8 @@ class PostgresLedger:
         with self._database.tenant(cycle.user_id) as session:
             row = session.execute(_GATE, _key(cycle)).fetchone()
         assert row is not None
-        return EntryGate(read_locks(row), row["unsettled_day"], frozenset(row["symbols"] or ()))
+        symbols = frozenset(row["symbols"] or ())
+        return EntryGate(read_locks(row), row["unsettled_day"], symbols, is_held_elsewhere=row["is_held_elsewhere"])
 
     def find(self, user_id: UUID, strategy_id: UUID, trading_day: date) -> Cycle | None:
         """See ports.Ledger."""

@@ -13,7 +13,7 @@ from algotrading.adapters.postgres.database import Database
 from algotrading.adapters.postgres.rows import plan_parameters, read_strategy
 from algotrading.domain.audit import strategy_entry
 from algotrading.domain.errors import Conflict, NotFound, StrategyOverlap
-from algotrading.domain.strategy import Strategy, StrategyStatus
+from algotrading.domain.strategy import Strategy, StrategyStatus, held_fixed
 
 if TYPE_CHECKING:
     from algotrading.adapters.postgres.database import Session
@@ -66,7 +66,8 @@ class PostgresStrategies:
         with self._database.tenant(strategy.user_id) as session:
             # Before the update: whoever holds a strategy's row never waits for its user's.
             _refuse_overlap(session, strategy)
-            before = session.execute(
+            _fence_idle(session, strategy.strategy_id)
+            row = session.execute(
                 """
                 with before as (select * from strategies where strategy_id = %(strategy_id)s
                                 and user_id = %(user_id)s and deleted_at is null and version = %(expected_version)s
@@ -81,18 +82,18 @@ class PostgresStrategies:
                 """,
                 {**_parameters(strategy), "expected_version": expected_version},
             ).fetchone()
-            if before is None:
+            if row is None:
                 raise _why_not_replaced(session, strategy)
-            audit.append(session, strategy_entry(read_strategy(before), strategy, strategy.updated_at))
+            before = read_strategy(row)
+            fixed = held_fixed(before.plan, strategy.plan)
+            if fixed is not None and _holds_something(session, strategy.strategy_id):
+                raise fixed
+            audit.append(session, strategy_entry(before, strategy, strategy.updated_at))
 
     def delete(self, user_id: UUID, strategy_id: UUID, *, expected_version: int, now: datetime) -> None:
         """See ports.Strategies."""
         with self._database.tenant(user_id) as session:
-            # The fence first: it waits for a worker that is storing, and whoever took such a cycle before
-            # stores and sends nothing after. Cycles before the strategy, as workers lock them.
-            session.execute(
-                "update cycles set epoch = epoch + 1 where strategy_id = %s and state = 'idle'", (strategy_id,)
-            )
+            _fence_idle(session, strategy_id)
             deleted = session.execute(
                 """
                 update strategies s set deleted_at = %(now)s, version = version + 1
@@ -127,6 +128,24 @@ class PostgresStrategies:
                 " order by created_at, strategy_id"
             ).fetchall()
         return [read_strategy(row) for row in rows]
+
+
+def _fence_idle(session: Session, strategy_id: UUID) -> None:
+    """Keep whoever has taken an idle cycle of the strategy from storing and sending anything in it.
+
+    It waits for a worker that is storing, whose cycle is then not idle any more; a statement after it sees that.
+    Cycles before the strategy, as workers lock them. The lock is the one that taking a cycle shares: a cycle that
+    is new is fenced here, or is taken after this transaction and so by whoever reads the strategy again after it.
+    """
+    session.execute("select pg_advisory_xact_lock(3004, hashtext(%s))", (str(strategy_id),))
+    session.execute("update cycles set epoch = epoch + 1 where strategy_id = %s and state = 'idle'", (strategy_id,))
+
+
+def _holds_something(session: Session, strategy_id: UUID) -> bool:
+    row = session.execute(
+        "select from cycles c where c.strategy_id = %s and is_unsettled(c) limit 1", (strategy_id,)
+    ).fetchone()
+    return row is not None
 
 
 def _refuse_overlap(session: Session, strategy: Strategy) -> None:
