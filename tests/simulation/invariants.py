@@ -133,7 +133,7 @@ class Inspector:
     _account_of: dict[str, MemoryAccount] = field(default_factory=dict)
     _held: set[Key] = field(default_factory=set)
     _naked_since: dict[Key, int] = field(default_factory=dict)
-    _written_at: dict[UUID, list[int]] = field(default_factory=dict)
+    _written_at: dict[UUID, dict[str, int]] = field(default_factory=dict)
     _below_since: dict[Key, int] = field(default_factory=dict)
     _locks: dict[UUID, tuple[Worker, str, datetime]] = field(default_factory=dict)
     _lowest: dict[str, Decimal] = field(default_factory=dict)
@@ -271,20 +271,29 @@ class Inspector:
                 self.broken("I7", f"an entry left {now - lock.since} after the kill switch was pressed")
 
     def _check_limits(self, cycle: Cycle, written: Intent) -> None:
-        """I8, by what was written down in the last minute of true time (less what clocks may differ by)."""
+        """I8, by what was written down in the last minute of true time (less what clocks may differ by), and was not
+        known since then never to have been looked at by the broker."""
         now = self.kernel.micros
-        recent = self._written_at.setdefault(cycle.user_id, [])
-        recent[:] = [at for at in recent if now - at < 50 * SECOND]
+        recent = self._written_at.setdefault(cycle.user_id, {})
+        for tag in [tag for tag, at in recent.items() if now - at >= 50 * SECOND]:
+            del recent[tag]
         limits = self.database.risk_limits.get(cycle.user_id)
         if written.leg is Leg.ENTRY and limits is not None:
-            if limits.orders_per_minute is not None and len(recent) >= limits.orders_per_minute:
-                self.broken("I8", f"{len(recent) + 1} orders in 50 s, with {limits.orders_per_minute} allowed a minute")
+            orders = len(recent.keys() - self._unsent(cycle.user_id))
+            if limits.orders_per_minute is not None and orders >= limits.orders_per_minute:
+                self.broken("I8", f"{orders + 1} orders in 50 s, with {limits.orders_per_minute} allowed a minute")
             opened = {
                 c.strategy_id for c in self.database.cycles.values() if c.user_id == cycle.user_id and not c.is_settled
             } | {cycle.strategy_id}
             if limits.open_strategies is not None and len(opened) > limits.open_strategies:
                 self.broken("I8", f"{len(opened)} strategies are open, with {limits.open_strategies} allowed")
-        recent.append(now)
+        recent[written.tag] = now
+
+    def _unsent(self, user_id: UUID) -> set[str]:
+        """Marks of the user's orders that were held back, withdrawn or turned away by a rate limit."""
+        intents = [i for c in self.database.cycles.values() if c.user_id == user_id for i in c.intents]
+        withdrawn = {i.tag for i in intents if i.state is IntentState.REFUSED and i.sent_at is None}
+        return withdrawn | {i.tag for i in intents if i.state is IntentState.THROTTLED}
 
     def proven_flat(self, user_id: UUID) -> None:
         """A proof that a user holds nothing was stored: the exchange's record agrees."""

@@ -294,7 +294,7 @@ def _converge_idle() -> AbstractContextManager[object]:
 @_mutation(
     "an exit that is due is not asked for while an absent order is looked for",
     "rest",
-    20,
+    60,
     schedule__lost=0.7,
     order__not_placed_answer_lost=0.3,
 )
