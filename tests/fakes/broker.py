@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -26,6 +26,7 @@ from algotrading.domain.orders import (
     Refused,
     Side,
     Unknown,
+    net_of_others,
 )
 from algotrading.ports import BrokerSession
 from tests.fakes.exchange import Fate, MemoryAccount, MemoryExchange, MemoryOrder, Reply
@@ -149,7 +150,11 @@ class MemoryBroker:
         begun_at, at = self._exchange.clock.now(), self._seen_at()
         orders = [order for order in self._visible(at) if order.ticket.tag in tags]
         rows = tuple(_row_of(order, at) for order in orders)
-        return BookReading(begun_at, rows, tuple(fill for order in orders for fill in _fills_of(order, at)))
+        fills = tuple(fill for order in orders for fill in _fills_of(order, at))
+        return BookReading(begun_at, rows, fills, self._others(tags, at))
+
+    def _others(self, tags: frozenset[str], at: datetime) -> Mapping[str, int]:
+        return net_of_others([_row_of(order, at) for order in self._visible(at) if order.ticket.tag not in tags], tags)
 
     def read_account(self) -> AccountBook:
         """Everything of the account, `book_lag` seconds late."""

@@ -168,7 +168,9 @@ class MemoryLedger:
         cycles = [
             cycle
             for cycle in self.database.cycles.values()
-            if not cycle.is_settled or any(i.state is IntentState.NOT_PLACED for i in cycle.intents)
+            if not cycle.is_settled
+            or cycle.needs_verifying
+            or any(i.state is IntentState.NOT_PLACED for i in cycle.intents)
         ]
         return sorted(cycles, key=lambda cycle: (cycle.trading_day, cycle.strategy_id))
 

@@ -11,7 +11,7 @@ from uuid import uuid4
 
 import pytest
 
-from algotrading.domain.cycle import Cycle, CycleState, ExitReason, IntentState
+from algotrading.domain.cycle import Cycle, CycleState, ExitReason, IntentState, TurnAnswer
 from algotrading.domain.effects import Decision, StopStrategy, Tell
 from algotrading.domain.errors import Fenced
 from algotrading.domain.events import BookRead, EntryDue, EntryMissed
@@ -195,7 +195,7 @@ def test_a_decision_comes_back_with_everything_in_it(stores: Stores) -> None:
         broker_status=BrokerStatus.WAITING,
         trigger_price=Decimal("3500.05"),
         turned_at=MOMENT + timedelta(seconds=5),
-        turn_refused=True,
+        turn_answer=TurnAnswer.REFUSED,
     )
     cycle = replace(
         cycle,
@@ -205,7 +205,10 @@ def test_a_decision_comes_back_with_everything_in_it(stores: Stores) -> None:
         claim=ExitReason.STOPLOSS,
         wanted=ExitReason.USER,
         closed_outside=2,
-        absent_reads=1,
+        doubted_since=MOMENT,
+        doubted_held=3,
+        held_before=7,
+        is_verified=True,
         naked=timedelta(milliseconds=1234),
         sampled_at=MOMENT,
         sampled_blind=timedelta(milliseconds=99),

@@ -26,6 +26,7 @@ def test_an_event_is_an_object_that_names_its_type() -> None:
         "now": "2026-11-20T04:00:00+00:00",
         "due": "2026-11-20T04:00:00+00:00",
         "last_price": "3520.50",
+        "held": None,
         "sight": {"type": "Sight", "at": "2026-11-20T04:00:00+00:00", "blind": 2000},
     }
 

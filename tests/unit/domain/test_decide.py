@@ -364,25 +364,28 @@ class TestExit:
         assert decision.cycle.state is CycleState.FLAT
         assert decision.effects == ()
 
-    def test_a_position_closed_by_hand_is_believed_when_the_broker_keeps_saying_so(self) -> None:
-        cycle = long()
-        waits = []
-        for reading in range(POLICY.absent_reads - 1):
-            decision = want_exit(cycle, held=0, at=60 + 3 * reading)
-            waits.append(kinds(decision))
-            cycle = decision.cycle
-        last = want_exit(cycle, held=0, at=90)
+    def test_an_exit_that_finds_nothing_held_looks_into_the_book_first(self) -> None:
+        decision = want_exit(long(), held=0, at=600)
 
-        assert waits == [["RetryExit"]] * (POLICY.absent_reads - 1)
-        assert last.cycle.state is CycleState.FLAT
-        assert last.cycle.closed_outside == 10
-        assert kinds(last) == ["RaiseAlarm", "Tell"]
-        assert told(last) == ["closed_outside"]
+        assert kinds(decision) == ["ReadPosition"]
+        assert (decision.cycle.state, decision.cycle.wanted) == (CycleState.LONG, ExitReason.STOPLOSS)
 
-    def test_positions_that_lagged_behind_the_fill_start_the_count_again(self) -> None:
-        lagged = want_exit(long(), held=0).cycle
+    def test_soon_after_the_fill_positions_may_lag_and_what_the_trades_say_is_sold(self) -> None:
+        doubted = want_exit(long(), held=0, at=10).cycle
 
-        assert want_exit(lagged, held=10, at=62).cycle.absent_reads == 0
+        decision = want_exit(doubted, held=0, at=10.1)
+
+        assert kinds(decision) == ["RaiseAlarm", "SendOrder"]
+        assert decision.cycle.intents[-1].quantity == 10
+
+    def test_long_after_the_fill_it_waits_alarmed_and_told_once(self) -> None:
+        doubted = want_exit(long(), held=0, at=600).cycle
+
+        first = want_exit(doubted, held=0, at=605)
+        second = want_exit(first.cycle, held=0, at=610)
+
+        assert kinds(first) == ["RaiseAlarm", "Tell", "ReadPosition"]
+        assert kinds(second) == ["RaiseAlarm", "ReadPosition"]
 
     def test_an_exit_without_a_broker_session_is_remembered_alarmed_and_told_once(self) -> None:
         first = decide(long(), ExitBlocked(after(60), ExitReason.STOPLOSS, "the broker login is over"), POLICY)

@@ -21,9 +21,11 @@ from algotrading.domain.effects import (
     RetryExit,
     SendOrder,
     StopStrategy,
+    Tell,
     TurnStop,
 )
 from algotrading.domain.events import Answered, BookRead, ExitDue, StopTurned
+from algotrading.domain.instruments import Product
 from algotrading.domain.orders import Accepted, BookReading, BrokerStatus, Leg, OrderRow, Refused, Side, Unknown
 from algotrading.domain.policy import Policy
 from tests.fakes.examples import MOMENT, TRADING_DAY, make_intent, make_plan, make_strategy
@@ -56,9 +58,13 @@ def resting(cycle: Cycle | None = None, attempt: int = 1, **changes: Any) -> Int
     return replace(made, **changes)
 
 
-def look(cycle: Cycle, at: float = 60, held: int | None = None, rows: tuple[OrderRow, ...] = ()) -> Decision:
+def look(
+    cycle: Cycle, at: float = 60, held: int | None = None, rows: tuple[OrderRow, ...] = (), others: int = 0
+) -> Decision:
+    """A reading of the book; `others` is what orders that are not ours have bought less sold."""
     now = MOMENT + timedelta(seconds=at)
-    return decide(cycle, BookRead(now, BookReading(now, rows, ()), held), POLICY)
+    reading = BookReading(now, rows, (), {"NSE:TCS:MIS": others})
+    return decide(cycle, BookRead(now, reading, held), POLICY)
 
 
 def want_out(cycle: Cycle, reason: ExitReason = ExitReason.STOPLOSS, held: int | None = 10, at: float = 60) -> Decision:
@@ -241,19 +247,43 @@ class TestSoldBySomebodyElse:
         assert kinds(decision) == [ReadPosition]
         assert decision.cycle.open_quantity == 10
 
-    def test_four_that_agree_are_believed(self) -> None:
-        cycle = long(plan=make_plan())
-        for _ in range(4):
-            cycle = look(cycle, held=3).cycle
+    def test_an_order_in_the_book_that_sold_it_is_proof(self) -> None:
+        cycle = look(long(plan=make_plan()), held=3, others=-7).cycle
 
         assert (cycle.open_quantity, cycle.closed_outside, cycle.state) == (3, 7, CycleState.LONG)
+        assert look(cycle, held=3, others=-7).cycle.closed_outside == 7  # and counted once
 
-    def test_a_reading_that_shows_it_again_starts_the_count_anew(self) -> None:
+    def test_intraday_the_book_alone_is_proof_while_positions_lag(self) -> None:
+        cycle = look(long(resting()), held=10, others=-10)
+
+        assert CancelOrder in kinds(cycle)
+
+    def test_a_position_that_could_be_carried_from_earlier_is_not_taken_for_ours(self) -> None:
+        carried = long(plan=make_plan(product=Product.CNC))
+
+        cycle = look(carried, held=10, others=-5).cycle
+
+        assert (cycle.open_quantity, cycle.doubted_since) == (10, None)
+
+    def test_without_an_order_that_explains_it_only_time_is_believed(self) -> None:
+        early = look(look(long(plan=make_plan()), held=3, at=60).cycle, held=3, at=149).cycle
+        late = look(early, held=3, at=150).cycle
+
+        assert (early.open_quantity, late.open_quantity) == (10, 3)
+
+    def test_of_what_was_shown_meanwhile_the_most_counts(self) -> None:
         cycle = long(plan=make_plan())
-        for held in (3, 3, 3, 10, 3):
-            cycle = look(cycle, held=held).cycle
+        for at, held in ((60, 5), (90, 6), (150, 0)):
+            cycle = look(cycle, held=held, at=at).cycle
 
-        assert (cycle.open_quantity, cycle.absent_reads) == (10, 1)
+        assert (cycle.open_quantity, cycle.closed_outside) == (6, 4)
+
+    def test_a_reading_that_shows_it_again_starts_anew(self) -> None:
+        cycle = long(plan=make_plan())
+        for at, held in ((60, 3), (100, 10), (149, 3), (200, 3)):
+            cycle = look(cycle, held=held, at=at).cycle
+
+        assert (cycle.open_quantity, cycle.doubted_since) == (10, MOMENT + timedelta(seconds=149))
 
     def test_no_stop_order_is_placed_over_a_position_in_doubt(self) -> None:
         doubted = look(long(resting()), held=0).cycle
@@ -288,3 +318,95 @@ def test_an_answer_to_a_stop_order_is_looked_up_in_the_book() -> None:
 
     assert kinds(decision) == [ReadBook]
     assert decision.cycle.intents[-1].rests
+
+
+class TestAfterTheEnd:
+    def flat(self, **changes: Any) -> Cycle:
+        sold = make_intent(long(), Leg.EXIT, state=IntentState.DONE, broker_status=BrokerStatus.COMPLETE, filled=10)
+        return replace(long(sold), state=CycleState.FLAT, **changes)
+
+    def test_that_nothing_is_short_is_looked_up_once(self) -> None:
+        assert self.flat().needs_verifying
+        decision = look(self.flat(), held=0)
+
+        assert decision.cycle.is_verified
+        assert decision.effects == ()
+
+    def test_a_short_position_is_alarmed_and_told(self) -> None:
+        decision = look(self.flat(), held=-10)
+
+        assert alarms(decision) == ["Oversold"]
+        assert not decision.cycle.needs_verifying
+
+
+class TestEntryOfUnknownFate:
+    def entering(self, **changes: Any) -> Cycle:
+        lost = replace(long().intents[0], state=IntentState.UNKNOWN, broker_order_id=None, broker_status=None, filled=0)
+        return replace(long(), intents=(lost,), state=CycleState.ENTERING, **changes)
+
+    def test_what_the_account_holds_beyond_before_is_sold(self) -> None:
+        decision = want_out(self.entering(held_before=5), held=15)
+
+        assert [type(effect) for effect in decision.effects] == [RaiseAlarm, SendOrder]
+        assert (decision.cycle.state, decision.cycle.intents[-1].quantity) == (CycleState.EXITING, 10)
+
+    @pytest.mark.parametrize(("before", "held"), [(None, 15), (5, 5), (5, None), (15, 15)])
+    def test_what_may_be_the_traders_own_is_not(self, before: int | None, held: int | None) -> None:
+        decision = want_out(self.entering(held_before=before), held=held)
+
+        assert SendOrder not in kinds(decision)
+        assert decision.cycle.wanted is ExitReason.STOPLOSS
+
+    def test_the_entry_that_surfaces_then_settles_it(self) -> None:
+        sold = want_out(self.entering(held_before=0), held=10).cycle
+        exit_ = replace(sold.intents[-1], state=IntentState.DONE, broker_status=BrokerStatus.COMPLETE, filled=10)
+        flat = look(replace(sold, intents=(sold.intents[0], exit_))).cycle
+        assert (flat.state, flat.is_settled) == (CycleState.FLAT, False)
+
+        entry = flat.intents[0]
+        row = OrderRow(
+            broker_order_id="E1",
+            tags=frozenset({entry.tag}),
+            exchange="NSE",
+            symbol="TCS",
+            side=Side.BUY,
+            product="MIS",
+            quantity=10,
+            filled_quantity=10,
+            average_price=Decimal(3600),
+            status=BrokerStatus.COMPLETE,
+            status_text="COMPLETE",
+            message=None,
+            raw={},
+        )
+        ended = look(flat, rows=(row,)).cycle
+
+        assert (ended.open_quantity, ended.is_settled) == (0, True)
+
+
+def test_a_login_that_died_leaves_the_stop_order_and_is_told_once() -> None:
+    turned = want_out(long(resting()), ExitReason.SELL_TIME).cycle
+    dead = Refused("TOKEN", "Incorrect api_key", retryable=False, raw={}, is_auth=True)
+
+    decision = decide(turned, StopTurned(MOMENT, turned.intents[-1].tag, MOMENT, dead), POLICY)
+
+    assert [type(effect) for effect in decision.effects] == [RaiseAlarm, Tell]
+    assert (decision.cycle.state, decision.cycle.wanted) == (CycleState.LONG, ExitReason.SELL_TIME)
+    assert decision.cycle.intents[-1].rests
+
+
+def test_a_turn_that_nobody_heard_an_answer_to_is_asked_for_again() -> None:
+    turned = want_out(long(resting()), at=60).cycle
+
+    assert TurnStop not in kinds(look(turned, at=60.5))
+    assert kinds(look(turned, at=61.5)) == [TurnStop]
+
+
+def test_an_exit_of_everything_survives_the_sale_of_an_excess_that_is_refused() -> None:
+    selling = want_out(replace(long(bought=20), wanted=ExitReason.SQUARE_OFF), ExitReason.EXCESS, held=20).cycle
+    assert (selling.claim, selling.wanted) == (ExitReason.EXCESS, ExitReason.SQUARE_OFF)
+    refused = Refused("MARGIN", "no", retryable=True, raw={})
+
+    decision = decide(selling, Answered(MOMENT, selling.intents[-1].tag, MOMENT, refused), POLICY)
+
+    assert [effect.reason for effect in decision.effects if isinstance(effect, RetryExit)] == [ExitReason.SQUARE_OFF]

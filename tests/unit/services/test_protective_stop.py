@@ -218,7 +218,15 @@ class TestItIsTheExit:
         assert (cycle.state, cycle.claim, cycle.sold) == (CycleState.FLAT, ExitReason.STOPLOSS, 10)
         assert world.told()[-1] == "sold"
 
-    @pytest.mark.parametrize("fate", [refuses("ORDER"), throttles(), loses(placed=False)])
+    def test_where_a_limit_turns_it_away_it_is_turned_again(self, world: TradingWorld, strategy: Strategy) -> None:
+        world.buy(strategy)
+        world.exchange.plan_changes(throttles())
+
+        cycle = ask(world, strategy, OrderEvent.STOPLOSS)
+
+        assert (cycle.state, cycle.sold, len(world.sent(Side.SELL))) == (CycleState.FLAT, 10, 1)
+
+    @pytest.mark.parametrize("fate", [refuses("ORDER"), loses(placed=False)])
     def test_where_it_cannot_be_turned_it_is_cancelled_and_another_order_sells(
         self, world: TradingWorld, strategy: Strategy, fate: Fate
     ) -> None:

@@ -80,6 +80,15 @@ class IntentState(StrEnum):
         return self in {IntentState.PENDING, IntentState.ACCEPTED, IntentState.UNKNOWN}
 
 
+class TurnAnswer(StrEnum):
+    """The broker's answer to letting a resting stop order sell at once."""
+
+    TAKEN = "taken"
+    REFUSED = "refused"
+    """It is cancelled then, and another order sells what is left."""
+    UNSURE = "unsure"
+
+
 @dataclass(frozen=True, slots=True)
 class Intent:
     """One order, written down before it is sent, under the unique key
@@ -113,8 +122,8 @@ class Intent:
     """Of a stop order: the price at or below which it sells."""
     turned_at: datetime | None = None
     """When a stop order became the exit: its trigger was reached, or it was asked to sell at once."""
-    turn_refused: bool = False
-    """Whether the broker refused to let the stop order sell at once: it is cancelled then."""
+    turn_answer: TurnAnswer | None = None
+    """What the broker answered to letting the stop order sell at once; None while it has not been heard."""
 
     @property
     def is_exit(self) -> bool:
@@ -153,8 +162,14 @@ class Cycle:
     """An exit that somebody asked for and that is not carried out yet: repaired until done."""
     closed_outside: int = 0
     """Bought by us, and gone without an order of ours: the trader sold it by hand."""
-    absent_reads: int = 0
-    """Consecutive position readings in which the broker showed less held than we know of."""
+    doubted_since: datetime | None = None
+    """Since when the broker has shown less held than we know of; None while it does not."""
+    doubted_held: int = 0
+    """The most that it has shown since."""
+    held_before: int | None = None
+    """What the account held of the instrument before the entry; None when that could not be read."""
+    is_verified: bool = False
+    """Whether the broker's positions were looked at after the end: nothing was sold that was not held."""
     naked: timedelta = timedelta(0)
     """How long something was held that neither a watcher saw nor a stop order at the broker guarded."""
     sampled_at: datetime | None = None
@@ -225,6 +240,11 @@ class Cycle:
             kept = replace(self.plan, stop_loss=plan.stop_loss, sell_time=plan.sell_time, broker_stop=plan.broker_stop)
             return replace(self, plan=kept)
         return self
+
+    @property
+    def needs_verifying(self) -> bool:
+        """Whether it has ended by orders of ours, and nobody has looked yet that no more was sold than was held."""
+        return self.state is CycleState.FLAT and self.sold > 0 and not self.is_verified
 
     @property
     def is_settled(self) -> bool:

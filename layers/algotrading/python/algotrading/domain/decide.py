@@ -14,10 +14,10 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from algotrading.domain import tell
-from algotrading.domain.cycle import Cycle, CycleState, ExitReason, Intent, IntentState
+from algotrading.domain.cycle import Cycle, CycleState, ExitReason, Intent, IntentState, TurnAnswer
+from algotrading.domain.doubt import doubt_exit
 from algotrading.domain.effects import (
     Decision,
-    Effect,
     RaiseAlarm,
     ReadBook,
     RetryExit,
@@ -40,12 +40,13 @@ from algotrading.domain.events import (
     LastRead,
     StopTurned,
 )
+from algotrading.domain.look import Look
 from algotrading.domain.naked import measure_naked, whole_milliseconds
 from algotrading.domain.notices import NoticeKind
 from algotrading.domain.observe import duplicated, observe
 from algotrading.domain.orders import Accepted, Leg, Refused
 from algotrading.domain.policy import Policy
-from algotrading.domain.protect import Look, needs_look, turn
+from algotrading.domain.protect import needs_look, turn
 from algotrading.domain.sessions import trading_day_of
 from algotrading.domain.settle import after_failure, settle
 from algotrading.domain.steps import cancel_now, exit_pause, intents_of, miss, with_intent, with_order
@@ -93,7 +94,9 @@ def _enter(cycle: Cycle, event: EntryDue, policy: Policy) -> Decision:
         why = f"the price {event.last_price:f} is not above the stop-loss {stop.normalize():f}; not bought"
         return miss(cycle, NoticeKind.ENTRY_SKIPPED, why)
     blind = whole_milliseconds(event.sight.blind_at(event.now)) if event.sight is not None else None
-    entering = replace(cycle, state=CycleState.ENTERING, sampled_at=event.now, sampled_blind=blind)
+    entering = replace(
+        cycle, state=CycleState.ENTERING, sampled_at=event.now, sampled_blind=blind, held_before=event.held
+    )
     return with_order(entering, Leg.ENTRY, cycle.plan.quantity, now=event.now, due=event.due)
 
 
@@ -127,7 +130,7 @@ def _leave(cycle: Cycle, event: ExitDue, policy: Policy) -> Decision:
         case CycleState.IDLE:
             return _leave_idle(cycle, event.reason)
         case CycleState.ENTERING:
-            return settle(replace(cycle, wanted=cycle.wanted or event.reason), Look(event.now), policy)
+            return _leave_entering(replace(cycle, wanted=cycle.wanted or event.reason), event, policy)
         case CycleState.LONG:
             return _claim_exit(cycle, event, policy)
         case CycleState.EXITING if cycle.claim is ExitReason.EXCESS and event.reason is not ExitReason.EXCESS:
@@ -146,6 +149,21 @@ def _leave_idle(cycle: Cycle, reason: ExitReason) -> Decision:
     return Decision(replace(cycle, state=CycleState.FLAT, note="nothing had been bought by the time to sell"))
 
 
+def _leave_entering(cycle: Cycle, event: ExitDue, policy: Policy) -> Decision:
+    """Of an entry that nobody knows the fate of, both may be true. What the account holds beyond what it held before
+    can only come from it: that is sold. Otherwise the book has to show first what it has bought."""
+    unknown = [i for i in cycle.open_intents(Leg.ENTRY) if i.state is not IntentState.ACCEPTED]
+    if cycle.bought or not unknown or event.held is None or cycle.held_before is None:
+        return settle(cycle, Look(event.now), policy)
+    surplus = min(event.held - cycle.held_before, sum(intent.quantity for intent in unknown))
+    if surplus <= 0 or cycle.open_intents(Leg.EXIT):
+        return settle(cycle, Look(event.now), policy)
+    exiting = replace(cycle, state=CycleState.EXITING, claim=event.reason, wanted=None, note=None)
+    decision = with_order(exiting, Leg.EXIT, surplus, now=event.now, due=event.due, cause_at=event.cause_at)
+    text = f"{cycle.plan.symbol}: the buy's fate is not known; selling the {surplus} that the broker shows since"
+    return replace(decision, effects=(RaiseAlarm("UnconfirmedExit", text), *decision.effects))
+
+
 def _claim_exit(cycle: Cycle, event: ExitDue, policy: Policy) -> Decision:
     rest = (_back_off_over(cycle, policy) - event.now).total_seconds()
     if rest > 0:
@@ -158,14 +176,23 @@ def _claim_exit(cycle: Cycle, event: ExitDue, policy: Policy) -> Decision:
         return _leave_by_stop(cycle, stops, event, policy)
     kept = cycle.plan.quantity if event.reason is ExitReason.EXCESS else 0
     sellable = (cycle.open_quantity if event.held is None else min(event.held, cycle.open_quantity)) - kept
-    if sellable <= 0:
-        return _find_absent(cycle, event, policy)
-    exiting = replace(cycle, state=CycleState.EXITING, claim=event.reason, wanted=None, absent_reads=0, note=None)
+    is_shown = sellable > 0
+    if not is_shown:
+        doubted = doubt_exit(cycle, event, policy)
+        if doubted is not None:
+            return doubted
+        sellable = cycle.open_quantity - kept
+    still = cycle.wanted if event.reason is ExitReason.EXCESS and cycle.wanted is not ExitReason.EXCESS else None
+    exiting = replace(cycle, state=CycleState.EXITING, claim=event.reason, wanted=still, note=None)
     decision = with_order(exiting, Leg.EXIT, sellable, now=event.now, due=event.due, cause_at=event.cause_at)
-    if event.held is not None:
-        return decision
-    text = f"{cycle.plan.symbol}: the position could not be read; selling what our trades say is held"
-    return replace(decision, effects=(RaiseAlarm("UnconfirmedExit", text), *decision.effects))
+    if event.held is not None and is_shown:
+        return replace(decision, cycle=replace(decision.cycle, doubted_since=None, doubted_held=0))
+    return replace(decision, effects=(_unconfirmed(cycle), *decision.effects))
+
+
+def _unconfirmed(cycle: Cycle) -> RaiseAlarm:
+    text = f"{cycle.plan.symbol}: the position could not be confirmed; selling what our trades say is held"
+    return RaiseAlarm("UnconfirmedExit", text)
 
 
 def _leave_by_stop(cycle: Cycle, stops: tuple[Intent, ...], event: ExitDue, policy: Policy) -> Decision:
@@ -174,12 +201,13 @@ def _leave_by_stop(cycle: Cycle, stops: tuple[Intent, ...], event: ExitDue, poli
     stop = stops[-1]
     is_whole = event.held is None or stop.quantity <= event.held
     if len(stops) == 1 and stop.rests and not stop.cancels and is_whole:
-        return turn(cycle, stop, event)
+        turned = turn(cycle, stop, event)
+        return turned if event.held is not None else replace(turned, effects=(_unconfirmed(cycle), *turned.effects))
     waiting = cancel_now(replace(cycle, wanted=event.reason), stops, event.now, policy)
     if not needs_look(cycle):
         return waiting
-    text = f"{cycle.plan.symbol}: the sell waits until it is known whether the stop order is at the broker"
-    return replace(waiting, effects=(RaiseAlarm("ExitBlocked", text), *waiting.effects))
+    said = _say_blocked(waiting.cycle, "it is not known yet whether the stop order is at the broker")
+    return replace(said, effects=(*said.effects, *waiting.effects))
 
 
 def _back_off_over(cycle: Cycle, policy: Policy) -> datetime:
@@ -190,31 +218,19 @@ def _back_off_over(cycle: Cycle, policy: Policy) -> datetime:
     return exits[-1].answered_at + timedelta(seconds=exit_pause(cycle, policy))
 
 
-def _find_absent(cycle: Cycle, event: ExitDue, policy: Policy) -> Decision:
-    """The broker shows nothing to sell: believe it only when it keeps saying so, for positions can
-    lag behind fills."""
-    reads = cycle.absent_reads + 1
-    if reads < policy.absent_reads:
-        waiting = replace(cycle, absent_reads=reads, wanted=event.reason)
-        return Decision(waiting, (RetryExit(event.reason, policy.absent_pause),))
-    why = f"{cycle.open_quantity} were no longer held: sold outside this strategy"
-    gone = cycle.closed_outside + cycle.open_quantity
-    flat = replace(cycle, state=CycleState.FLAT, closed_outside=gone, absent_reads=reads, wanted=None, note=why)
-    text = f"{cycle.plan.symbol}: {why}"
-    return Decision(flat, (RaiseAlarm("ClosedOutside", text), Tell(NoticeKind.CLOSED_OUTSIDE, f"{text}.")))
-
-
 def _block(cycle: Cycle, event: ExitBlocked) -> Decision:
     """The exit cannot even be tried: remember that it is wanted, alarm each time, tell the owner once."""
     if not cycle.is_armed:
         return Decision(cycle)
-    alarm = RaiseAlarm("ExitBlocked", f"{cycle.plan.symbol}: {event.why}")
-    blocked = replace(cycle, wanted=cycle.wanted or event.reason, note=event.why)
-    told = cycle.wanted is not None and cycle.note == event.why
-    news = Tell(
-        NoticeKind.EXIT_BLOCKED, f"{cycle.plan.symbol}: the sell cannot be sent and is tried again: {event.why}."
-    )
-    return Decision(blocked, (alarm,) if told else (alarm, news))
+    return _say_blocked(replace(cycle, wanted=cycle.wanted or event.reason), event.why)
+
+
+def _say_blocked(cycle: Cycle, why: str) -> Decision:
+    alarm = RaiseAlarm("ExitBlocked", f"{cycle.plan.symbol}: {why}")
+    if cycle.note == why:
+        return Decision(cycle, (alarm,))
+    news = Tell(NoticeKind.EXIT_BLOCKED, f"{cycle.plan.symbol}: the sell cannot be sent and is tried again: {why}.")
+    return Decision(replace(cycle, note=why), (alarm, news))
 
 
 # --- answers and the book -------------------------------------------------------------------------
@@ -231,7 +247,7 @@ def _hear(cycle: Cycle, event: Answered, policy: Policy) -> Decision:
             after = replace(with_intent(cycle, accepted), note=event.late or cycle.note)
             return Decision(after, (*tell.accepted(cycle, accepted, event.late), ReadBook()))
         case Refused() as refusal:
-            return _hear_refusal(cycle, heard, refusal, event.now, policy)
+            return _hear_refusal(cycle, heard, refusal, event, policy)
         case unknown:
             unsure = replace(heard, state=IntentState.UNKNOWN, message=unknown.reason)
             alarm = RaiseAlarm("OrderUnknown", f"{intent.side} {cycle.plan.symbol}: {unknown.reason}")
@@ -242,18 +258,30 @@ def _hear_turn(cycle: Cycle, event: StopTurned) -> Decision:
     """The book says whether the stop order sold. One that the broker refuses to let sell may have sold already,
     or cannot be changed: it is cancelled then, and what is left is sold by another order."""
     intent = replace(_intent(cycle, event.tag), turned_at=event.sent_at)
-    if isinstance(event.answer, Refused) and intent.state.is_open:
-        intent = replace(intent, turn_refused=True)
+    match event.answer:
+        case Refused(is_auth=True) as refusal if intent.state.is_open and cycle.state is CycleState.EXITING:
+            # It still rests, and guards; whoever wants out asks again once there is a login.
+            resting = with_intent(cycle, replace(intent, turned_at=None))
+            long = replace(resting, state=CycleState.LONG, claim=None, wanted=cycle.claim)
+            return _say_blocked(long, f"log in to the broker again: {refusal.message}")
+        case Refused(throttled=True):
+            pass  # nobody has looked at it: it is asked for again
+        case Refused():
+            intent = replace(intent, turn_answer=TurnAnswer.REFUSED)
+        case Accepted():
+            intent = replace(intent, turn_answer=TurnAnswer.TAKEN)
+        case _:
+            intent = replace(intent, turn_answer=TurnAnswer.UNSURE)
     return Decision(with_intent(cycle, intent), (ReadBook(),))
 
 
-def _hear_refusal(cycle: Cycle, heard: Intent, refusal: Refused, now: datetime, policy: Policy) -> Decision:
+def _hear_refusal(cycle: Cycle, heard: Intent, refusal: Refused, event: Answered, policy: Policy) -> Decision:
     state = IntentState.THROTTLED if refusal.throttled else IntentState.REFUSED
     refused = replace(heard, state=state, message=refusal.message)
     after = with_intent(cycle, refused)
     if refusal.is_auth and heard.leg is Leg.ENTRY and not cycle.bought:
         return miss(after, NoticeKind.ENTRY_MISSED, f"log in to the broker again: {refusal.message}")
-    return after_failure(after, refused, now, policy, retryable=refusal.retryable)
+    return after_failure(after, refused, event.now, policy, retryable=refusal.retryable, until=event.until)
 
 
 def _read(cycle: Cycle, event: BookRead, policy: Policy) -> Decision:
@@ -268,21 +296,24 @@ def _read(cycle: Cycle, event: BookRead, policy: Policy) -> Decision:
     alarms = tuple(
         RaiseAlarm("OrderUnknown", f"{i.side} {cycle.plan.symbol}: whoever sent it left no answer") for i in abandoned
     )
-    look = Look(event.now, event.held, event.stop_obstacle, is_read=True)
-    decision = settle(seen, look, policy)
-    return replace(
-        decision, effects=(*alarms, *told, *unguarded, *_halt_on_duplicates(cycle, event), *decision.effects)
-    )
+    decision = settle(seen, Look.of(event, seen), policy)
+    halted = _halt_on_duplicates(decision.cycle, event)
+    effects = (*alarms, *told, *unguarded, *halted.effects, *decision.effects)
+    return Decision(halted.cycle, effects)
 
 
-def _halt_on_duplicates(cycle: Cycle, event: BookRead) -> tuple[Effect, ...]:
+def _halt_on_duplicates(cycle: Cycle, event: BookRead) -> Decision:
     """We send each tag once. Two orders under one are counted as what the account holds, and the strategy
     trades no more until somebody has looked."""
     tag = next((intent.tag for intent in cycle.intents if duplicated(intent, event.reading)), None)
     if tag is None:
-        return ()
+        return Decision(cycle)
     why = f"the broker shows more than one order under the mark {tag}"
-    return (RaiseAlarm("DuplicateOrder", f"{cycle.plan.symbol}: {why}"), StopStrategy(why))
+    alarm, stop = RaiseAlarm("DuplicateOrder", f"{cycle.plan.symbol}: {why}"), StopStrategy(why)
+    if cycle.note is not None and why in cycle.note:
+        return Decision(cycle, (alarm, stop))
+    text = f"{cycle.plan.symbol}: {why}. The strategy is stopped; look at your broker account."
+    return Decision(replace(cycle, note=why), (alarm, stop, Tell(NoticeKind.DUPLICATE_ORDER, text)))
 
 
 def _is_unknown(cycle: Cycle, tag: str) -> bool:

@@ -22,10 +22,10 @@ from algotrading.domain.effects import (
     TurnStop,
 )
 from algotrading.domain.events import BookLost, DayOver, LastRead
+from algotrading.domain.look import Look
 from algotrading.domain.notices import NoticeKind
 from algotrading.domain.observe import observe
 from algotrading.domain.policy import Policy
-from algotrading.domain.protect import Look
 from algotrading.domain.sessions import trading_day_of
 from algotrading.domain.settle import settle
 

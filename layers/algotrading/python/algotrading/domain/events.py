@@ -21,6 +21,8 @@ class EntryDue:
     last_price: Decimal | None
     sight: Sight | None = None
     """How the watchers see; None when that cannot be read."""
+    held: int | None = None
+    """The broker's net quantity before the entry, None when it cannot be asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,8 @@ class Answered:
     answer: Answer
     late: str | None = None
     """Why it left later than it was due, where its account's other orders were the reason."""
+    until: datetime | None = None
+    """Until when its worker could send another one; None: for as long as it takes."""
 
 
 @dataclass(frozen=True, slots=True)

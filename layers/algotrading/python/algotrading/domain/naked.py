@@ -29,8 +29,9 @@ def measure_naked(before: Cycle, after: Cycle, event: BookRead) -> tuple[Cycle, 
     if event.sight is None:
         return after, ()
     blind = whole_milliseconds(event.sight.blind_at(event.now))
-    rests = any(intent.rests for intent in after.intents)
-    naked = _NONE if rests and any(i.rests for i in before.intents) else _blind_while_held(before, after, event, blind)
+    rests = _is_covered(after)
+    is_guarded = _is_covered(before) and (rests or _has_left_by_stop(before, after))
+    naked = _NONE if is_guarded else _blind_while_held(before, after, event, blind)
     measured = replace(after, naked=after.naked + naked, sampled_at=event.now, sampled_blind=blind)
     is_blind = event.now - event.sight.at > LONGEST_UNREPORTED
     if after.open_quantity <= 0 or not is_blind or rests:
@@ -39,6 +40,18 @@ def measure_naked(before: Cycle, after: Cycle, event: BookRead) -> tuple[Cycle, 
         f"{after.plan.symbol}: {after.open_quantity} are held, no watcher sees, and no stop order rests at the broker"
     )
     return measured, (RaiseAlarm("Unguarded", text),)
+
+
+def _is_covered(cycle: Cycle) -> bool:
+    """Whether stop orders rest over everything that is held."""
+    resting = sum(intent.quantity - intent.filled for intent in cycle.intents if intent.rests)
+    return resting >= max(cycle.open_quantity, 1)
+
+
+def _has_left_by_stop(before: Cycle, after: Cycle) -> bool:
+    """Whether a stop order that rested has sold meanwhile: it guarded until it did."""
+    rested = {intent.tag for intent in before.intents if intent.rests}
+    return any(intent.tag in rested and intent.filled for intent in after.intents)
 
 
 def whole_milliseconds(duration: timedelta) -> timedelta:

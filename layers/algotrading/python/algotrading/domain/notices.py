@@ -32,6 +32,7 @@ class NoticeKind(StrEnum):
     CLOSED_OUTSIDE = "closed_outside"
     LATE_ORDER = "late_order"
     OVERSOLD = "oversold"
+    DUPLICATE_ORDER = "duplicate_order"
     UNSETTLED = "unsettled"
     OPEN_AT_CLOSE = "open_at_close"
     SNAPSHOT_MISSING = "snapshot_missing"

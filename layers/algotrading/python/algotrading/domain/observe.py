@@ -61,7 +61,8 @@ def _adopt(intent: Intent, rows: tuple[OrderRow, ...], fills: tuple[Fill, ...]) 
     return replace(
         intent,
         state=IntentState.ACCEPTED if working else IntentState.DONE,
-        broker_order_id=intent.broker_order_id or newest.broker_order_id,
+        # Of several under one tag, one that is still open: it can be cancelled.
+        broker_order_id=open_rows[-1].broker_order_id if working else intent.broker_order_id or newest.broker_order_id,
         broker_status=status,
         message=newest.message or intent.message,
         filled=filled,

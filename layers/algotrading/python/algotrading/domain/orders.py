@@ -7,7 +7,8 @@ is `Unknown`, and an unknown order is never sent again before the broker's own b
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -152,6 +153,9 @@ class BookReading:
     begun_at: datetime
     rows: tuple[OrderRow, ...]
     fills: tuple[Fill, ...]
+    others: Mapping[str, int] = field(default_factory=dict)
+    """Bought less sold that day by orders without our tags, by `position_key`: the trader's own, the broker's
+    square-off, other strategies. What is not named is 0."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,12 +183,28 @@ class AccountBook:
         """What `Broker.read_book` would have read."""
         rows = tuple(row for row in self.rows if row.tags & tags)
         ids = {row.broker_order_id for row in rows}
-        return BookReading(self.begun_at, rows, tuple(fill for fill in self.fills if fill.broker_order_id in ids))
+        fills = tuple(fill for fill in self.fills if fill.broker_order_id in ids)
+        return BookReading(self.begun_at, rows, fills, net_of_others(self.rows, tags))
 
     def held(self, exchange: str, symbol: str, product: str) -> int:
         """Net quantity held of an instrument."""
         key = (exchange, symbol, product)
         return sum(p.quantity for p in self.positions if (p.exchange, p.symbol, p.product) == key)
+
+
+def position_key(exchange: str, symbol: str, product: str) -> str:
+    """The name of what a broker nets orders into."""
+    return f"{exchange}:{symbol}:{product}"
+
+
+def net_of_others(rows: Iterable[OrderRow], tags: frozenset[str]) -> Mapping[str, int]:
+    """Bought less sold, by `position_key`, of the orders that carry none of `tags`."""
+    net: dict[str, int] = {}
+    for row in rows:
+        if row.filled_quantity and not row.tags & tags:
+            key = position_key(row.exchange, row.symbol, row.product)
+            net[key] = net.get(key, 0) + (row.filled_quantity if row.side is Side.BUY else -row.filled_quantity)
+    return {key: quantity for key, quantity in net.items() if quantity}
 
 
 def make_tag(strategy_id: UUID, trading_day: date, leg: Leg, attempt: int) -> str:

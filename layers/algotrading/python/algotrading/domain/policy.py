@@ -33,9 +33,11 @@ class Policy:
     """An order was once seen to surface 83 s after its time-out; absence means nothing before this."""
     clean_reads: int = 2
     """Book readings after the window that must agree that an order does not exist."""
-    absent_reads: int = 4
-    """Position readings that must agree before a position counts as closed by hand."""
-    absent_pause: float = 3.0
+    absent_window: timedelta = timedelta(seconds=90)
+    """How long the broker has to show less than our trades say, without an order in its book that explains it,
+    before that is believed: positions can lag behind fills."""
+    absent_pause: float = 5.0
+    """Back-off between two such readings."""
     stop_attempts: int = 3
     """Stop orders at one trigger price that the broker may refuse before the watcher guards alone."""
     rates: RateLimits = RateLimits()  # noqa: RUF009 - frozen

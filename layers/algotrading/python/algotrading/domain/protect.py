@@ -8,10 +8,11 @@ out asks the broker to let that same order sell at once, or has it cancelled and
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from algotrading.domain.cycle import Cycle, CycleState, ExitReason, Intent, IntentState
+from algotrading.domain.doubt import find_less, shown
 from algotrading.domain.effects import (
     Decision,
     Effect,
@@ -23,22 +24,15 @@ from algotrading.domain.effects import (
     TurnStop,
 )
 from algotrading.domain.events import ExitDue
+from algotrading.domain.look import Look
 from algotrading.domain.notices import NoticeKind
 from algotrading.domain.orders import BrokerStatus, Leg
 from algotrading.domain.policy import Policy
 from algotrading.domain.steps import cancel_now, intents_of, with_intent, with_order
 from algotrading.domain.tell import sold
 
-
-@dataclass(frozen=True, slots=True)
-class Look:
-    """What is known of the world beside the cycle itself, as `events.BookRead` brings it."""
-
-    now: datetime
-    held: int | None = None
-    stop_obstacle: str | None = None
-    is_read: bool = False
-    """Whether the broker's book has just been read."""
+_UNHEARD = timedelta(seconds=1)
+"""How long an answer to the request that lets a stop order sell may fail to come before it is asked for again."""
 
 
 def protect(cycle: Cycle, look: Look, policy: Policy) -> Decision:
@@ -52,13 +46,17 @@ def protect(cycle: Cycle, look: Look, policy: Policy) -> Decision:
     strays = [*cycle.open_intents(Leg.ENTRY), *cycle.open_intents(Leg.EXIT), *stops[:-1]]
     if strays:
         return _with_wanted(cancel_now(cycle, strays, look.now, policy), cycle)
+    held = shown(cycle, look)
+    # An exit that still finds something to sell is sized by what is held, and goes on.
+    if held is not None and held < cycle.open_quantity and (cycle.wanted is None or held <= 0):
+        return find_less(cycle, held, look, stops, policy)
+    if held is not None and cycle.doubted_since is not None:
+        cycle = replace(cycle, doubted_since=None, doubted_held=0)
     if cycle.wanted is not None:
         return _go_on_leaving(cycle, stops, look.now, policy)
     if cycle.excess:
         return _sell_excess(cycle)
-    if look.held is not None and look.held < cycle.open_quantity:
-        return _find_less(cycle, look.held, stops, look.now, policy)
-    return _rest_stop(replace(cycle, absent_reads=0) if look.held is not None else cycle, stops, look, policy)
+    return _rest_stop(cycle, stops, look, policy)
 
 
 def turn(cycle: Cycle, stop: Intent, event: ExitDue) -> Decision:
@@ -66,8 +64,19 @@ def turn(cycle: Cycle, stop: Intent, event: ExitDue) -> Decision:
     assert stop.broker_order_id is not None
     at = max(event.now, event.due)
     turned = with_intent(cycle, replace(stop, turned_at=at))
-    exiting = replace(turned, state=CycleState.EXITING, claim=event.reason, wanted=None, absent_reads=0, note=None)
+    exiting = replace(turned, state=CycleState.EXITING, claim=event.reason, wanted=None, note=None)
     return Decision(exiting, (TurnStop(stop.tag, stop.broker_order_id, at),))
+
+
+def turn_again(cycle: Cycle, stop: Intent, now: datetime) -> Decision | None:
+    """A stop order that was to sell and still waits, of which nobody has heard an answer: its worker is gone, or the
+    request met a limit. It is the same order, so asking again cannot sell twice. None when there is no reason to."""
+    assert stop.turned_at is not None
+    is_unheard = stop.turn_answer is None and now - stop.turned_at >= _UNHEARD
+    if not is_unheard or stop.broker_status is not BrokerStatus.WAITING or stop.broker_order_id is None:
+        return None
+    asked = with_intent(cycle, replace(stop, turned_at=now))
+    return Decision(asked, (TurnStop(stop.tag, stop.broker_order_id, now),))
 
 
 def needs_look(cycle: Cycle) -> bool:
@@ -122,32 +131,10 @@ def _go_on_leaving(cycle: Cycle, stops: tuple[Intent, ...], now: datetime, polic
 
 
 def _sell_excess(cycle: Cycle) -> Decision:
-    text = f"{cycle.plan.symbol}: an order that was proven absent has bought {cycle.excess} more after all"
+    text = f"{cycle.plan.symbol}: {cycle.excess} more were bought than planned, by an order that surfaced late"
     wanting = replace(cycle, wanted=ExitReason.EXCESS)
     tell = Tell(NoticeKind.LATE_ORDER, f"{text}: they are being sold.")
     return Decision(wanting, (RaiseAlarm("LateOrder", text), tell, RetryExit(ExitReason.EXCESS, 0.0)))
-
-
-# --- somebody else has sold -------------------------------------------------------------------------
-
-
-def _find_less(cycle: Cycle, held: int, stops: tuple[Intent, ...], now: datetime, policy: Policy) -> Decision:
-    """The broker shows less than we know of. Positions can lag behind fills: believed only when it keeps
-    saying so. A stop order over more than is held could sell short, so that goes at once: the watcher guards."""
-    too_large = [stop for stop in stops if stop.quantity > max(held, 0)]
-    if too_large:
-        return cancel_now(replace(cycle, absent_reads=max(cycle.absent_reads, 1)), too_large, now, policy)
-    reads = cycle.absent_reads + 1
-    if reads < policy.absent_reads:
-        return Decision(replace(cycle, absent_reads=reads), (ReadPosition(policy.absent_pause),))
-    gone = cycle.open_quantity - max(held, 0)
-    why = f"{gone} were no longer held: sold outside this strategy"
-    rest = replace(cycle, closed_outside=cycle.closed_outside + gone, absent_reads=0, note=why)
-    if rest.open_quantity == 0:
-        rest = replace(rest, state=CycleState.FLAT)
-    text = f"{cycle.plan.symbol}: {why}"
-    again: tuple[Effect, ...] = () if rest.state is CycleState.FLAT else (ReadBook(),)
-    return Decision(rest, (RaiseAlarm("ClosedOutside", text), Tell(NoticeKind.CLOSED_OUTSIDE, f"{text}."), *again))
 
 
 # --- the stop order rests ---------------------------------------------------------------------------
@@ -157,7 +144,7 @@ def _rest_stop(cycle: Cycle, stops: tuple[Intent, ...], look: Look, policy: Poli
     """One stop order over what is held, at the plan's stop-loss, or none."""
     if stops:
         return _keep_stop(cycle, stops[-1], look.now, policy)
-    if cycle.absent_reads:
+    if cycle.doubted_since is not None:
         return Decision(cycle, (ReadPosition(policy.absent_pause),))
     if not cycle.plan.broker_stop:
         return Decision(cycle)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import takewhile
 
-from algotrading.domain.cycle import Cycle, CycleState, ExitReason, Intent, IntentState
+from algotrading.domain.cycle import Cycle, CycleState, ExitReason, Intent, IntentState, TurnAnswer
 from algotrading.domain.effects import (
     Decision,
     Effect,
@@ -15,13 +16,16 @@ from algotrading.domain.effects import (
     StopStrategy,
     Tell,
 )
+from algotrading.domain.look import Look
 from algotrading.domain.notices import NoticeKind
 from algotrading.domain.orders import Leg
 from algotrading.domain.policy import Policy
-from algotrading.domain.protect import Look, protect
+from algotrading.domain.protect import protect, turn_again
 from algotrading.domain.steps import await_orders, cancel_now, exit_pause, intents_of, miss, with_order
 from algotrading.domain.tell import bought, sold
 
+_QUICK_TRIES = 3
+"""Tries in a row, a second apart, that a limit may turn away: it is counted by the second."""
 _CANCELS_BEFORE_EXIT = 2
 """Cancels of an entry after which what it has bought is sold without waiting for its end."""
 
@@ -36,13 +40,16 @@ def settle(cycle: Cycle, look: Look, policy: Policy) -> Decision:
         case CycleState.LONG:
             return _settle_position(cycle, look, policy)
         case CycleState.FLAT | CycleState.FAILED:
-            return _settle_end(cycle, look.now, policy)
+            return _settle_end(cycle, look, policy)
         case _:
             return Decision(cycle)
 
 
-def after_failure(cycle: Cycle, intent: Intent, now: datetime, policy: Policy, *, retryable: bool) -> Decision:
-    """One attempt provably did nothing: try again, or end the matter."""
+def after_failure(
+    cycle: Cycle, intent: Intent, now: datetime, policy: Policy, *, retryable: bool, until: datetime | None = None
+) -> Decision:
+    """One attempt provably did nothing: try again, or end the matter. A try that its worker would not live to send
+    (`until`) is left to the next one."""
     if intent.leg is Leg.STOP:
         return Decision(cycle, (ReadBook(),))
     if intent.leg is Leg.EXIT:
@@ -56,14 +63,24 @@ def after_failure(cycle: Cycle, intent: Intent, now: datetime, policy: Policy, *
     failures = sum(1 for entry in entries if entry.failed_proven)
     if not retryable or failures >= policy.attempts:
         return _give_up(cycle, failures, message)
-    pause = policy.throttle_pause if intent.state is IntentState.THROTTLED else policy.retry_pause
-    in_time = now + timedelta(seconds=pause) <= min(entry.due_at for entry in entries) + policy.entry_grace
-    if in_time:
+    pause = _pause_before_entry(entries, policy)
+    leaves_at = now + timedelta(seconds=pause)
+    if leaves_at <= min(entry.due_at for entry in entries) + policy.entry_grace:
+        if until is not None and leaves_at > until:
+            return Decision(cycle)
         return with_order(cycle, Leg.ENTRY, cycle.plan.quantity, now=now, due=now, pause=pause)
     return miss(cycle, NoticeKind.ENTRY_MISSED, f"the buy was not placed and its time is over: {message}")
 
 
 # --- entry ----------------------------------------------------------------------------------------
+
+
+def _pause_before_entry(entries: list[Intent], policy: Policy) -> float:
+    """Longer with every try in a row that nobody has looked at."""
+    if entries[-1].state is not IntentState.THROTTLED:
+        return policy.retry_pause
+    in_a_row = sum(1 for _ in takewhile(lambda i: i.state is IntentState.THROTTLED, reversed(entries)))
+    return float(min(policy.throttle_pause * 2 ** max(0, in_a_row - _QUICK_TRIES), policy.longest_retry_pause))
 
 
 def _settle_entry(cycle: Cycle, look: Look, policy: Policy) -> Decision:
@@ -76,7 +93,7 @@ def _settle_entry(cycle: Cycle, look: Look, policy: Policy) -> Decision:
         after = _settle_position(long, look, policy)
         return replace(after, effects=(bought(cycle), *after.effects))
     last = intents_of(cycle, Leg.ENTRY)[-1]
-    if last.failed_proven:
+    if last.failed_proven or last.state is IntentState.THROTTLED:
         return after_failure(cycle, last, look.now, policy, retryable=True)
     return miss(cycle, NoticeKind.ENTRY_UNFILLED, "the buy was cancelled before any of it was filled")
 
@@ -106,31 +123,38 @@ def _settle_position(cycle: Cycle, look: Look, policy: Policy) -> Decision:
     return _settle_exit(decision.cycle, look, policy)
 
 
-def _settle_end(cycle: Cycle, now: datetime, policy: Policy) -> Decision:
-    """Nothing should be held, and nothing be under way: an order that surfaces late is neutralised."""
+def _settle_end(cycle: Cycle, look: Look, policy: Policy) -> Decision:
+    """Nothing should be held, and nothing be under way: an order that surfaces late is neutralised, and that nothing
+    was sold which was not held is looked up once."""
     if cycle.open_quantity > 0:
         return _neutralise(cycle)
     strays = [intent for intent in cycle.intents if intent.state.is_open]
     if strays:
-        return cancel_now(cycle, strays, now, policy)
+        return cancel_now(cycle, strays, look.now, policy)
     if cycle.open_quantity < 0:
-        return _tell_oversold(cycle)
-    return Decision(cycle)
+        more = -cycle.open_quantity
+        return _tell_oversold(cycle, f"{more} more were sold than were bought: buy {more} back")
+    if look.held is None or cycle.is_verified:
+        return Decision(cycle)
+    verified = replace(cycle, is_verified=True)
+    if look.held >= 0 or not cycle.sold:
+        return Decision(verified)
+    why = f"the broker shows {-look.held} more sold than bought: buy them back, unless you meant it"
+    return _tell_oversold(verified, why)
 
 
 def _neutralise(cycle: Cycle) -> Decision:
     """An order that was given up as never placed has bought after all: sell what it bought."""
-    text = f"{cycle.plan.symbol}: an order that was proven absent has bought {cycle.open_quantity} after all"
+    text = f"{cycle.plan.symbol}: an order that surfaced late has bought {cycle.open_quantity} after all"
     long = replace(cycle, state=CycleState.LONG, claim=None, wanted=ExitReason.LATE)
     tell = Tell(NoticeKind.LATE_ORDER, f"{text}: it is being sold.")
     return Decision(long, (RaiseAlarm("LateOrder", text), tell, RetryExit(ExitReason.LATE, 0.0)))
 
 
-def _tell_oversold(cycle: Cycle) -> Decision:
-    """A sell that was proven absent has surfaced after another one had sold. Buying back on our own would be
-    a second guess on a book that has just been wrong: people are told, once."""
-    short = -cycle.open_quantity
-    why = f"{short} more were sold than were held: an order that was proven absent surfaced after all; buy {short} back"
+def _tell_oversold(cycle: Cycle, why: str) -> Decision:
+    """More was sold than was held: an order that was proven absent surfaced after another one had sold, or somebody
+    sold by hand in the same moment. Buying back on our own would be a second guess on a book that has just been wrong,
+    or on what its owner wants: people are told, once."""
     if cycle.note == why:
         return Decision(cycle)
     text = f"{cycle.plan.symbol}: {why}"
@@ -142,6 +166,16 @@ def _tell_oversold(cycle: Cycle) -> Decision:
 
 def _settle_exit(cycle: Cycle, look: Look, policy: Policy) -> Decision:
     exits = [intent for intent in cycle.intents if intent.is_exit]
+    again = next(
+        (
+            asked
+            for i in exits
+            if i.leg is Leg.STOP and i.state.is_open and (asked := turn_again(cycle, i, look.now)) is not None
+        ),
+        None,
+    )
+    if again is not None:
+        return again
     # A stop order that surfaces beside another exit could sell a second time; beside the sale of an excess it rests.
     loose = () if cycle.claim is ExitReason.EXCESS else cycle.open_intents(Leg.STOP)
     under_way = [intent for intent in cycle.intents if intent.state.is_open and (intent.is_exit or intent in loose)]
@@ -152,21 +186,22 @@ def _settle_exit(cycle: Cycle, look: Look, policy: Policy) -> Decision:
             under_way,
             look.now,
             policy,
-            lambda intent: longest if intent.is_exit and not intent.turn_refused else timedelta(0),
+            lambda i: longest if i.is_exit and i.turn_answer is not TurnAnswer.REFUSED else timedelta(0),
         )
     if cycle.claim is ExitReason.EXCESS and cycle.excess == 0 and cycle.open_quantity > 0:
         return _settle_position(replace(cycle, state=CycleState.LONG, claim=None, note=None), look, policy)
     if cycle.open_quantity <= 0:
-        return _end(cycle, look.now, policy)
+        return _end(cycle, look, policy)
     last = max(exits, key=lambda intent: intent.turned_at or intent.created_at)
     if last.failed_proven:
         return _release_claim(cycle, last, policy)
     return _sell_the_rest(cycle, exits, policy)
 
 
-def _end(cycle: Cycle, now: datetime, policy: Policy) -> Decision:
+def _end(cycle: Cycle, look: Look, policy: Policy) -> Decision:
     flat = replace(cycle, state=CycleState.FLAT, wanted=None, note=None)
-    after = _settle_end(flat, now, policy)
+    # What was held before the last order sold is no word on what is held after it.
+    after = _settle_end(flat, replace(look, held=None), policy)
     return replace(after, effects=(*sold(cycle), *after.effects))
 
 
@@ -183,7 +218,7 @@ def _sell_the_rest(cycle: Cycle, exits: list[Intent], policy: Policy) -> Decisio
         effects.append(
             Tell(NoticeKind.EXIT_UNFILLED, f"{held}: the market does not take them. It is tried again and again.")
         )
-    return Decision(long, (*effects, RetryExit(reason, exit_pause(long, policy))))
+    return Decision(long, (*effects, RetryExit(long.wanted or reason, exit_pause(long, policy))))
 
 
 def _release_claim(cycle: Cycle, intent: Intent, policy: Policy) -> Decision:
@@ -196,8 +231,9 @@ def _release_claim(cycle: Cycle, intent: Intent, policy: Policy) -> Decision:
         if sum(1 for exit_ in intents_of(cycle, Leg.EXIT) if exit_.failed_proven) == 1:
             text = f"{cycle.plan.symbol}: the sell was refused and is tried again: {message}"
             effects.append(Tell(NoticeKind.EXIT_REFUSED, text))
-    long = replace(cycle, state=CycleState.LONG, claim=None, wanted=_still_wanted(cycle, reason), note=message)
-    return Decision(long, (*effects, RetryExit(reason, exit_pause(long, policy))))
+    wanted = _still_wanted(cycle, reason)
+    long = replace(cycle, state=CycleState.LONG, claim=None, wanted=wanted, note=message)
+    return Decision(long, (*effects, RetryExit(wanted, exit_pause(long, policy))))
 
 
 def _still_wanted(cycle: Cycle, reason: ExitReason) -> ExitReason:

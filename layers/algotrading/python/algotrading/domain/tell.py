@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from algotrading.domain.charges import to_paisa
-from algotrading.domain.cycle import Cycle, ExitReason, Intent, IntentState
+from algotrading.domain.cycle import Cycle, CycleState, ExitReason, Intent, IntentState
 from algotrading.domain.effects import Tell
 from algotrading.domain.notices import NoticeKind
 from algotrading.domain.orders import Leg, Side
@@ -40,7 +40,10 @@ def unknown(cycle: Cycle, intent: Intent) -> Tell:
 
 def seen_in_book(before: Cycle, after: Cycle) -> tuple[Tell, ...]:
     """What a reading of the book has proven about orders that are still to come to their end."""
-    return tuple(_seen(before, after))
+    is_leaving = before.state is CycleState.EXITING or (before.state.is_over and after.open_quantity <= 0)
+    surfaced = is_leaving and before.bought == 0 and after.bought > 0
+    # An exit did not wait for the entry's fate, which is known now.
+    return (*_seen(before, after), *((bought(after),) if surfaced else ()))
 
 
 def bought(cycle: Cycle) -> Tell:

@@ -19,6 +19,7 @@ from algotrading.contracts.messages import OrderEvent
 from algotrading.domain.cycle import Cycle, CycleState, Intent
 from algotrading.domain.delivery import STUCK_AFTER
 from algotrading.domain.errors import NotFound, RedisDown
+from algotrading.domain.orders import Leg
 from algotrading.domain.sessions import SessionHours, SessionTable, instant_of, trading_day_of
 from algotrading.domain.strategy import Plan, Strategy
 from algotrading.ports import (
@@ -191,7 +192,7 @@ class _Run:
     ) -> Look | tuple[OrderEvent, datetime | None] | None:
         """What an executor should be asked for, if anything; the most telling first."""
         is_old = cycle.trading_day < trading_day_of(self.now)
-        if cycle.is_settled and (is_old or not cycle.has_absent_order):
+        if cycle.is_settled and (is_old or not (cycle.has_absent_order or cycle.needs_verifying)):
             return None
         if is_old or cycle.wanted is not None:
             self.repairs.orders_found_open += 1
@@ -202,7 +203,9 @@ class _Run:
             ask = self._wanted_of_armed(cycle, strategy, hours, look)
             if isinstance(ask, tuple):
                 return ask
-        if self._has_lost_order(cycle) or cycle.has_absent_order:
+        if cycle.is_settled and cycle.needs_verifying:
+            return look
+        if self._has_lost_order(cycle) or cycle.has_absent_order or self._has_stalled(cycle):
             self.repairs.orders_found_open += 1
             return replace(look, is_suspect=True)
         return self._wanted_of_armed(cycle, strategy, hours, look) if cycle.is_armed else None
@@ -239,6 +242,11 @@ class _Run:
     def _has_lost_order(self, cycle: Cycle) -> bool:
         # A stop order rests at the broker until it is needed: nothing about it is lost.
         return any(i.state.is_open and not i.rests and self._age(i) > _UNANSWERED for i in cycle.intents)
+
+    def _has_stalled(self, cycle: Cycle) -> bool:
+        """Whether an entry has no order under way: its worker had no time left for another try."""
+        newest = max((self._age(i) for i in cycle.intents), default=timedelta(0))
+        return cycle.state is CycleState.ENTERING and not cycle.open_intents(Leg.ENTRY) and newest > _OVERDUE
 
     def _has_worker(self, cycle: Cycle) -> bool:
         """Whether an order is so young that whoever sent it is still looking after it."""

@@ -71,6 +71,7 @@ _NEVER_SEEN = Sight(datetime(1970, 1, 1, tzinfo=UTC), timedelta(0))
 """No watcher has ever reported to this store."""
 _LATEST_UNCHECKED_WAIT = timedelta(seconds=0.5)
 """An order that waited longer than this since its decision asks the fence, the owner and the locks again."""
+_ANSWER_TIME = timedelta(seconds=1)
 _CHECK_LEAD = 0.45
 """Seconds before its instant at which a waiting order asks, at the earliest; spread over two thirds of it
 by strategy, so that a burst does not meet in the database at the instant itself. Well under `LAST_LOOK`, after
@@ -208,7 +209,8 @@ class CycleRunner:
             if isinstance(effect, SendOrder):
                 self.desk.clock.sleep(effect.pause)
                 now = self.desk.clock.now()
-                events.append(Answered(now, effect.tag, now, _not_sent("REDIS_DOWN", down.message)))
+                answer = _not_sent("REDIS_DOWN", down.message)
+                events.append(Answered(now, effect.tag, now, answer, until=self._sends_until))
             elif (event := self._carry_out_one(effect)) is not None:
                 events.append(event)
         return events
@@ -271,7 +273,7 @@ class CycleRunner:
         self._log(intent, answer, sent_at, heard_at)
         if isinstance(answer, Unknown):
             self.deadline = max(self.deadline, heard_at + _LOOKS_AFTER_SILENCE)
-        return Answered(heard_at, intent.tag, sent_at, answer, _reason_of(place - wanted))
+        return Answered(heard_at, intent.tag, sent_at, answer, _reason_of(place - wanted), self._sends_until)
 
     def _take_place(self, intent: Intent, wanted: datetime) -> datetime | Event:
         """When the order may leave by the broker's limits, or what becomes of it instead. Entries leave
@@ -285,7 +287,7 @@ class CycleRunner:
         except RedisDown as down:
             self.desk.meter.count("RedisDown")
             if is_entry:
-                return Answered(now, intent.tag, now, _not_sent("REDIS_DOWN", down.message))
+                return Answered(now, intent.tag, now, _not_sent("REDIS_DOWN", down.message), until=self._sends_until)
             self.desk.meter.count("UnbookedRequests")
             return wanted
         if place == wanted:
@@ -301,8 +303,13 @@ class CycleRunner:
         return (
             EntryHeldBack(now, intent.tag, why)
             if is_entry
-            else Answered(now, intent.tag, now, _not_sent("RATE_LIMITED", why))
+            else Answered(now, intent.tag, now, _not_sent("RATE_LIMITED", why), until=self._sends_until)
         )
+
+    @property
+    def _sends_until(self) -> datetime:
+        """Another order may be written down until then: its answer takes time that this worker must still have."""
+        return self.lives_until - _ANSWER_TIME
 
     def _grace_ends(self) -> datetime:
         due = min(intent.due_at for intent in self.cycle.intents if intent.leg is Leg.ENTRY)
@@ -445,7 +452,7 @@ class CycleRunner:
         is_held = self.cycle.open_quantity > 0 or bool(reading.fills)
         sight = None
         if is_held and self._store_answers:
-            sight = see(self.desk.runtime)
+            sight = see(self.desk.runtime, self.cycle)
             # A store that is away would hold every look up by its time-outs.
             self._store_answers = sight is not None
         return BookRead(now, reading, held, sight, obstacle)
@@ -506,12 +513,13 @@ def held_by(plan: Plan, broker: PacedBroker) -> int:
     return sum(p.quantity for p in broker.positions() if (p.exchange, p.symbol, p.product) == key)
 
 
-def see(runtime: Runtime) -> Sight | None:
-    """How the watchers see; None when the store that would say so is away."""
+def see(runtime: Runtime, cycle: Cycle) -> Sight | None:
+    """How the watchers see; None when the store that would say so is away, or began anew since it said so last."""
     try:
-        return runtime.sight() or _NEVER_SEEN
+        sight = runtime.sight()
     except RedisDown:
         return None
+    return _NEVER_SEEN if sight is None and cycle.sampled_blind is None else sight
 
 
 def spread_of(strategy: Strategy) -> float:

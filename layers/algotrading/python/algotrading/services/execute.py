@@ -58,6 +58,8 @@ _HAND_OVER = timedelta(seconds=3)
 """So long after its instant an entry waits for another strategy's shares of the same symbol to be sold; less than the
 5 s after which converge holds it to be lost."""
 _HAND_OVER_PAUSE = timedelta(seconds=0.25)
+_LOGIN_OVER = "the broker login is missing or over"
+_PATIENCE_BEFORE_ENTRY = timedelta(seconds=0.1)
 _LOCK_TRIES = 30
 _LOCK_PAUSE = 0.05
 
@@ -159,10 +161,11 @@ class Executor:
                 why, breach = (obstacle.why, obstacle.breach) if obstacle else (_NO_LOGIN, None)
                 return self._record(taken, EntryMissed(clock.now(), why, breach))
             price, marks = self._price(taken.strategy, broker), self._marks(gate)
-            sight = see(self.desk.runtime)
+            sight = see(self.desk.runtime, taken.cycle)
             runner = self._runner(taken, broker.yielding())
             runner.marks = marks if price is None else {**marks, taken.cycle.plan.symbol: price}
-            return runner.run(EntryDue(clock.now(), due, price, sight))
+            held = self._held_before(taken.cycle.plan, broker)
+            return runner.run(EntryDue(clock.now(), due, price, sight, held))
 
     def _gate(self, cycle: Cycle, due: datetime) -> EntryGate:
         """What stands before the entry. Another strategy's sale of the same shares, which may be timed to the second
@@ -207,6 +210,15 @@ class Executor:
             logger.warning("no price for %s: %s", strategy.plan.symbol, fault.message)
             return None
 
+    def _held_before(self, plan: Plan, broker: PacedBroker) -> int | None:
+        """What the account holds of the instrument already, if that can be had at once: whatever it holds beyond that
+        afterwards comes from the entry, also when nobody knows its fate."""
+        try:
+            return held_by(plan, broker.glancing(_PATIENCE_BEFORE_ENTRY))
+        except BrokerFault as fault:
+            logger.info("what is held before the entry is not known: %s", fault.message)
+            return None
+
     # --- exit -------------------------------------------------------------------------------------
 
     def _exit(self, command: OrderCommand, reason: ExitReason) -> Cycle | None:
@@ -222,13 +234,13 @@ class Executor:
             if taken is None:
                 return None
             if broker is None:
-                why = "the broker login is missing or over"
-                cycle = self._record(taken, ExitBlocked(clock.now(), reason, why))
+                cycle = self._record(taken, ExitBlocked(clock.now(), reason, _LOGIN_OVER))
                 if cycle.is_armed:
                     raise BrokerAuthFailed("an exit waits for a broker login")
                 return cycle
             runner = self._runner(taken, broker)
-            held = runner.held() if taken.cycle.open_quantity > 0 else None
+            may_hold = taken.cycle.open_quantity > 0 or taken.cycle.state is CycleState.ENTERING
+            held = runner.held() if may_hold else None
             now = clock.now()
             return runner.run(ExitDue(now, command.due or now, reason, held, command.tick_at))
 
@@ -262,7 +274,13 @@ class Executor:
     def _reconcile(self, command: OrderCommand) -> Cycle | None:
         if command.trading_day < trading_day_of(self.desk.clock.now()):
             return self._note_event(command, DayOver(self.desk.clock.now()))
-        broker = self.sessions.open(command.user_id)
+        try:
+            return self._look_into_book(command, self.sessions.open(command.user_id))
+        except BrokerAuthFailed:
+            self._note_blocked(command)
+            raise
+
+    def _look_into_book(self, command: OrderCommand, broker: PacedBroker) -> Cycle | None:
         glance = broker.glancing(_PATIENCE_OF_HINTS[command.cause]) if command.is_hint else broker
         with self._locked_if_free(command) if command.is_hint else self._locked_or_alone(command.strategy_id):
             taken = self._take(command)
@@ -271,10 +289,18 @@ class Executor:
             runner = self._runner(taken, broker)
             # The book after the position: what was sold in between shows as sold, not as missing.
             held = None
-            if taken.cycle.state is CycleState.LONG:
+            if taken.cycle.state is CycleState.LONG or taken.cycle.needs_verifying:
                 held = held_by(taken.cycle.plan, glance) if command.is_hint else runner.held()
             reading = glance.read_book(frozenset(intent.tag for intent in taken.cycle.intents))
             return runner.run(runner.read(reading, held))
+
+    def _note_blocked(self, command: OrderCommand) -> None:
+        """Nothing can be read without a login: an exit that is wanted or under way waits for one, and its owner hears
+        of it."""
+        cycle = self.desk.ledger.find(command.user_id, command.strategy_id, command.trading_day)
+        reason = None if cycle is None or not cycle.is_armed else cycle.wanted or cycle.claim
+        if reason is not None:
+            self._note_event(command, ExitBlocked(self.desk.clock.now(), reason, _LOGIN_OVER))
 
     def _keep_book(self, command: OrderCommand) -> None:
         """At the end of the day: learn from the account's whole book what can be learned, and keep it."""

@@ -210,6 +210,8 @@ class PostgresLedger:
                 select c.* from cycles c join order_intents i using (strategy_id, trading_day)
                 where i.state in ('pending', 'accepted', 'unknown')
                     or (i.state = 'not_placed' and i.trading_day > current_date - 2)
+                    or (c.state = 'flat' and not c.is_verified and c.trading_day > current_date - 2
+                        and i.side = 'SELL' and i.filled > 0)
                 order by trading_day, strategy_id
                 """
             ).fetchall()

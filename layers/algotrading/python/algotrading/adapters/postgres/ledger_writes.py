@@ -74,7 +74,8 @@ def _write_cycle(session: Session, cycle: Cycle, now: datetime, booked: Booked |
             buy_time = %(buy_time)s, sell_time = %(sell_time)s, stop_loss = %(stop_loss)s, quantity = %(quantity)s,
             broker_stop = %(broker_stop)s, naked_ms = %(naked_ms)s, sampled_at = %(sampled_at)s,
             sampled_blind_ms = %(sampled_blind_ms)s, claim = %(claim)s, wanted = %(wanted)s,
-            closed_outside = %(closed_outside)s, absent_reads = %(absent_reads)s, note = %(note)s,
+            closed_outside = %(closed_outside)s, doubted_since = %(doubted_since)s, doubted_held = %(doubted_held)s,
+            held_before = %(held_before)s, is_verified = %(is_verified)s, note = %(note)s,
             realised = coalesce(%(realised)s, realised), charges = coalesce(%(charges)s, charges), updated_at = %(now)s
         where strategy_id = %(strategy_id)s and trading_day = %(trading_day)s and epoch = %(epoch)s
         """,
@@ -87,7 +88,10 @@ def _write_cycle(session: Session, cycle: Cycle, now: datetime, booked: Booked |
             "claim": cycle.claim,
             "wanted": cycle.wanted,
             "closed_outside": cycle.closed_outside,
-            "absent_reads": cycle.absent_reads,
+            "doubted_since": cycle.doubted_since,
+            "doubted_held": cycle.doubted_held,
+            "held_before": cycle.held_before,
+            "is_verified": cycle.is_verified,
             "naked_ms": milliseconds_of(cycle.naked),
             "sampled_at": cycle.sampled_at,
             "sampled_blind_ms": milliseconds_of(cycle.sampled_blind),
@@ -115,11 +119,11 @@ def _write_intents(session: Session, cycle: Cycle) -> None:
             insert into order_intents as known (
                 strategy_id, trading_day, leg, attempt, user_id, tag, side, quantity, state, created_at, due_at,
                 cause_at, sent_at, answered_at, broker_order_id, broker_status, message, filled, average_price,
-                clean_reads, cancels, cancel_asked_at, trigger_price, turned_at, turn_refused)
+                clean_reads, cancels, cancel_asked_at, trigger_price, turned_at, turn_answer)
             select
                 strategy_id, trading_day, leg, attempt, user_id, tag, side, quantity, state, created_at, due_at,
                 cause_at, sent_at, answered_at, broker_order_id, broker_status, message, filled, average_price,
-                clean_reads, cancels, cancel_asked_at, trigger_price, turned_at, turn_refused
+                clean_reads, cancels, cancel_asked_at, trigger_price, turned_at, turn_answer
             from jsonb_populate_recordset(null::order_intents, %s)
             on conflict (strategy_id, trading_day, leg, attempt) do update set
                 state = excluded.state, due_at = excluded.due_at, cause_at = excluded.cause_at,
@@ -128,7 +132,7 @@ def _write_intents(session: Session, cycle: Cycle) -> None:
                 message = excluded.message, filled = excluded.filled, average_price = excluded.average_price,
                 clean_reads = excluded.clean_reads, cancels = excluded.cancels,
                 cancel_asked_at = excluded.cancel_asked_at, trigger_price = excluded.trigger_price,
-                turned_at = excluded.turned_at, turn_refused = excluded.turn_refused
+                turned_at = excluded.turned_at, turn_answer = excluded.turn_answer
             where known.tag = excluded.tag and known.created_at = excluded.created_at
                 and known.quantity = excluded.quantity
             """,

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
-from algotrading.domain.cycle import Cycle, CycleState, ExitReason, Intent, IntentState
+from algotrading.domain.cycle import Cycle, CycleState, ExitReason, Intent, IntentState, TurnAnswer
 from algotrading.domain.instruments import Product
 from algotrading.domain.orders import BrokerStatus, Leg, Side
 from algotrading.domain.strategy import Plan, Strategy, StrategyStatus
@@ -69,7 +69,10 @@ def read_cycle(row: Row, intents: Sequence[Row]) -> Cycle:
         claim=ExitReason(row["claim"]) if row["claim"] else None,
         wanted=ExitReason(row["wanted"]) if row["wanted"] else None,
         closed_outside=row["closed_outside"],
-        absent_reads=row["absent_reads"],
+        doubted_since=row["doubted_since"],
+        doubted_held=row["doubted_held"],
+        held_before=row["held_before"],
+        is_verified=row["is_verified"],
         naked=timedelta(milliseconds=row["naked_ms"]),
         sampled_at=row["sampled_at"],
         sampled_blind=_duration(row["sampled_blind_ms"]),
@@ -101,7 +104,7 @@ def read_intent(row: Row) -> Intent:
         cancel_asked_at=row["cancel_asked_at"],
         trigger_price=row["trigger_price"],
         turned_at=row["turned_at"],
-        turn_refused=row["turn_refused"],
+        turn_answer=TurnAnswer(row["turn_answer"]) if row["turn_answer"] else None,
     )
 
 

@@ -19,6 +19,7 @@ from algotrading.brokers.kite.rows import (
     holding_of,
     margins_of,
     order_of,
+    readable_orders,
     required_of,
     rows_in,
     tags_of,
@@ -38,6 +39,7 @@ from algotrading.domain.orders import (
     OrderType,
     Refused,
     Unknown,
+    net_of_others,
 )
 from algotrading.ports import Clock
 
@@ -175,7 +177,8 @@ class KiteBroker:
         rows = tuple(order_of(row) for row in book if tags & tags_of(row))
         ids = {row.broker_order_id for row in rows if row.filled_quantity > 0}
         fills = self._trades_of(ids) if ids else ()
-        return BookReading(begun_at, rows, fills)
+        others = tuple(readable_orders(row for row in book if not tags & tags_of(row)))
+        return BookReading(begun_at, rows, fills, net_of_others(others, tags))
 
     def read_account(self) -> AccountBook:
         """Orders, then trades, then positions."""

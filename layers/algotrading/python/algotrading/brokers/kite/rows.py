@@ -7,7 +7,8 @@ reading, for a row silently dropped would look like an order that was never plac
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -69,6 +70,14 @@ def order_of(row: Row) -> OrderRow:
         message=message if isinstance(message, str) else None,
         raw=dict(row),
     )
+
+
+def readable_orders(rows: Iterable[Row]) -> Iterator[OrderRow]:
+    """Rows of orders that are not ours, as far as they can be understood: one that cannot proves nothing, and must not
+    keep ours from being read."""
+    for row in rows:
+        with suppress(BrokerUnavailable):
+            yield order_of(row)
 
 
 def fill_of(row: Row) -> Fill:
