@@ -190,10 +190,10 @@ def _settle_exit(cycle: Cycle, look: Look, policy: Policy) -> Decision:
         )
     if cycle.claim is ExitReason.EXCESS and cycle.excess == 0 and cycle.open_quantity > 0:
         return _settle_position(replace(cycle, state=CycleState.LONG, claim=None, note=None), look, policy)
-    if cycle.open_quantity <= 0:
-        return _end(cycle, look, policy)
     last = max(exits, key=lambda intent: intent.turned_at or intent.created_at)
-    if last.failed_proven:
+    if cycle.open_quantity <= 0 and not (_is_entry_open(cycle) and cycle.sold == 0):
+        return _end(cycle, look, policy)
+    if last.failed_proven or cycle.open_quantity <= 0:
         return _release_claim(cycle, last, policy)
     return _sell_the_rest(cycle, exits, policy)
 
@@ -232,8 +232,14 @@ def _release_claim(cycle: Cycle, intent: Intent, policy: Policy) -> Decision:
             text = f"{cycle.plan.symbol}: the sell was refused and is tried again: {message}"
             effects.append(Tell(NoticeKind.EXIT_REFUSED, text))
     wanted = _still_wanted(cycle, reason)
-    long = replace(cycle, state=CycleState.LONG, claim=None, wanted=wanted, note=message)
+    state = CycleState.ENTERING if _is_entry_open(cycle) else CycleState.LONG
+    long = replace(cycle, state=state, claim=None, wanted=wanted, note=message)
     return Decision(long, (*effects, RetryExit(wanted, exit_pause(long, policy))))
+
+
+def _is_entry_open(cycle: Cycle) -> bool:
+    """Whether the exit was of an entry that nobody knows the fate of yet."""
+    return cycle.bought == 0 and bool(cycle.open_intents(Leg.ENTRY))
 
 
 def _still_wanted(cycle: Cycle, reason: ExitReason) -> ExitReason:
