@@ -350,7 +350,7 @@ class TestEntryOfUnknownFate:
         assert [type(effect) for effect in decision.effects] == [RaiseAlarm, SendOrder]
         assert (decision.cycle.state, decision.cycle.intents[-1].quantity) == (CycleState.EXITING, 10)
 
-    @pytest.mark.parametrize(("before", "held"), [(None, 15), (5, 5), (5, None), (15, 15)])
+    @pytest.mark.parametrize(("before", "held"), [(None, 15), (5, 5), (5, None), (15, 15), (5, 6), (5, 16)])
     def test_what_may_be_the_traders_own_is_not(self, before: int | None, held: int | None) -> None:
         decision = want_out(self.entering(held_before=before), held=held)
 

@@ -150,13 +150,14 @@ def _leave_idle(cycle: Cycle, reason: ExitReason) -> Decision:
 
 
 def _leave_entering(cycle: Cycle, event: ExitDue, policy: Policy) -> Decision:
-    """Of an entry that nobody knows the fate of, both may be true. What the account holds beyond what it held before
-    can only come from it: that is sold. Otherwise the book has to show first what it has bought."""
+    """Of an entry that nobody knows the fate of, both may be true. An account that holds all of it beyond what it held
+    before has it, unless its owner bought just as many by hand in those seconds: that is sold. Anything else may be the
+    owner's own, and the book has to show first what the entry has bought."""
     unknown = [i for i in cycle.open_intents(Leg.ENTRY) if i.state is not IntentState.ACCEPTED]
     if cycle.bought or not unknown or event.held is None or cycle.held_before is None:
         return settle(cycle, Look(event.now), policy)
-    surplus = min(event.held - cycle.held_before, sum(intent.quantity for intent in unknown))
-    if surplus <= 0 or cycle.open_intents(Leg.EXIT):
+    surplus = sum(intent.quantity for intent in unknown)
+    if event.held - cycle.held_before != surplus or cycle.open_intents(Leg.EXIT):
         return settle(cycle, Look(event.now), policy)
     exiting = replace(cycle, state=CycleState.EXITING, claim=event.reason, wanted=None, note=None)
     decision = with_order(exiting, Leg.EXIT, surplus, now=event.now, due=event.due, cause_at=event.cause_at)
