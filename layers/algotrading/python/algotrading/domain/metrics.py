@@ -7,14 +7,14 @@ from types import MappingProxyType
 from typing import Final
 
 _POSITIONS: Final = {
-    "PositionLeftOpen": "A position or a buy is open after its session. Look into the broker's app; sell by hand if need be.",
+    "PositionLeftOpen": "A position or a buy is open after its session. Look into the broker's app; sell by hand.",
     "OpenAtClose": "A position or an order was still open when its day's book was kept. Compare the broker's app.",
     "SnapshotMissing": "A day's order book could not be kept: a login is over. Its owner was asked to log in by 06:00.",
-    "OldCycleOpen": "An earlier day's cycle was not settled: it is closed, or an entry was not made. Compare the broker's app.",
+    "OldCycleOpen": "An earlier day was not settled: its cycle is closed, or keeps an entry back. See the broker's app.",
     "ClosedOutside": "Shares of a strategy were sold outside of it. Ask the owner; nothing is sold twice.",
-    "ExitRefused": "An exit was refused or lost, and is tried again. See the log: margin, freeze, circuit limit or a ban.",
-    "ExitBlocked": "An exit waits: for its owner's login at the broker, or for news of a stop order that may rest there.",
-    "ExitUnfilled": "Exits ended and something is still held. They are repeated; the price may be at its circuit limit.",
+    "ExitRefused": "An exit was refused or lost, and is tried again. Read the log: margin, freeze, circuit, a ban.",
+    "ExitBlocked": "An exit waits for its owner's login at the broker, or for news of a stop order that may rest.",
+    "ExitUnfilled": "Exits ended and something is still held; it goes on. The price may be at its circuit limit.",
     "UnconfirmedExit": "An exit was sent without a reading of the position. Check that no more was sold than was held.",
     "OrderUnknown": "An order has no answer: none came, or its sender is gone. The book decides; see whether it did.",
     "CancelRepeated": "A cancelled order stayed in the book, and was cancelled again. Look into the broker's app.",
