@@ -10,7 +10,7 @@ _POSITIONS: Final = {
     "PositionLeftOpen": "A position or a buy is open after its session. Look into the broker's app; sell by hand.",
     "OpenAtClose": "A position or an order was still open when its day's book was kept. Compare the broker's app.",
     "SnapshotMissing": "A day's order book could not be kept: a login is over. Its owner was asked to log in by 06:00.",
-    "OldCycleOpen": "An earlier day was not settled: its cycle is closed, or keeps an entry back. See the broker's app.",
+    "OldCycleOpen": "An old cycle was not settled: it is closed now, or keeps an entry back. See the broker's app.",
     "ClosedOutside": "Shares of a strategy were sold outside of it. Ask the owner; nothing is sold twice.",
     "ExitRefused": "An exit was refused or lost, and is tried again. Read the log: margin, freeze, circuit, a ban.",
     "ExitBlocked": "An exit waits for its owner's login at the broker, or for news of a stop order that may rest.",
