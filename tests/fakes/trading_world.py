@@ -22,7 +22,7 @@ from algotrading.services.alarms import make_command
 from algotrading.services.broker_sessions import BrokerSessions
 from algotrading.services.converge import Converge
 from algotrading.services.courier import Courier
-from algotrading.services.cycle_runner import Desk
+from algotrading.services.errand import Desk
 from algotrading.services.execute import Executor
 from algotrading.services.paced_broker import Pacing
 from algotrading.services.trigger import Trigger

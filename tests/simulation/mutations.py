@@ -21,9 +21,11 @@ from algotrading.domain.events import Answered, EntryDue, ExitDue
 from algotrading.domain.notices import NoticeKind
 from algotrading.domain.orders import Accepted, Leg, Refused, Unknown
 from algotrading.domain.policy import Policy
+from algotrading.services import send_orders
 from algotrading.services.broker_sessions import BrokerSessions
 from algotrading.services.converge import Converge, Repairs, _Run
 from algotrading.services.cycle_runner import CycleRunner
+from algotrading.services.errand import Errand
 from algotrading.services.execute import Executor
 from fargate_listener.stop_guard import StopGuard
 from tests.fakes import audit
@@ -163,7 +165,7 @@ def _sent_before_written() -> AbstractContextManager[object]:
     def save(original: Any, runner: CycleRunner, decision: Decision, event: Any, logs: Any) -> None:
         for intent in decision.cycle.intents:
             if intent.leg is Leg.ENTRY and intent.state is IntentState.PENDING and isinstance(event, EntryDue):
-                runner.broker.prepare_order(runner._ticket(intent)).send()
+                runner.errand.broker.prepare_order(send_orders.ticket_of(runner.errand, intent)).send()
         original(runner, decision, event, logs)
 
     return _wrapped(CycleRunner, "_save", save)
@@ -242,10 +244,10 @@ def _refused_exit_given_up() -> AbstractContextManager[object]:
 
 @_mutation("orders leave when they are decided, not when they are due", "I9", 5)
 def _released_early() -> AbstractContextManager[object]:
-    def send(original: Any, runner: CycleRunner, effect: Any) -> Any:
-        return original(runner, replace(effect, at=runner.desk.clock.now()))
+    def send(original: Any, errand: Errand, effect: Any) -> Any:
+        return original(errand, replace(effect, at=errand.desk.clock.now()))
 
-    return _wrapped(CycleRunner, "_send", send)
+    return _wrapped(send_orders, "send", send)
 
 
 @_mutation("an entry is sent however late it is", "I9", 40)
@@ -269,15 +271,15 @@ def _grace_ignored() -> AbstractContextManager[object]:
 
 @_mutation("the owner's stop is not asked for again before the order leaves", "I7", 60)
 def _withdraw_check_skipped() -> AbstractContextManager[object]:
-    def look_around(original: Any, runner: CycleRunner, intent: Intent) -> Any:
-        return original(runner, intent)[0], None
+    def look_around(original: Any, errand: Errand, intent: Intent) -> Any:
+        return original(errand, intent)[0], None
 
     def void(original: Any, executor: Executor, command: Any, strategy: Any) -> Any:
         return None if strategy is not None else original(executor, command, strategy)
 
     @contextmanager
     def both() -> Iterator[None]:
-        with _wrapped(CycleRunner, "_look_around", look_around), _wrapped(Executor, "_void", void):
+        with _wrapped(send_orders, "look_around", look_around), _wrapped(Executor, "_void", void):
             yield
 
     return both()

@@ -43,7 +43,7 @@ from algotrading.services.broker_sessions import BrokerSessions
 from algotrading.services.check_plan import PlanChecker
 from algotrading.services.converge import Converge
 from algotrading.services.courier import Courier
-from algotrading.services.cycle_runner import Desk
+from algotrading.services.errand import Desk
 from algotrading.services.execute import Executor
 from algotrading.services.flatten import Flattener
 from algotrading.services.kill_switch import KillSwitch

@@ -31,7 +31,7 @@ from algotrading.domain.strategy import Strategy, StrategyStatus
 from algotrading.services.alarms import make_command
 from algotrading.services.broker_sessions import BrokerSessions
 from algotrading.services.courier import Courier
-from algotrading.services.cycle_runner import Desk
+from algotrading.services.errand import Desk
 from algotrading.services.execute import Executor
 from algotrading.services.paced_broker import Pacing
 from exchange_simulator.accounts import App

@@ -16,7 +16,7 @@ from algotrading.settings import ConvergeSettings, ExecutorSettings, TriggerSett
 if TYPE_CHECKING:
     from algotrading.entrypoints.queue import Redelivery
     from algotrading.services.converge import Converge
-    from algotrading.services.cycle_runner import Desk
+    from algotrading.services.errand import Desk
     from algotrading.services.execute import Executor
     from algotrading.services.trigger import Trigger
 
@@ -65,7 +65,7 @@ def build_executor(settings: ExecutorSettings) -> tuple[Executor, Redelivery]:
     from algotrading.domain.policy import Policy
     from algotrading.services.broker_sessions import BrokerSessions
     from algotrading.services.courier import Courier
-    from algotrading.services.cycle_runner import Desk
+    from algotrading.services.errand import Desk
     from algotrading.services.execute import Executor
     from algotrading.services.paced_broker import Pacing
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -15,7 +14,7 @@ from algotrading.domain.audit import AuditEntry, AuditKind, Cause
 from algotrading.domain.cycle import Cycle, CycleState, ExitReason, IntentState
 from algotrading.domain.decide import decide
 from algotrading.domain.effects import RaiseAlarm
-from algotrading.domain.errors import AlgotradingError, BrokerAuthFailed, BrokerFault, LockBusy, NotFound, RedisDown
+from algotrading.domain.errors import AlgotradingError, BrokerAuthFailed, BrokerFault, NotFound, RedisDown
 from algotrading.domain.events import DayOver, EntryDue, EntryMissed, Event, ExitBlocked, ExitDue
 from algotrading.domain.instruments import Instrument
 from algotrading.domain.limits import Obstacle
@@ -24,12 +23,16 @@ from algotrading.domain.risk import breach_of
 from algotrading.domain.sessions import SessionTable, instant_of, trading_day_of
 from algotrading.domain.strategy import Plan, Strategy, StrategyStatus
 from algotrading.ports import EntryGate, Instruments, Risks, Snapshots
+from algotrading.services import read_broker
 from algotrading.services.broker_sessions import BrokerSessions
 from algotrading.services.courier import Courier
-from algotrading.services.cycle_runner import CycleRunner, Desk, held_by, see, spread_of
+from algotrading.services.cycle_runner import CycleRunner
+from algotrading.services.errand import Desk, Errand, spread_of
 from algotrading.services.flatten import LOSS_LIMIT
 from algotrading.services.keep_book import BookKeeper
 from algotrading.services.paced_broker import PacedBroker
+from algotrading.services.read_broker import held_by, see
+from algotrading.services.strategy_lock import StrategyLock
 from algotrading.services.verify_flat import FlatVerifier
 
 logger = logging.getLogger(__name__)
@@ -60,8 +63,6 @@ _HAND_OVER = timedelta(seconds=3)
 _HAND_OVER_PAUSE = timedelta(seconds=0.25)
 _LOGIN_OVER = "the broker login is missing or over"
 _PATIENCE_BEFORE_ENTRY = timedelta(seconds=0.1)
-_LOCK_TRIES = 30
-_LOCK_PAUSE = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +150,7 @@ class Executor:
         broker = self._open(command.user_id)
         self._wait(strategy, broker, due)
         is_late = clock.now() > due + self.desk.policy.entry_grace
-        with nullcontext() if is_late else self._locked(command):
+        with nullcontext() if is_late else self._entry_lock(command):
             taken = self._take(command)
             if taken is None:
                 return None
@@ -162,10 +163,10 @@ class Executor:
                 return self._record(taken, EntryMissed(clock.now(), why, breach))
             price, marks = self._price(taken.strategy, broker), self._marks(gate)
             sight = see(self.desk.runtime, taken.cycle)
-            runner = self._runner(taken, broker.yielding())
-            runner.marks = marks if price is None else {**marks, taken.cycle.plan.symbol: price}
+            errand = self._errand(taken, broker.yielding())
+            errand.marks = marks if price is None else {**marks, taken.cycle.plan.symbol: price}
             held = self._held_before(taken.cycle.plan, broker)
-            return runner.run(EntryDue(clock.now(), due, price, sight, held))
+            return CycleRunner(errand).run(EntryDue(clock.now(), due, price, sight, held))
 
     def _gate(self, cycle: Cycle, due: datetime) -> EntryGate:
         """What stands before the entry. Another strategy's sale of the same shares, which may be timed to the second
@@ -229,7 +230,7 @@ class Executor:
             if strategy is None:
                 return None
             self._wait(strategy, broker, command.due)
-        with self._locked_or_alone(command.strategy_id):
+        with self._lock.preferred(command.strategy_id):
             taken = self._take(command)
             if taken is None:
                 return None
@@ -238,11 +239,11 @@ class Executor:
                 if cycle.is_armed:
                     raise BrokerAuthFailed("an exit waits for a broker login")
                 return cycle
-            runner = self._runner(taken, broker)
+            errand = self._errand(taken, broker)
             may_hold = taken.cycle.open_quantity > 0 or taken.cycle.state is CycleState.ENTERING
-            held = runner.held() if may_hold else None
+            held = read_broker.ask_held(errand) if may_hold else None
             now = clock.now()
-            return runner.run(ExitDue(now, command.due or now, reason, held, command.tick_at))
+            return CycleRunner(errand).run(ExitDue(now, command.due or now, reason, held, command.tick_at))
 
     def _kill(self, command: OrderCommand) -> Cycle | None:
         """Leave, and once nothing of the user is open any more, have the broker's book show it."""
@@ -282,17 +283,17 @@ class Executor:
 
     def _look_into_book(self, command: OrderCommand, broker: PacedBroker) -> Cycle | None:
         glance = broker.glancing(_PATIENCE_OF_HINTS[command.cause]) if command.is_hint else broker
-        with self._locked_if_free(command) if command.is_hint else self._locked_or_alone(command.strategy_id):
+        with self._lock.if_free(command.strategy_id) if command.is_hint else self._lock.preferred(command.strategy_id):
             taken = self._take(command)
             if taken is None or not taken.cycle.intents:
                 return None
-            runner = self._runner(taken, broker)
+            errand = self._errand(taken, broker)
             # The book after the position: what was sold in between shows as sold, not as missing.
             held = None
             if taken.cycle.state is CycleState.LONG or taken.cycle.needs_verifying:
-                held = held_by(taken.cycle.plan, glance) if command.is_hint else runner.held()
+                held = held_by(taken.cycle.plan, glance) if command.is_hint else read_broker.ask_held(errand)
             reading = glance.read_book(frozenset(intent.tag for intent in taken.cycle.intents))
-            return runner.run(runner.read(reading, held))
+            return CycleRunner(errand).run(read_broker.as_event(errand, reading, held))
 
     def _note_blocked(self, command: OrderCommand) -> None:
         """Nothing can be read without a login: an exit that is wanted or under way waits for one, and its owner hears
@@ -308,7 +309,7 @@ class Executor:
         keeper.keep(command, lambda: self.sessions.open(command.user_id), self._note_event)
 
     def _note_event(self, command: OrderCommand, event: Event) -> Cycle | None:
-        with self._locked_or_alone(command.strategy_id):
+        with self._lock.preferred(command.strategy_id):
             taken = self._take(command)
             return None if taken is None else self._record(taken, event)
 
@@ -397,9 +398,9 @@ class Executor:
             return command.due + timedelta(seconds=self.pace.waiter)
         return now + timedelta(seconds=self.pace.caller)
 
-    def _runner(self, taken: _Taken, broker: PacedBroker) -> CycleRunner:
+    def _errand(self, taken: _Taken, broker: PacedBroker) -> Errand:
         deadline = self.desk.clock.now() + timedelta(seconds=self.pace.follow)
-        return CycleRunner(
+        return Errand(
             desk=self.desk,
             broker=broker,
             strategy=taken.strategy,
@@ -439,12 +440,22 @@ class Executor:
             )
         )
 
+    @property
+    def _lock(self) -> StrategyLock:
+        return StrategyLock(self.desk.runtime, self.desk.clock, self.desk.meter, self.pace.lock)
+
+    def _entry_lock(self, command: OrderCommand) -> AbstractContextManager[None]:
+        def note_held_up() -> None:
+            self._note(command, AuditKind.ENTRY_HELD_UP, "Redis does not answer, so its stop could not be watched")
+
+        return self._lock.required(command.strategy_id, on_redis_down=note_held_up)
+
     def instrument(self, plan: Plan) -> Instrument | None:
-        """See cycle_runner.Market."""
+        """See errand.Market."""
         return self.instruments.find(plan.exchange, plan.symbol)
 
     def stop_obstacle(self, plan: Plan, now: datetime) -> str | None:
-        """See cycle_runner.Market."""
+        """See errand.Market."""
         instrument, day = self.instrument(plan), trading_day_of(now)
         hours = None if instrument is None else self.table.hours(day, instrument)
         if hours is None:
@@ -452,66 +463,6 @@ class Executor:
         if now >= instant_of(day, hours.last_exit):
             return f"stop orders end at {hours.last_exit}: {hours.last_exit_reason}"
         return None
-
-    # --- the lock ---------------------------------------------------------------------------------
-
-    @contextmanager
-    def _locked(self, command: OrderCommand) -> Iterator[None]:
-        """Entries work under the lock or not at all."""
-        try:
-            token = self.desk.runtime.lock(command.strategy_id, seconds=self.pace.lock)
-        except RedisDown:
-            self.desk.meter.count("RedisDown")
-            self._note(command, AuditKind.ENTRY_HELD_UP, "Redis does not answer, so its stop could not be watched")
-            raise
-        try:
-            yield
-        finally:
-            self._unlock(command.strategy_id, token)
-
-    @contextmanager
-    def _locked_or_alone(self, strategy_id: UUID) -> Iterator[None]:
-        """Exits and repairs prefer the lock, wait a little for it, and then go on without it: the
-        fence keeps that safe, and an exit must not wait for a worker that may be dead."""
-        token = self._lock_patiently(strategy_id)
-        try:
-            yield
-        finally:
-            if token is not None:
-                self._unlock(strategy_id, token)
-
-    @contextmanager
-    def _locked_if_free(self, command: OrderCommand) -> Iterator[None]:
-        """A look that nothing but a hint asked for: a worker that has the lock looks at the book itself,
-        and taking its cycle over would only delay its order. Raises LockBusy."""
-        try:
-            token = self.desk.runtime.lock(command.strategy_id, seconds=self.pace.lock)
-        except RedisDown:
-            self.desk.meter.count("RedisDown")
-            token = None
-        try:
-            yield
-        finally:
-            if token is not None:
-                self._unlock(command.strategy_id, token)
-
-    def _lock_patiently(self, strategy_id: UUID) -> str | None:
-        for _ in range(_LOCK_TRIES):
-            try:
-                return self.desk.runtime.lock(strategy_id, seconds=self.pace.lock)
-            except LockBusy:
-                self.desk.clock.sleep(_LOCK_PAUSE)
-            except RedisDown:
-                self.desk.meter.count("RedisDown")
-                return None
-        logger.warning("took over from a worker that holds the lock", extra={"strategy_id": str(strategy_id)})
-        return None
-
-    def _unlock(self, strategy_id: UUID, token: str) -> None:
-        try:
-            self.desk.runtime.unlock(strategy_id, token)
-        except RedisDown:
-            logger.warning("the lock expires by itself", extra={"strategy_id": str(strategy_id)})
 
 
 def cause_of(command: OrderCommand) -> Cause:
