@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import time, timedelta
@@ -117,10 +118,10 @@ class TestItRests:
     def test_one_that_is_refused_is_tried_again_and_then_told(self, world: TradingWorld, strategy: Strategy) -> None:
         world.exchange.plan(trades(), *[rejects("RMS: no stop orders today.")] * 3)
 
-        cycle = world.buy(strategy)
-        run_minutes(world, 2)
+        world.buy(strategy)
+        run_minutes(world, 4)
 
-        assert len([intent for intent in cycle.intents if intent.leg is Leg.STOP]) == 3
+        assert len(stop_orders(world)) == 3
         assert world.told()[-1] == "stop_not_resting"
         assert world.meter.counts["StopNotResting"] == 1
         assert world.cycle(strategy).state is CycleState.LONG
@@ -131,16 +132,28 @@ class TestItRests:
         """Whoever takes the cycle in the pause, because the stop was hit, must not find an order of unknown fate."""
         world.exchange.plan(trades(), *[refuses("Trigger price should be lower than the last traded price.")] * 3)
 
-        cycle = world.buy(strategy)
+        world.buy(strategy)
+        run_minutes(world, 3)
 
-        stops = [intent for intent in cycle.intents if intent.leg is Leg.STOP]
-        written, answered = [i.created_at for i in stops], [i.answered_at for i in stops]
+        stops = [intent for intent in world.cycle(strategy).intents if intent.leg is Leg.STOP]
         assert len(stops) == 3
         assert all(i.sent_at is not None and i.sent_at - i.created_at < timedelta(milliseconds=50) for i in stops)
-        assert answered[0] is not None
-        assert answered[1] is not None
-        assert written[1] - answered[0] >= timedelta(seconds=0.5)
-        assert written[2] - answered[1] >= timedelta(seconds=1)
+        for before, after in itertools.pairwise(stops):
+            assert before.answered_at is not None
+            assert after.created_at - before.answered_at >= timedelta(seconds=10)
+
+    def test_one_that_is_refused_keeps_no_exit_waiting(self, world: TradingWorld, strategy: Strategy) -> None:
+        # the usual reason for a refusal: the price has reached the stop
+        world.buy(strategy)
+        world.exchange.set_price("TCS", Decimal(3540))
+        world.change(strategy, plan=replace(strategy.plan, stop_loss=Decimal(3550)))
+        before = world.clock.now()
+
+        ask(world, strategy, OrderEvent.RECONCILE)
+        cycle = ask(world, strategy, OrderEvent.STOPLOSS)
+
+        assert (cycle.state, sold(world)) == (CycleState.FLAT, 10)
+        assert world.clock.now() - before < timedelta(seconds=1)
 
     def test_one_that_was_taken_away_by_hand_is_put_back_but_not_for_ever(
         self, world: TradingWorld, strategy: Strategy

@@ -38,6 +38,8 @@ class Policy:
     before that is believed: positions can lag behind fills."""
     absent_pause: float = 5.0
     """Back-off between two such readings."""
+    stop_pause: timedelta = timedelta(seconds=10)
+    """Between two tries at a stop order that the broker does not take."""
     stop_attempts: int = 3
     """Stop orders at one trigger price that the broker may refuse before the watcher guards alone."""
     rates: RateLimits = RateLimits()  # noqa: RUF009 - frozen

@@ -167,20 +167,19 @@ def _place_stop(cycle: Cycle, now: datetime, policy: Policy) -> Decision:
                 NoticeKind.STOP_NOT_RESTING, f"{cycle.plan.symbol}: {why}. The position is watched all the same."
             )
             return Decision(replace(cycle, note=why), () if cycle.note == why else (alarm, tell))
-    if _pauses(cycle, failed, now, policy):
-        return Decision(cycle, (ReadBook(),))
+    if _is_too_soon(cycle, now, policy):
+        return Decision(cycle)
     return with_order(cycle, Leg.STOP, cycle.open_quantity, now=now, due=now)
 
 
-def _pauses(cycle: Cycle, failed: list[Intent], now: datetime, policy: Policy) -> bool:
-    """Whether it is too soon for another try. The try is written down only when the pause is over: whoever takes
-    the cycle meanwhile, because the stop was hit, would have to wait for proof that it never left."""
+def _is_too_soon(cycle: Cycle, now: datetime, policy: Policy) -> bool:
+    """Whether the last try is so young that the next look is to make another. Nobody waits for that: the usual reason
+    for a refusal is that the price has reached the stop, and the exit is then on its way to this very worker."""
     earlier = intents_of(cycle, Leg.STOP)
     if not earlier or earlier[-1].answered_at is None:
         return False
-    is_throttled = earlier[-1].state is IntentState.THROTTLED
-    pause = policy.throttle_pause if is_throttled else policy.retry_pause * len(failed)
-    return now < earlier[-1].answered_at + timedelta(seconds=pause)
+    has_failed = earlier[-1].failed_proven or earlier[-1].state is IntentState.THROTTLED
+    return has_failed and now < earlier[-1].answered_at + policy.stop_pause
 
 
 def _keep_stop(cycle: Cycle, stop: Intent, now: datetime, policy: Policy) -> Decision:

@@ -11,7 +11,6 @@ from algotrading.domain.effects import (
     Decision,
     Effect,
     RaiseAlarm,
-    ReadBook,
     RetryExit,
     StopStrategy,
     Tell,
@@ -51,7 +50,7 @@ def after_failure(
     """One attempt provably did nothing: try again, or end the matter. A try that its worker would not live to send
     (`until`) is left to the next one."""
     if intent.leg is Leg.STOP:
-        return Decision(cycle, (ReadBook(),))
+        return Decision(cycle)  # the next look tries again: the stop may have been hit, and must not wait behind this
     if intent.leg is Leg.EXIT:
         return _release_claim(cycle, intent, policy)
     message = intent.message or "the broker refused the order"
