@@ -12,7 +12,7 @@ from algotrading.domain.accounts import SealedBrokerAccount, User
 from algotrading.domain.audit import AuditEntry
 from algotrading.domain.cycle import Cycle
 from algotrading.domain.delivery import Waiting
-from algotrading.domain.flatness import FlatProof
+from algotrading.domain.flatness import FlatProof, NothingPlaced
 from algotrading.domain.instruments import Instrument
 from algotrading.domain.limits import Lock, RiskLimits
 from algotrading.domain.orders import Fill
@@ -49,7 +49,7 @@ class MemoryDatabase:
     risk_limits: dict[UUID, RiskLimits] = field(default_factory=dict)
     kill_locks: dict[UUID, Lock] = field(default_factory=dict)
     deployment_lock: Lock | None = None
-    flat: dict[UUID, FlatProof] = field(default_factory=dict)
+    flat: dict[UUID, FlatProof | NothingPlaced] = field(default_factory=dict)
     risk_events: list[RiskEventRow] = field(default_factory=list)
     audit: list[AuditEntry] = field(default_factory=list)
     notices: list[Notice] = field(default_factory=list)

@@ -11,7 +11,7 @@ from algotrading.domain.audit import DEPLOYMENT, AuditEntry, AuditKind
 from algotrading.domain.cycle import Cycle, Intent, IntentState
 from algotrading.domain.effects import Decision
 from algotrading.domain.errors import Conflict, RiskLocked, RiskRefused
-from algotrading.domain.flatness import FlatProof
+from algotrading.domain.flatness import FlatProof, NothingPlaced
 from algotrading.domain.limits import (
     MINUTE,
     Breach,
@@ -22,6 +22,7 @@ from algotrading.domain.limits import (
     flat_notice,
     killed_notice,
     loss_notice,
+    nothing_placed_notice,
     released_notice,
 )
 from algotrading.domain.profit import week_of
@@ -88,6 +89,13 @@ class MemoryRisks:
             self._database.flat[user_id] = proof
             self._tell(user_id, flat_notice(proof.milliseconds, len(proof.foreign)), proof.at)
             self._audit(user_id, AuditKind.VERIFIED_FLAT, proof.at, {"proof": proof})
+
+    def record_nothing_placed(self, user_id: UUID, at: datetime) -> None:
+        """See ports.Risks."""
+        with self._database.turn:
+            self._database.flat[user_id] = NothingPlaced(at)
+            self._tell(user_id, nothing_placed_notice(), at)
+            self._audit(user_id, AuditKind.NOTHING_PLACED, at, {})
 
     def record_breach(self, user_id: UUID, breach: Breach, *, period: date, now: datetime) -> bool:
         """See ports.Risks."""

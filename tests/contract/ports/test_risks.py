@@ -17,7 +17,7 @@ from algotrading.domain.cycle import Cycle, CycleState, IntentState
 from algotrading.domain.effects import Decision
 from algotrading.domain.errors import Conflict, RiskLocked
 from algotrading.domain.events import BookRead, EntryMissed
-from algotrading.domain.flatness import FlatProof, ForeignPosition
+from algotrading.domain.flatness import FlatProof, ForeignPosition, NothingPlaced
 from algotrading.domain.limits import Breach, BreachKind, Lock, Locks, RiskLimits
 from algotrading.domain.orders import BookReading, Leg
 from algotrading.domain.risk import booked_of
@@ -183,6 +183,17 @@ def test_a_proof_counts_for_the_switch_it_is_younger_than(stores: Stores) -> Non
     assert stores.risks.standing(user.user_id, TRADING_DAY, LATER).flat is None
     stores.risks.lock(user.user_id, by="its owner", reason=None, now=LATER + timedelta(hours=1))
     assert stores.risks.standing(user.user_id, TRADING_DAY, LATER).flat is None
+
+
+def test_that_nothing_was_placed_is_no_proof(stores: Stores) -> None:
+    user = stores.add_user()
+    stores.risks.lock(user.user_id, by="its owner", reason=None, now=MOMENT)
+
+    stores.risks.record_nothing_placed(user.user_id, LATER)
+
+    assert stores.risks.standing(user.user_id, TRADING_DAY, LATER).flat == NothingPlaced(LATER)
+    assert kinds(stores, user)[-1] == told(stores, user)[-1] == "nothing_placed"
+    assert audited(stores, user.user_id)[-1] == "nothing_placed"
 
 
 def test_the_operators_switch_needs_a_proof_of_each_user_too(stores: Stores) -> None:

@@ -173,13 +173,14 @@ def test_limits_and_the_kill_switch_on_real_parts(deployment: Deployment, exchan
     status, killed = deployment.call("POST", "/risk/kill", {"reason": "enough"}, token)
     assert (status, killed["is_locked"], killed["flattening"]) == (200, True, 0)
 
-    # Then nothing starts, flat is known, and the limits are what they were
+    # Then nothing starts, no broker is claimed to have shown anything, and the limits are what they were
     assert deployment.call("POST", "/strategy/start", reference, token)[1]["error"] == "RISK_LOCKED"
     _, profile = deployment.call("GET", "/risk/profile", None, token)
     assert profile["kill_switch"]["own"]["reason"] == "enough"
-    assert profile["kill_switch"]["kill_to_flat_ms"] >= 1000
+    assert profile["kill_switch"]["verified_flat_at"] is None
+    assert profile["kill_switch"]["nothing_placed_at"] is not None
     assert profile["limits"]["daily_loss_limit"] == 5000.5
-    assert [event["kind"] for event in profile["events"]] == ["verified_flat", "killed", "limits_changed"]
+    assert [event["kind"] for event in profile["events"]] == ["nothing_placed", "killed", "limits_changed"]
 
     # And once it is released, the strategy starts; there is nothing to square off yet
     assert deployment.call("POST", "/risk/release", {}, token) == (200, {"is_locked": False})

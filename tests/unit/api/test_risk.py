@@ -190,14 +190,14 @@ def test_a_kill_needs_no_reason_and_can_be_repeated(world: ApiWorld) -> None:
     assert first.body["lock"]["reason"] is None
 
 
-def test_a_trader_who_holds_nothing_is_flat_at_once(world: ApiWorld) -> None:
+def test_a_trader_who_placed_nothing_is_told_just_that(world: ApiWorld) -> None:
     token = world.register()
     kill(world, token)
 
     shown = read(world, token)["kill_switch"]
 
-    assert shown["verified_flat_at"] is not None
-    assert shown["kill_to_flat_ms"] == 1250
+    assert (shown["verified_flat_at"], shown["kill_to_flat_ms"]) == (None, None)
+    assert shown["nothing_placed_at"] is not None
 
 
 def test_no_strategy_is_started_while_the_switch_is_on(world: ApiWorld) -> None:

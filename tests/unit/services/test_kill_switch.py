@@ -12,7 +12,7 @@ import pytest
 from algotrading.contracts.messages import OrderEvent
 from algotrading.domain.cycle import Cycle, CycleState, ExitReason
 from algotrading.domain.errors import Conflict
-from algotrading.domain.flatness import ForeignPosition
+from algotrading.domain.flatness import FlatProof, ForeignPosition, NothingPlaced
 from algotrading.domain.orders import OrderTicket, Side
 from algotrading.domain.sessions import trading_day_of
 from algotrading.ports import Lane, RiskStanding
@@ -66,7 +66,7 @@ def test_a_kill_sells_what_is_held_and_proves_it_from_the_brokers_book(world: Tr
     cycle, proof = world.cycle(strategy), standing(world).flat
     assert (killed.flattening, killed.lock.reason) == (1, "enough")
     assert (cycle.state, cycle.claim, cycle.open_quantity) == (CycleState.FLAT, ExitReason.KILL, 0)
-    assert proof is not None
+    assert isinstance(proof, FlatProof)
     assert proof.foreign == ()
     assert proof.milliseconds == round((proof.at - since).total_seconds() * 1000) > 0
     assert [kind for kind in world.told() if kind in {"killed", "sold", "verified_flat"}] == [
@@ -95,7 +95,7 @@ def test_a_position_that_came_in_between_is_sold_too(world: TradingWorld) -> Non
 
     assert killed.flattening == 1
     assert world.cycle(strategy).state is CycleState.FLAT
-    assert standing(world).flat is not None
+    assert isinstance(standing(world).flat, FlatProof)
 
 
 def test_pressing_twice_is_pressing_once(world: TradingWorld) -> None:
@@ -110,14 +110,26 @@ def test_pressing_twice_is_pressing_once(world: TradingWorld) -> None:
     assert world.told().count("killed") == 1
 
 
-def test_with_nothing_traded_today_flat_is_known_at_once(world: TradingWorld) -> None:
+def test_where_nothing_was_placed_the_broker_is_not_asked_and_nothing_is_claimed_of_it(world: TradingWorld) -> None:
     world.add_running()
 
     killed = switch(world).kill(world.user_id, None)
 
     assert killed.flattening == 0
     assert asked(world) == []
-    assert standing(world).flat is not None
+    assert standing(world).flat == NothingPlaced(world.clock.now())
+    assert world.told() == ["killed", "nothing_placed"]
+    text = world.database.notices[-1].text
+    assert "The broker was not asked" in text
+    assert "book" not in text
+    assert world.database.audit[-1].kind == "nothing_placed"
+    assert "KillToFlat" not in world.meter.durations
+
+    # and it is said once, and alarms nobody
+    world.clock.sleep(300)
+    world.converge.run()
+    assert world.told() == ["killed", "nothing_placed"]
+    assert "KillNotFlat" not in world.meter.counts
 
 
 def test_a_user_who_is_flat_already_has_it_proven_by_the_broker(world: TradingWorld) -> None:
@@ -130,7 +142,7 @@ def test_a_user_who_is_flat_already_has_it_proven_by_the_broker(world: TradingWo
     assert standing(world).flat is None
     work(world)
 
-    assert standing(world).flat is not None
+    assert isinstance(standing(world).flat, FlatProof)
     assert world.cycle(strategy).epoch == epoch, "a proof takes no cycle away from anybody"
 
 
@@ -172,7 +184,7 @@ def test_a_position_of_the_traders_own_is_reported_and_left_alone(world: Trading
     work(world)
 
     proof = standing(world).flat
-    assert proof is not None
+    assert isinstance(proof, FlatProof)
     assert proof.foreign == (ForeignPosition("NSE", "TCS", "MIS", 7),)
     assert [ticket.quantity for ticket in world.sent(Side.SELL)] == [10]
 
@@ -206,7 +218,7 @@ def test_converge_asks_again_each_minute_for_what_is_still_held(world: TradingWo
     assert asked(world).count(OrderEvent.KILL) == 2
     work(world)
     assert world.cycle(strategy).state is CycleState.FLAT
-    assert standing(world).flat is not None
+    assert isinstance(standing(world).flat, FlatProof)
 
 
 def test_release_is_refused_while_something_is_held_and_then_lets_the_next_entry_go(world: TradingWorld) -> None:
@@ -235,7 +247,7 @@ def test_the_operators_switch_brings_every_user_flat(world: TradingWorld) -> Non
     work(world)
 
     assert world.cycle(strategy).claim is ExitReason.KILL
-    assert standing(world).flat is not None
+    assert isinstance(standing(world).flat, FlatProof)
     assert "deployment_killed" in world.told()
 
 

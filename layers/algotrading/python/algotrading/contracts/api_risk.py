@@ -134,6 +134,10 @@ class KillSwitchView(Answer):
         description="When the broker's own book and positions showed that nothing of the strategies is held"
     )
     kill_to_flat_ms: int | None
+    nothing_placed_at: Instant | None = Field(
+        description="When our record showed no order of the day of the switch and nothing open: the broker was not"
+        " asked, and nothing is claimed about what it holds. Set instead of verified_flat_at, never beside it"
+    )
     foreign_positions: list[ForeignPositionView]
 
 

@@ -55,6 +55,8 @@ class AuditKind(StrEnum):
     KILL_SWITCH_OFF = "kill_switch_off"
     VERIFIED_FLAT = "verified_flat"
     """After the kill switch, the broker's own book showed nothing of ours."""
+    NOTHING_PLACED = "nothing_placed"
+    """After the kill switch, our record had no order of its day and nothing open; the broker was not asked."""
 
 
 @dataclass(frozen=True, slots=True)

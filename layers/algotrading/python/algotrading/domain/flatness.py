@@ -35,6 +35,14 @@ class FlatProof:
 
 
 @dataclass(frozen=True, slots=True)
+class NothingPlaced:
+    """No order of ours was written on the day of the lock and our record holds nothing open. The broker was not asked,
+    so nothing is claimed about what it holds."""
+
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """What the comparison found: `why_not` is None when nothing of ours is held."""
 

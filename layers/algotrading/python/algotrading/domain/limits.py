@@ -162,6 +162,15 @@ def flat_notice(milliseconds: int, foreign: int) -> RiskNotice:
     return RiskNotice(NoticeKind.VERIFIED_FLAT, text)
 
 
+def nothing_placed_notice() -> RiskNotice:
+    """There was nothing to sell by our record, and the broker was not asked."""
+    text = (
+        "No order of your strategies was placed on the day of the stop, and none of them holds anything by our record. "
+        "The broker was not asked: look at your broker account if you want to be sure."
+    )
+    return RiskNotice(NoticeKind.NOTHING_PLACED, text)
+
+
 def loss_notice(breach: Breach) -> RiskNotice:
     """A loss limit was reached."""
     return RiskNotice(NoticeKind.LOSS_LIMIT, f"Nothing more is bought: {breach.text}.")

@@ -41,5 +41,6 @@ class NoticeKind(StrEnum):
     KILLED = "killed"
     RELEASED = "released"
     VERIFIED_FLAT = "verified_flat"
+    NOTHING_PLACED = "nothing_placed"
     DEPLOYMENT_KILLED = "deployment_killed"
     DEPLOYMENT_RELEASED = "deployment_released"

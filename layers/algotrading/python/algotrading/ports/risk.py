@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Protocol
 from uuid import UUID
 
-from algotrading.domain.flatness import FlatProof
+from algotrading.domain.flatness import FlatProof, NothingPlaced
 from algotrading.domain.limits import Breach, Lock, Locks, RiskLimits
 from algotrading.domain.risk import Usage
 
@@ -20,8 +20,8 @@ class RiskStanding:
 
     limits: RiskLimits
     locks: Locks
-    flat: FlatProof | None
-    """Of the present lock; None when there is none, or nothing is proven yet."""
+    flat: FlatProof | NothingPlaced | None
+    """What came of the present lock; None when there is none, or nothing is known yet."""
     usage: Usage
 
 
@@ -71,6 +71,10 @@ class Risks(Protocol):
 
     def record_flat(self, user_id: UUID, proof: FlatProof) -> None:
         """Keep the proof, with its event and notice."""
+        ...
+
+    def record_nothing_placed(self, user_id: UUID, at: datetime) -> None:
+        """Keep that there was nothing to prove, with its event and notice."""
         ...
 
     def record_breach(self, user_id: UUID, breach: Breach, *, period: date, now: datetime) -> bool:

@@ -10,7 +10,6 @@ from uuid import UUID
 
 from algotrading.contracts.messages import OrderCommand, OrderEvent
 from algotrading.domain.cycle import Cycle
-from algotrading.domain.flatness import FlatProof
 from algotrading.domain.sessions import trading_day_of
 from algotrading.ports import Lane, Ledger, OrderQueue, Risks, RiskStanding
 from algotrading.services.alarms import make_command
@@ -34,15 +33,15 @@ class Flattener:
             self.queue.send(leave_command(cycle, OrderEvent.KILL, now=now, cause=cause, asked=asked), Lane.PRIORITY)
 
     def prove(self, user_id: UUID, standing: RiskStanding, *, now: datetime, cause: str, asked: str) -> None:
-        """Have it proven that nothing is held, once nothing is open: by an executor, who asks the broker; or at once,
-        when no order of the day of the lock can have changed what is held. On a later day the broker's book of that day
-        is gone, and nobody can prove it any more."""
+        """Have it proven that nothing is held, once nothing is open: by an executor, who asks the broker. Where no
+        order was written on the day of the lock there is nothing to look up: just that is recorded. On a later day the
+        broker's book of that day is gone, and nobody can prove it any more."""
         since = standing.locks.since
         if since is None or standing.flat is not None or standing.usage.open_cycles:
             return
         traded = self.ledger.traded_on(user_id, trading_day_of(since))
         if not traded:
-            self.risks.record_flat(user_id, FlatProof(now, milliseconds_between(since, now)))
+            self.risks.record_nothing_placed(user_id, now)
         elif trading_day_of(since) == trading_day_of(now):
             command = leave_command(traded[-1], OrderEvent.KILL, now=now, cause=cause, asked=asked)
             self.queue.send(command, Lane.PRIORITY)

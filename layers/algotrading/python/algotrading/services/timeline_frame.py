@@ -85,6 +85,8 @@ def _risk_text(kind: str, data: Said) -> str | None:
             return "the kill switch was turned off"
         case AuditKind.VERIFIED_FLAT:
             return "the broker's own book shows nothing of ours any more"
+        case AuditKind.NOTHING_PLACED:
+            return "no order of ours was placed that day and our record holds nothing: the broker was not asked"
         case AuditKind.RISK_LIMIT_REACHED:
             return f"a loss limit was reached: {data['breach']['text']}"
         case AuditKind.RISK_LIMITS_CHANGED:

@@ -15,7 +15,7 @@ from algotrading.adapters.postgres.json_values import clean_text, to_json
 from algotrading.adapters.postgres.risk_check import read_json, read_limits, read_locks, read_usage, write_event
 from algotrading.domain.audit import DEPLOYMENT, AuditEntry, AuditKind
 from algotrading.domain.errors import Conflict
-from algotrading.domain.flatness import FlatProof, ForeignPosition
+from algotrading.domain.flatness import FlatProof, ForeignPosition, NothingPlaced
 from algotrading.domain.limits import (
     Breach,
     Lock,
@@ -25,6 +25,7 @@ from algotrading.domain.limits import (
     flat_notice,
     killed_notice,
     loss_notice,
+    nothing_placed_notice,
     released_notice,
 )
 from algotrading.ports import RiskEvent, RiskStanding
@@ -56,6 +57,7 @@ _RELEASE = """
         and not exists (select from cycles c where c.user_id = risk_profiles.user_id and is_unsettled(c))
 """
 _FLAT = """
+    -- Without a duration the broker was not asked: our record had nothing that it could have shown.
     insert into risk_profiles (user_id, verified_flat_at, flat_ms, foreign_positions) values (%s, %s, %s, %s)
     on conflict (user_id) do update set verified_flat_at = excluded.verified_flat_at, flat_ms = excluded.flat_ms,
         foreign_positions = excluded.foreign_positions
@@ -152,6 +154,13 @@ class PostgresRisks:
             _tell(session, user_id, flat_notice(proof.milliseconds, len(proof.foreign)), proof.at)
             _audit(session, user_id, AuditKind.VERIFIED_FLAT, proof.at, {"proof": proof})
 
+    def record_nothing_placed(self, user_id: UUID, at: datetime) -> None:
+        """See ports.Risks."""
+        with self._database.tenant(user_id) as session:
+            session.execute(_FLAT, (user_id, at, None, "[]"))
+            _tell(session, user_id, nothing_placed_notice(), at)
+            _audit(session, user_id, AuditKind.NOTHING_PLACED, at, {})
+
     def record_breach(self, user_id: UUID, breach: Breach, *, period: date, now: datetime) -> bool:
         """See ports.Risks."""
         with self._database.tenant(user_id) as session:
@@ -213,13 +222,17 @@ def _standing(found: Mapping[str, Any]) -> RiskStanding:
     return RiskStanding(read_limits(found), locks, _flat(found["profile"], locks), read_usage(found))
 
 
-def _flat(profile: Mapping[str, Any] | None, locks: Locks) -> FlatProof | None:
-    """A proof counts for the locks that it is younger than."""
+def _flat(profile: Mapping[str, Any] | None, locks: Locks) -> FlatProof | NothingPlaced | None:
+    """What was found counts for the locks that it is younger than."""
     if profile is None or profile["verified_flat_at"] is None or locks.since is None:
         return None
     at = datetime.fromisoformat(profile["verified_flat_at"])
+    if at < locks.since:
+        return None
+    if profile["flat_ms"] is None:
+        return NothingPlaced(at)
     foreign = tuple(ForeignPosition(**position) for position in profile["foreign_positions"])
-    return FlatProof(at, profile["flat_ms"], foreign) if at >= locks.since else None
+    return FlatProof(at, profile["flat_ms"], foreign)
 
 
 def _locks(session: Session, user_id: UUID) -> Locks:

@@ -26,6 +26,7 @@ from algotrading.contracts.api_risk import (
     RiskUsageView,
 )
 from algotrading.domain.errors import AlgotradingError, Conflict, RequestInvalid
+from algotrading.domain.flatness import FlatProof, NothingPlaced
 from algotrading.domain.limits import Lock, RiskLimits
 from algotrading.domain.risk import Result
 from algotrading.entrypoints.api.answers import BEARER, answers
@@ -146,7 +147,8 @@ def _result(result: Result) -> ResultView:
 
 
 def _switch(report: RiskReport) -> KillSwitchView:
-    locks, flat = report.standing.locks, report.standing.flat
+    locks, found = report.standing.locks, report.standing.flat
+    flat = found if isinstance(found, FlatProof) else None
     foreign = () if flat is None else flat.foreign
     return KillSwitchView(
         is_locked=locks.since is not None,
@@ -155,6 +157,7 @@ def _switch(report: RiskReport) -> KillSwitchView:
         open_positions=len(report.standing.usage.open_cycles),
         verified_flat_at=None if flat is None else flat.at,
         kill_to_flat_ms=None if flat is None else flat.milliseconds,
+        nothing_placed_at=found.at if isinstance(found, NothingPlaced) else None,
         foreign_positions=[
             ForeignPositionView(exchange=one.exchange, symbol=one.symbol, product=one.product, quantity=one.quantity)
             for one in foreign
