@@ -12,7 +12,7 @@ from tests.simulation.day import simulate_day
 from tests.simulation.report import run_many, write_report
 
 _REPORT = Path("build/simulation.json")
-_MOST_SEEDS = 100_000_000
+_MOST_SEEDS = 10**12
 
 
 def main(arguments: list[str]) -> int:

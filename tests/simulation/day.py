@@ -14,11 +14,13 @@ from tests.simulation.faults import Weather
 from tests.simulation.invariants import Violation
 from tests.simulation.kernel import Kernel
 from tests.simulation.secrets import listening
-from tests.simulation.workload import MINUTE, Workload, first_prices, make_shape, start_of
+from tests.simulation.workload import MINUTE, Shape, Workload, first_prices, make_shape, start_of
 from tests.simulation.world import World
 
 _LISTENED = 20
 """On every so manieth day the logs are read: writing them takes longer than the day."""
+
+_RESTFUL_MINUTES = 2
 
 
 @dataclass(slots=True)
@@ -56,7 +58,7 @@ def simulate_day(
     fault and log record. `rates` are the weather instead of the seed's own."""
     setting = Random(f"day {seed}")
     shape = make_shape(setting)
-    kernel = Kernel(seed, start_of(instant_of(TRADING_DAY, time(9, 15)), setting))
+    kernel = Kernel(seed, start_of(instant_of(TRADING_DAY, time(9, 15)), shape, setting))
     kernel.trace = trace
     weather = Weather(kernel.random, rates)
     world = World(kernel, weather, symbols=first_prices(shape, setting), concurrency=shape.concurrency)
@@ -70,7 +72,9 @@ def simulate_day(
         workload.begin()
         kernel.run(shape.faults_end * MINUTE)
         workload.calm_down()
-        kernel.run(shape.ends * MINUTE)
+        _come_to_rest(kernel, world, shape)
+        if shape.closes is not None:
+            workload.next_morning()
         world.inspector.check_rest(TRADING_DAY)
         if seed % _LISTENED == 0:
             world.check_stored_secrets()
@@ -85,6 +89,16 @@ def simulate_day(
         truth_absent=inspector.truth_absent,
         violations=[(seed, violation) for violation in inspector.violations],
     )
+
+
+def _come_to_rest(kernel: Kernel, world: World, shape: Shape) -> None:
+    """Until nothing has been left to happen for two minutes, or the day's end."""
+    restful = 0
+    for minute in range(shape.faults_end + 1, shape.ends + 1):
+        kernel.run(minute * MINUTE)
+        restful = restful + 1 if world.is_at_rest() else 0
+        if restful > _RESTFUL_MINUTES and shape.closes is None:
+            return
 
 
 def simulate_days(seeds: range) -> Found:

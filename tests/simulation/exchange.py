@@ -58,11 +58,15 @@ class SimulatedExchange(MemoryExchange):
         """Whether the rate limit turns nearly everything away."""
         self._resting: dict[str, list[MemoryOrder]] = {}
         self._is_by_hand = False
+        self.is_closed = False
+        """Whether the session is over: the exchange takes no orders, and none rests any more."""
 
     # --- fates --------------------------------------------------------------------------------------
 
     def next_fate(self, ticket: OrderTicket | None = None, *, is_cancel: bool = False) -> Fate:
         """What becomes of the command that has just arrived."""
+        if self.is_closed and not is_cancel:
+            return refuses("INPUT", "Markets are closed right now.", retryable=False)
         if self.storm and not self._weather.is_over and self._kernel.random.random() < 0.8:
             return throttles()
         is_stop = ticket is not None and ticket.trigger_price is not None
@@ -74,6 +78,8 @@ class SimulatedExchange(MemoryExchange):
 
     def next_change(self) -> Fate:
         """What becomes of the change that has just arrived."""
+        if self.is_closed:
+            return refuses("INPUT", "Markets are closed right now.", retryable=False)
         if self.storm and not self._weather.is_over and self._kernel.random.random() < 0.8:
             return throttles()
         name = self._weather.pick(CHANGE_FATES)
@@ -172,6 +178,17 @@ class SimulatedExchange(MemoryExchange):
         super().cancel(order)
         if self.observer is not None:
             self.observer.changed(order)
+
+    def close(self) -> None:
+        """The end of the session. Orders that are still on their way never arrive."""
+        self.is_closed = True
+        now = self.clock.now()
+        for order in self.all_orders():
+            if order.placed_at > now:
+                order.executions.clear()
+                order.rejection = "Markets are closed right now."
+            elif not order.status(now).is_terminal:
+                self.cancel(order)
 
     def set_price(self, symbol: str, price: Decimal, exchange: str = "NSE") -> None:
         """Move the market; resting orders that can trade now do."""

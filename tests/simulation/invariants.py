@@ -121,6 +121,8 @@ class Inspector:
     truth_absent: list[float] = field(default_factory=list)
     """Seconds from an order whose answer was lost, or whose sender died, until the ledger knew what became of it."""
     orders: int = 0
+    exchange_closed: bool = False
+    """Whether the session has ended."""
     quiet_since: int | None = None
     """When the faults ended."""
     alarms: dict[str, int] = field(default_factory=dict)
@@ -450,6 +452,8 @@ class Inspector:
 
     def check_stops(self) -> None:
         """In quiet weather: no position stays below its stop without being sold."""
+        if self.exchange_closed:
+            return
         now = self.kernel.now()
         for key in sorted(self._held):
             cycle, traded = self.database.cycles[key], self._traded[key]
@@ -490,11 +494,14 @@ class Inspector:
         return (0, 0) if traded is None else (traded.bought(now), traded.sold(now))
 
     def check_rest(self, day: date) -> None:
-        """Everything has come to rest: the ledger is the exchange's record, and nothing was forgotten."""
+        """Everything has come to rest: the ledger is the exchange's record, and nothing was forgotten. What the end of
+        its day left open was alarmed, and its owner was told."""
         told = {notice.strategy_id for notice in self.database.notices}
         for key, cycle in sorted(self.database.cycles.items()):
             bought, sold = self.bought_and_sold(key)
             name = f"{cycle.plan.symbol} of {str(key[0])[:8]}"
+            if cycle.state is CycleState.FAILED and self._ended_open(cycle, told):
+                continue
             if (cycle.bought, cycle.sold) != (bought, sold):
                 ledger = f"{cycle.bought} bought and {cycle.sold} sold"
                 self.broken("truth", f"{name}: the ledger says {ledger}, the exchange {bought} and {sold}")
@@ -521,6 +528,11 @@ class Inspector:
     def account_of(self, order: MemoryOrder) -> str:
         """The API key of the account that an order belongs to."""
         return self._account_of[order.order_id].api_key
+
+    def _ended_open(self, cycle: Cycle, told: set[UUID | None]) -> bool:
+        """Whether the session closed over the cycle, which was said to everybody whom it concerns."""
+        is_alarmed = any(name in self.alarms for name in ("OldCycleOpen", "PositionLeftOpen"))
+        return self.exchange_closed and is_alarmed and cycle.strategy_id in told and cycle.is_settled
 
     def _order_id_side(self, order_id: str) -> Side | None:
         account = self._account_of.get(order_id)

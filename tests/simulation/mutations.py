@@ -18,6 +18,8 @@ from algotrading.domain import settle as settle_module
 from algotrading.domain.cycle import Cycle, Intent, IntentState
 from algotrading.domain.effects import Decision, Tell
 from algotrading.domain.events import Answered, EntryDue, ExitDue
+from algotrading.domain.flatness import FlatProof
+from algotrading.domain.limits import Locks
 from algotrading.domain.notices import NoticeKind
 from algotrading.domain.orders import Accepted, Leg, Refused, Unknown
 from algotrading.domain.policy import Policy
@@ -27,8 +29,9 @@ from algotrading.services.converge import Converge, Repairs, _Run
 from algotrading.services.cycle_runner import CycleRunner
 from algotrading.services.errand import Errand
 from algotrading.services.execute import Executor
+from algotrading.services.verify_flat import FlatVerifier
 from fargate_listener.stop_guard import StopGuard
-from tests.fakes import audit
+from tests.fakes import audit, risks
 from tests.fakes.ledger import MemoryLedger
 from tests.fakes.runtime import MemoryRuntime
 
@@ -283,6 +286,27 @@ def _withdraw_check_skipped() -> AbstractContextManager[object]:
             yield
 
     return both()
+
+
+# --- limits and locks -------------------------------------------------------------------------------
+
+
+@_mutation("entries are not held against their user's limits", "I8", 40)
+def _limits_ignored() -> AbstractContextManager[object]:
+    return patch.object(risks, "check_entry", lambda _limits, locks, *_: locks.breach())
+
+
+@_mutation("the kill switch stops no entry", "I7", 40)
+def _kill_switch_ignored() -> AbstractContextManager[object]:
+    return patch.object(Locks, "breach", lambda _: None)
+
+
+@_mutation("after the kill switch, flat is believed without a look at the broker", "flat", 60)
+def _flat_not_verified() -> AbstractContextManager[object]:
+    def prove(original: Any, verifier: FlatVerifier, user_id: Any, broker: Any) -> Any:
+        verifier.risks.record_flat(user_id, FlatProof(verifier.clock.now(), 0))
+
+    return _wrapped(FlatVerifier, "verify", prove)
 
 
 # --- repair and the watcher -------------------------------------------------------------------------

@@ -12,11 +12,13 @@ from uuid import UUID
 from algotrading.domain.errors import AlgotradingError
 from algotrading.domain.instruments import Product
 from algotrading.domain.limits import RiskLimits
+from algotrading.domain.nse_calendar import NSE_SESSIONS
 from algotrading.domain.orders import OrderTicket, OrderType, Side
-from algotrading.domain.sessions import IST
+from algotrading.domain.sessions import IST, instant_of
 from algotrading.domain.strategy import Plan, Strategy
 from algotrading.services.check_plan import PlanDraft
 from cdk.functions import FUNCTIONS
+from tests.fakes.examples import TRADING_DAY
 from tests.simulation.cloud import skew_of
 from tests.simulation.faults import SECOND, CloudFault
 from tests.simulation.kernel import Crashed
@@ -26,6 +28,12 @@ MINUTE = 60 * SECOND
 _SYMBOLS = ("TCS", "INFY", "SBIN", "ITC", "RELIANCE", "HDFCBANK")
 _TICK = 5
 """Paise."""
+_SESSION = timedelta(hours=6, minutes=15)
+"""From 09:15 to 15:30."""
+_LAST_HOURS = 0.08
+_NEXT_DAY = TRADING_DAY + timedelta(days=1)
+_MORNING = 4
+"""Runs of converge on it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +48,17 @@ class Shape:
     sells: tuple[int, int] = (6, 15)
     faults_end: int = 15
     ends: int = 27
+    closes: int | None = None
+    """When the session closes, if the day goes on till then: faults last beyond it, and the next morning follows."""
 
 
 def make_shape(random: Random) -> Shape:
     """A day between a handful of strategies and a busy one."""
     traders = random.randint(2, 10)
+    is_last_hour = random.random() < _LAST_HOURS
+    times = {"faults_end": 32, "ends": 45, "closes": 30} if is_last_hour else {}
     return Shape(
+        **times,
         traders=traders,
         strategies=random.randint(8, 40),
         symbols=random.randint(3, len(_SYMBOLS)),
@@ -87,6 +100,8 @@ class Workload:
         for symbol in self._symbols:
             self._drift[symbol] = self.random.choice((-0.002, -0.0005, 0.0, 0.0, 0.0005))
             self._tick_later(symbol)
+        if shape.closes is not None:
+            self.kernel.at(shape.closes * MINUTE, world.close_session)
         for _ in range(shape.strategies):
             self._trader_makes_a_strategy()
         world.gives_hints = self.random.random() < 0.3
@@ -115,6 +130,18 @@ class Workload:
             watcher.gap()
         if not world.watchers:
             world.start_watcher()
+
+    def next_morning(self) -> None:
+        """The watchers have left, everybody has logged in again, and converge runs a few times."""
+        world = self.world
+        world.go_home()
+        morning = self.kernel.micros_of(instant_of(NSE_SESSIONS.next_trading_day(_NEXT_DAY), time(9, 20)))
+        self.kernel.run(morning)
+        for trader in self.traders:
+            world.log_in(trader)
+        for minute in range(_MORNING):
+            self.kernel.at(morning + minute * MINUTE, world.every_minute.fire)
+        self.kernel.run(morning + (_MORNING + 5) * MINUTE)
 
     # --- owners -------------------------------------------------------------------------------------
 
@@ -272,6 +299,8 @@ class Workload:
         self.kernel.after(self.random.randrange(SECOND, 20 * SECOND), lambda: self._tick(symbol))
 
     def _tick(self, symbol: str) -> None:
+        if self.world.exchange.is_closed:
+            return
         random, price = self.random, self.world.prices[symbol]
         change = random.gauss(self._drift[symbol], 0.0015)
         if random.random() < 0.01:
@@ -362,6 +391,8 @@ def _nothing() -> None:
     """What ends by itself."""
 
 
-def start_of(day_start: datetime, random: Random) -> datetime:
-    """When on the day the simulated half hour lies: anywhere in the session's continuous trading."""
+def start_of(day_start: datetime, shape: Shape, random: Random) -> datetime:
+    """When on the day the simulated half hour lies: anywhere in the session's continuous trading, or at its end."""
+    if shape.closes is not None:
+        return day_start + _SESSION - timedelta(minutes=shape.closes)
     return day_start + timedelta(minutes=random.randint(0, 300))

@@ -19,7 +19,7 @@ from algotrading.domain.nse_calendar import NSE_SESSIONS
 from algotrading.domain.order_updates import OrderUpdate
 from algotrading.domain.orders import OrderTicket
 from algotrading.domain.policy import Policy
-from algotrading.domain.sessions import trading_day_of
+from algotrading.domain.sessions import instant_of, trading_day_of
 from algotrading.domain.sight import Sight
 from algotrading.domain.strategy import Strategy
 from algotrading.entrypoints.queue import Redelivery
@@ -201,6 +201,7 @@ class World:
         self._losses = 0
         self.owner_of: dict[str, UUID] = {}
         self.gives_hints = False
+        self._is_over = False
         self._outage = 0
         self.secrets: list[str] = []
         """Everything that must never be seen in clear."""
@@ -404,6 +405,19 @@ class World:
         for table in ("broker_accounts", "cycles", "logs", "audit", "notices", "strategies"):
             self.check_secrets(repr(getattr(database, table)), f"the table {table}")
 
+    def is_at_rest(self) -> bool:
+        """Whether nothing is left to happen: no message, no worker, no open order, no time of a plan still to come."""
+        lanes = self.memory_queue.pollers
+        if any(self.memory_queue.waiting(lane) or poller.running for lane, poller in lanes.items()):
+            return False
+        now = self.kernel.now()
+        if any(order.placed_at > now for order in self.exchange.all_orders()):
+            return False
+        if not all(cycle.is_settled for cycle in self.database.cycles.values()):
+            return False
+        running = [s for s in self.database.strategies.values() if s.is_running]
+        return all(instant_of(self.day, s.plan.buy_time) + self.policy.entry_grace < now for s in running)
+
     # --- the market ---------------------------------------------------------------------------------
 
     def move(self, symbol: str, paise: int) -> None:
@@ -450,6 +464,17 @@ class World:
         if fault is not None and not isinstance(fault, (Crashed, CloudFault, AlgotradingError)):
             self.inspector.broken("bug", f"{type(fault).__name__}: {fault}")
 
+    def close_session(self) -> None:
+        """15:30: the exchange cancels what rests, and takes no more."""
+        self.exchange.close()
+        self.inspector.exchange_closed = True
+
+    def go_home(self) -> None:
+        """The day is over for the watchers, too."""
+        self._is_over = True
+        for watcher in list(self.watchers):
+            watcher.die()
+
     # --- watchers -----------------------------------------------------------------------------------
 
     def start_watcher(self) -> None:
@@ -482,7 +507,7 @@ class World:
             self.kernel.after(self.weather.duration((10.0, 90.0)), self._start_where_none)
 
     def _start_where_none(self) -> None:
-        if not self.watchers:
+        if not self.watchers and not self._is_over:
             self.start_watcher()
 
     def announced(self, change: StopChange) -> None:
