@@ -264,7 +264,8 @@ class MemoryExchange:
         order = MemoryOrder(f"{next(self._numbers):019d}", ticket, placed_at, rejection=fate.rejection)
         account.orders.append(order)
         self._opened(account, order)
-        if order.rejection is None and self._cost_of(ticket) > account.cash - account.spent(self.clock.now()):
+        cost = self._cost_of(ticket)
+        if order.rejection is None and cost and cost > account.cash - account.spent(self.clock.now()):
             order.rejection = "Insufficient funds."
         if fate.parts is not None and order.rejection is None:
             order.is_scripted = True

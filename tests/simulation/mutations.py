@@ -154,7 +154,7 @@ def _no_fence() -> Iterator[None]:
         yield
 
 
-@_mutation("a strategy's lock is released by whoever asks", "lock", 40)
+@_mutation("a strategy's lock is released by whoever asks", "lock", 60)
 def _lock_released_without_token() -> AbstractContextManager[object]:
     def unlock(original: Any, runtime: MemoryRuntime, strategy_id: Any, token: str) -> None:
         held = runtime._locks.get(strategy_id)

@@ -44,21 +44,22 @@ class Shape:
     strategies: int
     symbols: int
     concurrency: tuple[int, int]
+    faults_end: int
+    ends: int
+    closes: int | None
+    """When the session closes, if the day goes on till then: faults last beyond it, and the next morning follows."""
     buys: tuple[int, int] = (3, 9)
     sells: tuple[int, int] = (6, 15)
-    faults_end: int = 15
-    ends: int = 27
-    closes: int | None = None
-    """When the session closes, if the day goes on till then: faults last beyond it, and the next morning follows."""
 
 
 def make_shape(random: Random) -> Shape:
     """A day between a handful of strategies and a busy one."""
     traders = random.randint(2, 10)
     is_last_hour = random.random() < _LAST_HOURS
-    times = {"faults_end": 32, "ends": 45, "closes": 30} if is_last_hour else {}
     return Shape(
-        **times,
+        faults_end=32 if is_last_hour else 15,
+        ends=45 if is_last_hour else 27,
+        closes=30 if is_last_hour else None,
         traders=traders,
         strategies=random.randint(8, 40),
         symbols=random.randint(3, len(_SYMBOLS)),
@@ -195,7 +196,7 @@ class Workload:
         sell = MINUTE * random.randint(*shape.sells) + (0 if burst else random.randrange(60) * SECOND)
         sell = max(sell, buy + random.choice((1, 30, 90)) * SECOND)
         price = self.world.prices[symbol]
-        distance = random.choice((-0.01, 0.002, 0.005, 0.01, 0.03))
+        distance = random.choice((-0.01, 0.004, 0.01, 0.015, 0.025, 0.04, 0.06))
         stop = max(_TICK, int(price * (1 - distance)) // _TICK * _TICK)
         return Plan(
             exchange="NSE",

@@ -284,6 +284,24 @@ class TestExit:
         sold_at = [order.placed_at for order in world.exchange.all_orders() if order.ticket.side is Side.SELL]
         assert sold_at == [world.at(time(9, 30, 30))]
 
+    def test_whoever_takes_a_timed_exit_over_does_not_sell_before_its_time(self, world: TradingWorld) -> None:
+        strategy = world.add_running(sell_time=time(9, 30, 30))
+        with pytest.raises(_Killed):
+            world.make_executor(_DiesAfter(world.ledger, saves=2)).handle(
+                world.command(strategy, OrderEvent.BUY, time(9, 30))
+            )
+        with pytest.raises(_Killed):
+            world.make_executor(_DiesAfter(world.ledger, saves=0)).handle(
+                world.command(strategy, OrderEvent.SELL, time(9, 30, 30))
+            )
+        wanted_at = world.clock.now()
+
+        world.executor.handle(world.command(strategy, OrderEvent.RECONCILE))
+
+        sold_at = [order.placed_at for order in world.exchange.all_orders() if order.ticket.side is Side.SELL]
+        assert wanted_at < world.at(time(9, 30, 30))
+        assert sold_at == [world.at(time(9, 30, 30))]
+
     def test_a_stop_before_the_sell_time_leaves_nothing_for_it(self, world: TradingWorld) -> None:
         strategy = world.add_running()
         world.buy(strategy)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Protocol
 
@@ -42,6 +42,10 @@ class Market(Protocol):
 
     def stop_obstacle(self, plan: Plan, now: datetime) -> str | None:
         """Why the exchange takes no stop orders in it now, in words for the trader; None: it does."""
+        ...
+
+    def sell_due(self, plan: Plan, trading_day: date) -> datetime | None:
+        """When the plan is to be sold on that day; None when nobody can say."""
         ...
 
 

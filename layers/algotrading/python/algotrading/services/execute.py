@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
@@ -351,14 +351,9 @@ class Executor:
 
     def _due(self, command: OrderCommand, strategy: Strategy) -> datetime | None:
         """When the strategy wants this event on that day; the command's own time when nobody can say."""
-        plan = strategy.plan
         if command.event is OrderEvent.BUY:
-            return instant_of(command.trading_day, plan.buy_time)
-        instrument = self.instruments.find(plan.exchange, plan.symbol)
-        hours = self.table.hours(command.trading_day, instrument) if instrument is not None else None
-        if hours is None:
-            return command.due
-        return instant_of(command.trading_day, hours.effective_exit(plan.sell_time, plan.product).at)
+            return instant_of(command.trading_day, strategy.plan.buy_time)
+        return self.sell_due(strategy.plan, command.trading_day) or command.due
 
     def _open(self, user_id: UUID) -> PacedBroker | None:
         try:
@@ -463,6 +458,14 @@ class Executor:
         if now >= instant_of(day, hours.last_exit):
             return f"stop orders end at {hours.last_exit}: {hours.last_exit_reason}"
         return None
+
+    def sell_due(self, plan: Plan, trading_day: date) -> datetime | None:
+        """See errand.Market."""
+        instrument = self.instrument(plan)
+        hours = None if instrument is None else self.table.hours(trading_day, instrument)
+        if hours is None:
+            return None
+        return instant_of(trading_day, hours.effective_exit(plan.sell_time, plan.product).at)
 
 
 def cause_of(command: OrderCommand) -> Cause:

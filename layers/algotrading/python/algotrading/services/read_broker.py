@@ -29,6 +29,8 @@ _LOOKS = (0.03, 0.07, 0.15, 0.3, 0.6, 1.0, 1.5, 2.0)
 ten requests a second is shared by all its strategies."""
 _POSITION_TRIES = (0.0, 0.1, 0.4)
 """Pauses before each reading of the position that an exit is sized by."""
+_SOON = timedelta(seconds=3)
+"""Longer than a timed order is decided before its instant. A time that is further off belongs to a changed plan."""
 _NEVER_SEEN = Sight(datetime(1970, 1, 1, tzinfo=UTC), timedelta(0))
 """No watcher has ever reported to this store."""
 
@@ -87,9 +89,17 @@ def retry_exit(errand: Errand, effect: RetryExit) -> Event | None:
         return None
     errand.desk.clock.sleep(effect.pause)
     errand.looks = 0
+    due = _sell_due(errand) if effect.reason is ExitReason.SELL_TIME else None
     held, now = ask_held(errand), errand.desk.clock.now()
-    timed = errand.cause.due if errand.cause is not None and effect.reason is ExitReason.SELL_TIME else None
-    return ExitDue(now=now, due=max(now, timed or now), reason=effect.reason, held=held)
+    is_near = due is not None and now < due <= now + _SOON
+    return ExitDue(now=now, due=due if due is not None and is_near else now, reason=effect.reason, held=held)
+
+
+def _sell_due(errand: Errand) -> datetime | None:
+    """A timed exit is wanted a moment before it is due, by its own worker or by whoever takes over from it."""
+    if errand.cause is not None and errand.cause.due is not None:
+        return errand.cause.due
+    return errand.market.sell_due(errand.cycle.plan, errand.cycle.trading_day)
 
 
 def ask_held(errand: Errand) -> int | None:
