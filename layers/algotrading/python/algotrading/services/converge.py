@@ -115,6 +115,7 @@ class _Run:
     now: datetime
     repairs: Repairs
     looks: list[Look] = field(default_factory=list)
+    known_hours: dict[tuple[str, str], SessionHours | None] = field(default_factory=dict)
 
     def run(self) -> Repairs:
         running = self.world.strategies.running()
@@ -320,20 +321,24 @@ class _Run:
 
     def _restore_schedules(self, running: Sequence[Strategy]) -> None:
         existing = self.world.schedules.names()
-        wanted: set[str] = set()
+        kept: set[str] = set()
         for strategy in running:
-            hours = self._hours(strategy.plan)
-            for alarm in () if hours is None else build_alarms(strategy, hours):
-                wanted.add(alarm.name)
-                recent = self.now - strategy.updated_at < _RECENTLY
-                is_right = alarm.name in existing and (not recent or self.world.schedules.find(alarm.name) == alarm)
-                if not is_right:
-                    self.world.schedules.put(alarm)
-                    self.repairs.schedules_restored += 1
-        kept = {alarm for strategy in running for alarm in alarm_names(strategy.strategy_id)}
-        for name in sorted(existing - wanted - kept):
+            names = alarm_names(strategy.strategy_id)
+            kept.update(names)
+            is_recent = self.now - strategy.updated_at < _RECENTLY
+            if is_recent or not existing.issuperset(names):
+                self._restore_alarms(strategy, existing, is_recent=is_recent)
+        for name in sorted(existing - kept):
             self.world.schedules.remove(name)
             self.repairs.schedules_removed += 1
+
+    def _restore_alarms(self, strategy: Strategy, existing: frozenset[str], *, is_recent: bool) -> None:
+        hours = self._hours(strategy.plan)
+        for alarm in () if hours is None else build_alarms(strategy, hours):
+            is_right = alarm.name in existing and (not is_recent or self.world.schedules.find(alarm.name) == alarm)
+            if not is_right:
+                self.world.schedules.put(alarm)
+                self.repairs.schedules_restored += 1
 
     def _restore_runtime(self, running: Sequence[Strategy], unfinished: Sequence[Cycle]) -> None:
         for strategy in running:
@@ -346,6 +351,13 @@ class _Run:
                 self.repairs.runtime_restored += 1
 
     def _hours(self, plan: Plan) -> SessionHours | None:
+        """Looked up once a run for each instrument, however many strategies trade it."""
+        name = (plan.exchange, plan.symbol)
+        if name not in self.known_hours:
+            self.known_hours[name] = self._find_hours(plan)
+        return self.known_hours[name]
+
+    def _find_hours(self, plan: Plan) -> SessionHours | None:
         instrument = self.world.instruments.find(plan.exchange, plan.symbol)
         if instrument is None:
             self.world.meter.count("InstrumentMissing")
