@@ -25,6 +25,7 @@ from algotrading.domain.limits import (
     nothing_placed_notice,
     released_notice,
 )
+from algotrading.domain.notices import NoticeKind
 from algotrading.domain.profit import week_of
 from algotrading.domain.risk import Booked, EntryOrder, Usage, booked_of, check_entry, new_entry
 from algotrading.ports import Notice, RiskEvent, RiskStanding
@@ -62,17 +63,18 @@ class MemoryRisks:
             self._audit(user_id, AuditKind.KILL_SWITCH_ON, now, {"lock": lock})
             return lock
 
-    def release(self, user_id: UUID, now: datetime) -> None:
+    def release(self, user_id: UUID, now: datetime) -> Locks:
         """See ports.Risks."""
         with self._database.turn:
-            lock = self._database.kill_locks.get(user_id)
+            lock, remaining = self._database.kill_locks.get(user_id), Locks(None, self._database.deployment_lock)
             if lock is None:
-                return
+                return remaining
             if self._unsettled(user_id):
                 raise Conflict("positions or orders are not settled yet: release the kill switch once they are")
             del self._database.kill_locks[user_id]
-            self._tell(user_id, released_notice(lock), now)
+            self._tell(user_id, released_notice(lock, is_still_locked=remaining.since is not None), now)
             self._audit(user_id, AuditKind.KILL_SWITCH_OFF, now, {"lock": lock})
+            return remaining
 
     def locks(self, user_id: UUID) -> Locks:
         """See ports.Risks."""
@@ -111,8 +113,11 @@ class MemoryRisks:
     def lock_deployment(self, *, by: str, reason: str | None, now: datetime) -> Lock:
         """See ports.Risks."""
         with self._database.turn:
-            if self._database.deployment_lock is not None:
-                return self._database.deployment_lock
+            standing = self._database.deployment_lock
+            if standing is not None:
+                again = {"lock": standing, "by": by, "reason": reason}
+                self._audit(DEPLOYMENT, AuditKind.KILL_SWITCH_AGAIN, now, again)
+                return standing
             lock = self._database.deployment_lock = Lock(now, by, reason)
             for user_id in self._concerned():
                 self._write_notice(user_id, killed_notice(lock, for_everybody=True), now)
@@ -128,8 +133,15 @@ class MemoryRisks:
             if not all(cycle.is_settled for cycle in self._database.cycles.values()):
                 raise Conflict("positions or orders are not settled yet: release once they are")
             self._database.deployment_lock = None
-            for user_id in self._concerned():
-                self._write_notice(user_id, released_notice(lock, for_everybody=True), now)
+            told = {
+                notice.user_id
+                for notice in self._database.notices
+                if notice.kind == NoticeKind.DEPLOYMENT_KILLED and notice.created_at == lock.since
+            }
+            for user_id in sorted(told | set(self._concerned())):
+                is_still_locked = user_id in self._database.kill_locks
+                notice = released_notice(lock, for_everybody=True, is_still_locked=is_still_locked)
+                self._write_notice(user_id, notice, now)
             self._audit(DEPLOYMENT, AuditKind.KILL_SWITCH_OFF, now, {"lock": lock, "released_by": by})
 
     def deployment(self) -> Lock | None:

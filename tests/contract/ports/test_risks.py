@@ -22,6 +22,7 @@ from algotrading.domain.limits import Breach, BreachKind, Lock, Locks, RiskLimit
 from algotrading.domain.orders import BookReading, Leg
 from algotrading.domain.risk import booked_of
 from algotrading.domain.strategy import StrategyStatus
+from algotrading.ports import Notice
 from tests.contract.ports.conftest import Stores, postgres_stores
 from tests.contract.ports.test_risk_of_entries import entry_of, write
 from tests.fakes.examples import MOMENT, TRADING_DAY, make_intent
@@ -54,11 +55,21 @@ def kinds(stores: Stores, user: User) -> list[str]:
     return [event.kind for event in reversed(stores.risks.events(user.user_id, 100))]
 
 
+def texts(stores: Stores, user: User) -> list[str]:
+    """The words of what the user was told, delivered thereby."""
+    return [notice.text for notice in notices_of(stores, user)]
+
+
 def told(stores: Stores, user: User) -> list[str]:
+    """Kinds of what the user was told, delivered thereby."""
+    return [notice.kind for notice in notices_of(stores, user)]
+
+
+def notices_of(stores: Stores, user: User) -> list[Notice]:
     """What the user was told, delivered thereby."""
     notices = []
     while (notice := stores.system_outbox.claim(user.user_id, MOMENT, lease=timedelta(seconds=30))) is not None:
-        notices.append(notice.kind)
+        notices.append(notice)
         stores.system_outbox.mark_delivered(notice, MOMENT)
     return notices
 
@@ -248,7 +259,35 @@ def test_the_operators_switch_goes_on_and_off_once(stores: Stores) -> None:
     assert stores.system_risks.deployment() is None
     assert told(stores, user) == ["deployment_killed", "deployment_released"]
     assert told(stores, idle) == []
-    assert audited(stores, DEPLOYMENT) == ["kill_switch_on", "kill_switch_off"]
+    assert audited(stores, DEPLOYMENT) == ["kill_switch_on", "kill_switch_again", "kill_switch_off"]
+
+
+def test_a_release_says_what_the_other_switch_still_keeps_back(stores: Stores) -> None:
+    user, other = stores.add_user(), stores.add_user()
+    stores.add_strategy(user)
+    stores.add_strategy(other)
+    stores.risks.lock(user.user_id, by="its owner", reason=None, now=MOMENT)
+    lock = stores.system_risks.lock_deployment(by="ops", reason=None, now=MOMENT)
+
+    assert stores.risks.release(user.user_id, LATER) == Locks(deployment=lock)
+    assert texts(stores, user)[-1].endswith("and nothing is bought until that is released too.")
+    stores.risks.lock(user.user_id, by="its owner", reason=None, now=LATER)
+    stores.system_risks.release_deployment(by="ops", now=LATER)
+    assert texts(stores, user)[-1].endswith("and nothing is bought until you release it.")
+    assert texts(stores, other)[-1].endswith("running strategies buy again at their next buy time.")
+    assert stores.risks.release(user.user_id, LATER) == Locks()
+    assert texts(stores, user)[-1].endswith("running strategies buy again at their next buy time.")
+
+
+def test_whoever_was_told_of_the_operators_switch_is_told_of_its_end(stores: Stores) -> None:
+    # given a trader who was told because of a position, and holds and runs nothing any more
+    user = stores.add_user()
+    cycle = hold(stores, user)
+    stores.system_risks.lock_deployment(by="ops", reason=None, now=MOMENT)
+    stores.ledger.save(Decision(replace(cycle, state=CycleState.FLAT)), event=EntryMissed(MOMENT, "-"), now=MOMENT)
+    stores.system_risks.release_deployment(by="ops", now=LATER)
+
+    assert told(stores, user) == ["deployment_killed", "deployment_released"]
 
 
 def test_it_stays_on_while_anything_of_anybody_is_not_settled(stores: Stores) -> None:

@@ -9,6 +9,7 @@ from uuid import UUID
 
 import pytest
 
+from algotrading.adapters.postgres.database import TransactionFailed
 from algotrading.contracts.messages import OrderEvent
 from algotrading.domain.cycle import Cycle, CycleState, IntentState
 from algotrading.domain.limits import RiskLimits
@@ -226,6 +227,34 @@ def test_release_waits_until_everything_is_settled(world: ApiWorld) -> None:
     assert (refused.status, refused.error) == (409, "CONFLICT")
     assert (released.status, released.body) == (200, {"is_locked": False})
     assert read(world, token)["kill_switch"]["own"] is None
+
+
+def test_what_is_stored_is_answered_although_the_database_fails_after_it(
+    world: ApiWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token = world.register()
+
+    def fail(*_: object) -> None:
+        raise TransactionFailed("the database gave up a transaction")
+
+    monkeypatch.setattr(world.ledger, "unsettled_of", fail)
+    killed = kill(world, token)
+    monkeypatch.setattr(MemoryRisks, "locks", fail)
+    released = release(world, token)
+
+    assert (killed.status, killed.body["is_locked"], killed.body["flattening"]) == (200, True, 0)
+    assert (released.status, released.body) == (200, {"is_locked": False})
+
+
+@pytest.mark.parametrize("body", [None, "", "{}"])
+def test_neither_needs_a_body(world: ApiWorld, body: str | None) -> None:
+    token = world.register()
+
+    killed = world.call("POST", "/risk/kill", raw=body, token=token)
+    released = world.call("POST", "/risk/release", raw=body, token=token)
+
+    assert (killed.status, killed.body["lock"]["reason"]) == (200, None)
+    assert (released.status, released.body) == (200, {"is_locked": False})
 
 
 def test_releasing_what_is_not_locked_is_no_error(world: ApiWorld) -> None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import time
 from typing import Any
 
 import pytest
 
+from algotrading.adapters.postgres.database import TransactionFailed
 from algotrading.contracts.messages import OrderEvent
-from algotrading.domain.cycle import CycleState, ExitReason
+from algotrading.domain.cycle import Cycle, CycleState, ExitReason
 from algotrading.entrypoints.operator import OperatorDoor
 from algotrading.ports import Lane
 from algotrading.services.audit_verify import AuditVerifier
@@ -17,6 +19,7 @@ from algotrading.services.flatten import Flattener
 from algotrading.services.kill_switch import SETTLING
 from algotrading.services.operate import Operator
 from tests.fakes.audit import MemoryAuditTrail
+from tests.fakes.ledger import MemoryLedger
 from tests.fakes.trading_world import TradingWorld
 
 KILL = {"action": "kill", "by": "ops@example.com", "reason": "exchange trouble"}
@@ -31,10 +34,29 @@ def world() -> TradingWorld:
 
 @pytest.fixture
 def door(world: TradingWorld) -> OperatorDoor:
-    flattener = Flattener(world.risks, world.ledger, world.queue)
-    operator = Operator(world.risks, world.ledger, flattener, world.clock, world.meter)
+    operator = operator_of(world)
     verifier = AuditVerifier(MemoryAuditTrail(world.database), world.meter)
     return OperatorDoor(lambda: operator, lambda: verifier)
+
+
+def operator_of(world: TradingWorld, ledger: MemoryLedger | None = None) -> Operator:
+    """The service itself, over the world."""
+    flattener = Flattener(world.risks, world.ledger, world.queue)
+    return Operator(world.risks, ledger or world.ledger, flattener, world.clock, world.meter)
+
+
+class _SeesLate(MemoryLedger):
+    """Its first look does not see yet what is held."""
+
+    looks = 0
+
+    def unfinished(self) -> Sequence[Cycle]:
+        self.looks += 1
+        return () if self.looks == 1 else super().unfinished()
+
+
+def _fail(*_: object) -> Any:
+    raise TransactionFailed("the database gave up a transaction")
 
 
 def work(world: TradingWorld) -> None:
@@ -65,6 +87,40 @@ def test_a_kill_stops_entries_and_sells_what_everybody_holds(world: TradingWorld
     assert (after["open_cycles"], after["unproven_users"]) == (0, 0)
 
 
+def test_what_came_in_between_is_sold_too(world: TradingWorld) -> None:
+    # given a position that only the second look sees, because its entry left just before the lock
+    strategy = world.add_running()
+    world.buy(strategy)
+    operator = operator_of(world, _SeesLate(world.database))
+
+    operator.kill(by="ops", reason="exchange trouble")
+    work(world)
+
+    assert world.cycle(strategy).claim is ExitReason.KILL
+
+
+def test_what_is_stored_is_answered_although_nothing_can_be_read_after_it(
+    world: TradingWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    strategy = world.add_running()
+    world.buy(strategy)
+    operator = operator_of(world)
+    door = OperatorDoor(lambda: operator, lambda: AuditVerifier(MemoryAuditTrail(world.database), world.meter))
+    monkeypatch.setattr(operator.risks, "watched", _fail)
+
+    killed = door.handle(KILL)
+
+    assert (killed["is_locked"], killed["by"]) == (True, "ops@example.com")
+    assert (killed["open_cycles"], killed["unproven_users"]) == (None, None)
+    work(world)
+    assert world.cycle(strategy).claim is ExitReason.KILL
+
+    released = door.handle(RELEASE)
+
+    assert (released["is_locked"], released["open_cycles"]) == (False, None)
+    assert world.database.deployment_lock is None
+
+
 def test_an_entry_that_comes_later_is_missed_and_told(world: TradingWorld, door: OperatorDoor) -> None:
     strategy = world.add_running()
     door.handle(KILL)
@@ -73,11 +129,18 @@ def test_an_entry_that_comes_later_is_missed_and_told(world: TradingWorld, door:
     assert world.told()[-1] == "entry_blocked"
 
 
-def test_killing_twice_is_killing_once(door: OperatorDoor) -> None:
+def test_killing_twice_is_killing_once_and_both_are_on_record(world: TradingWorld, door: OperatorDoor) -> None:
     first = door.handle(KILL)
     second = door.handle({**KILL, "by": "somebody else"})
 
     assert first == second
+    again = world.database.audit[-1]
+    assert (again.kind, again.data["by"], again.data["reason"]) == (
+        "kill_switch_again",
+        "somebody else",
+        "exchange trouble",
+    )
+    assert again.data["lock"] == world.database.deployment_lock
 
 
 def test_release_waits_until_everything_is_settled(world: TradingWorld, door: OperatorDoor) -> None:

@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, time, timedelta
 from decimal import Decimal
+from uuid import UUID
 
 import pytest
 
+from algotrading.adapters.postgres.database import TransactionFailed
 from algotrading.contracts.messages import OrderEvent
 from algotrading.domain.cycle import Cycle, CycleState, ExitReason
 from algotrading.domain.errors import Conflict
@@ -96,6 +98,26 @@ def test_a_position_that_came_in_between_is_sold_too(world: TradingWorld) -> Non
     assert killed.flattening == 1
     assert world.cycle(strategy).state is CycleState.FLAT
     assert isinstance(standing(world).flat, FlatProof)
+
+
+def test_a_look_that_fails_is_no_error_of_the_kill_and_the_next_look_sells(world: TradingWorld) -> None:
+    strategy = world.add_running()
+    world.buy(strategy)
+
+    killed = switch(world, _FailsAt(world, 1)).kill(world.user_id, None)
+    work(world)
+
+    assert killed.flattening == 1
+    assert world.cycle(strategy).claim is ExitReason.KILL
+    assert world.meter.counts["PublishFailed"] == 1
+
+
+def test_what_was_asked_for_is_counted_and_nothing_else(world: TradingWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.buy(world.add_running())
+    assert switch(world, _FailsAt(world, 2)).kill(world.user_id, None).flattening == 1
+
+    monkeypatch.setattr(world.queue, "send", _fail)
+    assert switch(world).kill(world.user_id, None).flattening == 0
 
 
 def test_pressing_twice_is_pressing_once(world: TradingWorld) -> None:
@@ -298,6 +320,24 @@ class _SeesLate(MemoryLedger):
             world.executor.handle(world.command(strategy, OrderEvent.BUY, time(9, 30)))
             world.database.kill_locks[world.user_id] = lock
         return super().unsettled_of(user_id)  # type: ignore[arg-type]
+
+
+class _FailsAt(MemoryLedger):
+    """The database fails one of the switch's looks."""
+
+    def __init__(self, world: TradingWorld, look: int) -> None:
+        super().__init__(world.database)
+        self._fails_at, self._looks = look, 0
+
+    def unsettled_of(self, user_id: UUID) -> Sequence[Cycle]:
+        self._looks += 1
+        if self._looks == self._fails_at:
+            _fail()
+        return super().unsettled_of(user_id)
+
+
+def _fail(*_: object) -> None:
+    raise TransactionFailed("the database gave up a transaction")
 
 
 class _NotesTakes(MemoryLedger):

@@ -55,13 +55,13 @@ class RiskProfileRequest(RequestBody):
 
 
 class KillRequest(RequestBody):
-    """Why, for the record; `{}` will do."""
+    """Why, for the record; `{}` or no body will do."""
 
     reason: Annotated[str, StringConstraints(min_length=1, max_length=500), Storable] | None = None
 
 
 class ReleaseRequest(RequestBody):
-    """Nothing needs to be said: `{}`."""
+    """Nothing needs to be said: `{}` or no body."""
 
 
 class RiskLimitsView(Answer):
@@ -167,10 +167,16 @@ class KillAnswer(Answer):
 
     is_locked: bool = True
     lock: LockView
-    flattening: int = Field(description="Cycles that are being sold; GET /risk/profile shows when nothing is held")
+    flattening: int = Field(
+        description="Cycles that were asked to be sold by now. Whatever could not be asked for is asked for within a"
+        " minute; GET /risk/profile shows what is open"
+    )
 
 
 class ReleaseAnswer(Answer):
-    """Running strategies buy again from their next buy time on."""
+    """The caller's own switch is off."""
 
-    is_locked: bool = Field(description="Still true while the operator's switch is on")
+    is_locked: bool = Field(
+        description="False: running strategies buy again from their next buy time on. True: the operator's switch is"
+        " on, and nothing is bought"
+    )

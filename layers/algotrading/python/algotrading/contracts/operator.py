@@ -49,9 +49,9 @@ class OperatorStatus(Answer):
     since: Instant | None
     by: str | None
     reason: str | None
-    open_cycles: int
-    """Cycles of all users that are not settled."""
-    unproven_users: int
+    open_cycles: int | None
+    """Cycles of all users that are not settled; null when the switch was stored and this could not be read."""
+    unproven_users: int | None
     """While locked: users who traded today, or still hold something, and whose broker has not shown flat yet."""
 
 

@@ -52,6 +52,8 @@ class AuditKind(StrEnum):
     RISK_LIMIT_REACHED = "risk_limit_reached"
     """A loss limit, told once in its period. A blocked entry is a decision."""
     KILL_SWITCH_ON = "kill_switch_on"
+    KILL_SWITCH_AGAIN = "kill_switch_again"
+    """An operator pressed the switch for everybody while it was on: `data` has the standing lock, and who and why."""
     KILL_SWITCH_OFF = "kill_switch_off"
     VERIFIED_FLAT = "verified_flat"
     """After the kill switch, the broker's own book showed nothing of ours."""

@@ -41,7 +41,8 @@ class OperatorDoor:
     verifier: Callable[[], AuditVerifier]
 
     def handle(self, event: Any) -> dict[str, Any]:
-        """Carry one action out. An answer with `error` changed nothing."""
+        """Carry one action out. An answer with `error` stored nothing, but for a database that broke off while it
+        committed (DATABASE_UNAVAILABLE): every action can be repeated, and `status` tells."""
         try:
             action = _read(event)
             logger.warning("operator: %s", action.action, extra={"event_type": action.action, "by": _who(action)})

@@ -53,8 +53,8 @@ class Risks(Protocol):
         returned. Waits for an entry that is being written down."""
         ...
 
-    def release(self, user_id: UUID, now: datetime) -> None:
-        """Switch it off, with its event and notice; no error when it is off.
+    def release(self, user_id: UUID, now: datetime) -> Locks:
+        """Switch it off, with its event and notice; no error when it is off. Answers what still locks the user.
 
         Raises:
             Conflict: a cycle of the user is not settled.
@@ -84,11 +84,12 @@ class Risks(Protocol):
 
     def lock_deployment(self, *, by: str, reason: str | None, now: datetime) -> Lock:
         """System: switch everybody's entries off and tell everybody with a running strategy or an open cycle.
-        A lock that is on stays as it is and is returned."""
+        A lock that is on stays as it is and is returned; who pressed again is audited."""
         ...
 
     def release_deployment(self, *, by: str, now: datetime) -> None:
-        """System: switch it off; no error when it is off.
+        """System: switch it off, and tell those who were told that it went on, and who runs or holds something now;
+        no error when it is off.
 
         Raises:
             Conflict: a cycle of any user is not settled.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Final
 from uuid import UUID
 
@@ -27,7 +27,7 @@ class Killed:
 
     lock: Lock
     flattening: int
-    """Cycles that are being sold."""
+    """Cycles that were asked to be sold by now; of what could not be asked for, converge asks within a minute."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,28 +47,29 @@ class KillSwitch:
         lock = self.risks.lock(user_id, by=OWNER, reason=reason, now=self.clock.now())
         asked = str(round(self.clock.now().timestamp() * 1000))
         settled_at = self.clock.now() + SETTLING
-        self._flatten(user_id, asked)
+        cycles = self._flatten(user_id, asked)
         self.clock.sleep_until(settled_at)
-        return Killed(lock, self._flatten(user_id, asked, finish=True))
+        cycles |= self._flatten(user_id, asked, finish=True)
+        return Killed(lock, len(cycles))
 
-    def release(self, user_id: UUID) -> None:
-        """Let running strategies buy again from their next buy time on.
+    def release(self, user_id: UUID) -> bool:
+        """Let running strategies buy again from their next buy time on. Answers whether the operator's switch still
+        keeps them from it.
 
         Raises:
             Conflict: something is not settled yet.
         """
-        self.risks.release(user_id, self.clock.now())
+        return self.risks.release(user_id, self.clock.now()).since is not None
 
-    def is_locked(self, user_id: UUID) -> bool:
-        """Whether a switch, the user's or the operator's, keeps entries from leaving."""
-        return self.risks.locks(user_id).since is not None
-
-    def _flatten(self, user_id: UUID, asked: str, *, finish: bool = False) -> int:
-        """The lock is stored and holds: what cannot be asked for now, converge asks for within a minute."""
-        cycles = self.ledger.unsettled_of(user_id)
-        now = self.clock.now()
+    def _flatten(self, user_id: UUID, asked: str, *, finish: bool = False) -> set[tuple[UUID, date]]:
+        """The cycles that were asked to be sold. The lock is stored and holds, so nothing that fails from here on is an
+        error of the kill: what cannot be asked for now, converge asks for within a minute."""
+        now, sent = self.clock.now(), set[tuple[UUID, date]]()
         try:
-            self.flattener.flatten(cycles, now=now, cause="user", asked=asked)
+            cycles = self.ledger.unsettled_of(user_id)
+            for cycle in cycles:
+                self.flattener.flatten([cycle], now=now, cause="user", asked=asked)
+                sent.add((cycle.strategy_id, cycle.trading_day))
             if finish and not cycles:
                 standing = self.risks.standing(user_id, trading_day_of(now), now)
                 self.flattener.prove(user_id, standing, now=now, cause="user", asked=asked)
@@ -77,4 +78,4 @@ class KillSwitch:
                 "not every cycle could be asked to close: converge will ask", extra={"user_id": str(user_id)}
             )
             self.meter.count("PublishFailed")
-        return len(cycles)
+        return sent

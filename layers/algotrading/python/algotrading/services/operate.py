@@ -19,8 +19,9 @@ class DeploymentStatus:
     """The switch for everybody, and how far everybody is from flat."""
 
     lock: Lock | None
-    open_cycles: int
-    unproven_users: int
+    open_cycles: int | None
+    """None where it could not be read; the switch is as `lock` says all the same."""
+    unproven_users: int | None
     """While locked: users who traded today, or still hold something, and whose broker has not shown flat yet."""
 
 
@@ -36,13 +37,13 @@ class Operator:
 
     def kill(self, *, by: str, reason: str) -> DeploymentStatus:
         """Lock, have everything of everybody sold, and answer when no entry can leave any more. Can be repeated."""
-        self.risks.lock_deployment(by=by, reason=reason, now=self.clock.now())
+        lock = self.risks.lock_deployment(by=by, reason=reason, now=self.clock.now())
         settled_at = self.clock.now() + SETTLING
         asked = str(round(self.clock.now().timestamp() * 1000))
         self._flatten(asked)
         self.clock.sleep_until(settled_at)
         self._flatten(asked)
-        return self.status()
+        return self._status_after(lock)
 
     def release(self, *, by: str) -> DeploymentStatus:
         """Let running strategies buy again from their next buy time on; users' own switches stay as they are.
@@ -51,7 +52,7 @@ class Operator:
             Conflict: a cycle of any user is not settled.
         """
         self.risks.release_deployment(by=by, now=self.clock.now())
-        return self.status()
+        return self._status_after(None)
 
     def status(self) -> DeploymentStatus:
         """Where everybody stands."""
@@ -61,6 +62,14 @@ class Operator:
         lock = self.risks.deployment()
         unproven = sum(1 for one in standings if one.flat is None) if lock is not None else 0
         return DeploymentStatus(lock, open_cycles, unproven)
+
+    def _status_after(self, lock: Lock | None) -> DeploymentStatus:
+        """What was done is stored: that it cannot be looked at now is no error of it."""
+        try:
+            return self.status()
+        except Exception:
+            logger.exception("the switch is stored; where everybody stands could not be read")
+            return DeploymentStatus(lock, None, None)
 
     def _flatten(self, asked: str) -> None:
         """The lock is stored and holds: what cannot be asked for now, converge asks for within a minute."""

@@ -28,6 +28,7 @@ from algotrading.domain.limits import (
     nothing_placed_notice,
     released_notice,
 )
+from algotrading.domain.notices import NoticeKind
 from algotrading.ports import RiskEvent, RiskStanding
 
 if TYPE_CHECKING:
@@ -72,6 +73,16 @@ _WATCHED = """
         select i.user_id from order_intents i where i.trading_day = %(day)s and exists (select from deployment_lock)
     ) u
     order by u.user_id
+"""
+_TELL_RELEASED = """
+    insert into outbox (user_id, kind, text, created_at)
+    select u.user_id, %(kind)s, case when p.killed_at is null then %(text)s else %(still_locked)s end, %(now)s from (
+        select user_id from strategies where status = 'running' and deleted_at is null
+        union
+        select c.user_id from cycles c where is_unsettled(c)
+        union
+        select o.user_id from outbox o where o.kind = %(told)s and o.created_at = %(since)s
+    ) u left join risk_profiles p using (user_id)
 """
 _TELL_EVERYBODY = """
     insert into outbox (user_id, kind, text, created_at)
@@ -118,18 +129,20 @@ class PostgresRisks:
             _audit(session, user_id, AuditKind.KILL_SWITCH_ON, now, {"lock": lock})
         return lock
 
-    def release(self, user_id: UUID, now: datetime) -> None:
+    def release(self, user_id: UUID, now: datetime) -> Locks:
         """See ports.Risks."""
         with self._database.tenant(user_id) as session:
             # The profile's row first: an entry that is being written down is then seen, or sees the lock.
             session.execute("select from risk_profiles where user_id = %s for update", (user_id,))
-            lock = _locks(session, user_id).user
+            locks = _locks(session, user_id)
+            lock, remaining = locks.user, Locks(deployment=locks.deployment)
             if lock is None:
-                return
+                return remaining
             if session.execute(_RELEASE, (user_id,)).rowcount == 0:
                 raise Conflict("positions or orders are not settled yet: release the kill switch once they are")
-            _tell(session, user_id, released_notice(lock), now)
+            _tell(session, user_id, released_notice(lock, is_still_locked=remaining.since is not None), now)
             _audit(session, user_id, AuditKind.KILL_SWITCH_OFF, now, {"lock": lock})
+        return remaining
 
     def locks(self, user_id: UUID) -> Locks:
         """See ports.Risks."""
@@ -185,6 +198,8 @@ class PostgresRisks:
             if added.rowcount == 0:
                 standing = _deployment(session)
                 assert standing is not None
+                again = {"lock": standing, "by": lock.by, "reason": lock.reason}
+                _audit(session, DEPLOYMENT, AuditKind.KILL_SWITCH_AGAIN, now, again)
                 return standing
             notice = killed_notice(lock, for_everybody=True)
             session.execute(_TELL_EVERYBODY, (notice.kind, notice.text, now))
@@ -202,7 +217,9 @@ class PostgresRisks:
                 raise Conflict("positions or orders are not settled yet: release once they are")
             session.execute("delete from deployment_lock")
             notice = released_notice(lock, for_everybody=True)
-            session.execute(_TELL_EVERYBODY, (notice.kind, notice.text, now))
+            still_locked = released_notice(lock, for_everybody=True, is_still_locked=True)
+            values = {"kind": notice.kind, "text": notice.text, "still_locked": still_locked.text, "now": now}
+            session.execute(_TELL_RELEASED, {**values, "told": NoticeKind.DEPLOYMENT_KILLED, "since": lock.since})
             _audit(session, DEPLOYMENT, AuditKind.KILL_SWITCH_OFF, now, {"lock": lock, "released_by": by})
 
     def deployment(self) -> Lock | None:

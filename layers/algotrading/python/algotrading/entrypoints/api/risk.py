@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from aws_lambda_powertools.event_handler import Request
 from aws_lambda_powertools.event_handler.api_gateway import Router
@@ -33,6 +33,10 @@ from algotrading.entrypoints.api.answers import BEARER, answers
 from algotrading.entrypoints.http import caller, new_router
 from algotrading.services.kill_switch import KillSwitch
 from algotrading.services.risk_profile import RiskProfiles, RiskReport
+
+_NO_REASON: Final = KillRequest()
+_NOTHING: Final = ReleaseRequest()
+"""What a request without a body says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,17 +79,15 @@ class RiskRoutes:
         loss limit that is reached and says so."""
         return _view(self._services().profiles.replace(caller(request), body.to_limits()))
 
-    def kill(self, request: Request, body: KillRequest) -> KillAnswer:
+    def kill(self, request: Request, body: KillRequest = _NO_REASON) -> KillAnswer:
         """Stop every entry and sell what is held. Once this has answered, about 1.3 s after it was asked, no buy
-        leaves any more until POST /risk/release. Asking again changes nothing."""
+        leaves any more until POST /risk/release. Asking again changes nothing, and asks for the sells again."""
         killed = self._services().switch.kill(caller(request), body.reason)
         return KillAnswer(lock=_lock(killed.lock), flattening=killed.flattening)
 
-    def release(self, request: Request, body: ReleaseRequest) -> ReleaseAnswer:  # noqa: ARG002 - read strictly all the same
+    def release(self, request: Request, body: ReleaseRequest = _NOTHING) -> ReleaseAnswer:  # noqa: ARG002 - read strictly all the same
         """Let running strategies buy again from their next buy time on; refused while anything is not settled."""
-        user_id, services = caller(request), self._services()
-        services.switch.release(user_id)
-        return ReleaseAnswer(is_locked=services.switch.is_locked(user_id))
+        return ReleaseAnswer(is_locked=self._services().switch.release(caller(request)))
 
 
 def _route(summary: str, success: str, *errors: type[AlgotradingError]) -> dict[str, Any]:
