@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from openapi_spec_validator import validate
@@ -12,6 +14,7 @@ from openapi_spec_validator import validate
 from algotrading.bootstrap import build_docs
 from algotrading.contracts.api_routes import API_ROUTES, ApiRoute
 from algotrading.contracts.api_strategy import PlanRequest
+from algotrading.domain.errors import ErrorCode
 from algotrading.entrypoints.api.docs import openapi_document
 from algotrading.settings import DocsSettings
 from tests.http_events import http_event
@@ -44,8 +47,18 @@ def test_every_route_tells_its_errors_and_who_may_call(route: ApiRoute) -> None:
 
     assert told.get("security", []) == ([] if route.is_open else [{"bearer": []}])
     failures = {code: answer["content"] for code, answer in told["responses"].items() if int(code) >= 400}
-    assert set(failures) >= {"413", "500"}
+    assert set(failures) >= {"413", "500", "503"}
+    assert "DATABASE_UNAVAILABLE" in told["responses"]["503"]["description"]
+    if "{" in route.path:
+        assert "NOT_FOUND" in told["responses"]["404"]["description"], "what is no identifier names nothing"
     assert all(content == {**ERROR, **(PAGE if route.is_page else {})} for content in failures.values())
+
+
+def test_the_readme_names_every_code_that_a_client_can_get() -> None:
+    readme = Path(__file__).parents[3].joinpath("README.md").read_text(encoding="utf-8")
+    (listed,) = re.findall(r"Codes:\n(.*?)\n\n", readme, re.DOTALL)
+
+    assert sorted(re.findall(r"`([A-Z_]+)`", listed)) == sorted(set(get_args(ErrorCode)) - {"RISK_LIMIT"})
 
 
 def test_the_example_plan_is_one_that_can_trade() -> None:

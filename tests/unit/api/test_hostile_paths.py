@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import pytest
 
+from algotrading.adapters.postgres.database import TransactionFailed
 from algotrading.contracts.api_routes import API_ROUTES, ApiRoute
 from tests.unit.api.world import PLAN, ApiWorld
 
@@ -106,27 +107,35 @@ def test_an_instrument_search_needs_a_short_text(world: ApiWorld, query: str) ->
     assert (answer.status, answer.error, answer.fields) == (400, "REQUEST_INVALID", ["query"])
 
 
+@pytest.mark.parametrize(
+    ("fault", "status", "code"),
+    [(RuntimeError, 500, "INTERNAL"), (TransactionFailed, 503, "DATABASE_UNAVAILABLE")],
+)
 def test_a_fault_of_our_own_is_told_without_its_words(
-    world: ApiWorld, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    world: ApiWorld,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    fault: type[Exception],
+    status: int,
+    code: str,
 ) -> None:
     # Given a fault deep inside
+    def break_(*_: Any) -> None:
+        raise fault("password=hunter2 at db.internal:5432")
+
     token = world.register()
-    monkeypatch.setattr(world.ledger, "latest", _break)
+    monkeypatch.setattr(world.ledger, "latest", break_)
     strategy_id = world.create(token)
 
     # When a request meets it
     answer = world.status(token, strategy_id)
 
     # Then the client learns the request's id, and the log everything else
-    assert (answer.status, answer.error, answer.body["details"]) == (500, "INTERNAL", [])
+    assert (answer.status, answer.error, answer.body["details"]) == (status, code, [])
     assert "request-1" in answer.body["message"]
     assert "hunter2" not in str(answer.body)
     assert "hunter2" in caplog.text
     assert "request-1" in caplog.text
-
-
-def _break(*_: Any) -> None:
-    raise RuntimeError("password=hunter2 at db.internal:5432")
 
 
 def test_an_event_that_is_no_http_request_is_answered_all_the_same(world: ApiWorld) -> None:

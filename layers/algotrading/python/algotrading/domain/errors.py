@@ -19,6 +19,7 @@
     │   ├── BrokerUnavailable     503  BROKER_UNAVAILABLE
     │   │   └── BrokerBusy        (not asked: the account's requests are used up for the moment)
     │   └── OrderFailed           502  ORDER_FAILED
+    ├── DatabaseUnavailable       503  DATABASE_UNAVAILABLE
     ├── RedisDown                 503  REDIS_DOWN
     ├── CalendarMissing           503  CALENDAR_MISSING   (a year without session data: fail closed)
     ├── LockBusy                  (another worker holds the strategy; never leaves the executor)
@@ -54,6 +55,7 @@ ErrorCode = Literal[
     "BROKER_AUTH_FAILED",
     "BROKER_UNAVAILABLE",
     "ORDER_FAILED",
+    "DATABASE_UNAVAILABLE",
     "REDIS_DOWN",
     "CALENDAR_MISSING",
     "INTERNAL",
@@ -196,6 +198,14 @@ class OrderFailed(BrokerFault):
 
     code: ClassVar[ErrorCode] = "ORDER_FAILED"
     status: ClassVar[int] = 502
+
+
+class DatabaseUnavailable(AlgotradingError):
+    """The database could not carry a transaction through. Nothing of it was stored, unless the connection broke while
+    committing: read before trying again."""
+
+    code: ClassVar[ErrorCode] = "DATABASE_UNAVAILABLE"
+    status: ClassVar[int] = 503
 
 
 class RedisDown(AlgotradingError):

@@ -17,7 +17,14 @@ from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValida
 
 from algotrading.contracts.api_routes import API_ROUTES, ApiRoute, methods_of
 from algotrading.contracts.problems import field_problems
-from algotrading.domain.errors import AlgotradingError, NotFound, RequestInvalid, TokenExpired, TokenInvalid
+from algotrading.domain.errors import (
+    AlgotradingError,
+    DatabaseUnavailable,
+    NotFound,
+    RequestInvalid,
+    TokenExpired,
+    TokenInvalid,
+)
 from algotrading.entrypoints.http_body import admit_body, read_json
 from algotrading.entrypoints.http_page import asks_for_page, html_page
 
@@ -140,17 +147,20 @@ def caller(request: Request) -> UUID:
 
 def error_response(error: AlgotradingError, request_id: str) -> Response[str]:
     """The one shape of errors. Faults of our own are logged and told without their words."""
-    if error.code == "INTERNAL":
+    if error.code in {"INTERNAL", "DATABASE_UNAVAILABLE"}:
         logger.error("request %s failed", request_id, exc_info=error)
-        return failure_response(request_id, error.status)
+        return failure_response(request_id, error)
     details = [{"field": detail.field, "problem": detail.problem} for detail in error.details]
     return _json_response(error.status, {"error": error.code, "message": error.message, "details": details})
 
 
-def failure_response(request_id: str, status: int = 500) -> Response[str]:
+def failure_response(request_id: str, error: AlgotradingError | None = None) -> Response[str]:
     """What is told of a fault of our own."""
     message = f"something went wrong on our side; mention request {request_id} when you report it"
-    return _json_response(status, {"error": "INTERNAL", "message": message, "details": []})
+    if isinstance(error, DatabaseUnavailable):
+        message = f"our database did not carry this through: look whether it was done before you try again; {message}"
+    status, code = (AlgotradingError.status, AlgotradingError.code) if error is None else (error.status, error.code)
+    return _json_response(status, {"error": code, "message": message, "details": []})
 
 
 def _json_response(status: int, body: dict[str, Any]) -> Response[str]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from algotrading.domain.errors import AlgotradingError
+from algotrading.domain.errors import DatabaseUnavailable
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -22,11 +22,8 @@ if TYPE_CHECKING:
 _RDS_AUTHORITIES = Path(__file__).with_name("rds-ap-south-1.pem")
 
 
-class TransactionFailed(AlgotradingError):
-    """The database could not carry a transaction through (unreachable, overloaded, deadlock, time-out).
-    Nothing of it was stored, unless the connection broke while committing: read before trying again."""
-
-    status = 503
+class TransactionFailed(DatabaseUnavailable):
+    """PostgreSQL was unreachable or overloaded, or gave up because of a deadlock or a time-out."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -111,7 +111,9 @@ class BrokerRoutes:
             "/api/v1/broker/postback/<account>",
             summary="Where the broker posts order updates",
             tags=_TAGS,
-            responses=answers("Received; the broker's book decides", RequestInvalid, AccessDenied, is_open=True),
+            responses=answers(
+                "Received; the broker's book decides", RequestInvalid, AccessDenied, NotFound, is_open=True
+            ),
         )(self.take_postback)
         return router
 
