@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import date, time, timedelta
 from decimal import Decimal
+from functools import partial
+from time import sleep
 from typing import Any
 from uuid import uuid4
 
@@ -478,3 +482,90 @@ def test_of_overlapping_starts_at_the_same_moment_one_wins_in_postgres(postgres_
     for database in databases:
         database.close()
     assert outcomes == ["StrategyOverlap"] * 3 + ["started"]
+
+
+@pytest.mark.parametrize("change", ["save", "start", "delete"])
+def test_a_change_and_a_decision_that_are_chained_at_once_are_both_stored(
+    postgres_store: PostgresStore, change: str
+) -> None:
+    # given a user whose audit head is busy, a decision that waits for it, and behind that a change of the strategy
+    stores = postgres_stores(postgres_store)
+    strategy = stores.add_strategy(stores.add_user(), status=StrategyStatus.CREATED)
+    # over already, so that the change has no cycle to fence and does not wait for its worker there
+    cycle = replace(stores.ledger.take(strategy, TRADING_DAY), state=CycleState.FLAT)
+    stores.ledger.save(Decision(cycle), event=MISSED, now=MOMENT)
+    other = postgres_store.open("app_role")
+    views, outcomes = PostgresStrategies(other), list[object]()
+    changes: dict[str, Callable[[], None]] = {
+        "save": lambda: views.save(changed(strategy), expected_version=1),
+        "start": lambda: views.save(started(strategy), expected_version=1),
+        "delete": lambda: views.delete(strategy.user_id, strategy.strategy_id, expected_version=1, now=MOMENT),
+    }
+    calls = (lambda: stores.ledger.save(Decision(cycle), event=MISSED, now=MOMENT), changes[change])
+
+    def run(call: Callable[[], None]) -> None:
+        try:
+            call()
+        except AlgotradingError as error:
+            outcomes.append(error)
+        else:
+            outcomes.append("stored")
+
+    threads = [threading.Thread(target=run, args=(call,)) for call in calls]
+    with postgres_store.owner() as owner:
+        with owner.transaction():
+            owner.execute("select from audit_heads where user_id = %s for update", (strategy.user_id,))
+            for waiting, thread in enumerate(threads, start=1):
+                thread.start()
+                _until_so_many_wait(postgres_store, waiting)
+        # when it is free again, then neither keeps the other from ending
+        for thread in threads:
+            thread.join(10)
+    other.close()
+    assert outcomes == ["stored", "stored"]
+
+
+def _until_so_many_wait(store: PostgresStore, count: int) -> None:
+    """Until `count` transactions of this database wait for a lock."""
+    for _ in range(200):
+        with store.owner() as owner:
+            row = owner.execute(
+                "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
+            ).fetchone()
+        if row is not None and row[0] >= count:
+            return
+        sleep(0.02)
+    raise AssertionError(f"{count} transactions were to wait for a lock")
+
+
+def test_savers_of_one_strategy_and_its_worker_never_fail(postgres_store: PostgresStore) -> None:
+    stores = postgres_stores(postgres_store)
+    strategy = stores.add_strategy(stores.add_user(), status=StrategyStatus.STOPPED)
+    cycle = replace(stores.ledger.take(strategy, TRADING_DAY), state=CycleState.ENTERING)
+    stores.ledger.save(Decision(cycle), event=MISSED, now=MOMENT)
+    databases, failures = [postgres_store.open("app_role") for _ in range(3)], list[AlgotradingError]()
+
+    def decide() -> None:
+        PostgresLedger(databases[0]).save(Decision(cycle), event=MISSED, now=MOMENT)
+
+    def change(view: PostgresStrategies) -> None:
+        present = view.get(strategy.user_id, strategy.strategy_id)
+        with suppress(Conflict):
+            view.save(replace(present, version=present.version + 1), expected_version=present.version)
+
+    def repeat(call: Callable[[], None]) -> None:
+        try:
+            for _ in range(60):
+                call()
+        except AlgotradingError as error:
+            failures.append(error)
+
+    calls = [decide, *(partial(change, PostgresStrategies(database)) for database in databases[1:])]
+    threads = [threading.Thread(target=repeat, args=(call,)) for call in calls]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    for database in databases:
+        database.close()
+    assert failures == []

@@ -67,11 +67,13 @@ class PostgresStrategies:
             # Before the update: whoever holds a strategy's row never waits for its user's.
             _refuse_overlap(session, strategy)
             _fence_idle(session, strategy.strategy_id)
+            # Locked no harder than an update does: a record that refers to the strategy is chained meanwhile, by
+            # somebody whom our own record's chaining may have to wait for.
             row = session.execute(
                 """
                 with before as (select * from strategies where strategy_id = %(strategy_id)s
                                 and user_id = %(user_id)s and deleted_at is null and version = %(expected_version)s
-                                for update)
+                                for no key update)
                 update strategies s set
                     exchange = %(exchange)s, symbol = %(symbol)s, product = %(product)s, buy_time = %(buy_time)s,
                     sell_time = %(sell_time)s, stop_loss = %(stop_loss)s, quantity = %(quantity)s,
