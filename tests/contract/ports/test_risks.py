@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
+from time import monotonic
 
 import pytest
 
 from algotrading.adapters.postgres import ledger_writes
-from algotrading.adapters.postgres.risks import PostgresRisks
+from algotrading.adapters.postgres.database import TransactionFailed
 from algotrading.domain.accounts import User
 from algotrading.domain.audit import DEPLOYMENT
 from algotrading.domain.cycle import Cycle, CycleState, IntentState
@@ -24,7 +27,7 @@ from algotrading.domain.risk import booked_of
 from algotrading.domain.strategy import StrategyStatus
 from algotrading.ports import Notice
 from tests.contract.ports.conftest import Stores, postgres_stores
-from tests.contract.ports.test_risk_of_entries import entry_of, write
+from tests.contract.ports.test_risk_of_entries import entry_of, lose, take, write
 from tests.fakes.examples import MOMENT, TRADING_DAY, make_intent
 from tests.stores import PostgresStore
 
@@ -319,6 +322,33 @@ def test_watched_are_the_locked_and_whoever_holds_something(stores: Stores) -> N
     assert (cycle.state, cycle.open_quantity, cycle.plan.symbol) == (CycleState.LONG, 10, "TCS")
 
 
+def test_each_watched_user_stands_alone(stores: Stores) -> None:
+    # given two users who both hold something, have lost something today, and have orders of this minute
+    users = [stores.add_user(), stores.add_user()]
+    limits = [RiskLimits(daily_loss=Decimal(10_000 * number)) for number in (1, 2)]
+    for number, (user, limit) in enumerate(zip(users, limits, strict=True), start=1):
+        stores.risks.set_limits(user.user_id, limit, MOMENT)
+        for turn in range(number):
+            lose(stores, user, 100 * number)
+            hold(stores, user)
+            write(stores.ledger, take(stores, user, symbol=f"S{turn}"), {})
+
+    # when the system looks at all of them at once
+    found = stores.system_risks.watched(TRADING_DAY, MOMENT)
+
+    # then each is shown with his own only
+    assert list(found) == sorted(user.user_id for user in users)
+    for number, (user, limit) in enumerate(zip(users, limits, strict=True), start=1):
+        standing = found[user.user_id]
+        assert standing.limits == limit
+        assert {cycle.user_id for cycle in standing.usage.open_cycles} == {user.user_id}
+        assert len(standing.usage.open_cycles) == 2 * number
+        assert standing.usage.orders == 2 * number
+        assert {day: one.realised for day, one in standing.usage.booked.items()} == {
+            TRADING_DAY: Decimal(-1000 * number * number)
+        }
+
+
 def test_under_the_operators_switch_whoever_traded_today_is_watched_too(stores: Stores) -> None:
     flat = stores.add_user()
     hold(stores, flat, CycleState.FLAT)
@@ -352,50 +382,78 @@ def test_results_are_booked_by_day_from_monday_on(stores: Stores) -> None:
 # --- against entries that are being written -------------------------------------------------------
 
 
-def test_a_lock_waits_for_the_entry_that_is_being_written_down_and_then_sees_it(postgres_store: PostgresStore) -> None:
-    # given a worker that has written an entry down and has not committed yet
-    stores = postgres_stores(postgres_store)
-    user = stores.add_user()
+@contextmanager
+def stuck_entry(stores: Stores, store: PostgresStore, user: User) -> Iterator[Cycle]:
+    """Within the block a worker has looked at the locks for an entry of the user, and has not committed."""
     cycle = stores.ledger.take(stores.add_strategy(user), TRADING_DAY)
-    database, locked = postgres_store.open("app_role"), threading.Event()
-
-    def press() -> None:
-        PostgresRisks(database).lock(user.user_id, by="its owner", reason=None, now=MOMENT)
-        locked.set()
-
-    thread = threading.Thread(target=press)
-    with postgres_store.app.tenant(user.user_id) as session:
+    database = store.open("app_role")
+    with database.tenant(user.user_id) as session:
         ledger_writes.store(session, entry_of(cycle), EntryMissed(MOMENT, "-"), MOMENT, logs=(), cause=None, marks={})
-        thread.start()
-        assert not locked.wait(0.3), "the lock did not wait for the entry"
-
-    # when it commits, then the lock holds and the entry is there to be sold
-    thread.join(10)
+        yield cycle
     database.close()
-    assert locked.is_set()
+
+
+def test_a_lock_waits_for_no_entry_and_what_was_being_written_down_is_there_to_be_sold(
+    postgres_store: PostgresStore,
+) -> None:
+    # given an entry that did not see the lock, in the middle of its transaction
+    stores = postgres_stores(postgres_store)
+    user, other = stores.add_user(), stores.add_user()
+    with stuck_entry(stores, postgres_store, user) as cycle:
+        # when everybody's switches are pressed, then all of them are on at once
+        began = monotonic()
+        locks = [stores.risks.lock(one.user_id, by="x", reason=None, now=MOMENT) for one in (user, other)]
+        lock = stores.system_risks.lock_deployment(by="ops", reason=None, now=MOMENT)
+        assert monotonic() - began < 1
+        for one, own in zip((user, other), locks, strict=True):
+            assert stores.risks.locks(one.user_id) == Locks(user=own, deployment=lock)
+
+    # when the entry commits, then it is there, and its last look finds both locks
     assert [one.strategy_id for one in stores.ledger.unsettled_of(user.user_id)] == [cycle.strategy_id]
+    obstacle = stores.ledger.check(cycle)
+    assert obstacle is not None
+    assert obstacle.breach is not None
+    with pytest.raises(RiskLocked):
+        write(stores.ledger, stores.ledger.take(stores.add_strategy(other), TRADING_DAY))
 
 
-def test_the_operators_lock_waits_for_every_entry_too(postgres_store: PostgresStore) -> None:
+def test_a_release_waits_for_the_entry_that_is_being_written_down_and_then_sees_it(
+    postgres_store: PostgresStore,
+) -> None:
+    # given an entry that did not see the lock, in the middle of its transaction
     stores = postgres_stores(postgres_store)
     user = stores.add_user()
-    cycle = stores.ledger.take(stores.add_strategy(user), TRADING_DAY)
-    other = stores.ledger.take(stores.add_strategy(stores.add_user()), TRADING_DAY)
-    locked = threading.Event()
+    outcomes: list[str] = []
 
-    def press() -> None:
-        stores.system_risks.lock_deployment(by="ops", reason=None, now=MOMENT)
-        locked.set()
+    def release() -> None:
+        try:
+            stores.risks.release(user.user_id, LATER)
+        except Conflict:
+            outcomes.append("refused")
 
-    thread = threading.Thread(target=press)
-    with postgres_store.app.tenant(user.user_id) as session:
-        ledger_writes.store(session, entry_of(cycle), EntryMissed(MOMENT, "-"), MOMENT, logs=(), cause=None, marks={})
+    with stuck_entry(stores, postgres_store, user):
+        lock = stores.risks.lock(user.user_id, by="its owner", reason=None, now=MOMENT)
+        thread = threading.Thread(target=release)
         thread.start()
-        assert not locked.wait(0.3), "the lock did not wait for the entry"
+        thread.join(0.3)
+        assert thread.is_alive(), "the release did not wait for the entry"
     thread.join(10)
 
-    with pytest.raises(RiskLocked):
-        write(stores.ledger, other)
+    assert outcomes == ["refused"]
+    assert stores.risks.locks(user.user_id).user == lock
+
+
+def test_an_entry_that_hangs_gives_its_users_turn_up_before_the_others_lose_patience(
+    postgres_store: PostgresStore,
+) -> None:
+    stores = postgres_stores(postgres_store)
+    user = stores.add_user()
+    second = stores.ledger.take(stores.add_strategy(user, symbol="INFY", stop_loss=Decimal(100)), TRADING_DAY)
+
+    with pytest.raises(TransactionFailed), stuck_entry(stores, postgres_store, user):
+        write(stores.ledger, second)
+
+    assert [one.strategy_id for one in stores.ledger.unsettled_of(user.user_id)] == [second.strategy_id]
 
 
 def test_a_function_of_one_trader_cannot_touch_the_operators_lock(postgres_store: PostgresStore) -> None:

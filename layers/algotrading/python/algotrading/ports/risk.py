@@ -50,11 +50,12 @@ class Risks(Protocol):
 
     def lock(self, user_id: UUID, *, by: str, reason: str | None, now: datetime) -> Lock:
         """Switch the user's kill switch on, with its event and notice. One that is on stays as it is and is
-        returned. Waits for an entry that is being written down."""
+        returned. Waits for no entry: one that looked before leaves within `LAST_LOOK` of its look, or looks again."""
         ...
 
     def release(self, user_id: UUID, now: datetime) -> Locks:
         """Switch it off, with its event and notice; no error when it is off. Answers what still locks the user.
+        Waits for an entry that is being written down.
 
         Raises:
             Conflict: a cycle of the user is not settled.
@@ -84,7 +85,7 @@ class Risks(Protocol):
 
     def lock_deployment(self, *, by: str, reason: str | None, now: datetime) -> Lock:
         """System: switch everybody's entries off and tell everybody with a running strategy or an open cycle.
-        A lock that is on stays as it is and is returned; who pressed again is audited."""
+        A lock that is on stays as it is and is returned; who pressed again is audited. Waits for no entry."""
         ...
 
     def release_deployment(self, *, by: str, now: datetime) -> None:

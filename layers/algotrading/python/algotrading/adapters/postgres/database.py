@@ -124,7 +124,7 @@ class Database:
                 session = self._begin(setting, value, statement_seconds or self._statement_seconds)
                 yield session
                 _commit(session)
-            except psycopg.OperationalError as error:
+            except (psycopg.OperationalError, psycopg.errors.IdleInTransactionSessionTimeout) as error:
                 raise TransactionFailed(f"the database gave up a transaction: {_first_line(error)}") from error
             finally:
                 self._settle()
@@ -151,7 +151,7 @@ class Database:
         # The connection is not in autocommit mode: its first statement begins the transaction.
         session.execute(
             "select set_config(%s, %s, true), set_config('statement_timeout', %s, true),"
-            " set_config('lock_timeout', %s, true), set_config('idle_in_transaction_session_timeout', '30s', true)",
+            " set_config('lock_timeout', %s, true), set_config('idle_in_transaction_session_timeout', '5s', true)",
             (setting, value, f"{statement_seconds * 1000:.0f}ms", f"{self._lock_seconds * 1000:.0f}ms"),
         )
 

@@ -1,4 +1,4 @@
-"""Whether an entry may be written down, asked in the transaction that does, under the lock of its user."""
+"""Whether an entry may be written down, asked in the transaction that does, in its user's turn."""
 
 from __future__ import annotations
 

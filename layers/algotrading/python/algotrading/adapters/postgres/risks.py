@@ -132,8 +132,8 @@ class PostgresRisks:
     def release(self, user_id: UUID, now: datetime) -> Locks:
         """See ports.Risks."""
         with self._database.tenant(user_id) as session:
-            # The profile's row first: an entry that is being written down is then seen, or sees the lock.
-            session.execute("select from risk_profiles where user_id = %s for update", (user_id,))
+            # An entry that is being written down, and looked before the switch went on, is waited for and then seen.
+            session.execute("select pg_advisory_xact_lock(3003, hashtext(%s))", (str(user_id),))
             locks = _locks(session, user_id)
             lock, remaining = locks.user, Locks(deployment=locks.deployment)
             if lock is None:
@@ -190,7 +190,6 @@ class PostgresRisks:
         lock = Lock(now, clean_text(by), None if reason is None else clean_text(reason))
         # The deployment's chain is the tenant: audit records are written for the transaction's own user only.
         with self._database.tenant(DEPLOYMENT) as session:
-            session.execute("select pg_advisory_xact_lock(3003)")
             added = session.execute(
                 "insert into deployment_lock (locked_at, locked_by, reason) values (%s, %s, %s) on conflict do nothing",
                 (lock.since, lock.by, lock.reason),

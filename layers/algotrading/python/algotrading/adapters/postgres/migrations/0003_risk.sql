@@ -119,18 +119,16 @@ create function risk_usage(who uuid, asked_at timestamptz, today date, own_strat
             else '[]' end)
 $$;
 
--- The same for an entry about to be written down, under the lock of its user's row, in one round trip. The function is
+-- The same for an entry about to be written down, in its user's turn, in one round trip. The function is
 -- volatile, so each of its statements sees what was committed before it began (PostgreSQL documentation, "Function
 -- Volatility Categories"): whoever waited for the lock sees the entry that he waited for.
 create function entry_risk(who uuid, asked_at timestamptz, today date, own_strategy uuid, own_tag text)
     returns jsonb language plpgsql volatile as $$
 begin
-    -- The operator's switch takes this lock alone: it waits for every entry that did not see it yet.
-    perform pg_advisory_xact_lock_shared(3003);
-    perform from risk_profiles where user_id = who for update;
-    if not found then
-        insert into risk_profiles (user_id) values (who) on conflict do nothing;
-        perform from risk_profiles where user_id = who for update;
-    end if;
+    -- No row is locked: the kill switches are stored in rows that no entry keeps from anybody.
+    perform pg_advisory_xact_lock(3003, hashtext(who::text));
+    -- What is left is to compare and to commit. A worker that stops in between does not keep its user's turn: it is
+    -- over well before those who wait give up (lock_timeout).
+    perform set_config('idle_in_transaction_session_timeout', '2s', true);
     return risk_usage(who, asked_at, today, own_strategy, own_tag, false);
 end $$;
