@@ -14,6 +14,7 @@ from algotrading.contracts.messages import OrderEvent
 from algotrading.domain.accounts import BrokerCredentials
 from algotrading.domain.cycle import Cycle, CycleState, IntentState
 from algotrading.ports import Lane
+from tests.fakes.cloud import MemoryVault
 from tests.fakes.examples import make_intent
 from tests.unit.api.world import Answer, ApiWorld
 
@@ -228,13 +229,24 @@ def refusal_of(world: ApiWorld, path: str, body: dict[str, Any]) -> tuple[int, A
     return answer.status, answer.body, (world.clock.now() - begun).total_seconds()
 
 
-def test_an_unknown_address_and_a_wrong_checksum_look_the_same(world: ApiWorld, trader: Trader) -> None:
+def test_an_unknown_address_and_a_wrong_checksum_look_the_same(
+    world: ApiWorld, trader: Trader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given a vault that takes its time, which is asked only where there is such an address
     trader.bought()
+    unseal = MemoryVault.unseal
+
+    def slowly(*asked: Any) -> dict[str, str]:
+        world.clock.sleep(0.1)
+        return unseal(*asked)
+
+    monkeypatch.setattr(MemoryVault, "unseal", slowly)
 
     unknown = refusal_of(world, f"/broker/postback/{uuid4()}", trader.update())
     forged = refusal_of(world, trader.path, trader.update(secret="a guess"))
 
     assert unknown == forged
+    assert unknown[2] == pytest.approx(0.3)
     assert (unknown[0], unknown[1]["error"]) == (403, "ACCESS_DENIED")
     assert looks(world) == []
     assert world.meter.counts["PostbacksRefused"] == 2

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, time, timedelta
 from decimal import Decimal
+from pathlib import Path
 from uuid import UUID
 
 import pytest
@@ -15,6 +16,7 @@ from algotrading.contracts.messages import OrderEvent
 from algotrading.domain.cycle import Cycle, CycleState, ExitReason
 from algotrading.domain.errors import Conflict
 from algotrading.domain.flatness import FlatProof, ForeignPosition, NothingPlaced
+from algotrading.domain.limits import LAST_LOOK
 from algotrading.domain.orders import OrderTicket, Side
 from algotrading.domain.sessions import trading_day_of
 from algotrading.ports import Lane, RiskStanding
@@ -85,6 +87,15 @@ def test_the_switch_answers_only_after_the_last_entry_may_have_left(world: Tradi
     switch(world).kill(world.user_id, None)
 
     assert world.clock.now() - before >= SETTLING
+
+
+def test_the_times_are_those_that_are_documented() -> None:
+    document = Path(__file__).parents[3].joinpath("docs", "risk.md").read_text(encoding="utf-8")
+
+    assert timedelta(seconds=1) == LAST_LOOK
+    assert timedelta(seconds=1.25) == SETTLING
+    assert "at most `LAST_LOOK` = 1 s after" in document
+    assert "the switch waits 1.25 s after its lock is stored" in document
 
 
 def test_a_position_that_came_in_between_is_sold_too(world: TradingWorld) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import time, timedelta
+from datetime import date, time, timedelta
 from decimal import Decimal
 
 import pytest
@@ -95,6 +95,9 @@ def test_day_and_week_are_told_apart(world: TradingWorld) -> None:
     fall(world, 3550)
     converge(world)
     assert losses(world) == ["daily_loss", "weekly_loss"]
+    # each is told once in its own period: the trading Friday, and the week of its Monday
+    periods = {row.event.kind: row.period for row in world.database.risk_events if row.period is not None}
+    assert periods == {"daily_loss": date(2026, 11, 20), "weekly_loss": date(2026, 11, 16)}
 
 
 def test_while_redis_is_away_an_open_loss_is_not_guessed(world: TradingWorld) -> None:
@@ -118,6 +121,7 @@ def test_a_killed_user_is_brought_flat_by_the_kill_not_by_the_limit(world: Tradi
 
     (strategy,) = world.database.strategies.values()
     assert world.cycle(strategy).claim is ExitReason.KILL
+    assert OrderEvent.SQUARE_OFF not in {command.event for _, command in world.queue.sent}
 
 
 class TestSquareOff:
