@@ -21,7 +21,7 @@ from cdk.functions import FUNCTIONS
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 LAYER = REPOSITORY / "layers" / "algotrading" / "python"
-API_FUNCTIONS = frozenset({"auth", "broker", "strategy", "authorizer", "docs"})
+API_FUNCTIONS = frozenset({"auth", "broker", "postback", "strategy", "authorizer", "docs"})
 API_TARGET, WORKER_TARGET = 1.5, 2.0
 _PEER = 'import boto3; boto3.client("sqs")'
 _CLOCKED = "import time; began = time.perf_counter(); {}; print((time.perf_counter() - began) * 1000)"

@@ -24,6 +24,7 @@ from algotrading.settings import (
     InstrumentsSettings,
     MigrateSettings,
     OperatorSettings,
+    PostbackSettings,
     RedisSettings,
     ScheduleSettings,
     Settings,
@@ -95,6 +96,9 @@ EXECUTOR_TIMEOUT: Final = 240
 PRIORITY_TIMEOUT: Final = 15
 """Nothing here waits for a due time, so a crash may block its strategy only briefly."""
 
+POSTBACK_CONCURRENCY: Final = 10
+"""Each holds a database connection; refusals of 0.3 s then come at 33 a second at most."""
+
 _SPECS: Final = (
     FunctionSpec(
         name="auth",
@@ -109,8 +113,18 @@ _SPECS: Final = (
         memory_mib=1024,
         timeout_seconds=25,  # the broker may take its time; the HTTP API gives up at 30 s
         database=DatabaseUser.APP,
-        sends_to=(Lane.PRIORITY,),  # order updates of the broker: hints to look at its book
         seals=True,
+    ),
+    FunctionSpec(
+        name="postback",
+        settings=PostbackSettings,
+        memory_mib=1024,
+        timeout_seconds=10,
+        database=DatabaseUser.APP,
+        sends_to=(Lane.PRIORITY,),  # hints to look at the broker's book
+        # Anyone may post, and a refusal takes its time: a flood waits for this function's own few, and for nothing
+        # that people wait for. What is turned away is found by looking, within the minute.
+        concurrency=lambda _: POSTBACK_CONCURRENCY,
     ),
     FunctionSpec(
         name="strategy",

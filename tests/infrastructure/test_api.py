@@ -101,6 +101,17 @@ def test_a_flood_of_order_updates_leaves_traders_most_of_the_rate(estate: Estate
     assert route.logical_id in stage.body["DependsOn"]
 
 
+def test_a_flood_of_order_updates_keeps_no_worker_from_people(estate: Estate, environment: Environment) -> None:
+    from_brokers = {route.function for route in API_ROUTES if route.is_from_broker}
+    of_people = {route.function for route in API_ROUTES if not route.is_from_broker}
+    reserved = [estate.function(name).properties.get("ReservedConcurrentExecutions") for name in from_brokers]
+
+    assert not from_brokers & of_people
+    assert reserved == [10]
+    # they hold database connections too, of the quarter that executors leave to the others
+    assert environment.database_connections / 4 / 2 >= 10
+
+
 def test_browsers_may_call_from_the_named_origins_only(estate: Estate, environment: Environment) -> None:
     cors = estate.one("AWS::ApiGatewayV2::Api").properties.get("CorsConfiguration", {})
 
@@ -109,6 +120,6 @@ def test_browsers_may_call_from_the_named_origins_only(estate: Estate, environme
 
 
 def test_functions_behind_the_api_give_up_before_the_gateway_does(estate: Estate) -> None:
-    slowest = max(estate.function(name).properties["Timeout"] for name in ("auth", "broker", "strategy"))
+    slowest = max(estate.function(name).properties["Timeout"] for name in ("auth", "broker", "postback", "strategy"))
 
     assert slowest < 30

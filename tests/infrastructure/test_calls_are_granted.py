@@ -17,6 +17,7 @@ _NEVER_CALLED = {
     # Built for one method of a class only: the rest of it is not this function's to do.
     "executor": {"kms:GenerateDataKey"},
     "priority_executor": {"kms:GenerateDataKey"},
+    "postback": {"kms:GenerateDataKey"},
     "strategy": {"scheduler:ListSchedules"},
     "listener": {"kms:GenerateDataKey"},
 }
@@ -82,4 +83,4 @@ def test_what_is_built_is_found_through_helpers_too() -> None:
     assert _askers("iam:PassRole") == {"strategy", "converge"}
     assert _askers("sns:Publish") == {"converge", "executor", "priority_executor"}
     assert _askers("sqs:ChangeMessageVisibility") == {"executor", "priority_executor"}
-    assert _askers("kms:Decrypt") == {"broker", "executor", "priority_executor"}
+    assert _askers("kms:Decrypt") == {"broker", "postback", "executor", "priority_executor"}

@@ -16,6 +16,7 @@ PRIORITY = "trading/PriorityOrders/Queue"
 LISTENER = "listener/Task/TaskRole"
 EXECUTORS = {"trading/Functions/Executor", "trading/Functions/PriorityExecutor"}
 BROKER = "api/Functions/Broker"
+POSTBACK = "api/Functions/Postback"
 CONTEXT = {"user_id": FEED_USER_ID, "purpose": BROKER_CREDENTIALS}
 
 
@@ -24,11 +25,11 @@ def _grants_of(estate: Estate, role: str) -> set[tuple[str, str]]:
 
 
 def test_only_those_who_talk_to_brokers_open_broker_secrets(estate: Estate) -> None:
-    assert estate.roles_allowed("kms:Decrypt", KEY) == EXECUTORS | {BROKER}
+    assert estate.roles_allowed("kms:Decrypt", KEY) == EXECUTORS | {BROKER, POSTBACK}
 
 
 def test_the_watcher_opens_the_secrets_of_the_feed_account_and_of_nobody_else(feeding_estate: Estate) -> None:
-    assert feeding_estate.roles_allowed("kms:Decrypt", KEY) == EXECUTORS | {BROKER, LISTENER}
+    assert feeding_estate.roles_allowed("kms:Decrypt", KEY) == EXECUTORS | {BROKER, POSTBACK, LISTENER}
     [grant] = [each for each in feeding_estate.grants() if each.role == LISTENER and each.action == "kms:Decrypt"]
 
     assert json.loads(grant.condition) == {
@@ -75,10 +76,21 @@ def test_entries_are_asked_for_by_the_trigger_and_the_strategy_function(estate: 
     assert estate.roles_allowed("sqs:SendMessage", ORDERS) == {"trading/Functions/Trigger", "api/Functions/Strategy"}
 
 
+def test_order_updates_open_secrets_give_hints_and_do_nothing_else(estate: Estate) -> None:
+    assert {grant for grant in _grants_of(estate, f"{POSTBACK}/ServiceRole") if not grant[0].startswith("xray:")} == {
+        ("kms:Decrypt", KEY),
+        ("sqs:SendMessage", PRIORITY),
+        ("sqs:GetQueueAttributes", PRIORITY),
+        ("sqs:GetQueueUrl", PRIORITY),
+        ("secretsmanager:GetSecretValue", "data/Database/AppSecret"),
+        ("secretsmanager:DescribeSecret", "data/Database/AppSecret"),
+    }
+
+
 def test_exits_and_looks_are_asked_for_by_owner_broker_operator_watcher_and_converge(estate: Estate) -> None:
     assert estate.roles_allowed("sqs:SendMessage", PRIORITY) == {
         "api/Functions/Strategy",
-        BROKER,
+        POSTBACK,
         "trading/Functions/Converge",
         "trading/Functions/Operator",
         LISTENER,

@@ -67,6 +67,7 @@ def test_each_function_reads_the_secret_of_its_own_database_user(estate: Estate)
     assert secrets == {
         "auth": "AppSecret",
         "broker": "AppSecret",
+        "postback": "AppSecret",
         "strategy": "AppSecret",
         "executor": "AppSecret",
         "priority_executor": "AppSecret",

@@ -60,7 +60,9 @@ def deployment(
         PostgresInstruments(postgres_module_store.system).replace_all([make_instrument()])
         opened = _watch_databases(environment)
         parts.forget()
-        handlers = {name: load_handler(name) for name in ("auth", "broker", "strategy", "authorizer", "docs")}
+        handlers = {
+            name: load_handler(name) for name in ("auth", "broker", "postback", "strategy", "authorizer", "docs")
+        }
         yield Deployment(handlers, clients["sqs"], clients["scheduler"], queue_urls)
         parts.forget()
         for database in opened:

@@ -19,6 +19,7 @@ from algotrading.domain.cycle import Cycle, CycleState
 from algotrading.domain.nse_calendar import NSE_SESSIONS
 from algotrading.entrypoints.api.auth import AuthRoutes
 from algotrading.entrypoints.api.broker import BrokerRoutes, BrokerServices
+from algotrading.entrypoints.api.postback import PostbackRoutes
 from algotrading.entrypoints.api.risk import RiskRoutes, RiskServices
 from algotrading.entrypoints.api.strategy import StrategyRoutes, StrategyServices
 from algotrading.entrypoints.authorizer import TokenAuthorizer
@@ -112,6 +113,7 @@ class ApiWorld:
         self.doors = {
             "auth": HttpDoor(AuthRoutes(self._accounts).router()),
             "broker": HttpDoor(BrokerRoutes(self._broker).router()),
+            "postback": HttpDoor(PostbackRoutes(self._postbacks).router()),
             "strategy": HttpDoor(StrategyRoutes(self._strategies).router(), RiskRoutes(self._risk).router()),
         }
 
@@ -248,19 +250,20 @@ class ApiWorld:
         )
 
     def _broker(self) -> BrokerServices:
-        accounts, vault = MemoryBrokerAccounts(self.database), MemoryVault()
         connections = BrokerConnections(
-            accounts=accounts,
-            vault=vault,
+            accounts=MemoryBrokerAccounts(self.database),
+            vault=MemoryVault(),
             brokers=MemoryBrokers(self.exchange),
             tokens=self.tokens,
             strategies=MemoryStrategies(self.database),
             ledger=self.ledger,
             clock=self.clock,
         )
+        return BrokerServices(connections, BrokerBooks(MemorySnapshots(self.database), self.ledger, self.clock))
+
+    def _postbacks(self) -> Postbacks:
         hints = OrderHints(self.clock, self.ledger, self.runtime, self.queue, self.meter)
-        books = BrokerBooks(MemorySnapshots(self.database), self.ledger, self.clock)
-        return BrokerServices(connections, Postbacks(accounts, vault, hints, self.clock, self.meter), books)
+        return Postbacks(MemoryBrokerAccounts(self.database), MemoryVault(), hints, self.clock, self.meter)
 
     def _strategies(self) -> StrategyServices:
         strategies, instruments = MemoryStrategies(self.database), MemoryInstruments(self.database)

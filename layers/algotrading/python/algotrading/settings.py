@@ -168,8 +168,12 @@ class AuthorizerSettings(TokenSettings):
     """lambdas/authorizer"""
 
 
-class BrokerSettings(DatabaseSettings, RedisSettings, TokenSettings, VaultSettings, KiteSettings, QueueSettings):
+class BrokerSettings(DatabaseSettings, TokenSettings, VaultSettings, KiteSettings):
     """lambdas/broker"""
+
+
+class PostbackSettings(DatabaseSettings, RedisSettings, VaultSettings, QueueSettings):
+    """lambdas/postback"""
 
 
 class StrategySettings(DatabaseSettings, RedisSettings, QueueSettings, ScheduleSettings, TimingSettings):

@@ -4,7 +4,14 @@ Nothing connects and no heavy library is loaded here: every builder imports what
 what a request needs (database, Redis, AWS clients) is made when the first request asks for it.
 """
 
-from algotrading.bootstrap.api import build_auth, build_authorizer, build_broker, build_docs, build_strategy
+from algotrading.bootstrap.api import (
+    build_auth,
+    build_authorizer,
+    build_broker,
+    build_docs,
+    build_postback,
+    build_strategy,
+)
 from algotrading.bootstrap.operations import build_audit_verifier, build_instruments, build_migrate, build_operator
 from algotrading.bootstrap.trading import build_converge, build_executor, build_trigger
 
@@ -19,6 +26,7 @@ __all__ = [
     "build_instruments",
     "build_migrate",
     "build_operator",
+    "build_postback",
     "build_strategy",
     "build_trigger",
 ]

@@ -7,7 +7,14 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from algotrading.bootstrap import parts
-from algotrading.settings import AuthorizerSettings, AuthSettings, BrokerSettings, DocsSettings, StrategySettings
+from algotrading.settings import (
+    AuthorizerSettings,
+    AuthSettings,
+    BrokerSettings,
+    DocsSettings,
+    PostbackSettings,
+    StrategySettings,
+)
 
 if TYPE_CHECKING:
     from algotrading.domain.sessions import SessionTable
@@ -18,6 +25,7 @@ if TYPE_CHECKING:
     from algotrading.entrypoints.http import HttpDoor
     from algotrading.ports import Clock, Meter
     from algotrading.services.accounts import Accounts
+    from algotrading.services.postbacks import Postbacks
     from algotrading.services.publish_strategy import Publisher
 
 
@@ -35,6 +43,14 @@ def build_broker(settings: BrokerSettings) -> HttpDoor:
     from algotrading.entrypoints.http import HttpDoor
 
     return HttpDoor(BrokerRoutes(cache(lambda: _broker_services(settings))).router())
+
+
+def build_postback(settings: PostbackSettings) -> HttpDoor:
+    """lambdas/postback"""
+    from algotrading.entrypoints.api.postback import PostbackRoutes
+    from algotrading.entrypoints.http import HttpDoor
+
+    return HttpDoor(PostbackRoutes(cache(lambda: _postbacks(settings))).router())
 
 
 def build_strategy(settings: StrategySettings) -> HttpDoor:
@@ -84,40 +100,50 @@ def _accounts(settings: AuthSettings) -> Accounts:
 
 def _broker_services(settings: BrokerSettings) -> BrokerServices:
     from algotrading.adapters.clock import SystemClock
-    from algotrading.adapters.emf_meter import EmfMeter
     from algotrading.adapters.kms_vault import KmsVault
     from algotrading.adapters.postgres.broker_accounts import PostgresBrokerAccounts
     from algotrading.adapters.postgres.ledger import PostgresLedger
     from algotrading.adapters.postgres.snapshots import PostgresSnapshots
     from algotrading.adapters.postgres.strategies import PostgresStrategies
-    from algotrading.adapters.redis_runtime import RedisRuntime, make_redis_client
-    from algotrading.adapters.sqs_queue import SqsOrderQueue
     from algotrading.brokers.kite.brokers import KiteBrokers
     from algotrading.entrypoints.api.broker import BrokerServices
     from algotrading.services.broker_books import BrokerBooks
     from algotrading.services.broker_connection import BrokerConnections
-    from algotrading.services.order_hints import OrderHints
-    from algotrading.services.postbacks import Postbacks
 
-    database, clock, meter = parts.database(settings), SystemClock(), EmfMeter()
-    accounts, ledger = PostgresBrokerAccounts(database), PostgresLedger(database)
-    vault = KmsVault(parts.client("kms"), settings.kms_key_id)
+    database, clock = parts.database(settings), SystemClock()
+    ledger = PostgresLedger(database)
     connections = BrokerConnections(
-        accounts=accounts,
-        vault=vault,
+        accounts=PostgresBrokerAccounts(database),
+        vault=KmsVault(parts.client("kms"), settings.kms_key_id),
         brokers=KiteBrokers(api_url=settings.kite_api_url, login_url=settings.kite_login_url, clock=clock),
         tokens=parts.tokens(settings),
         strategies=PostgresStrategies(database),
         ledger=ledger,
         clock=clock,
     )
+    return BrokerServices(connections, BrokerBooks(PostgresSnapshots(database), ledger, clock))
+
+
+def _postbacks(settings: PostbackSettings) -> Postbacks:
+    from algotrading.adapters.clock import SystemClock
+    from algotrading.adapters.emf_meter import EmfMeter
+    from algotrading.adapters.kms_vault import KmsVault
+    from algotrading.adapters.postgres.broker_accounts import PostgresBrokerAccounts
+    from algotrading.adapters.postgres.ledger import PostgresLedger
+    from algotrading.adapters.redis_runtime import RedisRuntime, make_redis_client
+    from algotrading.adapters.sqs_queue import SqsOrderQueue
+    from algotrading.services.order_hints import OrderHints
+    from algotrading.services.postbacks import Postbacks
+
+    database, clock, meter = parts.database(settings), SystemClock(), EmfMeter()
     redis = make_redis_client(settings.redis_host, settings.redis_port, tls=settings.redis_tls)
     queue = SqsOrderQueue(parts.client("sqs"), settings.orders_queue_url, settings.priority_queue_url)
-    hints = OrderHints(clock=clock, ledger=ledger, runtime=RedisRuntime(redis), queue=queue, meter=meter)
-    return BrokerServices(
-        connections=connections,
-        postbacks=Postbacks(accounts, vault, hints, clock, meter),
-        books=BrokerBooks(PostgresSnapshots(database), ledger, clock),
+    return Postbacks(
+        accounts=PostgresBrokerAccounts(database),
+        vault=KmsVault(parts.client("kms"), settings.kms_key_id),
+        hints=OrderHints(clock, PostgresLedger(database), RedisRuntime(redis), queue, meter),
+        clock=clock,
+        meter=meter,
     )
 
 

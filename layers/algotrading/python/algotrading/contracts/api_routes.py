@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-FunctionName = Literal["auth", "broker", "strategy", "docs"]
+FunctionName = Literal["auth", "broker", "postback", "strategy", "docs"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ API_ROUTES: tuple[ApiRoute, ...] = (
     ApiRoute("GET", "/api/v1/broker/login", "broker"),
     ApiRoute("GET", "/api/v1/broker/callback", "broker", is_open=True, is_page=True),
     ApiRoute("GET", "/api/v1/broker/book", "broker"),
-    ApiRoute("POST", "/api/v1/broker/postback/{account}", "broker", is_open=True, is_from_broker=True),
+    ApiRoute("POST", "/api/v1/broker/postback/{account}", "postback", is_open=True, is_from_broker=True),
     ApiRoute("POST", "/api/v1/strategy/create", "strategy"),
     ApiRoute("POST", "/api/v1/strategy/start", "strategy"),
     ApiRoute("POST", "/api/v1/strategy/stop", "strategy"),

@@ -148,6 +148,8 @@ def _message_text(cause: Said, made_at: datetime, late: float | None, price: Dec
         return f"{asker} asked for the exit: {seen}{received}"
     if event == "STOP":
         return f"{asker} asked to sell what is held"
+    if event == "RECONCILE" and cause["asked_by"] == "user":
+        return "the owner changed the strategy: the stop order at the broker is to follow"
     if event == "RECONCILE":
         return f"{asker} asked to compare with the broker's book"
     return f"{asker} asked for {event.lower().replace('_', ' ')}"

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from typing import Annotated, Any
-from uuid import UUID
 
 from aws_lambda_powertools.event_handler import Request, Response
 from aws_lambda_powertools.event_handler.api_gateway import Router
@@ -19,12 +18,9 @@ from algotrading.contracts.api_broker import (
     ConnectAnswer,
     ConnectRequest,
     LoginUrlAnswer,
-    PostbackAnswer,
 )
-from algotrading.contracts.postback import Postback
 from algotrading.domain.accounts import BrokerCredentials, BrokerName, ConnectionStatus
 from algotrading.domain.errors import (
-    AccessDenied,
     BrokerAuthFailed,
     BrokerUnavailable,
     Conflict,
@@ -39,7 +35,6 @@ from algotrading.entrypoints.http import JSON, caller, new_router, public_url
 from algotrading.entrypoints.http_page import asks_for_page, html_page
 from algotrading.services.broker_books import BrokerBooks
 from algotrading.services.broker_connection import BrokerConnections, Connection
-from algotrading.services.postbacks import Postbacks
 
 _TAGS = ["Broker"]
 _LONGEST = 4096
@@ -51,7 +46,6 @@ class BrokerServices:
     """What these routes need."""
 
     connections: BrokerConnections
-    postbacks: Postbacks
     books: BrokerBooks
 
 
@@ -107,14 +101,6 @@ class BrokerRoutes:
             security=BEARER,
             responses=answers("Every order, trade and position, whoever placed them", RequestInvalid, NotFound),
         )(self.show_book)
-        router.post(
-            "/api/v1/broker/postback/<account>",
-            summary="Where the broker posts order updates",
-            tags=_TAGS,
-            responses=answers(
-                "Received; the broker's book decides", RequestInvalid, AccessDenied, NotFound, is_open=True
-            ),
-        )(self.take_postback)
         return router
 
     def connect(self, request: Request, body: ConnectRequest) -> ConnectAnswer:
@@ -133,12 +119,6 @@ class BrokerRoutes:
     def show_book(self, request: Request, day: Annotated[date | None, Query()] = None) -> BookAnswer:
         """The caller's whole book as it was kept after the market had closed on `day` (today unless given)."""
         return book_answer(self._services().books.read(caller(request), day))
-
-    def take_postback(self, account: UUID, body: Postback) -> PostbackAnswer:
-        """An order update, signed by the broker with the app's secret; `account` is in the connection's own
-        `postback_url`. It is a hint: the order book is read, and nothing in the body is believed."""
-        self._services().postbacks.receive(account, body)
-        return PostbackAnswer()
 
     def disconnect(self, request: Request) -> BrokerView:
         """Forget the caller's broker keys."""

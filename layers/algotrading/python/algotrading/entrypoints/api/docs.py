@@ -12,6 +12,7 @@ from aws_lambda_powertools.event_handler.openapi.models import HTTPBearer
 
 from algotrading.entrypoints.api.auth import AuthRoutes
 from algotrading.entrypoints.api.broker import BrokerRoutes
+from algotrading.entrypoints.api.postback import PostbackRoutes
 from algotrading.entrypoints.api.risk import RiskRoutes
 from algotrading.entrypoints.api.strategy import StrategyRoutes
 from algotrading.entrypoints.http import JSON, new_router
@@ -49,7 +50,13 @@ class DocsRoutes:
 def openapi_document() -> dict[str, Any]:
     """The OpenAPI 3.1 document of every route of every API function."""
     resolver = APIGatewayHttpResolver(enable_validation=True, debug=False)
-    for routes in (AuthRoutes(_nobody), BrokerRoutes(_nobody), StrategyRoutes(_nobody), RiskRoutes(_nobody)):
+    for routes in (
+        AuthRoutes(_nobody),
+        BrokerRoutes(_nobody),
+        PostbackRoutes(_nobody),
+        StrategyRoutes(_nobody),
+        RiskRoutes(_nobody),
+    ):
         resolver.include_router(routes.router())
     text = resolver.get_openapi_json_schema(
         title="Algorithmic trading",
