@@ -17,6 +17,7 @@ from algotrading.domain.sessions import instant_of
 from algotrading.domain.strategy import Strategy, StrategyStatus
 from algotrading.domain.timeline import Line, LineKind, clock_time
 from algotrading.services.timeline import Timeline, TimelineReader
+from algotrading.services.timeline_frame import message_line
 from tests.fakes.audit import MemoryAuditTrail
 from tests.fakes.examples import TRADING_DAY, make_strategy
 from tests.fakes.exchange import fills, loses, refuses, rejects, throttles
@@ -230,6 +231,14 @@ class TestWhatTheBrokerDid:
             world.executor.handle(world.command(strategy, OrderEvent.RECONCILE, cause="sweep"))
 
         assert story(world, strategy) == before
+
+    def test_a_look_after_a_change_of_the_strategy_says_what_it_is_for(self) -> None:
+        said = {"event": "RECONCILE", "made_at": "2026-11-20T04:30:00+00:00", "due": None}
+
+        assert message_line({**said, "asked_by": "user"}).text == (
+            "the owner changed the strategy: the stop order at the broker is to follow"
+        )
+        assert message_line({**said, "asked_by": "converge"}).text.endswith("compare with the broker's book")
 
     def test_what_is_said_again_and_again_is_told_once(self, world: TradingWorld) -> None:
         # given a position that nobody can sell for want of a login
