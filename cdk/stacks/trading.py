@@ -48,7 +48,7 @@ class TradingStack(Stack):
         self.powers = self._powers(data.powers, environment)
         self._executors(environment)
         self.converge = self._converge()
-        self._operator()
+        self.operator = self._operator()
         self._periodic(environment)
 
     @property
@@ -119,10 +119,12 @@ class TradingStack(Stack):
         function.configure_async_invoke(retry_attempts=0, max_event_age=_STALE_AFTER)
         return function
 
-    def _operator(self) -> None:
-        """No route and no schedule: whoever IAM lets invoke it is the operator. An action that failed is asked for
-        again by whoever asked."""
-        self._functions.add("operator", self.powers).configure_async_invoke(retry_attempts=0)
+    def _operator(self) -> lambda_.Function:
+        """No route: whoever IAM lets invoke it is the operator; the clock only has it verify. An action that
+        failed is asked for again by whoever asked."""
+        operator = self._functions.add("operator", self.powers)
+        operator.configure_async_invoke(retry_attempts=0)
+        return operator
 
     def _periodic(self, environment: Environment) -> None:
         # A group of their own: whoever manages the strategies' schedules cannot touch these.
@@ -151,5 +153,19 @@ class TradingStack(Stack):
                 dead_letter_queue=self.scheduling.dead_letters,
                 retry_attempts=2,
                 max_event_age=Duration.minutes(15),
+            ),
+        )
+        scheduler.Schedule(
+            self,
+            "EveryEvening",
+            schedule_group=group,
+            description="Verify every audit chain",
+            schedule=scheduler.ScheduleExpression.cron(hour="18", minute="30", time_zone=TimeZone.ASIA_KOLKATA),
+            target=targets.LambdaInvoke(
+                self.operator,
+                input=scheduler.ScheduleTargetInput.from_object({"action": "verify_audit"}),
+                dead_letter_queue=self.scheduling.dead_letters,
+                retry_attempts=2,
+                max_event_age=Duration.hours(1),
             ),
         )

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from algotrading.adapters.postgres.audit import record_text
 from algotrading.domain.audit import GENESIS, AuditEntry, AuditHead, AuditRecord, chain_hash
+from algotrading.domain.cycle import CycleState
 from algotrading.domain.sessions import trading_day_of
 from tests.fakes.database import MemoryDatabase
 
@@ -59,6 +60,13 @@ class MemoryAuditTrail:
     def empty_heads(self) -> Sequence[AuditHead]:
         """See ports.AuditTrail."""
         return []
+
+    def unchained(self) -> Sequence[UUID]:
+        """See ports.AuditTrail. Strategies put into the memory by hand have no record either."""
+        heard_of = {entry.user_id for entry in self._database.audit}
+        owners = {strategy.user_id for strategy in self._database.strategies.values()}
+        traded = {cycle.user_id for cycle in self._database.cycles.values() if cycle.state is not CycleState.IDLE}
+        return sorted((owners | traded) - heard_of)
 
 
 def chained(entries: Sequence[AuditEntry]) -> list[AuditRecord]:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from pydantic import TypeAdapter
+
+from algotrading.contracts.operator import OperatorAction, VerifyAuditAction
+from algotrading.domain.metrics import TROUBLES
 from tests.infrastructure.templates import Estate, Resource
 
 
@@ -93,6 +97,21 @@ def test_instruments_are_loaded_each_morning_before_the_session(estate: Estate) 
     assert schedule["ScheduleExpression"] == "cron(30 8 * * ? *)"
     assert schedule["ScheduleExpressionTimezone"] == "Asia/Kolkata"
     assert schedule["FlexibleTimeWindow"] == {"Mode": "OFF"}
+
+
+def test_the_audit_trail_is_verified_each_evening(estate: Estate) -> None:
+    schedule = _schedule(estate, "operator").properties
+
+    assert schedule["ScheduleExpression"] == "cron(30 18 * * ? *)"
+    assert schedule["ScheduleExpressionTimezone"] == "Asia/Kolkata"
+    action = TypeAdapter[OperatorAction](OperatorAction).validate_json(schedule["Target"]["Input"])
+    assert action == VerifyAuditAction(action="verify_audit")
+    assert estate.text("trading", schedule["Target"]["DeadLetterConfig"]["Arn"]) == "trading/Scheduling/DeadLetters"
+    role = estate.text("trading", schedule["Target"]["RoleArn"])
+    allowed = {grant.resource.removesuffix(":*") for grant in estate.grants() if grant.role == role}
+    assert "trading/Functions/Operator" in allowed
+    # what it finds rings
+    assert {"AuditBroken", "AuditUnverified"} <= TROUBLES.keys()
 
 
 def test_our_own_schedules_stand_outside_the_group_that_functions_manage(estate: Estate) -> None:

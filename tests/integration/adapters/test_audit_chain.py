@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
 from uuid import UUID, uuid4
@@ -12,17 +13,20 @@ import psycopg
 import pytest
 
 from algotrading.adapters.postgres import audit
+from algotrading.adapters.postgres.audit import record_text
 from algotrading.adapters.postgres.audit_trail import PostgresAuditTrail
 from algotrading.adapters.postgres.ledger import PostgresLedger
 from algotrading.adapters.postgres.migrate import migrate, read_migrations
 from algotrading.adapters.postgres.strategies import PostgresStrategies
 from algotrading.adapters.postgres.users import PostgresUsers
-from algotrading.domain.audit import GENESIS, AuditEntry, AuditKind, chain_hash
+from algotrading.domain.audit import DEPLOYMENT, GENESIS, AuditEntry, AuditKind, chain_hash
+from algotrading.domain.audit_chain import ChainCheck
+from algotrading.domain.cycle import CycleState
 from algotrading.domain.effects import Decision
 from algotrading.domain.events import EntryMissed
 from algotrading.domain.strategy import Strategy, StrategyStatus
 from tests.fakes.examples import MOMENT, TRADING_DAY, make_strategy, make_user
-from tests.stores import ROLE_PASSWORDS, PostgresStore, connect_as_owner, open_database
+from tests.stores import ROLE_PASSWORDS, PostgresStore, audit_trail_opened, connect_as_owner, open_database
 from twin.servers import SUPERUSER, ServerAddress
 
 TABLES = ["audit_log", "audit_heads"]
@@ -166,6 +170,43 @@ def test_a_record_verifies_with_nothing_but_sha256(postgres_store: PostgresStore
     assert rows == [(True,), (True,)]
 
 
+def plain(user_id: UUID, **said: object) -> str:
+    """A record's text."""
+    text: dict[str, object] = json.loads(record_text(entry_for(user_id)))
+    return json.dumps({**text, **said})
+
+
+POISON: list[Mapping[str, object]] = [
+    *({"at": at} for at in ("infinity", "-infinity", "now", "9999-12-31T23:59:59+00:00", "0044-03-15T04:00:00+00:00")),
+    *({"at": at} for at in ("2026-11-20", "2026-11-20T04:00:60+00:00", "2026-11-20 04:00:00+00:00", None, 5)),
+    *({"trading_day": day} for day in ("infinity", "20261120", "today", 20261120)),
+    *({"kind": kind} for kind in (None, 5, ["decision"])),
+    {"strategy_id": "{6f1f4b5c-8f3e-4a57-9a55-1d2a3b4c5d6e}"},
+]
+
+
+@pytest.mark.parametrize("said", POISON, ids=str)
+def test_what_a_verification_could_not_read_is_never_written_down(
+    postgres_store: PostgresStore, trader: UUID, said: Mapping[str, object]
+) -> None:
+    with pytest.raises(psycopg.errors.InvalidParameterValue), postgres_store.app.tenant(trader) as session:
+        session.execute("select audit_append(%s)", (plain(trader, **said),))
+
+    with postgres_store.app.tenant(trader) as session:
+        session.execute("select audit_append(%s)", (plain(trader),))
+    trail = PostgresAuditTrail(postgres_store.system)
+    assert list(ChainCheck().follow(trail.chains(), trail.empty_heads(), trail.unchained())) == []
+
+
+def test_only_the_system_speaks_for_the_deployment(postgres_store: PostgresStore, trader: UUID) -> None:
+    with pytest.raises(psycopg.errors.InsufficientPrivilege), postgres_store.app.tenant(DEPLOYMENT) as session:
+        audit.append(session, entry_for(DEPLOYMENT))
+
+    with postgres_store.system.tenant(DEPLOYMENT) as session:
+        audit.append(session, entry_for(DEPLOYMENT))
+    assert trader
+
+
 # --- databases of 0001 ----------------------------------------------------------------------------
 
 
@@ -252,3 +293,23 @@ def test_records_of_0001_become_the_start_of_the_chains(postgres_server: ServerA
     assert said["at"] == chain[1].at.isoformat() == "2026-11-19T04:00:02.123456+00:00"
     assert (chain[1].strategy_id, chain[1].trading_day) == (first.strategy_id, date(2026, 11, 19))
     assert len([record for record, _ in rows if record.user_id == second.user_id]) == 3
+
+
+def test_a_user_of_0001_without_a_record_lacks_none(postgres_server: ServerAddress, old_database: str) -> None:
+    with connect_as_owner(postgres_server, old_database) as owner:
+        strategy = add_old_strategy(owner)
+        migrate(owner, ROLE_PASSWORDS)
+    app, system = (open_database(postgres_server, old_database, role) for role in ("app_role", "system_role"))
+    trail = PostgresAuditTrail(system)
+    assert (list(trail.unchained()), list(trail.empty_heads())) == ([], [])
+
+    # when he trades, then his chain begins like every other, and is missed when it is gone
+    cycle = replace(PostgresLedger(app).take(strategy, TRADING_DAY), state=CycleState.FLAT)
+    PostgresLedger(app).save(Decision(cycle), event=EntryMissed(MOMENT, "late"), now=MOMENT)
+    assert [(record.seq, record.prev_hash) for record, _ in trail.chains()] == [(1, GENESIS)]
+    with connect_as_owner(postgres_server, old_database) as owner, audit_trail_opened(owner):
+        owner.execute("delete from audit_log")
+        owner.execute("update audit_heads set seq = 0")
+    assert list(trail.unchained()) == [strategy.user_id]
+    app.close()
+    system.close()

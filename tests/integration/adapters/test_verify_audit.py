@@ -5,18 +5,20 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import boto3
 import pytest
 from moto import mock_aws
 
 from algotrading.adapters.postgres import audit
+from algotrading.adapters.postgres.migrate import migrate, read_migrations
+from algotrading.adapters.postgres.strategies import PostgresStrategies
 from algotrading.adapters.postgres.users import PostgresUsers
 from algotrading.bootstrap import parts, verify_audit
 from algotrading.domain.audit import AuditEntry, AuditKind
-from tests.fakes.examples import MOMENT, make_user
-from tests.stores import ROLE_PASSWORDS, PostgresStore, audit_trail_opened
+from tests.fakes.examples import MOMENT, make_strategy, make_user
+from tests.stores import ROLE_PASSWORDS, PostgresStore, audit_trail_opened, connect_as_owner
 
 RECORDS = 5
 
@@ -179,3 +181,76 @@ def test_a_database_that_cannot_be_read_is_not_called_sound(
     assert out == ""
     assert "could not be verified" in err
     assert traders
+
+
+def test_a_user_whose_whole_chain_is_gone_is_named(
+    postgres_store: PostgresStore, environment: Path, traders: list[UUID], capsys: pytest.CaptureFixture[str]
+) -> None:
+    strategy = make_strategy(traders[1])
+    PostgresStrategies(postgres_store.app).add(strategy)
+    assert verify_audit.main(["--environment", str(environment)]) == 0
+
+    alter(postgres_store, "delete from audit_log where user_id = %(user)s", traders[1])
+    alter(postgres_store, "delete from audit_heads where user_id = %(user)s", traders[1])
+
+    assert verify_audit.main(["--environment", str(environment)]) == verify_audit.BROKEN
+    assert f"user {traders[1]} record 0: chain missing: " in capsys.readouterr().out
+
+
+def test_who_does_not_see_every_chain_verifies_none(
+    environment: Path, traders: list[UUID], capsys: pytest.CaptureFixture[str]
+) -> None:
+    secret = {"username": "app_role", "password": ROLE_PASSWORDS["app_role"]}
+    boto3.client("secretsmanager").put_secret_value(SecretId="system", SecretString=json.dumps(secret))
+
+    assert verify_audit.main(["--environment", str(environment)]) == verify_audit.UNREADABLE
+
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "app_role does not see every chain" in err
+    assert '"AuditUnverified": 1' in err
+    assert traders
+
+
+@pytest.mark.parametrize("migrations", [0, 1])
+def test_a_database_without_chains_is_not_called_sound(
+    postgres_store: PostgresStore, environment: Path, capsys: pytest.CaptureFixture[str], migrations: int
+) -> None:
+    name = f"bare_{uuid4().hex}"
+    with postgres_store.owner() as owner:
+        owner.execute(f"create database {name}")
+    with connect_as_owner(postgres_store.server, name) as owner:
+        if migrations:
+            migrate(owner, ROLE_PASSWORDS, read_migrations()[:migrations])
+    environment.write_text(
+        environment.read_text().replace(f"DATABASE_NAME={postgres_store.name}", f"DATABASE_NAME={name}")
+    )
+
+    assert verify_audit.main(["--environment", str(environment)]) == verify_audit.UNREADABLE
+
+    parts.forget()
+    with postgres_store.owner() as owner:
+        owner.execute(f"drop database {name} with (force)")
+    assert "not migrated" in capsys.readouterr().err
+
+
+def test_kept_heads_are_replaced_whole_or_not_at_all(
+    environment: Path, traders: list[UUID], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heads = tmp_path / "heads.json"
+    arguments = ["--environment", str(environment), "--heads", str(heads)]
+    assert verify_audit.main(arguments) == 0
+    kept = heads.read_text()
+
+    def break_off(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", break_off)
+        with pytest.raises(KeyboardInterrupt):
+            verify_audit.main(arguments)
+    assert heads.read_text() == kept
+    assert len(json.loads(kept)) == len(traders)
+
+    heads.write_text(kept[:-10])
+    assert verify_audit.main(arguments) == verify_audit.UNREADABLE

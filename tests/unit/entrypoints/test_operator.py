@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import time
@@ -212,3 +213,32 @@ def test_what_is_no_action_is_refused_and_changes_nothing(
     assert '{"action": "status"}' in answer["message"]
     assert [detail["field"] for detail in answer["details"]] == [field]
     assert world.database.deployment_lock is None
+
+
+def test_heads_are_returned_for_keeping_and_held_against_the_chains_when_given_back(
+    world: TradingWorld, door: OperatorDoor
+) -> None:
+    strategy = world.add_running()
+    assert door.handle({"action": "verify_audit"})["heads"] is None
+
+    heads = door.handle({"action": "verify_audit", "return_heads": True})["heads"]
+    world.buy(strategy)
+
+    # through JSON, as the function's answer comes and goes
+    asked = json.loads(json.dumps({"action": "verify_audit", "heads": heads, "return_heads": True}))
+    later = door.handle(asked)
+    assert later["is_sound"]
+    assert later["heads"].keys() == heads.keys() == {str(world.user_id)}
+    assert later["heads"][str(world.user_id)]["seq"] > heads[str(world.user_id)]["seq"]
+
+    asked["heads"][str(world.user_id)]["hash"] = "0" * 64
+    forged = door.handle(asked)
+    assert (forged["is_sound"], forged["heads"]) == (False, None)
+    assert [one["flaw"] for one in forged["first_breaks"]] == ["rewritten"]
+
+
+@pytest.mark.parametrize("head", [{"seq": 0, "hash": "0" * 64}, {"seq": 1, "hash": "xyz"}, {"seq": 1}, 5])
+def test_heads_that_are_none_are_refused(world: TradingWorld, door: OperatorDoor, head: Any) -> None:
+    answer = door.handle({"action": "verify_audit", "heads": {str(world.user_id): head}})
+
+    assert answer["error"] == "REQUEST_INVALID"

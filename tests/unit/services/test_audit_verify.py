@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+import pytest
+
 from algotrading.domain.audit import AuditHead, AuditRecord
 from algotrading.domain.audit_chain import ChainBreak, Flaw
+from algotrading.domain.errors import DatabaseUnavailable
 from algotrading.services.audit_verify import AuditVerifier
 from tests.fakes.audit import MemoryAuditTrail
 from tests.fakes.cloud import MemoryMeter
@@ -61,3 +64,16 @@ def test_heads_of_an_earlier_run_are_held_against_the_chains() -> None:
 
     forged = {user: replace(head, hash=bytes(32)) for user, head in earlier.heads.items()}
     assert not AuditVerifier(MemoryAuditTrail(world.database), MemoryMeter()).run(known=forged).is_sound
+
+
+def test_a_verification_that_fails_is_counted_for_its_alarm() -> None:
+    class Unreadable(MemoryAuditTrail):
+        def empty_heads(self) -> Sequence[AuditHead]:
+            raise DatabaseUnavailable("not today")
+
+    meter = MemoryMeter()
+
+    with pytest.raises(DatabaseUnavailable):
+        AuditVerifier(Unreadable(TradingWorld().database), meter).run()
+
+    assert meter.counts == {"AuditUnverified": 1}

@@ -1,14 +1,13 @@
 """`python -m algotrading.bootstrap.verify_audit` verifies every audit chain of a database.
 
 The database is that of the environment's DATABASE_* variables, under the role of their secret (system_role
-sees every chain), or of a file of such variables. The exit code is 0 when every chain holds, 1 when one does
-not, 2 when the database could not be read.
+sees every chain; another is refused), or of a file of such variables. The exit code is 0 when every chain holds, 1 when
+one does not, 2 when the database could not be read, or not all of it.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 import time
@@ -18,10 +17,13 @@ from pathlib import Path
 from uuid import UUID
 
 from botocore.exceptions import BotoCoreError, ClientError
+from psycopg import Error as PostgresError
+from pydantic import TypeAdapter
 
 from algotrading.adapters.emf_meter import EmfMeter
 from algotrading.adapters.postgres.audit_trail import PostgresAuditTrail
 from algotrading.bootstrap import parts
+from algotrading.contracts.operator import KeptHeads, keep_heads, known_heads
 from algotrading.domain.audit import AuditHead
 from algotrading.domain.audit_chain import ChainBreak
 from algotrading.domain.errors import AlgotradingError
@@ -30,6 +32,7 @@ from algotrading.settings import DatabaseSettings, SettingsInvalid
 
 BROKEN = 1
 UNREADABLE = 2
+_KEPT_HEADS: TypeAdapter[KeptHeads] = TypeAdapter(KeptHeads)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -42,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with closing(parts.database(DatabaseSettings.load())) as database:
             verifier = AuditVerifier(PostgresAuditTrail(database), EmfMeter(stream=sys.stderr))
             verified = verifier.run(_tell, known=_read_heads(options.heads))
-    except (AlgotradingError, SettingsInvalid, BotoCoreError, ClientError, OSError, ValueError) as fault:
+    except (AlgotradingError, SettingsInvalid, PostgresError, BotoCoreError, ClientError, OSError, ValueError) as fault:
         sys.stderr.write(f"the audit trail could not be verified: {fault}\n")
         return UNREADABLE
     seconds = time.monotonic() - began
@@ -68,16 +71,14 @@ def _variables(path: Path) -> dict[str, str]:
 def _read_heads(path: Path | None) -> Mapping[UUID, AuditHead]:
     if path is None or not path.exists():
         return {}
-    kept: dict[str, dict[str, object]] = json.loads(path.read_text("utf-8"))
-    return {
-        UUID(user_id): AuditHead(UUID(user_id), int(str(head["seq"])), bytes.fromhex(str(head["hash"])))
-        for user_id, head in kept.items()
-    }
+    return known_heads(_KEPT_HEADS.validate_json(path.read_bytes()))
 
 
 def _write_heads(path: Path, heads: Mapping[UUID, AuditHead]) -> None:
-    kept = {str(user_id): {"seq": head.seq, "hash": head.hash.hex()} for user_id, head in heads.items()}
-    path.write_text(json.dumps(kept, indent=1) + "\n", "utf-8")
+    # Beside it and then in its place: whenever this is broken off, whole heads are there, the old or the new.
+    aside = path.with_name(f".{path.name}.new")
+    aside.write_bytes(_KEPT_HEADS.dump_json(keep_heads(heads), indent=1) + b"\n")
+    aside.replace(path)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Literal
+from uuid import UUID
 
 from pydantic import Field, StringConstraints
 
-from algotrading.contracts.api_common import Answer, Instant, RequestBody, Storable
+from algotrading.contracts.api_common import Answer, Identifier, Instant, RequestBody, Storable
+from algotrading.domain.audit import AuditHead
 
 Words = Annotated[str, StringConstraints(min_length=1, max_length=500, strip_whitespace=True), Storable]
 Who = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True), Storable]
@@ -33,10 +36,34 @@ class StatusAction(RequestBody):
     action: Literal["status"]
 
 
+class KeptHead(RequestBody):
+    """The end of one chain, as it is kept outside the database."""
+
+    seq: Annotated[int, Field(ge=1)]
+    hash: Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")]
+
+
+KeptHeads = dict[Identifier, KeptHead]
+"""Ends of chains by user: what a later verification is held against."""
+
+
+def keep_heads(heads: Mapping[UUID, AuditHead]) -> KeptHeads:
+    """Ends of chains in the form in which they are kept."""
+    return {user_id: KeptHead(seq=head.seq, hash=head.hash.hex()) for user_id, head in heads.items()}
+
+
+def known_heads(kept: KeptHeads) -> Mapping[UUID, AuditHead]:
+    """Kept ends of chains as a verification takes them."""
+    return {user_id: AuditHead(user_id, head.seq, bytes.fromhex(head.hash)) for user_id, head in kept.items()}
+
+
 class VerifyAuditAction(RequestBody):
     """Go through every audit chain."""
 
     action: Literal["verify_audit"]
+    heads: KeptHeads = Field(default_factory=dict)
+    """Those of an earlier answer: hold the chains against them."""
+    return_heads: bool = False
 
 
 OperatorAction = Annotated[KillAction | ReleaseAction | StatusAction | VerifyAuditAction, Field(discriminator="action")]
@@ -72,3 +99,5 @@ class AuditReport(Answer):
     records: int
     breaks: int
     first_breaks: list[ChainFlaw]
+    heads: KeptHeads | None = None
+    """When asked for, and every chain holds: where each ends now."""

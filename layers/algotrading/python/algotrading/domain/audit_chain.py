@@ -1,7 +1,8 @@
 """Verifying audit chains: what breaks show that a record was altered, removed, added or put elsewhere.
 
-What the chain alone cannot show is a rewrite from some record to the end, head included, by somebody
-who may change the schema. Heads that were kept outside the database (`known`) show that, too.
+What the chain alone cannot show is what somebody who may change the schema makes to fit: a rewrite from some
+record to the end, or records cut off the end, head included; or a user of whom everything is gone. Heads that
+were kept outside the database (`known`) show that, too.
 """
 
 from __future__ import annotations
@@ -36,6 +37,8 @@ class Flaw(StrEnum):
     """The last record is not the one that the head names."""
     HEAD_MISSING = "head missing"
     """The chain has no head."""
+    CHAIN_MISSING = "chain missing"
+    """Its user has traded, or has strategies, and there is neither a record nor a head."""
     REWRITTEN = "rewritten"
     """It is not the record that a known head names, though the chain fits together."""
 
@@ -59,8 +62,11 @@ class ChainCheck:
     records: int = 0
     heads: dict[UUID, AuditHead] = field(default_factory=dict)
 
-    def follow(self, rows: Iterable[ChainRow], empty_heads: Iterable[AuditHead] = ()) -> Iterator[ChainBreak]:
-        """Every break of every chain. `empty_heads` are those of chains without records."""
+    def follow(
+        self, rows: Iterable[ChainRow], empty_heads: Iterable[AuditHead] = (), unchained: Iterable[UUID] = ()
+    ) -> Iterator[ChainBreak]:
+        """Every break of every chain. `empty_heads` are those of chains without records, `unchained` users who
+        ought to have a chain and have neither."""
         last: ChainRow | None = None
         for row in rows:
             record = row[0]
@@ -76,6 +82,9 @@ class ChainCheck:
         for head in empty_heads:
             text = f"the head is at record {head.seq} and there are no records at all"
             yield ChainBreak(head.user_id, head.seq, Flaw.TAIL_MISSING, text)
+        for user_id in unchained:
+            text = "the user has strategies or has traded, and there is neither a record nor a head"
+            yield ChainBreak(user_id, 0, Flaw.CHAIN_MISSING, text)
         for user_id in sorted(self.known.keys() - self.heads.keys()):
             seq = self.known[user_id].seq
             text = f"record {seq} was known, and there are no records at all"
@@ -129,7 +138,7 @@ def _other_column(record: AuditRecord) -> str | None:
     try:
         said = json.loads(record.record)
         at = datetime.fromisoformat(said["at"])
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, RecursionError):
         return "record"
     beside = {
         "user_id": str(record.user_id),

@@ -30,6 +30,7 @@ _STORES: Final = {
     "BookReadFailed": "The broker's book could not be read. Orders without an answer stay unproven until it can.",
     "PositionReadFailed": "The broker's positions could not be read. Exits go by the ledger until they can.",
     "AuditBroken": "The audit trail is not as it was written: the database was altered. The log says whose and where.",
+    "AuditUnverified": "The audit trail could not be verified, or not all of it. Read the log; verify again by hand.",
     "NoticeStuck": "A notice has not reached its user for five minutes. Read last_error in the outbox; look at SNS.",
     "PublishFailed": "A change was stored and not passed on. Converge makes it good within a minute; see that it did.",
 }

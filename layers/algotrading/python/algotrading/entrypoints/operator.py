@@ -20,6 +20,9 @@ from algotrading.contracts.operator import (
     OperatorStatus,
     ReleaseAction,
     StatusAction,
+    VerifyAuditAction,
+    keep_heads,
+    known_heads,
 )
 from algotrading.contracts.problems import field_problems
 from algotrading.domain.audit_chain import ChainBreak
@@ -59,12 +62,14 @@ class OperatorDoor:
                 return _status(self.operator().release(by=by))
             case StatusAction():
                 return _status(self.operator().status())
-            case _:
-                return self._verify()
+            case VerifyAuditAction():
+                return self._verify(action)
 
-    def _verify(self) -> dict[str, Any]:
+    def _verify(self, action: VerifyAuditAction) -> dict[str, Any]:
         shown: list[ChainBreak] = []
-        verified = self.verifier().run(lambda found: shown.append(found) if len(shown) < _SHOWN_BREAKS else None)
+        verified = self.verifier().run(
+            lambda found: shown.append(found) if len(shown) < _SHOWN_BREAKS else None, known=known_heads(action.heads)
+        )
         report = AuditReport(
             is_sound=verified.is_sound,
             chains=verified.chains,
@@ -73,6 +78,7 @@ class OperatorDoor:
             first_breaks=[
                 ChainFlaw(user_id=str(one.user_id), seq=one.seq, flaw=one.flaw, text=one.text) for one in shown
             ],
+            heads=keep_heads(verified.heads) if action.return_heads and verified.is_sound else None,
         )
         return report.model_dump(mode="json")
 

@@ -158,11 +158,19 @@ class AuditTrail(Protocol):
 
     def chains(self) -> Iterator[tuple[AuditRecord, AuditHead | None]]:
         """System: every record of every user, by user and then by seq, each with its user's head as it
-        was at the same moment. Constant memory."""
+        was at the same moment. Constant memory.
+
+        Raises:
+            DatabaseUnavailable: there are no chains here, or whoever asks does not see all of them.
+        """
         ...
 
     def empty_heads(self) -> Sequence[AuditHead]:
-        """System: heads whose chain has no record at all."""
+        """System: heads whose chain has no record at all, and had one."""
+        ...
+
+    def unchained(self) -> Sequence[UUID]:
+        """System: users with strategies or trading of which there is neither a record nor a head."""
         ...
 
 

@@ -41,9 +41,20 @@ class AuditVerifier:
         self, tell: Callable[[ChainBreak], None] | None = None, *, known: Mapping[UUID, AuditHead] | None = None
     ) -> Verified:
         """Verify everything. Each break is counted, logged and given to `tell`. `known` are the heads of an
-        earlier run."""
-        check, breaks = ChainCheck(known or {}), 0
-        for found in check.follow(self.trail.chains(), self.trail.empty_heads()):
+        earlier run. A verification that fails is counted too.
+
+        Raises:
+            DatabaseUnavailable: the trail cannot be read, or not all of it.
+        """
+        try:
+            return self._run(tell, known or {})
+        except Exception:
+            self.meter.count("AuditUnverified")
+            raise
+
+    def _run(self, tell: Callable[[ChainBreak], None] | None, known: Mapping[UUID, AuditHead]) -> Verified:
+        check, breaks = ChainCheck(known), 0
+        for found in check.follow(self.trail.chains(), self.trail.empty_heads(), self.trail.unchained()):
             breaks += 1
             self.meter.count("AuditBroken")
             fields = {"user_id": str(found.user_id), "seq": found.seq, "flaw": found.flaw.value}

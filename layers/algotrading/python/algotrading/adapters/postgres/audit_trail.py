@@ -9,12 +9,17 @@ from uuid import UUID
 
 from algotrading.adapters.postgres.database import Database
 from algotrading.domain.audit import AuditHead, AuditRecord
+from algotrading.domain.errors import DatabaseUnavailable
 from algotrading.domain.sessions import trading_day_of
 
 _PAGE = 2000
 """Records per transaction: some megabytes."""
 _COLUMNS = "r.user_id, r.seq, r.prev_hash, r.hash, r.at, r.kind, r.strategy_id, r.trading_day, r.record"
 _FROM_THE_START = UUID(int=0), 0
+
+
+class TrailUnreadable(DatabaseUnavailable):
+    """The database cannot be verified as it is, or by whoever asks."""
 
 
 class PostgresAuditTrail:
@@ -58,6 +63,7 @@ class PostgresAuditTrail:
 
     def chains(self) -> Iterator[tuple[AuditRecord, AuditHead | None]]:
         """See ports.AuditTrail. Each page is one statement, so a record and its head are of one moment."""
+        self._require_everything()
         last = _FROM_THE_START
         while rows := self._read_after(*last):
             for row in rows:
@@ -66,12 +72,47 @@ class PostgresAuditTrail:
 
     def empty_heads(self) -> Sequence[AuditHead]:
         """See ports.AuditTrail."""
+        self._require_everything()
         with self._database.system() as session:
             rows = session.execute(
                 "select user_id, seq as head_seq, hash as head_hash from audit_heads h"
-                " where not exists (select from audit_log r where r.user_id = h.user_id) order by user_id"
+                " where seq > 0 and not exists (select from audit_log r where r.user_id = h.user_id) order by user_id"
             ).fetchall()
         return [head for row in rows if (head := _head(row)) is not None]
+
+    def unchained(self) -> Sequence[UUID]:
+        """See ports.AuditTrail. A head at 0 is that of a user whose strategies are older than the chains: what he
+        has traded is in a chain all the same."""
+        self._require_everything()
+        with self._database.system() as session:
+            rows = session.execute(
+                """
+                select user_id from (
+                    select s.user_id from strategies s
+                    where not exists (select from audit_heads h where h.user_id = s.user_id)
+                    union
+                    select c.user_id from cycles c where c.state <> 'idle'
+                        and not exists (select from audit_heads h where h.user_id = c.user_id and h.seq > 0)
+                ) u
+                where not exists (select from audit_log r where r.user_id = u.user_id) order by user_id
+                """
+            ).fetchall()
+        return [row["user_id"] for row in rows]
+
+    def _require_everything(self) -> None:
+        """Under a role that row-level security narrows, nothing at all would look sound."""
+        with self._database.system() as session:
+            row = session.execute("select to_regclass('audit_heads') is null as is_missing").fetchone()
+            assert row is not None
+            if row["is_missing"]:
+                raise TrailUnreadable("the database has no audit chains: it is not migrated to this version")
+            row = session.execute(
+                "select current_user as role, pg_has_role(current_user, 'system_role', 'usage')"
+                " or not row_security_active('audit_log') as sees_all"
+            ).fetchone()
+            assert row is not None
+            if not row["sees_all"]:
+                raise TrailUnreadable(f"{row['role']} does not see every chain: verify as system_role")
 
     def _read_after(self, user_id: UUID, seq: int) -> Sequence[Mapping[str, Any]]:
         with self._database.system() as session:

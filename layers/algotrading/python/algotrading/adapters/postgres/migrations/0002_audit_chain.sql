@@ -42,7 +42,9 @@ create unlogged table audit_pending (
 );
 alter table audit_pending alter column record set storage external;
 
--- The only way into the trail, for the user of the transaction only.
+-- The only way into the trail, for the user of the transaction only; what concerns every user at once (the chain of
+-- nobody, 0) is the system's to say. A record can never be taken back, so none comes in that a verification could not
+-- read, or would read differently than it is found by: every text has the one form that it is written in here.
 create function audit_append(new_record text) returns void
     language plpgsql security definer set search_path = public, pg_temp as $$
 declare
@@ -50,6 +52,19 @@ declare
 begin
     if app_user_id() is null or (said ->> 'user_id')::uuid is distinct from app_user_id() then
         raise exception 'an audit record belongs to the chain of its own user' using errcode = 'insufficient_privilege';
+    end if;
+    if app_user_id() = '00000000-0000-0000-0000-000000000000' and not pg_has_role(session_user, 'system_role', 'usage') then
+        raise exception 'the chain of the deployment is the system''s' using errcode = 'insufficient_privilege';
+    end if;
+    if (said ->> 'at') !~ '^2[0-9]{3}-[0-9]{2}-[0-9]{2}T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{6})?[+-][0-9]{2}:[0-5][0-9]$'
+        or (said ->> 'trading_day') !~ '^2[0-9]{3}-[0-9]{2}-[0-9]{2}$'
+        or coalesce(jsonb_typeof(said -> 'at'), '') <> 'string' or coalesce(jsonb_typeof(said -> 'kind'), '') <> 'string'
+        or coalesce(jsonb_typeof(said -> 'trading_day'), '') not in ('string', 'null')
+        or (said ->> 'user_id') <> app_user_id()::text
+        or (said ->> 'strategy_id') <> (said ->> 'strategy_id')::uuid::text
+        or coalesce(jsonb_typeof(said -> 'strategy_id'), '') not in ('string', 'null')
+    then
+        raise exception 'an audit record has its moment, day, kind and owner in plain form' using errcode = 'invalid_parameter_value';
     end if;
     insert into audit_pending (user_id, at, kind, strategy_id, trading_day, record)
     values (app_user_id(), (said ->> 'at')::timestamptz, said ->> 'kind', (said ->> 'strategy_id')::uuid,
@@ -101,6 +116,10 @@ end $$;
 -- Chain them now: the rest of this file changes the tables that they go to.
 set constraints audit_chain immediate;
 drop table audit_log_unchained;
+
+-- Who has strategies and was never heard of in the trail of 0001 has a chain that is empty, and not one that is gone.
+insert into audit_heads
+select distinct s.user_id, 0, decode(repeat('00', 32), 'hex') from strategies s on conflict do nothing;
 
 -- Append-only for every role, the owner too, and in every replication role.
 create function audit_refuse() returns trigger language plpgsql as $$
