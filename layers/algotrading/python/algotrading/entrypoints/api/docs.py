@@ -20,9 +20,10 @@ from algotrading.entrypoints.http import JSON, new_router
 _VERSION = "1.0.0"
 _DESCRIPTION = """Buys at the buy time, watches every tick, sells at the stop-loss or at the sell time.
 
-Every error, on every path, is `{"error": CODE, "message": ..., "details": [{"field", "problem"}]}`, with one exception:
-a request without any Authorization header, to a path that needs one, is refused by the gateway itself with
-401 `{"message": "Unauthorized"}`. Treat a 401 without `error` as `TOKEN_INVALID`: log in."""
+Every error, on every path, is `{"error": CODE, "message": ..., "details": [{"field", "problem"}]}`, but for what the
+gateway answers by itself. A request without any Authorization header, to a path that needs one, is refused with
+401 `{"message": "Unauthorized"}`: treat a 401 without `error` as `TOKEN_INVALID` and log in. What is too much at once
+is turned away with 429 or 503 `{"message": ...}`: ask again later."""
 _OWN_VALIDATION_SHAPES = ("HTTPValidationError", "ValidationError", "ResponseValidationError")
 """Powertools' own error bodies, which our door never answers."""
 
