@@ -240,13 +240,16 @@ class MemoryOutbox:
 
     def mark_delivered(self, notice: Notice, now: datetime) -> None:
         """See ports.Outbox."""
-        self._database.delivered.add(notice.notice_id)
+        with self._database.turn:
+            if self._state(notice).attempts == notice.attempts:
+                self._database.delivered.add(notice.notice_id)
 
     def mark_failed(self, notice: Notice, error: str, retry_at: datetime) -> None:
         """See ports.Outbox."""
         with self._database.turn:
             known = self._state(notice)
-            self._database.deliveries[notice.notice_id] = replace(known, next_try_at=retry_at)
+            if known.attempts == notice.attempts:
+                self._database.deliveries[notice.notice_id] = replace(known, next_try_at=retry_at)
 
     def stuck(self, since: datetime) -> int:
         """See ports.Outbox."""

@@ -111,6 +111,25 @@ def test_a_notice_that_fails_for_ever_holds_the_later_ones_up_only_for_a_while(s
     assert claimed(stores, cycle, 900).text == "poison"
 
 
+def test_however_many_fail_for_ever_the_next_one_is_delivered(stores: Stores) -> None:
+    # given more undeliverable notices than anybody would look at in one go, out of patience and backing off
+    cycle = stores.take_cycle()
+    tell(stores, cycle, *(f"poison {number}" for number in range(120)))
+    for _ in range(120):
+        fail(stores, cycle, PATIENCE - 1)
+        stores.outbox.mark_failed(claimed(stores, cycle), "the channel does not take it", at(900))
+    tell(stores, cycle, "look at once", "and then this")
+
+    first = claimed(stores, cycle, 1)
+
+    # then the first that can be delivered is, and holds the next one up meanwhile
+    assert first.text == "look at once"
+    assert claim(stores, cycle, 1) is None
+    stores.outbox.mark_delivered(first, at(1))
+    assert delivered_in_turn(stores, cycle, 1) == ["and then this"]
+    assert claimed(stores, cycle, 900).text == "poison 0"
+
+
 def test_who_waits_is_known_and_whoever_waited_longest_comes_first(stores: Stores) -> None:
     first, second, third = (stores.take_cycle() for _ in range(3))
     for cycle in (first, second, third):
@@ -146,6 +165,22 @@ def test_a_late_failure_does_not_bring_back_what_was_delivered(stores: Stores) -
     stores.outbox.mark_failed(slow, "it took too long", at(31))
 
     assert claim(stores, cycle, 3600) is None
+
+
+def test_whoever_comes_after_the_end_of_his_lease_leaves_the_newer_one_alone(stores: Stores) -> None:
+    # given a deliverer that was too slow, and another one that is at work
+    cycle = stores.take_cycle()
+    tell(stores, cycle, "one", "two")
+    slow = claimed(stores, cycle)
+    quick = claimed(stores, cycle, 30)
+
+    stores.outbox.mark_failed(slow, "it took too long", at(31))
+    assert claim(stores, cycle, 31) is None
+    stores.outbox.mark_delivered(slow, at(32))
+    assert claim(stores, cycle, 32) is None
+
+    stores.outbox.mark_failed(quick, "the channel is away", at(60))
+    assert (claim(stores, cycle, 59), claimed(stores, cycle, 60).attempts) == (None, 3)
 
 
 def test_nobody_claims_a_strangers_notice(stores: Stores) -> None:
@@ -195,14 +230,32 @@ def test_the_last_error_stays_on_record(postgres_store: PostgresStore) -> None:
     assert len(row["last_error"]) == 500
 
 
+@pytest.mark.parametrize("role", ["app", "system"])
 @pytest.mark.parametrize("column", ["text", "kind", "user_id", "created_at", "strategy_id"])
-def test_a_function_can_note_a_delivery_and_change_nothing_else(postgres_store: PostgresStore, column: str) -> None:
+def test_a_function_can_note_a_delivery_and_change_nothing_else(
+    postgres_store: PostgresStore, role: str, column: str
+) -> None:
     stores = postgres_stores(postgres_store)
     cycle = stores.take_cycle()
     tell(stores, cycle, "one")
 
     with (
         pytest.raises(psycopg.errors.InsufficientPrivilege),
-        postgres_store.app.tenant(cycle.user_id) as session,
+        getattr(postgres_store, role).tenant(cycle.user_id) as session,
     ):
         session.execute(f"update outbox set {column} = {column}")
+
+
+def test_the_system_delivers_like_a_function(postgres_store: PostgresStore) -> None:
+    stores = postgres_stores(postgres_store)
+    cycle = stores.take_cycle()
+    tell(stores, cycle, "one")
+
+    for seconds in (0, 1):
+        notice = stores.system_outbox.claim(cycle.user_id, at(seconds), lease=LEASE)
+        assert notice is not None
+        if seconds:
+            stores.system_outbox.mark_delivered(notice, at(1))
+        else:
+            stores.system_outbox.mark_failed(notice, "away", at(1))
+    assert claim(stores, cycle, 3600) is None

@@ -37,11 +37,12 @@ class Outbox(Protocol):
         ...
 
     def mark_delivered(self, notice: Notice, now: datetime) -> None:
-        """This notice has reached its channel."""
+        """This notice has reached its channel. Nothing happens when somebody has claimed it since."""
         ...
 
     def mark_failed(self, notice: Notice, error: str, retry_at: datetime) -> None:
-        """This notice has not reached its channel: try again from `retry_at` on."""
+        """This notice has not reached its channel: try again from `retry_at` on. Nothing happens when somebody has
+        claimed it since."""
         ...
 
     def stuck(self, since: datetime) -> int:

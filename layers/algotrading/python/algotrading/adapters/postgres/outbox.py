@@ -8,12 +8,12 @@ from uuid import UUID
 
 from algotrading.adapters.postgres.database import Database
 from algotrading.adapters.postgres.json_values import clean_text
-from algotrading.domain.delivery import Waiting, next_of
+from algotrading.domain.delivery import PATIENCE, Waiting, next_of
 from algotrading.ports import Notice
 
-_ROWS = 50
-"""As many of a user's notices are looked at: more than can be held up by one that is tried in vain."""
 _LONGEST_ERROR = 500
+_UNDER_ITS_LEASE = "notice_id = %s and delivered_at is null and attempts = %s"
+"""Each claim counts: nobody has claimed the notice since."""
 
 
 class PostgresOutbox:
@@ -37,22 +37,23 @@ class PostgresOutbox:
     def claim(self, user_id: UUID, now: datetime, *, lease: timedelta) -> Notice | None:
         """See ports.Outbox."""
         with self._database.tenant(user_id) as session:
-            # Whoever else claims for this user waits here, and then sees what we took.
-            rows = session.execute(
+            # The first that is due or holds the later ones up; however many others wait in vain before it. Whoever
+            # else claims for this user waits here, and then sees what we took.
+            row = session.execute(
                 """
                 select notice_id, user_id, strategy_id, kind, text, created_at, attempts, next_try_at from outbox
-                where user_id = %s and delivered_at is null order by notice_id limit %s for update
+                where user_id = %s and delivered_at is null
+                    and (next_try_at is null or next_try_at <= %s or attempts < %s)
+                order by notice_id limit 1 for update
                 """,
-                (user_id, _ROWS),
-            ).fetchall()
-            chosen = next_of([Waiting(row["notice_id"], row["attempts"], row["next_try_at"]) for row in rows], now)
-            if chosen is None:
+                (user_id, now, PATIENCE),
+            ).fetchone()
+            if row is None or next_of([Waiting(row["notice_id"], row["attempts"], row["next_try_at"])], now) is None:
                 return None
             session.execute(
                 "update outbox set attempts = attempts + 1, next_try_at = %s where notice_id = %s",
-                (now + lease, chosen.notice_id),
+                (now + lease, row["notice_id"]),
             )
-        (row,) = (row for row in rows if row["notice_id"] == chosen.notice_id)
         return Notice(
             notice_id=row["notice_id"],
             user_id=row["user_id"],
@@ -67,16 +68,16 @@ class PostgresOutbox:
         """See ports.Outbox."""
         with self._database.tenant(notice.user_id) as session:
             session.execute(
-                "update outbox set delivered_at = %s where notice_id = %s and delivered_at is null",
-                (now, notice.notice_id),
+                f"update outbox set delivered_at = %s where {_UNDER_ITS_LEASE}",  # noqa: S608 - constant
+                (now, notice.notice_id, notice.attempts),
             )
 
     def mark_failed(self, notice: Notice, error: str, retry_at: datetime) -> None:
         """See ports.Outbox."""
         with self._database.tenant(notice.user_id) as session:
             session.execute(
-                "update outbox set last_error = %s, next_try_at = %s where notice_id = %s and delivered_at is null",
-                (clean_text(error)[:_LONGEST_ERROR], retry_at, notice.notice_id),
+                f"update outbox set last_error = %s, next_try_at = %s where {_UNDER_ITS_LEASE}",  # noqa: S608 - constant
+                (clean_text(error)[:_LONGEST_ERROR], retry_at, notice.notice_id, notice.attempts),
             )
 
     def stuck(self, since: datetime) -> int:
