@@ -147,12 +147,12 @@ def released_notice(lock: Lock, *, for_everybody: bool = False, is_still_locked:
     """The switch is off; `is_still_locked` when the other of the two is on."""
     whose = "The operator has let trading go on" if for_everybody else "The kill switch is off"
     if not is_still_locked:
-        then = "running strategies buy again at their next buy time."
+        then = ": running strategies buy again at their next buy time."
     elif for_everybody:
-        then = "but your own kill switch is still on, and nothing is bought until you release it."
+        then = ", but your own kill switch is still on, and nothing is bought until you release it."
     else:
-        then = "but the operator has stopped trading for everybody, and nothing is bought until that is released too."
-    text = f"{whose} (on since {lock.since:%Y-%m-%d %H:%M:%S} UTC): {then}"
+        then = ", but the operator has stopped trading for everybody, and nothing is bought until that is released too."
+    text = f"{whose} (on since {lock.since:%Y-%m-%d %H:%M:%S} UTC){then}"
     return RiskNotice(NoticeKind.DEPLOYMENT_RELEASED if for_everybody else NoticeKind.RELEASED, text)
 
 
