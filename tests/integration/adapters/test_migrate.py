@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from datetime import date, timedelta
+from decimal import Decimal
 from typing import Any
 from uuid import uuid4
 
@@ -11,8 +13,14 @@ import psycopg
 import pytest
 
 from algotrading.adapters.postgres.database import Credentials, Database
+from algotrading.adapters.postgres.ledger import PostgresLedger
 from algotrading.adapters.postgres.migrate import Migration, MigrationFailed, Migrator, migrate, read_migrations
-from tests.stores import OWNER_PASSWORD, ROLE_PASSWORDS, connect_as_owner
+from algotrading.adapters.postgres.risks import PostgresRisks
+from algotrading.domain.risk import Booked, booked_of
+from algotrading.domain.strategy import Strategy
+from tests.fakes.examples import MOMENT, TRADING_DAY
+from tests.integration.adapters.test_audit_chain import add_old_strategy
+from tests.stores import OWNER_PASSWORD, ROLE_PASSWORDS, connect_as_owner, open_database
 from twin.servers import SUPERUSER, ServerAddress
 
 Connection = psycopg.Connection[Any]
@@ -136,3 +144,60 @@ def test_the_migrator_connects_as_the_owner_when_it_runs(postgres_server: Server
 
     assert migrator.run() == tuple(migration.name for migration in read_migrations())
     assert migrator.run() == ()
+
+
+# --- databases of 0001 ----------------------------------------------------------------------------
+
+
+def add_old_cycle(owner: Connection, strategy: Strategy, day: date, *prices: Decimal) -> None:
+    """A cycle of before 0003 whose ten shares were bought at the first price and sold at the second, if any."""
+    plan = strategy.plan
+    owner.execute(
+        "insert into cycles (strategy_id, trading_day, user_id, epoch, state, exchange, symbol, product, buy_time,"
+        " sell_time, stop_loss, quantity, updated_at) values (%s, %s, %s, 1, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+        (
+            *(strategy.strategy_id, day, strategy.user_id, "flat" if len(prices) == 2 else "long"),
+            *(plan.exchange, plan.symbol, plan.product, plan.buy_time, plan.sell_time, plan.stop_loss, 10, MOMENT),
+        ),
+    )
+    for leg, side, price in zip(("entry", "exit"), ("BUY", "SELL"), prices, strict=False):
+        owner.execute(
+            "insert into order_intents (strategy_id, trading_day, leg, attempt, user_id, tag, side, quantity, state,"
+            " created_at, due_at, filled, average_price)"
+            " values (%s, %s, %s, 1, %s, %s, %s, 10, 'done', %s, %s, 10, %s)",
+            (strategy.strategy_id, day, leg, strategy.user_id, uuid4().hex[:18], side, MOMENT, MOMENT, price),
+        )
+
+
+def test_results_of_before_the_limits_count_against_them(
+    postgres_server: ServerAddress, database_name: str, owner: Connection
+) -> None:
+    # given a database of 0001 in which one trader lost on Monday and still holds something of today, and another won
+    migrate(owner, ROLE_PASSWORDS, read_migrations()[:1])
+    loser, winner, idle = (add_old_strategy(owner) for _ in range(3))
+    monday = TRADING_DAY - timedelta(days=TRADING_DAY.weekday())
+    add_old_cycle(owner, loser, monday, Decimal(3500), Decimal("2999.955"))
+    add_old_cycle(owner, loser, TRADING_DAY, Decimal(3000))
+    add_old_cycle(owner, winner, monday, Decimal(100), Decimal(101))
+    add_old_cycle(owner, idle, monday)
+
+    # when it is migrated
+    migrate(owner, ROLE_PASSWORDS)
+
+    # then each result is there to the paisa, as if it had been traded since
+    app = open_database(postgres_server, database_name, "app_role")
+    ledger, risks = PostgresLedger(app), PostgresRisks(app)
+    booked = {each: risks.standing(each.user_id, TRADING_DAY, MOMENT).usage.booked for each in (loser, winner, idle)}
+    for strategy, on_days in booked.items():
+        for day, result in on_days.items():
+            cycle = ledger.find(strategy.user_id, strategy.strategy_id, day)
+            assert cycle is not None
+            assert result == booked_of(cycle)
+    app.close()
+    assert booked[loser].keys() == {monday, TRADING_DAY}
+    assert booked[loser][monday].realised == Decimal("-5000.45")
+    assert booked[loser][monday].charges > 0
+    assert booked[loser][TRADING_DAY].realised == 0
+    assert booked[loser][TRADING_DAY].charges > 0
+    assert booked[winner][monday].realised == 10
+    assert booked[idle][monday] == Booked()

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
+from algotrading.adapters.postgres.backfill import AFTER
 from algotrading.adapters.postgres.database import Database
 
 if TYPE_CHECKING:
@@ -125,6 +126,8 @@ def _apply(connection: Connection[Any], migration: Migration) -> bool:
                 raise MigrationFailed(f"{migration.name} was changed after it was applied: add a new file instead")
             return False
         connection.execute(migration.sql.encode())
+        if (finish := AFTER.get(migration.name)) is not None:
+            finish(connection)
         connection.execute(
             "insert into schema_migrations (name, checksum) values (%s, %s)", (migration.name, migration.checksum)
         )

@@ -129,7 +129,7 @@ def read_usage(found: Mapping[str, Any]) -> Usage:
     """What an answer of risk_usage says is in use."""
     return Usage(
         orders=found["orders"],
-        open_cycles=tuple(_cycle(row) for row in found["open"]),
+        open_cycles=tuple(read_risk_cycle(row) for row in found["open"]),
         booked={
             date.fromisoformat(row["trading_day"]): Booked(Decimal(row["realised"]), Decimal(row["charges"]))
             for row in found["booked"]
@@ -145,8 +145,8 @@ def _amount(value: Any) -> Decimal | None:
     return None if value is None else Decimal(value)
 
 
-def _cycle(row: Mapping[str, Any]) -> Cycle:
-    """As far as limits and results need it: no times, no epoch."""
+def read_risk_cycle(row: Mapping[str, Any]) -> Cycle:
+    """What risk_cycle says of a cycle: as far as limits and results need it: no times, no epoch."""
     plan = Plan(
         exchange=row["exchange"],
         symbol=row["symbol"],
