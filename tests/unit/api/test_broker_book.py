@@ -134,3 +134,10 @@ def test_a_day_is_a_date(world: ApiWorld, day: str) -> None:
     answer = world.call("GET", "/broker/book", token=world.register(), query={"day": day})
 
     assert (answer.status, answer.fields) == (400, ["day"])
+
+
+@pytest.mark.parametrize("day", ["0", "1763596800", "2026-11-20T00:00:00", "1999-12-31", "20261120", "2026-02-30", ""])
+def test_a_day_is_a_date_and_nothing_like_one(world: ApiWorld, day: str) -> None:
+    answer = world.call("GET", "/broker/book", token=world.register(), query={"day": day})
+
+    assert (answer.status, answer.body["error"]) == (400, "REQUEST_INVALID")

@@ -319,3 +319,15 @@ def test_an_update_larger_than_any_is_refused(world: ApiWorld, trader: Trader) -
     answer = trader.post(trader.update(padding="x" * BOOK))
 
     assert (answer.status, answer.error) == (413, "PAYLOAD_TOO_LARGE")
+
+
+@pytest.mark.parametrize("form", ["urn:uuid:{}", "{{{}}}", "hex"])
+def test_an_address_has_one_form(world: ApiWorld, form: str) -> None:
+    trader = Trader(world, "a@example.com")
+    address = trader.path.rpartition("/")[2]
+    other = address.replace("-", "") if form == "hex" else form.format(address)
+
+    answer = world.call("POST", f"/broker/postback/{other}", trader.update())
+
+    assert answer.status in {400, 404}
+    assert trader.post(trader.update()).status == 200

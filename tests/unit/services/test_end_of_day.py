@@ -17,6 +17,7 @@ from algotrading.domain.orders import OrderTicket, Side
 from algotrading.domain.sessions import SessionTable, instant_of
 from algotrading.domain.strategy import Strategy
 from algotrading.ports import BookSnapshot, Lane
+from tests.fakes.broker import MemoryBroker
 from tests.fakes.examples import TRADING_DAY
 from tests.fakes.exchange import loses, refuses
 from tests.fakes.trading_world import TradingWorld
@@ -80,6 +81,23 @@ def test_a_finished_days_book_is_kept_once(world: TradingWorld) -> None:
     assert len(kept.book.rows) == len(kept.book.fills) == 3
     assert kept.book.held("NSE", "TCS", "MIS") == -1
     assert not {"open_at_close", "snapshot_missing"} & set(world.told())
+
+
+def test_a_book_that_is_kept_is_not_read_again_by_whoever_is_asked_late(
+    world: TradingWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given a message that was delivered twice, and a trader who went on by hand in between
+    strategy = bought(world)
+    world.executor.handle(world.command(strategy, OrderEvent.STOP))
+    at_close(world)
+    kept = snapshot(world)
+    assert kept is not None
+    reads: list[None] = []
+    monkeypatch.setattr(MemoryBroker, "read_account", lambda _: reads.append(None))
+
+    world.executor.handle(world.command(strategy, OrderEvent.SNAPSHOT))
+
+    assert (reads, snapshot(world)) == ([], kept)
 
 
 def test_nobody_is_asked_before_the_last_close(world: TradingWorld) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date
 from typing import Annotated, Any
 
 from aws_lambda_powertools.event_handler import Request, Response
@@ -19,6 +18,7 @@ from algotrading.contracts.api_broker import (
     ConnectRequest,
     LoginUrlAnswer,
 )
+from algotrading.contracts.api_timeline import Day
 from algotrading.domain.accounts import BrokerCredentials, BrokerName, ConnectionStatus
 from algotrading.domain.errors import (
     BrokerAuthFailed,
@@ -116,7 +116,7 @@ class BrokerRoutes:
         connection = self._services().connections.describe(caller(request))
         return BrokerView(status="not_connected") if connection is None else _view(connection, request)
 
-    def show_book(self, request: Request, day: Annotated[date | None, Query()] = None) -> BookAnswer:
+    def show_book(self, request: Request, day: Annotated[Day | None, Query()] = None) -> BookAnswer:
         """The caller's whole book as it was kept after the market had closed on `day` (today unless given)."""
         return book_answer(self._services().books.read(caller(request), day))
 

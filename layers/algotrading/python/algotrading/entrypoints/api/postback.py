@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from uuid import UUID
 
 from aws_lambda_powertools.event_handler.api_gateway import Router
 
 from algotrading.contracts.api_broker import PostbackAnswer
+from algotrading.contracts.api_common import Identifier
 from algotrading.contracts.postback import Postback
 from algotrading.domain.errors import AccessDenied, NotFound, RequestInvalid
 from algotrading.entrypoints.api.answers import answers
@@ -34,7 +34,7 @@ class PostbackRoutes:
         )(self.take)
         return router
 
-    def take(self, account: UUID, body: Postback) -> PostbackAnswer:
+    def take(self, account: Identifier, body: Postback) -> PostbackAnswer:
         """An order update, signed by the broker with the app's secret; `account` is in the connection's own
         `postback_url`. It is a hint: the order book is read, and nothing in the body is believed."""
         self._postbacks().receive(account, body)
