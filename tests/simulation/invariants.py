@@ -29,6 +29,7 @@ from tests.simulation.kernel import Kernel, Worker
 
 Key = tuple[UUID, date]
 _ZERO = timedelta(0)
+_MICROSECOND = timedelta(microseconds=1)
 _ENTRY_SLACK = timedelta(seconds=20)
 """From the decision that an entry is in time to its arrival at the exchange: storing, telling the watcher, asking
 the fence, each of which may run into its time-out. Time in which the process stood still comes on top."""
@@ -110,6 +111,7 @@ class Inspector:
     database: MemoryDatabase
     api_key_of: dict[UUID, str]
     entry_grace: timedelta
+    evidence_window: timedelta
     sees: Callable[[UUID], bool]
     """Whether some watcher would act on this strategy's stop now."""
     last_outage: Callable[[], int]
@@ -207,7 +209,7 @@ class Inspector:
         known = self._owner.get(order.ticket.tag)
         if known is not None and order.ticket.side is Side.BUY:
             self._held.add(known[0])
-            self.kernel.at(self.kernel.micros_of(execution.at) + SECOND, lambda: self.check_guard(known[0]))
+            self.kernel.at(self.kernel.micros_of(execution.at), lambda: self.check_guard(known[0]))
 
     def check_guards(self) -> None:
         """Everything that is held is guarded."""
@@ -230,6 +232,9 @@ class Inspector:
         if self.kernel.micros - self.last_outage() < _GUARD_LAG:
             return
         since = self._naked_since.setdefault(key, self.kernel.micros)
+        if self.kernel.micros - since < SECOND:
+            self.kernel.at(since + SECOND, lambda: self.check_guard(key))
+            return
         # Neither watcher nor converge can know of it before they look; LateOrder is alarmed then.
         is_late_order = any(i.leg is Leg.ENTRY and i.clean_reads for i in cycle.intents)
         if is_late_order and (
@@ -405,7 +410,7 @@ class Inspector:
         if new.state is IntentState.DONE and not isinstance(event, DayOver):
             if order is None or not order.status(now).is_terminal:
                 self.broken("I4", f"{new.leg} {new.attempt} became done without the exchange's evidence")
-        elif new.state in _PROVEN_ABSENT and order is not None and order.placed_at <= now:
+        elif new.state in _PROVEN_ABSENT and order is not None and order.placed_at <= now and not self._is_late(order):
             self.broken("I4", f"{new.leg} {new.attempt} became {new.state}, and the exchange has it")
         elif new.state is IntentState.ACCEPTED and order is None:
             self.broken("I4", f"{new.leg} {new.attempt} became accepted, and the exchange never had it")
@@ -418,25 +423,31 @@ class Inspector:
             known = self.truth_absent if new.state in _PROVEN_ABSENT else self.truth_found
             known.append((self.kernel.micros - since) / SECOND)
 
+    def _is_late(self, order: MemoryOrder) -> bool:
+        """Whether it surfaces so long after it left that its absence was proven before."""
+        left_at = self._left_at[order.ticket.tag]
+        return self.kernel.micros_of(order.placed_at) - left_at >= self.evidence_window // _MICROSECOND
+
     def _check_effects(self, cycle: Cycle, decision: Decision) -> None:
         traded = self._traded.get((cycle.strategy_id, cycle.trading_day))
         now = self.kernel.now()
         bought = 0 if traded is None else traded.bought(now)
+        in_time = 0 if traded is None else sum(o.filled(now) for o in traded.entries if not self._is_late(o))
         sold = 0 if traded is None else traded.sold(now)
         for effect in decision.effects:
             if isinstance(effect, Tell):
-                self._check_told(effect, bought, sold + cycle.closed_outside)
+                self._check_told(effect, bought, in_time, sold + cycle.closed_outside)
             elif isinstance(effect, SendOrder) and not any(i.tag == effect.tag for i in cycle.intents):
                 self.broken("I10", "an order is to be sent that is not written down")
 
-    def _check_told(self, tell: Tell, bought: int, gone: int) -> None:
+    def _check_told(self, tell: Tell, bought: int, in_time: int, gone: int) -> None:
         """Nothing is announced that the exchange does not confirm."""
         if tell.kind == "bought" and bought == 0:
             self.broken("told", f"the owner was told of a buy that did not happen: {tell.text}")
         elif tell.kind == "sold" and gone < bought:
             self.broken("told", f"the owner was told of a sale, and {bought - gone} are held: {tell.text}")
-        elif tell.kind in {"entry_missed", "entry_unfilled", "entry_skipped", "entry_refused"} and bought:
-            self.broken("told", f"the owner was told that nothing was bought, and {bought} were: {tell.text}")
+        elif tell.kind in {"entry_missed", "entry_unfilled", "entry_skipped", "entry_refused"} and in_time:
+            self.broken("told", f"the owner was told that nothing was bought, and {in_time} were: {tell.text}")
 
     # --- tenants ------------------------------------------------------------------------------------
 
@@ -551,7 +562,8 @@ class Inspector:
 
 
 def _states(cycle: Cycle) -> str:
-    return ", ".join(f"{i.leg} {i.attempt} {i.state}" for i in cycle.intents) or "no orders"
+    shown = [f"{i.leg} {i.attempt} {i.state}" for i in cycle.intents]
+    return ", ".join(["...", *shown[-6:]] if len(shown) > 6 else shown) or "no orders"
 
 
 def _owners(touched: object) -> list[UUID]:

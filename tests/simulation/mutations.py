@@ -29,7 +29,7 @@ from algotrading.services.converge import Converge, Repairs, _Run
 from algotrading.services.cycle_runner import CycleRunner
 from algotrading.services.errand import Errand
 from algotrading.services.execute import Executor
-from algotrading.services.verify_flat import FlatVerifier
+from algotrading.services.kill_switch import KillSwitch
 from fargate_listener.stop_guard import StopGuard
 from tests.fakes import audit, risks
 from tests.fakes.ledger import MemoryLedger
@@ -301,12 +301,14 @@ def _kill_switch_ignored() -> AbstractContextManager[object]:
     return patch.object(Locks, "breach", lambda _: None)
 
 
-@_mutation("after the kill switch, flat is believed without a look at the broker", "flat", 60)
+@_mutation("the kill switch says flat when it has asked for the sales", "flat", 60)
 def _flat_not_verified() -> AbstractContextManager[object]:
-    def prove(original: Any, verifier: FlatVerifier, user_id: Any, broker: Any) -> Any:
-        verifier.risks.record_flat(user_id, FlatProof(verifier.clock.now(), 0))
+    def flatten(original: Any, switch: KillSwitch, user_id: Any, asked: str, **more: Any) -> Any:
+        found = original(switch, user_id, asked, **more)
+        switch.risks.record_flat(user_id, FlatProof(switch.clock.now(), 0))
+        return found
 
-    return _wrapped(FlatVerifier, "verify", prove)
+    return _wrapped(KillSwitch, "_flatten", flatten)
 
 
 # --- repair and the watcher -------------------------------------------------------------------------

@@ -243,6 +243,7 @@ class World:
             self.database,
             self.api_key_of,
             entry_grace=self.policy.entry_grace,
+            evidence_window=self.policy.evidence_window,
             sees=lambda strategy_id: any(watcher.guards(strategy_id) for watcher in self.watchers),
             last_outage=self._last_outage,
             on_update=self._order_changed,
