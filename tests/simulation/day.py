@@ -78,6 +78,7 @@ def simulate_day(
         world.inspector.check_rest(TRADING_DAY)
         if seed % _LISTENED == 0:
             world.check_stored_secrets()
+    kernel.close()
     inspector = world.inspector
     return Found(
         days=1,

@@ -128,7 +128,7 @@ class Doors:
             mark = random()
             fault = gate.fault_at(mark) if mark < gate.total else None
             if fault is None:
-                if random() < 0.6:
+                if random() < 0.5:
                     kernel.pause(int(mean * (0.3 + 2 * mark * mark)))
             else:
                 door.before(port, name, fault)
@@ -151,7 +151,7 @@ class Doors:
                 door.after(port, name, fault)
             elif is_send and isinstance(answer, Unknown):
                 kernel.pause(door.weather.duration(_LOST_ANSWER))
-            elif random() < 0.5:
+            elif random() < 0.4:
                 kernel.pause(int(mean * (0.3 + random())))
             if checks_tenant and worker.tenant is not None:
                 tenancy.check(worker, port, name, answer)

@@ -455,6 +455,8 @@ class Inspector:
         """See doors.Tenancy."""
         if method in _SYSTEM_ONLY:
             self.broken("I11", f"{worker.name} called {port}.{method}, which serves the system alone")
+        if touched is None or touched == worker.tenant:
+            return
         for owner in _owners(touched):
             if owner != worker.tenant:
                 self.broken("I11", f"{worker.name} touched another user's rows in {port}.{method}")

@@ -72,9 +72,11 @@ class Kernel:
         self.steps = 0
         self.trace: Callable[[str], None] | None = None
         self._start = start.astimezone(UTC)
-        self._heap: list[tuple[int, int, Worker | _Timer, int]] = []
-        self._serial = 0
+        self._heap: list[tuple[int, float, Worker | _Timer, int]] = []
+        self._tie = self.random.random
+        """Order among events of the same microsecond: random, and as good as never equal."""
         self._until = 0
+        self._living: dict[Worker, None] = {}
         self._hub = getcurrent()
         self._seen = (-1, self._start)
 
@@ -120,9 +122,18 @@ class Kernel:
         """A new worker that begins `delay` later. `on_end` hears how it ended; without it nothing may fail."""
         worker = Worker(name, tenant, skew, self.micros + delay)
         worker.on_end = on_end
+        self._living[worker] = None
         worker.greenlet = greenlet(lambda: self._live(worker, work), parent=self._hub)
         self._wake(worker, self.micros + delay)
         return worker
+
+    def close(self) -> None:
+        """End everybody who still waits, and forget what was to come."""
+        self._heap.clear()
+        for worker in list(self._living):
+            worker.on_end = _nobody_hears
+            self.kill(worker)
+        self._living.clear()
 
     def kill(self, worker: Worker) -> None:
         """End a worker wherever it waits, as the end of its process does. From a timer."""
@@ -193,6 +204,7 @@ class Kernel:
         except (Crashed, Exception) as fault:
             end = fault
         worker.dead = True
+        self._living.pop(worker, None)
         if worker.on_end is not None:
             worker.on_end(end)
         elif end is not None and not isinstance(end, Crashed):
@@ -201,10 +213,9 @@ class Kernel:
     def _wake(self, worker: Worker, due: int) -> None:
         heappush(self._heap, (due, self._tie(), worker, worker.generation))
 
-    def _tie(self) -> int:
-        """Order among events of the same microsecond: random, and never equal."""
-        self._serial += 1
-        return self.random.getrandbits(16) << 48 | self._serial
+
+def _nobody_hears(_end: BaseException | None) -> None:
+    """Of a worker that ended with its world."""
 
 
 class TrueClock:

@@ -76,7 +76,7 @@ def _wrapped(owner: Any, name: str, around: Callable[..., Any]) -> AbstractConte
 # --- what an answer proves --------------------------------------------------------------------------
 
 
-@_mutation("an order without an answer is sent again at once", "I1 I2 I4", 20)
+@_mutation("an order without an answer is sent again at once", "I1 I2 I4", 60)
 def _blind_retry() -> AbstractContextManager[object]:
     def hear(original: Any, cycle: Cycle, event: Answered, policy: Policy) -> Decision:
         if isinstance(event.answer, Unknown):
@@ -86,7 +86,7 @@ def _blind_retry() -> AbstractContextManager[object]:
     return _wrapped(decide_module, "_hear", hear)
 
 
-@_mutation("an order that one reading does not show was never placed", "I1 I2 I4", 20)
+@_mutation("an order that one reading does not show was never placed", "I1 I2 I4", 60)
 def _absence_believed_at_once() -> AbstractContextManager[object]:
     def observe(original: Any, cycle: Cycle, event: Any, window: timedelta, reads: int) -> Cycle:
         return original(cycle, event, timedelta(0), 1)  # type: ignore[no-any-return]
@@ -94,7 +94,7 @@ def _absence_believed_at_once() -> AbstractContextManager[object]:
     return _wrapped(decide_module, "observe", observe)
 
 
-@_mutation("an accepted order counts as filled", "I4 told truth", 10)
+@_mutation("an accepted order counts as filled", "I4 told truth", 40)
 def _accepted_is_filled() -> AbstractContextManager[object]:
     def hear(original: Any, cycle: Cycle, event: Answered, policy: Policy) -> Decision:
         decision: Decision = original(cycle, event, policy)
@@ -106,7 +106,7 @@ def _accepted_is_filled() -> AbstractContextManager[object]:
     return _wrapped(decide_module, "_hear", hear)
 
 
-@_mutation("every fill is counted twice", "I4 truth", 10)
+@_mutation("every fill is counted twice", "I4 truth", 40)
 def _fills_counted_twice() -> AbstractContextManager[object]:
     def observe(original: Any, cycle: Cycle, *rest: Any) -> Cycle:
         seen: Cycle = original(cycle, *rest)
@@ -117,7 +117,7 @@ def _fills_counted_twice() -> AbstractContextManager[object]:
     return _wrapped(decide_module, "observe", observe)
 
 
-@_mutation("an order that surfaces after it was proven absent is left alone", "I3 rest truth", 60)
+@_mutation("an order that surfaces after it was proven absent is left alone", "I3 rest truth", 200)
 def _late_arrivals_ignored() -> AbstractContextManager[object]:
     def neutralise(_original: Any, cycle: Cycle) -> Decision:
         return Decision(cycle)
@@ -125,7 +125,7 @@ def _late_arrivals_ignored() -> AbstractContextManager[object]:
     return _wrapped(settle_module, "_neutralise", neutralise)
 
 
-@_mutation("the owner is told of the buy when the order was accepted", "told", 20)
+@_mutation("the owner is told of the buy when the order was accepted", "told", 60)
 def _told_too_early() -> AbstractContextManager[object]:
     def hear(original: Any, cycle: Cycle, event: Answered, policy: Policy) -> Decision:
         decision: Decision = original(cycle, event, policy)
@@ -140,7 +140,7 @@ def _told_too_early() -> AbstractContextManager[object]:
 # --- who may write and send -------------------------------------------------------------------------
 
 
-@_mutation("nobody is fenced off: neither by the epoch nor by the intents' unique key", "I1 I2 I4 I10 truth", 20)
+@_mutation("nobody is fenced off: neither by the epoch nor by the intents' unique key", "I1 I2 I4 I10 truth", 60)
 @contextmanager
 def _no_fence() -> Iterator[None]:
     def check(original: Any, ledger: MemoryLedger, cycle: Cycle) -> Any:
@@ -154,7 +154,7 @@ def _no_fence() -> Iterator[None]:
         yield
 
 
-@_mutation("a strategy's lock is released by whoever asks", "lock", 60)
+@_mutation("a strategy's lock is released by whoever asks", "lock", 200)
 def _lock_released_without_token() -> AbstractContextManager[object]:
     def unlock(original: Any, runtime: MemoryRuntime, strategy_id: Any, token: str) -> None:
         held = runtime._locks.get(strategy_id)
@@ -163,7 +163,7 @@ def _lock_released_without_token() -> AbstractContextManager[object]:
     return _wrapped(MemoryRuntime, "unlock", unlock)
 
 
-@_mutation("an intent is written down after its order was sent", "I10", 5)
+@_mutation("an intent is written down after its order was sent", "I10", 20)
 def _sent_before_written() -> AbstractContextManager[object]:
     def save(original: Any, runner: CycleRunner, decision: Decision, event: Any, logs: Any) -> None:
         for intent in decision.cycle.intents:
@@ -174,12 +174,12 @@ def _sent_before_written() -> AbstractContextManager[object]:
     return _wrapped(CycleRunner, "_save", save)
 
 
-@_mutation("decisions leave no audit record", "I10", 5)
+@_mutation("decisions leave no audit record", "I10", 20)
 def _audit_skipped() -> AbstractContextManager[object]:
     return patch.object(audit, "append", lambda *_: None)
 
 
-@_mutation("a worker trades through another user's broker account", "I11", 5)
+@_mutation("a worker trades through another user's broker account", "I11", 20)
 def _wrong_tenant() -> AbstractContextManager[object]:
     def open_session(original: Any, sessions: BrokerSessions, user_id: Any) -> Any:
         others = sorted(sessions.accounts.real._database.broker_accounts)  # type: ignore[attr-defined]
@@ -199,7 +199,7 @@ def _resized(decision: Decision, quantity: int) -> Decision:
     return replace(decision, cycle=replace(decision.cycle, intents=(*intents[:-1], changed)))
 
 
-@_mutation("an exit sells what was asked for, not what is held", "I2 I6", 40)
+@_mutation("an exit sells what was asked for, not what is held", "I2 I6", 150)
 def _exit_sized_from_the_request() -> AbstractContextManager[object]:
     def claim(original: Any, cycle: Cycle, event: ExitDue, policy: Policy) -> Decision:
         return _resized(original(cycle, event, policy), cycle.plan.quantity)
@@ -207,7 +207,7 @@ def _exit_sized_from_the_request() -> AbstractContextManager[object]:
     return _wrapped(decide_module, "_claim_exit", claim)
 
 
-@_mutation("an exit does not ask the broker what is held", "I6", 60)
+@_mutation("an exit does not ask the broker what is held", "I6", 200)
 def _exit_ignores_the_position() -> AbstractContextManager[object]:
     def claim(original: Any, cycle: Cycle, event: ExitDue, policy: Policy) -> Decision:
         return original(cycle, replace(event, held=cycle.open_quantity), policy)  # type: ignore[no-any-return]
@@ -215,7 +215,7 @@ def _exit_ignores_the_position() -> AbstractContextManager[object]:
     return _wrapped(decide_module, "_claim_exit", claim)
 
 
-@_mutation("an exit is sent beside the stop order that rests at the broker", "I2", 10)
+@_mutation("an exit is sent beside the stop order that rests at the broker", "I2", 40)
 def _exit_beside_the_stop_order() -> AbstractContextManager[object]:
     def open_intents(original: Any, cycle: Cycle, leg: Leg) -> tuple[Intent, ...]:
         return () if leg is Leg.STOP else original(cycle, leg)
@@ -223,7 +223,7 @@ def _exit_beside_the_stop_order() -> AbstractContextManager[object]:
     return _wrapped(Cycle, "open_intents", open_intents)
 
 
-@_mutation("a refused exit keeps its claim", "I5", 20)
+@_mutation("a refused exit keeps its claim", "I5", 60)
 def _claim_not_released() -> AbstractContextManager[object]:
     def release(original: Any, cycle: Cycle, intent: Intent, policy: Policy) -> Decision:
         decision: Decision = original(cycle, intent, policy)
@@ -232,7 +232,7 @@ def _claim_not_released() -> AbstractContextManager[object]:
     return _wrapped(settle_module, "_release_claim", release)
 
 
-@_mutation("a refused exit is given up", "rest I3", 40)
+@_mutation("a refused exit is given up", "rest I3", 150)
 def _refused_exit_given_up() -> AbstractContextManager[object]:
     def release(original: Any, cycle: Cycle, intent: Intent, policy: Policy) -> Decision:
         decision: Decision = original(cycle, intent, policy)
@@ -245,7 +245,7 @@ def _refused_exit_given_up() -> AbstractContextManager[object]:
 # --- time -------------------------------------------------------------------------------------------
 
 
-@_mutation("orders leave when they are decided, not when they are due", "I9", 5)
+@_mutation("orders leave when they are decided, not when they are due", "I9", 20)
 def _released_early() -> AbstractContextManager[object]:
     def send(original: Any, errand: Errand, effect: Any) -> Any:
         return original(errand, replace(effect, at=errand.desk.clock.now()))
@@ -253,7 +253,7 @@ def _released_early() -> AbstractContextManager[object]:
     return _wrapped(send_orders, "send", send)
 
 
-@_mutation("an entry is sent however late it is", "I9", 40)
+@_mutation("an entry is sent however late it is", "I9", 150)
 def _grace_ignored() -> AbstractContextManager[object]:
     def decided(original: Any, cycle: Cycle, event: Any, policy: Policy) -> Decision:
         if isinstance(event, EntryDue):
@@ -272,7 +272,7 @@ def _grace_ignored() -> AbstractContextManager[object]:
     return both()
 
 
-@_mutation("the owner's stop is not asked for again before the order leaves", "I7", 60)
+@_mutation("the owner's stop is not asked for again before the order leaves", "I7", 200)
 def _withdraw_check_skipped() -> AbstractContextManager[object]:
     def look_around(original: Any, errand: Errand, intent: Intent) -> Any:
         return original(errand, intent)[0], None
@@ -291,17 +291,17 @@ def _withdraw_check_skipped() -> AbstractContextManager[object]:
 # --- limits and locks -------------------------------------------------------------------------------
 
 
-@_mutation("entries are not held against their user's limits", "I8", 40)
+@_mutation("entries are not held against their user's limits", "I8", 150)
 def _limits_ignored() -> AbstractContextManager[object]:
     return patch.object(risks, "check_entry", lambda _limits, locks, *_: locks.breach())
 
 
-@_mutation("the kill switch stops no entry", "I7", 40)
+@_mutation("the kill switch stops no entry", "I7", 150)
 def _kill_switch_ignored() -> AbstractContextManager[object]:
     return patch.object(Locks, "breach", lambda _: None)
 
 
-@_mutation("the kill switch says flat when it has asked for the sales", "flat", 60)
+@_mutation("the kill switch says flat when it has asked for the sales", "flat", 200)
 def _flat_not_verified() -> AbstractContextManager[object]:
     def flatten(original: Any, switch: KillSwitch, user_id: Any, asked: str, **more: Any) -> Any:
         found = original(switch, user_id, asked, **more)
@@ -314,7 +314,7 @@ def _flat_not_verified() -> AbstractContextManager[object]:
 # --- repair and the watcher -------------------------------------------------------------------------
 
 
-@_mutation("converge repairs nothing", "rest I3 truth", 20)
+@_mutation("converge repairs nothing", "rest I3 truth", 60)
 def _converge_idle() -> AbstractContextManager[object]:
     return patch.object(Converge, "run", lambda _: Repairs())
 
@@ -322,9 +322,9 @@ def _converge_idle() -> AbstractContextManager[object]:
 @_mutation(
     "an exit that is due is not asked for while an absent order is looked for",
     "rest",
-    60,
-    schedule__lost=0.7,
-    order__not_placed_answer_lost=0.3,
+    200,
+    schedule__lost=0.9,
+    order__not_placed_answer_lost=0.45,
 )
 def _due_exit_waits_for_a_search() -> AbstractContextManager[object]:
     def wanted(original: Any, run: Any, cycle: Cycle, *rest: Any) -> Any:
@@ -335,7 +335,7 @@ def _due_exit_waits_for_a_search() -> AbstractContextManager[object]:
     return _wrapped(_Run, "_wanted_of", wanted)
 
 
-@_mutation("a stop is disarmed by its first hit", "I3", 20)
+@_mutation("a stop is disarmed by its first hit", "I3", 60)
 def _stop_disarmed_by_its_hit() -> AbstractContextManager[object]:
     def hit(original: Any, guard: StopGuard, token: int, price: int, received: float) -> None:
         armed = set(guard._index._live)
@@ -346,7 +346,7 @@ def _stop_disarmed_by_its_hit() -> AbstractContextManager[object]:
     return _wrapped(StopGuard, "_hit", hit)
 
 
-@_mutation("the watcher is never told what to guard", "I3", 10)
+@_mutation("the watcher is never told what to guard", "I3", 40)
 def _watcher_not_told() -> AbstractContextManager[object]:
     def _nothing(truth: Any) -> Any:
         from fargate_listener.truth import Snapshot
