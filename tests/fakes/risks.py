@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
@@ -227,14 +227,19 @@ def usage_of(
     """What the SQL function risk_usage answers."""
     theirs = [cycle for cycle in database.cycles.values() if cycle.user_id == user_id]
     own_key, own_tag = ((own[0].strategy_id, own[0].trading_day), own[1]) if own else (None, None)
-    written = [i for cycle in theirs for i in cycle.intents if i.created_at > now - MINUTE and i.tag != own_tag]
-    orders = [intent for intent in written if not _is_no_order(intent)]
+    written = [i for cycle in theirs for i in cycle.intents if i.created_at > now - timedelta(days=1)]
+    orders = [i for i in written if i.tag != own_tag and _is_recent(i, now) and not _is_no_order(i)]
     held = [c for c in theirs if not c.is_settled and (c.strategy_id, c.trading_day) != own_key]
     booked: dict[date, Booked] = {}
     for cycle in theirs if with_results else ():
         if week_of(day) <= cycle.trading_day <= day:
             booked[cycle.trading_day] = booked.get(cycle.trading_day, Booked()) + booked_of(cycle)
     return Usage(len(orders), tuple(held), booked)
+
+
+def _is_recent(intent: Intent, now: datetime) -> bool:
+    latest = max(intent.created_at, intent.sent_at or intent.created_at)
+    return intent.state is IntentState.PENDING or latest > now - MINUTE
 
 
 def _is_no_order(intent: Intent) -> bool:

@@ -158,6 +158,29 @@ def test_orders_of_the_last_minute_are_counted_entries_and_exits_alike(stores: S
     assert (breach.kind, breach.used, breach.limit) == (BreachKind.ORDERS_PER_MINUTE, Decimal(2), Decimal(1))
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"state": IntentState.PENDING, "sent_at": None},
+        {"state": IntentState.REFUSED, "sent_at": MOMENT - timedelta(seconds=41)},
+    ],
+    ids=["not answered yet", "sent 21 s after it was written"],
+)
+def test_an_order_counts_from_when_it_was_sent_however_long_ago_it_was_written(
+    stores: Stores, changes: dict[str, Any]
+) -> None:
+    # given an order of a process that stood still between writing and sending it
+    user = stores.add_user()
+    stores.risks.set_limits(user.user_id, RiskLimits(orders_per_minute=1), MOMENT)
+    cycle = take(stores, user, symbol="INFY")
+    slow = make_intent(cycle, created_at=MOMENT - timedelta(seconds=62), **changes)
+    stores.ledger.save(Decision(replace(cycle, intents=(slow,))), event=DUE, now=MOMENT - timedelta(seconds=40))
+
+    breach = refusal(stores.ledger, take(stores, user))
+
+    assert (breach.kind, breach.used) == (BreachKind.ORDERS_PER_MINUTE, Decimal(2))
+
+
 def test_what_never_left_is_not_counted_as_an_order(stores: Stores) -> None:
     # given entries of this minute that were held back or withdrawn, and one that the broker refused
     user = stores.add_user()

@@ -38,8 +38,8 @@ class Usage:
     """What a user has in use at one moment, without the entry that is being checked."""
 
     orders: int = 0
-    """Orders of every kind, written down within the last `limits.MINUTE`; not those that were never sent, or that
-    the broker's own rate limit turned away."""
+    """Orders of every kind, written down or sent within the last `limits.MINUTE`, or not answered yet; not those that
+    were never sent, or that the broker's own rate limit turned away."""
     open_cycles: Sequence[Cycle] = ()
     """Cycles of any day that hold something or have an order open."""
     booked: Mapping[date, Booked] = field(default_factory=dict)

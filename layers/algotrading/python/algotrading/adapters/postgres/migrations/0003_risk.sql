@@ -102,7 +102,9 @@ create function risk_usage(who uuid, asked_at timestamptz, today date, own_strat
         'deployment', (select to_jsonb(d) from deployment_lock d),
         'orders', (
             select count(*) from order_intents i
-            where i.user_id = who and i.created_at > asked_at - interval '60 s' and i.tag is distinct from own_tag
+            where i.user_id = who and i.created_at > asked_at - interval '1 day' and i.tag is distinct from own_tag
+                -- A process that stood still sends what it wrote long before: what is not answered may leave at any moment.
+                and (i.state = 'pending' or greatest(i.created_at, i.sent_at) > asked_at - interval '60 s')
                 -- no order: what was held back or withdrawn before it was sent, or sent over the broker's own rate limit
                 and i.state <> 'throttled' and not (i.state = 'refused' and i.sent_at is null)),
         'open', coalesce((
