@@ -408,3 +408,22 @@ def test_an_unknown_exit_is_alarmed_and_looked_for() -> None:
     assert unsure.cycle.state is CycleState.EXITING
     assert isinstance(unsure.effects[0], RaiseAlarm)
     assert want_exit(unsure.cycle).effects == (ReadBook(),)
+
+
+@pytest.mark.parametrize("what", [Accepted("X", {}), RATE_LIMIT, LACK_OF_FUNDS], ids=["rests", "throttled", "refused"])
+def test_a_sale_refused_two_thousand_times_is_still_looked_after(what: Answer) -> None:
+    # given a position whose sale the broker refused again and again
+    first = want_exit(long()).cycle
+    refused = replace(first.intents[-1], state=IntentState.REFUSED, sent_at=after(60), answered_at=after(60))
+    tries = tuple(replace(refused, attempt=n, tag=tag(Leg.EXIT, n)) for n in range(1, 2001))
+    last = replace(first.intents[-1], attempt=2001, tag=tag(Leg.EXIT, 2001))
+    worn = replace(first, intents=(first.intents[0], *tries, last))
+
+    # when the broker answers the next one, and the book is read
+    heard = answer(worn, last.tag, what, at=61)
+    shown = [row(last.tag, "X", BrokerStatus.WORKING, 0)] if isinstance(what, Accepted) else []
+    looked = read(heard.cycle, *shown, at=62)
+
+    # then the position is still the cycle's
+    assert looked.cycle.open_quantity == 10
+    assert looked.cycle.state in {CycleState.EXITING, CycleState.LONG}

@@ -20,7 +20,7 @@ from algotrading.domain.notices import NoticeKind
 from algotrading.domain.orders import Leg
 from algotrading.domain.policy import Policy
 from algotrading.domain.protect import protect, turn_again
-from algotrading.domain.steps import await_orders, cancel_now, exit_pause, intents_of, miss, with_order
+from algotrading.domain.steps import await_orders, cancel_now, doubled, exit_pause, intents_of, miss, with_order
 from algotrading.domain.tell import bought, sold
 
 _QUICK_TRIES = 3
@@ -79,7 +79,7 @@ def _pause_before_entry(entries: list[Intent], policy: Policy) -> float:
     if entries[-1].state is not IntentState.THROTTLED:
         return policy.retry_pause
     in_a_row = sum(1 for _ in takewhile(lambda i: i.state is IntentState.THROTTLED, reversed(entries)))
-    return float(min(policy.throttle_pause * 2 ** max(0, in_a_row - _QUICK_TRIES), policy.longest_retry_pause))
+    return min(policy.throttle_pause * doubled(max(0, in_a_row - _QUICK_TRIES)), policy.longest_retry_pause)
 
 
 def _settle_entry(cycle: Cycle, look: Look, policy: Policy) -> Decision:
@@ -179,7 +179,7 @@ def _settle_exit(cycle: Cycle, look: Look, policy: Policy) -> Decision:
     loose = () if cycle.claim is ExitReason.EXCESS else cycle.open_intents(Leg.STOP)
     under_way = [intent for intent in cycle.intents if intent.state.is_open and (intent.is_exit or intent in loose)]
     if under_way:
-        longest = min(policy.exit_patience * 2 ** max(0, len(exits) - 1), policy.longest_exit_patience)
+        longest = min(policy.exit_patience * doubled(max(0, len(exits) - 1)), policy.longest_exit_patience)
         return await_orders(
             cycle,
             under_way,

@@ -20,6 +20,8 @@ from algotrading.domain.notices import NoticeKind
 from algotrading.domain.orders import Leg, Side, make_tag
 from algotrading.domain.policy import Policy
 
+_MOST_DOUBLINGS = 10
+
 
 def intents_of(cycle: Cycle, leg: Leg) -> list[Intent]:
     """The intents of one leg, oldest first."""
@@ -65,6 +67,12 @@ def miss(cycle: Cycle, kind: NoticeKind, why: str) -> Decision:
     return Decision(flat, (Tell(kind, f"{cycle.plan.symbol}: {why}."),))
 
 
+def doubled(times: int) -> int:
+    """2 to the power of `times`, bounded: far beyond what any longest pause lets through, and never more than a
+    `timedelta` or a float can be multiplied with, however often the broker refused."""
+    return 2 ** min(times, _MOST_DOUBLINGS)
+
+
 def exit_pause(cycle: Cycle, policy: Policy) -> float:
     """Back-off before the next exit: none after the first that was taken but did not sell everything,
     else doubling with every one that did not."""
@@ -76,7 +84,7 @@ def exit_pause(cycle: Cycle, policy: Policy) -> float:
     tries = sum(1 for intent in exits if intent.state is not IntentState.THROTTLED)
     if tries == 1 and not exits[-1].failed_proven:
         return 0.0
-    return float(min(policy.retry_pause * 2 ** (tries - 1), policy.longest_retry_pause))
+    return min(policy.retry_pause * doubled(tries - 1), policy.longest_retry_pause)
 
 
 def await_orders(
