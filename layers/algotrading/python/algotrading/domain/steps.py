@@ -70,7 +70,7 @@ def miss(cycle: Cycle, kind: NoticeKind, why: str) -> Decision:
 def doubled(times: int) -> int:
     """2 to the power of `times`, bounded: far beyond what any longest pause lets through, and never more than a
     `timedelta` or a float can be multiplied with, however often the broker refused."""
-    return 2 ** min(times, _MOST_DOUBLINGS)
+    return 1 << min(times, _MOST_DOUBLINGS)
 
 
 def exit_pause(cycle: Cycle, policy: Policy) -> float:
