@@ -10,7 +10,7 @@ from types import MappingProxyType
 from uuid import UUID
 
 from algotrading.domain.audit import AuditEntry, Cause, decision_entry, strategy_entry
-from algotrading.domain.cycle import Cycle, Intent, IntentState
+from algotrading.domain.cycle import Cycle, CycleState, Intent, IntentState
 from algotrading.domain.delivery import Waiting, next_of
 from algotrading.domain.effects import Decision, StopStrategy, Tell
 from algotrading.domain.errors import Fenced
@@ -162,6 +162,11 @@ class MemoryLedger:
     def unsettled_of(self, user_id: UUID) -> Sequence[Cycle]:
         """See ports.Ledger."""
         return [c for c in self.unfinished() if c.user_id == user_id and not c.is_settled]
+
+    def begun(self, strategy_ids: Sequence[UUID], trading_day: date) -> frozenset[UUID]:
+        """See ports.Ledger."""
+        cycles = [self.database.cycles.get((strategy_id, trading_day)) for strategy_id in strategy_ids]
+        return frozenset(c.strategy_id for c in cycles if c is not None and c.state is not CycleState.IDLE)
 
     def unfinished(self) -> Sequence[Cycle]:
         """See ports.Ledger. Without a clock of its own every proven absence counts as recent."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from uuid import UUID, uuid4
@@ -62,7 +62,7 @@ class MemoryRuntime:
     def put_strategy(self, strategy: Strategy) -> None:
         """See ports.Runtime."""
         self._reach()
-        before = self.read_strategy(strategy.strategy_id)
+        before = self.hashes.get(keys.strategy_key(strategy.strategy_id))
         if before:
             self.members[keys.symbol_key(before["symbol"])].discard(str(strategy.strategy_id))
         if strategy.is_running:
@@ -96,15 +96,15 @@ class MemoryRuntime:
         self.hashes.pop(keys.runtime_key(strategy.strategy_id), None)
         self.members[keys.symbol_key(strategy.plan.symbol)].discard(str(strategy.strategy_id))
 
-    def read_strategy(self, strategy_id: UUID) -> Mapping[str, str]:
+    def read_strategies(self, strategy_ids: Sequence[UUID]) -> Sequence[Mapping[str, str]]:
         """See ports.Runtime."""
         self._reach()
-        return dict(self.hashes.get(keys.strategy_key(strategy_id), {}))
+        return [dict(self.hashes.get(keys.strategy_key(strategy_id), {})) for strategy_id in strategy_ids]
 
-    def read_cycle(self, strategy_id: UUID) -> Mapping[str, str]:
+    def read_cycles(self, strategy_ids: Sequence[UUID]) -> Sequence[Mapping[str, str]]:
         """See ports.Runtime."""
         self._reach()
-        return dict(self.hashes.get(keys.runtime_key(strategy_id), {}))
+        return [dict(self.hashes.get(keys.runtime_key(strategy_id), {})) for strategy_id in strategy_ids]
 
     def last_price(self, symbol: str) -> LastPrice | None:
         """See ports.Runtime."""

@@ -153,6 +153,11 @@ class Kernel:
         worker.lead = max(worker.lead, worker.skew)
         heappush(self._heap, (self.micros + self.random.randrange(500_000), self._tie(), worker, worker.generation))
 
+    def wake(self, worker: Worker) -> None:
+        """End a worker's present wait now: for work that heeds what it is told."""
+        if not worker.dead:
+            self._wake(worker, self.micros)
+
     # --- what workers call --------------------------------------------------------------------------
 
     def pause(self, micros: int) -> None:

@@ -77,7 +77,8 @@ class WatcherProcess:
         )
         self._day = date.min
         self._check_soon = False
-        self._spawn("follow", self._live)
+        self._waits = False
+        self._life = self._spawn("follow", self._live)
         self._report_sight()
 
     # --- what the world does to it ------------------------------------------------------------------
@@ -91,6 +92,8 @@ class WatcherProcess:
         """Something may have been missed in the stream."""
         if self.alive:
             self._check_soon = True
+            if self._waits:
+                self.kernel.wake(self._life)
 
     def tick(self, token: int, wire: int) -> None:
         """A frame with one price has arrived."""
@@ -130,10 +133,10 @@ class WatcherProcess:
             if not self.loaded:
                 self.kernel.pause(_CHECK_RETRY)
         while True:
-            for _ in range(int(CHECK_SECONDS)):
-                self.kernel.pause(SECOND)
-                if self._check_soon:
-                    break
+            if not self._check_soon:
+                self._waits = True
+                self.kernel.pause(int(CHECK_SECONDS * SECOND))
+                self._waits = False
             self._check_soon = False
             self._check()
 
@@ -199,7 +202,7 @@ class WatcherProcess:
     def _monotonic(self) -> float:
         return self.kernel.micros / SECOND
 
-    def _spawn(self, name: str, work: Callable[[], object]) -> None:
+    def _spawn(self, name: str, work: Callable[[], object]) -> Worker:
         def ended(fault: BaseException | None) -> None:
             if fault is not None and not isinstance(fault, (Crashed, CloudFault, AlgotradingError)):
                 self.inspector.broken("bug", f"{type(fault).__name__}: {fault}")
@@ -207,7 +210,9 @@ class WatcherProcess:
                 self.kernel.after(0, self.die)  # a thread of it died: so did the process
 
         self.workers = [worker for worker in self.workers if not worker.dead]
-        self.workers.append(self.kernel.spawn(f"watcher{self.number}:{name}", work, skew=self.skew, on_end=ended))
+        worker = self.kernel.spawn(f"watcher{self.number}:{name}", work, skew=self.skew, on_end=ended)
+        self.workers.append(worker)
+        return worker
 
 
 def _refuse() -> HitQueue:

@@ -474,6 +474,22 @@ def test_unfinished_are_all_that_may_hold_something_or_have_an_open_order(stores
     assert found[late_order.strategy_id] == late_order
 
 
+def test_begun_are_those_asked_for_whose_cycle_of_the_day_is_beyond_idle_of_every_user(stores: Stores) -> None:
+    cycles = {state: stores.take_cycle() for state in CycleState}
+    for state, cycle in cycles.items():
+        save(stores.ledger, replace(cycle, state=state))
+
+    not_asked_for = cycles.pop(CycleState.LONG)
+    asked_for = [cycle.strategy_id for cycle in cycles.values()]
+
+    begun = stores.system_ledger.begun([*asked_for, uuid4()], TRADING_DAY)
+
+    assert begun == {cycle.strategy_id for state, cycle in cycles.items() if state is not CycleState.IDLE}
+    assert not_asked_for.strategy_id not in begun
+    assert stores.system_ledger.begun(asked_for, TRADING_DAY - timedelta(days=1)) == frozenset()
+    assert stores.system_ledger.begun([], TRADING_DAY) == frozenset()
+
+
 def test_unsettled_cycles_of_any_day_are_found_oldest_first(stores: Stores) -> None:
     strategy = stores.add_strategy(stores.add_user())
     other = stores.add_strategy(stores.add_user())

@@ -79,7 +79,7 @@ def test_a_strategy_is_written_with_the_specified_fields(case: Case) -> None:
     strategy = running_strategy(stop_loss=Decimal("3500.0000"))
     case.runtime.put_strategy(strategy)
 
-    assert case.runtime.read_strategy(strategy.strategy_id) == {
+    assert case.runtime.read_strategies([strategy.strategy_id])[0] == {
         "user_id": str(strategy.user_id),
         "exchange": "NSE",
         "symbol": "TCS",
@@ -97,7 +97,7 @@ def test_a_fresh_cycle_is_written_with_every_specified_field(case: Case) -> None
     strategy = running_strategy()
     case.runtime.put_cycle(cycle_of(strategy))
 
-    assert case.runtime.read_cycle(strategy.strategy_id) == {
+    assert case.runtime.read_cycles([strategy.strategy_id])[0] == {
         "position": "none",
         "last_buy_order": "",
         "last_sell_order": "",
@@ -118,7 +118,7 @@ def test_a_cycle_shows_position_orders_and_the_last_price(case: Case) -> None:
 
     case.runtime.put_cycle(cycle)
 
-    assert case.runtime.read_cycle(strategy.strategy_id) == {
+    assert case.runtime.read_cycles([strategy.strategy_id])[0] == {
         "position": "bought",
         "last_buy_order": "b1",
         "last_sell_order": "b2",
@@ -138,8 +138,8 @@ def test_a_new_price_reaches_the_strategies_of_its_symbol(case: Case) -> None:
 
     assert case.runtime.last_price("TCS") == LastPrice(Decimal("3521.5"), MOMENT)
     assert case.runtime.last_price("INFY") is None
-    assert case.runtime.read_cycle(ours.strategy_id)["last_price"] == "3521.5"
-    assert case.runtime.read_cycle(other.strategy_id)["last_price"] == ""
+    assert case.runtime.read_cycles([ours.strategy_id])[0]["last_price"] == "3521.5"
+    assert case.runtime.read_cycles([other.strategy_id])[0]["last_price"] == ""
 
 
 def test_many_prices_are_read_at_once_and_unknown_ones_left_out(case: Case) -> None:
@@ -159,7 +159,7 @@ def test_a_price_makes_no_runtime_key_for_a_strategy_without_one(case: Case) -> 
 
     case.runtime.put_price("TCS", Decimal(3521), MOMENT)
 
-    assert case.runtime.read_cycle(strategy.strategy_id) == {}
+    assert case.runtime.read_cycles([strategy.strategy_id])[0] == {}
 
 
 def test_a_strategy_that_changes_its_symbol_leaves_the_old_ones_set(case: Case) -> None:
@@ -173,7 +173,7 @@ def test_a_strategy_that_changes_its_symbol_leaves_the_old_ones_set(case: Case) 
     # then prices of the new symbol reach it, and of the old one do not
     case.runtime.put_price("INFY", Decimal(1500), MOMENT)
     case.runtime.put_price("TCS", Decimal(3521), MOMENT)
-    assert case.runtime.read_cycle(strategy.strategy_id)["last_price"] == "1500"
+    assert case.runtime.read_cycles([strategy.strategy_id])[0]["last_price"] == "1500"
 
 
 def test_a_stopped_strategy_leaves_its_symbols_set(case: Case) -> None:
@@ -184,8 +184,8 @@ def test_a_stopped_strategy_leaves_its_symbols_set(case: Case) -> None:
     case.runtime.put_strategy(replace(strategy, status=StrategyStatus.STOPPED))
 
     case.runtime.put_price("TCS", Decimal(3521), MOMENT)
-    assert case.runtime.read_cycle(strategy.strategy_id)["last_price"] == ""
-    assert case.runtime.read_strategy(strategy.strategy_id)["status"] == "stopped"
+    assert case.runtime.read_cycles([strategy.strategy_id])[0]["last_price"] == ""
+    assert case.runtime.read_strategies([strategy.strategy_id])[0]["status"] == "stopped"
 
 
 def test_a_forgotten_strategy_leaves_no_key(case: Case) -> None:
@@ -196,8 +196,8 @@ def test_a_forgotten_strategy_leaves_no_key(case: Case) -> None:
     case.runtime.forget(strategy)
     case.runtime.forget(strategy)
 
-    assert case.runtime.read_strategy(strategy.strategy_id) == {}
-    assert case.runtime.read_cycle(strategy.strategy_id) == {}
+    assert case.runtime.read_strategies([strategy.strategy_id])[0] == {}
+    assert case.runtime.read_cycles([strategy.strategy_id])[0] == {}
 
 
 def test_the_store_holds_the_specified_keys_and_no_others(valkey: Redis) -> None:
@@ -275,13 +275,13 @@ def test_the_runtime_hash_mirrors_the_lock(case: Case) -> None:
     case.runtime.put_cycle(cycle_of(strategy))
 
     token = case.runtime.lock(strategy.strategy_id, seconds=30)
-    held = case.runtime.read_cycle(strategy.strategy_id)["lock_state"]
+    held = case.runtime.read_cycles([strategy.strategy_id])[0]["lock_state"]
     case.runtime.put_cycle(cycle_of(strategy))
-    still_held = case.runtime.read_cycle(strategy.strategy_id)["lock_state"]
+    still_held = case.runtime.read_cycles([strategy.strategy_id])[0]["lock_state"]
     case.runtime.unlock(strategy.strategy_id, token)
 
     assert (held, still_held) == ("true", "true")
-    assert case.runtime.read_cycle(strategy.strategy_id)["lock_state"] == "false"
+    assert case.runtime.read_cycles([strategy.strategy_id])[0]["lock_state"] == "false"
 
 
 def test_a_lock_makes_no_runtime_key_that_would_hide_a_loss(case: Case) -> None:
@@ -289,7 +289,7 @@ def test_a_lock_makes_no_runtime_key_that_would_hide_a_loss(case: Case) -> None:
     token = case.runtime.lock(strategy_id, seconds=30)
     case.runtime.unlock(strategy_id, token)
 
-    assert case.runtime.read_cycle(strategy_id) == {}
+    assert case.runtime.read_cycles([strategy_id])[0] == {}
 
 
 # --- sight ----------------------------------------------------------------------------------------
@@ -492,8 +492,8 @@ CALLS: dict[str, Callable[[RedisRuntime | MemoryRuntime, Strategy], object]] = {
     "put_cycle": lambda runtime, strategy: runtime.put_cycle(cycle_of(strategy)),
     "put_price": lambda runtime, _: runtime.put_price("TCS", Decimal(1), MOMENT),
     "forget": lambda runtime, strategy: runtime.forget(strategy),
-    "read_strategy": lambda runtime, strategy: runtime.read_strategy(strategy.strategy_id),
-    "read_cycle": lambda runtime, strategy: runtime.read_cycle(strategy.strategy_id),
+    "read_strategies": lambda runtime, strategy: runtime.read_strategies([strategy.strategy_id])[0],
+    "read_cycles": lambda runtime, strategy: runtime.read_cycles([strategy.strategy_id])[0],
     "last_price": lambda runtime, _: runtime.last_price("TCS"),
     "book_hint": lambda runtime, strategy: runtime.book_hint(strategy.strategy_id, MOMENT, timedelta(seconds=1)),
     "sight": lambda runtime, _: runtime.sight(),

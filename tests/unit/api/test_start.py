@@ -36,8 +36,8 @@ def test_a_started_strategy_is_spread_to_redis_schedules_and_the_watcher(world: 
     assert (sell.hour, sell.minute, sell.payload.at) == (15, 12, "15:14:30")
 
     # And Redis has the runtime copy, and the watcher knows the strategy without guarding it yet
-    assert world.runtime.read_strategy(UUID(strategy_id))["status"] == "running"
-    assert world.runtime.read_cycle(UUID(strategy_id))["position"] == "none"
+    assert world.runtime.read_strategies([UUID(strategy_id)])[0]["status"] == "running"
+    assert world.runtime.read_cycles([UUID(strategy_id)])[0]["position"] == "none"
     (change,) = world.runtime.changes
     assert (change.watched, change.armed, change.stop_loss) == (True, False, Decimal(3500))
 
@@ -73,7 +73,7 @@ def test_starting_again_repairs_what_was_lost(world: ApiWorld) -> None:
     world.start(token, strategy_id)
 
     assert set(world.schedules.alarms) == {f"{strategy_id}-BUY", f"{strategy_id}-SELL"}
-    assert world.runtime.read_strategy(UUID(strategy_id))["status"] == "running"
+    assert world.runtime.read_strategies([UUID(strategy_id)])[0]["status"] == "running"
 
 
 def test_two_taps_on_the_same_button_are_one_start(world: ApiWorld, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,7 +22,7 @@ def test_a_stopped_strategy_leaves_no_schedules_and_orders_nothing_when_it_holds
     assert world.schedules.alarms == {}
     assert world.sent() == []
     assert world.runtime.changes[-1].watched is False
-    assert world.runtime.read_strategy(UUID(strategy_id))["status"] == "stopped"
+    assert world.runtime.read_strategies([UUID(strategy_id)])[0]["status"] == "stopped"
 
 
 def test_stopping_sells_what_is_held_at_once(world: ApiWorld) -> None:

@@ -27,7 +27,7 @@ def test_an_update_takes_effect_everywhere_at_once(world: ApiWorld) -> None:
     assert answer.status == 200
     assert (answer.body["quantity"], answer.body["effective_sell_time"]) == (20, "14:00:00")
     assert world.database.strategies[UUID(strategy_id)].plan.stop_loss == Decimal(3400)
-    assert world.runtime.read_strategy(UUID(strategy_id))["stop_loss"] == "3400"
+    assert world.runtime.read_strategies([UUID(strategy_id)])[0]["stop_loss"] == "3400"
     assert world.schedules.alarms[f"{strategy_id}-BUY"].payload.at == "10:00:00"
     assert world.schedules.alarms[f"{strategy_id}-SELL"].payload.at == "14:00:00"
     assert world.runtime.changes[-1].stop_loss == Decimal(3400)
@@ -100,7 +100,7 @@ def test_an_entry_that_an_executor_begins_meanwhile_stays_guarded(
     assert answer.status == 200
     assert [told.armed for told in world.runtime.changes[-3:]] == [True, False, True]
     assert world.runtime.changes[-1].symbol == {**PLAN, **change}["symbol"]
-    assert world.runtime.read_strategy(UUID(strategy_id))["version"] == "3"
+    assert world.runtime.read_strategies([UUID(strategy_id)])[0]["version"] == "3"
 
 
 @pytest.mark.parametrize("state", [CycleState.ENTERING, CycleState.LONG, CycleState.EXITING])

@@ -78,8 +78,8 @@ def test_a_lost_runtime_copy_is_written_again(world: TradingWorld) -> None:
 
     world.converge.run()
 
-    assert world.runtime.read_cycle(strategy.strategy_id)["position"] == "bought"
-    assert world.runtime.read_strategy(strategy.strategy_id)["status"] == "running"
+    assert world.runtime.read_cycles([strategy.strategy_id])[0]["position"] == "bought"
+    assert world.runtime.read_strategies([strategy.strategy_id])[0]["status"] == "running"
 
 
 def test_a_lost_trigger_is_bought_within_its_grace(world: TradingWorld) -> None:
@@ -339,4 +339,4 @@ def test_a_runtime_copy_that_missed_a_change_is_written_again(world: TradingWorl
 
     world.converge.run()
 
-    assert world.runtime.read_strategy(strategy.strategy_id)["stop_loss"] == "3400"
+    assert world.runtime.read_strategies([strategy.strategy_id])[0]["stop_loss"] == "3400"

@@ -50,7 +50,7 @@ class TestEntry:
 
         cycle = world.buy(strategy)
 
-        stored = world.runtime.read_cycle(strategy.strategy_id)
+        stored = world.runtime.read_cycles([strategy.strategy_id])[0]
         assert stored["position"] == "bought"
         assert stored["last_action"] == "BUY"
         assert stored["last_buy_order"] == cycle.intents[0].broker_order_id
@@ -139,7 +139,7 @@ class TestRefusals:
         assert len({ticket.tag for ticket in world.sent(Side.BUY)}) == 3
         assert world.told() == ["buy_accepted"] * 3 + ["entry_refused"]
         assert world.runtime.changes[-1].armed is False
-        assert world.runtime.read_strategy(strategy.strategy_id)["status"] == "stopped"
+        assert world.runtime.read_strategies([strategy.strategy_id])[0]["status"] == "stopped"
 
     def test_the_second_attempt_may_succeed(self, world: TradingWorld) -> None:
         strategy = world.add_running()

@@ -122,7 +122,7 @@ def _get_ready(desk: Desk) -> None:
     for module in ("psycopg", "redis", "algotrading.brokers.kite.broker", "algotrading.brokers.kite.official"):
         import_module(module)
     nobody = UUID(int=0)
-    for reach in (lambda: desk.strategies.list_for(nobody), lambda: desk.runtime.read_strategy(nobody)):
+    for reach in (lambda: desk.strategies.list_for(nobody), lambda: desk.runtime.read_strategies([nobody])):
         try:
             reach()
         except AlgotradingError as fault:

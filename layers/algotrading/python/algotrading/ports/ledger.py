@@ -134,6 +134,10 @@ class Ledger(Protocol):
         """The strategy's cycles of any day that may hold something or have an open intent, oldest first."""
         ...
 
+    def begun(self, strategy_ids: Sequence[UUID], trading_day: date) -> frozenset[UUID]:
+        """System: those of the strategies, of any user, whose cycle of that day is beyond IDLE."""
+        ...
+
     def unfinished(self) -> Sequence[Cycle]:
         """System: every unsettled cycle, and those of the last two days in which an order was proven
         absent (one that surfaces after all must be noticed)."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -47,12 +47,12 @@ class Runtime(Protocol):
         """Remove the strategy's keys."""
         ...
 
-    def read_strategy(self, strategy_id: UUID) -> Mapping[str, str]:
-        """`strategy:{id}` as stored; empty when missing."""
+    def read_strategies(self, strategy_ids: Sequence[UUID]) -> Sequence[Mapping[str, str]]:
+        """`strategy:{id}` of each as stored, empty when missing, in few round trips."""
         ...
 
-    def read_cycle(self, strategy_id: UUID) -> Mapping[str, str]:
-        """`runtime:{id}` as stored; empty when missing."""
+    def read_cycles(self, strategy_ids: Sequence[UUID]) -> Sequence[Mapping[str, str]]:
+        """`runtime:{id}` of each as stored, empty when missing, in few round trips."""
         ...
 
     def last_price(self, symbol: str) -> LastPrice | None:

@@ -128,9 +128,8 @@ class _Run:
         waves = [*enumerate(plan_waves(self.looks, self._minute()))]
         with self._isolated("book sweep"):
             self._sweep(waves[:1])
-        for strategy in running:
-            with self._isolated(f"entry of {strategy.strategy_id}"):
-                self._look_for_entry(strategy)
+        with self._isolated("entries"):
+            self._look_for_entries(running)
         with self._isolated("schedules"):
             self._restore_schedules(running)
         with self._isolated("runtime copy"):
@@ -278,14 +277,18 @@ class _Run:
 
     # --- entries ----------------------------------------------------------------------------------
 
-    def _look_for_entry(self, strategy: Strategy) -> None:
+    def _look_for_entries(self, running: Sequence[Strategy]) -> None:
         today = trading_day_of(self.now)
-        due = instant_of(today, strategy.plan.buy_time)
-        was_running_then = strategy.updated_at <= due
-        if self.now < due + _OVERDUE or not was_running_then or not self._in_session(self._hours(strategy.plan)):
-            return
-        cycle = self.world.ledger.find(strategy.user_id, strategy.strategy_id, today)
-        if cycle is None or cycle.state is CycleState.IDLE:
+        dues = [(strategy, instant_of(today, strategy.plan.buy_time)) for strategy in running]
+        passed = [(strategy, due) for strategy, due in dues if strategy.updated_at <= due <= self.now - _OVERDUE]
+        begun = self.world.ledger.begun([strategy.strategy_id for strategy, _ in passed], today) if passed else ()
+        for strategy, due in passed:
+            if strategy.strategy_id not in begun:
+                with self._isolated(f"entry of {strategy.strategy_id}"):
+                    self._ask_for_entry(strategy, today, due)
+
+    def _ask_for_entry(self, strategy: Strategy, today: date, due: datetime) -> None:
+        if self._in_session(self._hours(strategy.plan)):
             self.repairs.entries_found_due += 1
             self.world.meter.count("TriggerMissed")
             self._ask(strategy.strategy_id, strategy.user_id, today, OrderEvent.BUY, due)
@@ -341,13 +344,16 @@ class _Run:
                 self.repairs.schedules_restored += 1
 
     def _restore_runtime(self, running: Sequence[Strategy], unfinished: Sequence[Cycle]) -> None:
-        for strategy in running:
-            if self.world.runtime.read_strategy(strategy.strategy_id).get("version") != str(strategy.version):
-                self.world.runtime.put_strategy(strategy)
+        runtime = self.world.runtime
+        copies = runtime.read_strategies([strategy.strategy_id for strategy in running])
+        for strategy, copy in zip(running, copies, strict=True):
+            if copy.get("version") != str(strategy.version):
+                runtime.put_strategy(strategy)
                 self.repairs.runtime_restored += 1
-        for cycle in unfinished:
-            if not self.world.runtime.read_cycle(cycle.strategy_id):
-                self.world.runtime.put_cycle(cycle)
+        copies = runtime.read_cycles([cycle.strategy_id for cycle in unfinished])
+        for cycle, copy in zip(unfinished, copies, strict=True):
+            if not copy:
+                runtime.put_cycle(cycle)
                 self.repairs.runtime_restored += 1
 
     def _hours(self, plan: Plan) -> SessionHours | None:

@@ -200,6 +200,15 @@ class PostgresLedger:
             ).fetchall()
             return _with_intents(session, rows)
 
+    def begun(self, strategy_ids: Sequence[UUID], trading_day: date) -> frozenset[UUID]:
+        """See ports.Ledger."""
+        with self._database.system() as session:
+            rows = session.execute(
+                "select strategy_id from cycles where strategy_id = any(%s) and trading_day = %s and state <> 'idle'",
+                (list(strategy_ids), trading_day),
+            ).fetchall()
+        return frozenset(row["strategy_id"] for row in rows)
+
     def unfinished(self) -> Sequence[Cycle]:
         """See ports.Ledger."""
         with self._database.system() as session:
