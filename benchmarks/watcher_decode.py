@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date
 from decimal import Decimal
 from struct import pack
@@ -20,8 +20,7 @@ from kiteconnect import KiteTicker
 from algotrading.contracts.messages import StopChange
 from benchmarks.figures import Figure, Progress
 from fargate_listener.counters import Counters
-from fargate_listener.frames import decode
-from fargate_listener.prices import PriceBook
+from fargate_listener.market_table import MarketTable
 from fargate_listener.stop_guard import Hit, StopGuard
 
 INSTRUMENTS = 3_000
@@ -46,10 +45,12 @@ def measure(progress: Progress, *, rounds: int) -> list[Figure]:
 def make_guard(tokens: list[int], stops: int) -> StopGuard:
     """A guard with that many stops, all below the prices of the frames."""
 
-    def refuse(hit: Hit) -> None:
-        raise AssertionError(f"the benchmark's prices hit no stop, but {hit}")
+    def refuse(hits: Sequence[Hit]) -> None:
+        raise AssertionError(f"the benchmark's prices hit no stop, but {hits[0]}")
 
-    guard = StopGuard(prices=PriceBook(), report=refuse, counters=Counters())
+    guard = StopGuard(table=MarketTable(), report=refuse, counters=Counters())
+    for token in tokens:
+        guard.watch(token)
     for number in range(stops):
         guard.arm(
             StopChange(
@@ -76,8 +77,7 @@ def measure_frames(kind: str, packets: int, *, tokens: list[int], guards: list[S
 
     def evaluate(guard: StopGuard) -> Callable[[bytes], None]:
         def run(frame: bytes) -> None:
-            ticked, prices, _ = decode(frame)
-            guard.on_ticks(ticked, prices, 0.0)
+            guard.on_frames([frame], 0.0)
 
         return run
 

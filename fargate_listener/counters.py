@@ -9,10 +9,6 @@ from dataclasses import dataclass
 class Counters:
     """Everything since the last report. Written by the event loop only."""
 
-    ticks: int = 0
-    invalid_ticks: int = 0
-    """Zero or impossible prices."""
-    malformed_packets: int = 0
     hits: int = 0
     reconnects: int = 0
     mute_sockets: int = 0

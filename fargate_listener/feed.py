@@ -12,7 +12,6 @@ from uuid import UUID
 
 from fargate_listener.counters import Counters
 from fargate_listener.feed_account import FeedCredentials, FeedCredentialsMissing
-from fargate_listener.frames import MOST_PACKETS, decode
 from fargate_listener.kite_socket import DIAL_SECONDS, DialFailed, KiteSocket, dial, read_text
 from fargate_listener.stop_guard import StopGuard
 from fargate_listener.watchlist import Watchlist
@@ -23,7 +22,8 @@ SILENCE_SECONDS = 5.0
 """Heartbeats come every one or two seconds (Kite's own Go and JavaScript clients give up after five)."""
 STABLE_SECONDS = 5.0
 """A connection that lived this long was a good one: its loss starts the back-off from the beginning."""
-MOST_INSTRUMENTS = MOST_PACKETS
+MOST_INSTRUMENTS = 3_000
+"""What one socket may subscribe to."""
 CREDENTIALS_SECONDS = 1.0
 FIRST_CREDENTIALS_SECONDS = 10.0
 """The first reading opens the connections to PostgreSQL and KMS."""
@@ -177,7 +177,7 @@ class Feed:
         return self._last_known
 
     def _make_socket(self) -> KiteSocket:
-        return KiteSocket(on_binary=self._on_binary, on_text=self._on_text, monotonic=self._monotonic)
+        return KiteSocket(on_frames=self._guard.on_frames, on_text=self._on_text, monotonic=self._monotonic)
 
     def _lost(self, why: str) -> None:
         self._socket = None
@@ -204,13 +204,6 @@ class Feed:
         if len(tokens) > MOST_INSTRUMENTS:
             logger.error("more instruments than one socket takes", extra={"instruments": len(tokens)})
         self._socket.subscribe(tokens[:MOST_INSTRUMENTS])
-
-    def _on_binary(self, frame: bytes, received: float) -> None:
-        tokens, prices, malformed = decode(frame)
-        if malformed:
-            self._counters.malformed_packets += malformed
-        if tokens:
-            self._guard.on_ticks(tokens, prices, received)
 
     def _on_text(self, text: str) -> None:
         """The feed account's own order updates, and the broker's messages: counted."""

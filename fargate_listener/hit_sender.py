@@ -6,15 +6,18 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
+from heapq import heapify, heappop
+from itertools import count
 
 from algotrading.contracts.messages import OrderCommand, OrderEvent
 from algotrading.ports import Clock
-from fargate_listener.frames import to_price
 from fargate_listener.hit_queue import LARGEST_BATCH, HitQueue
-from fargate_listener.stop_guard import Hit
+from fargate_listener.stop_guard import REPEAT_SECONDS, Hit
+from fargate_listener.wire_prices import to_price
 
 logger = logging.getLogger(__name__)
 
@@ -47,11 +50,12 @@ class HitSender:
         self._open_queue = open_queue
         self._clock = clock
         self._monotonic = monotonic
-        self._process = int(clock.now().timestamp())
-        """Part of every message's identity: a restarted watcher counts from 1 again, and the queue would
-        drop for five minutes what the one before it has sent."""
-        self._waiting: queue.SimpleQueue[Hit | None] = queue.SimpleQueue()
-        """None ends one thread."""
+        self._waiting: queue.SimpleQueue[Sequence[Hit] | None] = queue.SimpleQueue()
+        """From the event loop to the threads, without a lock. None ends one thread; nothing wakes one."""
+        self._sorting = threading.Lock()
+        self._by_risk: list[tuple[int, int, Hit]] = []
+        """What the threads have taken over and not sent: a heap, the most at risk first."""
+        self._serials = count()
         self._put = 0
         """Written by the event loop alone, which therefore never waits for a lock."""
         self._taken = 0
@@ -82,10 +86,10 @@ class HitSender:
         for thread in self._threads:
             thread.start()
 
-    def put(self, hit: Hit) -> None:
-        """Hand a hit over; returns at once. Event loop only."""
-        self._put += 1
-        self._waiting.put(hit)
+    def put(self, hits: Sequence[Hit]) -> None:
+        """Hand hits over; returns at once. Event loop only."""
+        self._put += len(hits)
+        self._waiting.put(hits)
 
     def flush(self, seconds: float) -> bool:
         """Wait up to `seconds` for the queue to have everything. Blocking."""
@@ -107,33 +111,43 @@ class HitSender:
         """A thread's life. Daemonic: what the process still owes is waited for in `flush`."""
         self._attempt(lambda hit_queue: hit_queue.probe())
         while True:
+            if batch := self._most_at_risk():
+                self._deliver(batch)
+                continue
             try:
-                first = self._waiting.get(timeout=PROBE_SECONDS)
+                hits = self._waiting.get(timeout=PROBE_SECONDS)
             except queue.Empty:
                 self._attempt(lambda hit_queue: hit_queue.probe())
                 continue
-            if first is None:
+            if hits is None:
                 return
-            self._deliver([first, *self._more()])
+            self._sort_in(hits)
 
-    def _more(self) -> list[Hit]:
-        """What else is waiting, as much as fits into the batch."""
-        more: list[Hit] = []
-        while len(more) < LARGEST_BATCH - 1:
-            try:
-                hit = self._waiting.get_nowait()
-            except queue.Empty:
-                return more
-            if hit is None:
-                self._waiting.put(None)
-                return more
-            more.append(hit)
-        return more
+    def _sort_in(self, hits: Sequence[Hit]) -> None:
+        with self._sorting:
+            self._by_risk += [(-hit.at_risk, next(self._serials), hit) for hit in hits]
+            heapify(self._by_risk)
+
+    def _most_at_risk(self) -> list[Hit]:
+        """The next batch. What came meanwhile is sorted in first: a larger risk overtakes."""
+        with suppress(queue.Empty):
+            while (hits := self._waiting.get_nowait()) is not None:
+                if hits:
+                    self._sort_in(hits)
+            self._waiting.put(None)  # for when everything is sent
+        with self._sorting:
+            batch = [heappop(self._by_risk)[2] for _ in range(min(LARGEST_BATCH, len(self._by_risk)))]
+            is_more = bool(self._by_risk)
+        if is_more:
+            self._waiting.put(())  # wakes the next thread, which does the same
+        return batch
 
     def _deliver(self, hits: list[Hit]) -> None:
         """Send until nothing is left; pauses grow while the queue refuses."""
         me = threading.get_ident()
         owed = {command.deduplication_id: (hit, command) for hit in hits for command in (self._command(hit),)}
+        with self._lock:
+            self._taken += len(hits) - len(owed)  # said twice within one turn
         pause = 0.05
         while True:
             self._attempt(lambda hit_queue: self._send_once(hit_queue, owed))
@@ -179,18 +193,21 @@ class HitSender:
             return self._queue
 
     def _command(self, hit: Hit) -> OrderCommand:
-        stop = hit.stop
-        now = self._clock.now()
+        stop, now = hit.stop, self._clock.now()
+        tick_at = now - timedelta(seconds=self._monotonic() - hit.received)
+        # The same for every task that saw the tick, so that the queue keeps one of their messages; and another one when
+        # the stop is reported again.
+        turn = int(tick_at.timestamp() // REPEAT_SECONDS)
         return OrderCommand(
             strategy_id=stop.strategy_id,
             user_id=stop.user_id,
             event=OrderEvent.STOPLOSS,
             trading_day=stop.trading_day,
             timestamp=int(now.timestamp() * 1000),
-            tick_at=now - timedelta(seconds=self._monotonic() - hit.received),
+            tick_at=tick_at,
             price=to_price(stop.instrument_token, hit.wire_price),
             cause="watcher",
-            deduplication_id=f"{stop.strategy_id}:{stop.trading_day}:STOPLOSS:{self._process}:{hit.number}",
+            deduplication_id=f"{stop.strategy_id}:{stop.trading_day}:STOPLOSS:{turn}",
         )
 
 

@@ -6,7 +6,7 @@ import asyncio
 import json
 import logging
 import ssl
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlencode, urlsplit
@@ -44,20 +44,24 @@ class DialFailed(Exception):
 
 
 class KiteSocket(WSListener):
-    """An open socket. Frames go to the two callbacks, on the event loop, with the monotonic instant of
-    their arrival; every frame, also a heartbeat, moves `last_frame`."""
+    """An open socket. Frames go to the two callbacks, on the event loop: the binary ones of one read together,
+    with the monotonic instant at which the first of them was looked at. Every frame, also a heartbeat, moves
+    `last_frame`."""
 
     def __init__(
         self,
         *,
-        on_binary: Callable[[bytes, float], None],
+        on_frames: Callable[[Sequence[bytes], float], None],
         on_text: Callable[[str], None],
         monotonic: Callable[[], float],
     ) -> None:
-        self._on_binary = on_binary
+        self._on_frames = on_frames
         self._on_text = on_text
         self._monotonic = monotonic
         self._transport: WSTransport | None = None
+        self._read: list[bytes] = []
+        """Binary frames of the read that is being taken apart."""
+        self._read_at = 0.0
         self._fragments: tuple[WSMsgType, bytearray] | None = None
         self._dropped = asyncio.Event()
         self.last_frame = monotonic()
@@ -77,23 +81,33 @@ class KiteSocket(WSListener):
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
         """picows: a frame arrived. An exception in here closes the socket: the redial brings a fresh
         snapshot of every price, which a skipped frame would not."""
-        received = self._monotonic()
-        self.last_frame = received
-        self.frames += 1
-        kind = frame.msg_type
-        if kind is WSMsgType.BINARY and frame.fin:
-            self._on_binary(frame.get_payload_as_bytes(), received)
-        elif kind is WSMsgType.CLOSE:
+        if not self._read:
+            self._read_at = self._monotonic()
+        if frame.msg_type is WSMsgType.BINARY and frame.fin:
+            self._read.append(frame.get_payload_as_bytes())
+            if frame.last_in_buffer:
+                self._evaluate()
+            return
+        self._evaluate()
+        if frame.msg_type is WSMsgType.CLOSE:
             transport.send_close(frame.get_close_code(), frame.get_close_message())
             transport.disconnect()
         else:
-            self._on_rare_frame(kind, frame, received)
+            self._on_rare_frame(frame.msg_type, frame)
 
     def on_ws_disconnected(self, transport: WSTransport) -> None:  # noqa: ARG002 - the signature of picows
         """picows: the connection is gone, whoever ended it."""
         self._dropped.set()
 
-    def _on_rare_frame(self, kind: WSMsgType, frame: WSFrame, received: float) -> None:
+    def _evaluate(self) -> None:
+        """Hand over what was read."""
+        self.last_frame = self._read_at
+        self.frames += 1
+        if self._read:
+            frames, self._read = self._read, []
+            self._on_frames(frames, self._read_at)
+
+    def _on_rare_frame(self, kind: WSMsgType, frame: WSFrame) -> None:
         """Text, and messages in several fragments; ping and pong are the library's."""
         if kind in {WSMsgType.PING, WSMsgType.PONG}:
             return
@@ -111,7 +125,7 @@ class KiteSocket(WSListener):
             return
         self._fragments = None
         if kind is WSMsgType.BINARY:
-            self._on_binary(bytes(payload), received)
+            self._on_frames([bytes(payload)], self.last_frame)
         else:
             self._on_text(payload.decode("utf-8", errors="replace"))
 

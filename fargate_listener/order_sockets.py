@@ -125,7 +125,7 @@ class OrderSockets:
 
     def _make_socket(self, user_id: UUID) -> KiteSocket:
         return KiteSocket(
-            on_binary=lambda _frame, _received: None,
+            on_frames=lambda _frames, _received: None,
             on_text=partial(self._on_text, user_id),
             monotonic=self._monotonic,
         )

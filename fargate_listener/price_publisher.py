@@ -11,10 +11,10 @@ from algotrading.adapters.redis_keys import price_fields, price_key, symbol_key
 from algotrading.adapters.redis_scripts import PUT_PRICE
 from algotrading.ports import Clock
 from fargate_listener.counters import Counters
-from fargate_listener.frames import to_price
-from fargate_listener.prices import PriceBook
+from fargate_listener.market_table import MarketTable
 from fargate_listener.redis_client import ANSWER_SECONDS, REDIS_AWAY
 from fargate_listener.watchlist import Watchlist
+from fargate_listener.wire_prices import to_price
 
 logger = logging.getLogger(__name__)
 
@@ -22,20 +22,20 @@ INTERVAL_SECONDS = 0.1
 
 
 class PricePublisher:
-    """Writes the news of the price book. A price that could not be written is not kept: the next tick
+    """Writes the news of the market table. A price that could not be written is not kept: the next tick
     brings a better one."""
 
     def __init__(
         self,
         *,
         redis: Redis,
-        prices: PriceBook,
+        table: MarketTable,
         watchlist: Watchlist,
         clock: Clock,
         counters: Counters,
     ) -> None:
         self._redis = redis
-        self._prices = prices
+        self._table = table
         self._watchlist = watchlist
         self._clock = clock
         self._counters = counters
@@ -49,7 +49,7 @@ class PricePublisher:
 
     async def publish(self) -> None:
         """Write every price that came since the last call, in one round trip."""
-        news = self._prices.take_news()
+        news = self._table.take_news()
         now = self._clock.now()
         pipeline = self._redis.pipeline(transaction=False)
         for token, wire in news.items():

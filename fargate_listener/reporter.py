@@ -10,16 +10,22 @@ from fargate_listener.counters import Counters
 from fargate_listener.feed import Feed
 from fargate_listener.health import Health
 from fargate_listener.hit_sender import HitSender
+from fargate_listener.market_table import MarketTable
 from fargate_listener.stop_guard import StopGuard
 
 INTERVAL_SECONDS = 10.0
 _MOST_LATENCIES = 20
 """The slowest of a storm tell enough."""
 
-_NAMES = {
+_TICK_NAMES = {
     "ticks": "Ticks",
-    "invalid_ticks": "InvalidTicks",
-    "malformed_packets": "MalformedPackets",
+    "invalid": "InvalidTicks",
+    "malformed": "MalformedPackets",
+    "stale": "StaleTicks",
+    "future": "FutureTicks",
+    "unwatched": "UnwatchedTicks",
+}
+_NAMES = {
     "hits": "StopLossHits",
     "reconnects": "FeedConnections",
     "mute_sockets": "FeedMute",
@@ -45,8 +51,17 @@ class Reporter:
     """Emits the counters and starts them anew."""
 
     def __init__(
-        self, *, counters: Counters, sender: HitSender, feed: Feed, guard: StopGuard, health: Health, meter: Meter
+        self,
+        *,
+        table: MarketTable,
+        counters: Counters,
+        sender: HitSender,
+        feed: Feed,
+        guard: StopGuard,
+        health: Health,
+        meter: Meter,
     ) -> None:
+        self._table = table
         self._counters = counters
         self._sender = sender
         self._feed = feed
@@ -62,9 +77,13 @@ class Reporter:
 
     def report(self) -> None:
         """One report. `Blind` is 1 while the watcher would not see a stop: alarmed."""
+        counted = self._table.take_counted()
+        for kind in fields(counted):
+            value = getattr(counted, kind.name)
+            if value or kind.name == "ticks":
+                self._meter.count(_TICK_NAMES[kind.name], value)
         for counter in fields(self._counters):
-            value = getattr(self._counters, counter.name)
-            if value or counter.name == "ticks":
+            if value := getattr(self._counters, counter.name):
                 self._meter.count(_NAMES[counter.name], value)
             setattr(self._counters, counter.name, 0)
         delivered = self._sender.take_report()

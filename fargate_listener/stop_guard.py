@@ -3,54 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from datetime import date
+from dataclasses import dataclass
+from itertools import count
+from typing import NamedTuple
 from uuid import UUID
 
 from algotrading.contracts.messages import StopChange
 from fargate_listener.counters import Counters
-from fargate_listener.frames import to_wire_stop
-from fargate_listener.prices import PriceBook
-from fargate_listener.stop_index import StopIndex
+from fargate_listener.market_table import MarketTable
+from fargate_listener.stop_index import Fall, StopIndex
+from fargate_listener.wire_prices import decimals_of, to_wire_stop
 
-HIGHEST_PRICE = 2**31 - 1
-"""Wire prices are signed 32-bit at the broker: anything above is a negative number or garbage."""
 REPEAT_SECONDS = 5.0
 """A stop that stays armed below its price is reported again this often: whoever failed is asked again."""
 
 
-@dataclass(frozen=True, slots=True)
-class Hit:
+class Hit(NamedTuple):
     """A price reached an armed stop."""
 
     stop: StopChange
     wire_price: int
-    number: int
-    """1 for the first hit of this strategy and day, then 2, 3 ...: makes the message's identity."""
     received: float
     """Monotonic instant at which the tick's frame was received."""
+
+    @property
+    def at_risk(self) -> int:
+        """What the position is worth, in paise: the larger, the sooner it must go."""
+        a_rupee: int = 10 ** decimals_of(self.stop.instrument_token)
+        return self.stop.quantity * self.wire_price * 100 // a_rupee
 
 
 @dataclass(slots=True)
 class _Guarded:
     change: StopChange
     wire_stop: int
-
-
-@dataclass(slots=True)
-class _HitCounts:
-    """How often each strategy was reported on the newest trading day. Outlives disarming: the queue
-    drops a repeated identity for five minutes, and a re-armed stop must get through."""
-
-    day: date = date.min
-    numbers: dict[UUID, int] = field(default_factory=dict)
-
-    def next(self, strategy_id: UUID, day: date) -> int:
-        if day > self.day:
-            self.day, self.numbers = day, {}
-        number = self.numbers.get(strategy_id, 0) + 1
-        self.numbers[strategy_id] = number
-        return number
 
 
 class StopGuard:
@@ -61,15 +47,20 @@ class StopGuard:
     for what the feed sends.
     """
 
-    def __init__(self, *, prices: PriceBook, report: Callable[[Hit], None], counters: Counters) -> None:
-        self._index = StopIndex()
-        self._prices = prices
+    def __init__(self, *, table: MarketTable, report: Callable[[Sequence[Hit]], None], counters: Counters) -> None:
+        """`report` hears of the hits of one read at once."""
+        self._table = table
+        table.on_event = self._reached
+        self._index = StopIndex(table)
         self._report = report
         self._counters = counters
-        self._guarded: dict[UUID, _Guarded] = {}
-        self._resting: dict[UUID, float] = {}
+        self._keys: dict[UUID, int] = {}
+        self._new_keys = count()
+        self._guarded: dict[int, _Guarded] = {}
+        self._resting: dict[int, float] = {}
         """Hit strategies, and when they return to the index. In order of return: the rest is constant."""
-        self._hit_counts = _HitCounts()
+        self._hits: list[Hit] = []
+        self._received = 0.0
 
     @property
     def armed(self) -> int:
@@ -79,70 +70,89 @@ class StopGuard:
     @property
     def armed_strategies(self) -> frozenset[UUID]:
         """Those strategies."""
-        return frozenset(self._guarded)
+        return frozenset(self._keys)
 
     @property
     def armed_tokens(self) -> set[int]:
         """Instruments whose ticks somebody's stop depends on."""
         return {guarded.change.instrument_token for guarded in self._guarded.values()}
 
+    def guards(self, strategy_id: UUID) -> bool:
+        """Whether a strategy is guarded now, hit or not."""
+        return strategy_id in self._keys
+
+    def watch(self, token: int) -> None:
+        """Keep the prices of an instrument from now on. What an earlier subscription left says nothing any more."""
+        self._table.unwatch(token)
+        self._table.watch(token)
+
+    def unwatch(self, token: int) -> None:
+        """Keep nothing of an instrument."""
+        self._table.unwatch(token)
+
     def arm(self, change: StopChange, now: float) -> None:
         """Guard a strategy from now on, also against the price already known. Saying the same again
         changes nothing; another stop, instrument or day starts afresh."""
         token = change.instrument_token
         guarded = _Guarded(change, to_wire_stop(token, change.stop_loss))
-        if self._guarded.get(change.strategy_id) == guarded:
+        key = self._keys.get(change.strategy_id)
+        if key is None:
+            key = self._keys[change.strategy_id] = next(self._new_keys)
+        elif self._guarded[key] == guarded:
             return
-        self._guarded[change.strategy_id] = guarded
-        self._resting.pop(change.strategy_id, None)
-        self._watch(guarded, now)
+        self._guarded[key] = guarded
+        self._resting.pop(key, None)
+        self._watch(key, guarded, now)
+        self._tell()
 
     def disarm(self, strategy_id: UUID) -> None:
         """Guard a strategy no longer."""
-        self._guarded.pop(strategy_id, None)
-        self._resting.pop(strategy_id, None)
-        self._index.disarm(strategy_id)
+        key = self._keys.pop(strategy_id, None)
+        if key is not None:
+            del self._guarded[key]
+            self._resting.pop(key, None)
+            self._index.disarm(key)
 
     def forget_prices(self, tokens: Sequence[int] | None = None) -> None:
         """Known prices of `tokens` (all by default) may be old: only a new tick says where the market stands."""
-        self._prices.forget(tokens)
+        self._table.forget_prices(tokens)
 
-    def on_ticks(self, tokens: Sequence[int], prices: Sequence[int], received: float) -> None:
-        """Evaluate the ticks of one frame, received at this monotonic instant."""
-        if min(prices) <= 0 or max(prices) > HIGHEST_PRICE:
-            tokens, prices = self._possible(tokens, prices)
-        self._counters.ticks += len(tokens)
-        self._prices.record(tokens, prices)
-        nearest = self._index.nearest
-        for token, price in zip(tokens, prices, strict=True):
-            if price <= nearest.get(token, 0):
-                self._hit(token, price, received)
+    def on_frames(self, frames: Sequence[bytes], received: float) -> None:
+        """Evaluate the frames of one read, received at this monotonic instant."""
+        self._received = received
+        self._table.on_frames(frames)
+        if self._hits:
+            self._tell()
 
     def repeat(self, now: float) -> None:
         """Return rested strategies to the index, and report those still below their stop."""
         while self._resting:
-            strategy_id, until = next(iter(self._resting.items()))
+            key, until = next(iter(self._resting.items()))
             if until > now:
-                return
-            del self._resting[strategy_id]
-            self._watch(self._guarded[strategy_id], now)
+                break
+            del self._resting[key]
+            self._watch(key, self._guarded[key], now)
+        self._tell()
 
-    def _watch(self, guarded: _Guarded, now: float) -> None:
+    def _watch(self, key: int, guarded: _Guarded, now: float) -> None:
         token = guarded.change.instrument_token
-        self._index.arm(guarded.change.strategy_id, token, guarded.wire_stop)
-        price = self._prices.latest(token)
+        self._index.arm(key, token, Fall(guarded.wire_stop))
+        price = self._table.latest(token)
         if price is not None and price <= guarded.wire_stop:
-            self._hit(token, price, now)
+            self._received = now
+            self._hit(token, price)
 
-    def _hit(self, token: int, price: int, received: float) -> None:
-        for strategy_id in self._index.take(token, price):
-            change = self._guarded[strategy_id].change
-            self._resting[strategy_id] = received + REPEAT_SECONDS
-            self._counters.hits += 1
-            number = self._hit_counts.next(strategy_id, change.trading_day)
-            self._report(Hit(change, price, number, received))
+    def _reached(self, slot: int, price: int) -> None:
+        self._hit(self._table.token_of(slot), price)
 
-    def _possible(self, tokens: Sequence[int], prices: Sequence[int]) -> tuple[list[int], list[int]]:
-        possible = [(t, p) for t, p in zip(tokens, prices, strict=True) if 0 < p <= HIGHEST_PRICE]
-        self._counters.invalid_ticks += len(tokens) - len(possible)
-        return [token for token, _ in possible], [price for _, price in possible]
+    def _hit(self, token: int, price: int) -> None:
+        received, returns = self._received, self._received + REPEAT_SECONDS
+        for key in self._index.advance(token, price):
+            self._resting[key] = returns
+            self._hits.append(Hit(self._guarded[key].change, price, received))
+
+    def _tell(self) -> None:
+        hits, self._hits = self._hits, []
+        if hits:
+            self._counters.hits += len(hits)
+            self._report(hits)

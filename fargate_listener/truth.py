@@ -71,6 +71,7 @@ class Truth:
             armed=armed,
             stop_loss=plan.stop_loss,
             trading_day=trading_day,
+            quantity=plan.quantity,
         )
 
     def _token_of(self, plan: Plan) -> int:

@@ -97,8 +97,7 @@ class Watchlist:
         gained = new is not None and new not in self._strategies_on
         if new is not None:
             if gained:
-                # A tick may have come late, after an earlier subscription ended.
-                self._guard.forget_prices([new])
+                self._guard.watch(new)
             self._strategies_on.setdefault(new, set()).add(change.strategy_id)
         lost = False
         if old is not None:
@@ -106,7 +105,7 @@ class Watchlist:
             lost = not self._strategies_on[old]
             if lost:
                 del self._strategies_on[old]
-                self._guard.forget_prices([old])
+                self._guard.unwatch(old)
         return gained or lost
 
 

@@ -31,10 +31,10 @@ from fargate_listener.feed_account import FeedAccount, FeedCredentials, TraderAc
 from fargate_listener.health import Health, HealthServer, Loaded
 from fargate_listener.hit_queue import SqsHitQueue
 from fargate_listener.hit_sender import SENDERS, HitSender
+from fargate_listener.market_table import MarketTable
 from fargate_listener.order_news import OrderNews
 from fargate_listener.order_sockets import OrderSockets
 from fargate_listener.price_publisher import PricePublisher
-from fargate_listener.prices import PriceBook
 from fargate_listener.redis_client import make_redis_client
 from fargate_listener.reporter import Reporter
 from fargate_listener.sight import SightReporter
@@ -64,9 +64,9 @@ _MAKING_A_CLIENT = threading.Lock()
 
 def build_watcher(settings: ListenerSettings) -> Watcher:
     """The whole process, ready to run."""
-    clock, counters, prices, loaded = SystemClock(), Counters(), PriceBook(), Loaded()
+    clock, counters, table, loaded = SystemClock(), Counters(), MarketTable(), Loaded()
     sender = HitSender(open_queue=lambda: _hit_queue(settings), clock=clock, monotonic=time.monotonic)
-    guard = StopGuard(prices=prices, report=sender.put, counters=counters)
+    guard = StopGuard(table=table, report=sender.put, counters=counters)
     watchlist = Watchlist(guard, time.monotonic)
     news = OrderNews(open_hints=lambda: _order_hints(settings, clock), clock=clock, counters=counters)
     feed = Feed(
@@ -87,7 +87,7 @@ def build_watcher(settings: ListenerSettings) -> Watcher:
         guard=guard,
         feed=feed,
         publisher=PricePublisher(
-            redis=_redis(settings), prices=prices, watchlist=watchlist, clock=clock, counters=counters
+            redis=_redis(settings), table=table, watchlist=watchlist, clock=clock, counters=counters
         ),
         sight=SightReporter(redis=_redis(settings), sees=health.sees, clock=clock, counters=counters),
         news=news,
@@ -100,7 +100,9 @@ def build_watcher(settings: ListenerSettings) -> Watcher:
             hear=news.hear,
         ),
         sender=sender,
-        reporter=Reporter(counters=counters, sender=sender, feed=feed, guard=guard, health=health, meter=meter),
+        reporter=Reporter(
+            table=table, counters=counters, sender=sender, feed=feed, guard=guard, health=health, meter=meter
+        ),
         health=HealthServer(health.document, settings.health_port, stops=health.stops),
         loaded=loaded,
         counters=counters,

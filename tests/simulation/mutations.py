@@ -337,13 +337,13 @@ def _due_exit_waits_for_a_search() -> AbstractContextManager[object]:
 
 @_mutation("a stop is disarmed by its first hit", "I3", 60)
 def _stop_disarmed_by_its_hit() -> AbstractContextManager[object]:
-    def hit(original: Any, guard: StopGuard, token: int, price: int, received: float) -> None:
-        armed = set(guard._index._live)
-        original(guard, token, price, received)
-        for strategy_id in sorted(armed - set(guard._index._live)):
-            guard.disarm(strategy_id)
+    def tell(original: Any, guard: StopGuard) -> None:
+        hits = list(guard._hits)
+        original(guard)
+        for hit in hits:
+            guard.disarm(hit.stop.strategy_id)
 
-    return _wrapped(StopGuard, "_hit", hit)
+    return _wrapped(StopGuard, "_tell", tell)
 
 
 @_mutation("the watcher is never told what to guard", "I3", 40)

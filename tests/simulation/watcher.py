@@ -3,9 +3,10 @@ them in place of its event loop, its socket and its threads."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from struct import pack
 from uuid import UUID
 
 from algotrading.contracts.messages import OrderCommand, StopChange
@@ -14,7 +15,7 @@ from algotrading.ports import Instruments, Lane, Ledger, OrderQueue, Strategies
 from fargate_listener.counters import Counters
 from fargate_listener.hit_queue import HitQueue
 from fargate_listener.hit_sender import HitSender
-from fargate_listener.prices import PriceBook
+from fargate_listener.market_table import MarketTable
 from fargate_listener.stop_guard import REPEAT_SECONDS, Hit, StopGuard
 from fargate_listener.truth import Truth
 from fargate_listener.watcher import CHECK_SECONDS
@@ -65,7 +66,7 @@ class WatcherProcess:
         clock = ProcessClock(self.kernel)
         self.sender = HitSender(open_queue=_refuse, clock=clock, monotonic=self._monotonic, senders=0)
         self.counters = Counters()
-        self.guard = StopGuard(prices=PriceBook(), report=self._report, counters=self.counters)
+        self.guard = StopGuard(table=MarketTable(), report=self._report, counters=self.counters)
         self.watchlist = Watchlist(self.guard, self._monotonic)
         self.watchlist.on_subscriptions_changed = self._subscribe
         self.subscribed: set[int] = set()
@@ -98,7 +99,7 @@ class WatcherProcess:
     def tick(self, token: int, wire: int) -> None:
         """A frame with one price has arrived."""
         if self.alive and not self.is_mute and token in self.subscribed:
-            self.guard.on_ticks((token,), (wire,), self._monotonic())
+            self.guard.on_frames([pack(">HHII", 1, 8, token, wire)], self._monotonic())
 
     def dial_again(self) -> None:
         """The socket was mute and was replaced: known prices say nothing any more, and every price comes anew."""
@@ -118,7 +119,7 @@ class WatcherProcess:
 
     def guards(self, strategy_id: UUID) -> bool:
         """Whether a price at the stop would be acted upon."""
-        return self.sees and strategy_id in self.guard._guarded
+        return self.sees and self.guard.guards(strategy_id)
 
     @property
     def sees(self) -> bool:
@@ -178,8 +179,11 @@ class WatcherProcess:
         if wire is not None:
             self.tick(token, wire)
 
-    def _report(self, hit: Hit) -> None:
-        command = self.sender._command(hit)
+    def _report(self, hits: Sequence[Hit]) -> None:
+        for hit in hits:
+            self._deliver(self.sender._command(hit))
+
+    def _deliver(self, command: OrderCommand) -> None:
         self._spawn(f"hit:{str(command.strategy_id)[:6]}", lambda: self._send(command))
         self.kernel.after(int(REPEAT_SECONDS * SECOND) + self.kernel.random.randrange(SECOND // 10), self._repeat)
 

@@ -7,12 +7,14 @@ import random
 import ssl
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from struct import pack
 
 from fargate_listener.feed_account import FeedCredentials
-from fargate_listener.frames import decode, to_price
 from fargate_listener.kite_socket import KiteSocket, dial
+from fargate_listener.market_table import MarketTable
+from fargate_listener.wire_prices import to_price
 from tests.integration.fargate_listener.desks import until
 from tests.integration.fargate_listener.scripted_broker import ScriptedBroker, scripted_broker
 from tests.unit.fargate_listener.examples import frame, ltp_frame
@@ -21,28 +23,39 @@ CREDENTIALS = FeedCredentials("key", "token")
 OFFICIAL_TICKER = Path(__file__).parent / "official_ticker.py"
 SEGMENTS = (1, 2, 3, 4, 5, 6, 7, 8, 9, 12)
 LENGTHS = (8, 28, 32, 44, 184)
+STAMPED = (32, 184)
 LAST = (0xFFFFFF << 8) | 1
 """Token of the tick that ends the test."""
 
 
-def random_frame(dice: random.Random, packets: int) -> bytes:
-    """Any kinds of packets, any segments, any prices."""
-    return frame(
-        [
-            pack(">II", (dice.randrange(1 << 23) << 8) | dice.choice(SEGMENTS), dice.randrange(1 << 32))
-            + dice.randbytes(dice.choice(LENGTHS) - 8)
-            for _ in range(packets)
-        ]
-    )
+class Instruments:
+    """Instruments of any segment, each of which ticks once: so that the table's news tells every tick, in order."""
+
+    def __init__(self, dice: random.Random) -> None:
+        self._dice = dice
+        self.tokens = {LAST}
+
+    def packet(self, length: int) -> bytes:
+        """A new instrument at any price that is one."""
+        token = LAST
+        while token in self.tokens:
+            token = (self._dice.randrange(1 << 23) << 8) | self._dice.choice(SEGMENTS)
+        self.tokens.add(token)
+        # Without a time stamp: those of random bytes would lie in the past, which only ours heeds.
+        filler = bytes(length - 8) if length in STAMPED else self._dice.randbytes(length - 8)
+        return pack(">II", token, self._dice.randrange(1, 1 << 31)) + filler
+
+    def random_frame(self, packets: int) -> bytes:
+        """Any kinds of packets."""
+        return frame([self.packet(self._dice.choice(LENGTHS)) for _ in range(packets)])
 
 
-def frames() -> list[bytes]:
+def frames(instruments: Instruments, dice: random.Random) -> list[bytes]:
     """What a session can bring: small and large frames, heartbeats, and kinds of packets nobody knows."""
-    dice = random.Random(20260302)
-    mixed = [random_frame(dice, dice.randrange(1, 9)) for _ in range(150)]
-    ltp = [ltp_frame(*((dice.randrange(1 << 32), dice.randrange(1 << 32)) for _ in range(size))) for size in (1, 5, 60)]
-    unknown = frame([pack(">II", 257, 100), bytes(12), pack(">II", 513, 200)])
-    return [b"\x00", *mixed, random_frame(dice, 3000), b"\x00", unknown, *ltp, b"\x01", ltp_frame((LAST, 100))]
+    mixed = [instruments.random_frame(dice.randrange(1, 9)) for _ in range(150)]
+    ltp = [frame([instruments.packet(8) for _ in range(size)]) for size in (1, 5, 60)]
+    unknown = frame([instruments.packet(8), bytes(12), instruments.packet(8)])
+    return [b"\x00", *mixed, instruments.random_frame(3000), b"\x00", unknown, *ltp, b"\x01", ltp_frame((LAST, 100))]
 
 
 async def official_prices(broker: ScriptedBroker) -> asyncio.Task[list[tuple[int, float]]]:
@@ -74,10 +87,15 @@ async def official_prices(broker: ScriptedBroker) -> asyncio.Task[list[tuple[int
 
 async def test_same_frames_same_prices() -> None:
     ours: list[tuple[int, float]] = []
+    dice, table = random.Random(20260302), MarketTable()
+    instruments = Instruments(dice)
+    session = frames(instruments, dice)
+    for token in instruments.tokens:
+        table.watch(token)
 
-    def on_binary(received: bytes, _at: float) -> None:
-        tokens, prices, _ = decode(received)
-        ours.extend((token, float(to_price(token, price))) for token, price in zip(tokens, prices, strict=True))
+    def on_frames(received: Sequence[bytes], _at: float) -> None:
+        table.on_frames(received)
+        ours.extend((token, float(to_price(token, price))) for token, price in table.take_news().items())
 
     async with scripted_broker() as broker:
         # Given both connected to the same server
@@ -86,13 +104,13 @@ async def test_same_frames_same_prices() -> None:
         socket = await dial(
             broker.url,
             CREDENTIALS,
-            lambda: KiteSocket(on_binary=on_binary, on_text=lambda _: None, monotonic=time.monotonic),
+            lambda: KiteSocket(on_frames=on_frames, on_text=lambda _: None, monotonic=time.monotonic),
             ssl.create_default_context(),
         )
         await until(lambda: len(broker.sockets) == 2)
 
         # When the server sends a session's worth of frames
-        for each in frames():
+        for each in session:
             broker.send(each)
             await asyncio.sleep(0)
         async with asyncio.timeout(60):

@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import ssl
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from fargate_listener.counters import Counters
 from fargate_listener.feed import Feed
 from fargate_listener.feed_account import FeedCredentials, FeedCredentialsMissing
-from fargate_listener.prices import PriceBook
+from fargate_listener.market_table import MarketTable
 from fargate_listener.stop_guard import Hit, StopGuard
 from fargate_listener.watchlist import Watchlist
 
@@ -42,14 +42,14 @@ class Desk:
     credentials: FeedCredentials | None
     silence_seconds: float = 2.5
     tls: ssl.SSLContext | None = None
-    report: Callable[[Hit], None] | None = None
+    report: Callable[[Sequence[Hit]], None] | None = None
     hits: list[Hit] = field(default_factory=list)
     counters: Counters = field(default_factory=Counters)
-    prices: PriceBook = field(default_factory=PriceBook)
+    prices: MarketTable = field(default_factory=MarketTable)
     dials: int = 0
 
     def __post_init__(self) -> None:
-        self.guard = StopGuard(prices=self.prices, report=self.report or self.hits.append, counters=self.counters)
+        self.guard = StopGuard(table=self.prices, report=self.report or self.hits.extend, counters=self.counters)
         self.watchlist = Watchlist(self.guard, time.monotonic)
         self.feed = Feed(
             url=self.url,

@@ -81,7 +81,7 @@ async def test_the_first_tick_at_or_below_the_stop_is_a_hit(exchange: Exchange) 
     async with running(desk):
         await until(lambda: desk.hits)
 
-        assert [(hit.stop.strategy_id.int, hit.number) for hit in desk.hits] == [(1001, 1)]
+        assert [hit.stop.strategy_id.int for hit in desk.hits] == [1001]
         assert desk.hits[0].wire_price == desk.prices.latest(INFY)
 
 

@@ -74,7 +74,7 @@ async def test_an_armed_stop_found_at_the_start_is_guarded(world: World) -> None
     assert command.trading_day == TRADING_DAY
     assert command.due is None
     assert command.cause == "watcher"
-    assert re.fullmatch(f"{strategy.strategy_id}:{TRADING_DAY}:STOPLOSS:[0-9]+:1", command.deduplication_id)
+    assert re.fullmatch(f"{strategy.strategy_id}:{TRADING_DAY}:STOPLOSS:[0-9]+", command.deduplication_id)
     assert command.price is not None
     assert command.price > 0
     assert command.tick_at is not None

@@ -22,13 +22,13 @@ from algotrading.domain.sight import Sight
 from fargate_listener import redis_client
 from fargate_listener.changes import ChangeStream
 from fargate_listener.counters import Counters
+from fargate_listener.market_table import MarketTable
 from fargate_listener.price_publisher import PricePublisher
-from fargate_listener.prices import PriceBook
 from fargate_listener.sight import SightReporter
 from fargate_listener.stop_guard import Hit, StopGuard
 from fargate_listener.watchlist import Watchlist
 from tests.integration.fargate_listener.desks import end, until
-from tests.unit.fargate_listener.examples import INFY, USDINR, armed
+from tests.unit.fargate_listener.examples import INFY, USDINR, armed, ltp_frame
 from twin.servers import ServerAddress, free_port
 
 NOW = datetime(2026, 3, 2, 4, 0, tzinfo=UTC)
@@ -154,7 +154,7 @@ async def test_a_follower_ends_whenever_it_is_told_to(valkey_server: ServerAddre
 class Publishing:
     """A publisher and what it reads from."""
 
-    prices: PriceBook
+    prices: MarketTable
     publisher: PricePublisher
     counters: Counters
 
@@ -162,13 +162,13 @@ class Publishing:
 @asynccontextmanager
 async def publishing(host: str, port: int, *watched: StopChange) -> AsyncIterator[Publishing]:
     redis = redis_client.make_redis_client(host, port, tls=False)
-    prices, counters = PriceBook(), Counters()
+    prices, counters = MarketTable(), Counters()
     hits: list[Hit] = []
-    guard = StopGuard(prices=prices, report=hits.append, counters=counters)
+    guard = StopGuard(table=prices, report=hits.extend, counters=counters)
     watchlist = Watchlist(guard, lambda: 0.0)
     for change in watched:
         watchlist.apply(change)
-    publisher = PricePublisher(redis=redis, prices=prices, watchlist=watchlist, clock=Moment(), counters=counters)
+    publisher = PricePublisher(redis=redis, table=prices, watchlist=watchlist, clock=Moment(), counters=counters)
     yield Publishing(prices, publisher, counters)
     await redis.aclose()
 
@@ -176,7 +176,7 @@ async def publishing(host: str, port: int, *watched: StopChange) -> AsyncIterato
 async def test_the_last_price_of_each_symbol_is_what_the_api_reads(valkey: Redis, valkey_server: ServerAddress) -> None:
     usd = armed(2, "80", instrument_token=USDINR, symbol="USDINR26MARFUT", exchange="CDS")
     async with publishing(valkey_server.host, valkey_server.port, armed(1, "1500"), usd) as desk:
-        desk.prices.record([INFY, INFY, USDINR, 999], [151_000, 151_005, 832_525_000, 1])
+        desk.prices.on_frames([ltp_frame((INFY, 151_000), (INFY, 151_005), (USDINR, 832_525_000), (999, 1))])
 
         await desk.publisher.publish()
 
@@ -192,7 +192,7 @@ async def test_the_last_price_of_each_symbol_is_what_the_api_reads(valkey: Redis
 async def test_a_price_is_written_once_however_often_it_ticked(valkey: Redis, valkey_server: ServerAddress) -> None:
     async with publishing(valkey_server.host, valkey_server.port, armed(1, "1500")) as desk:
         for price in range(151_000, 152_000):
-            desk.prices.record([INFY], [price])
+            desk.prices.on_frames([ltp_frame((INFY, price))])
         before = valkey.info("commandstats").get("cmdstat_hset", {"calls": 0})["calls"]
 
         await desk.publisher.publish()
@@ -204,7 +204,7 @@ async def test_a_price_is_written_once_however_often_it_ticked(valkey: Redis, va
 
 async def test_an_absent_redis_loses_prices_and_nothing_else() -> None:
     async with publishing("127.0.0.1", free_port(), armed(1, "1500")) as desk:
-        desk.prices.record([INFY], [151_000])
+        desk.prices.on_frames([ltp_frame((INFY, 151_000))])
 
         await desk.publisher.publish()
 
@@ -265,7 +265,7 @@ def test_a_connection_that_uvloop_has_closed_is_an_absence_and_ends_nothing(
             following(valkey_server) as follower,
         ):
             await until(lambda: follower.stream.is_followed)
-            desk.prices.record([INFY], [151_000])
+            desk.prices.on_frames([ltp_frame((INFY, 151_000))])
             monkeypatch.setattr(redis.asyncio.Connection, "send_packed_command", send_after_the_loss)
             await desk.publisher.publish()
             await reporter.report()

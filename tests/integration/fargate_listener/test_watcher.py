@@ -105,13 +105,14 @@ class World:
             guard=desk.guard,
             feed=desk.feed,
             publisher=PricePublisher(
-                redis=redis, prices=desk.prices, watchlist=desk.watchlist, clock=clock, counters=desk.counters
+                redis=redis, table=desk.prices, watchlist=desk.watchlist, clock=clock, counters=desk.counters
             ),
             sight=SightReporter(redis=redis, sees=self.health.sees, clock=clock, counters=desk.counters),
             news=OrderNews(open_hints=self.open_hints, clock=clock, counters=desk.counters),
             order_sockets=None,
             sender=sender,
             reporter=Reporter(
+                table=desk.prices,
                 counters=desk.counters,
                 sender=sender,
                 feed=desk.feed,

@@ -11,7 +11,7 @@ import pytest
 
 from algotrading.contracts.messages import OrderCommand, OrderEvent
 from fargate_listener.hit_sender import HitSender
-from fargate_listener.stop_guard import Hit
+from fargate_listener.stop_guard import REPEAT_SECONDS, Hit
 from tests.unit.fargate_listener.examples import DAY, OWNER, armed, strategy_id
 
 NOW = datetime(2026, 3, 2, 4, 0, tzinfo=UTC)
@@ -80,7 +80,11 @@ def sender_to() -> Iterator[Callable[..., HitSender]]:
 
 
 def hit(number: int) -> Hit:
-    return Hit(armed(number, "1500"), wire_price=149_995, number=1, received=MONOTONIC - 0.25)
+    return Hit(armed(number, "1500"), wire_price=149_995, received=MONOTONIC - 0.25)
+
+
+def large_hit(number: int, quantity: int) -> Hit:
+    return Hit(armed(number, "1500", quantity=quantity), wire_price=149_995, received=MONOTONIC)
 
 
 @pytest.fixture
@@ -95,7 +99,7 @@ def test_a_hit_becomes_a_stoploss_command(sender_to: Callable[..., HitSender]) -
     queue = Queue()
     sender = sender_to(queue)
 
-    sender.put(hit(1))
+    sender.put([hit(1)])
     assert sender.flush(PATIENCE)
 
     assert queue.taken == [
@@ -108,7 +112,7 @@ def test_a_hit_becomes_a_stoploss_command(sender_to: Callable[..., HitSender]) -
             tick_at=NOW - timedelta(seconds=0.25),
             price=Decimal("1499.95"),
             cause="watcher",
-            deduplication_id=f"{strategy_id(1)}:2026-03-02:STOPLOSS:{int(NOW.timestamp())}:1",
+            deduplication_id=f"{strategy_id(1)}:2026-03-02:STOPLOSS:{int(NOW.timestamp() - 0.25) // 5}",
         )
     ]
     assert sender.take_report().latencies_ms == [250.0]
@@ -119,7 +123,7 @@ def test_hits_that_pile_up_leave_in_batches_of_ten(blocked: Queue, sender_to: Ca
     # Given a queue that answers nobody yet
     sender = sender_to(blocked)
     for number in range(25):
-        sender.put(hit(number))
+        sender.put([hit(number)])
     assert sender.undelivered == 25
 
     blocked.open.set()
@@ -129,11 +133,64 @@ def test_hits_that_pile_up_leave_in_batches_of_ten(blocked: Queue, sender_to: Ca
     assert {command.strategy_id for command in blocked.taken} == {strategy_id(number) for number in range(25)}
 
 
+def test_of_a_crash_what_is_most_at_risk_leaves_first(blocked: Queue, sender_to: Callable[..., HitSender]) -> None:
+    # Given a storm in two reads, the larger positions in the middle of each
+    sender = sender_to(blocked)
+    sender.put([large_hit(number, quantity) for number, quantity in enumerate([5, 900, 7, 1])])
+    sender.put([large_hit(number, quantity) for number, quantity in enumerate([3, 2, 1000, 4], start=4)])
+    sender.put([large_hit(number, 6) for number in range(8, 16)])
+
+    blocked.open.set()
+    assert sender.flush(PATIENCE)
+
+    assert blocked.batches == [10, 6]
+    assert [command.strategy_id for command in blocked.taken[:3]] == [strategy_id(6), strategy_id(1), strategy_id(2)]
+    assert {command.strategy_id for command in blocked.taken[10:]} == {strategy_id(n) for n in (0, 3, 4, 5, 7, 15)}
+
+
+def test_a_storm_is_carried_by_every_thread(sender_to: Callable[..., HitSender]) -> None:
+    # Given calls that all must be under way at once before any ends
+    together = threading.Barrier(4, timeout=PATIENCE)
+
+    class Waiting(Queue):
+        def send(self, commands: Sequence[OrderCommand]) -> Sequence[OrderCommand]:
+            together.wait()
+            return super().send(commands)
+
+    queue = Waiting()
+    sender = sender_to(queue, threads=4)
+
+    sender.put([hit(number) for number in range(40)])
+
+    assert sender.flush(PATIENCE)
+    assert queue.batches == [10] * 4
+
+
+def test_a_hit_said_twice_within_a_turn_is_owed_once(blocked: Queue, sender_to: Callable[..., HitSender]) -> None:
+    sender = sender_to(blocked)
+    sender.put([hit(1)])
+    sender.put([hit(1)])
+
+    blocked.open.set()
+
+    assert sender.flush(PATIENCE)
+    assert len(blocked.taken) == 1
+
+
+def test_the_next_turn_has_another_identity(sender_to: Callable[..., HitSender]) -> None:
+    queue = Queue()
+    sender = sender_to(queue)
+    sender.put([hit(1), hit(1)._replace(received=MONOTONIC - 0.25 - REPEAT_SECONDS)])
+    assert sender.flush(PATIENCE)
+
+    assert len({command.deduplication_id for command in queue.taken}) == 2
+
+
 def test_a_failing_queue_is_asked_again_until_it_takes_the_hit(sender_to: Callable[..., HitSender]) -> None:
     queue = Queue([ConnectionError(), TimeoutError(), ConnectionError()])
     sender = sender_to(queue)
 
-    sender.put(hit(1))
+    sender.put([hit(1)])
     assert sender.flush(PATIENCE)
 
     assert [command.strategy_id for command in queue.taken] == [strategy_id(1)]
@@ -144,7 +201,7 @@ def test_of_a_batch_only_the_refused_are_sent_again(blocked: Queue, sender_to: C
     blocked._failures = [2]
     sender = sender_to(blocked)
     for number in range(5):
-        sender.put(hit(number))
+        sender.put([hit(number)])
 
     blocked.open.set()
     assert sender.flush(PATIENCE)
@@ -157,7 +214,7 @@ def test_of_a_batch_only_the_refused_are_sent_again(blocked: Queue, sender_to: C
 def test_undelivered_hits_are_trouble(blocked: Queue, sender_to: Callable[..., HitSender]) -> None:
     sender = sender_to(blocked)
 
-    sender.put(hit(1))
+    sender.put([hit(1)])
 
     assert sender.trouble == "the queue was not reached yet"
     assert sender.undelivered == 1
@@ -178,11 +235,11 @@ def test_a_hanging_call_holds_up_nobody_else(sender_to: Callable[..., HitSender]
 
     queue = Hanging()
     sender = sender_to(queue, threads=2)
-    sender.put(hit(1))
+    sender.put([hit(1)])
     assert first.wait(PATIENCE)
 
     # When another hit comes
-    sender.put(hit(2))
+    sender.put([hit(2)])
 
     # Then it does not wait for the first
     assert queue.arrived.wait(PATIENCE)

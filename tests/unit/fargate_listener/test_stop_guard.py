@@ -8,9 +8,9 @@ from decimal import Decimal
 import pytest
 
 from fargate_listener.counters import Counters
-from fargate_listener.prices import PriceBook
+from fargate_listener.market_table import MarketTable
 from fargate_listener.stop_guard import REPEAT_SECONDS, Hit, StopGuard
-from tests.unit.fargate_listener.examples import DAY, INFY, armed, strategy_id
+from tests.unit.fargate_listener.examples import DAY, INFY, armed, ltp_frame, strategy_id
 
 
 class Desk:
@@ -19,16 +19,17 @@ class Desk:
     def __init__(self) -> None:
         self.hits: list[Hit] = []
         self.counters = Counters()
-        self.prices = PriceBook()
-        self.guard = StopGuard(prices=self.prices, report=self.hits.append, counters=self.counters)
+        self.prices = MarketTable()
+        self.guard = StopGuard(table=self.prices, report=self.hits.extend, counters=self.counters)
+        self.guard.watch(INFY)
 
     def tick(self, price: int, at: float = 0.0, token: int = INFY) -> None:
-        self.guard.on_ticks([token], [price], at)
+        self.guard.on_frames([ltp_frame((token, price))], at)
 
     @property
-    def reported(self) -> list[tuple[int, int]]:
-        """(strategy number, hit number), in order."""
-        return [(hit.stop.strategy_id.int - 1000, hit.number) for hit in self.hits]
+    def reported(self) -> list[int]:
+        """The strategies' numbers, in order."""
+        return [hit.stop.strategy_id.int - 1000 for hit in self.hits]
 
 
 @pytest.fixture
@@ -42,7 +43,7 @@ def test_a_price_at_the_stop_is_a_hit_and_one_above_is_not(desk: Desk) -> None:
     desk.tick(150_001, at=1.0)
     desk.tick(150_000, at=2.0)
 
-    assert desk.hits == [Hit(armed(1, "1500.00"), wire_price=150_000, number=1, received=2.0)]
+    assert desk.hits == [Hit(armed(1, "1500.00"), wire_price=150_000, received=2.0)]
     assert desk.counters.hits == 1
 
 
@@ -52,7 +53,7 @@ def test_a_gap_through_the_stop_is_a_hit_too(desk: Desk) -> None:
     desk.tick(160_000)
     desk.tick(120_000)
 
-    assert desk.reported == [(1, 1)]
+    assert desk.reported == [1]
 
 
 def test_one_frame_can_hit_many_strategies_on_many_instruments(desk: Desk) -> None:
@@ -60,9 +61,9 @@ def test_one_frame_can_hit_many_strategies_on_many_instruments(desk: Desk) -> No
     desk.guard.arm(armed(2, "1490"), now=0)
     desk.guard.arm(armed(3, "10", instrument_token=257, symbol="OTHER"), now=0)
 
-    desk.guard.on_ticks([257, INFY, 513], [999, 149_500, 1], 0.0)
+    desk.guard.on_frames([ltp_frame((257, 999), (INFY, 149_500), (513, 1))], 0.0)
 
-    assert desk.reported == [(3, 1), (1, 1)]
+    assert desk.reported == [3, 1]
 
 
 def test_a_falling_market_says_it_once(desk: Desk) -> None:
@@ -71,7 +72,7 @@ def test_a_falling_market_says_it_once(desk: Desk) -> None:
     for price in range(150_000, 149_000, -10):
         desk.tick(price, at=1.0)
 
-    assert desk.reported == [(1, 1)]
+    assert desk.reported == [1]
 
 
 def test_a_strategy_still_armed_below_its_stop_is_reported_again(desk: Desk) -> None:
@@ -80,11 +81,11 @@ def test_a_strategy_still_armed_below_its_stop_is_reported_again(desk: Desk) -> 
     desk.tick(149_900, at=1.0)
 
     desk.guard.repeat(now=1.0 + REPEAT_SECONDS - 0.1)
-    assert desk.reported == [(1, 1)]
+    assert desk.reported == [1]
 
     desk.guard.repeat(now=1.0 + REPEAT_SECONDS)
     desk.guard.repeat(now=1.0 + 2 * REPEAT_SECONDS)
-    assert desk.reported == [(1, 1), (1, 2), (1, 3)]
+    assert desk.reported == [1, 1, 1]
 
 
 def test_a_price_that_recovered_is_not_reported_until_it_falls_again(desk: Desk) -> None:
@@ -93,10 +94,10 @@ def test_a_price_that_recovered_is_not_reported_until_it_falls_again(desk: Desk)
     desk.tick(150_100, at=2.0)
 
     desk.guard.repeat(now=20.0)
-    assert desk.reported == [(1, 1)]
+    assert desk.reported == [1]
 
     desk.tick(149_900, at=21.0)
-    assert desk.reported == [(1, 1), (1, 2)]
+    assert desk.reported == [1, 1]
 
 
 def test_a_disarmed_strategy_is_never_reported_again(desk: Desk) -> None:
@@ -107,7 +108,7 @@ def test_a_disarmed_strategy_is_never_reported_again(desk: Desk) -> None:
     desk.tick(140_000)
     desk.guard.repeat(now=100.0)
 
-    assert desk.reported == [(1, 1)]
+    assert desk.reported == [1]
     assert desk.guard.armed == 0
 
 
@@ -118,28 +119,28 @@ def test_arming_below_the_known_price_waits_and_above_it_hits_at_once(desk: Desk
     desk.guard.arm(armed(1, "1499.95"), now=1.0)
     desk.guard.arm(armed(2, "1500"), now=1.0)
 
-    assert desk.reported == [(2, 1)]
+    assert desk.reported == [2]
 
 
 def test_a_price_from_before_a_disconnection_hits_nothing(desk: Desk) -> None:
     desk.tick(140_000)
-    desk.prices.forget()
+    desk.guard.forget_prices()
 
     desk.guard.arm(armed(1, "1500"), now=1.0)
 
     assert desk.reported == []
 
 
-def test_a_changed_stop_starts_afresh_with_the_next_number(desk: Desk) -> None:
+def test_a_changed_stop_starts_afresh(desk: Desk) -> None:
     desk.guard.arm(armed(1, "1500"), now=0)
     desk.tick(149_900, at=1.0)
 
     # When the trader lowers the stop below the market, and the market reaches it a moment later
     desk.guard.arm(armed(1, "1490"), now=2.0)
-    assert desk.reported == [(1, 1)]
+    assert desk.reported == [1]
     desk.tick(149_000, at=2.5)
 
-    assert desk.reported == [(1, 1), (1, 2)]
+    assert desk.reported == [1, 1]
 
 
 def test_saying_the_same_again_changes_nothing(desk: Desk) -> None:
@@ -148,26 +149,26 @@ def test_saying_the_same_again_changes_nothing(desk: Desk) -> None:
 
     desk.guard.arm(armed(1, "1500.00"), now=2.0)
 
-    assert desk.reported == [(1, 1)]
+    assert desk.reported == [1]
 
 
-def test_rearming_starts_afresh_with_the_next_number(desk: Desk) -> None:
+def test_rearming_starts_afresh(desk: Desk) -> None:
     desk.guard.arm(armed(1, "1500"), now=0)
     desk.tick(149_900, at=1.0)
 
     desk.guard.disarm(strategy_id(1))
     desk.guard.arm(armed(1, "1500"), now=2.0)
 
-    assert desk.reported == [(1, 1), (1, 2)]
+    assert desk.reported == [1, 1]
 
 
-def test_numbers_start_again_on_the_next_day(desk: Desk) -> None:
+def test_the_next_day_starts_afresh(desk: Desk) -> None:
     desk.guard.arm(armed(1, "1500"), now=0)
     desk.tick(149_900, at=1.0)
 
     desk.guard.arm(armed(1, "1500", trading_day=DAY + timedelta(days=1)), now=90_000.0)
 
-    assert desk.reported == [(1, 1), (1, 1)]
+    assert desk.reported == [1, 1]
 
 
 @pytest.mark.parametrize("impossible", [0, 2**31, 2**32 - 1])
@@ -175,11 +176,12 @@ def test_an_impossible_price_hits_nothing_and_is_no_last_price(desk: Desk, impos
     desk.guard.arm(armed(1, "1500"), now=0)
     desk.tick(151_000)
 
-    desk.guard.on_ticks([INFY, 513], [impossible, 77], 1.0)
+    desk.guard.watch(513)
+    desk.guard.on_frames([ltp_frame((INFY, impossible), (513, 77))], 1.0)
 
     assert desk.reported == []
-    assert desk.counters.invalid_ticks == 1
-    assert desk.counters.ticks == 2
+    counted = desk.prices.take_counted()
+    assert (counted.ticks, counted.invalid) == (2, 1)
     assert desk.prices.latest(INFY) == 151_000
     assert desk.prices.latest(513) == 77
 
@@ -190,7 +192,7 @@ def test_a_stop_between_two_wire_prices_is_compared_exactly(desk: Desk) -> None:
     desk.tick(150_001)
     assert desk.reported == []
     desk.tick(150_000)
-    assert desk.reported == [(1, 1)]
+    assert desk.reported == [1]
 
 
 def test_armed_tokens_are_those_somebody_depends_on(desk: Desk) -> None:

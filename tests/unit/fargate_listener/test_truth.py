@@ -58,7 +58,7 @@ def desk() -> Desk:
 
 
 def test_a_running_strategy_is_watched_and_not_armed_before_its_entry(desk: Desk) -> None:
-    strategy = desk.add(stop_loss=Decimal(3400))
+    strategy = desk.add(quantity=10, stop_loss=Decimal(3400))
 
     assert desk.change_of(strategy.strategy_id) == StopChange(
         strategy_id=strategy.strategy_id,
@@ -68,6 +68,7 @@ def test_a_running_strategy_is_watched_and_not_armed_before_its_entry(desk: Desk
         instrument_token=TCS,
         watched=True,
         armed=False,
+        quantity=10,
         stop_loss=Decimal(3400),
         trading_day=TRADING_DAY,
     )
@@ -108,9 +109,9 @@ def test_a_stopped_strategy_stays_guarded_until_it_is_flat(desk: Desk) -> None:
 
 
 def test_a_position_is_guarded_at_the_newest_stop_of_its_owner_on_the_day_of_its_cycle(desk: Desk) -> None:
-    strategy = desk.add(stop_loss=Decimal(3400))
+    strategy = desk.add(quantity=10, stop_loss=Decimal(3400))
     desk.put_cycle(strategy, CycleState.LONG, days_ago=1)
-    moved = replace(strategy, plan=replace(strategy.plan, stop_loss=Decimal(3450)), version=2)
+    moved = replace(strategy, plan=replace(strategy.plan, quantity=10, stop_loss=Decimal(3450)), version=2)
     desk.strategies.save(moved, expected_version=1)
 
     change = desk.change_of(strategy.strategy_id)

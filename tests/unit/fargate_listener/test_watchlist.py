@@ -6,10 +6,10 @@ import pytest
 
 from algotrading.contracts.messages import StopChange
 from fargate_listener.counters import Counters
-from fargate_listener.prices import PriceBook
+from fargate_listener.market_table import MarketTable
 from fargate_listener.stop_guard import Hit, StopGuard
 from fargate_listener.watchlist import Watchlist
-from tests.unit.fargate_listener.examples import INFY, armed, strategy_id
+from tests.unit.fargate_listener.examples import INFY, armed, ltp_frame, strategy_id
 
 TCS = 2953217
 
@@ -19,7 +19,7 @@ class Desk:
 
     def __init__(self) -> None:
         self.hits: list[Hit] = []
-        self.guard = StopGuard(prices=PriceBook(), report=self.hits.append, counters=Counters())
+        self.guard = StopGuard(table=MarketTable(), report=self.hits.extend, counters=Counters())
         self.watchlist = Watchlist(self.guard, lambda: 0.0)
         self.subscription_changes = 0
         self.watchlist.on_subscriptions_changed = self._count
@@ -34,7 +34,7 @@ class Desk:
     @property
     def hit_by_one(self) -> list[int]:
         """Numbers of the strategies that a price of one paisa hits."""
-        self.guard.on_ticks([INFY, TCS], [1, 1], 0.0)
+        self.guard.on_frames([ltp_frame((INFY, 1), (TCS, 1))], 0.0)
         return sorted(hit.stop.strategy_id.int - 1000 for hit in self.hits)
 
 
@@ -93,7 +93,7 @@ def test_a_price_from_an_earlier_subscription_hits_nothing(desk: Desk) -> None:
     # Given a tick that came after the instrument's last strategy had left
     desk.watchlist.apply(watched(1))
     desk.watchlist.apply(gone(1))
-    desk.guard.on_ticks([INFY], [100], 0.0)
+    desk.guard.on_frames([ltp_frame((INFY, 100))], 0.0)
 
     desk.watchlist.apply(armed(1, "1500"))
 
@@ -102,7 +102,7 @@ def test_a_price_from_an_earlier_subscription_hits_nothing(desk: Desk) -> None:
 
 def test_a_price_of_this_subscription_hits_at_once(desk: Desk) -> None:
     desk.watchlist.apply(watched(1))
-    desk.guard.on_ticks([INFY], [100], 0.0)
+    desk.guard.on_frames([ltp_frame((INFY, 100))], 0.0)
 
     desk.watchlist.apply(armed(1, "1500"))
 

@@ -99,3 +99,5 @@ class StopChange(_Message):
     """Guard it: price <= stop_loss sends STOPLOSS."""
     stop_loss: Decimal
     trading_day: date
+    quantity: int = 0
+    """Shares at risk: when many stops are hit at once, those of the most money leave first."""

@@ -210,4 +210,5 @@ def stop_change(strategy: Strategy, cycle: Cycle, instrument_token: int) -> Stop
         armed=cycle.is_armed,
         stop_loss=cycle.plan.stop_loss,
         trading_day=cycle.trading_day,
+        quantity=cycle.plan.quantity,
     )

@@ -161,6 +161,7 @@ class Publisher:
             armed=watched and guarded is not None,
             stop_loss=strategy.plan.stop_loss,
             trading_day=guarded.trading_day if guarded is not None else trading_day_of(self.clock.now()),
+            quantity=(strategy if guarded is None else guarded).plan.quantity,
         )
         self._try("watcher", self.runtime.announce, change)
 
