@@ -111,6 +111,11 @@ class MemoryLedger:
             max(earlier, default=None),
             frozenset(c.plan.symbol for c in held),
             is_held_elsewhere=_instrument(cycle) in map(_instrument, others),
+            may_surface_elsewhere=any(
+                c.has_absent_order and _instrument(c) == _instrument(cycle)
+                for c in self.of_day(cycle.user_id, cycle.trading_day)
+                if c.strategy_id != cycle.strategy_id
+            ),
         )
 
     def find(self, user_id: UUID, strategy_id: UUID, trading_day: date) -> Cycle | None:

@@ -266,9 +266,9 @@ class Workload:
             if (order.ticket.symbol, order.ticket.product) == (plan.symbol, plan.product)
         )
         sells = held > 0 and self.random.random() < 0.7
-        # Never as many as a strategy buys: bought by hand in the seconds in which a strategy's own buy is of unknown
-        # fate, just as many could not be told from it (domain.decide says so).
-        quantity = self.random.choice((held, max(1, held // 2))) if sells else self.random.choice((2, 7))
+        # More than any strategy buys: bought by hand in the seconds in which a strategy's own buy is of unknown fate,
+        # just as many could not be told from it (domain.decide says so), nor what makes up for a partial fill.
+        quantity = self.random.choice((held, max(1, held // 2))) if sells else self.random.choice((80, 97))
         ticket = OrderTicket(
             "NSE", plan.symbol, Side.SELL if sells else Side.BUY, quantity, plan.product, "", OrderType.MARKET
         )

@@ -445,6 +445,9 @@ def test_the_gate_shows_that_another_strategy_holds_the_same(stores: Stores, day
     stores.ledger.save(Decision(known), event=DUE, now=MOMENT)
     assert not stores.ledger.gate(cycle).is_held_elsewhere
 
+    # then an order that was never placed may still surface, on the day it was sent
+    assert stores.ledger.gate(cycle).may_surface_elsewhere == (day == TRADING_DAY)
+
 
 @pytest.mark.parametrize("plan", [{"symbol": "INFY"}, {"exchange": "BSE"}, {"product": Product.CNC}], ids=str)
 def test_the_gate_does_not_mind_what_is_held_of_something_else(stores: Stores, plan: dict[str, Any]) -> None:
@@ -456,6 +459,20 @@ def test_the_gate_does_not_mind_what_is_held_of_something_else(stores: Stores, p
     stores.ledger.save(Decision(replace(own, state=CycleState.LONG)), event=DUE, now=MOMENT)
 
     assert not stores.ledger.gate(own).is_held_elsewhere
+
+
+@pytest.mark.parametrize("plan", [{"symbol": "INFY"}, {"exchange": "BSE"}, {"product": Product.CNC}], ids=str)
+def test_the_gate_does_not_mind_what_may_surface_of_something_else(stores: Stores, plan: dict[str, Any]) -> None:
+    user = stores.add_user()
+    for owner, terms in ((user, plan), (stores.add_user(), {})):
+        other = stores.ledger.take(stores.add_strategy(owner, status=StrategyStatus.STOPPED, **terms), TRADING_DAY)
+        absent = replace(other, state=CycleState.FAILED, intents=(make_intent(other, state=IntentState.NOT_PLACED),))
+        stores.ledger.save(Decision(absent), event=DUE, now=MOMENT)
+    own = take(stores, user)
+    absent = replace(own, intents=(make_intent(own, state=IntentState.NOT_PLACED),))
+    stores.ledger.save(Decision(absent), event=DUE, now=MOMENT)
+
+    assert not stores.ledger.gate(own).may_surface_elsewhere
 
 
 def test_a_blocked_entry_is_on_record(stores: Stores) -> None:

@@ -11,13 +11,14 @@ from typing import Any
 import pytest
 
 from algotrading.contracts.messages import OrderEvent
-from algotrading.domain.cycle import Cycle, CycleState
+from algotrading.domain.cycle import Cycle, CycleState, IntentState
 from algotrading.domain.errors import Conflict, Fenced
 from algotrading.domain.instruments import Product
-from algotrading.domain.orders import OrderTicket, Side
+from algotrading.domain.orders import Leg, OrderTicket, Side
 from algotrading.domain.strategy import Strategy, StrategyStatus
 from algotrading.ports import EntryGate
 from tests.fakes.examples import make_instrument
+from tests.fakes.exchange import loses
 from tests.fakes.ledger import MemoryLedger
 from tests.fakes.trading_world import TradingWorld
 
@@ -184,3 +185,25 @@ def test_a_sale_timed_just_before_the_entry_is_waited_for(world: TradingWorld) -
     assert cycle.state is CycleState.LONG
     assert cycle.intents[0].sent_at == world.at(time(11, 0, 1))
     assert [ticket.side for ticket in world.exchange.received] == [Side.BUY, Side.SELL, Side.BUY]
+
+
+def test_what_surfaces_of_another_strategy_is_not_sold_as_ones_own(world: TradingWorld) -> None:
+    # given a buy that was proven absent, and surfaces after all while a second strategy's buy is of unknown fate
+    first = world.add_running(sell_time=time(11))
+    second = add_second(world)
+    world.exchange.plan(loses(placed=True, appears_after=9_600))
+    world.buy(first)
+    for _ in range(2):
+        world.clock.sleep(180)
+        world.executor.handle(world.command(first, OrderEvent.RECONCILE))
+    assert world.cycle(first).intents[0].state is IntentState.NOT_PLACED
+    world.exchange.plan(loses(placed=False))
+    world.buy(second)
+    world.clock.sleep_until(world.at(time(12, 15)))
+
+    # when the second one wants to leave
+    world.executor.handle(world.command(second, OrderEvent.STOPLOSS))
+
+    # then nothing is sold for it: the ten shares that the broker shows are the first one's
+    assert world.sent(Side.SELL) == []
+    assert world.cycle(second).open_intents(Leg.EXIT) == ()

@@ -48,6 +48,9 @@ class EntryGate:
     is_held_elsewhere: bool = False
     """Whether another strategy of the user has a cycle of any day in the same instrument and product that is not
     settled: the broker does not tell whose the shares are."""
+    may_surface_elsewhere: bool = False
+    """Whether such a strategy has an order of today that was proven absent: should it surface after all, what it
+    bought is not this strategy's."""
 
 
 class Ledger(Protocol):

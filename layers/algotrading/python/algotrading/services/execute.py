@@ -165,7 +165,7 @@ class Executor:
             sight = see(self.desk.runtime, taken.cycle)
             errand = self._errand(taken, broker.yielding())
             errand.marks = marks if price is None else {**marks, taken.cycle.plan.symbol: price}
-            held = self._held_before(taken.cycle.plan, broker)
+            held = None if gate.may_surface_elsewhere else self._held_before(taken.cycle.plan, broker)
             return CycleRunner(errand).run(EntryDue(clock.now(), due, price, sight, held))
 
     def _gate(self, cycle: Cycle, due: datetime) -> EntryGate:
@@ -213,7 +213,8 @@ class Executor:
 
     def _held_before(self, plan: Plan, broker: PacedBroker) -> int | None:
         """What the account holds of the instrument already, if that can be had at once: whatever it holds beyond that
-        afterwards comes from the entry, also when nobody knows its fate."""
+        afterwards comes from the entry, also when nobody knows its fate. Not so while an order of another strategy may
+        still surface: then it is not asked for, and the entry's own order has to be found before anything is sold."""
         try:
             return held_by(plan, broker.glancing(_PATIENCE_BEFORE_ENTRY))
         except BrokerFault as fault:

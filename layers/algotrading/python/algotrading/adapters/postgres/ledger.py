@@ -61,6 +61,10 @@ _GATE = f"""
         exists (select from cycles own join cycles c using (user_id, exchange, symbol, product)
             where own.strategy_id = %(strategy_id)s and own.trading_day = %(trading_day)s
                 and c.strategy_id <> own.strategy_id and is_unsettled(c)) as is_held_elsewhere,
+        exists (select from cycles own join cycles c using (user_id, exchange, symbol, product, trading_day)
+            join order_intents i on i.strategy_id = c.strategy_id and i.trading_day = c.trading_day
+            where own.strategy_id = %(strategy_id)s and own.trading_day = %(trading_day)s
+                and c.strategy_id <> own.strategy_id and i.state = 'not_placed') as may_surface_elsewhere,
         (select array_agg(distinct c.symbol) from risk_profiles p join cycles c using (user_id)
             where p.user_id = %(user_id)s and (p.daily_loss is not null or p.weekly_loss is not null)
                 and is_unsettled(c)) as symbols
@@ -126,7 +130,13 @@ class PostgresLedger:
             row = session.execute(_GATE, _key(cycle)).fetchone()
         assert row is not None
         symbols = frozenset(row["symbols"] or ())
-        return EntryGate(read_locks(row), row["unsettled_day"], symbols, is_held_elsewhere=row["is_held_elsewhere"])
+        return EntryGate(
+            read_locks(row),
+            row["unsettled_day"],
+            symbols,
+            is_held_elsewhere=row["is_held_elsewhere"],
+            may_surface_elsewhere=row["may_surface_elsewhere"],
+        )
 
     def find(self, user_id: UUID, strategy_id: UUID, trading_day: date) -> Cycle | None:
         """See ports.Ledger."""

@@ -1,0 +1,1 @@
+"""The watcher beside its peers: `make bench-watcher`, or `python -m benchmarks.watcher`."""
