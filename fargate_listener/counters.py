@@ -12,6 +12,19 @@ class Counters:
     hits: int = 0
     reconnects: int = 0
     mute_sockets: int = 0
+    frozen_sockets: int = 0
+    """Frames came, and every price and time stamp stood still."""
+    skewed_sockets: int = 0
+    """The time stamps were not those of our clock."""
+    stale_instruments: int = 0
+    """Armed instruments that fell silent for much longer than they are used to."""
+    crossed_prices: int = 0
+    """Instruments about whose price the feed and the broker's quotes disagreed for seconds."""
+    instruments_without_room: int = 0
+    """At each dealing: instruments that no socket had room for."""
+    quotes: int = 0
+    """Instruments read from the broker's quotes because the feed did not show them."""
+    failed_quotes: int = 0
     refused_dials: int = 0
     missing_credentials: int = 0
     order_updates: int = 0

@@ -1,4 +1,4 @@
-"""Keeps a price socket open: dial, subscribe, notice silence, redial with a fresh token."""
+"""Keeps one price socket open: dial, subscribe, notice silence, redial with a fresh token."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 import logging
 import random
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -14,7 +14,6 @@ from fargate_listener.counters import Counters
 from fargate_listener.feed_account import FeedCredentials, FeedCredentialsMissing
 from fargate_listener.kite_socket import DIAL_SECONDS, DialFailed, KiteSocket, dial, read_text
 from fargate_listener.stop_guard import StopGuard
-from fargate_listener.watchlist import Watchlist
 
 logger = logging.getLogger(__name__)
 
@@ -50,7 +49,7 @@ class Backoff:
 
 
 class Feed:
-    """The watcher's eye. `run` never returns on its own and never raises for what the network, the
+    """One eye of the watcher. `run` never returns on its own and never raises for what the network, the
     broker or the stores do."""
 
     def __init__(
@@ -58,18 +57,21 @@ class Feed:
         *,
         url: str,
         credentials: Callable[[], FeedCredentials],
-        watchlist: Watchlist,
         guard: StopGuard,
         counters: Counters,
         monotonic: Callable[[], float],
+        name: str = "feed 1",
+        sentinel: int | None = None,
         tls: ssl.SSLContext | None = None,
         silence_seconds: float = SILENCE_SECONDS,
         hear_order: Callable[[UUID, object], None] = lambda _user_id, _data: None,
     ) -> None:
-        """`hear_order` gets the order updates of the feed account's owner, which this socket brings anyway."""
+        """`sentinel` is an instrument of this feed alone whose packets carry the exchange's time. `hear_order` gets
+        the order updates of the feed account's owner, which this socket brings anyway."""
+        self.name = name
+        self.sentinel = sentinel
         self._url = url
         self._credentials = credentials
-        self._watchlist = watchlist
         self._guard = guard
         self._counters = counters
         self._monotonic = monotonic
@@ -77,12 +79,17 @@ class Feed:
         self._silence_seconds = silence_seconds
         self._hear_order = hear_order
         self._socket: KiteSocket | None = None
+        self._tokens: list[int] = []
         self._last_known: FeedCredentials | None = None
         self._reading: asyncio.Task[FeedCredentials] | None = None
+        self._redial_for: str | None = None
         self.trouble: str | None = "not connected yet"
         """Why there is no socket, in plain words; None while there is one."""
+        self.fault: str | None = None
+        """What is wrong with what the socket brings, set and cleared by whoever looks at it; None: nothing is known."""
         self._subscribing = False
-        watchlist.on_subscriptions_changed = self._subscribe_soon
+        if sentinel is not None:
+            guard.watch(sentinel)
 
     @property
     def silence(self) -> float | None:
@@ -90,6 +97,27 @@ class Feed:
         if self._socket is None or not self._socket.is_open:
             return None
         return self._monotonic() - self._socket.last_frame
+
+    @property
+    def is_live(self) -> bool:
+        """Whether what the market does would be seen here: connected, not silent, nothing wrong with the frames."""
+        silence = self.silence
+        return silence is not None and silence <= self._silence_seconds and self.fault is None
+
+    @property
+    def frames(self) -> int:
+        """Reads of the present connection that brought something."""
+        return 0 if self._socket is None else self._socket.frames
+
+    @property
+    def connection(self) -> object | None:
+        """Something that is another one for each connection; None without."""
+        return self._socket
+
+    @property
+    def last_credentials(self) -> FeedCredentials | None:
+        """Those of the last dial; None before one."""
+        return self._last_known
 
     @property
     def owner(self) -> UUID | None:
@@ -100,6 +128,17 @@ class Feed:
     def subscribed(self) -> frozenset[int]:
         """Instruments the current connection was asked for."""
         return frozenset() if self._socket is None else frozenset(self._socket.subscribed)
+
+    def carry(self, tokens: Sequence[int]) -> None:
+        """From now on these are this feed's instruments, in the order in which they matter."""
+        self._tokens = list(tokens)
+        self._subscribe_soon()
+
+    def redial(self, why: str) -> None:
+        """Give the present connection up for another one."""
+        if self._socket is not None:
+            self._redial_for = why
+            self._socket.abort()
 
     async def run(self) -> None:
         """Stay connected until cancelled."""
@@ -139,7 +178,9 @@ class Feed:
         self.trouble = None
         self._counters.reconnects += 1
         self._subscribe()
-        logger.info("connected to the price feed", extra={"instruments": len(self._socket.subscribed)})
+        logger.info(
+            "connected to the price feed", extra={"feed": self.name, "instruments": len(self._socket.subscribed)}
+        )
 
     async def _stay(self, backoff: Backoff) -> None:
         socket = self._socket
@@ -149,7 +190,8 @@ class Feed:
             self._counters.mute_sockets += 1
             self._lost(f"the feed was silent for {self._silence_seconds:g} s")
         else:
-            self._lost("the connection dropped")
+            self._lost(self._redial_for or "the connection dropped")
+        self._redial_for = None
         if socket.frames and self._monotonic() - connected > STABLE_SECONDS:
             backoff.failures = 0
 
@@ -180,14 +222,17 @@ class Feed:
         return KiteSocket(on_frames=self._guard.on_frames, on_text=self._on_text, monotonic=self._monotonic)
 
     def _lost(self, why: str) -> None:
+        """Only what this connection showed is in doubt now: other feeds' prices stand."""
+        if self._socket is not None:
+            shown = [*self._socket.subscribed, *(() if self.sentinel is None else (self.sentinel,))]
+            self._guard.forget_prices(shown)
         self._socket = None
-        self._guard.forget_prices()
         self._report_trouble(why)
 
     def _report_trouble(self, trouble: str) -> None:
         """Logged once per kind of trouble: a broken feed is redialled many times a minute."""
         if trouble != self.trouble:
-            logger.warning("the price feed is away: %s", trouble)
+            logger.warning("the price %s is away: %s", self.name, trouble)
         self.trouble = trouble
 
     def _subscribe_soon(self) -> None:
@@ -200,10 +245,7 @@ class Feed:
         self._subscribing = False
         if self._socket is None:
             return
-        tokens = self._watchlist.tokens
-        if len(tokens) > MOST_INSTRUMENTS:
-            logger.error("more instruments than one socket takes", extra={"instruments": len(tokens)})
-        self._socket.subscribe(tokens[:MOST_INSTRUMENTS])
+        self._socket.subscribe(self._tokens[:MOST_INSTRUMENTS], stamped=self.sentinel)
 
     def _on_text(self, text: str) -> None:
         """The feed account's own order updates, and the broker's messages: counted."""

@@ -8,8 +8,10 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from fargate_listener.feed import SILENCE_SECONDS, Feed
+from fargate_listener.feeds import Feeds
 from fargate_listener.hit_sender import HitSender
+from fargate_listener.liveness import Liveness
+from fargate_listener.rest_cover import RestCover
 from fargate_listener.stop_guard import StopGuard
 
 logger = logging.getLogger(__name__)
@@ -30,38 +32,56 @@ class Loaded:
 class Health:
     """The verdict and everything it rests on."""
 
-    feed: Feed
+    feeds: Feeds
     guard: StopGuard
     sender: HitSender
     loaded: Loaded
+    liveness: Liveness
+    cover: RestCover
 
     def reasons(self) -> list[str]:
         """Everything that stands between a falling price and the queue; empty when nothing does.
 
         An unreachable store is not among them: the stops in memory are still guarded, and a task
-        restarted for it would have none.
+        restarted for it would have none. Nor is what the broker's quotes make good: see `notes`.
         """
         reasons = []
-        silence = self.feed.silence
-        if silence is None:
-            reasons.append(f"no price feed: {self.feed.trouble}")
-        elif silence > SILENCE_SECONDS:
-            reasons.append(f"the price feed has been silent for {silence:.1f} s")
+        blind = self._blind()
+        if not self.feeds.is_live and (blind or not self.guard.armed):
+            reasons.append(f"no price feed: {self.feeds.trouble}")
         if not self.loaded.stops_loaded:
             reasons.append("the stops are not loaded yet")
         if self.loaded.unknown_instruments:
             reasons.append(f"no instrument token for {', '.join(self.loaded.unknown_instruments[:10])}")
-        unseen = len(self.guard.armed_tokens - self.feed.subscribed)
-        if unseen and silence is not None:
-            reasons.append(f"{unseen} instruments with an armed stop are not subscribed")
+        if blind and self.feeds.is_live:
+            reasons.append(f"the prices of {len(blind)} instruments with an armed stop are not seen")
         if self.sender.trouble is not None:
             reasons.append(f"hits do not reach the queue: {self.sender.trouble}")
         return reasons
 
+    def notes(self) -> list[str]:
+        """What is wrong and does not keep a stop from being seen: another feed or the broker's quotes stand in."""
+        notes = [
+            f"{feed.name}: {feed.fault or feed.trouble or 'silent'}" for feed in self.feeds.all if not feed.is_live
+        ]
+        counts = {
+            "instruments are read from the broker's quotes": len(self.cover.covered()),
+            "instruments have not ticked for long": len(self.liveness.stale),
+            "instruments have two prices": len(self.cover.crossing.crossed),
+            "instruments have no room on a feed": len(self.feeds.left_out),
+        }
+        return notes + [f"{count} {what}" for what, count in counts.items() if count]
+
     def sees(self) -> bool:
-        """Whether a tick that came now would be compared with every stop: connected, not silent, loaded."""
-        silence = self.feed.silence
-        return silence is not None and silence <= SILENCE_SECONDS and self.loaded.stops_loaded
+        """Whether a price that came now would be compared with every stop: shown by a socket or by the broker's
+        quotes, and the stops are loaded."""
+        is_looking = self.feeds.is_live or self.guard.armed > 0
+        return self.loaded.stops_loaded and is_looking and not self._blind()
+
+    def _blind(self) -> list[int]:
+        """Armed instruments that nothing shows."""
+        covered = self.cover.covered()
+        return [token for token in self.liveness.unshown() if token not in covered]
 
     def document(self) -> dict[str, object]:
         """The answer's body."""
@@ -69,8 +89,9 @@ class Health:
         return {
             "status": "unhealthy" if reasons else "healthy",
             "reasons": reasons,
+            "notes": self.notes(),
             "armed_stops": self.guard.armed,
-            "subscribed_instruments": len(self.feed.subscribed),
+            "subscribed_instruments": len(self.feeds.subscribed),
             "undelivered_hits": self.sender.undelivered,
         }
 

@@ -31,6 +31,7 @@ DIAL_SECONDS = 4.0
 LARGEST_FRAME = 1 << 20
 """3,000 full packets are 558,002 bytes."""
 _MODE = "ltp"
+_STAMPED_MODE = "full"
 _REFUSALS = {HTTPStatus.FORBIDDEN, HTTPStatus.TOO_MANY_REQUESTS}
 
 
@@ -67,6 +68,7 @@ class KiteSocket(WSListener):
         self.last_frame = monotonic()
         self.frames = 0
         self.subscribed: set[int] = set()
+        self._is_stamped = False
 
     @property
     def is_open(self) -> bool:
@@ -129,10 +131,15 @@ class KiteSocket(WSListener):
         else:
             self._on_text(payload.decode("utf-8", errors="replace"))
 
-    def subscribe(self, tokens: Collection[int]) -> None:
-        """Make `tokens` the whole subscription, in their order, sending only what differs."""
+    def subscribe(self, tokens: Collection[int], *, stamped: int | None = None) -> None:
+        """Make `tokens` the whole subscription, in their order, sending only what differs. Beside them comes
+        `stamped`, an instrument whose packets are to carry the exchange's time; it is never part of `subscribed`."""
         wanted = set(tokens)
         gained = [token for token in tokens if token not in self.subscribed]
+        if stamped is not None and not self._is_stamped:
+            self._is_stamped = True
+            self._send({"a": "subscribe", "v": [stamped]})
+            self._send({"a": "mode", "v": [_STAMPED_MODE, [stamped]]})
         lost = sorted(self.subscribed - wanted)
         if lost:
             self._send({"a": "unsubscribe", "v": lost})

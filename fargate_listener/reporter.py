@@ -7,7 +7,7 @@ from dataclasses import fields
 
 from algotrading.ports import Meter
 from fargate_listener.counters import Counters
-from fargate_listener.feed import Feed
+from fargate_listener.feeds import Feeds
 from fargate_listener.health import Health
 from fargate_listener.hit_sender import HitSender
 from fargate_listener.market_table import MarketTable
@@ -29,6 +29,13 @@ _NAMES = {
     "hits": "StopLossHits",
     "reconnects": "FeedConnections",
     "mute_sockets": "FeedMute",
+    "frozen_sockets": "FeedFrozen",
+    "skewed_sockets": "FeedSkewed",
+    "stale_instruments": "InstrumentsStale",
+    "crossed_prices": "PricesCrossed",
+    "instruments_without_room": "FeedWithoutRoom",
+    "quotes": "QuotesUsed",
+    "failed_quotes": "QuotesFailed",
     "refused_dials": "FeedRefused",
     "missing_credentials": "FeedCredentialsMissing",
     "order_updates": "FeedOrderUpdates",
@@ -56,7 +63,7 @@ class Reporter:
         table: MarketTable,
         counters: Counters,
         sender: HitSender,
-        feed: Feed,
+        feed: Feeds,
         guard: StopGuard,
         health: Health,
         meter: Meter,

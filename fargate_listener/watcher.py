@@ -11,13 +11,15 @@ from datetime import date
 
 from fargate_listener.changes import ChangeStream
 from fargate_listener.counters import Counters
-from fargate_listener.feed import Feed
+from fargate_listener.feeds import Feeds
 from fargate_listener.health import HealthServer, Loaded
 from fargate_listener.hit_sender import HitSender
+from fargate_listener.liveness import Liveness
 from fargate_listener.order_news import OrderNews
 from fargate_listener.order_sockets import OrderSockets
 from fargate_listener.price_publisher import PricePublisher
 from fargate_listener.reporter import Reporter
+from fargate_listener.rest_cover import RestCover
 from fargate_listener.sight import SightReporter
 from fargate_listener.stop_guard import StopGuard
 from fargate_listener.truth import Truth
@@ -43,7 +45,9 @@ class Watcher:
     changes: ChangeStream
     watchlist: Watchlist
     guard: StopGuard
-    feed: Feed
+    feed: Feeds
+    liveness: Liveness
+    cover: RestCover
     publisher: PricePublisher
     sight: SightReporter
     news: OrderNews
@@ -75,7 +79,7 @@ class Watcher:
 
     async def _watch(self) -> None:
         async with asyncio.TaskGroup() as group:
-            for part in (self.feed, self.publisher, self.sight, self.reporter, self.news):
+            for part in (self.feed, self.liveness, self.cover, self.publisher, self.sight, self.reporter, self.news):
                 group.create_task(part.run())
             if self.order_sockets is not None:
                 group.create_task(self.order_sockets.run())

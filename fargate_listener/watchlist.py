@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
 from uuid import UUID
 
 from algotrading.contracts.messages import StopChange
 from fargate_listener.stop_guard import StopGuard
+
+
+@dataclass(slots=True)
+class _AtRisk:
+    """On one instrument: armed stops, and what would be sold at them."""
+
+    stops: int = 0
+    rupees: int = 0
 
 
 class Watchlist:
@@ -21,6 +30,7 @@ class Watchlist:
         self._monotonic = monotonic
         self._changes: dict[UUID, StopChange] = {}
         self._strategies_on: dict[int, set[UUID]] = {}
+        self._at_risk: dict[int, _AtRisk] = {}
         self._serial = 0
         self._serial_of: dict[UUID, int] = {}
         self.on_subscriptions_changed: Callable[[], None] = lambda: None
@@ -32,9 +42,26 @@ class Watchlist:
 
     @property
     def tokens(self) -> list[int]:
-        """Instruments to be subscribed to, those with an armed stop first."""
-        armed = self._guard.armed_tokens
-        return sorted(self._strategies_on, key=lambda token: token not in armed)
+        """Instruments to be subscribed to: those with an armed stop first, by what is at risk there."""
+        return self.by_risk(self._strategies_on)
+
+    @property
+    def armed_tokens(self) -> frozenset[int]:
+        """Instruments with an armed stop."""
+        return frozenset(self._at_risk)
+
+    def by_risk(self, tokens: Iterable[int]) -> list[int]:
+        """`tokens` in the order in which their prices matter."""
+        nothing = _AtRisk(rupees=-1)
+        return sorted(tokens, key=lambda token: -self._at_risk.get(token, nothing).rupees)
+
+    def quote_key(self, token: int) -> str | None:
+        """What a watched instrument is called where the broker is asked for its quote."""
+        strategies = self._strategies_on.get(token)
+        if not strategies:
+            return None
+        change = self._changes[next(iter(strategies))]
+        return f"{change.exchange}:{change.symbol}"
 
     @property
     def armed_users(self) -> set[UUID]:
@@ -61,6 +88,8 @@ class Watchlist:
             self._changes.pop(change.strategy_id, None)
         # Subscribed before armed: the guard may only rely on instruments that are being watched.
         subscriptions_changed = self._move(before, change)
+        self._weigh(before, -1)
+        self._weigh(change if change.watched else None, 1)
         if change.watched and change.armed:
             self._guard.arm(change, self._monotonic())
         else:
@@ -87,6 +116,16 @@ class Watchlist:
         """Serials are needed for what is watched, and for what left after the truth was read."""
         known = set(keep)
         self._serial_of = {key: serial for key, serial in self._serial_of.items() if key in known or serial > as_of}
+
+    def _weigh(self, change: StopChange | None, sign: int) -> None:
+        """Add what a strategy has at risk to its instrument, or take it away."""
+        if change is None or not change.armed:
+            return
+        weight = self._at_risk.setdefault(change.instrument_token, _AtRisk())
+        weight.stops += sign
+        weight.rupees += sign * int(change.quantity * change.stop_loss)
+        if not weight.stops:
+            del self._at_risk[change.instrument_token]
 
     def _move(self, before: StopChange | None, change: StopChange) -> bool:
         """Keep the users of each instrument up to date; True when one was gained or lost."""

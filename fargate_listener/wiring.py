@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
 import boto3
@@ -22,21 +22,26 @@ from algotrading.adapters.redis_runtime import RedisRuntime
 from algotrading.adapters.redis_runtime import make_redis_client as make_blocking_redis_client
 from algotrading.adapters.secrets import SecretReader
 from algotrading.adapters.sqs_queue import SqsOrderQueue
+from algotrading.contracts.session_table import load_session_table
 from algotrading.services.order_hints import OrderHints
 from algotrading.settings import ListenerSettings
 from fargate_listener.changes import ChangeStream
 from fargate_listener.counters import Counters
 from fargate_listener.feed import Feed
 from fargate_listener.feed_account import FeedAccount, FeedCredentials, TraderAccounts
+from fargate_listener.feeds import Feeds
 from fargate_listener.health import Health, HealthServer, Loaded
 from fargate_listener.hit_queue import SqsHitQueue
 from fargate_listener.hit_sender import SENDERS, HitSender
+from fargate_listener.liveness import Liveness
+from fargate_listener.market_hours import MarketHours
 from fargate_listener.market_table import MarketTable
 from fargate_listener.order_news import OrderNews
 from fargate_listener.order_sockets import OrderSockets
 from fargate_listener.price_publisher import PricePublisher
 from fargate_listener.redis_client import make_redis_client
 from fargate_listener.reporter import Reporter
+from fargate_listener.rest_cover import RestCover
 from fargate_listener.sight import SightReporter
 from fargate_listener.stop_guard import StopGuard
 from fargate_listener.truth import Truth
@@ -44,10 +49,12 @@ from fargate_listener.watcher import Watcher
 from fargate_listener.watchlist import Watchlist
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Sequence
     from uuid import UUID
 
     from redis.asyncio import Redis
+
+    from algotrading.brokers.kite.quotes import KiteQuotes, Quote
 
 _NO_RETRIES = Config(
     connect_timeout=1,
@@ -69,23 +76,58 @@ def build_watcher(settings: ListenerSettings) -> Watcher:
     guard = StopGuard(table=table, report=sender.put, counters=counters)
     watchlist = Watchlist(guard, time.monotonic)
     news = OrderNews(open_hints=lambda: _order_hints(settings, clock), clock=clock, counters=counters)
-    feed = Feed(
-        url=settings.kite_socket_url,
-        credentials=_feed_credentials(settings),
+    feeds = Feeds(
+        feeds=[
+            Feed(
+                url=settings.kite_socket_url,
+                credentials=_feed_credentials(settings, email),
+                guard=guard,
+                counters=counters,
+                monotonic=time.monotonic,
+                name=f"feed {number}",
+                sentinel=sentinel,
+                hear_order=news.hear,
+            )
+            # Settings see to it that there are as many sentinels, or more.
+            for number, (email, sentinel) in enumerate(
+                zip(settings.feed_account_email, settings.feed_sentinels, strict=False), start=1
+            )
+        ],
         watchlist=watchlist,
-        guard=guard,
         counters=counters,
         monotonic=time.monotonic,
-        hear_order=news.hear,
     )
-    health = Health(feed=feed, guard=guard, sender=sender, loaded=loaded)
+    hours = MarketHours(load_session_table(settings.session_table), clock)
+    liveness = Liveness(
+        feeds=feeds,
+        table=table,
+        watchlist=watchlist,
+        hours=hours,
+        clock=clock,
+        monotonic=time.monotonic,
+        counters=counters,
+    )
+    cover = RestCover(
+        read=_quotes(settings),
+        feeds=feeds,
+        liveness=liveness,
+        table=table,
+        guard=guard,
+        watchlist=watchlist,
+        hours=hours,
+        monotonic=time.monotonic,
+        counters=counters,
+    )
+    health = Health(feeds=feeds, guard=guard, sender=sender, loaded=loaded, liveness=liveness, cover=cover)
     meter = EmfMeter(service="listener", clock=clock)
     return Watcher(
         truth=_truth(settings, clock),
         changes=ChangeStream(redis=_redis(settings), counters=counters),
         watchlist=watchlist,
         guard=guard,
-        feed=feed,
+        feed=feeds,
+        liveness=liveness,
+        cover=cover,
         publisher=PricePublisher(
             redis=_redis(settings), table=table, watchlist=watchlist, clock=clock, counters=counters
         ),
@@ -95,13 +137,13 @@ def build_watcher(settings: ListenerSettings) -> Watcher:
             settings,
             clock,
             counters,
-            # The feed's own socket brings its owner's updates already.
-            wanted=lambda: watchlist.armed_users - {feed.owner},
+            # The feeds' own sockets bring their owners' updates already.
+            wanted=lambda: watchlist.armed_users - feeds.owners,
             hear=news.hear,
         ),
         sender=sender,
         reporter=Reporter(
-            table=table, counters=counters, sender=sender, feed=feed, guard=guard, health=health, meter=meter
+            table=table, counters=counters, sender=sender, feed=feeds, guard=guard, health=health, meter=meter
         ),
         health=HealthServer(health.document, settings.health_port, stops=health.stops),
         loaded=loaded,
@@ -130,7 +172,7 @@ def _truth(settings: ListenerSettings, clock: SystemClock) -> Truth:
     )
 
 
-def _feed_credentials(settings: ListenerSettings) -> Callable[[], FeedCredentials]:
+def _feed_credentials(settings: ListenerSettings, email: str) -> Callable[[], FeedCredentials]:
     """A connection of its own: a redial never waits for a full check."""
 
     @cache
@@ -140,10 +182,24 @@ def _feed_credentials(settings: ListenerSettings) -> Callable[[], FeedCredential
         return FeedAccount(
             accounts=PostgresBrokerAccounts(_database(settings)),
             vault=KmsVault(kms, settings.kms_key_id),
-            email=settings.feed_account_email,
+            email=email,
         )
 
     return lambda: account().credentials()
+
+
+def _quotes(settings: ListenerSettings) -> Callable[[FeedCredentials, Sequence[str]], Sequence[Quote]]:
+    """Loads the official client when the first quotes are read, in the thread that reads them."""
+
+    @lru_cache(maxsize=2 * len(settings.feed_account_email))
+    def session(credentials: FeedCredentials) -> KiteQuotes:
+        from algotrading.brokers.kite.quotes import KiteQuotes
+
+        return KiteQuotes(
+            api_url=settings.kite_api_url, api_key=credentials.api_key, access_token=credentials.access_token
+        )
+
+    return lambda credentials, keys: session(credentials).read(keys)
 
 
 def _order_hints(settings: ListenerSettings, clock: SystemClock) -> OrderHints:

@@ -30,7 +30,7 @@ def run(engine: str, task: Task) -> Found:
         mine = replace(task, port=port, core=client_core)
         module = ["benchmarks.watcher.ours"] if engine == OURS else ["benchmarks.watcher.peers", engine]
         assert engine == OURS or engine in PEERS
-        done = subprocess.run(  # noqa: S603 - our own modules
+        done = subprocess.run(
             [sys.executable, "-m", *module],
             input=mine.dump() + "\n",
             capture_output=True,

@@ -54,7 +54,7 @@ def test_the_listener_starts_on_its_variables(estate: Estate, environment: Envir
     settings = ListenerSettings.load(variables)
 
     assert settings.stage == environment.stage
-    assert settings.feed_account_email == environment.feed_account_email
+    assert ",".join(settings.feed_account_email) == environment.feed_account_email
     assert settings.order_update_sockets == environment.order_update_sockets
 
 

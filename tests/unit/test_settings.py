@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from algotrading.settings import EVIDENCE_SECONDS, SettingsInvalid, TimingSettings
+from algotrading.settings import EVIDENCE_SECONDS, ListenerSettings, SettingsInvalid, TimingSettings
 
 
 def test_the_evidence_window_is_the_safe_one_unless_set() -> None:
@@ -20,3 +20,47 @@ def test_a_shorter_evidence_window_is_refused_where_money_moves(stage: str) -> N
 def test_dev_may_shorten_it_and_everybody_may_lengthen_it() -> None:
     assert TimingSettings.load({"STAGE": "dev", "EVIDENCE_WINDOW_SECONDS": "40"}).evidence_window_seconds == 40
     assert TimingSettings.load({"STAGE": "prod", "EVIDENCE_WINDOW_SECONDS": "240"}).evidence_window_seconds == 240
+
+
+LISTENER = {
+    "STAGE": "prod",
+    "DATABASE_HOST": "database",
+    "DATABASE_NAME": "trading",
+    "DATABASE_SECRET_ARN": "arn",
+    "REDIS_HOST": "redis",
+    "KMS_KEY_ID": "key",
+    "ORDERS_QUEUE_URL": "orders",
+    "PRIORITY_QUEUE_URL": "priority",
+    "FEED_ACCOUNT_EMAIL": "feed@trader.in",
+}
+
+
+def test_one_feed_account_or_several() -> None:
+    assert ListenerSettings.load(LISTENER).feed_account_email == ("feed@trader.in",)
+    several = ListenerSettings.load(LISTENER | {"FEED_ACCOUNT_EMAIL": "a@trader.in, b@trader.in"})
+    assert several.feed_account_email == ("a@trader.in", "b@trader.in")
+
+
+def test_sentinels_can_be_others() -> None:
+    settings = ListenerSettings.load(LISTENER | {"FEED_SENTINELS": "260105,256265"})
+
+    assert settings.feed_sentinels == (260105, 256265)
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"FEED_ACCOUNT_EMAIL": ""}, "FEED_ACCOUNT_EMAIL"),
+        ({"FEED_ACCOUNT_EMAIL": "a@trader.in,"}, "FEED_ACCOUNT_EMAIL"),
+        ({"FEED_ACCOUNT_EMAIL": "a@trader.in b@trader.in"}, "FEED_ACCOUNT_EMAIL"),
+        ({"FEED_ACCOUNT_EMAIL": "a@trader.in,A@trader.in"}, "names an account twice"),
+        ({"FEED_ACCOUNT_EMAIL": "nobody"}, "FEED_ACCOUNT_EMAIL"),
+        ({"FEED_SENTINELS": "NIFTY"}, "FEED_SENTINELS"),
+        ({"FEED_SENTINELS": "408065"}, "must be indices"),
+        ({"FEED_SENTINELS": "256265,256265"}, "names an instrument twice"),
+        ({"FEED_ACCOUNT_EMAIL": "a@t.in,b@t.in", "FEED_SENTINELS": "256265"}, "fewer instruments"),
+    ],
+)
+def test_nonsense_about_the_feeds_refuses_to_start(changes: dict[str, str], reason: str) -> None:
+    with pytest.raises(SettingsInvalid, match=reason):
+        ListenerSettings.load(LISTENER | changes)

@@ -32,6 +32,7 @@ from algotrading.domain.orders import BookReading
 from algotrading.domain.sessions import trading_day_of
 from algotrading.domain.strategy import Strategy, StrategyStatus
 from exchange_simulator.accounts import App
+from exchange_simulator.session_table import SESSION_TABLE
 from exchange_simulator.threaded import ThreadedExchange
 from tests.fakes.examples import MOMENT, TRADING_DAY, make_instrument, make_strategy, make_user
 from tests.integration.fargate_listener.desks import PATIENCE
@@ -207,6 +208,8 @@ async def world(
         "REDIS_TLS": "false",
         "KMS_KEY_ID": key_id,
         "KITE_SOCKET_URL": exchange.ws_url,
+        "KITE_API_URL": exchange.url,
+        "SESSION_TABLE": json.dumps(SESSION_TABLE),
         "ORDERS_QUEUE_URL": queue_url,
         "PRIORITY_QUEUE_URL": queue_url,
         "FEED_ACCOUNT_EMAIL": FEED_EMAIL,

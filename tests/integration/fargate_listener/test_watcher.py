@@ -90,7 +90,14 @@ class World:
         desk = Desk(broker.url, FeedCredentials("key", "token"), report=sender.put)
         self.desk = desk
         loaded = Loaded()
-        self.health = Health(feed=desk.feed, guard=desk.guard, sender=sender, loaded=loaded)
+        self.health = Health(
+            feeds=desk.feeds,
+            guard=desk.guard,
+            sender=sender,
+            loaded=loaded,
+            liveness=desk.liveness,
+            cover=desk.cover,
+        )
         MemoryInstruments(self.database).replace_all([make_instrument("INFY", instrument_token=INFY)])
         self.truth = FailingTruth(
             strategies=MemoryStrategies(self.database),
@@ -103,7 +110,9 @@ class World:
             changes=ChangeStream(redis=redis, counters=desk.counters),
             watchlist=desk.watchlist,
             guard=desk.guard,
-            feed=desk.feed,
+            feed=desk.feeds,
+            liveness=desk.liveness,
+            cover=desk.cover,
             publisher=PricePublisher(
                 redis=redis, table=desk.prices, watchlist=desk.watchlist, clock=clock, counters=desk.counters
             ),
@@ -115,7 +124,7 @@ class World:
                 table=desk.prices,
                 counters=desk.counters,
                 sender=sender,
-                feed=desk.feed,
+                feed=desk.feeds,
                 guard=desk.guard,
                 health=self.health,
                 meter=self.meter,

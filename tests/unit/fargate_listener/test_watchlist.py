@@ -160,3 +160,23 @@ def test_what_the_truth_does_not_know_is_left_alone(desk: Desk) -> None:
     desk.watchlist.repair({}, as_of=desk.watchlist.serial, unknown={strategy_id(1)})
 
     assert desk.hit_by_one == [1]
+
+
+def test_instruments_are_in_the_order_of_what_is_at_risk_there(desk: Desk) -> None:
+    apply = desk.watchlist.apply
+    apply(armed(1, "1500", quantity=10))
+    apply(armed(2, "3500", instrument_token=TCS, symbol="TCS", quantity=5))
+    assert desk.watchlist.tokens == [TCS, INFY]
+
+    apply(armed(3, "1400", quantity=10))
+    assert desk.watchlist.tokens == [INFY, TCS]
+
+    apply(gone(1))
+    apply(armed(3, "1400", quantity=1))
+    assert desk.watchlist.tokens == [TCS, INFY]
+    assert desk.watchlist.armed_tokens == {INFY, TCS}
+
+    apply(watched(3))
+    assert desk.watchlist.armed_tokens == {TCS}
+    assert desk.watchlist.quote_key(TCS) == "NSE:TCS"
+    assert desk.watchlist.quote_key(1) is None

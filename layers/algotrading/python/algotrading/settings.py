@@ -11,12 +11,30 @@ import os
 from collections.abc import Mapping
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
 
 Stage = Literal["dev", "staging", "prod"]
 Seconds = Annotated[float, Field(gt=0)]
+EmailAddress = Annotated[str, StringConstraints(pattern=r"^[^@\s,]+@[^@\s,]+$")]
 EVIDENCE_SECONDS = 180
 """Kite was seen to show an order 83 s after the time-out of its request; twice that, rounded up."""
+
+
+_INDICES = 9
+"""The segment of indices, the low byte of their instrument tokens (Kite Connect documentation, WebSocket)."""
+
+
+def _split(value: object) -> object:
+    """A comma-separated list, as environment variables hold it."""
+    return tuple(part.strip() for part in value.split(",")) if isinstance(value, str) else value
 
 
 class SettingsInvalid(Exception):
@@ -217,11 +235,38 @@ class DocsSettings(Settings):
     """lambdas/docs"""
 
 
-class ListenerSettings(DatabaseSettings, RedisSettings, VaultSettings, KiteSettings, QueueSettings):
+class ListenerSettings(DatabaseSettings, RedisSettings, VaultSettings, SessionSettings, KiteSettings, QueueSettings):
     """fargate_listener"""
 
-    feed_account_email: str
-    """The account whose broker connection carries the price feed."""
+    feed_account_email: Annotated[tuple[EmailAddress, ...], BeforeValidator(_split), Field(min_length=1)]
+    """The accounts whose broker connections carry the price feed, separated by commas. Each carries 3,000 instruments
+    for every watcher task."""
+    feed_sentinels: Annotated[tuple[Annotated[int, Field(gt=0)], ...], BeforeValidator(_split)] = (
+        256265,
+        260105,
+        260617,
+        268041,
+        270857,
+        259849,
+        263433,
+        262409,
+    )
+    """Instrument tokens of indices that tick every second of the session, one for each feed account: it is watched
+    with its time stamps, which tell a feed that is late or stands still. By default NIFTY 50, BANK, 100, 500, NEXT 50,
+    IT, AUTO and PHARMA of NSE."""
     order_update_sockets: bool = False
     """Whether the watcher opens the tokens of traders with something at stake, for their order updates."""
     health_port: int = 8081
+
+    @model_validator(mode="after")
+    def _a_sentinel_for_each_account(self) -> Self:
+        accounts = [email.lower() for email in self.feed_account_email]
+        if len(set(accounts)) != len(accounts):
+            raise ValueError("FEED_ACCOUNT_EMAIL names an account twice")
+        if len(set(self.feed_sentinels)) != len(self.feed_sentinels):
+            raise ValueError("FEED_SENTINELS names an instrument twice: each feed needs one that no other carries")
+        if len(self.feed_sentinels) < len(accounts):
+            raise ValueError("FEED_SENTINELS has fewer instruments than FEED_ACCOUNT_EMAIL has accounts")
+        if any(token & 0xFF != _INDICES for token in self.feed_sentinels):
+            raise ValueError("FEED_SENTINELS must be indices: their packets carry a time stamp at little cost")
+        return self

@@ -88,7 +88,7 @@ def fill_of(row: Row) -> Fill:
         exchange=text_of(row, "exchange"),
         quantity=integer_of(row, "quantity"),
         price=decimal_of(row, "average_price"),
-        filled_at=_instant_of(row, ("fill_timestamp", "exchange_timestamp")),
+        filled_at=instant_in(row, ("fill_timestamp", "exchange_timestamp")),
     )
 
 
@@ -146,7 +146,7 @@ def integer_of(row: Row, name: str) -> int:
     return int(number)
 
 
-def _instant_of(row: Row, names: Iterable[str]) -> datetime | None:
+def instant_in(row: Row, names: Iterable[str]) -> datetime | None:
     """The first readable time stamp. Kite's are naive and in IST (Kite Connect documentation)."""
     for name in names:
         try:

@@ -1,0 +1,247 @@
+"""Whether what the feeds bring is the market of this moment: frozen and skewed sockets, instruments gone silent.
+
+A mute socket is the feed's own affair. Everything here looks once a second at the market table, off the tick path, and
+only in continuous trading: outside of it silence and standing still are what is to be expected.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from algotrading.ports import Clock
+from fargate_listener.counters import Counters
+from fargate_listener.feed import Feed
+from fargate_listener.feeds import Feeds
+from fargate_listener.market_hours import MarketHours
+from fargate_listener.market_table import MarketTable
+from fargate_listener.tick_kernel import Column
+from fargate_listener.watchlist import Watchlist
+
+logger = logging.getLogger(__name__)
+
+LOOK_SECONDS = 1.0
+FROZEN_SECONDS = 10.0
+"""An index is computed every second, and of a hundred shares one trades: this long nothing ever stands still."""
+SKEWED_SECONDS = 5
+"""Whole seconds between an index's stamp and our clock. The broker's own delay is below one."""
+_SKEWED_LOOKS = 3
+LONGEST_PATIENCE = 320.0
+"""A market that was halted stands still on every socket: dialling is tried ever more rarely."""
+STALE_SECONDS = 20.0
+"""No instrument is stale sooner."""
+STALE_TIMES = 8.0
+"""Of its mean interval, after which an instrument is stale. Intervals of a random stream are longer than this times
+their mean once in three thousand."""
+_MEMORY = 0.1
+"""The weight of the newest interval in the mean."""
+
+
+@dataclass(slots=True)
+class _Look:
+    """What was found on a socket when it last moved."""
+
+    connection: object | None = None
+    moved: float = 0.0
+    frames: int = 0
+    tokens: frozenset[int] = frozenset()
+    values: tuple[int, ...] = (0, 0)
+    skewed_looks: int = 0
+    patience: float = FROZEN_SECONDS
+    redialled: float = float("-inf")
+
+
+class SocketWatch:
+    """Looks at one feed. `look` returns what is wrong now: "frozen", "skewed" or None."""
+
+    def __init__(self, feed: Feed, table: MarketTable) -> None:
+        self._feed = feed
+        self._table = table
+        self._last = _Look()
+
+    def look(self, now: float, wall: float) -> str | None:
+        """`now` monotonic, `wall` Unix seconds. A fault that was found stays until the feed proves that it moves."""
+        feed, last = self._feed, self._last
+        if feed.connection is None:
+            last.connection = None
+            return feed.fault
+        if feed.connection is not last.connection:
+            last.connection, last.moved, last.frames, last.skewed_looks = feed.connection, now, feed.frames, 0
+            self._remember()
+            return feed.fault
+        has_moved, has_news = self._compare(now)
+        stamp = self._stamp()
+        is_skewed = bool(stamp) and abs(wall - stamp) > SKEWED_SECONDS
+        if has_news or not is_skewed:
+            last.skewed_looks = last.skewed_looks + 1 if is_skewed else 0
+        if last.skewed_looks >= _SKEWED_LOOKS:
+            return "skewed"
+        if now - last.moved > FROZEN_SECONDS and feed.frames > last.frames:
+            return "frozen"
+        return None if has_moved and not is_skewed else feed.fault
+
+    def may_redial(self, now: float) -> bool:
+        """Whether it is time for another dial for a fault; from the second one on ever more rarely."""
+        last = self._last
+        if now - last.redialled < last.patience:
+            return False
+        is_fresh = now - last.redialled > 4 * LONGEST_PATIENCE
+        last.patience = FROZEN_SECONDS if is_fresh else min(LONGEST_PATIENCE, 2 * last.patience)
+        last.redialled = now
+        return True
+
+    def _stamp(self) -> int:
+        slot = None if self._feed.sentinel is None else self._table.slot_of(self._feed.sentinel)
+        return 0 if slot is None else int(self._table.rows[slot, Column.STAMP])
+
+    def _compare(self, now: float) -> tuple[bool, bool]:
+        """Whether anything that was known is another value now; and whether that was the sentinel."""
+        before, tokens = self._last.values, self._last.tokens
+        self._remember()
+        after = self._last.values
+        is_same_set = self._last.tokens == tokens
+        sentinel = any(old and old != new for old, new in zip(before[:2], after[:2], strict=True))
+        has_moved = sentinel or (is_same_set and any(o and o != n for o, n in zip(before, after, strict=True)))
+        if has_moved or not is_same_set or (before != after and not any(before)):
+            # What the first frames after a dial tell is no movement, yet the patience begins with it.
+            self._last.moved, self._last.frames = now, self._feed.frames
+        return has_moved, sentinel
+
+    def _remember(self) -> None:
+        table, feed = self._table, self._feed
+        self._last.tokens = feed.subscribed
+        slots = [slot for token in sorted(feed.subscribed) if (slot := table.slot_of(token)) is not None]
+        sentinel = None if feed.sentinel is None else table.slot_of(feed.sentinel)
+        known = (0, 0) if sentinel is None else table.rows[sentinel, [Column.STAMP, Column.LAST]].tolist()
+        self._last.values = (*known, *table.rows[slots, Column.LAST].tolist())
+
+
+class RateWatch:
+    """Knows how often each instrument ticks, and which have been silent for much longer."""
+
+    def __init__(self, table: MarketTable) -> None:
+        self._table = table
+        self._token = np.full(len(table.rows), -1, np.int64)
+        self._seen = np.zeros(len(table.rows), np.int64)
+        self._last = np.zeros(len(table.rows))
+        self._mean = np.zeros(len(table.rows))
+
+    def look(self, tokens: Collection[int], excused: Collection[int], by_quote: dict[int, int], now: float) -> set[int]:
+        """Those of `tokens` that are stale. `excused` have a reason not to tick (their socket is away, their market is
+        closed): their silence begins when that ends. `by_quote`: the batch in which a quote moved an instrument."""
+        table = self._table
+        watched = [(token, slot) for token in tokens if (slot := table.slot_of(token)) is not None]
+        if not watched:
+            return set()
+        self._grow()
+        names = np.array([token for token, _ in watched], np.int64)
+        slots = np.array([slot for _, slot in watched], np.int64)
+        quoted = np.array([by_quote.get(token, -1) for token, _ in watched], np.int64)
+        seen = table.rows[slots, Column.SEEN]
+        is_new = self._token[slots] != names
+        self._token[slots] = names
+        self._mean[slots[is_new]] = 0.0
+        has_ticked = (seen != self._seen[slots]) & (seen != quoted) & ~is_new
+        self._seen[slots] = seen
+        interval = now - self._last[slots]
+        mean = self._mean[slots]
+        learnt = np.where(mean > 0, mean + _MEMORY * (interval - mean), np.maximum(interval, LOOK_SECONDS))
+        self._mean[slots] = np.where(has_ticked, learnt, mean)
+        is_excused = np.isin(names, np.fromiter(excused, np.int64, len(excused)))
+        self._last[slots] = np.where(has_ticked | is_new | is_excused, now, self._last[slots])
+        silent = now - self._last[slots]
+        is_stale = silent > np.maximum(STALE_SECONDS, STALE_TIMES * self._mean[slots])
+        return set(names[is_stale].tolist())
+
+    def _grow(self) -> None:
+        room = len(self._table.rows)
+        if room > len(self._token):
+            more = room - len(self._token)
+            self._token = np.concatenate([self._token, np.full(more, -1, np.int64)])
+            self._seen = np.concatenate([self._seen, np.zeros(more, np.int64)])
+            self._last = np.concatenate([self._last, np.zeros(more)])
+            self._mean = np.concatenate([self._mean, np.zeros(more)])
+
+
+class Liveness:
+    """Looks at everything once a second, tells what it finds once, and acts: a socket is dialled again, an instrument
+    is left to the broker's quotes."""
+
+    def __init__(
+        self,
+        *,
+        feeds: Feeds,
+        table: MarketTable,
+        watchlist: Watchlist,
+        hours: MarketHours,
+        clock: Clock,
+        monotonic: Callable[[], float],
+        counters: Counters,
+    ) -> None:
+        self._feeds = feeds
+        self._table = table
+        self._watchlist = watchlist
+        self._hours = hours
+        self._clock = clock
+        self._monotonic = monotonic
+        self._counters = counters
+        self._sockets: Final = [(feed, SocketWatch(feed, table)) for feed in feeds.all]
+        self._rates = RateWatch(table)
+        self.stale: frozenset[int] = frozenset()
+        """Armed instruments that have been silent for too long."""
+        self.by_quote: dict[int, int] = {}
+        """The batch in which a quote, and not a tick, last moved an instrument; kept by whoever reads quotes."""
+
+    async def run(self) -> None:
+        """Look until cancelled."""
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            self.look()
+
+    def look(self) -> None:
+        """One look."""
+        now = self._monotonic()
+        if self._hours.is_open():
+            for feed, watch in self._sockets:
+                self._judge(feed, watch, now)
+        else:
+            for feed in self._feeds.all:
+                feed.fault = None
+        self._find_stale(now)
+
+    def unshown(self) -> list[int]:
+        """Armed instruments whose ticks would not be seen now, the one with most at risk first: their socket is away,
+        they have none, or they have fallen silent."""
+        armed = self._watchlist.armed_tokens
+        return self._watchlist.by_risk((armed - self._feeds.shown) | (self.stale & armed))
+
+    def _judge(self, feed: Feed, watch: SocketWatch, now: float) -> None:
+        if feed.sentinel is not None and feed.sentinel not in self._table:
+            self._table.watch(feed.sentinel)
+        found = watch.look(now, self._clock.now().timestamp())
+        if found is not None and found != feed.fault:
+            self._counters.frozen_sockets += found == "frozen"
+            self._counters.skewed_sockets += found == "skewed"
+            logger.error("the price %s is %s", feed.name, found)
+        elif found is None and feed.fault is not None:
+            logger.warning("the price %s is no longer %s", feed.name, feed.fault)
+        feed.fault = found
+        if found is not None and feed.connection is not None and watch.may_redial(now):
+            feed.redial(f"the feed is {found}")
+
+    def _find_stale(self, now: float) -> None:
+        armed = self._watchlist.armed_tokens
+        shown = self._feeds.shown
+        excused = armed.difference(shown.intersection(self._hours.of(armed)))
+        stale = frozenset(self._rates.look(sorted(armed), excused, self.by_quote, now))
+        new = stale - self.stale
+        if new:
+            self._counters.stale_instruments += len(new)
+            names = [self._watchlist.quote_key(token) or str(token) for token in self._watchlist.by_risk(new)[:5]]
+            logger.warning("armed instruments do not tick any more: %s", ", ".join(names), extra={"stale": len(stale)})
+        self.stale = stale

@@ -1,0 +1,74 @@
+"""When prices are expected to move: continuous trading, by the session calendar."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date, datetime, time, timedelta
+
+from algotrading.domain.errors import CalendarMissing
+from algotrading.domain.sessions import SessionTable, instant_of, trading_day_of
+from algotrading.ports import Clock
+
+SETTLING = timedelta(seconds=30)
+"""After the bell not everything trades at once."""
+_EXCHANGE_OF_SEGMENT = {1: "NSE", 2: "NFO", 3: "CDS", 4: "BSE", 5: "BFO", 6: "BCD", 7: "MCX", 9: "NSE"}
+"""The low byte of an instrument token (Kite Connect documentation, WebSocket streaming)."""
+
+
+def exchange_of(token: int) -> str | None:
+    """Where an instrument trades; None for a segment nobody told us of."""
+    return _EXCHANGE_OF_SEGMENT.get(token & 0xFF)
+
+
+class MarketHours:
+    """Answers for now. An exchange or a year that the calendar does not know is closed: nothing trades there for us."""
+
+    def __init__(self, table: SessionTable, clock: Clock) -> None:
+        self._table = table
+        self._clock = clock
+        self._day = date.min
+        self._spans: dict[str, tuple[datetime, datetime]] = {}
+
+    @property
+    def day(self) -> date:
+        """Today, Asia/Kolkata."""
+        return trading_day_of(self._clock.now())
+
+    def is_open(self, exchange: str | None = "NSE", *, early: timedelta = -SETTLING) -> bool:
+        """Whether every instrument there is in continuous trading, the first moments left out; `early` begins that
+        much before the bell instead."""
+        now = self._clock.now()
+        self._look_up(trading_day_of(now))
+        span = self._spans.get(exchange or "")
+        return span is not None and span[0] - early <= now < span[1]
+
+    def of(self, tokens: Iterable[int]) -> list[int]:
+        """Those of `tokens` that are in continuous trading."""
+        is_open = {exchange: self.is_open(exchange) for exchange in {exchange_of(token) for token in tokens}}
+        return [token for token in tokens if is_open[exchange_of(token)]]
+
+    def _look_up(self, day: date) -> None:
+        if day == self._day:
+            return
+        self._day, self._spans = day, {}
+        try:
+            if not self._table.is_trading_day(day):
+                return
+        except CalendarMissing:
+            return
+        for exchange in {rule.exchange for rule in self._table.rules}:
+            hours = _hours(self._table, exchange, day)
+            if hours is not None:
+                opens, last_exit = hours
+                self._spans[exchange] = instant_of(day, opens), instant_of(day, last_exit)
+
+
+def _hours(table: SessionTable, exchange: str, day: date) -> tuple[time, time] | None:
+    """The hours common to all kinds of instruments: what some of them do alone is no sign of trouble in the others."""
+    latest = {}
+    for rule in sorted(table.rules, key=lambda rule: rule.since):
+        if rule.exchange == exchange and rule.since <= day:
+            latest[rule.closing_auction] = rule.hours
+    if not latest:
+        return None
+    return max(hours.opens for hours in latest.values()), min(hours.last_exit for hours in latest.values())

@@ -1,0 +1,270 @@
+"""Frozen and skewed sockets, and instruments that fell silent, second by second."""
+
+from __future__ import annotations
+
+from struct import pack
+
+import pytest
+
+from fargate_listener.counters import Counters
+from fargate_listener.crossing import CROSSED_SECONDS, Crossing
+from fargate_listener.feed import Feed
+from fargate_listener.feed_account import FeedCredentials
+from fargate_listener.liveness import FROZEN_SECONDS, LONGEST_PATIENCE, STALE_SECONDS, RateWatch, SocketWatch
+from fargate_listener.market_table import MarketTable
+from fargate_listener.stop_guard import StopGuard
+from tests.unit.fargate_listener.examples import INFY, frame, ltp_frame
+
+NIFTY = 256265
+TCS = 2953217
+WALL = 1_790_000_000
+
+
+class Eye(Feed):
+    """A feed whose connection is what a test says."""
+
+    link: object | None = None
+    reads = 0
+    asked: frozenset[int] = frozenset({INFY})
+
+    @property
+    def connection(self) -> object | None:
+        return self.link
+
+    @property
+    def frames(self) -> int:
+        return self.reads
+
+    @property
+    def subscribed(self) -> frozenset[int]:
+        return self.asked
+
+
+class Stand:
+    """A connected feed, the watch on it, and a clock."""
+
+    def __init__(self) -> None:
+        self.table = MarketTable()
+        guard = StopGuard(table=self.table, report=lambda _hits: None, counters=Counters())
+        self.feed = Eye(
+            url="",
+            credentials=lambda: FeedCredentials("key", "token"),
+            guard=guard,
+            counters=Counters(),
+            monotonic=lambda: self.now,
+            sentinel=NIFTY,
+        )
+        self.now = 100.0
+        guard.watch(INFY)
+        self.watch = SocketWatch(self.feed, self.table)
+        self.feed.link = "first"
+        self.look()
+
+    def tick(self, price: int, *, index: int | None = None, stamp: float | None = None) -> None:
+        """A frame with INFY, and perhaps the index with a time stamp that is so many seconds off."""
+        packets = [pack(">II", INFY, price)]
+        if index is not None:
+            seconds = int(WALL + self.now + (stamp or 0))
+            packets.append(pack(">8I", NIFTY, index, 0, 0, 0, 0, 0, seconds))
+        self.table.on_frames([frame(packets)])
+        self.feed.reads += 1
+
+    def look(self, seconds: float = 1.0) -> str | None:
+        """A while later."""
+        self.now += seconds
+        self.feed.fault = self.watch.look(self.now, WALL + self.now)
+        return self.feed.fault
+
+
+@pytest.fixture
+def stand() -> Stand:
+    return Stand()
+
+
+def test_a_feed_that_moves_is_well(stand: Stand) -> None:
+    for second in range(60):
+        stand.tick(1000 + second, index=2000 + second)
+        assert stand.look() is None
+
+
+def test_frames_in_which_nothing_moves_are_frozen(stand: Stand) -> None:
+    stand.tick(1000, index=2000)
+    stand.look()
+    found = []
+    for _ in range(int(FROZEN_SECONDS) + 2):
+        stand.feed.reads += 1  # heartbeats
+        found.append(stand.look())
+
+    assert found[: int(FROZEN_SECONDS)] == [None] * int(FROZEN_SECONDS)
+    assert found[-1] == "frozen"
+
+
+def test_no_frames_at_all_are_the_feeds_own_affair(stand: Stand) -> None:
+    stand.tick(1000, index=2000)
+    stand.look()
+
+    assert [stand.look() for _ in range(30)] == [None] * 30
+
+
+def test_a_share_that_moves_shows_that_a_feed_without_its_index_is_not_frozen(stand: Stand) -> None:
+    for second in range(60):
+        stand.tick(1000 + second % 2)
+        assert stand.look() is None
+
+
+def test_a_new_connection_has_to_prove_that_it_moves(stand: Stand) -> None:
+    stand.tick(1000, index=2000)
+    stand.look()
+    stand.feed.reads += 1
+    assert stand.look(FROZEN_SECONDS + 1) == "frozen"
+
+    # When another connection brings what stood there before
+    stand.table.forget_prices([INFY, NIFTY])
+    stand.feed.link, stand.feed.reads = "second", 0
+    stand.look()
+    stand.tick(1000, index=2000)
+    assert stand.look() == "frozen"
+
+    # Then only a change shows that the market is seen
+    stand.tick(1001, index=2001)
+    assert stand.look() is None
+
+
+@pytest.mark.parametrize("off", [-30, 30])
+def test_stamps_that_are_late_or_early_are_skewed_after_some_looks(stand: Stand, off: int) -> None:
+    found = []
+    for second in range(5):
+        stand.tick(1000 + second, index=2000 + second, stamp=off)
+        found.append(stand.look())
+
+    assert found[0] is None
+    assert found[-1] == "skewed"
+
+
+def test_one_late_stamp_is_not_skewed_and_a_cure_is_seen(stand: Stand) -> None:
+    stand.tick(1000, index=2000, stamp=-30)
+    assert stand.look() is None
+    for second in range(5):
+        stand.tick(1000 + second, index=2001 + second, stamp=-20)
+        stand.look()
+    assert stand.feed.fault == "skewed"
+
+    stand.tick(999, index=1999)
+
+    assert stand.look() is None
+
+
+def test_dials_for_a_fault_become_rare(stand: Stand) -> None:
+    dials = 0
+    for second in range(3600):
+        dials += stand.watch.may_redial(1000.0 + second)
+
+    assert dials < 3600 / LONGEST_PATIENCE + 8
+    assert stand.watch.may_redial(1000.0 + 3600 + LONGEST_PATIENCE)
+
+
+class Rates:
+    """The watch on two instruments, second by second."""
+
+    def __init__(self) -> None:
+        self.table = MarketTable()
+        self.table.watch(INFY)
+        self.table.watch(TCS)
+        self.watch = RateWatch(self.table)
+        self.now = 50.0
+        self.quoted: dict[int, int] = {}
+
+    def second(self, *ticking: int, excused: tuple[int, ...] = ()) -> set[int]:
+        self.now += 1
+        if ticking:
+            self.table.on_frames([ltp_frame(*((token, 100) for token in ticking))])
+        return self.watch.look([INFY, TCS], excused, self.quoted, self.now)
+
+
+def test_an_instrument_is_stale_after_many_of_its_own_intervals() -> None:
+    rates = Rates()
+    for second in range(600):
+        assert rates.second(*((INFY, TCS) if second % 10 == 0 else (INFY,))) == set()
+
+    silent = [rates.second() for _ in range(120)]
+
+    assert silent[int(STALE_SECONDS) - 2] == set()
+    assert silent[int(STALE_SECONDS)] == {INFY}
+    assert silent[60] == {INFY}
+    assert silent[-1] == {INFY, TCS}
+    assert rates.second(INFY) == {TCS}
+
+
+def test_an_instrument_that_never_ticked_is_stale_too() -> None:
+    rates = Rates()
+
+    assert [rates.second(INFY) for _ in range(25)][-1] == {TCS}
+
+
+def test_what_has_a_reason_to_be_silent_is_not_stale_until_a_while_after_it() -> None:
+    rates = Rates()
+    for _ in range(100):
+        assert rates.second(INFY, excused=(TCS,)) == set()
+
+    assert rates.second(INFY) == set()
+    assert [rates.second(INFY) for _ in range(25)][-1] == {TCS}
+
+
+def test_a_quote_is_no_tick() -> None:
+    rates = Rates()
+    for _ in range(40):
+        rates.table.on_frames([ltp_frame((TCS, 100))])
+        rates.quoted[TCS] = rates.table.batch
+        stale = rates.second()
+
+    assert TCS in stale
+
+
+def test_a_row_that_another_instrument_got_begins_anew() -> None:
+    rates = Rates()
+    for _ in range(15):
+        rates.second(INFY)
+    rates.table.unwatch(TCS)
+    rates.table.watch(TCS + 256)
+
+    def second() -> set[int]:
+        rates.now += 1
+        return rates.watch.look([TCS + 256], (), {}, rates.now)
+
+    assert [second() for _ in range(15)][-1] == set()
+
+
+def test_two_prices_are_crossed_when_they_differ_for_long_and_told_once() -> None:
+    counters = Counters()
+    crossing = Crossing(counters)
+
+    assert not crossing.compare(INFY, (100_000, 100_100), 103_000, 0.0)
+    assert not crossing.compare(INFY, (100_000, 100_100), 103_000, CROSSED_SECONDS - 1)
+    assert crossing.compare(INFY, (100_000, 100_100), 103_000, CROSSED_SECONDS)
+    assert not crossing.compare(INFY, (100_000, 100_100), 103_000, 2 * CROSSED_SECONDS)
+
+    assert crossing.crossed == {INFY}
+    assert counters.crossed_prices == 1
+    assert not crossing.compare(INFY, (100_000, 102_500), 103_000, 3 * CROSSED_SECONDS)
+    assert crossing.crossed == frozenset()
+
+
+def test_a_doubt_that_was_cleared_or_forgotten_begins_anew() -> None:
+    crossing = Crossing(Counters())
+    crossing.compare(INFY, (100_000,), 103_000, 0.0)
+    crossing.compare(INFY, (100_000,), 100_500, 3.0)
+    assert not crossing.compare(INFY, (100_000,), 103_000, 6.0)
+
+    crossing.keep([TCS])
+    assert not crossing.compare(INFY, (100_000,), 103_000, 60.0)
+    assert crossing.doubtful == [INFY]
+
+
+def test_cheap_options_may_differ_by_some_ticks_and_no_price_is_no_doubt() -> None:
+    crossing = Crossing(Counters())
+
+    for now in (0.0, 10.0):
+        assert not crossing.compare(INFY, (100,), 120, now)
+        assert not crossing.compare(TCS, (None, None), 120, now)
+
+    assert crossing.doubtful == []

@@ -1,0 +1,62 @@
+"""When silence is a sign of trouble."""
+
+from __future__ import annotations
+
+from datetime import date, time, timedelta
+
+import pytest
+
+from algotrading.domain.nse_calendar import NSE_SESSIONS
+from algotrading.domain.sessions import instant_of
+from fargate_listener.market_hours import MarketHours
+from tests.fakes.clock import VirtualClock
+from tests.unit.fargate_listener.examples import INFY, USDINR
+
+BEFORE_AUCTIONS = date(2026, 3, 2)
+WITH_AUCTIONS = date(2026, 8, 10)
+OPTION = (77 << 8) | 2
+
+
+def at(day: date, moment: str) -> MarketHours:
+    clock = VirtualClock(instant_of(day, time.fromisoformat(moment)))
+    return MarketHours(NSE_SESSIONS, clock)
+
+
+@pytest.mark.parametrize(
+    ("day", "moment", "is_open"),
+    [
+        (BEFORE_AUCTIONS, "09:15:29", False),
+        (BEFORE_AUCTIONS, "09:15:30", True),
+        (BEFORE_AUCTIONS, "15:29:29", True),
+        (BEFORE_AUCTIONS, "15:29:30", False),
+        # Half of the market is in its closing auction: what does not move then is no sign of anything
+        (WITH_AUCTIONS, "15:14:30", False),
+        (date(2026, 3, 1), "12:00:00", False),  # a Sunday
+        (date(2026, 3, 3), "12:00:00", False),  # a holiday
+        (date(2031, 3, 3), "12:00:00", False),  # a year without data
+    ],
+)
+def test_shares_are_expected_to_move_in_continuous_trading(day: date, moment: str, is_open: bool) -> None:
+    assert at(day, moment).is_open() is is_open
+
+
+def test_each_exchange_has_its_hours_and_an_unknown_one_none() -> None:
+    hours = at(WITH_AUCTIONS, "15:20:00")
+
+    assert hours.of([INFY, OPTION, USDINR]) == [OPTION]
+
+
+def test_what_has_to_be_ready_at_the_bell_begins_before_it() -> None:
+    hours = at(BEFORE_AUCTIONS, "09:06:00")
+
+    assert hours.is_open("NSE", early=timedelta(minutes=10))
+    assert not hours.is_open("NSE", early=timedelta(minutes=8))
+
+
+def test_the_hours_of_the_next_day_are_looked_up_anew() -> None:
+    clock = VirtualClock(instant_of(date(2026, 3, 2), time(12)))
+    hours = MarketHours(NSE_SESSIONS, clock)
+    assert hours.is_open()
+    clock.sleep(24 * 3600)
+
+    assert not hours.is_open()
