@@ -32,6 +32,9 @@ LARGEST_FRAME = 1 << 20
 """3,000 full packets are 558,002 bytes."""
 _MODE = "ltp"
 _STAMPED_MODE = "full"
+_LONGER = b"\x01"
+_MOST_AT_ONCE = 256
+"""Frames evaluated together when many wait: a flood of them must not keep the first ones waiting for the last."""
 _REFUSALS = {HTTPStatus.FORBIDDEN, HTTPStatus.TOO_MANY_REQUESTS}
 
 
@@ -59,6 +62,7 @@ class KiteSocket(WSListener):
         self._on_frames = on_frames
         self._on_text = on_text
         self._monotonic = monotonic
+        self._loop = asyncio.get_running_loop()
         self._transport: WSTransport | None = None
         self._read: list[bytes] = []
         """Binary frames of the read that is being taken apart."""
@@ -83,46 +87,62 @@ class KiteSocket(WSListener):
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
         """picows: a frame arrived. An exception in here closes the socket: the redial brings a fresh
         snapshot of every price, which a skipped frame would not."""
-        if not self._read:
-            self._read_at = self._monotonic()
-        if frame.msg_type is WSMsgType.BINARY and frame.fin:
-            self._read.append(frame.get_payload_as_bytes())
-            if frame.last_in_buffer:
+        payload = frame.get_payload_as_bytes()
+        # The library takes 0.3 us to tell the kind of a frame; its first byte tells it faster. Only a binary frame of
+        # fewer than 256 packets begins with a zero: text does not, nor a close, nor a longer frame, which has the time.
+        if payload < _LONGER and frame.fin and self._fragments is None:
+            frames = self._read
+            frames.append(payload)
+            if len(frames) == 1:
+                self._read_at = self._monotonic()
+                if frame.last_in_buffer:
+                    self._evaluate()
+                else:
+                    self._loop.call_soon(self._evaluate)
+            elif len(frames) == _MOST_AT_ONCE:
                 self._evaluate()
-            return
-        self._evaluate()
-        if frame.msg_type is WSMsgType.CLOSE:
-            transport.send_close(frame.get_close_code(), frame.get_close_message())
-            transport.disconnect()
         else:
-            self._on_rare_frame(frame.msg_type, frame)
+            self._evaluate()
+            self._on_other_frame(transport, frame, payload)
 
     def on_ws_disconnected(self, transport: WSTransport) -> None:  # noqa: ARG002 - the signature of picows
         """picows: the connection is gone, whoever ended it."""
         self._dropped.set()
 
     def _evaluate(self) -> None:
-        """Hand over what was read."""
-        self.last_frame = self._read_at
-        self.frames += 1
+        """Hand over what was read, if it has not been handed over."""
         if self._read:
             frames, self._read = self._read, []
+            self.last_frame = self._read_at
+            self.frames += len(frames)
             self._on_frames(frames, self._read_at)
 
-    def _on_rare_frame(self, kind: WSMsgType, frame: WSFrame) -> None:
-        """Text, and messages in several fragments; ping and pong are the library's."""
-        if kind in {WSMsgType.PING, WSMsgType.PONG}:
-            return
+    def _on_other_frame(self, transport: WSTransport, frame: WSFrame, payload: bytes) -> None:
+        """Long frames, text, the end, and messages in several fragments; ping and pong are the library's."""
+        self.last_frame = self._monotonic()
+        self.frames += 1
+        match frame.msg_type:
+            case WSMsgType.BINARY if frame.fin:
+                self._on_frames([payload], self.last_frame)
+            case WSMsgType.CLOSE:
+                transport.send_close(frame.get_close_code(), frame.get_close_message())
+                transport.disconnect()
+            case WSMsgType.PING | WSMsgType.PONG:
+                return
+            case kind:
+                self._join(kind, payload, is_last=frame.fin)
+
+    def _join(self, kind: WSMsgType, fragment: bytes, *, is_last: bool) -> None:
         if kind is WSMsgType.CONTINUATION:
             if self._fragments is None:
                 raise WSError("a continuation of nothing")
             kind, payload = self._fragments
         else:
             payload = bytearray()
-        payload += frame.get_payload_as_bytes()
+        payload += fragment
         if len(payload) > LARGEST_FRAME:
             raise WSError("a message larger than anything Kite sends")
-        if not frame.fin:
+        if not is_last:
             self._fragments = (kind, payload)
             return
         self._fragments = None

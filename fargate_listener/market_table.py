@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
 from typing import Final
 
 import numpy as np
@@ -181,8 +180,8 @@ class MarketTable:
         if not self._is_indexed:
             self._index()
         data = np.frombuffer(b"".join(frames), np.uint8)
-        ends = np.fromiter(accumulate(map(len, frames)), np.int64, len(frames))
-        found = self._evaluate(data, ends, begin_anew=True)
+        sizes = np.fromiter(map(len, frames), np.int64, len(frames))
+        found = self._evaluate(data, sizes, begin_anew=True)
         while found != 0:
             is_done = found > 0
             self._answer(found if is_done else -1 - found)
@@ -190,11 +189,11 @@ class MarketTable:
                 return
             if self._state[State.BARS] == len(self._bars):
                 self._keep_bars()
-            found = self._evaluate(data, ends, begin_anew=False)
+            found = self._evaluate(data, sizes, begin_anew=False)
 
-    def _evaluate(self, data: NDArray[np.uint8], ends: NDArray[np.int64], *, begin_anew: bool) -> int:
+    def _evaluate(self, data: NDArray[np.uint8], sizes: NDArray[np.int64], *, begin_anew: bool) -> int:
         state, rows, tokens = self._state, self.rows, self._tokens
-        return evaluate(data, ends, tokens, rows, self._news, self._bars, self._events, state, begin_anew)
+        return evaluate(data, sizes, tokens, rows, self._news, self._bars, self._events, state, begin_anew)
 
     def _answer(self, waiting: int) -> None:
         events = self._events[:waiting]

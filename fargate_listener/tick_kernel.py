@@ -80,26 +80,27 @@ class State(IntEnum):
     FRAME = 0
     AT = 1
     LEFT = 2
-    """Frame, byte and packets left, where the next call goes on."""
-    NEWS = 3
+    END = 3
+    """Frame, byte, packets left and the frame's end, where the next call goes on."""
+    NEWS = 4
     """Rows in the news."""
-    BARS = 4
+    BARS = 5
     """Bars that have ended."""
-    OLDEST_STAMP = 5
-    NEWEST_STAMP = 6
+    OLDEST_STAMP = 6
+    NEWEST_STAMP = 7
     """Told by the caller, Unix seconds: a price from before the one is stale, a stamp after the other not believed."""
-    NOW_MINUTE = 7
+    NOW_MINUTE = 8
     """Told by the caller: the epoch minute that ticks belong to."""
-    BATCH = 8
+    BATCH = 9
     """The number of the present batch, the frames of one read."""
-    LATEST_STAMP = 9
+    LATEST_STAMP = 10
     """The newest stamp that was believed."""
-    TICKED = 10
-    INVALID = 11
-    MALFORMED = 12
-    STALE = 13
-    FUTURE = 14
-    UNWATCHED = 15
+    TICKED = 11
+    INVALID = 12
+    MALFORMED = 13
+    STALE = 14
+    FUTURE = 15
+    UNWATCHED = 16
     """Counted: prices accepted; zero, absurd or beyond the limits; packets that are none; prices out of order or from
     before today; with a stamp of the future; of instruments that nobody watches."""
 
@@ -118,7 +119,7 @@ class Bar(IntEnum):
 
 COLUMNS: Final = 24
 """Three cache lines a row."""
-STATES: Final = 16
+STATES: Final = 17
 BARS_COLUMNS: Final = 7
 _MIXER: Final = 0x9E3779B1
 """Knuth's multiplicative hash: tokens are dense in places and sparse in others."""
@@ -128,9 +129,9 @@ _LAST, _FALL, _RISE, _CREST, _NEXT_CREST = (int(c) for c in list(Column)[0:5])
 _TIGHT_FALL, _FIXED_FALL, _TROUGH, _NEXT_TROUGH, _TIGHT_RISE, _FIXED_RISE = (int(c) for c in list(Column)[5:11])
 _LOWEST, _HIGHEST, _STAMP, _PENDING, _IS_NEWS = (int(c) for c in list(Column)[11:16])
 _MINUTE, _OPEN, _HIGH, _LOW, _TICKS, _CLOSE, _SEEN = (int(c) for c in list(Column)[16:23])
-_S_FRAME, _S_AT, _S_LEFT, _S_NEWS, _S_BARS = (int(s) for s in list(State)[0:5])
-_S_OLDEST, _S_NEWEST, _S_MINUTE, _S_BATCH, _S_LATEST = (int(s) for s in list(State)[5:10])
-_S_TICKED, _S_INVALID, _S_MALFORMED, _S_STALE, _S_FUTURE, _S_UNWATCHED = (int(s) for s in list(State)[10:16])
+_S_FRAME, _S_AT, _S_LEFT, _S_END, _S_NEWS, _S_BARS = (int(s) for s in list(State)[0:6])
+_S_OLDEST, _S_NEWEST, _S_MINUTE, _S_BATCH, _S_LATEST = (int(s) for s in list(State)[6:11])
+_S_TICKED, _S_INVALID, _S_MALFORMED, _S_STALE, _S_FUTURE, _S_UNWATCHED = (int(s) for s in list(State)[11:17])
 
 
 def _can_keep() -> bool:
@@ -188,7 +189,7 @@ def fill_tokens(tokens: NDArray[np.int64], keys: NDArray[np.int64], slots: NDArr
 )
 def evaluate(  # noqa: C901, PLR0912, PLR0915, PLR0917 - one loop without calls is what makes it fast
     data: NDArray[np.uint8],
-    ends: NDArray[np.int64],
+    sizes: NDArray[np.int64],
     tokens: NDArray[np.int64],
     rows: NDArray[np.int64],
     news: NDArray[np.int64],
@@ -197,22 +198,22 @@ def evaluate(  # noqa: C901, PLR0912, PLR0915, PLR0917 - one loop without calls 
     state: NDArray[np.int64],
     begin_anew: bool,
 ) -> int:
-    """Walk the frames in `data`, of which `ends` are the ends: from the first one, or from where the last call ended.
+    """Walk the frames in `data`, which are of those `sizes`: from the first one, or from where the last call ended.
 
     Returns how many `events` (slot, price) wait for their answer: PENDING is set in their rows, and whoever answers
     clears it. When there is more to walk after that, the answer is that number's complement (-1 - number). Never
     reads beyond a frame, and takes no packet that ends beyond it.
     """
     if begin_anew:
-        frame, at, left = np.int64(0), np.int64(0), np.int64(-1)
+        frame, at, left, end = np.int64(0), np.int64(0), np.int64(-1), np.int64(0)
         state[_S_BATCH] += 1
     else:
-        frame, at, left = state[_S_FRAME], state[_S_AT], state[_S_LEFT]
+        frame, at, left, end = state[_S_FRAME], state[_S_AT], state[_S_LEFT], state[_S_END]
     waiting = 0
-    while frame < ends.shape[0]:
-        end = ends[frame]
+    while frame < sizes.shape[0]:
         if left < 0:
-            at = ends[frame - 1] if frame > 0 else np.int64(0)
+            at = end
+            end = at + sizes[frame]
             if end - at < 2:
                 frame += 1
                 continue
@@ -244,7 +245,7 @@ def evaluate(  # noqa: C901, PLR0912, PLR0915, PLR0917 - one loop without calls 
                 continue
             if rows[slot, _PENDING] != 0:
                 # Where its levels stand is not known before the event is answered.
-                state[_S_FRAME], state[_S_AT], state[_S_LEFT] = frame, at, left
+                state[_S_FRAME], state[_S_AT], state[_S_LEFT], state[_S_END] = frame, at, left, end
                 return -1 - waiting
             if price < rows[slot, _LOWEST] or price > rows[slot, _HIGHEST]:
                 state[_S_INVALID] += 1
@@ -268,7 +269,7 @@ def evaluate(  # noqa: C901, PLR0912, PLR0915, PLR0917 - one loop without calls 
             if minute != state[_S_MINUTE]:
                 if minute != 0:
                     if state[_S_BARS] == bars.shape[0]:
-                        state[_S_FRAME], state[_S_AT], state[_S_LEFT] = frame, at, left
+                        state[_S_FRAME], state[_S_AT], state[_S_LEFT], state[_S_END] = frame, at, left, end
                         return -1 - waiting
                     bar = state[_S_BARS]
                     bars[bar, 0] = slot
