@@ -28,4 +28,6 @@ def _value(settings: type[Settings], name: str, values: Mapping[str, str]) -> st
     default = settings.model_fields[name.lower()].default
     if default is PydanticUndefined:
         raise VariableMissing(f"{settings.__name__} needs {name}, and nothing provides it")
+    if isinstance(default, tuple):
+        return ",".join(map(str, default))
     return str(default).lower() if isinstance(default, bool) else str(default)

@@ -87,6 +87,9 @@ class Feed:
         """Why there is no socket, in plain words; None while there is one."""
         self.fault: str | None = None
         """What is wrong with what the socket brings, set and cleared by whoever looks at it; None: nothing is known."""
+        self.is_doubtful = False
+        """Whether it has been quiet or still for a moment, so that its prices are better read elsewhere too: set and
+        cleared by whoever looks at it."""
         self._subscribing = False
         if sentinel is not None:
             guard.watch(sentinel)

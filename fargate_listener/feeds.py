@@ -84,6 +84,11 @@ class Feeds:
         return frozenset().union(*(feed.subscribed for feed in self.all if feed.is_live))
 
     @property
+    def doubtful(self) -> frozenset[int]:
+        """Instruments of sockets that have been quiet or still for a moment."""
+        return frozenset().union(*(feed.subscribed for feed in self.all if feed.is_doubtful))
+
+    @property
     def owners(self) -> frozenset[UUID]:
         """Whose broker connections carry the feed, as far as is known."""
         return frozenset(feed.owner for feed in self.all if feed.owner is not None)

@@ -33,6 +33,8 @@ SKEWED_SECONDS = 5
 _SKEWED_LOOKS = 3
 LONGEST_PATIENCE = 320.0
 """A market that was halted stands still on every socket: dialling is tried ever more rarely."""
+DOUBTFUL_SECONDS = 3.0
+"""Quiet or still for this long in the session: not yet reason to dial, and reason enough to read quotes."""
 STALE_SECONDS = 20.0
 """No instrument is stale sooner."""
 STALE_TIMES = 8.0
@@ -84,6 +86,12 @@ class SocketWatch:
         if now - last.moved > FROZEN_SECONDS and feed.frames > last.frames:
             return "frozen"
         return None if has_moved and not is_skewed else feed.fault
+
+    def is_doubtful(self, now: float) -> bool:
+        """Whether nothing has moved for a moment. Nothing is known of a socket that was just opened."""
+        feed, last = self._feed, self._last
+        is_known = feed.connection is not None and feed.connection is last.connection
+        return is_known and any(last.values) and now - last.moved > DOUBTFUL_SECONDS
 
     def may_redial(self, now: float) -> bool:
         """Whether it is time for another dial for a fault; from the second one on ever more rarely."""
@@ -211,7 +219,7 @@ class Liveness:
                 self._judge(feed, watch, now)
         else:
             for feed in self._feeds.all:
-                feed.fault = None
+                feed.fault, feed.is_doubtful = None, False
         self._find_stale(now)
 
     def unshown(self) -> list[int]:
@@ -219,6 +227,12 @@ class Liveness:
         they have none, or they have fallen silent."""
         armed = self._watchlist.armed_tokens
         return self._watchlist.by_risk((armed - self._feeds.shown) | (self.stale & armed))
+
+    def doubtful(self) -> list[int]:
+        """Armed instruments of sockets that have been quiet or still for a moment, and those above: what is better
+        read from quotes too, in the same order."""
+        armed = self._watchlist.armed_tokens
+        return self._watchlist.by_risk((self._feeds.doubtful & armed).union(self.unshown()))
 
     def _judge(self, feed: Feed, watch: SocketWatch, now: float) -> None:
         if feed.sentinel is not None and feed.sentinel not in self._table:
@@ -230,7 +244,7 @@ class Liveness:
             logger.error("the price %s is %s", feed.name, found)
         elif found is None and feed.fault is not None:
             logger.warning("the price %s is no longer %s", feed.name, feed.fault)
-        feed.fault = found
+        feed.fault, feed.is_doubtful = found, watch.is_doubtful(now)
         if found is not None and feed.connection is not None and watch.may_redial(now):
             feed.redial(f"the feed is {found}")
 

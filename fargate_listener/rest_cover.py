@@ -108,14 +108,14 @@ class RestCover:
     async def ask(self) -> bool:
         """One request, where something is to be asked. False when the broker had no answer."""
         self._turn_day()
-        unshown = self._hours.of(self._liveness.unshown())
-        self._covered_at = {token: self._covered_at[token] for token in unshown if token in self._covered_at}
-        if unshown:
+        doubtful = self._hours.of(self._liveness.doubtful())
+        self._covered_at = {token: self._covered_at[token] for token in doubtful if token in self._covered_at}
+        if doubtful:
             # In sweeps over all of them, the most at risk first in each.
-            due = [token for token in unshown if token not in self._swept]
+            due = [token for token in doubtful if token not in self._swept]
             if not due:
                 self._swept.clear()
-            batch = (due or unshown)[:MOST_AT_ONCE]
+            batch = (due or doubtful)[:MOST_AT_ONCE]
             self._swept.update(batch)
             return await self._cover(batch)
         self._swept.clear()

@@ -10,7 +10,14 @@ from fargate_listener.counters import Counters
 from fargate_listener.crossing import CROSSED_SECONDS, Crossing
 from fargate_listener.feed import Feed
 from fargate_listener.feed_account import FeedCredentials
-from fargate_listener.liveness import FROZEN_SECONDS, LONGEST_PATIENCE, STALE_SECONDS, RateWatch, SocketWatch
+from fargate_listener.liveness import (
+    DOUBTFUL_SECONDS,
+    FROZEN_SECONDS,
+    LONGEST_PATIENCE,
+    STALE_SECONDS,
+    RateWatch,
+    SocketWatch,
+)
 from fargate_listener.market_table import MarketTable
 from fargate_listener.stop_guard import StopGuard
 from tests.unit.fargate_listener.examples import INFY, frame, ltp_frame
@@ -97,6 +104,21 @@ def test_frames_in_which_nothing_moves_are_frozen(stand: Stand) -> None:
 
     assert found[: int(FROZEN_SECONDS)] == [None] * int(FROZEN_SECONDS)
     assert found[-1] == "frozen"
+
+
+def test_a_feed_that_stands_still_is_doubtful_long_before_it_is_frozen(stand: Stand) -> None:
+    stand.tick(1000, index=2000)
+    stand.look()
+    assert not stand.watch.is_doubtful(stand.now)
+
+    stand.feed.reads += 1
+    stand.look(DOUBTFUL_SECONDS + 0.5)
+    assert stand.feed.fault is None
+    assert stand.watch.is_doubtful(stand.now)
+
+    stand.tick(1001, index=2001)
+    stand.look()
+    assert not stand.watch.is_doubtful(stand.now)
 
 
 def test_no_frames_at_all_are_the_feeds_own_affair(stand: Stand) -> None:
