@@ -16,7 +16,7 @@ export PYTHONPATH := $(SOURCES)
 export PYTHONDONTWRITEBYTECODE :=
 export UV_NO_PROGRESS := 1
 
-.PHONY: help setup run chaos test simulate check format bench build synth audit-verify deploy lock clean
+.PHONY: help setup run chaos test simulate check format bench bench-watcher build synth audit-verify deploy lock clean
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -79,6 +79,9 @@ format: $(READY) ## Format the code and mend what the linter can
 
 bench: $(READY) ## Measure, beside peers; writes build/bench.json
 	@$(BIN)/python -m benchmarks
+
+bench-watcher: $(READY) ## Measure the watcher beside its peers; writes build/bench-watcher.json
+	@$(BIN)/python -m benchmarks.watcher $(if $(QUICK),--quick)
 
 audit-verify: $(READY) ## Verify every audit chain, of the running product or of DATABASE_*; HEADS=file keeps the heads
 	@$(BIN)/python -m algotrading.bootstrap.verify_audit \

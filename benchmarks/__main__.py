@@ -62,7 +62,8 @@ def _measure(chosen: Sequence[str], progress: Progress, *, quick: bool) -> list[
 
 
 def _measure_alone(name: str, progress: Progress, *, quick: bool) -> list[Figure]:
-    from benchmarks import audit, imports, order_release, watcher_decode
+    from benchmarks import audit, imports, order_release
+    from benchmarks.watcher import in_process
 
     match name:
         case "imports":
@@ -74,7 +75,7 @@ def _measure_alone(name: str, progress: Progress, *, quick: bool) -> list[Figure
                 progress, savers=10 if quick else 50, rounds=1 if quick else 5, records=5_000 if quick else 100_000
             )
         case _:
-            return watcher_decode.measure(progress, rounds=1 if quick else 3)
+            return in_process.measure(progress, rounds=1 if quick else 3)
 
 
 async def _measure_staged(chosen: Sequence[str], progress: Progress, *, quick: bool) -> list[Figure]:

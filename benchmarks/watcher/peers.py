@@ -51,8 +51,8 @@ def literal(task: Task) -> Decide:
     from redis import Redis
 
     names = tokens()
-    redis = Redis(port=task.redis_port, decode_responses=True)
-    pipeline = redis.pipeline(transaction=False)
+    redis: Any = Redis(port=task.redis_port, decode_responses=True)
+    pipeline: Any = redis.pipeline(transaction=False)
     for number in range(task.stops):
         pipeline.sadd(f"symbol:{names[number % len(names)]}:strategies", number)
         fields = {"stop_loss": str((1 + number % HIGHEST_STOP) / 100), "status": "running", "quantity": "1"}
@@ -71,7 +71,9 @@ def literal(task: Task) -> Decide:
 def main() -> None:
     """One run, in Twisted's reactor, which the official ticker lives in."""
     from kiteconnect import KiteTicker
-    from twisted.internet import reactor
+    from twisted.internet import reactor as the_reactor
+
+    reactor: Any = the_reactor
 
     name, task = sys.argv[1], Task.read()
     if task.core is not None:
@@ -93,12 +95,12 @@ def main() -> None:
 
     def on_connect(ticker: Any, _response: object) -> None:
         ticker.subscribe(tokens())
-        reactor.callLater(task.warm_seconds, begin)  # type: ignore[attr-defined]
+        reactor.callLater(task.warm_seconds, begin)
 
     def begin() -> None:
         nonlocal stretch
         stretch = Stretch()
-        reactor.callLater(task.seconds, end)  # type: ignore[attr-defined]
+        reactor.callLater(task.seconds, end)
 
     def end() -> None:
         assert stretch is not None
