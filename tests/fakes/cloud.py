@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from uuid import UUID
@@ -93,3 +93,8 @@ class MemoryMeter:
     def milliseconds(self, metric: str, value: float) -> None:
         """See ports.Meter."""
         self.durations.setdefault(metric, []).append(value)
+
+    def distribution(self, metric: str, milliseconds: Sequence[float]) -> None:
+        """See ports.Meter."""
+        if milliseconds:
+            self.durations.setdefault(metric, []).extend(milliseconds)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -134,6 +135,9 @@ class _Meter(MemoryMeter):
 
     def milliseconds(self, metric: str, value: float) -> None:
         """Durations are measured elsewhere."""
+
+    def distribution(self, metric: str, milliseconds: Sequence[float]) -> None:
+        """They, too."""
 
 
 class _Exchange(SimulatedExchange):

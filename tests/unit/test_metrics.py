@@ -17,7 +17,7 @@ SOURCES = sorted(
     for folder in ("layers/algotrading/python", "lambdas", "fargate_listener")
     for path in (ROOT / folder).rglob("*.py")
 )
-_METER = {"count", "milliseconds"}
+_METER = {"count", "milliseconds", "distribution"}
 
 
 class UnreadableName(Exception):

@@ -254,6 +254,18 @@ def test_a_metric_is_one_line_of_embedded_metric_format_at_once() -> None:
     assert measured["_aws"]["CloudWatchMetrics"][0]["Metrics"] == [{"Name": "ReleaseError", "Unit": "Milliseconds"}]
 
 
+def test_several_durations_are_one_line_of_up_to_a_hundred_values() -> None:
+    stream = io.StringIO()
+    meter = EmfMeter(namespace="N", service="listener", clock=VirtualClock(MOMENT), stream=stream)
+
+    meter.distribution("DecisionLatency", [])
+    meter.distribution("DecisionLatency", [number + 0.00049 for number in range(150)])
+
+    lines = [json.loads(line) for line in stream.getvalue().splitlines()]
+    assert [line["DecisionLatency"] for line in lines] == [list(range(100)), list(range(100, 150))]
+    assert lines[0]["_aws"]["CloudWatchMetrics"][0]["Metrics"] == [{"Name": "DecisionLatency", "Unit": "Milliseconds"}]
+
+
 def test_a_meter_takes_its_names_from_powertools_variables(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Sequence
 from typing import TextIO
 
 from algotrading.adapters.clock import SystemClock
 from algotrading.ports import Clock
 
 _NAMESPACE = "AlgoTrading"
+MOST_VALUES = 100
+"""Of one metric in one line: its target is a number or an array of at most this many. Pairs of values and counts are
+for PutMetricData (Amazon CloudWatch User Guide, embedded metric format, target members)."""
 
 
 class EmfMeter:
@@ -43,7 +47,13 @@ class EmfMeter:
         """See ports.Meter."""
         self._write(metric, round(value, 3), "Milliseconds")
 
-    def _write(self, metric: str, value: float, unit: str) -> None:
+    def distribution(self, metric: str, milliseconds: Sequence[float]) -> None:
+        """See ports.Meter."""
+        values = [round(value, 3) for value in milliseconds]
+        for begin in range(0, len(values), MOST_VALUES):
+            self._write(metric, values[begin : begin + MOST_VALUES], "Milliseconds")
+
+    def _write(self, metric: str, value: float | list[float], unit: str) -> None:
         directive = {
             "Namespace": self._namespace,
             # Both: alarms look at the total, people at the service.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 
@@ -14,4 +15,8 @@ class Meter(Protocol):
 
     def milliseconds(self, metric: str, value: float) -> None:
         """Record a duration."""
+        ...
+
+    def distribution(self, metric: str, milliseconds: Sequence[float]) -> None:
+        """Record several durations of one kind; none when there are none."""
         ...
