@@ -42,4 +42,9 @@ class Counters:
     failed_checks: int = 0
     failed_price_writes: int = 0
     failed_sight_reports: int = 0
+    failed_candle_writes: int = 0
+    lost_candles: int = 0
+    """Of minutes that Redis was away for too long to be told of."""
+    wrong_clocks: int = 0
+    """Comparisons in which our clock and another differed by too much."""
     redis_failures: int = 0

@@ -138,12 +138,15 @@ class RateWatch:
         self._seen = np.zeros(len(table.rows), np.int64)
         self._last = np.zeros(len(table.rows))
         self._mean = np.zeros(len(table.rows))
+        self.longest_silence = 0.0
+        """Seconds since the last tick of the one that has been silent longest, at the last look."""
 
     def look(self, tokens: Collection[int], excused: Collection[int], by_quote: dict[int, int], now: float) -> set[int]:
         """Those of `tokens` that are stale. `excused` have a reason not to tick (their socket is away, their market is
         closed): their silence begins when that ends. `by_quote`: the batch in which a quote moved an instrument."""
         table = self._table
         watched = [(token, slot) for token in tokens if (slot := table.slot_of(token)) is not None]
+        self.longest_silence = 0.0
         if not watched:
             return set()
         self._grow()
@@ -163,6 +166,7 @@ class RateWatch:
         is_excused = np.isin(names, np.fromiter(excused, np.int64, len(excused)))
         self._last[slots] = np.where(has_ticked | is_new | is_excused, now, self._last[slots])
         silent = now - self._last[slots]
+        self.longest_silence = float(silent.max())
         is_stale = silent > np.maximum(STALE_SECONDS, STALE_TIMES * self._mean[slots])
         return set(names[is_stale].tolist())
 
@@ -221,6 +225,12 @@ class Liveness:
             for feed in self._feeds.all:
                 feed.fault, feed.is_doubtful = None, False
         self._find_stale(now)
+
+    @property
+    def longest_silence(self) -> float:
+        """Seconds since the last tick of the armed instrument that has been silent longest, among those that ought to
+        tick; 0.0 without one."""
+        return self._rates.longest_silence
 
     def unshown(self) -> list[int]:
         """Armed instruments whose ticks would not be seen now, the one with most at risk first: their socket is away,

@@ -42,6 +42,13 @@ class MarketHours:
         span = self._spans.get(exchange or "")
         return span is not None and span[0] - early <= now < span[1]
 
+    def is_closed(self, margin: timedelta) -> bool:
+        """Whether no exchange is open, nor was or will be within `margin`. A day that the calendar does not know is
+        closed, as in `is_open`."""
+        now = self._clock.now()
+        self._look_up(trading_day_of(now))
+        return not any(opens - margin <= now < ends + margin for opens, ends in self._spans.values())
+
     def of(self, tokens: Iterable[int]) -> list[int]:
         """Those of `tokens` that are in continuous trading."""
         is_open = {exchange: self.is_open(exchange) for exchange in {exchange_of(token) for token in tokens}}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,8 +53,7 @@ class Counted:
     unwatched: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class MinuteBar:
+class MinuteBar(NamedTuple):
     """One minute of an instrument's ticks; prices in wire units, `minute` since the epoch."""
 
     token: int
@@ -108,7 +107,7 @@ class MarketTable:
         slot = self._slots.pop(token, _NO_ROW)
         if slot != _NO_ROW:
             self._drop_news([slot])
-            self._close_bar(slot)
+            self._close_bars([slot] if self.rows[slot, Column.MINUTE] else [])
             self.rows[slot] = _EMPTY_ROW
             self._free.append(slot)
             self._is_indexed = False
@@ -213,18 +212,19 @@ class MarketTable:
     def take_bars(self, before_minute: int) -> list[MinuteBar]:
         """The bars of minutes `before_minute`, also of instruments that have not ticked since."""
         minutes = self.rows[:, Column.MINUTE]
-        for slot in np.flatnonzero((minutes > 0) & (minutes < before_minute)).tolist():
-            self._close_bar(slot)
+        self._close_bars(np.flatnonzero((minutes > 0) & (minutes < before_minute)).tolist())
         self._keep_bars()
         ended, self._ended = self._ended, []
         return ended
 
-    def _close_bar(self, slot: int) -> None:
-        row = self.rows[slot]
-        if row[Column.MINUTE]:
-            minute, first, high, low, ticks, close = row[Column.MINUTE : Column.CLOSE + 1].tolist()
-            self._ended.append(MinuteBar(self._tokens_by_slot[slot], minute, first, high, low, close, ticks))
-            row[Column.MINUTE] = 0
+    def _close_bars(self, slots: Sequence[int]) -> None:
+        """In one sweep over the rows: thousands end with a minute, while ticks wait."""
+        bars = self.rows[slots, Column.MINUTE : Column.CLOSE + 1].tolist()
+        self.rows[slots, Column.MINUTE] = 0
+        self._ended += [
+            MinuteBar(self._tokens_by_slot[slot], minute, first, high, low, close, ticks)
+            for slot, (minute, first, high, low, ticks, close) in zip(slots, bars, strict=True)
+        ]
 
     def _keep_bars(self) -> None:
         for bar in self._bars[: self._state[State.BARS]].tolist():

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 from dataclasses import fields
 
+from algotrading.adapters.emf_meter import MOST_VALUES
 from algotrading.ports import Meter
 from fargate_listener.counters import Counters
+from fargate_listener.durations import Durations, Spread
 from fargate_listener.feeds import Feeds
 from fargate_listener.health import Health
 from fargate_listener.hit_sender import HitSender
@@ -14,8 +16,6 @@ from fargate_listener.market_table import MarketTable
 from fargate_listener.stop_guard import StopGuard
 
 INTERVAL_SECONDS = 10.0
-_MOST_LATENCIES = 20
-"""The slowest of a storm tell enough."""
 
 _TICK_NAMES = {
     "ticks": "Ticks",
@@ -50,7 +50,17 @@ _NAMES = {
     "failed_checks": "StopCheckFailed",
     "failed_price_writes": "PriceWritesFailed",
     "failed_sight_reports": "SightReportsFailed",
+    "failed_candle_writes": "CandleWritesFailed",
+    "lost_candles": "CandlesLost",
+    "wrong_clocks": "ClockWrong",
     "redis_failures": "RedisDown",
+}
+_DURATION_NAMES = {
+    "decisions": "DecisionLatency",
+    "tick_lags": "TickLag",
+    "loop_lags": "LoopLag",
+    "gc_pauses": "GcPause",
+    "clock_offsets": "ClockOffset",
 }
 
 
@@ -62,6 +72,7 @@ class Reporter:
         *,
         table: MarketTable,
         counters: Counters,
+        durations: Durations,
         sender: HitSender,
         feed: Feeds,
         guard: StopGuard,
@@ -70,6 +81,7 @@ class Reporter:
     ) -> None:
         self._table = table
         self._counters = counters
+        self._durations = durations
         self._sender = sender
         self._feed = feed
         self._guard = guard
@@ -96,10 +108,15 @@ class Reporter:
         delivered = self._sender.take_report()
         if delivered.failures:
             self._meter.count("StopLossDeliveryFailed", delivered.failures)
-        for latency in sorted(delivered.latencies_ms, reverse=True)[:_MOST_LATENCIES]:
-            self._meter.milliseconds("TickToQueue", latency)
+        self._meter.distribution("TickToQueue", sorted(delivered.latencies_ms, reverse=True)[:MOST_VALUES])
+        for kind in fields(self._durations):
+            spread: Spread = getattr(self._durations, kind.name)
+            self._meter.distribution(_DURATION_NAMES[kind.name], spread.take())
+        if self._guard.armed:
+            self._meter.milliseconds("Staleness", 1000 * self._health.liveness.longest_silence)
         silence = self._feed.silence
         if silence is not None:
             self._meter.milliseconds("FeedSilence", 1000 * silence)
+        self._meter.count("UndeliveredHits", self._sender.undelivered)
         self._meter.count("ArmedStops", self._guard.armed)
         self._meter.count("Blind", int(bool(self._health.reasons())))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import count
@@ -10,12 +11,15 @@ from uuid import UUID
 
 from algotrading.contracts.messages import StopChange
 from fargate_listener.counters import Counters
+from fargate_listener.durations import Spread
 from fargate_listener.market_table import MarketTable
 from fargate_listener.stop_index import Fall, StopIndex
 from fargate_listener.wire_prices import decimals_of, to_wire_stop
 
 REPEAT_SECONDS = 5.0
 """A stop that stays armed below its price is reported again this often: whoever failed is asked again."""
+SAMPLED_READS = 17
+"""Of so many reads one is timed. A prime: the feed's own rhythm does not choose which."""
 
 
 class Hit(NamedTuple):
@@ -47,8 +51,17 @@ class StopGuard:
     for what the feed sends.
     """
 
-    def __init__(self, *, table: MarketTable, report: Callable[[Sequence[Hit]], None], counters: Counters) -> None:
-        """`report` hears of the hits of one read at once."""
+    def __init__(
+        self,
+        *,
+        table: MarketTable,
+        report: Callable[[Sequence[Hit]], None],
+        counters: Counters,
+        decisions: Spread | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`report` hears of the hits of one read at once. `decisions` takes how long the evaluation of a read took,
+        by the clock `monotonic` that says when it came."""
         self._table = table
         table.on_event = self._reached
         self._index = StopIndex(table)
@@ -61,6 +74,9 @@ class StopGuard:
         """Hit strategies, and when they return to the index. In order of return: the rest is constant."""
         self._hits: list[Hit] = []
         self._received = 0.0
+        self._decisions = decisions if decisions is not None else Spread()
+        self._monotonic = monotonic
+        self._untimed = SAMPLED_READS
 
     @property
     def armed(self) -> int:
@@ -123,6 +139,10 @@ class StopGuard:
         self._table.on_frames(frames)
         if self._hits:
             self._tell()
+        self._untimed -= 1
+        if not self._untimed:
+            self._untimed = SAMPLED_READS
+            self._decisions.add(self._monotonic() - received)
 
     def repeat(self, now: float) -> None:
         """Return rested strategies to the index, and report those still below their stop."""

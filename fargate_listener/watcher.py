@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ from fargate_listener.feeds import Feeds
 from fargate_listener.health import HealthServer, Loaded
 from fargate_listener.hit_sender import HitSender
 from fargate_listener.liveness import Liveness
+from fargate_listener.operation import Operation
 from fargate_listener.order_news import OrderNews
 from fargate_listener.order_sockets import OrderSockets
 from fargate_listener.price_publisher import PricePublisher
@@ -53,6 +53,7 @@ class Watcher:
     news: OrderNews
     order_sockets: OrderSockets | None
     """None where the environment does not let the watcher open traders' tokens."""
+    operation: Operation
     sender: HitSender
     reporter: Reporter
     health: HealthServer
@@ -79,7 +80,16 @@ class Watcher:
 
     async def _watch(self) -> None:
         async with asyncio.TaskGroup() as group:
-            for part in (self.feed, self.liveness, self.cover, self.publisher, self.sight, self.reporter, self.news):
+            for part in (
+                self.feed,
+                self.liveness,
+                self.cover,
+                self.publisher,
+                self.sight,
+                self.reporter,
+                self.news,
+                self.operation,
+            ):
                 group.create_task(part.run())
             if self.order_sockets is not None:
                 group.create_task(self.order_sockets.run())
@@ -93,9 +103,7 @@ class Watcher:
             await self._check()
             if not self.loaded.stops_loaded:
                 await asyncio.sleep(_CHECK_RETRY_SECONDS)
-        # What is loaded now lives as long as the process: a full collection would walk it in vain.
-        gc.collect()
-        gc.freeze()
+        self.operation.settle()
         async with asyncio.TaskGroup() as group:
             group.create_task(self.changes.run(apply=self.watchlist.apply, on_gap=self.check_soon))
             group.create_task(self._check_regularly())
@@ -152,6 +160,7 @@ class Watcher:
     async def _flush(self) -> None:
         async with asyncio.TaskGroup() as group:
             group.create_task(self.publisher.publish())
+            group.create_task(self.operation.leave())
             flushed = group.create_task(asyncio.to_thread(self.sender.flush, _FLUSH_SECONDS))
         if not flushed.result():
             logger.critical("hits were not delivered", extra={"undelivered": self.sender.undelivered})

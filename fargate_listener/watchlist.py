@@ -30,6 +30,7 @@ class Watchlist:
         self._monotonic = monotonic
         self._changes: dict[UUID, StopChange] = {}
         self._strategies_on: dict[int, set[UUID]] = {}
+        self._left_names: dict[int, tuple[str, str]] = {}
         self._at_risk: dict[int, _AtRisk] = {}
         self._serial = 0
         self._serial_of: dict[UUID, int] = {}
@@ -62,6 +63,18 @@ class Watchlist:
             return None
         change = self._changes[next(iter(strategies))]
         return f"{change.exchange}:{change.symbol}"
+
+    def name_of(self, token: int) -> tuple[str, str] | None:
+        """Exchange and symbol of an instrument that is watched, or was until names were last forgotten."""
+        strategies = self._strategies_on.get(token)
+        if not strategies:
+            return self._left_names.get(token)
+        change = self._changes[next(iter(strategies))]
+        return change.exchange, change.symbol
+
+    def forget_names(self) -> None:
+        """Forget the names of instruments that nobody watches any more."""
+        self._left_names.clear()
 
     @property
     def armed_users(self) -> set[UUID]:
@@ -143,6 +156,8 @@ class Watchlist:
             self._strategies_on[old].discard(change.strategy_id)
             lost = not self._strategies_on[old]
             if lost:
+                if before is not None:
+                    self._left_names[old] = before.exchange, before.symbol
                 del self._strategies_on[old]
                 self._guard.unwatch(old)
         return gained or lost

@@ -27,6 +27,7 @@ from algotrading.services.order_hints import OrderHints
 from algotrading.settings import ListenerSettings
 from fargate_listener.changes import ChangeStream
 from fargate_listener.counters import Counters
+from fargate_listener.durations import Durations
 from fargate_listener.feed import Feed
 from fargate_listener.feed_account import FeedAccount, FeedCredentials, TraderAccounts
 from fargate_listener.feeds import Feeds
@@ -36,6 +37,7 @@ from fargate_listener.hit_sender import SENDERS, HitSender
 from fargate_listener.liveness import Liveness
 from fargate_listener.market_hours import MarketHours
 from fargate_listener.market_table import MarketTable
+from fargate_listener.operation import operate
 from fargate_listener.order_news import OrderNews
 from fargate_listener.order_sockets import OrderSockets
 from fargate_listener.price_publisher import PricePublisher
@@ -71,9 +73,9 @@ _MAKING_A_CLIENT = threading.Lock()
 
 def build_watcher(settings: ListenerSettings) -> Watcher:
     """The whole process, ready to run."""
-    clock, counters, table, loaded = SystemClock(), Counters(), MarketTable(), Loaded()
+    clock, counters, durations, table, loaded = SystemClock(), Counters(), Durations(), MarketTable(), Loaded()
     sender = HitSender(open_queue=lambda: _hit_queue(settings), clock=clock, monotonic=time.monotonic)
-    guard = StopGuard(table=table, report=sender.put, counters=counters)
+    guard = StopGuard(table=table, report=sender.put, counters=counters, decisions=durations.decisions)
     watchlist = Watchlist(guard, time.monotonic)
     news = OrderNews(open_hints=lambda: _order_hints(settings, clock), clock=clock, counters=counters)
     feeds = Feeds(
@@ -141,9 +143,26 @@ def build_watcher(settings: ListenerSettings) -> Watcher:
             wanted=lambda: watchlist.armed_users - feeds.owners,
             hear=news.hear,
         ),
+        operation=operate(
+            redis=_redis(settings),
+            table=table,
+            watchlist=watchlist,
+            hours=hours,
+            clock=clock,
+            monotonic=time.monotonic,
+            counters=counters,
+            durations=durations,
+        ),
         sender=sender,
         reporter=Reporter(
-            table=table, counters=counters, sender=sender, feed=feeds, guard=guard, health=health, meter=meter
+            table=table,
+            counters=counters,
+            durations=durations,
+            sender=sender,
+            feed=feeds,
+            guard=guard,
+            health=health,
+            meter=meter,
         ),
         health=HealthServer(health.document, settings.health_port, stops=health.stops),
         loaded=loaded,

@@ -81,7 +81,7 @@ class Desk:
         self.feeds = Feeds(
             feeds=[self.feed], watchlist=self.watchlist, counters=self.counters, monotonic=time.monotonic
         )
-        hours = MarketHours(ALWAYS_OPEN if self.is_open else NEVER_OPEN, self.clock)
+        self.hours = hours = MarketHours(ALWAYS_OPEN if self.is_open else NEVER_OPEN, self.clock)
         self.liveness = Liveness(
             feeds=self.feeds,
             table=self.prices,

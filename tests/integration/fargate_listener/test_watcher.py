@@ -16,9 +16,11 @@ from algotrading.domain.cycle import CycleState
 from algotrading.domain.strategy import Strategy, StrategyStatus
 from algotrading.services.order_hints import OrderHints
 from fargate_listener.changes import ChangeStream
+from fargate_listener.durations import Durations
 from fargate_listener.feed_account import FeedCredentials
 from fargate_listener.health import Health, HealthServer, Loaded
 from fargate_listener.hit_sender import HitSender
+from fargate_listener.operation import operate
 from fargate_listener.order_news import OrderNews
 from fargate_listener.price_publisher import PricePublisher
 from fargate_listener.redis_client import make_redis_client
@@ -90,6 +92,7 @@ class World:
         desk = Desk(broker.url, FeedCredentials("key", "token"), report=sender.put)
         self.desk = desk
         loaded = Loaded()
+        durations = Durations()
         self.health = Health(
             feeds=desk.feeds,
             guard=desk.guard,
@@ -119,10 +122,21 @@ class World:
             sight=SightReporter(redis=redis, sees=self.health.sees, clock=clock, counters=desk.counters),
             news=OrderNews(open_hints=self.open_hints, clock=clock, counters=desk.counters),
             order_sockets=None,
+            operation=operate(
+                redis=redis,
+                table=desk.prices,
+                watchlist=desk.watchlist,
+                hours=desk.hours,
+                clock=clock,
+                monotonic=time.monotonic,
+                counters=desk.counters,
+                durations=durations,
+            ),
             sender=sender,
             reporter=Reporter(
                 table=desk.prices,
                 counters=desk.counters,
+                durations=durations,
                 sender=sender,
                 feed=desk.feeds,
                 guard=desk.guard,
@@ -172,6 +186,7 @@ async def world() -> AsyncIterator[World]:
             await task
         await world.redis.aclose()
         gc.unfreeze()
+        gc.enable()
 
 
 async def test_with_redis_away_the_full_check_arms_and_disarms(world: World) -> None:
@@ -286,5 +301,10 @@ async def test_metrics_tell_what_happened_since_the_last_report(world: World) ->
     world.watcher.reporter.report()
 
     assert (first["Ticks"], first["InvalidTicks"], first["StopLossHits"], first["Blind"]) == (1, 1, 1, 0)
+    assert (first["ArmedStops"], first["UndeliveredHits"]) == (1, 0)
+    # Loading collected once, and the timekeeper was woken
+    assert world.meter.durations["GcPause"]
+    assert world.meter.durations["LoopLag"]
+    assert len(world.meter.durations["Staleness"]) == 2
     assert world.meter.counts["StopLossHits"] == 1
     assert len(world.meter.durations["TickToQueue"]) == 1

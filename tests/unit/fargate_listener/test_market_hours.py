@@ -60,3 +60,17 @@ def test_the_hours_of_the_next_day_are_looked_up_anew() -> None:
     clock.sleep(24 * 3600)
 
     assert not hours.is_open()
+
+
+@pytest.mark.parametrize(
+    ("day", "moment", "is_closed"),
+    [
+        (BEFORE_AUCTIONS, "08:10:00", False),
+        (BEFORE_AUCTIONS, "12:00:00", False),
+        (BEFORE_AUCTIONS, "03:00:00", True),
+        (BEFORE_AUCTIONS, "23:59:00", True),
+        (date(2026, 3, 1), "12:00:00", True),  # a Sunday
+    ],
+)
+def test_closed_is_every_exchange_and_not_only_for_a_moment(day: date, moment: str, is_closed: bool) -> None:
+    assert at(day, moment).is_closed(timedelta(hours=1, minutes=30)) is is_closed

@@ -8,8 +8,9 @@ from decimal import Decimal
 import pytest
 
 from fargate_listener.counters import Counters
+from fargate_listener.durations import Spread
 from fargate_listener.market_table import MarketTable
-from fargate_listener.stop_guard import REPEAT_SECONDS, Hit, StopGuard
+from fargate_listener.stop_guard import REPEAT_SECONDS, SAMPLED_READS, Hit, StopGuard
 from tests.unit.fargate_listener.examples import DAY, INFY, armed, ltp_frame, strategy_id
 
 
@@ -203,3 +204,19 @@ def test_armed_tokens_are_those_somebody_depends_on(desk: Desk) -> None:
     assert desk.guard.armed_tokens == {INFY}
     assert desk.hits == []
     assert armed(1, "1500").stop_loss == Decimal(1500)
+
+
+def test_one_read_of_several_is_timed_from_its_arrival_to_its_evaluation() -> None:
+    decisions, now = Spread(), [100.0]
+    guard = StopGuard(
+        table=MarketTable(),
+        report=lambda _: None,
+        counters=Counters(),
+        decisions=decisions,
+        monotonic=lambda: now[0],
+    )
+    for _ in range(2 * SAMPLED_READS):
+        now[0] += 1.0
+        guard.on_frames([ltp_frame((INFY, 150_000))], now[0] - 0.002)
+
+    assert decisions.take() == [pytest.approx(2.0), pytest.approx(2.0)]

@@ -180,3 +180,14 @@ def test_instruments_are_in_the_order_of_what_is_at_risk_there(desk: Desk) -> No
     assert desk.watchlist.armed_tokens == {TCS}
     assert desk.watchlist.quote_key(TCS) == "NSE:TCS"
     assert desk.watchlist.quote_key(1) is None
+
+
+def test_an_instrument_that_was_left_has_its_name_until_names_are_forgotten(desk: Desk) -> None:
+    desk.watchlist.apply(armed(1, "1500"))
+    assert desk.watchlist.name_of(INFY) == ("NSE", "INFY")
+
+    desk.watchlist.apply(gone(1))
+    assert desk.watchlist.name_of(INFY) == ("NSE", "INFY")
+
+    desk.watchlist.forget_names()
+    assert desk.watchlist.name_of(INFY) is None

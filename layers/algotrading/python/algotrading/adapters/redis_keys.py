@@ -6,13 +6,16 @@ every field of the specification always.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
 from algotrading.contracts.messages import StopChange
+from algotrading.domain.candles import MinuteCandle
 from algotrading.domain.cycle import Cycle
 from algotrading.domain.orders import Side
+from algotrading.domain.sessions import IST
 from algotrading.domain.sight import LONGEST_UNREPORTED, Sight
 from algotrading.domain.strategy import Strategy
 from algotrading.ports import LastPrice
@@ -27,6 +30,13 @@ CHANGES_KEPT = 10_000
 
 SIGHT = "watcher:sight"
 """Hash: when a watcher last saw, and how long none did; written by all watchers."""
+
+CANDLES = "candles:minute"
+"""Stream: one entry per instrument and minute, see docs/candles.md."""
+CANDLES_KEPT = 200_000
+"""About as many entries stay: an hour of 3,000 instruments."""
+_CANDLES_REMEMBERED = 3600
+"""Seconds for which it is known which candles of a minute are written: far longer than a watcher keeps them."""
 
 
 def strategy_key(strategy_id: UUID) -> str:
@@ -135,6 +145,48 @@ def _milliseconds(span: timedelta) -> int:
 def change_entry(change: StopChange) -> dict[str, str]:
     """One entry of the change stream."""
     return {CHANGE_FIELD: change.model_dump_json()}
+
+
+def candles_written_key(minute: int) -> str:
+    """Hash: of how many ticks each instrument's candle of a minute (since the epoch) was made; expires."""
+    return f"candles:written:{minute}"
+
+
+def candle_arguments(candles: Sequence[MinuteCandle]) -> list[str]:
+    """Of the script that writes candles, all of the same minute."""
+    arguments = [str(CANDLES_KEPT), str(_CANDLES_REMEMBERED)]
+    for candle in candles:
+        arguments += [
+            candle.exchange,
+            candle.symbol,
+            str(candle.token),
+            candle.minute.astimezone(IST).isoformat(),
+            decimal_text(candle.open),
+            decimal_text(candle.high),
+            decimal_text(candle.low),
+            decimal_text(candle.close),
+            str(candle.ticks),
+        ]
+    return arguments
+
+
+def read_candle(fields: Mapping[str, str]) -> MinuteCandle:
+    """One entry of `CANDLES`.
+
+    Raises:
+        KeyError, ValueError, ArithmeticError: it is no such entry.
+    """
+    return MinuteCandle(
+        exchange=fields["exchange"],
+        symbol=fields["symbol"],
+        token=int(fields["token"]),
+        minute=datetime.fromisoformat(fields["minute"]),
+        open=Decimal(fields["open"]),
+        high=Decimal(fields["high"]),
+        low=Decimal(fields["low"]),
+        close=Decimal(fields["close"]),
+        ticks=int(fields["ticks"]),
+    )
 
 
 def decimal_text(value: Decimal) -> str:

@@ -99,3 +99,23 @@ return at - now
 """
 """KEYS: hint string. ARGV: now and the interval, in milliseconds. How many of them to wait; -1 when a hint
 that is still to be given covers this one."""
+
+PUT_CANDLES = """
+local written = 0
+for i = 3, #ARGV, 9 do
+    local token, ticks = ARGV[i + 2], ARGV[i + 8]
+    if tonumber(ticks) > tonumber(redis.call('HGET', KEYS[2], token) or '0') then
+        redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[1], '*', 'exchange', ARGV[i], 'symbol', ARGV[i + 1],
+            'token', token, 'minute', ARGV[i + 3], 'open', ARGV[i + 4], 'high', ARGV[i + 5], 'low', ARGV[i + 6],
+            'close', ARGV[i + 7], 'ticks', ticks)
+        -- Not before: a call that fails undoes nothing, and a candle noted as written would never be.
+        redis.call('HSET', KEYS[2], token, ticks)
+        written = written + 1
+    end
+end
+redis.call('EXPIRE', KEYS[2], ARGV[2])
+return written
+"""
+"""KEYS: candle stream, the minute's hash of what is written. ARGV: the stream's length, seconds for which the hash is
+kept, then exchange, symbol, token, minute, open, high, low, close and ticks of each candle in turn. A candle made of no
+more ticks than the one that is written is left out; answers how many were written."""

@@ -57,6 +57,7 @@ _WATCHER: Final = {
     "MalformedPackets": "The price feed sent what cannot be read. Its format may have changed.",
     "StopChangesInvalid": "A change of a stop cannot be understood. Versions that do not match were deployed.",
     "StopCheckFailed": "The stops could not be compared with PostgreSQL. New stops arrive through Redis alone.",
+    "ClockWrong": "The watcher's clock differs from Redis' or the exchange's. The log says which; replace the task.",
     "StopsRepaired": "The watcher had missed a change and found it by comparing. Look at Redis' stream.",
 }
 
@@ -70,7 +71,16 @@ INFORMATIVE: Final = frozenset(
     {
         HEARTBEAT,
         "BrokerAnswer",
+        "CandleWritesFailed",
+        "CandlesLost",
+        "ClockOffset",
+        "DecisionLatency",
         "EntriesBlocked",
+        "GcPause",
+        "LoopLag",
+        "Staleness",
+        "TickLag",
+        "UndeliveredHits",
         "KillToFlat",
         "LossLimits",
         "FeedConnections",
