@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from weakref import ref
@@ -38,8 +38,9 @@ class Rubbish:
     def unfreeze(self) -> None:
         self.asked.append("unfreeze")
 
-    def get_count(self) -> tuple[int, int, int]:
-        return self.new, 0, 0
+    def get_objects(self, generation: int | None = None) -> Sequence[object]:
+        assert generation == 0
+        return range(self.new)
 
 
 @dataclass
