@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field, replace
@@ -162,6 +163,14 @@ def announced(strategy: Strategy, **changes: Any) -> StopChange:
         "trading_day": TRADING_DAY,
     }
     return StopChange(**values | changes)
+
+
+@pytest.fixture(autouse=True)
+def collection_as_it_was() -> Iterator[None]:
+    """A watcher within the test's process takes garbage collection into its own hands."""
+    yield
+    gc.unfreeze()
+    gc.enable()
 
 
 @pytest.fixture

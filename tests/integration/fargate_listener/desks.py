@@ -121,3 +121,4 @@ async def running(desk: Desk) -> AsyncIterator[Desk]:
         for task in tasks:
             await end(task)
         await desk.feeds.close()
+        await asyncio.sleep(0.02)  # a transport that was told to close does so in a later turn of the loop
