@@ -85,19 +85,26 @@ class Collector:
         self._bound = 0
         self._memory_at = float("-inf")
 
-    def settle(self) -> None:
-        """Everything is loaded: collect once, freeze it all, and from now on collect when told only."""
+    def begin(self) -> None:
+        """From now on collect when told only: loading a hundred thousand stops would set off one collection after the
+        other, each longer than the one before."""
         self._rubbish.disable()
+        self._thorough_on = self._today()
+        self._look_at_memory()
+
+    def settle(self) -> None:
+        """Everything is loaded: collect once, and freeze it all."""
         self._collect_thoroughly()
 
     async def run(self) -> None:
         """Look until cancelled."""
+        self.begin()
         while True:
             await asyncio.sleep(LOOK_SECONDS)
             self.look()
 
     def look(self) -> None:
-        """One look. Nothing before everything is loaded."""
+        """One look. Nothing before the beginning."""
         if not self._bound:
             return
         if self._is_thorough_due():
@@ -126,10 +133,13 @@ class Collector:
         freed = self._collect(2)
         self._rubbish.freeze()
         self._thorough_on = self._today()
+        self._look_at_memory()
+        logger.info("everything was collected", extra={"freed": freed})
+
+    def _look_at_memory(self) -> None:
         self._memory_at = self._monotonic()
         # From what is in use now, so that memory that is needed does not cause one collection after the other.
         self._bound = self._memory() + GROWTH_BYTES
-        logger.info("everything was collected", extra={"freed": freed})
 
     def _collect(self, generation: int) -> int:
         begun = self._monotonic()

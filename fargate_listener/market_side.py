@@ -71,6 +71,11 @@ class MarketSide:
     def __len__(self) -> int:
         return len(self._live)
 
+    @property
+    def is_trailing(self) -> bool:
+        """Whether any level follows a high."""
+        return bool(self._groups)
+
     def fix(self, key: int, level: int) -> None:
         """Set a level that stands still."""
         self._fixed.push(level, next(self._serials), key)
@@ -109,6 +114,10 @@ class MarketSide:
             self._raise(price)
         trailing = self._take_trailing(price)
         return sorted((*reached, *trailing), key=_highest_first) if trailing else reached
+
+    def nearest_fixed(self) -> int | None:
+        """The highest level that stands still, where none trails."""
+        return self._fixed.top()
 
     def nearest(self) -> Nearest:
         """Where everything stands now."""

@@ -88,11 +88,6 @@ class StopGuard:
         """Those strategies."""
         return frozenset(self._keys)
 
-    @property
-    def armed_tokens(self) -> set[int]:
-        """Instruments whose ticks somebody's stop depends on."""
-        return {guarded.change.instrument_token for guarded in self._guarded.values()}
-
     def guards(self, strategy_id: UUID) -> bool:
         """Whether a strategy is guarded now, hit or not."""
         return strategy_id in self._keys

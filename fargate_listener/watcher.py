@@ -132,7 +132,10 @@ class Watcher:
             # Yesterday's close must not be taken for today's market when a stop is armed.
             self._day = snapshot.day
             self.guard.forget_prices()
-        repaired = self.watchlist.repair(snapshot.changes, as_of=as_of, unknown=snapshot.unknown.keys())
+        repaired = 0
+        for so_far in self.watchlist.repair(snapshot.changes, as_of=as_of, unknown=snapshot.unknown.keys()):
+            repaired = so_far
+            await asyncio.sleep(0)
         self.loaded.unknown_instruments = sorted(set(snapshot.unknown.values()))
         if self.loaded.stops_loaded and repaired:
             self.counters.repaired_stops += repaired

@@ -156,7 +156,8 @@ class WatcherProcess:
         if snapshot.day != self._day:
             self._day = snapshot.day
             self.guard.forget_prices()
-        self.watchlist.repair(snapshot.changes, as_of=as_of, unknown=snapshot.unknown.keys())
+        for _ in self.watchlist.repair(snapshot.changes, as_of=as_of, unknown=snapshot.unknown.keys()):
+            self.kernel.pause(self.kernel.random.randrange(2_000))  # for ticks and changes to come in between
         self.loaded = True
 
     def _report_sight(self) -> None:

@@ -75,18 +75,22 @@ class Desk:
 @pytest.fixture
 def desk() -> Desk:
     desk = Desk()
+    desk.collector.begin()
     desk.collector.settle()
     return desk
 
 
-def test_what_was_loaded_is_frozen_and_python_collects_no_more_by_itself(desk: Desk) -> None:
+def test_python_collects_no_more_by_itself_and_what_was_loaded_is_frozen(desk: Desk) -> None:
     assert desk.rubbish.asked == LOADED
 
 
-def test_nothing_is_done_before_everything_is_loaded() -> None:
+def test_while_everything_is_being_loaded_much_is_frozen_unseen() -> None:
     desk = Desk(rubbish=Rubbish(new=10 * MOST))
-
     assert desk.look(after=100) == []
+
+    desk.collector.begin()
+
+    assert desk.look() == ["freeze"]
 
 
 def test_few_new_objects_wait(desk: Desk) -> None:
@@ -163,6 +167,7 @@ def real() -> Iterator[Collector]:
 
 
 def test_a_young_ring_goes_and_a_frozen_one_stays_until_the_thorough_collection(real: Collector) -> None:
+    real.begin()
     real.settle()
     kept = Ring()
     others = [[] for _ in range(FEW)]  # type: ignore[var-annotated]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from decimal import Decimal
 
 import pytest
 
@@ -194,16 +193,6 @@ def test_a_stop_between_two_wire_prices_is_compared_exactly(desk: Desk) -> None:
     assert desk.reported == []
     desk.tick(150_000)
     assert desk.reported == [1]
-
-
-def test_armed_tokens_are_those_somebody_depends_on(desk: Desk) -> None:
-    desk.guard.arm(armed(1, "1500"), now=0)
-    desk.guard.arm(armed(2, "10", instrument_token=257), now=0)
-    desk.guard.disarm(strategy_id(2))
-
-    assert desk.guard.armed_tokens == {INFY}
-    assert desk.hits == []
-    assert armed(1, "1500").stop_loss == Decimal(1500)
 
 
 def test_one_read_of_several_is_timed_from_its_arrival_to_its_evaluation() -> None:

@@ -153,6 +153,6 @@ def test_levels_moved_a_thousand_times_leave_no_rubbish_behind(desk: Desk) -> No
     for stop in range(1, 1000):
         desk.index.arm(1, INFY, Fall(stop))
 
-    side = desk.index._sides[INFY, 1]
+    side = desk.index._below[INFY].side
     assert len(side._fixed._heap) < 50
     assert desk.ticks(1) == [0, 1]

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+from uuid import UUID
+
 import pytest
 
 from algotrading.contracts.messages import StopChange
 from fargate_listener.counters import Counters
 from fargate_listener.market_table import MarketTable
 from fargate_listener.stop_guard import Hit, StopGuard
-from fargate_listener.watchlist import Watchlist
+from fargate_listener.watchlist import COMPARED_AT_ONCE, Watchlist
 from tests.unit.fargate_listener.examples import INFY, armed, ltp_frame, strategy_id
 
 TCS = 2953217
@@ -29,7 +32,7 @@ class Desk:
 
     def repair(self, *truth: StopChange, as_of: int | None = None) -> int:
         serial = self.watchlist.serial if as_of is None else as_of
-        return self.watchlist.repair({change.strategy_id: change for change in truth}, as_of=serial)
+        return max(self.watchlist.repair({change.strategy_id: change for change in truth}, as_of=serial), default=0)
 
     @property
     def hit_by_one(self) -> list[int]:
@@ -79,7 +82,7 @@ def test_a_strategy_that_moves_to_another_instrument_leaves_the_old_one(desk: De
     desk.watchlist.apply(armed(1, "3500", instrument_token=TCS, symbol="TCS"))
 
     assert desk.watchlist.tokens == [TCS]
-    assert desk.guard.armed_tokens == {TCS}
+    assert desk.watchlist.armed_tokens == {TCS}
 
 
 def test_an_unwatched_strategy_is_never_hit(desk: Desk) -> None:
@@ -153,11 +156,45 @@ def test_the_next_full_check_may_correct_even_those(desk: Desk) -> None:
     assert desk.hit_by_one == []
 
 
+def test_a_full_check_lets_others_run_and_leaves_alone_what_they_change(desk: Desk) -> None:
+    # Given many strategies to remove, and many to arm
+    for number in range(2 * COMPARED_AT_ONCE):
+        desk.watchlist.apply(armed(number, "1500"))
+    truth = {change.strategy_id: change for change in (armed(n, "1400") for n in range(1_000, 1_000 + 600))}
+    check = desk.watchlist.repair(truth, as_of=desk.watchlist.serial)
+
+    # When, after the first portion, one that would be removed changes, and one that would be armed comes and goes
+    next(check)
+    desk.watchlist.apply(armed(2 * COMPARED_AT_ONCE - 1, "1300"))
+    desk.watchlist.apply(armed(1_599, "1500"))
+    desk.watchlist.apply(gone(1_599))
+    repaired = [0, *check]
+
+    # Then these two are as they were changed, no portion is large, and the next check removes the first
+    assert desk.hit_by_one == [2 * COMPARED_AT_ONCE - 1, *range(1_000, 1_599)]
+    assert max(after - before for before, after in pairwise(repaired[1:])) <= COMPARED_AT_ONCE
+    assert repaired[-1] == 2 * COMPARED_AT_ONCE - 1 + 599
+    assert desk.repair(*truth.values()) == 2
+
+
+def test_only_traders_with_an_armed_stop_have_something_at_stake(desk: Desk) -> None:
+    other = UUID(int=99)
+    desk.watchlist.apply(armed(1, "1500"))
+    desk.watchlist.apply(armed(2, "1500", user_id=other))
+    assert len(desk.watchlist.armed_users) == 2
+
+    desk.watchlist.apply(watched(1))
+    assert desk.watchlist.armed_users == {other}
+
+    desk.watchlist.apply(gone(2))
+    assert desk.watchlist.armed_users == set()
+
+
 def test_what_the_truth_does_not_know_is_left_alone(desk: Desk) -> None:
     # Given a strategy whose instrument is missing from the broker's dump of this minute
     desk.watchlist.apply(armed(1, "1500"))
 
-    desk.watchlist.repair({}, as_of=desk.watchlist.serial, unknown={strategy_id(1)})
+    list(desk.watchlist.repair({}, as_of=desk.watchlist.serial, unknown={strategy_id(1)}))
 
     assert desk.hit_by_one == [1]
 
