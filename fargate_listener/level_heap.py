@@ -67,6 +67,19 @@ class LevelHeap:
         self._size -= len(reached)
         return reached
 
+    def take_keys(self, level: int) -> list[int]:
+        """The same, without saying where each was: in a falling market this is what ticks wait for."""
+        heap, live = self._heap, self._live
+        highest = -level
+        keys: list[int] = []
+        while heap and heap[0][0] <= highest:
+            _, serial, key = heappop(heap)
+            if live.get(key) == serial:
+                del live[key]
+                keys.append(key)
+        self._size -= len(keys)
+        return keys
+
     def absorb(self, other: LevelHeap) -> list[int]:
         """Take over every entry of another heap with the same `live`; their keys."""
         moved = [entry for entry in other._heap if self._live.get(entry[2]) == entry[1]]

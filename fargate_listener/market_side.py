@@ -104,16 +104,16 @@ class MarketSide:
         if self._groups:
             self._groups[-1].crest = high
 
-    def advance(self, price: int) -> list[tuple[int, int]]:
-        """A price came: trailing levels move up to it, and those reached are removed and returned as (level, key),
-        highest first."""
-        reached = self._fixed.take(price)
+    def advance(self, price: int) -> list[int]:
+        """A price came: trailing levels move up to it, and those reached are removed; their keys, the highest level
+        first."""
         if not self._groups:
-            return reached
+            return self._fixed.take_keys(price)
+        reached = self._fixed.take(price)
         if self._groups[-1].crest < price:
             self._raise(price)
         trailing = self._take_trailing(price)
-        return sorted((*reached, *trailing), key=_highest_first) if trailing else reached
+        return [key for _, key in sorted((*reached, *trailing), key=_highest_first)]
 
     def nearest_fixed(self) -> int | None:
         """The highest level that stands still, where none trails."""

@@ -142,10 +142,17 @@ class MarketTable:
             self.rows[slots, Column.LAST] = 0
             self.rows[slots, Column.STAMP] = 0
 
-    def take_news(self) -> dict[int, int]:
-        """Prices that came since the last call, by token."""
-        slots = self._news[: self._state[State.NEWS]]
-        self._state[State.NEWS] = 0
+    @property
+    def news(self) -> int:
+        """Instruments whose price came since it was last taken."""
+        return int(self._state[State.NEWS])
+
+    def take_news(self, most: int | None = None) -> dict[int, int]:
+        """Prices that came since they were last taken, by token; of `most` instruments at once, the newest news."""
+        known = int(self._state[State.NEWS])
+        left = max(0, known - most) if most is not None else 0
+        slots = self._news[left:known]
+        self._state[State.NEWS] = left
         self.rows[slots, Column.IS_NEWS] = 0
         prices = self.rows[slots, Column.LAST]
         return {self._tokens_by_slot[slot]: price for slot, price in zip(slots.tolist(), prices.tolist(), strict=True)}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import count
 from typing import NamedTuple
 from uuid import UUID
@@ -35,6 +36,10 @@ class Hit(NamedTuple):
         """What the position is worth, in paise: the larger, the sooner it must go."""
         a_rupee: int = 10 ** decimals_of(self.stop.instrument_token)
         return self.stop.quantity * self.wire_price * 100 // a_rupee
+
+
+_new_hit: Callable[[tuple[StopChange, int, float]], Hit] = partial(tuple.__new__, Hit)
+"""In half the time: thousands may be made while ticks wait."""
 
 
 @dataclass(slots=True)
@@ -161,10 +166,10 @@ class StopGuard:
         self._hit(self._table.token_of(slot), price)
 
     def _hit(self, token: int, price: int) -> None:
-        received, returns = self._received, self._received + REPEAT_SECONDS
-        for key in self._index.advance(token, price):
-            self._resting[key] = returns
-            self._hits.append(Hit(self._guarded[key].change, price, received))
+        received, guarded = self._received, self._guarded
+        keys = self._index.advance(token, price)
+        self._resting.update(dict.fromkeys(keys, received + REPEAT_SECONDS))
+        self._hits += [_new_hit((guarded[key].change, price, received)) for key in keys]
 
     def _tell(self) -> None:
         hits, self._hits = self._hits, []

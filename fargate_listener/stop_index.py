@@ -126,7 +126,7 @@ class StopIndex:
 
     def _reach(self, slot: int | None, place: _Place, price: int) -> list[int]:
         self._follow(slot, place)
-        keys = [key for _, key in place.side.advance(price)]
+        keys = place.side.advance(price)
         for key in keys:
             del self._places[key]
         self._done(slot, place)

@@ -18,6 +18,13 @@ def to_price(token: int, wire: int) -> Decimal:
     return Decimal(wire).scaleb(-decimals_of(token))
 
 
+def price_text(token: int, wire: int) -> str:
+    """A wire price in rupees as text, without trailing zeros: 3520.75, 3500. Many times as fast as through Decimal."""
+    decimals = decimals_of(token)
+    whole, part = divmod(wire, 10**decimals)
+    return f"{whole}.{part:0{decimals}d}".rstrip("0") if part else str(whole)
+
+
 def to_wire_stop(token: int, stop: Decimal) -> int:
     """The greatest wire price that is not above `stop`: `price <= stop` means the same in either unit."""
     return int(stop.scaleb(decimals_of(token)).to_integral_value(ROUND_FLOOR))

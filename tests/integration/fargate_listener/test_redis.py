@@ -23,10 +23,11 @@ from fargate_listener import redis_client
 from fargate_listener.changes import ChangeStream
 from fargate_listener.counters import Counters
 from fargate_listener.market_table import MarketTable
-from fargate_listener.price_publisher import PricePublisher
+from fargate_listener.price_publisher import AT_ONCE, ROUNDS, PricePublisher
 from fargate_listener.sight import SightReporter
 from fargate_listener.stop_guard import Hit, StopGuard
 from fargate_listener.watchlist import Watchlist
+from tests.contract.ports.test_runtime import cycle_of, running_strategy
 from tests.integration.fargate_listener.desks import end, until
 from tests.unit.fargate_listener.examples import INFY, USDINR, armed, ltp_frame
 from twin.servers import ServerAddress, free_port
@@ -200,6 +201,44 @@ async def test_a_price_is_written_once_however_often_it_ticked(valkey: Redis, va
 
         after = valkey.info("commandstats")["cmdstat_hset"]["calls"]
         assert after - before == 1
+
+
+async def test_more_symbols_than_one_call_takes_are_all_written(valkey: Redis, valkey_server: ServerAddress) -> None:
+    many = {(number << 8) | 1: f"S&P {number}" for number in range(1, 3 * AT_ONCE)}
+    watched = [
+        armed(n, "1500", instrument_token=token, symbol=symbol) for n, (token, symbol) in enumerate(many.items())
+    ]
+    async with publishing(valkey_server.host, valkey_server.port, *watched) as desk:
+        desk.prices.on_frames([ltp_frame(*((token, 200_000 + token) for token in many))])
+
+        await desk.publisher.publish()
+
+    prices = RedisRuntime(valkey).last_prices(list(many.values()))
+    assert {symbol: price.price for symbol, price in prices.items()} == {
+        symbol: Decimal(200_000 + token) / 100 for token, symbol in many.items()
+    }
+
+
+async def test_strategies_are_told_their_symbols_latest_price_once_in_ten_rounds(
+    valkey: Redis, valkey_server: ServerAddress
+) -> None:
+    # Given a strategy in the runtime store whose symbol ticks in every round
+    runtime, strategy = RedisRuntime(valkey), running_strategy(symbol="INFY")
+    runtime.put_strategy(strategy)
+    runtime.put_cycle(cycle_of(strategy))
+    seen = []
+    async with publishing(valkey_server.host, valkey_server.port, armed(1, "1500")) as desk:
+        for price in range(151_000, 151_000 + 2 * ROUNDS):
+            desk.prices.on_frames([ltp_frame((INFY, price))])
+            await desk.publisher.publish()
+            seen.append(runtime.read_cycles([strategy.strategy_id])[0]["last_price"])
+        desk.prices.on_frames([ltp_frame((INFY, 152_000))])
+
+        # When nothing ticks any more
+        await desk.publisher.publish_all()
+
+    assert len(set(seen) - {""}) == 2
+    assert runtime.read_cycles([strategy.strategy_id])[0]["last_price"] == "1520"
 
 
 async def test_an_absent_redis_loses_prices_and_nothing_else() -> None:

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fargate_listener.wire_prices import decimals_of, to_price, to_wire_stop
+from algotrading.adapters.redis_keys import decimal_text
+from fargate_listener.wire_prices import decimals_of, price_text, to_price, to_wire_stop
 from tests.unit.fargate_listener.examples import INFY, USDINR
 
 
@@ -31,3 +32,8 @@ def test_prices_are_exact() -> None:
 )
 def test_a_stop_in_wire_units_says_the_same_as_the_stop_in_rupees(token: int, stop: Decimal, wire: int) -> None:
     assert (wire <= to_wire_stop(token, stop)) == (to_price(token, wire) <= stop)
+
+
+@given(st.sampled_from([INFY, USDINR, (1 << 8) | 12]), st.integers(1, 2**31 - 1))
+def test_the_text_of_a_price_is_that_of_its_rupees(token: int, wire: int) -> None:
+    assert price_text(token, wire) == decimal_text(to_price(token, wire))

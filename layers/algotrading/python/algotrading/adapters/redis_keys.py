@@ -102,6 +102,11 @@ def cycle_fields(cycle: Cycle) -> dict[str, str]:
     }
 
 
+def price_line(symbol: str, price: str, *, told: bool) -> str:
+    """One price of the script that writes them. `told`: also to the runtime hashes of the symbol's strategies."""
+    return f"{symbol}\t{price}\t{told:d}\n"
+
+
 def price_fields(price: Decimal, at: datetime) -> dict[str, str]:
     """Contents of `price_key`."""
     return {"price": decimal_text(price), "at": at.isoformat()}

@@ -84,7 +84,7 @@ class RedisRuntime:
     def put_price(self, symbol: str, price: Decimal, at: datetime) -> None:
         """Write `price:{symbol}`, and `last_price` of every strategy that trades the symbol."""
         self._run(
-            scripts.PUT_PRICE, [keys.price_key(symbol), keys.symbol_key(symbol)], _flat(keys.price_fields(price, at))
+            scripts.PUT_PRICES, [], [at.isoformat(), keys.price_line(symbol, keys.decimal_text(price), told=True)]
         )
 
     def forget(self, strategy: Strategy) -> None:

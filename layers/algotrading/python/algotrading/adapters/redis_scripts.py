@@ -70,14 +70,20 @@ redis.call('HSET', KEYS[1], 'last_price', price, 'lock_state', locked, unpack(AR
 """
 """KEYS: runtime hash, lock, price hash. ARGV: field and value in turn."""
 
-PUT_PRICE = """
-redis.call('HSET', KEYS[1], unpack(ARGV))
-for _, id in ipairs(redis.call('SMEMBERS', KEYS[2])) do
-    local runtime = 'runtime:' .. id
-    if redis.call('EXISTS', runtime) == 1 then redis.call('HSET', runtime, 'last_price', ARGV[2]) end
+PUT_PRICES = """
+for symbol, price, told in string.gmatch(ARGV[2], '([^\\t]+)\\t([^\\t]+)\\t(%d)\\n') do
+    redis.call('HSET', 'price:' .. symbol, 'price', price, 'at', ARGV[1])
+    if told == '1' then
+        for _, id in ipairs(redis.call('SMEMBERS', 'symbol:' .. symbol .. ':strategies')) do
+            local runtime = 'runtime:' .. id
+            if redis.call('EXISTS', runtime) == 1 then redis.call('HSET', runtime, 'last_price', price) end
+        end
+    end
 end
 """
-"""KEYS: price hash, symbol's set. ARGV: 'price', price, 'at', moment."""
+"""ARGV: the moment; and lines of symbol, price and whether the symbol's strategies are told (1 or 0), with a tab
+between and a line feed after them. Text, because a call with a thousand arguments takes its sender longer to make than
+Redis to carry out."""
 
 REPORT_SIGHT = """
 local now = tonumber(ARGV[1])
