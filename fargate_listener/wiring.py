@@ -131,7 +131,12 @@ def build_watcher(settings: ListenerSettings) -> Watcher:
         liveness=liveness,
         cover=cover,
         publisher=PricePublisher(
-            redis=_redis(settings), table=table, watchlist=watchlist, clock=clock, counters=counters
+            address=(settings.redis_host, settings.redis_port),
+            tls=settings.redis_tls,
+            table=table,
+            watchlist=watchlist,
+            clock=clock,
+            counters=counters,
         ),
         sight=SightReporter(redis=_redis(settings), sees=health.sees, clock=clock, counters=counters),
         news=news,
