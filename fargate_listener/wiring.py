@@ -121,7 +121,7 @@ def build_watcher(settings: ListenerSettings) -> Watcher:
         counters=counters,
     )
     health = Health(feeds=feeds, guard=guard, sender=sender, loaded=loaded, liveness=liveness, cover=cover)
-    meter = EmfMeter(service="listener", clock=clock)
+    meter = EmfMeter(clock=clock)
     return Watcher(
         truth=_truth(settings, clock),
         changes=ChangeStream(redis=_redis(settings), counters=counters),
@@ -231,7 +231,7 @@ def _order_hints(settings: ListenerSettings, clock: SystemClock) -> OrderHints:
         ledger=PostgresLedger(_database(settings)),
         runtime=RedisRuntime(redis),
         queue=SqsOrderQueue(queue, settings.orders_queue_url, settings.priority_queue_url),
-        meter=EmfMeter(service="listener", clock=clock),
+        meter=EmfMeter(clock=clock),
     )
 
 

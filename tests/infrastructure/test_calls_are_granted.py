@@ -74,7 +74,7 @@ def test_the_watcher_may_do_all_that_it_is_built_for(feeding_estate: Estate) -> 
     asked = actions_of_listener() - _NEVER_CALLED["listener"]
 
     assert asked == {"sqs:SendMessage", "sqs:GetQueueAttributes", "secretsmanager:GetSecretValue", "kms:Decrypt"}
-    assert asked <= _allowed(feeding_estate, "listener/Task/TaskRole")
+    assert asked <= _allowed(feeding_estate, "listener/TaskRole")
 
 
 def test_what_is_built_is_found_through_helpers_too() -> None:
