@@ -59,7 +59,7 @@ def test_clients_are_used_where_this_is_looked_for_and_nowhere_else() -> None:
         "adapters/sqs_queue.py",
         "bootstrap/parts.py",
         "fargate_listener/hit_queue.py",
-        "fargate_listener/wiring.py",
+        "fargate_listener/connections.py",
     }
 
 
