@@ -142,7 +142,7 @@ def _explain(settings: ListenerSettings) -> Line:
         "settings",
         f"{settings.stage}: prices from {settings.kite_socket_url} by {accounts} feed account(s), at most "
         f"{3000 * accounts - accounts} instruments; {news}; log level {settings.log_level}; health on port "
-        f"{settings.health_port}",
+        f"{settings.health_port}; {settings.leave_seconds:g} s to leave",
     )
 
 

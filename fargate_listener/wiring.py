@@ -135,4 +135,5 @@ def build_watcher(settings: ListenerSettings) -> Watcher:
         loaded=loaded,
         counters=counters,
         monotonic=time.monotonic,
+        leave_seconds=settings.leave_seconds,
     )

@@ -103,7 +103,7 @@ class ListenerStack(Stack):
             user=_NOBODY,
             readonly_root_filesystem=True,
             # The longest that Fargate waits between SIGTERM and the end: the watcher goes on until the queue has
-            # every hit, for at most `fargate_listener.watcher.LEAVE_SECONDS`.
+            # every hit, for at most LEAVE_SECONDS.
             stop_timeout=Duration.seconds(120),
             # A Dockerfile's HEALTHCHECK counts for nothing on ECS: only this one does.
             health_check=ecs.HealthCheck(

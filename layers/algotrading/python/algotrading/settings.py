@@ -262,6 +262,8 @@ class ListenerSettings(DatabaseSettings, RedisSettings, VaultSettings, SessionSe
     order_update_sockets: bool = False
     """Whether the watcher opens the tokens of traders with something at stake, for their order updates."""
     health_port: int = 8081
+    leave_seconds: Annotated[float, Field(gt=0, le=100)] = 90
+    """How long after SIGTERM the watcher goes on for hits that the queue has not taken. Fargate waits 120 s at most."""
 
     @model_validator(mode="after")
     def _a_sentinel_for_each_account(self) -> Self:
