@@ -23,9 +23,9 @@ FAR_ABOVE_THE_MARKET = "99999"
 FAR_BELOW_THE_MARKET = "1"
 
 
-async def ask_health(world: World) -> dict[str, Any]:
+async def ask_health(world: World, port: int | None = None) -> dict[str, Any]:
     """The health document; an unreachable one is as good as an unhealthy one."""
-    return await asyncio.to_thread(_read_health, f"http://127.0.0.1:{world.health_port}/health")
+    return await asyncio.to_thread(_read_health, f"http://127.0.0.1:{port or world.health_port}/health")
 
 
 def _read_health(url: str) -> dict[str, Any]:
