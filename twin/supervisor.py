@@ -98,7 +98,7 @@ class _Starter:
         shared = {**_PLAIN, "SESSION_TABLE": await control.session_table(), **self._options.deviations.settings}
         wiring = (await self._wire(ground.assembly, deployed)).with_overrides(
             functions=shared | ground.exchange.settings(near[Part.EXCHANGE]) | _ports(near),
-            watcher=shared | ground.exchange.settings(far[Part.EXCHANGE]) | _ports(far),
+            watcher=shared | _HASTE | ground.exchange.settings(far[Part.EXCHANGE]) | _ports(far),
         )
         database = await self._database(wiring, deployed, endpoints[Part.DATABASE], ground.password)
         telemetry = Telemetry(self._state.logs, self._tell_fault)
@@ -256,6 +256,9 @@ def _ports(lines: Mapping[Part, Endpoint]) -> dict[str, str]:
 
 _PLAIN = {"DATABASE_TLS": "false", "REDIS_TLS": "false"}
 """The embedded servers speak no TLS; the settings allow that in dev only."""
+_HASTE = {"LEAVE_SECONDS": "1"}
+"""A watcher that is told to leave with hits that the queue does not take goes on for longer in the cloud than whoever
+ended a twin would wait."""
 _MIGRATION_EVENT = {
     "RequestType": "Create",
     "RequestId": "twin",

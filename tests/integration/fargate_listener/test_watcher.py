@@ -281,7 +281,7 @@ async def test_an_unknown_instrument_of_a_strategy_is_unhealthy(world: World) ->
     await until(lambda: world.health.reasons() == ["no instrument token for NSE:INFY"])
 
 
-async def test_leaving_delivers_what_the_queue_did_not_take_yet(world: World) -> None:
+async def test_leaving_waits_for_the_queue_and_watches_meanwhile(world: World) -> None:
     strategy = world.hold("1500")
     await until(lambda: world.desk.guard.armed == 1 and world.broker.messages)
     world.queue.away = True
@@ -289,10 +289,15 @@ async def test_leaving_delivers_what_the_queue_did_not_take_yet(world: World) ->
     await until(lambda: world.health.sender.undelivered == 1)
 
     world.stop.set()
-    await until(lambda: not world.broker.sockets)
+    later = world.hold("1490")
+    world.watcher.check_soon()
+    await until(lambda: world.desk.guard.armed == 2)
+    world.broker.send(ltp_frame((INFY, 148_900)))
+    await until(lambda: world.health.sender.undelivered == 2)
     world.queue.away = False
 
-    await until(lambda: world.hit_strategies == {strategy.strategy_id})
+    await until(lambda: not world.broker.sockets)
+    assert world.hit_strategies == {strategy.strategy_id, later.strategy_id}
 
 
 async def test_metrics_tell_what_happened_since_the_last_report(world: World) -> None:
