@@ -29,7 +29,7 @@ from benchmarks.watcher.task import frame, message, packet
 from fargate_listener.kite_socket import LARGEST_FRAME
 
 STEP_SECONDS: Final = 0.05
-_PACKETS: Final = 30
+_PACKETS: Final = 12
 _LATE_SECONDS: Final = 15.0
 _STALE_SECONDS: Final = 30
 _PACE_SECONDS: Final = 1.0
@@ -126,19 +126,16 @@ class Feed:
             self._broadcast(bytes(LARGEST_FRAME + 1))
 
     def _torn(self, moved: Sequence[int]) -> None:
-        """Each message in two pieces of a connection's stream, and every third one in fragments."""
-        for number, each in enumerate(_frames(self._of(moved))):
-            at = self._dice.randrange(1, len(each))
-            if number % 3 == 2:
-                self._broadcast(each[:at], fin=False)
-                self._broadcast(each[at:], WSMsgType.CONTINUATION)
-                continue
-            whole = message(each)
-            self._torn_apart = [(peer, whole[at:]) for peer in self._living()]
-            for peer, _ in self._torn_apart:
-                peer.write(whole[:at])
-            asyncio.get_running_loop().call_later(STEP_SECONDS / 4, self._write_rest)
-            return  # the others' first pieces would come before this one's rest
+        """One step's stream in two pieces; every third message in fragments."""
+        stream = b"".join(
+            message(each) if number % 3 else _fragments(each, self._dice.randrange(1, len(each)))
+            for number, each in enumerate(_frames(self._of(moved)), start=self._steps)
+        )
+        at = self._dice.randrange(len(stream) + 1)
+        self._torn_apart = [(peer, stream[at:]) for peer in self._living()]
+        for peer, _ in self._torn_apart:
+            peer.write(stream[:at])
+        asyncio.get_running_loop().call_later(STEP_SECONDS / 4, self._write_rest)
 
     def _write_rest(self) -> None:
         """A stream goes on where it broke off, before anything else comes."""
@@ -289,6 +286,13 @@ def _frames(prices: Mapping[int, int]) -> Iterator[bytes]:
     packets = [packet("ltp", token, price) for token, price in prices.items()]
     for begin in range(0, len(packets), _PACKETS):
         yield frame(packets[begin : begin + _PACKETS])
+
+
+def _fragments(payload: bytes, at: int) -> bytes:
+    """A message in two frames (RFC 6455, section 5.4): the first says that it goes on, the second that it ends."""
+    first, second = bytearray(message(payload[:at])), bytearray(message(payload[at:]))
+    first[0], second[0] = 0x02, 0x80
+    return bytes(first + second)
 
 
 def _stamped(token: int, price: int, stamp: int) -> bytes:

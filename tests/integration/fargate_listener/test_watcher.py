@@ -187,6 +187,7 @@ async def world() -> AsyncIterator[World]:
         world = World(broker)
         task = asyncio.create_task(world.watcher.run(world.stop))
         yield world
+        world.queue.away = False  # or it would stay for what the queue does not have
         world.stop.set()
         async with asyncio.timeout(PATIENCE):
             await task
