@@ -52,6 +52,9 @@ class Feed:
         self._answered_at = float("-inf")
         self._steps = 0
         self._torn_apart: list[tuple[_Peer, bytes]] = []
+        self._servers: list[asyncio.Server] = []
+        self._lines: set[asyncio.StreamWriter] = set()
+        """Connections that ask for quotes."""
         self._ways: dict[str, Callable[[Sequence[int]], None]] = {
             "mute": lambda _moved: None,
             "frozen": lambda moved: self._show({token: self._frozen[token] for token in moved}),
@@ -67,11 +70,21 @@ class Feed:
         }
 
     async def serve(self) -> None:
-        """Listen on loopback. Ends with the event loop."""
+        """Listen on loopback until closed."""
         sockets = await ws_create_server(self._accept, "127.0.0.1", 0)
         self.url = f"ws://127.0.0.1:{sockets.sockets[0].getsockname()[1]}"
         quotes = await asyncio.start_server(self._answer_quotes, "127.0.0.1", 0)
+        self._servers = [sockets, quotes]
         self.api_url = f"http://127.0.0.1:{quotes.sockets[0].getsockname()[1]}"
+
+    async def close(self) -> None:
+        """Hang up, and listen no longer."""
+        for server in self._servers:
+            server.close()
+        self._drop_all()
+        for line in list(self._lines):
+            line.close()
+        await asyncio.sleep(0.05)  # what was told to close does so in a later turn of the loop
 
     def begin(self, scenario: str) -> None:
         """From now on the feed behaves like this."""
@@ -210,6 +223,7 @@ class Feed:
     # --- quotes -------------------------------------------------------------------------------------
 
     async def _answer_quotes(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._lines.add(writer)
         with suppress(OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
             while True:
                 request = await reader.readuntil(b"\r\n\r\n")
@@ -219,6 +233,7 @@ class Feed:
                 head = f"HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
                 writer.write(head.encode() + body)
                 await writer.drain()
+        self._lines.discard(writer)
         writer.close()
 
     def _quotes(self, keys: Sequence[str]) -> tuple[str, dict[str, Any]]:

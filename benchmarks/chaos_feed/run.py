@@ -19,7 +19,7 @@ from benchmarks.chaos_feed.scenarios import KILLED, REST_SECONDS, SCENARIOS, STE
 EYES: Final = 2
 _KILL_SECONDS: Final = 10.0
 _START_SECONDS: Final = 60.0
-_CALM_SECONDS: Final = 12.0
+CALM_SECONDS: Final = 12.0
 """After the last price: what is not seen by then is missed."""
 
 
@@ -92,8 +92,10 @@ async def run(
     folder: Path,
     progress: Callable[[str], None],
     is_careless: bool = False,
+    calm_seconds: float = CALM_SECONDS,
 ) -> Outcome:
-    """All `scenarios` in turn. Logs of the watchers go to `folder`, which exists.
+    """All `scenarios` in turn. Logs of the watchers go to `folder`, which exists. `is_careless`: the watchers do not
+    look after their feed. `calm_seconds`: from the last price to the end.
 
     Raises:
         TimeoutError: the watchers do not start.
@@ -107,13 +109,23 @@ async def run(
         eye.log.unlink(missing_ok=True)
     living = [asyncio.create_task(eye.live()) for eye in eyes]
     try:
-        kills = await _play(market, feed, eyes, scenarios, progress)
+        kills = await _play(feed, eyes, scenarios, progress)
+        await _end(feed, progress, calm_seconds)
     finally:
         for life in living:
             life.cancel()
         await asyncio.wait(living)
+        await feed.close()
     judged, false = judge(list(market.crossed.values()), seen, _with_steady(scenarios))
     return Outcome(seed, market.stops, judged, false, feed.dials, feed.quotes_answered, feed.quotes_refused, kills)
+
+
+async def _until_ready(feed: Feed, eyes: Sequence[_Eye]) -> None:
+    """Until every watcher sees everything, in a market that stands still."""
+    async with asyncio.timeout(_START_SECONDS):
+        while not all(eye.ready.is_set() for eye in eyes):
+            feed.tell(feed.market.tokens[:1])
+            await asyncio.sleep(STEP_SECONDS)
 
 
 def _with_steady(scenarios: Sequence[Scenario]) -> list[Scenario]:
@@ -122,15 +134,13 @@ def _with_steady(scenarios: Sequence[Scenario]) -> list[Scenario]:
 
 
 async def _play(
-    market: Market, feed: Feed, eyes: Sequence[_Eye], scenarios: Sequence[Scenario], progress: Callable[[str], None]
+    feed: Feed, eyes: Sequence[_Eye], scenarios: Sequence[Scenario], progress: Callable[[str], None]
 ) -> int:
     """The market's life. How many watchers were killed."""
     total = sum(scenario.seconds + REST_SECONDS for scenario in scenarios)
     feed.begin(STEADY)
-    progress(f"{len(eyes)} watchers start; {market.stops} stops")
-    async with asyncio.timeout(_START_SECONDS):
-        for eye in eyes:
-            await eye.ready.wait()
+    progress(f"{len(eyes)} watchers start; {feed.market.stops} stops")
+    await _until_ready(feed, eyes)
     began, kills, done = time.monotonic(), 0, 0.0
     for scenario in scenarios:
         progress(scenario.name)
@@ -143,17 +153,19 @@ async def _play(
                     eyes[kills % len(eyes)].kill()
                     kills, kill_at = kills + 1, now + _KILL_SECONDS
                 done = (now - began) / total
-                feed.tell(market.step(min(done, 0.999), now, scenario.name))
+                feed.tell(feed.market.step(min(done, 0.999), now, scenario.name))
                 await asyncio.sleep(STEP_SECONDS)
             if name == KILLED:
-                async with asyncio.timeout(_START_SECONDS):
-                    for eye in eyes:
-                        await eye.ready.wait()
-    progress("the end: every stop is below the market")
-    feed.begin(STEADY)
-    feed.tell(market.step(1.0, time.monotonic(), STEADY))
-    calm = time.monotonic() + _CALM_SECONDS
-    while time.monotonic() < calm:
-        feed.tell(market.tokens)
-        await asyncio.sleep(STEP_SECONDS)
+                await _until_ready(feed, eyes)
     return kills
+
+
+async def _end(feed: Feed, progress: Callable[[str], None], calm_seconds: float) -> None:
+    """Every price falls to below its last stop, and nothing is wrong with the feed."""
+    progress("the end: every stop is above the market")
+    feed.begin(STEADY)
+    feed.tell(feed.market.step(1.0, time.monotonic(), STEADY))
+    calm = time.monotonic() + calm_seconds
+    while time.monotonic() < calm:
+        feed.tell(feed.market.tokens)
+        await asyncio.sleep(STEP_SECONDS)
