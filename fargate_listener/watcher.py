@@ -175,7 +175,7 @@ class Watcher:
 
     async def _flush(self) -> None:
         async with asyncio.TaskGroup() as group:
-            group.create_task(self.publisher.publish_all())
+            group.create_task(self.publisher.leave())
             group.create_task(self.operation.leave())
             flushed = group.create_task(asyncio.to_thread(self.sender.flush, _FLUSH_SECONDS))
         if not flushed.result():

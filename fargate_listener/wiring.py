@@ -98,7 +98,12 @@ def build_watcher(settings: ListenerSettings) -> Watcher:
         liveness=liveness,
         cover=cover,
         publisher=PricePublisher(
-            redis=open_redis(settings), table=table, watchlist=watchlist, clock=clock, counters=counters
+            address=(settings.redis_host, settings.redis_port),
+            tls=settings.redis_tls,
+            table=table,
+            watchlist=watchlist,
+            clock=clock,
+            counters=counters,
         ),
         sight=SightReporter(redis=open_redis(settings), sees=health.sees, clock=clock, counters=counters),
         news=news,

@@ -86,7 +86,8 @@ class World:
         self.asked = MemoryQueue(clock)
         self.meter = MemoryMeter()
         self.stop = asyncio.Event()
-        redis = make_redis_client("127.0.0.1", free_port(), tls=False)
+        redis_port = free_port()
+        redis = make_redis_client("127.0.0.1", redis_port, tls=False)
         self.redis = redis
         sender = HitSender(open_queue=lambda: self.queue, clock=clock, monotonic=time.monotonic, senders=1)
         desk = Desk(broker.url, FeedCredentials("key", "token"), report=sender.put)
@@ -117,7 +118,12 @@ class World:
             liveness=desk.liveness,
             cover=desk.cover,
             publisher=PricePublisher(
-                redis=redis, table=desk.prices, watchlist=desk.watchlist, clock=clock, counters=desk.counters
+                address=("127.0.0.1", redis_port),
+                tls=False,
+                table=desk.prices,
+                watchlist=desk.watchlist,
+                clock=clock,
+                counters=desk.counters,
             ),
             sight=SightReporter(redis=redis, sees=self.health.sees, clock=clock, counters=desk.counters),
             news=OrderNews(open_hints=self.open_hints, clock=clock, counters=desk.counters),
