@@ -104,7 +104,6 @@ class World:
         )
         MemoryInstruments(self.database).replace_all([make_instrument("INFY", instrument_token=INFY)])
         self.truth = FailingTruth(
-            strategies=MemoryStrategies(self.database),
             ledger=MemoryLedger(self.database),
             instruments=MemoryInstruments(self.database),
             clock=clock,
@@ -187,6 +186,7 @@ async def world() -> AsyncIterator[World]:
         world = World(broker)
         task = asyncio.create_task(world.watcher.run(world.stop))
         yield world
+        world.queue.away = False  # it would be waited for
         world.stop.set()
         async with asyncio.timeout(PATIENCE):
             await task
