@@ -49,12 +49,14 @@ $(SYNTHESIZED): $(READY) $(shell find cdk lambdas layers/algotrading layers/depe
 synth: $(SYNTHESIZED) ## Synthesise the templates of ENV (dev, staging or prod), no account needed
 	@echo "Templates: build/cdk.out/$(ENV)"
 
-run: $(READY) ## Run the whole product and play a session (ONCE=1, REPLAY=prices.csv.gz, SPEED=60)
-	@$(BIN)/python -m twin $(if $(ONCE),--once) $(if $(REPLAY),--replay $(REPLAY)) $(if $(SPEED),--speed $(SPEED))
+run: $(READY) ## Run the whole product and play a session (ONCE=1, REPLAY=prices.csv.gz, SPEED=60, WATCHERS=2)
+	@$(BIN)/python -m twin $(if $(ONCE),--once) $(if $(REPLAY),--replay $(REPLAY)) $(if $(SPEED),--speed $(SPEED)) \
+		$(if $(WATCHERS),--watchers $(WATCHERS))
 
-chaos: $(READY) ## Break everything around a session of 100 strategies (SEED=1, STRATEGIES=100, ROUNDS=1, FAULTS=no)
+chaos: $(READY) ## Break everything around a session of 100 strategies (SEED=1, STRATEGIES=100, ROUNDS=1, FAULTS=no, WATCHERS=2)
 	@$(BIN)/python -m twin.chaos $(if $(SEED),--seed $(SEED)) $(if $(STRATEGIES),--strategies $(STRATEGIES)) \
-		$(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(filter no,$(FAULTS)),--no-faults)
+		$(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(filter no,$(FAULTS)),--no-faults) \
+		$(if $(WATCHERS),--watchers $(WATCHERS))
 
 chaos-feed: $(READY) ## Misuse the price feed in every known way before two watchers' eyes (SEED=1, ROUNDS=1, ONLY=mute)
 	@$(BIN)/python -m benchmarks.chaos_feed $(if $(SEED),--seed $(SEED)) $(if $(ROUNDS),--rounds $(ROUNDS)) \

@@ -30,6 +30,7 @@ from fargate_listener.connections import (
     read_feed_credentials,
 )
 from fargate_listener.feed import SILENCE_SECONDS
+from fargate_listener.kept_code import compiled_anew
 from fargate_listener.kite_socket import DialFailed, KiteSocket, dial
 from fargate_listener.liveness import SKEWED_SECONDS
 from fargate_listener.market_hours import MarketHours
@@ -90,6 +91,7 @@ def _say(line: object) -> None:
 async def check(settings: ListenerSettings) -> AsyncIterator[Line]:
     """Every line, in the order in which a watcher needs what it is about."""
     yield _explain(settings)
+    yield _compiled()
     yield await _tried(
         "calendar",
         lambda: _in_thread(lambda: _calendar(settings)),
@@ -143,6 +145,19 @@ def _explain(settings: ListenerSettings) -> Line:
         f"{settings.stage}: prices from {settings.kite_socket_url} by {accounts} feed account(s), at most "
         f"{3000 * accounts - accounts} instruments; {news}; log level {settings.log_level}; health on port "
         f"{settings.health_port}; {settings.leave_seconds:g} s to leave",
+    )
+
+
+def _compiled() -> Line:
+    """The watcher loads it before anything else; here it was loaded with this module."""
+    anew = compiled_anew()
+    if not anew:
+        return Line(Verdict.OK, "compiled", "the tick path was found compiled")
+    return Line(
+        Verdict.WARN,
+        "compiled",
+        "the tick path was compiled now, and is at each start where it cannot be kept: seconds without eyes. See that "
+        "NUMBA_CACHE_DIR and NUMBA_CPU_NAME are those of the image (fargate_listener/Dockerfile).",
     )
 
 

@@ -17,7 +17,6 @@ from algotrading.adapters.postgres.broker_accounts import PostgresBrokerAccounts
 from algotrading.adapters.postgres.database import Credentials, Database
 from algotrading.adapters.postgres.instruments import PostgresInstruments
 from algotrading.adapters.postgres.ledger import PostgresLedger
-from algotrading.adapters.postgres.strategies import PostgresStrategies
 from algotrading.adapters.redis_runtime import RedisRuntime
 from algotrading.adapters.redis_runtime import make_redis_client as make_blocking_redis_client
 from algotrading.adapters.secrets import SecretReader
@@ -69,7 +68,6 @@ def make_truth(settings: ListenerSettings, clock: SystemClock) -> Truth:
     """With a database connection of its own."""
     database = make_database(settings)
     return Truth(
-        strategies=PostgresStrategies(database),
         ledger=PostgresLedger(database),
         instruments=PostgresInstruments(database),
         clock=clock,

@@ -125,7 +125,7 @@ class Watcher:
 
     async def _check(self) -> None:
         """Compare memory with PostgreSQL and repair it. Reading happens in a thread."""
-        as_of = self.watchlist.serial
+        as_of, asked = self.watchlist.serial, self.monotonic()
         try:
             snapshot = await asyncio.to_thread(self.truth.read)
         except Exception as error:
@@ -137,7 +137,7 @@ class Watcher:
             # Yesterday's close must not be taken for today's market when a stop is armed.
             self._day = snapshot.day
             self.guard.forget_prices()
-        repaired = 0
+        repaired, read = 0, self.monotonic()
         for so_far in self.watchlist.repair(snapshot.changes, as_of=as_of, unknown=snapshot.unknown.keys()):
             repaired = so_far
             await asyncio.sleep(0)
@@ -145,6 +145,9 @@ class Watcher:
         if self.loaded.stops_loaded and repaired:
             self.counters.repaired_stops += repaired
             logger.warning("memory differed from PostgreSQL and was repaired", extra={"strategies": repaired})
+        elif not self.loaded.stops_loaded:
+            took = {"read_seconds": round(read - asked, 3), "armed_seconds": round(self.monotonic() - read, 3)}
+            logger.info("the stops are loaded", extra={"armed_stops": self.guard.armed, **took})
         self.loaded.stops_loaded = True
 
     async def _repeat(self) -> None:

@@ -78,6 +78,7 @@ async def _run(arguments: argparse.Namespace, narrator: Narrator) -> int:
         port=arguments.port,
         replay=arguments.replay,
         speed=arguments.speed,
+        watchers=arguments.watchers,
     )
     cancel_at_interrupt()
     is_good, trader = True, None

@@ -29,8 +29,18 @@ async def test_a_watcher_that_would_see_is_told_so_line_by_line(world: World) ->
     code, said, output = await check(world)
 
     assert code == 0, output
-    assert {verdict.split()[0] for verdict in said.values()} == {"OK"}
-    assert list(said) == ["settings", "calendar", "secret", "PostgreSQL", "queue", "Redis", "clock", "feed account"]
+    assert {verdict.split()[0] for what, verdict in said.items() if what != "compiled"} == {"OK"}
+    assert list(said) == [
+        "settings",
+        "compiled",
+        "calendar",
+        "secret",
+        "PostgreSQL",
+        "queue",
+        "Redis",
+        "clock",
+        "feed account",
+    ]
     assert "1 armed stop" in said["PostgreSQL"]
     assert FEED_EMAIL in said["feed account"]
     assert output.endswith("a watcher with these settings would see\n")

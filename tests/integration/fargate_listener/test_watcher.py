@@ -104,7 +104,6 @@ class World:
         )
         MemoryInstruments(self.database).replace_all([make_instrument("INFY", instrument_token=INFY)])
         self.truth = FailingTruth(
-            strategies=MemoryStrategies(self.database),
             ledger=MemoryLedger(self.database),
             instruments=MemoryInstruments(self.database),
             clock=clock,
