@@ -75,7 +75,8 @@ def test_every_shared_table_is_there_and_names_no_user(catalogue: psycopg.Connec
     owned = {
         table
         for (table,) in catalogue.execute(
-            "select table_name from information_schema.columns where table_schema = 'public' and column_name = 'user_id'"
+            "select table_name from information_schema.columns where table_schema = 'public'"
+            " and column_name = 'user_id'"
         ).fetchall()
     }
     tables = {name for (name,) in catalogue.execute("select tablename from pg_tables where schemaname = 'public'")}
@@ -88,7 +89,10 @@ def test_every_shared_table_is_there_and_names_no_user(catalogue: psycopg.Connec
     ("change", "fault"),
     [
         ("create table notes (user_id uuid, text text)", "notes: row-level security is off"),
-        ("create table notes (text text); alter table notes enable row level security", "notes: no policy for app_role"),
+        (
+            "create table notes (text text); alter table notes enable row level security",
+            "notes: no policy for app_role",
+        ),
         ("alter table strategies disable row level security", "strategies: row-level security is off"),
         ("drop policy tenant on outbox", "outbox: no policy for app_role"),
         ("create policy wide on trades to app_role using (true)", "trades: policy wide names no tenant: true"),

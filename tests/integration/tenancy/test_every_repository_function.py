@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -103,7 +103,9 @@ CALLS: dict[str, Callable[[Any, Intruder], Any]] = {
     "PostgresLedger.take": lambda r, me: r.take(me.strategy, TRADING_DAY) and None,
     "PostgresLedger.save": _save_cycle,
     "PostgresLedger.add_logs": lambda r, me: r.add_logs(me.user_id, [me.log]),
-    "PostgresLedger.note": lambda r, me: r.note(AuditEntry(me.user_id, AuditKind.KILL_SWITCH_ON, MOMENT, {}, me.strategy_id)),
+    "PostgresLedger.note": lambda r, me: r.note(
+        AuditEntry(me.user_id, AuditKind.KILL_SWITCH_ON, MOMENT, {}, me.strategy_id)
+    ),
     "PostgresLedger.check": lambda r, me: r.check(me.cycle),
     "PostgresLedger.gate": lambda r, me: _anything(r.gate(me.cycle)),
     "PostgresLedger.find": lambda r, me: r.find(me.user_id, me.strategy_id, TRADING_DAY),
@@ -172,17 +174,17 @@ def _anything(gate: Any) -> Any:
 
 
 @pytest.fixture(params=["another user", "nobody"])
-def intruder(request: pytest.FixtureRequest, postgres_store: PostgresStore) -> Iterator[Intruder]:
+def intruder(request: pytest.FixtureRequest, postgres_store: PostgresStore) -> Intruder:
     """A registered stranger, and an identifier that was never registered."""
     stores = postgres_stores(postgres_store)
     victim = with_first_notice(make_trader(stores), postgres_store)
     user_id = stores.add_user().user_id if request.param == "another user" else uuid4()
-    yield Intruder(user_id, victim)
+    return Intruder(user_id, victim)
 
 
 def attempt(call: Callable[[Any, Intruder], Any], name: str, database: Database, me: Intruder) -> Any:
     """What the call brings; None where it is refused."""
-    make = next(each for each in REPOSITORIES if name.startswith(f"{each.__name__}."))  # type: ignore[attr-defined]
+    make = next(each for each in REPOSITORIES if name.startswith(f"{each.__name__}."))
     # What policies and foreign keys refuse is an error of PostgreSQL's or, named for its reason, one of ours.
     with suppress(AlgotradingError, psycopg.errors.IntegrityError, psycopg.errors.InsufficientPrivilege):
         return call(make(database), me)
@@ -191,7 +193,7 @@ def attempt(call: Callable[[Any, Intruder], Any], name: str, database: Database,
 
 def test_no_function_is_left_out() -> None:
     public = {
-        f"{each.__name__}.{name}"  # type: ignore[attr-defined]
+        f"{each.__name__}.{name}"
         for each in REPOSITORIES
         for name, _ in inspect.getmembers(each, inspect.isfunction)
         if not name.startswith("_")

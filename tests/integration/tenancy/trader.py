@@ -75,7 +75,15 @@ def with_first_notice(trader: Trader, store: PostgresStore) -> Trader:
 def sealed_account(user_id: UUID, mark: str) -> SealedBrokerAccount:
     """A broker connection whose every text holds `mark`."""
     return SealedBrokerAccount(
-        user_id, BrokerName.KITE, mark, f"{mark}-secret", f"{mark}-token", mark, ConnectionStatus.CONNECTED, MOMENT, MOMENT
+        user_id,
+        BrokerName.KITE,
+        mark,
+        f"{mark}-secret",
+        f"{mark}-token",
+        mark,
+        ConnectionStatus.CONNECTED,
+        MOMENT,
+        MOMENT,
     )
 
 
@@ -94,5 +102,3 @@ def rows_of(store: PostgresStore, user_id: UUID) -> dict[str, list[Any]]:
         }
         found["users"] = owner.execute("select to_jsonb(t)::text from users t where id = %s", (user_id,)).fetchall()
     return found
-
-
