@@ -78,6 +78,8 @@ async def _run(arguments: argparse.Namespace, narrator: Narrator) -> int:
         port=arguments.port,
         replay=arguments.replay,
         speed=arguments.speed,
+        app=arguments.app,
+        app_port=arguments.app_port,
     )
     cancel_at_interrupt()
     is_good, trader = True, None
