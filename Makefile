@@ -16,7 +16,7 @@ export PYTHONPATH := $(SOURCES)
 export PYTHONDONTWRITEBYTECODE :=
 export UV_NO_PROGRESS := 1
 
-.PHONY: help setup run app app-client chaos test simulate check format bench bench-watcher build synth audit-verify deploy lock clean
+.PHONY: help setup run app app-client test-app chaos test simulate check format bench bench-watcher build synth audit-verify deploy lock clean
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -80,6 +80,12 @@ app-client: $(APP_PACKAGES) ## Write the app's typed client anew from the API's 
 	$(BIN)/python -m mobile.scripts.document > build/openapi.json
 	mv build/openapi.json mobile/src/api/openapi.json
 	(cd mobile && "$$node/bin/node" node_modules/openapi-typescript/bin/cli.js src/api/openapi.json -o src/api/schema.ts)
+
+test-app: $(APP) ## Test the app
+	@node="$(NODE)"
+	export PATH="$$node/bin:$$PATH"
+	echo "[test-app] units"
+	(cd mobile && nice -n 5 node node_modules/jest/bin/jest.js --ci)
 
 run: $(READY) ## Run the whole product and play a session (ONCE=1, REPLAY=prices.csv.gz, SPEED=60)
 	@$(BIN)/python -m twin $(if $(ONCE),--once) $(if $(REPLAY),--replay $(REPLAY)) $(if $(SPEED),--speed $(SPEED))

@@ -4,6 +4,7 @@ import { useRef } from "react";
 
 import { body } from "./client";
 import { newKey } from "./key";
+import { useOneAtATime } from "./one-at-a-time";
 import { ApiProblem } from "./problem";
 import type { components } from "./schema";
 import { useApi, useSession } from "./session";
@@ -26,6 +27,7 @@ const LIST_POLL_MS = 15_000;
 const BROKER_POLL_MS = 30_000;
 const WAITING_FOR_BROKER_MS = 2_000;
 const MOST_RETRIES = 2;
+const COMMAND_REST_MS = 700;
 
 /** Reads are repeated with growing pauses when that may help. What changes something is never repeated by itself. */
 export function makeQueries(): QueryClient {
@@ -156,7 +158,8 @@ export function useCommand() {
   const api = useApi();
   const queries = useQueryClient();
   const intent = useRef<{ text: string; key: string } | null>(null);
-  return useMutation<CommandAnswer, Error, Command>({
+  const oneAtATime = useOneAtATime(COMMAND_REST_MS);
+  const mutation = useMutation<CommandAnswer, Error, Command>({
     mutationFn: async (command) => {
       const text = JSON.stringify(command);
       if (intent.current?.text !== text) intent.current = { text, key: newKey() };
@@ -168,8 +171,14 @@ export function useCommand() {
       if (error instanceof ApiProblem && !error.isUncertain) intent.current = null;
     },
     // Also after a failure: the change may have been made all the same, and only the API knows.
-    onSettled: () => queries.invalidateQueries(),
+    onSettled: () => void queries.invalidateQueries(),
   });
+  const { mutateAsync } = mutation;
+  const send = (command: Command, onTaken: (answer: CommandAnswer) => void = () => undefined): void => {
+    // What failed is on `error`, for the screen to tell.
+    oneAtATime(async () => onTaken(await mutateAsync(command))).catch(() => undefined);
+  };
+  return { send, isPending: mutation.isPending, isSuccess: mutation.isSuccess, error: mutation.error, data: mutation.data };
 }
 
 async function carryOut(

@@ -8,6 +8,7 @@ import { Button, HelperText, Text, TextInput } from "react-native-paper";
 import * as z from "zod/mini";
 
 import { body } from "@/api/client";
+import { useOneAtATime } from "@/api/one-at-a-time";
 import { useBroker, type Broker } from "@/api/queries";
 import { useSession } from "@/api/session";
 import { BrokerCountdown } from "@/ui/broker-notice";
@@ -139,6 +140,8 @@ function KeysForm({ onStored }: { onStored: (loginUrl: string | null) => void })
     },
     onSettled: () => queries.invalidateQueries(),
   });
+  const oneAtATime = useOneAtATime();
+  const submit = () => oneAtATime(form.handleSubmit((keys) => connect.mutateAsync(keys).catch(() => undefined)));
   const fields = [
     { name: "apiKey", label: words.broker.key, isSecret: false },
     { name: "apiSecret", label: words.broker.secret, isSecret: true },
@@ -179,7 +182,7 @@ function KeysForm({ onStored }: { onStored: (loginUrl: string | null) => void })
         mode="contained"
         loading={connect.isPending}
         disabled={connect.isPending}
-        onPress={() => void form.handleSubmit((keys) => connect.mutate(keys))()}
+        onPress={() => void submit()}
         testID="connect"
       >
         {words.broker.connect}

@@ -47,7 +47,7 @@ function Pull() {
         disabled={!isArmed || command.isPending}
         loading={command.isPending}
         contentStyle={styles.fire}
-        onPress={() => command.mutate({ kind: "kill" })}
+        onPress={() => command.send({ kind: "kill" })}
         testID="kill-fire"
       >
         {words.kill.fire}
@@ -67,7 +67,7 @@ function Locked({ killSwitch }: { killSwitch: RiskProfile["kill_switch"] }) {
       </View>
       <Flatness killSwitch={killSwitch} />
       {killSwitch.own === null ? null : (
-        <AskedButton label={words.kill.release} question={words.kill.releaseAsk} icon="play" isDisabled={command.isPending} onConfirmed={() => command.mutate({ kind: "release" })} />
+        <AskedButton label={words.kill.release} question={words.kill.releaseAsk} icon="play" isDisabled={command.isPending} onConfirmed={() => command.send({ kind: "release" })} />
       )}
       <ProblemText error={command.error} />
     </Panel>

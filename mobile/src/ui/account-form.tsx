@@ -7,6 +7,7 @@ import { StyleSheet, View } from "react-native";
 import { Button, Text, TextInput } from "react-native-paper";
 import * as z from "zod/mini";
 
+import { useOneAtATime } from "@/api/one-at-a-time";
 import { ApiProblem } from "@/api/problem";
 import { useSession } from "@/api/session";
 import { useWords } from "@/words";
@@ -33,7 +34,8 @@ export function AccountForm({ isNew }: { isNew: boolean }) {
       : z.string().check(z.minLength(1, words.account.passwordMissing)),
   });
   const form = useForm<Entered>({ resolver: zodResolver(schema), defaultValues: { email: "", password: "" } });
-  const submit = form.handleSubmit(async ({ email, password }) => {
+  const oneAtATime = useOneAtATime();
+  const enter = form.handleSubmit(async ({ email, password }) => {
     setError(null);
     try {
       await (isNew ? session.register(email, password) : session.logIn(email, password));
@@ -46,6 +48,7 @@ export function AccountForm({ isNew }: { isNew: boolean }) {
       }
     }
   });
+  const submit = () => oneAtATime(enter);
   const { isSubmitting, errors } = form.formState;
   const demo = session.environment.demo;
   const label = isNew ? words.account.register : words.account.logIn;

@@ -86,7 +86,7 @@ function Limits({ profile: { limits } }: { profile: RiskProfile }) {
   const fromApi = command.error instanceof ApiProblem ? command.error.fields : [];
   const submit = form.handleSubmit((entered) => {
     const value = (name: LimitName) => (entered[name].trim() === "" ? null : Number(entered[name]));
-    command.mutate({
+    command.send({
       kind: "limits",
       limits: {
         daily_loss_limit: value("daily_loss_limit"),

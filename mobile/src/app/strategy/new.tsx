@@ -15,7 +15,7 @@ export default function NewStrategy() {
         isSaving={command.isPending}
         error={command.error}
         onSave={(plan) =>
-          command.mutate({ kind: "create", plan }, { onSuccess: ({ id }) => router.replace(`/strategy/${id}`) })
+          command.send({ kind: "create", plan }, ({ id }) => router.replace(`/strategy/${id}`))
         }
       />
     </Screen>

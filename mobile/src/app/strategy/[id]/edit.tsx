@@ -39,7 +39,7 @@ function Edit({ strategy }: { strategy: Strategy }) {
       }}
       isSaving={command.isPending}
       error={command.error}
-      onSave={(plan) => command.mutate({ kind: "change", id, plan }, { onSuccess: () => router.replace(`/strategy/${id}`) })}
+      onSave={(plan) => command.send({ kind: "change", id, plan }, () => router.replace(`/strategy/${id}`))}
     />
   );
 }

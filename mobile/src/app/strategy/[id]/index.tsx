@@ -59,7 +59,7 @@ function Controls({ strategy, standing }: { strategy: Strategy; standing: Standi
   const words = useWords();
   const command = useCommand();
   const id = strategy.strategy_id;
-  const send = (asked: Command) => command.mutate(asked, asked.kind === "delete" ? { onSuccess: () => router.replace("/") } : {});
+  const send = (asked: Command) => command.send(asked, () => asked.kind === "delete" && router.replace("/"));
   const isBusy = command.isPending;
   const isRunning = strategy.status === "running";
   const isHolding = standing?.cycle?.state === "long" || standing?.cycle?.state === "entering";
