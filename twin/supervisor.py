@@ -112,7 +112,7 @@ class _Starter:
         await self._consumers(wiring, functions, access, http)
         scheduler = await self._scheduler(wiring, functions, access)
         app, app_url = await self._app()
-        wiring = wiring if app_url is None else _open_to(wiring, app_url)
+        wiring = wiring if app_url is None else open_to(wiring, app_url)
         api_url = await self._gateway(wiring, functions, access, self._options.port)
         app.tell({"name": "twin", "apiUrl": api_url})
         return Twin(
@@ -265,7 +265,7 @@ class _Starter:
         return task
 
 
-def _open_to(wiring: Wiring, origin: str) -> Wiring:
+def open_to(wiring: Wiring, origin: str) -> Wiring:
     """The wiring with one more origin whose pages may call: the app's port is known only now."""
     return replace(wiring, cors=replace(wiring.cors, origins=(*wiring.cors.origins, origin)))
 
