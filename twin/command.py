@@ -79,6 +79,8 @@ async def _run(arguments: argparse.Namespace, narrator: Narrator) -> int:
         replay=arguments.replay,
         speed=arguments.speed,
         watchers=arguments.watchers,
+        app=arguments.app,
+        app_port=arguments.app_port,
     )
     cancel_at_interrupt()
     is_good, trader = True, None

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import aiohttp
 
+from twin.app_server import AppServer
 from twin.aws import AwsAccess
 from twin.event_sources import SqsClient
 from twin.exchange import ExchangeAddress, ExchangeControl
@@ -47,6 +48,9 @@ class Options:
     state: Path
     templates: Path | None = None
     port: int = 0
+    app: Path | None = None
+    """Folder of the built web app; None: no app is served."""
+    app_port: int = 0
     replay: Path | None = None
     speed: float = 1.0
     watchers: int = 1
@@ -69,6 +73,9 @@ class Twin:
     """A running product."""
 
     api_url: str
+    app: AppServer
+    app_url: str | None
+    """Where the web app is served; None while it is not built."""
     exchange_address: ExchangeAddress
     exchange: ExchangeControl
     http: aiohttp.ClientSession

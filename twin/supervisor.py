@@ -7,6 +7,7 @@ import json
 import shutil
 from collections.abc import AsyncIterator, Coroutine, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import aiohttp
 from psycopg.conninfo import make_conninfo
 
 from algotrading.settings import DatabaseSettings
+from twin.app_server import AppServer
 from twin.aws import AwsAccess, DeployedResources, Endpoint
 from twin.checks import check_wiring
 from twin.cloudformation import Assembly
@@ -109,9 +111,14 @@ class _Starter:
         watchers = await self._watchers(wiring, access.through(far[Part.CLOUD]))
         await self._consumers(wiring, functions, access, http)
         scheduler = await self._scheduler(wiring, functions, access)
+        app, app_url = await self._app()
+        wiring = wiring if app_url is None else open_to(wiring, app_url)
         api_url = await self._gateway(wiring, functions, access, self._options.port)
+        app.tell({"name": "twin", "apiUrl": api_url})
         return Twin(
             api_url=api_url,
+            app=app,
+            app_url=app_url,
             exchange_address=ground.exchange,
             exchange=control,
             http=http,
@@ -250,6 +257,14 @@ class _Starter:
         self._narrator.say(f"the API answers on {url}")
         return url
 
+    async def _app(self) -> tuple[AppServer, str | None]:
+        app = AppServer(self._options.app or self._state.path / "no-app")
+        if not app.is_built:
+            return app, None
+        url = await app.start(self._options.app_port)
+        self._stack.push_async_callback(app.stop)
+        return app, url
+
     def _background(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
 
@@ -259,6 +274,11 @@ class _Starter:
 
         self._stack.push_async_callback(end)
         return task
+
+
+def open_to(wiring: Wiring, origin: str) -> Wiring:
+    """The wiring with one more origin whose pages may call: the app's port is known only now."""
+    return replace(wiring, cors=replace(wiring.cors, origins=(*wiring.cors.origins, origin)))
 
 
 def _ports(lines: Mapping[Part, Endpoint]) -> dict[str, str]:

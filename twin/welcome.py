@@ -5,6 +5,7 @@ from __future__ import annotations
 from rich.markup import escape
 
 from twin.api_client import ApiClient, Login
+from twin.app_server import HOW_TO_BUILD
 from twin.console import Narrator
 from twin.exchange import BrokerAccount
 from twin.running import Twin
@@ -22,9 +23,21 @@ async def welcome(twin: Twin, narrator: Narrator, trader: Login | None) -> None:
         await ApiClient(twin.http, twin.api_url).register(trader.email, trader.password)
     callback = f"{twin.api_url}/api/v1/broker/callback"
     spare = await twin.exchange.open_account(DEMO_BROKER_USER, funds=FUNDS, redirect_url=callback)
+    twin.app.tell({"demo": _demo(trader, spare)})
+    narrator.say(f"app {twin.app_url}" if twin.app_url else HOW_TO_BUILD)
     narrator.say(f"API {twin.api_url}/api/v1   docs {twin.api_url}/docs   exchange {twin.exchange_address.url}")
     narrator.console.print(escape(_text(twin, trader, spare)), soft_wrap=True, highlight=False)
     narrator.say("ready; Ctrl-C stops everything and forgets everything")
+
+
+def _demo(trader: Login, spare: BrokerAccount) -> dict[str, str]:
+    """What the app fills in for somebody who looks around; everything here is simulated."""
+    return {
+        "email": trader.email,
+        "password": trader.password,
+        "brokerKey": spare.api_key,
+        "brokerSecret": spare.api_secret,
+    }
 
 
 def _text(twin: Twin, trader: Login, spare: BrokerAccount) -> str:

@@ -1,0 +1,65 @@
+/** The typed client of the API. Types come from the API's own document (`npm run client`). */
+import createClient, { type Client } from "openapi-fetch";
+
+import { ApiProblem, problemOf } from "./problem";
+import type { paths } from "./schema";
+
+/** Longer than API Gateway waits for a function (30 s): a later answer cannot come. */
+const LONGEST_WAIT_MS = 30_000;
+const LONGEST_READ_MS = 10_000;
+
+export type Api = Client<paths>;
+
+/** What the client needs to know of whoever is logged in. */
+export interface Bearer {
+  token(): string | null;
+  /** Called when the API does not take `token` any more. */
+  refused(token: string | null): void;
+}
+
+export function makeApi(baseUrl: string, bearer: Bearer, send: typeof fetch = fetch): Api {
+  return createClient<paths>({
+    baseUrl,
+    fetch: async (request: Request) => {
+      const token = bearer.token();
+      if (token !== null) request.headers.set("Authorization", `Bearer ${token}`);
+      const response = await answered(request, send);
+      if (response.ok) return response;
+      const problem = problemOf(response.status, await readBody(response));
+      if (problem.endsSession && token !== null) bearer.refused(token);
+      throw problem;
+    },
+  });
+}
+
+/** The body of a success. Failures were thrown by the client as ApiProblem. */
+export async function body<T>(call: Promise<{ data?: T; response: Response }>): Promise<T> {
+  const { data } = await call;
+  if (data === undefined) throw new ApiProblem("UNREADABLE", "the answer had no body");
+  return data;
+}
+
+async function answered(request: Request, send: typeof fetch): Promise<Response> {
+  const patience = new AbortController();
+  const limit = request.method === "GET" ? LONGEST_READ_MS : LONGEST_WAIT_MS;
+  const timer = setTimeout(() => patience.abort(), limit);
+  // The caller's own signal (a screen that was left) must still count.
+  request.signal?.addEventListener("abort", () => patience.abort());
+  try {
+    return await send(request, { signal: patience.signal });
+  } catch (cause) {
+    if (request.signal?.aborted) throw cause;
+    if (patience.signal.aborted) throw new ApiProblem("TOO_SLOW", `no answer within ${limit / 1000} s`);
+    throw new ApiProblem("OFFLINE", "the product could not be reached");
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function readBody(response: Response): Promise<unknown> {
+  try {
+    return await response.json();
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,6 @@
+import { randomUUID } from "expo-crypto";
+
+/** A new Idempotency-Key. */
+export function newKey(): string {
+  return randomUUID();
+}

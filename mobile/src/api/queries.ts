@@ -1,0 +1,228 @@
+/** What the screens read, how often, and what they may ask for. */
+import { QueryClient, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useRef } from "react";
+
+import { body } from "./client";
+import { newKey } from "./key";
+import { useOneAtATime } from "./one-at-a-time";
+import { ApiProblem } from "./problem";
+import type { components } from "./schema";
+import { useApi, useSession } from "./session";
+
+type Schemas = components["schemas"];
+export type Strategy = Schemas["StrategyDetails"];
+export type Standing = Schemas["StrategyStanding"];
+export type Plan = Schemas["PlanRequest"];
+export type RiskProfile = Schemas["RiskProfileView"];
+export type RiskLimits = Schemas["RiskProfileRequest"];
+export type Broker = Schemas["BrokerView"];
+export type OrderEvent = Schemas["OrderView"];
+export type Trade = Schemas["TradeView"];
+export type TimelineLine = Schemas["LineView"];
+export type Instrument = Schemas["InstrumentView"];
+
+/** The specification's interval of polling a strategy's status. */
+export const STATUS_POLL_MS = 5_000;
+const LIST_POLL_MS = 15_000;
+const BROKER_POLL_MS = 30_000;
+const WAITING_FOR_BROKER_MS = 2_000;
+const MOST_RETRIES = 2;
+const COMMAND_REST_MS = 700;
+
+/** Reads are repeated with growing pauses when that may help. What changes something is never repeated by itself. */
+export function makeQueries(): QueryClient {
+  return new QueryClient({
+    defaultOptions: {
+      queries: {
+        // The browser's idea of being online says nothing about the API: requests are tried, and fail visibly.
+        networkMode: "always",
+        retry: (failures, error) => failures < MOST_RETRIES && error instanceof ApiProblem && error.mayPass,
+        retryDelay: (attempt) => Math.min(1_000 * 2 ** attempt, 8_000) * (0.75 + Math.random() / 2),
+        staleTime: 1_000,
+        gcTime: Infinity,
+        refetchOnWindowFocus: true,
+      },
+      mutations: { networkMode: "always", retry: false },
+    },
+  });
+}
+
+export function useStrategies() {
+  const api = useApi();
+  const isIn = useIsIn();
+  return useQuery({
+    queryKey: ["strategies"],
+    queryFn: async ({ signal }) => (await body(api.GET("/api/v1/strategy", { signal }))).strategies,
+    refetchInterval: LIST_POLL_MS,
+    enabled: isIn,
+  });
+}
+
+export function useStrategy(id: string) {
+  const api = useApi();
+  const isIn = useIsIn();
+  return useQuery({
+    queryKey: ["strategy", id],
+    queryFn: ({ signal }) => body(api.GET("/api/v1/strategy/{id}", { params: { path: { id } }, signal })),
+    enabled: isIn,
+  });
+}
+
+export function useStanding(id: string, isPolled = true) {
+  const api = useApi();
+  const isIn = useIsIn();
+  return useQuery({
+    queryKey: ["standing", id],
+    queryFn: ({ signal }) => body(api.GET("/api/v1/strategy/status/{id}", { params: { path: { id } }, signal })),
+    refetchInterval: isPolled ? STATUS_POLL_MS : false,
+    enabled: isIn,
+  });
+}
+
+export function useOrders(id: string) {
+  const api = useApi();
+  const isIn = useIsIn();
+  return useQuery({
+    queryKey: ["orders", id],
+    queryFn: ({ signal }) => body(api.GET("/api/v1/strategy/{id}/orders", { params: { path: { id } }, signal })),
+    refetchInterval: STATUS_POLL_MS,
+    enabled: isIn,
+  });
+}
+
+export function useTimeline(id: string, day: string | null) {
+  const api = useApi();
+  const isIn = useIsIn();
+  return useQuery({
+    queryKey: ["timeline", id, day],
+    queryFn: ({ signal }) =>
+      body(
+        api.GET("/api/v1/strategy/{id}/timeline", {
+          params: { path: { id }, query: day === null ? {} : { day } },
+          signal,
+        }),
+      ),
+    refetchInterval: STATUS_POLL_MS,
+    enabled: isIn,
+  });
+}
+
+export function useRisk() {
+  const api = useApi();
+  const isIn = useIsIn();
+  return useQuery({
+    queryKey: ["risk"],
+    queryFn: ({ signal }) => body(api.GET("/api/v1/risk/profile", { signal })),
+    refetchInterval: STATUS_POLL_MS,
+    enabled: isIn,
+  });
+}
+
+/** `isAwaited`: a login at the broker's page is under way. */
+export function useBroker(isAwaited = false) {
+  const api = useApi();
+  const isIn = useIsIn();
+  return useQuery({
+    queryKey: ["broker"],
+    queryFn: ({ signal }) => body(api.GET("/api/v1/broker", { signal })),
+    refetchInterval: isAwaited ? WAITING_FOR_BROKER_MS : BROKER_POLL_MS,
+    enabled: isIn,
+  });
+}
+
+export function useInstruments(query: string) {
+  const api = useApi();
+  const isIn = useIsIn();
+  return useQuery({
+    queryKey: ["instruments", query],
+    queryFn: async ({ signal }) =>
+      (await body(api.GET("/api/v1/instruments", { params: { query: { query } }, signal }))).instruments,
+    enabled: isIn && query.length >= 2,
+    staleTime: 10 * 60_000,
+  });
+}
+
+export type Command =
+  | { kind: "start" | "stop" | "square-off" | "delete"; id: string }
+  | { kind: "create"; plan: Plan }
+  | { kind: "change"; id: string; plan: Plan }
+  | { kind: "limits"; limits: RiskLimits }
+  | { kind: "kill" }
+  | { kind: "release" };
+
+export type CommandAnswer = { id: string | null; warnings: readonly string[]; reason: string | null };
+
+/** Asks for a change. While one is under way a second call is not sent; one intent keeps one Idempotency-Key, over
+ * every further try of its owner, until the API has answered or the intent has changed. */
+export function useCommand() {
+  const api = useApi();
+  const queries = useQueryClient();
+  const intent = useRef<{ text: string; key: string } | null>(null);
+  const oneAtATime = useOneAtATime(COMMAND_REST_MS);
+  const mutation = useMutation<CommandAnswer, Error, Command>({
+    mutationFn: async (command) => {
+      const text = JSON.stringify(command);
+      if (intent.current?.text !== text) intent.current = { text, key: newKey() };
+      const answer = await carryOut(api, command, { "Idempotency-Key": intent.current.key });
+      intent.current = null;
+      return answer;
+    },
+    onError: (error) => {
+      if (error instanceof ApiProblem && !error.isUncertain) intent.current = null;
+    },
+    // Also after a failure: the change may have been made all the same, and only the API knows.
+    onSettled: () => void queries.invalidateQueries(),
+  });
+  const { mutateAsync } = mutation;
+  const send = (command: Command, onTaken: (answer: CommandAnswer) => void = () => undefined): void => {
+    // What failed is on `error`, for the screen to tell.
+    oneAtATime(async () => onTaken(await mutateAsync(command))).catch(() => undefined);
+  };
+  return { send, isPending: mutation.isPending, isSuccess: mutation.isSuccess, error: mutation.error, data: mutation.data };
+}
+
+async function carryOut(
+  api: ReturnType<typeof useApi>,
+  command: Command,
+  headers: Record<string, string>,
+): Promise<CommandAnswer> {
+  switch (command.kind) {
+    case "create": {
+      const made = await body(api.POST("/api/v1/strategy/create", { body: command.plan, headers }));
+      return { id: made.strategy_id, warnings: made.warnings, reason: made.effective_sell_time_reason };
+    }
+    case "change": {
+      const params = { path: { id: command.id } };
+      const made = await body(api.PUT("/api/v1/strategy/{id}", { params, body: command.plan, headers }));
+      return { id: command.id, warnings: made.warnings, reason: made.effective_sell_time_reason };
+    }
+    case "start": {
+      const made = await body(
+        api.POST("/api/v1/strategy/start", { body: { strategy_id: command.id }, headers }),
+      );
+      return { id: command.id, warnings: made.warnings, reason: null };
+    }
+    case "stop":
+      await body(api.POST("/api/v1/strategy/stop", { body: { strategy_id: command.id }, headers }));
+      return { id: command.id, warnings: [], reason: null };
+    case "square-off":
+      await body(api.POST("/api/v1/strategy/square-off", { body: { strategy_id: command.id }, headers }));
+      return { id: command.id, warnings: [], reason: null };
+    case "delete":
+      await body(api.DELETE("/api/v1/strategy/{id}", { params: { path: { id: command.id } }, headers }));
+      return { id: null, warnings: [], reason: null };
+    case "limits":
+      await body(api.PUT("/api/v1/risk/profile", { body: command.limits, headers }));
+      return { id: null, warnings: [], reason: null };
+    case "kill":
+      await body(api.POST("/api/v1/risk/kill", { body: {}, headers }));
+      return { id: null, warnings: [], reason: null };
+    case "release":
+      await body(api.POST("/api/v1/risk/release", { body: {}, headers }));
+      return { id: null, warnings: [], reason: null };
+  }
+}
+
+function useIsIn(): boolean {
+  return useSession().state === "in";
+}

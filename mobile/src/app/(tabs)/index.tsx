@@ -1,0 +1,67 @@
+import { router } from "expo-router";
+import { FlatList, StyleSheet, View } from "react-native";
+import { Button, Text } from "react-native-paper";
+
+import { useRisk, useStrategies, type Strategy } from "@/api/queries";
+import { showResult } from "@/rules/money";
+import { BrokerNotice } from "@/ui/broker-notice";
+import { Loaded, Result } from "@/ui/parts";
+import { Screen } from "@/ui/screen";
+import { StrategyRow } from "@/ui/strategy-row";
+import { useWords } from "@/words";
+
+export default function Today() {
+  const words = useWords();
+  const strategies = useStrategies();
+  return (
+    <Screen title={words.today.title} isList>
+      <Loaded query={strategies}>{(list) => <DayList strategies={list} />}</Loaded>
+    </Screen>
+  );
+}
+
+function DayList({ strategies }: { strategies: readonly Strategy[] }) {
+  const words = useWords();
+  // What trades comes first; the API tells the oldest first.
+  const ordered = [...strategies].sort((a, b) => Number(b.status === "running") - Number(a.status === "running"));
+  return (
+    <FlatList
+      data={ordered}
+      keyExtractor={(strategy) => strategy.strategy_id}
+      renderItem={({ item }) => <StrategyRow strategy={item} />}
+      ListHeaderComponent={<Head />}
+      ListEmptyComponent={<Text style={styles.empty}>{words.today.empty}</Text>}
+      contentContainerStyle={styles.list}
+      initialNumToRender={8}
+      maxToRenderPerBatch={8}
+      windowSize={3}
+      testID="strategies"
+    />
+  );
+}
+
+function Head() {
+  const words = useWords();
+  const risk = useRisk();
+  return (
+    <View style={styles.head}>
+      <BrokerNotice />
+      <View style={styles.line}>
+        <View>
+          <Text variant="bodySmall">{words.today.net}</Text>
+          <Result amount={risk.data?.usage.today.net} text={showResult(risk.data?.usage.today.net)} />
+        </View>
+        <Button mode="contained" icon="plus" onPress={() => router.push("/strategy/new")} testID="new-strategy">
+          {words.today.create}
+        </Button>
+      </View>
+    </View>
+  );
+}
+
+const styles = StyleSheet.create({
+  list: { gap: 12, paddingBottom: 24 },
+  head: { gap: 12 },
+  line: { flexDirection: "row", flexWrap: "wrap", justifyContent: "space-between", alignItems: "center", gap: 12 },
+  empty: { padding: 24, textAlign: "center" },
+});

@@ -1,0 +1,162 @@
+import { zodResolver } from "@hookform/resolvers/zod";
+import { router } from "expo-router";
+import { Controller, useForm } from "react-hook-form";
+import { StyleSheet, View } from "react-native";
+import { Button, Switch, Text, TextInput } from "react-native-paper";
+import * as z from "zod/mini";
+
+import { ApiProblem } from "@/api/problem";
+import { useCommand, useRisk, type RiskProfile } from "@/api/queries";
+import { istDay, istTime } from "@/rules/clock";
+import { showResult, showRupees } from "@/rules/money";
+import { Fact, Facts, FieldError, Loaded, Panel, ProblemText, Result } from "@/ui/parts";
+import { Screen } from "@/ui/screen";
+import { useWords } from "@/words";
+
+export default function Risk() {
+  const words = useWords();
+  const risk = useRisk();
+  return (
+    <Screen title={words.risk.title}>
+      <Loaded query={risk}>
+        {(profile) => (
+          <>
+            <Usage profile={profile} />
+            <Limits profile={profile} />
+            <Events profile={profile} />
+          </>
+        )}
+      </Loaded>
+    </Screen>
+  );
+}
+
+function Usage({ profile: { usage, limits, kill_switch: killSwitch } }: { profile: RiskProfile }) {
+  const words = useWords();
+  const money = (used: number, limit: number | null) => words.risk.used(showRupees(Math.max(0, -used)), limit === null ? words.common.noLimit : showRupees(limit));
+  const count = (used: number, limit: number | null) => words.risk.used(String(used), limit === null ? words.common.noLimit : String(limit));
+  return (
+    <Panel title={words.risk.usage}>
+      {killSwitch.is_locked ? (
+        <>
+          <Text role="status">{killSwitch.operator === null ? words.kill.on : words.kill.operator}</Text>
+          <Button mode="outlined" icon="alert-octagon" onPress={() => router.push("/kill")}>{words.kill.open}</Button>
+        </>
+      ) : null}
+      <Facts>
+        <Fact name={words.risk.day}><Result amount={usage.today.net} text={showResult(usage.today.net)} /></Fact>
+        <Fact name={words.risk.week}><Result amount={usage.week.net} text={showResult(usage.week.net)} /></Fact>
+        <Fact name={words.risk.daily}>{money(usage.today.net, limits.daily_loss_limit)}</Fact>
+        <Fact name={words.risk.weekly}>{money(usage.week.net, limits.weekly_loss_limit)}</Fact>
+        <Fact name={words.risk.open}>{count(usage.open_strategies, limits.open_strategies)}</Fact>
+        <Fact name={words.risk.orders}>{count(usage.orders_in_last_minute, limits.orders_per_minute)}</Fact>
+      </Facts>
+    </Panel>
+  );
+}
+
+const AMOUNTS = ["daily_loss_limit", "weekly_loss_limit", "position_size_limit", "symbol_exposure_limit"] as const;
+const COUNTS = ["orders_per_minute", "open_strategies"] as const;
+const NAMES = [...AMOUNTS, ...COUNTS] as const;
+type LimitName = (typeof NAMES)[number];
+type Entered = Record<LimitName, string> & { square_off_on_loss: boolean };
+
+function Limits({ profile: { limits } }: { profile: RiskProfile }) {
+  const words = useWords();
+  const command = useCommand();
+  const amount = z.string().check(z.regex(/^(\d{1,11}(\.\d{1,2})?)?$/, words.risk.amountWrong));
+  const count = z.string().check(z.regex(/^([1-9]\d{0,3}|10000)?$/, words.risk.countWrong));
+  const schema = z.object({
+    daily_loss_limit: amount,
+    weekly_loss_limit: amount,
+    position_size_limit: amount,
+    symbol_exposure_limit: amount,
+    orders_per_minute: count,
+    open_strategies: count,
+    square_off_on_loss: z.boolean(),
+  });
+  const text = (name: LimitName) => (limits[name] === null ? "" : String(limits[name]));
+  const form = useForm<Entered>({
+    resolver: zodResolver(schema),
+    defaultValues: {
+      ...(Object.fromEntries(NAMES.map((name) => [name, text(name)])) as Record<LimitName, string>),
+      square_off_on_loss: limits.square_off_on_loss,
+    },
+  });
+  const fromApi = command.error instanceof ApiProblem ? command.error.fields : [];
+  const submit = form.handleSubmit((entered) => {
+    const value = (name: LimitName) => (entered[name].trim() === "" ? null : Number(entered[name]));
+    command.send({
+      kind: "limits",
+      limits: {
+        daily_loss_limit: value("daily_loss_limit"),
+        weekly_loss_limit: value("weekly_loss_limit"),
+        position_size_limit: value("position_size_limit"),
+        symbol_exposure_limit: value("symbol_exposure_limit"),
+        orders_per_minute: value("orders_per_minute"),
+        open_strategies: value("open_strategies"),
+        square_off_on_loss: entered.square_off_on_loss,
+      },
+    });
+  });
+  const labels: Record<LimitName, string> = {
+    daily_loss_limit: words.risk.daily,
+    weekly_loss_limit: words.risk.weekly,
+    position_size_limit: words.risk.position,
+    symbol_exposure_limit: words.risk.exposure,
+    orders_per_minute: words.risk.orders,
+    open_strategies: words.risk.open,
+  };
+  return (
+    <Panel title={words.risk.limits}>
+      {NAMES.map((name) => (
+        <Controller
+          key={name}
+          control={form.control}
+          name={name}
+          render={({ field, fieldState }) => (
+            <View>
+              <TextInput mode="outlined" label={labels[name]} accessibilityLabel={labels[name]} value={field.value} onChangeText={field.onChange} inputMode="decimal" error={fieldState.error !== undefined} testID={name} />
+              <FieldError text={fieldState.error?.message ?? fromApi.find((one) => one.field === name)?.problem} />
+            </View>
+          )}
+        />
+      ))}
+      <Controller
+        control={form.control}
+        name="square_off_on_loss"
+        render={({ field }) => (
+          <View style={styles.line}>
+            <Text style={styles.grow}>{words.risk.squareOff}</Text>
+            <Switch value={field.value} onValueChange={field.onChange} accessibilityLabel={words.risk.squareOff} />
+          </View>
+        )}
+      />
+      <ProblemText error={command.error} />
+      {command.isSuccess ? <Text role="status" testID="limits-saved">{words.risk.saved}</Text> : null}
+      <Button mode="contained" loading={command.isPending} disabled={command.isPending} onPress={() => void submit()} testID="save-limits">
+        {words.risk.save}
+      </Button>
+    </Panel>
+  );
+}
+
+function Events({ profile }: { profile: RiskProfile }) {
+  const words = useWords();
+  if (profile.events.length === 0) return null;
+  return (
+    <Panel title={words.risk.events}>
+      {profile.events.map((event) => (
+        <View key={`${event.at}${event.kind}`}>
+          <Text>{event.text}</Text>
+          <Text variant="bodySmall">{`${istDay(event.at)} ${istTime(event.at)}`}</Text>
+        </View>
+      ))}
+    </Panel>
+  );
+}
+
+const styles = StyleSheet.create({
+  line: { flexDirection: "row", alignItems: "center", gap: 12 },
+  grow: { flex: 1 },
+});

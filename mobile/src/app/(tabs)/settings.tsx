@@ -1,0 +1,51 @@
+import { router } from "expo-router";
+import { Button, SegmentedButtons, Text } from "react-native-paper";
+
+import { useSession } from "@/api/session";
+import { Panel } from "@/ui/parts";
+import { usePreferences } from "@/ui/preferences";
+import { Screen } from "@/ui/screen";
+import { LANGUAGES, useWords } from "@/words";
+
+export default function Settings() {
+  const words = useWords();
+  const session = useSession();
+  const { preferences, change } = usePreferences();
+  const { modes, sizes } = words.settings;
+  return (
+    <Screen title={words.settings.title}>
+      <Panel title={words.settings.appearance}>
+        <SegmentedButtons
+          value={preferences.mode}
+          onValueChange={(mode) => change({ mode })}
+          buttons={[
+            { value: "system", label: modes.system, testID: "mode-system" },
+            { value: "light", label: modes.light, testID: "mode-light" },
+            { value: "dark", label: modes.dark, testID: "mode-dark" },
+          ]}
+        />
+        <Text variant="titleSmall">{words.settings.textSize}</Text>
+        <SegmentedButtons
+          value={preferences.size}
+          onValueChange={(size) => change({ size })}
+          buttons={[
+            { value: "normal", label: sizes.normal },
+            { value: "large", label: sizes.large },
+            { value: "huge", label: sizes.huge },
+          ]}
+        />
+        <Text>{`${words.settings.language}: ${LANGUAGES[preferences.language].name}`}</Text>
+      </Panel>
+      <Panel title={words.settings.account}>
+        <Text>{session.email ?? ""}</Text>
+        <Button mode="outlined" icon="bank" onPress={() => router.push("/broker")} testID="to-broker">
+          {words.settings.broker}
+        </Button>
+        <Button mode="outlined" icon="logout" onPress={() => void session.logOut()} testID="log-out">
+          {words.account.logOut}
+        </Button>
+        <Text variant="bodySmall">{words.settings.environment(session.environment.name)}</Text>
+      </Panel>
+    </Screen>
+  );
+}

@@ -1,0 +1,109 @@
+import { QueryClientProvider } from "@tanstack/react-query";
+import { Stack } from "expo-router";
+import { StatusBar } from "expo-status-bar";
+import { useEffect, useMemo, useState } from "react";
+import { useColorScheme, View } from "react-native";
+import { ActivityIndicator, Button, PaperProvider, Text } from "react-native-paper";
+
+import { loadEnvironment, type Environment } from "@/api/environment";
+import { makeQueries } from "@/api/queries";
+import { SessionProvider, useSession } from "@/api/session";
+import { Icon } from "@/ui/icon";
+import { PreferencesProvider, usePreferences } from "@/ui/preferences";
+import { Relogin } from "@/ui/relogin";
+import { makeTheme } from "@/ui/theme";
+import { useWords } from "@/words";
+
+export default function Root() {
+  return (
+    <PreferencesProvider>
+      <Themed />
+    </PreferencesProvider>
+  );
+}
+
+function Themed() {
+  const { preferences } = usePreferences();
+  const scheme = useColorScheme();
+  const isDark = preferences.mode === "system" ? scheme === "dark" : preferences.mode === "dark";
+  const theme = useMemo(() => makeTheme(isDark, preferences.size), [isDark, preferences.size]);
+  return (
+    <PaperProvider
+      theme={theme}
+      settings={{
+        icon: ({ name, color, size }) => <Icon name={String(name)} color={color} size={size} />,
+      }}
+    >
+      <StatusBar style={isDark ? "light" : "dark"} />
+      <Started />
+    </PaperProvider>
+  );
+}
+
+/** Nothing can be shown before it is known where the product is. */
+function Started() {
+  const words = useWords();
+  const [queries] = useState(makeQueries);
+  const [environment, setEnvironment] = useState<Environment | null>(null);
+  const [fault, setFault] = useState<string | null>(null);
+  const [attempt, setAttempt] = useState(0);
+  useEffect(() => {
+    loadEnvironment().then(setEnvironment, (error: unknown) => setFault(String(error)));
+  }, [attempt]);
+  if (environment === null) {
+    return (
+      <View style={{ flex: 1, justifyContent: "center", padding: 24, gap: 16 }}>
+        {fault === null ? <ActivityIndicator accessibilityLabel={words.common.loading} /> : null}
+        {fault === null ? null : (
+          <>
+            <Text role="alert">{`${words.start.failed} ${fault}`}</Text>
+            <Button
+              mode="contained"
+              onPress={() => {
+                setFault(null);
+                setAttempt(attempt + 1);
+              }}
+            >
+              {words.common.tryAgain}
+            </Button>
+          </>
+        )}
+      </View>
+    );
+  }
+  return (
+    <QueryClientProvider client={queries}>
+      <SessionProvider environment={environment}>
+        <Pages />
+      </SessionProvider>
+    </QueryClientProvider>
+  );
+}
+
+function Pages() {
+  const { state } = useSession();
+  if (state === "unknown") return null;
+  // While a login is over its screens stay: their owner goes on where they were.
+  const isIn = state !== "out";
+  return (
+    <>
+      <Stack screenOptions={{ headerShown: false }}>
+        <Stack.Protected guard={isIn}>
+          <Stack.Screen name="(tabs)" />
+          <Stack.Screen name="broker" />
+          <Stack.Screen name="strategy/new" />
+          <Stack.Screen name="strategy/[id]/index" />
+          <Stack.Screen name="strategy/[id]/edit" />
+          <Stack.Screen name="strategy/[id]/timeline" />
+          <Stack.Screen name="strategy/[id]/orders" />
+          <Stack.Screen name="kill" />
+        </Stack.Protected>
+        <Stack.Protected guard={!isIn}>
+          <Stack.Screen name="login" />
+          <Stack.Screen name="register" />
+        </Stack.Protected>
+      </Stack>
+      {state === "over" ? <Relogin /> : null}
+    </>
+  );
+}

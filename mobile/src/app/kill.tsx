@@ -1,0 +1,99 @@
+import { useState } from "react";
+import { StyleSheet, View } from "react-native";
+import { Button, Switch, Text } from "react-native-paper";
+
+import { useCommand, useRisk, type RiskProfile } from "@/api/queries";
+import { showDuration } from "@/rules/clock";
+import { useNow } from "@/ui/now";
+import { AskedButton, Panel, ProblemText, StaleBanner, ToneText } from "@/ui/parts";
+import { Screen } from "@/ui/screen";
+import { useAppTheme } from "@/ui/theme";
+import { useWords } from "@/words";
+
+/** Reached from every screen. It can be pulled whether or not its state could be read. */
+export default function Kill() {
+  const words = useWords();
+  const risk = useRisk();
+  const killSwitch = risk.data?.kill_switch;
+  return (
+    <Screen title={words.kill.title} back="/">
+      <StaleBanner query={risk} />
+      {killSwitch === undefined && risk.isError ? <Text role="status">{words.kill.unknown}</Text> : null}
+      {killSwitch?.is_locked ? <Locked killSwitch={killSwitch} /> : null}
+      {killSwitch?.own ? null : <Pull />}
+    </Screen>
+  );
+}
+
+/** Two deliberate gestures: a switch, then a button. Both can be reached by keyboard and screen reader. */
+function Pull() {
+  const words = useWords();
+  const { colors } = useAppTheme();
+  const [isArmed, setArmed] = useState(false);
+  const command = useCommand();
+  return (
+    <Panel>
+      <Text>{words.kill.what}</Text>
+      <Text variant="bodySmall">{words.kill.first}</Text>
+      <View style={styles.line}>
+        <Text variant="titleMedium" style={styles.grow}>{words.kill.arm}</Text>
+        <Switch value={isArmed} onValueChange={setArmed} accessibilityLabel={words.kill.arm} testID="kill-arm" />
+      </View>
+      <Button
+        mode="contained"
+        icon="alert-octagon"
+        buttonColor={colors.bad}
+        textColor={colors.surface}
+        disabled={!isArmed || command.isPending}
+        loading={command.isPending}
+        contentStyle={styles.fire}
+        onPress={() => command.send({ kind: "kill" })}
+        testID="kill-fire"
+      >
+        {words.kill.fire}
+      </Button>
+      <ProblemText error={command.error} />
+    </Panel>
+  );
+}
+
+function Locked({ killSwitch }: { killSwitch: RiskProfile["kill_switch"] }) {
+  const words = useWords();
+  const command = useCommand();
+  return (
+    <Panel>
+      <View role="alert" accessibilityLiveRegion="assertive" testID="kill-on">
+        <ToneText tone="bad" large>{killSwitch.own === null ? words.kill.operator : words.kill.on}</ToneText>
+      </View>
+      <Flatness killSwitch={killSwitch} />
+      {killSwitch.own === null ? null : (
+        <AskedButton label={words.kill.release} question={words.kill.releaseAsk} icon="play" isDisabled={command.isPending} onConfirmed={() => command.send({ kind: "release" })} />
+      )}
+      <ProblemText error={command.error} />
+    </Panel>
+  );
+}
+
+/** Never claims more than was proven: open, being checked, or proven flat. */
+function Flatness({ killSwitch }: { killSwitch: RiskProfile["kill_switch"] }) {
+  const words = useWords();
+  const now = useNow();
+  const since = (killSwitch.own ?? killSwitch.operator)?.since;
+  const age = since === undefined ? words.common.unknown : showDuration(Math.max(1_000, now - Date.parse(since)));
+  if (killSwitch.verified_flat_at !== null) {
+    const seconds = ((killSwitch.kill_to_flat_ms ?? 0) / 1000).toFixed(1);
+    return <ToneText tone="good">{words.kill.flat(seconds)}</ToneText>;
+  }
+  if (killSwitch.nothing_placed_at !== null) return <Text>{words.kill.placed}</Text>;
+  return (
+    <View role="status" accessibilityLiveRegion="polite">
+      <Text>{killSwitch.open_positions > 0 ? words.kill.flattening(killSwitch.open_positions, age) : words.kill.checking}</Text>
+    </View>
+  );
+}
+
+const styles = StyleSheet.create({
+  line: { flexDirection: "row", alignItems: "center", gap: 12, minHeight: 48 },
+  grow: { flex: 1 },
+  fire: { minHeight: 56 },
+});

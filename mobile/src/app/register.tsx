@@ -1,0 +1,5 @@
+import { AccountForm } from "@/ui/account-form";
+
+export default function Register() {
+  return <AccountForm isNew />;
+}

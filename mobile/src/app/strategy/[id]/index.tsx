@@ -1,0 +1,112 @@
+import { router, useLocalSearchParams } from "expo-router";
+import { StyleSheet, View } from "react-native";
+import { Button, Text } from "react-native-paper";
+
+import { useCommand, useStanding, useStrategy, type Command, type Standing, type Strategy } from "@/api/queries";
+import { istTime } from "@/rules/clock";
+import { showResult, showRupees } from "@/rules/money";
+import { AskedButton, Fact, Facts, Loaded, Panel, ProblemText, Result } from "@/ui/parts";
+import { Screen } from "@/ui/screen";
+import { StandingFacts, StateWord } from "@/ui/strategy-row";
+import { useWords } from "@/words";
+
+export default function StrategyControl() {
+  const words = useWords();
+  const { id } = useLocalSearchParams<{ id: string }>();
+  const strategy = useStrategy(id);
+  const standing = useStanding(id);
+  return (
+    <Screen title={strategy.data?.symbol ?? words.common.loading} back="/">
+      <Loaded query={standing}>{(now) => <Now standing={now} />}</Loaded>
+      <Loaded query={strategy}>
+        {(stored) => <Controls strategy={stored} standing={standing.data ?? null} />}
+      </Loaded>
+    </Screen>
+  );
+}
+
+function Now({ standing }: { standing: Standing }) {
+  const words = useWords();
+  return (
+    <Panel>
+      <View role="status" accessibilityLiveRegion="polite" testID="state">
+        <StateWord standing={standing} large />
+      </View>
+      {standing.note ? <Text>{standing.note}</Text> : null}
+      {standing.stop_reason ? <Text>{standing.stop_reason}</Text> : null}
+      <StandingFacts standing={standing} />
+      <Facts>
+        <Fact name={words.control.average}>{showRupees(standing.average_buy_price)}</Fact>
+        <Fact name={words.control.averageSell}>{showRupees(standing.average_sell_price)}</Fact>
+        <Fact name={words.control.realised}>
+          <Result amount={standing.realised_pnl} text={showResult(standing.realised_pnl)} />
+        </Fact>
+        <Fact name={words.control.charges}>{showRupees(standing.charges)}</Fact>
+      </Facts>
+      {standing.position === "bought" ? (
+        <Text>
+          {standing.broker_stop
+            ? words.control.brokerStop(showRupees(standing.broker_stop.trigger_price))
+            : words.control.watched}
+        </Text>
+      ) : null}
+      <Text variant="bodySmall">{words.control.asOf(istTime(standing.as_of))}</Text>
+    </Panel>
+  );
+}
+
+function Controls({ strategy, standing }: { strategy: Strategy; standing: Standing | null }) {
+  const words = useWords();
+  const command = useCommand();
+  const id = strategy.strategy_id;
+  const send = (asked: Command) => command.send(asked, () => asked.kind === "delete" && router.replace("/"));
+  const isBusy = command.isPending;
+  const isRunning = strategy.status === "running";
+  const isHolding = standing?.cycle?.state === "long" || standing?.cycle?.state === "entering";
+  const sells = strategy.effective_sell_time;
+  return (
+    <>
+      <Panel>
+        <Text>{words.control.plan(strategy.buy_time, strategy.sell_time, showRupees(strategy.stop_loss), strategy.quantity)}</Text>
+        {sells === null ? null : (
+          <Text testID="effective">
+            {strategy.effective_sell_time_reason === null
+              ? words.control.sells(sells)
+              : words.control.sellsEarly(sells, strategy.effective_sell_time_reason)}
+          </Text>
+        )}
+        {command.data?.warnings.map((warning) => <Text key={warning} role="alert">{warning}</Text>)}
+      </Panel>
+      <View style={styles.buttons}>
+        {isRunning ? (
+          <AskedButton label={words.control.stop} question={words.control.stopAsk} icon="stop" isDangerous isDisabled={isBusy} onConfirmed={() => send({ kind: "stop", id })} />
+        ) : (
+          <Button mode="contained" icon="play" loading={isBusy} disabled={isBusy} onPress={() => send({ kind: "start", id })} testID="start">
+            {words.control.start}
+          </Button>
+        )}
+        {isHolding ? (
+          <AskedButton label={words.control.squareOff} question={words.control.squareOffAsk} icon="cash-multiple" isDangerous isDisabled={isBusy} onConfirmed={() => send({ kind: "square-off", id })} />
+        ) : null}
+        <Button mode="outlined" icon="pencil" onPress={() => router.push(`/strategy/${id}/edit`)}>
+          {words.control.edit}
+        </Button>
+        {isRunning ? null : (
+          <AskedButton label={words.control.remove} question={words.control.removeAsk} icon="trash-can" isDangerous isDisabled={isBusy} onConfirmed={() => send({ kind: "delete", id })} />
+        )}
+      </View>
+      <ProblemText error={command.error} />
+      {command.isSuccess ? <Text role="status">{words.control.asked}</Text> : null}
+      <View style={styles.buttons}>
+        <Button mode="outlined" icon="timeline-clock" onPress={() => router.push(`/strategy/${id}/timeline`)} testID="timeline">
+          {words.control.timeline}
+        </Button>
+        <Button mode="outlined" icon="format-list-bulleted" onPress={() => router.push(`/strategy/${id}/orders`)} testID="orders">
+          {words.control.orders}
+        </Button>
+      </View>
+    </>
+  );
+}
+
+const styles = StyleSheet.create({ buttons: { flexDirection: "row", flexWrap: "wrap", gap: 12 } });

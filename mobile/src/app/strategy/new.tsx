@@ -1,0 +1,23 @@
+import { router } from "expo-router";
+
+import { useCommand } from "@/api/queries";
+import { EMPTY_PLAN, PlanForm } from "@/ui/plan-form";
+import { Screen } from "@/ui/screen";
+import { useWords } from "@/words";
+
+export default function NewStrategy() {
+  const words = useWords();
+  const command = useCommand();
+  return (
+    <Screen title={words.plan.create} back="/">
+      <PlanForm
+        start={EMPTY_PLAN}
+        isSaving={command.isPending}
+        error={command.error}
+        onSave={(plan) =>
+          command.send({ kind: "create", plan }, ({ id }) => router.replace(`/strategy/${id}`))
+        }
+      />
+    </Screen>
+  );
+}

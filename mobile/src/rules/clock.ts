@@ -1,0 +1,45 @@
+/** Times as traders in India read them, wherever the phone is. India has one offset and no summer time. */
+
+const IST_OFFSET_MS = 5.5 * 3_600_000;
+const TIME_OF_DAY = /^([01]\d|2[0-3]):([0-5]\d)(?::([0-5]\d))?$/;
+
+function inIndia(instant: Date): Date {
+  return new Date(instant.getTime() + IST_OFFSET_MS);
+}
+
+/** HH:MM:SS, Asia/Kolkata. */
+export function istTime(instant: string | number | Date): string {
+  return inIndia(new Date(instant)).toISOString().slice(11, 19);
+}
+
+/** YYYY-MM-DD, Asia/Kolkata. */
+export function istDay(instant: string | number | Date): string {
+  return inIndia(new Date(instant)).toISOString().slice(0, 10);
+}
+
+/** The day before or after. */
+export function shiftDay(day: string, days: number): string {
+  return new Date(Date.parse(`${day}T00:00:00Z`) + days * 86_400_000).toISOString().slice(0, 10);
+}
+
+/** `9:30` stays wrong, `09:30` becomes `09:30:00`; null for what is no time of day. */
+export function readTimeOfDay(text: string): string | null {
+  const found = TIME_OF_DAY.exec(text.trim());
+  return found === null ? null : `${found[1]}:${found[2]}:${found[3] ?? "00"}`;
+}
+
+/** `2 h 05 min`, `4 min 09 s`, `9 s`; `now` once it is reached. */
+export function showDuration(milliseconds: number): string {
+  const seconds = Math.ceil(milliseconds / 1000);
+  if (seconds <= 0) return "now";
+  if (seconds < 60) return `${seconds} s`;
+  const minutes = Math.floor(seconds / 60);
+  if (minutes < 60) return `${minutes} min ${pad(seconds % 60)} s`;
+  const hours = Math.floor(minutes / 60);
+  if (hours < 48) return `${hours} h ${pad(minutes % 60)} min`;
+  return `${Math.floor(hours / 24)} days`;
+}
+
+function pad(value: number): string {
+  return String(value).padStart(2, "0");
+}

@@ -1,0 +1,67 @@
+/** What a standing means, in the product's words and never in more certain ones. */
+import type { components } from "@/api/schema";
+
+type Standing = components["schemas"]["StrategyStanding"];
+type OrderEvent = components["schemas"]["OrderView"];
+
+export type Tone = "quiet" | "good" | "busy" | "bad";
+export type StateName =
+  | "not_started"
+  | "stopped"
+  | "waiting"
+  | "buying"
+  | "holding"
+  | "selling"
+  | "sold"
+  | "nothing_bought"
+  | "failed";
+
+/** Where a strategy is in its day. */
+export function stateOf(standing: Pick<Standing, "status" | "cycle" | "position">): StateName {
+  const cycle = standing.cycle?.state;
+  if (cycle === "entering") return "buying";
+  if (cycle === "long") return "holding";
+  if (cycle === "exiting") return "selling";
+  if (cycle === "failed") return "failed";
+  if (cycle === "flat") return standing.position === "sold" ? "sold" : "nothing_bought";
+  if (standing.status === "created") return "not_started";
+  return standing.status === "stopped" ? "stopped" : "waiting";
+}
+
+export const TONES: Record<StateName, Tone> = {
+  not_started: "quiet",
+  stopped: "quiet",
+  waiting: "quiet",
+  buying: "busy",
+  holding: "good",
+  selling: "busy",
+  sold: "good",
+  nothing_bought: "quiet",
+  failed: "bad",
+};
+
+export type NextEvent = { kind: "buy" | "sell"; at: number };
+
+/** What comes next: the sale of what is held before any purchase. */
+export function nextEvent(standing: Pick<Standing, "next_buy_at" | "next_sell_at">): NextEvent | null {
+  const sell = standing.next_sell_at === null ? null : Date.parse(standing.next_sell_at);
+  const buy = standing.next_buy_at === null ? null : Date.parse(standing.next_buy_at);
+  if (sell !== null && (buy === null || sell <= buy)) return { kind: "sell", at: sell };
+  return buy === null ? null : { kind: "buy", at: buy };
+}
+
+export type OrderTruth = "accepted" | "filled" | "refused" | "unknown" | "cancelled" | "other";
+
+/** What one record of an order proves. An answer to sending proves at most that the broker has the order. */
+export function orderTruth(event: Pick<OrderEvent, "event" | "outcome">): OrderTruth {
+  const outcome = event.outcome.toLowerCase();
+  if (event.event === "final") {
+    if (outcome === "complete") return "filled";
+    if (outcome === "rejected") return "refused";
+    return outcome === "cancelled" ? "cancelled" : "other";
+  }
+  if (event.event === "cancel" || event.event === "turn") return "other";
+  if (outcome === "accepted") return "accepted";
+  if (outcome === "refused" || outcome === "rejected") return "refused";
+  return outcome === "unknown" ? "unknown" : "other";
+}

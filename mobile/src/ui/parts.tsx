@@ -1,0 +1,192 @@
+/** Small parts that many screens share. */
+import type { UseQueryResult } from "@tanstack/react-query";
+import { useState, type ReactNode } from "react";
+import { StyleSheet, View } from "react-native";
+import { ActivityIndicator, Button, Card, Dialog, HelperText, Portal, Text } from "react-native-paper";
+
+import { istTime, showDuration } from "@/rules/clock";
+import type { Tone } from "@/rules/standing";
+import { tell, useWords } from "@/words";
+
+import { useNow } from "./now";
+import { useAppTheme } from "./theme";
+
+/** What went wrong and what to do. Read aloud at once. */
+export function ProblemText({ error }: { error: unknown }) {
+  const words = useWords();
+  const theme = useAppTheme();
+  if (error === null || error === undefined) return null;
+  const { message, advice } = tell(words, error);
+  return (
+    <View role="alert" accessibilityLiveRegion="assertive" testID="problem">
+      <Text style={{ color: theme.colors.bad, fontWeight: "700" }}>{advice}</Text>
+      <Text variant="bodySmall" style={{ color: theme.colors.bad }}>
+        {message}
+      </Text>
+    </View>
+  );
+}
+
+/** Shows what was read last: before the first answer why there is none, after a failure how old it is. */
+export function Loaded<T>({ query, children }: { query: UseQueryResult<T>; children: (data: T) => ReactNode }) {
+  const words = useWords();
+  if (query.data === undefined) {
+    if (query.error === null) return <ActivityIndicator accessibilityLabel={words.common.loading} style={styles.wait} />;
+    return (
+      <View style={styles.gap}>
+        <ProblemText error={query.error} />
+        <Button mode="outlined" onPress={() => void query.refetch()}>
+          {words.common.tryAgain}
+        </Button>
+      </View>
+    );
+  }
+  return (
+    <>
+      <StaleBanner query={query} />
+      {children(query.data)}
+    </>
+  );
+}
+
+type Freshness = Pick<UseQueryResult, "dataUpdatedAt" | "failureCount" | "isError" | "error" | "failureReason">;
+
+/** The age of a state that could not be renewed. */
+export function StaleBanner({ query }: { query: Freshness }) {
+  if (!query.isError && query.failureCount === 0) return null;
+  return <Stale since={query.dataUpdatedAt} error={query.error ?? query.failureReason} />;
+}
+
+function Stale({ since, error }: { since: number; error: unknown }) {
+  const words = useWords();
+  const theme = useAppTheme();
+  const age = showDuration(Math.max(1_000, useNow() - since));
+  return (
+    <View role="status" accessibilityLiveRegion="polite" testID="stale" style={[styles.banner, { borderColor: theme.colors.busy }]}>
+      <Text style={{ color: theme.colors.busy, fontWeight: "700" }}>{words.common.retryKnown(age, istTime(since))}</Text>
+      <Text variant="bodySmall">{tell(words, error).advice}</Text>
+    </View>
+  );
+}
+
+/** A word about a state; the colour only repeats what the word says. */
+export function ToneText({ tone, children, large = false }: { tone: Tone; children: ReactNode; large?: boolean }) {
+  const { colors } = useAppTheme();
+  const color = { quiet: colors.onSurfaceVariant, good: colors.good, busy: colors.busy, bad: colors.bad }[tone];
+  return (
+    <Text variant={large ? "titleLarge" : "titleSmall"} style={{ color, fontWeight: "700" }}>
+      {children}
+    </Text>
+  );
+}
+
+export function Result({ amount, text }: { amount: number | null | undefined; text: string }) {
+  const tone: Tone = !amount ? "quiet" : amount > 0 ? "good" : "bad";
+  return <ToneText tone={tone}>{text}</ToneText>;
+}
+
+export function Fact({ name, children }: { name: string; children: ReactNode }) {
+  const { colors } = useAppTheme();
+  return (
+    <View style={styles.fact}>
+      <Text variant="bodySmall" style={{ color: colors.onSurfaceVariant }}>
+        {name}
+      </Text>
+      {typeof children === "string" ? <Text variant="titleSmall">{children}</Text> : children}
+    </View>
+  );
+}
+
+export function Facts({ children }: { children: ReactNode }) {
+  return <View style={styles.facts}>{children}</View>;
+}
+
+export function Panel({ title, children }: { title?: string; children: ReactNode }) {
+  return (
+    <Card mode="outlined">
+      <Card.Content style={styles.gap}>
+        {title === undefined ? null : (
+          <Text variant="titleMedium" role="heading" aria-level={2}>
+            {title}
+          </Text>
+        )}
+        {children}
+      </Card.Content>
+    </Card>
+  );
+}
+
+/** A button that asks once more before it does something. */
+export function AskedButton({
+  label,
+  question,
+  icon,
+  isDangerous = false,
+  isDisabled = false,
+  onConfirmed,
+}: {
+  label: string;
+  question: string;
+  icon: string;
+  isDangerous?: boolean;
+  isDisabled?: boolean;
+  onConfirmed: () => void;
+}) {
+  const words = useWords();
+  const { colors } = useAppTheme();
+  const [isAsking, setAsking] = useState(false);
+  return (
+    <>
+      <Button
+        mode="outlined"
+        icon={icon}
+        disabled={isDisabled}
+        textColor={isDangerous ? colors.bad : colors.primary}
+        onPress={() => setAsking(true)}
+      >
+        {label}
+      </Button>
+      <Portal>
+        <Dialog visible={isAsking} onDismiss={() => setAsking(false)} style={styles.dialog}>
+          <Dialog.Title>{label}</Dialog.Title>
+          <Dialog.Content>
+            <Text>{question}</Text>
+          </Dialog.Content>
+          <Dialog.Actions>
+            <Button onPress={() => setAsking(false)}>{words.common.cancel}</Button>
+            <Button
+              mode="contained"
+              buttonColor={isDangerous ? colors.bad : colors.primary}
+              textColor={colors.surface}
+              testID="confirm"
+              onPress={() => {
+                setAsking(false);
+                onConfirmed();
+              }}
+            >
+              {label}
+            </Button>
+          </Dialog.Actions>
+        </Dialog>
+      </Portal>
+    </>
+  );
+}
+
+export function FieldError({ text }: { text: string | undefined }) {
+  if (text === undefined) return null;
+  return (
+    <HelperText type="error" padding="none" role="alert">
+      {text}
+    </HelperText>
+  );
+}
+
+const styles = StyleSheet.create({
+  wait: { margin: 32 },
+  gap: { gap: 12 },
+  banner: { borderWidth: 1, borderLeftWidth: 6, borderRadius: 6, padding: 10 },
+  fact: { minWidth: 92, flexGrow: 1 },
+  facts: { flexDirection: "row", flexWrap: "wrap", columnGap: 16, rowGap: 8 },
+  dialog: { maxWidth: 480, alignSelf: "center" },
+});

@@ -1,0 +1,45 @@
+import { useState } from "react";
+import { TextInput } from "react-native-paper";
+
+import { useWords } from "@/words";
+
+export function PasswordInput({
+  label,
+  value,
+  onChange,
+  onSubmit,
+  isNew,
+  hasError = false,
+}: {
+  label: string;
+  value: string;
+  onChange: (text: string) => void;
+  onSubmit: () => void;
+  isNew: boolean;
+  hasError?: boolean;
+}) {
+  const words = useWords();
+  const [isShown, setShown] = useState(false);
+  return (
+    <TextInput
+      mode="outlined"
+      label={label}
+      accessibilityLabel={label}
+      value={value}
+      onChangeText={onChange}
+      onSubmitEditing={onSubmit}
+      secureTextEntry={!isShown}
+      autoCapitalize="none"
+      autoComplete={isNew ? "new-password" : "current-password"}
+      error={hasError}
+      testID="password"
+      right={
+        <TextInput.Icon
+          icon={isShown ? "eye-off" : "eye"}
+          accessibilityLabel={words.account.showPassword}
+          onPress={() => setShown(!isShown)}
+        />
+      }
+    />
+  );
+}

@@ -1,0 +1,303 @@
+/** The plan of a strategy: what, when, how many, and where it must be sold. */
+import { zodResolver } from "@hookform/resolvers/zod";
+import { useState } from "react";
+import { Controller, useForm, useWatch, type Control } from "react-hook-form";
+import { StyleSheet, View } from "react-native";
+import { Button, HelperText, SegmentedButtons, Switch, Text, TextInput } from "react-native-paper";
+import * as z from "zod/mini";
+
+import { ApiProblem } from "@/api/problem";
+import type { Instrument, Plan } from "@/api/queries";
+import { istTime, readTimeOfDay } from "@/rules/clock";
+import { showRupees } from "@/rules/money";
+import { moneyAtRisk, stopPrice, type StopKind } from "@/rules/stop";
+import { useWords } from "@/words";
+
+import { InstrumentField, type Chosen } from "./instrument-field";
+import { FieldError, Panel, ProblemText, ToneText } from "./parts";
+
+export interface PlanEntered {
+  symbol: string;
+  exchange: string;
+  product: Plan["product"];
+  buyTime: string;
+  sellTime: string;
+  quantity: string;
+  stopKind: StopKind;
+  stopValue: string;
+  expected: string;
+  brokerStop: boolean;
+}
+
+export const EMPTY_PLAN: PlanEntered = {
+  symbol: "",
+  exchange: "NSE",
+  product: "MIS",
+  buyTime: "09:30:00",
+  sellTime: "15:15:00",
+  quantity: "1",
+  stopKind: "price",
+  stopValue: "",
+  expected: "",
+  brokerStop: true,
+};
+
+/** Where the API's names of fields are on this form. */
+const FIELDS: Record<string, keyof PlanEntered> = {
+  symbol: "symbol",
+  exchange: "symbol",
+  product: "product",
+  buy_time: "buyTime",
+  sell_time: "sellTime",
+  quantity: "quantity",
+  stop_loss: "stopValue",
+  broker_stop: "brokerStop",
+};
+
+export function PlanForm({
+  start,
+  isSaving,
+  error,
+  onSave,
+}: {
+  start: PlanEntered;
+  isSaving: boolean;
+  error: unknown;
+  onSave: (plan: Plan) => void;
+}) {
+  const words = useWords();
+  const [instrument, setInstrument] = useState<Chosen | null>(null);
+  const form = useForm<PlanEntered>({ resolver: zodResolver(planSchema(words.plan)), defaultValues: start });
+  const { errors } = form.formState;
+  const fromApi = error instanceof ApiProblem ? error.fields : [];
+  const problemOf = (name: keyof PlanEntered): string | undefined =>
+    errors[name]?.message ?? fromApi.find(({ field }) => FIELDS[field] === name)?.problem;
+  const tick = instrument?.tick_size;
+  const submit = form.handleSubmit((entered) => {
+    const price = stopOf(entered, tick);
+    if (price === null) {
+      form.setError("expected", { message: words.plan.expectedMissing });
+      return;
+    }
+    const expected = number(entered.expected);
+    if (expected !== null && price >= expected) {
+      form.setError("stopValue", { message: words.plan.stopAbove });
+      return;
+    }
+    onSave(planOf(entered, price));
+  });
+  return (
+    <>
+      <Panel>
+        <Controller
+          control={form.control}
+          name="symbol"
+          render={({ field }) => (
+            <InstrumentField
+              value={field.value}
+              problem={problemOf("symbol")}
+              onChosen={(chosen: Instrument) => {
+                field.onChange(chosen.symbol);
+                form.setValue("exchange", chosen.exchange);
+                setInstrument(chosen);
+              }}
+              onCleared={() => {
+                field.onChange("");
+                setInstrument(null);
+              }}
+            />
+          )}
+        />
+        <TextField control={form.control} name="quantity" label={words.plan.quantity} problem={problemOf("quantity")} isNumber />
+        {instrument !== null && instrument.lot_size > 1 ? (
+          <HelperText type="info" padding="none">{words.plan.lots(instrument.lot_size)}</HelperText>
+        ) : null}
+        <Text variant="titleSmall">{words.plan.product}</Text>
+        <Controller
+          control={form.control}
+          name="product"
+          render={({ field }) => (
+            <SegmentedButtons
+              value={field.value}
+              onValueChange={field.onChange}
+              buttons={(["MIS", "CNC", "NRML"] as const).map((value) => ({ value, label: value, accessibilityLabel: words.plan.products[value] }))}
+            />
+          )}
+        />
+        <FieldError text={problemOf("product")} />
+      </Panel>
+      <Panel>
+        <TimeField control={form.control} name="buyTime" label={words.plan.buyTime} problem={problemOf("buyTime")} usual={["09:15:00", "09:30:00", "10:00:00"]} />
+        <TimeField control={form.control} name="sellTime" label={words.plan.sellTime} problem={problemOf("sellTime")} usual={["14:30:00", "15:00:00", "15:15:00"]} />
+        <HelperText type="info" padding="none">{words.plan.effective}</HelperText>
+      </Panel>
+      <Panel title={words.plan.stop}>
+        <Controller
+          control={form.control}
+          name="stopKind"
+          render={({ field }) => (
+            <SegmentedButtons
+              value={field.value}
+              onValueChange={field.onChange}
+              buttons={(["price", "percent", "points"] as const).map((value) => ({ value, label: words.plan.kinds[value], testID: `stop-${value}` }))}
+            />
+          )}
+        />
+        <StopInput control={form.control} problem={problemOf("stopValue")} />
+        <TextField control={form.control} name="expected" label={words.plan.expected} problem={problemOf("expected")} isNumber />
+        <HelperText type="info" padding="none">{words.plan.expectedHelp}</HelperText>
+        <AtRisk control={form.control} tick={tick} />
+        <Controller
+          control={form.control}
+          name="brokerStop"
+          render={({ field }) => (
+            <View style={styles.line}>
+              <Text style={styles.grow}>{words.plan.brokerStop}</Text>
+              <Switch value={field.value} onValueChange={field.onChange} accessibilityLabel={words.plan.brokerStop} />
+            </View>
+          )}
+        />
+      </Panel>
+      <ProblemText error={error} />
+      <Button mode="contained" loading={isSaving} disabled={isSaving} onPress={() => void submit()} testID="save">
+        {words.plan.save}
+      </Button>
+    </>
+  );
+}
+
+function StopInput({ control, problem }: { control: Control<PlanEntered>; problem: string | undefined }) {
+  const words = useWords();
+  const kind = useWatch({ control, name: "stopKind" });
+  return <TextField control={control} name="stopValue" label={words.plan.stopValue[kind]} problem={problem} isNumber />;
+}
+
+function AtRisk({ control, tick }: { control: Control<PlanEntered>; tick: number | undefined }) {
+  const words = useWords();
+  const entered = useWatch({ control }) as PlanEntered;
+  const price = stopOf(entered, tick);
+  const risk = moneyAtRisk(price, number(entered.expected), number(entered.quantity) ?? 0);
+  return (
+    <View role="status" accessibilityLiveRegion="polite" testID="at-risk">
+      {price === null ? null : <Text>{words.plan.stopIs(showRupees(price))}</Text>}
+      {risk === null ? (
+        <Text>{words.plan.atRiskUnknown}</Text>
+      ) : (
+        <ToneText tone={risk > 0 ? "busy" : "bad"}>
+          {risk > 0 ? words.plan.atRisk(showRupees(risk)) : words.plan.stopAbove}
+        </ToneText>
+      )}
+    </View>
+  );
+}
+
+interface FieldProps {
+  control: Control<PlanEntered>;
+  name: "quantity" | "stopValue" | "expected" | "buyTime" | "sellTime";
+  label: string;
+  problem: string | undefined;
+  isNumber?: boolean;
+}
+
+function TextField({ control, name, label, problem, isNumber = false }: FieldProps) {
+  return (
+    <Controller
+      control={control}
+      name={name}
+      render={({ field }) => (
+        <View>
+          <TextInput
+            mode="outlined"
+            label={label}
+            accessibilityLabel={label}
+            value={field.value}
+            onChangeText={field.onChange}
+            onBlur={field.onBlur}
+            inputMode={isNumber ? "decimal" : "text"}
+            error={problem !== undefined}
+            testID={name}
+          />
+          <FieldError text={problem} />
+        </View>
+      )}
+    />
+  );
+}
+
+/** A time of day in India, typed or picked from the usual ones. */
+function TimeField({ usual, ...props }: FieldProps & { usual: readonly string[] }) {
+  const words = useWords();
+  return (
+    <View style={styles.gap}>
+      <TextField {...props} />
+      <Controller
+        control={props.control}
+        name={props.name}
+        render={({ field }) => (
+          <View style={styles.chips}>
+            {usual.map((time) => (
+              <Button key={time} compact mode="outlined" accessibilityLabel={`${props.label} ${time.slice(0, 5)}`} onPress={() => field.onChange(time)}>
+                {time.slice(0, 5)}
+              </Button>
+            ))}
+            <Button compact mode="outlined" accessibilityLabel={`${props.label} ${words.plan.soon}`} onPress={() => field.onChange(istTime(Date.now() + 60_000))}>
+              {words.plan.soon}
+            </Button>
+          </View>
+        )}
+      />
+    </View>
+  );
+}
+
+export function planSchema(words: ReturnType<typeof useWords>["plan"]) {
+  const time = z.string().check(z.refine((text) => readTimeOfDay(text) !== null, words.timeWrong));
+  return z
+    .object({
+      symbol: z.string().check(z.minLength(1, words.symbolMissing)),
+      exchange: z.string(),
+      product: z.enum(["MIS", "CNC", "NRML"]),
+      buyTime: time,
+      sellTime: time,
+      quantity: z.string().check(z.regex(/^[1-9]\d{0,7}$/, words.quantityWrong)),
+      stopKind: z.enum(["price", "percent", "points"]),
+      stopValue: z.string().check(z.refine((text) => (number(text) ?? 0) > 0, words.stopWrong)),
+      expected: z.string().check(z.refine((text) => text.trim() === "" || (number(text) ?? 0) > 0, words.stopWrong)),
+      brokerStop: z.boolean(),
+    })
+    .check(
+      z.refine(({ buyTime, sellTime }) => (readTimeOfDay(buyTime) ?? "") < (readTimeOfDay(sellTime) ?? "~"), {
+        error: words.sellEarly,
+        path: ["sellTime"],
+      }),
+    );
+}
+
+function stopOf(entered: PlanEntered, tick: number | undefined): number | null {
+  return stopPrice(entered.stopKind, number(entered.stopValue) ?? Number.NaN, number(entered.expected), tick);
+}
+
+function planOf(entered: PlanEntered, price: number): Plan {
+  return {
+    symbol: entered.symbol,
+    exchange: entered.exchange,
+    product: entered.product,
+    buy_time: readTimeOfDay(entered.buyTime) ?? entered.buyTime,
+    sell_time: readTimeOfDay(entered.sellTime) ?? entered.sellTime,
+    quantity: Number(entered.quantity),
+    stop_loss: price,
+    broker_stop: entered.brokerStop,
+  };
+}
+
+function number(text: string | undefined): number | null {
+  const plain = (text ?? "").trim().replace(/,/g, "");
+  return /^\d+(\.\d{1,4})?$/.test(plain) ? Number(plain) : null;
+}
+
+const styles = StyleSheet.create({
+  line: { flexDirection: "row", alignItems: "center", gap: 12 },
+  grow: { flex: 1 },
+  gap: { gap: 6 },
+  chips: { flexDirection: "row", flexWrap: "wrap", gap: 8 },
+});

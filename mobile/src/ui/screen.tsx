@@ -1,0 +1,83 @@
+/** What every screen has: its title, the way back, the kill switch, and a column that stays readable on a desktop. */
+import { router, usePathname } from "expo-router";
+import type { ReactNode } from "react";
+import { Platform, ScrollView, StyleSheet, View } from "react-native";
+import { Appbar, Button, Text } from "react-native-paper";
+
+import { useSession } from "@/api/session";
+import { useWords } from "@/words";
+
+import { useAppTheme } from "./theme";
+
+export function Screen({
+  title,
+  back,
+  isList = false,
+  children,
+}: {
+  title: string;
+  back?: string;
+  /** The screen scrolls by itself. */
+  isList?: boolean;
+  children: ReactNode;
+}) {
+  const theme = useAppTheme();
+  const words = useWords();
+  const { state } = useSession();
+  const path = usePathname();
+  const isIn = state === "in" || state === "over";
+  return (
+    <View style={[styles.whole, { backgroundColor: theme.colors.background }]}>
+      <Appbar.Header mode="small" style={{ backgroundColor: theme.colors.surface }}>
+        {back === undefined ? null : (
+          <Appbar.Action
+            icon="arrow-left"
+            accessibilityLabel={words.common.back}
+            onPress={() => (router.canGoBack() ? router.back() : router.replace(back as "/"))}
+          />
+        )}
+        <Appbar.Content title={<Title text={title} />} />
+        {isIn && path !== "/kill" ? (
+          <Button
+            mode="contained"
+            icon="alert-octagon"
+            buttonColor={theme.colors.bad}
+            textColor={theme.dark ? "#3b0a07" : "#ffffff"}
+            style={styles.kill}
+            onPress={() => router.push("/kill")}
+            testID="open-kill"
+          >
+            {words.kill.open}
+          </Button>
+        ) : null}
+      </Appbar.Header>
+      <View role="main" style={styles.whole}>
+        {isList ? (
+          <View style={[styles.column, styles.whole]}>{children}</View>
+        ) : (
+          // Whoever has only a keyboard scrolls this with its arrows.
+          <ScrollView contentContainerStyle={styles.scrolled} keyboardShouldPersistTaps="handled" {...FOCUSABLE}>
+            <View style={styles.column}>{children}</View>
+          </ScrollView>
+        )}
+      </View>
+    </View>
+  );
+}
+
+const FOCUSABLE = Platform.OS === "web" ? { tabIndex: 0 as const } : {};
+
+function Title({ text }: { text: string }) {
+  return (
+    <Text variant="titleLarge" role="heading" aria-level={1} numberOfLines={1}>
+      {text}
+    </Text>
+  );
+}
+
+const styles = StyleSheet.create({
+  whole: { flex: 1 },
+  kill: { marginRight: 8 },
+  scrolled: { alignItems: "center", paddingBottom: 48 },
+  column: { width: "100%", maxWidth: 720, alignSelf: "center", padding: 16, gap: 16 },
+});

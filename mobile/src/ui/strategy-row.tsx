@@ -1,0 +1,84 @@
+import { router } from "expo-router";
+import { memo } from "react";
+import { StyleSheet, View } from "react-native";
+import { Text, TouchableRipple } from "react-native-paper";
+
+import { useStanding, type Standing, type Strategy } from "@/api/queries";
+import { istTime, showDuration } from "@/rules/clock";
+import { showPercent, showResult, showRupees } from "@/rules/money";
+import { nextEvent, stateOf, TONES } from "@/rules/standing";
+import { distanceToStop } from "@/rules/stop";
+import { useWords } from "@/words";
+
+import { useNow } from "./now";
+import { Fact, Facts, Result, StaleBanner, ToneText } from "./parts";
+import { useAppTheme } from "./theme";
+
+/** One strategy of the day. Only rows in sight exist, so only they are polled. */
+export const StrategyRow = memo(function StrategyRow({ strategy }: { strategy: Strategy }) {
+  const { colors } = useAppTheme();
+  const standing = useStanding(strategy.strategy_id, strategy.status === "running");
+  return (
+    <TouchableRipple
+      role="link"
+      accessibilityLabel={strategy.symbol}
+      onPress={() => router.push(`/strategy/${strategy.strategy_id}`)}
+      style={[styles.row, { backgroundColor: colors.surface, borderColor: colors.outlineVariant }]}
+      testID={`strategy-${strategy.symbol}`}
+    >
+      <View style={styles.inside}>
+        <View style={styles.head}>
+          <Text variant="titleMedium">{`${strategy.symbol} · ${strategy.quantity}`}</Text>
+          {standing.data ? <StateWord standing={standing.data} /> : null}
+        </View>
+        <StaleBanner query={standing} />
+        {standing.data ? <StandingFacts standing={standing.data} /> : null}
+      </View>
+    </TouchableRipple>
+  );
+});
+
+export function StateWord({ standing, large = false }: { standing: Standing; large?: boolean }) {
+  const words = useWords();
+  const state = stateOf(standing);
+  return (
+    <ToneText tone={TONES[state]} large={large}>
+      {words.states[state]}
+    </ToneText>
+  );
+}
+
+export function StandingFacts({ standing }: { standing: Standing }) {
+  const words = useWords();
+  const far = standing.position === "bought" ? distanceToStop(standing.last_price, standing.stop_loss) : null;
+  return (
+    <>
+      <Facts>
+        <Fact name={words.today.position}>{words.today[standing.position]}</Fact>
+        <Fact name={words.today.last}>{showRupees(standing.last_price)}</Fact>
+        <Fact name={words.today.toStop}>{far === null ? "–" : `${showRupees(far.points)} (${showPercent(far.share)})`}</Fact>
+        <Fact name={words.today.result}>
+          <Result amount={standing.net_pnl} text={showResult(standing.net_pnl)} />
+        </Fact>
+      </Facts>
+      <Countdown standing={standing} />
+    </>
+  );
+}
+
+/** The next event. Counts down by itself, so that the rest is not drawn every second. */
+export function Countdown({ standing }: { standing: Standing }) {
+  const words = useWords();
+  const { colors } = useAppTheme();
+  const now = useNow();
+  const next = standing.status === "running" || standing.position === "bought" ? nextEvent(standing) : null;
+  if (next === null) return <Text style={{ color: colors.onSurfaceVariant }}>{words.today.nextNone}</Text>;
+  const verb = next.kind === "buy" ? words.today.buysIn : words.today.sellsIn;
+  return <Text style={{ color: colors.onSurfaceVariant }}>{`${verb} ${showDuration(next.at - now)} · ${istTime(next.at)} IST`}</Text>;
+}
+
+const styles = StyleSheet.create({
+  row: { borderWidth: 1, borderRadius: 10, padding: 14 },
+  inside: { gap: 8 },
+  head: { flexDirection: "row", flexWrap: "wrap", justifyContent: "space-between", gap: 8 },
+});

@@ -1,0 +1,35 @@
+/** Colours with enough contrast on both grounds (WCAG 2 AA, checked by axe), and text that grows. */
+import { configureFonts, MD3DarkTheme, MD3LightTheme, useTheme, type MD3Theme } from "react-native-paper";
+
+import type { Preferences } from "./preferences";
+
+export type AppTheme = MD3Theme & { colors: MD3Theme["colors"] & { good: string; bad: string; busy: string } };
+
+const SCALES: Record<Preferences["size"], number> = { normal: 1, large: 1.2, huge: 1.45 };
+
+export function makeTheme(isDark: boolean, size: Preferences["size"]): AppTheme {
+  const base = isDark ? MD3DarkTheme : MD3LightTheme;
+  const own = isDark
+    ? { primary: "#8ab4f8", onPrimary: "#062e6f", good: "#81c995", bad: "#f5a19a", busy: "#fdd663" }
+    : { primary: "#174ea6", onPrimary: "#ffffff", good: "#0b6b2e", bad: "#b3261e", busy: "#7a4d00" };
+  const ground = isDark
+    ? { background: "#111318", surface: "#191c20", onSurfaceVariant: "#c8cad1", primaryContainer: "#0842a0", onPrimaryContainer: "#d3e3fd", secondaryContainer: "#2f3a4c", onSecondaryContainer: "#dbe4f5" }
+    : { background: "#f7f9fc", surface: "#ffffff", onSurfaceVariant: "#44474e", primaryContainer: "#d3e3fd", onPrimaryContainer: "#041e49", secondaryContainer: "#dbe4f5", onSecondaryContainer: "#131c2b" };
+  return { ...base, roundness: 3, fonts: scaled(base.fonts, SCALES[size]), colors: { ...base.colors, ...ground, ...own } };
+}
+
+export function useAppTheme(): AppTheme {
+  return useTheme<AppTheme>();
+}
+
+function scaled(fonts: MD3Theme["fonts"], scale: number): MD3Theme["fonts"] {
+  if (scale === 1) return fonts;
+  const config = Object.fromEntries(
+    Object.entries(fonts).map(([name, font]) => {
+      const { fontSize, lineHeight } = font as { fontSize?: number; lineHeight?: number };
+      const sizes = fontSize && lineHeight ? { fontSize: fontSize * scale, lineHeight: lineHeight * scale } : {};
+      return [name, { ...font, ...sizes }];
+    }),
+  );
+  return configureFonts({ config, isV3: true }) as MD3Theme["fonts"];
+}

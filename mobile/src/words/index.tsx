@@ -1,0 +1,25 @@
+/** The words of the chosen language. A new language is one more object in LANGUAGES. */
+import { createContext, useContext } from "react";
+
+import { ApiProblem } from "@/api/problem";
+
+import { en, type Words } from "./en";
+
+export const LANGUAGES = { en: { name: "English", words: en } } as const satisfies Record<
+  string,
+  { name: string; words: Words }
+>;
+export type Language = keyof typeof LANGUAGES;
+
+export const WordsContext = createContext<Words>(en);
+
+export function useWords(): Words {
+  return useContext(WordsContext);
+}
+
+/** What happened, and what to do about it. */
+export function tell(words: Words, error: unknown): { message: string; advice: string } {
+  if (!(error instanceof ApiProblem)) return { message: String(error), advice: words.problems.UNREADABLE };
+  const advice = (words.problems as Record<string, string>)[error.code] ?? words.problems.UNREADABLE;
+  return { message: error.message, advice };
+}

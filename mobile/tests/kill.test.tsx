@@ -1,0 +1,71 @@
+import { fireEvent, render, screen } from "@testing-library/react-native";
+import { PaperProvider } from "react-native-paper";
+
+import type { RiskProfile } from "@/api/queries";
+import Kill from "@/app/kill";
+
+type KillSwitch = RiskProfile["kill_switch"];
+const mockPull = jest.fn();
+let mockRisk: { data?: { kill_switch: KillSwitch }; isError: boolean; failureCount: number; error: Error | null; dataUpdatedAt: number };
+
+jest.mock("@/api/queries", () => ({
+  useRisk: () => mockRisk,
+  useCommand: () => ({ send: mockPull, isPending: false, error: null, isSuccess: false }),
+}));
+jest.mock("@/api/session", () => ({ useSession: () => ({ state: "in" }) }));
+jest.mock("expo-router", () => ({ router: {}, usePathname: () => "/kill" }));
+
+const OFF: KillSwitch = {
+  is_locked: false,
+  own: null,
+  operator: null,
+  open_positions: 0,
+  verified_flat_at: null,
+  kill_to_flat_ms: null,
+  nothing_placed_at: null,
+  foreign_positions: [],
+};
+const ON: KillSwitch = { ...OFF, is_locked: true, own: { since: new Date().toISOString(), by: "a", reason: null }, open_positions: 2 };
+
+function show(killSwitch: KillSwitch | null) {
+  mockRisk = {
+    ...(killSwitch === null ? {} : { data: { kill_switch: killSwitch } }),
+    isError: killSwitch === null,
+    failureCount: 0,
+    error: null,
+    dataUpdatedAt: Date.now(),
+  };
+  render(
+    <PaperProvider settings={{ icon: () => null }}>
+      <Kill />
+    </PaperProvider>,
+  );
+}
+
+beforeEach(() => mockPull.mockClear());
+
+test("one gesture does nothing, two pull it", () => {
+  show(OFF);
+  fireEvent.press(screen.getByTestId("kill-fire"));
+  expect(mockPull).not.toHaveBeenCalled();
+  fireEvent(screen.getByTestId("kill-arm"), "valueChange", true);
+  fireEvent.press(screen.getByTestId("kill-fire"));
+  expect(mockPull).toHaveBeenCalledWith({ kind: "kill" });
+});
+
+test("it can be pulled while its state is not known", () => {
+  show(null);
+  fireEvent(screen.getByTestId("kill-arm"), "valueChange", true);
+  fireEvent.press(screen.getByTestId("kill-fire"));
+  expect(mockPull).toHaveBeenCalledTimes(1);
+});
+
+test("open positions are counted, and flat is only said when it was proven", () => {
+  show(ON);
+  expect(screen.getByText(/2 still open/)).toBeTruthy();
+  expect(screen.queryByText(/Proven flat/)).toBeNull();
+  show({ ...ON, open_positions: 0 });
+  expect(screen.getByText("Checking the broker's book.")).toBeTruthy();
+  show({ ...ON, open_positions: 0, verified_flat_at: new Date().toISOString(), kill_to_flat_ms: 2340 });
+  expect(screen.getByText("Proven flat by the broker's own book after 2.3 s.")).toBeTruthy();
+});
