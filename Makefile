@@ -130,8 +130,8 @@ format: $(READY) ## Format the code and mend what the linter can
 bench: $(READY) ## Measure, beside peers; writes build/bench.json
 	@$(BIN)/python -m benchmarks
 
-bench-watcher: $(READY) ## Measure the watcher beside its peers; writes build/bench-watcher.json
-	@$(BIN)/python -m benchmarks.watcher $(if $(QUICK),--quick)
+bench-watcher: $(READY) ## Measure the watcher beside its peers; writes build/bench-watcher.json (RESTART=1: only its start)
+	@$(BIN)/python -m benchmarks.watcher $(if $(QUICK),--quick) $(if $(RESTART),--restart)
 
 audit-verify: $(READY) ## Verify every audit chain, of the running product or of DATABASE_*; HEADS=file keeps the heads
 	@$(BIN)/python -m algotrading.bootstrap.verify_audit \
