@@ -23,6 +23,7 @@ from twin.secret_scan import find_secrets, secrets_in
         ("password=correct-horse", "named secret"),
         ("postgresql://app:horse-battery@db/algotrading", "connection string"),
     ],
+    ids=["token", "hash", "key", "header", "field", "query", "setting", "address"],
 )
 def test_what_has_the_shape_of_a_secret_is_found(text: str, name: str) -> None:
     assert name in secrets_in(text, {})
