@@ -16,7 +16,7 @@ export PYTHONPATH := $(SOURCES)
 export PYTHONDONTWRITEBYTECODE :=
 export UV_NO_PROGRESS := 1
 
-.PHONY: help setup run app app-client test-app chaos chaos-feed test simulate fuzz openapi check format bench bench-watcher build synth audit-verify deploy lock clean
+.PHONY: help setup run app app-client test-app chaos chaos-feed fuzz-decoder test simulate fuzz openapi check format bench bench-watcher build synth audit-verify deploy lock clean
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -95,6 +95,9 @@ chaos: $(READY) ## Break everything around a session of 100 strategies (SEED=1, 
 	@$(BIN)/python -m twin.chaos $(if $(SEED),--seed $(SEED)) $(if $(STRATEGIES),--strategies $(STRATEGIES)) \
 		$(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(filter no,$(FAULTS)),--no-faults) \
 		$(if $(WATCHERS),--watchers $(WATCHERS))
+
+fuzz-decoder: $(READY) ## Throw broken frames at the compiled tick path, every index checked (SECONDS=60, SEED=1)
+	@$(BIN)/python -m benchmarks.watcher.fuzz $(if $(SECONDS),--seconds '$(SECONDS)') $(if $(SEED),--seed $(SEED))
 
 chaos-feed: $(READY) ## Misuse the price feed in every known way before two watchers' eyes (SEED=1, ROUNDS=1, ONLY=mute)
 	@$(BIN)/python -m benchmarks.chaos_feed $(if $(SEED),--seed $(SEED)) $(if $(ROUNDS),--rounds $(ROUNDS)) \
