@@ -16,7 +16,7 @@ export PYTHONPATH := $(SOURCES)
 export PYTHONDONTWRITEBYTECODE :=
 export UV_NO_PROGRESS := 1
 
-.PHONY: help setup run app app-client test-app chaos test simulate check format bench bench-watcher build synth audit-verify deploy lock clean
+.PHONY: help setup run app app-client test-app chaos chaos-feed test simulate check format bench bench-watcher build synth audit-verify deploy lock clean
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -87,14 +87,20 @@ test-app: $(APP) ## Test the app: units, then end to end in a headless Chromium 
 	echo "[test-app 1/2] units"
 	(cd mobile && nice -n 5 node node_modules/jest/bin/jest.js --ci)
 	echo "[test-app 2/2] end to end"
-	nice -n 5 $(BIN)/python -m mobile.e2e.run
+	nice -n 5 $(BIN)/python -m mobile.e2e.run $(if $(PICTURES),--pictures $(PICTURES))
 
-run: $(READY) ## Run the whole product and play a session (ONCE=1, REPLAY=prices.csv.gz, SPEED=60)
-	@$(BIN)/python -m twin $(if $(ONCE),--once) $(if $(REPLAY),--replay $(REPLAY)) $(if $(SPEED),--speed $(SPEED))
+run: $(READY) ## Run the whole product and play a session (ONCE=1, REPLAY=prices.csv.gz, SPEED=60, WATCHERS=2)
+	@$(BIN)/python -m twin $(if $(ONCE),--once) $(if $(REPLAY),--replay $(REPLAY)) $(if $(SPEED),--speed $(SPEED)) \
+		$(if $(WATCHERS),--watchers $(WATCHERS))
 
-chaos: $(READY) ## Break everything around a session of 100 strategies (SEED=1, STRATEGIES=100, ROUNDS=1, FAULTS=no)
+chaos: $(READY) ## Break everything around a session of 100 strategies (SEED=1, STRATEGIES=100, ROUNDS=1, FAULTS=no, WATCHERS=2)
 	@$(BIN)/python -m twin.chaos $(if $(SEED),--seed $(SEED)) $(if $(STRATEGIES),--strategies $(STRATEGIES)) \
-		$(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(filter no,$(FAULTS)),--no-faults)
+		$(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(filter no,$(FAULTS)),--no-faults) \
+		$(if $(WATCHERS),--watchers $(WATCHERS))
+
+chaos-feed: $(READY) ## Misuse the price feed in every known way before two watchers' eyes (SEED=1, ROUNDS=1, ONLY=mute)
+	@$(BIN)/python -m benchmarks.chaos_feed $(if $(SEED),--seed $(SEED)) $(if $(ROUNDS),--rounds $(ROUNDS)) \
+		$(if $(ONLY),--only '$(ONLY)')
 
 test: $(READY) ## Every test: unit, contract, integration, infrastructure, end to end
 	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations=10 $(PYTEST_ARGS)

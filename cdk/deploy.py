@@ -32,18 +32,18 @@ def find_missing(environment: Environment, *, aws: Callable[[str], Any], run: Ca
 
 def find_next_steps(environment: Environment) -> list[str]:
     """What can only be done once `environment` stands, and is not done yet."""
-    if environment.feed_user_id is not None:
-        return []
     return [
-        f"the watcher of {environment.stage} has no price feed: register {environment.feed_account_email}, write the "
-        "user_id that GET /api/v1/account shows into feed_user_id of cdk/environments.py, and deploy again"
+        f"the watchers of {environment.stage} may not use the feed account {account.email}: register it, write the "
+        "user_id that GET /api/v1/account shows into its feed_accounts entry of cdk/environments.py, and deploy again"
+        for account in environment.feed_accounts
+        if account.user_id is None
     ]
 
 
 def _addresses(environment: Environment) -> Iterator[str]:
     for name, address in (
         ("alarm_email", environment.alarm_email),
-        ("feed_account_email", environment.feed_account_email),
+        *(("feed_accounts", account.email) for account in environment.feed_accounts),
     ):
         if address.endswith("@example.com"):
             yield f"{name} of {environment.stage} is {address}: write a real address into cdk/environments.py"

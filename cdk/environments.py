@@ -15,6 +15,25 @@ AVAILABILITY_ZONES: Final = ("ap-south-1a", "ap-south-1b")
 """Named, not looked up: see docs/decisions/named-availability-zones.md."""
 
 
+@dataclass(frozen=True, slots=True)
+class FeedAccount:
+    """An account whose broker connection carries prices."""
+
+    email: str
+    user_id: str | None = None
+    """Its id, from GET /api/v1/account once it has registered: whose broker secrets the watchers may open.
+    None: they may not open these yet. See docs/decisions/the-watcher-opens-one-accounts-secrets.md."""
+
+
+@dataclass(frozen=True, slots=True)
+class WatcherTask:
+    """One of the watchers, each in a zone of its own. See docs/decisions/one-watcher-to-a-zone.md."""
+
+    name: str
+    """Its name in logs and metrics. It outlives every task, so that an alarm can be about one watcher."""
+    zone: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Environment:
     """One deployment of the whole product."""
@@ -57,14 +76,12 @@ class Environment:
     """Serve the OpenAPI document and its page."""
 
     listener_tasks: int
+    """Watchers that see everything, one to a zone. One is enough where no money is at stake."""
     listener_cpu: int
     """CPU units, 1024 to a core."""
     listener_memory_mib: int
-    feed_account_email: str
-    """The account whose broker connection carries the price feed."""
-    feed_user_id: str | None = None
-    """Its id, from GET /api/v1/account once it has registered: whose broker secrets the watcher may open.
-    None: nobody's, and the watcher has no feed. See docs/decisions/the-watcher-opens-one-accounts-secrets.md."""
+    feed_accounts: tuple[FeedAccount, ...]
+    """Each carries 3,000 instruments for every watcher."""
 
     order_update_sockets: bool = False
     """Whether the watcher may open every trader's broker token, for a socket that brings their order updates.
@@ -75,12 +92,26 @@ class Environment:
         """Where the metrics of this environment go: another one in the same account sets off no alarm here."""
         return f"AlgoTrading/{self.stage}"
 
+    @property
+    def watchers(self) -> tuple[WatcherTask, ...]:
+        """By name and zone, in the order in which they are deployed."""
+        return tuple(WatcherTask(f"listener-{zone[-1]}", zone) for zone in AVAILABILITY_ZONES[: self.listener_tasks])
+
+    @property
+    def feed_user_ids(self) -> tuple[str, ...]:
+        """Whose broker secrets the watchers may open."""
+        return tuple(account.user_id for account in self.feed_accounts if account.user_id is not None)
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.listener_tasks <= len(AVAILABILITY_ZONES):
+            raise ValueError(f"listener_tasks of {self.stage} must be 1 to {len(AVAILABILITY_ZONES)}: one to a zone")
+
     def setting_values(self) -> dict[str, str]:
         """Environment variables that follow from this table alone."""
         return {
             "STAGE": self.stage,
             "LOG_LEVEL": self.log_level,
-            "FEED_ACCOUNT_EMAIL": self.feed_account_email,
+            "FEED_ACCOUNT_EMAIL": ",".join(account.email for account in self.feed_accounts),
             "ORDER_UPDATE_SOCKETS": str(self.order_update_sockets).lower(),
         }
 
@@ -110,7 +141,7 @@ _DEV: Final = Environment(
     listener_tasks=1,
     listener_cpu=256,
     listener_memory_mib=512,
-    feed_account_email="feed@example.com",
+    feed_accounts=(FeedAccount("feed@example.com"),),
 )
 
 _STAGING: Final = Environment(
@@ -135,10 +166,10 @@ _STAGING: Final = Environment(
     api_burst=200,
     web_origins=(),
     docs=False,
-    listener_tasks=1,
+    listener_tasks=2,
     listener_cpu=512,
     listener_memory_mib=1024,
-    feed_account_email="feed@example.com",
+    feed_accounts=(FeedAccount("feed@example.com"),),
 )
 
 _PROD: Final = Environment(
@@ -166,7 +197,7 @@ _PROD: Final = Environment(
     listener_tasks=2,
     listener_cpu=1024,
     listener_memory_mib=2048,
-    feed_account_email="feed@example.com",
+    feed_accounts=(FeedAccount("feed@example.com"),),
 )
 
 ENVIRONMENTS: Final[dict[Stage, Environment]] = {each.stage: each for each in (_DEV, _STAGING, _PROD)}

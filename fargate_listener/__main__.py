@@ -1,4 +1,5 @@
-"""`python -m fargate_listener` watches until SIGTERM; `--health` asks the running one (container health check)."""
+"""`python -m fargate_listener` watches until SIGTERM; `--health` asks the running one (container health check), and
+`--check` tries everything it needs and says what is wrong."""
 
 from __future__ import annotations
 
@@ -9,13 +10,19 @@ import sys
 
 
 def main() -> int:
-    """The exit code: 0 for a good end or good health."""
+    """The exit code: 0 for a good end, good health, or a watcher that would see."""
     parser = argparse.ArgumentParser(prog="python -m fargate_listener", description=__doc__)
     parser.add_argument("--health", action="store_true", help="exit with 0 when the running watcher is healthy")
-    if parser.parse_args().health:
+    parser.add_argument("--check", action="store_true", help="explain the settings and try every connection")
+    arguments = parser.parse_args()
+    if arguments.health:
         from fargate_listener.health_check import is_healthy
 
         return 0 if is_healthy() else 1
+    if arguments.check:
+        from fargate_listener.check import run_check
+
+        return run_check()
     from fargate_listener.run import run
 
     return run()

@@ -73,18 +73,23 @@ class ClockCheck:
             self._tell("the exchange's stamps", -ahead)
 
     async def _check_redis(self) -> None:
-        # A connection that is still to be made would be taken for a slow answer.
-        await self._redis.ping()
-        asked_at, asked = self._clock.now().timestamp(), self._monotonic()
-        seconds, microseconds = await self._redis.time()
-        trip = self._monotonic() - asked
-        # The answer was given somewhere on the way there and back: half of it is the best guess, and the most it errs.
-        offset = asked_at + trip / 2 - (int(seconds) + int(microseconds) / 1e6)
+        offset, error = await offset_from_redis(self._redis, self._clock, self._monotonic)
         self._durations.clock_offsets.add(abs(offset))
-        if abs(offset) - trip / 2 > MOST_SECONDS:
+        if abs(offset) - error > MOST_SECONDS:
             self._tell("Redis", offset)
 
     def _tell(self, whose: str, offset: float) -> None:
         self._counters.wrong_clocks += 1
         direction = "ahead of" if offset > 0 else "behind"
         logger.error("our clock is %.3f s %s that of %s", abs(offset), direction, whose)
+
+
+async def offset_from_redis(redis: Redis, clock: Clock, monotonic: Callable[[], float]) -> tuple[float, float]:
+    """Seconds by which our clock is ahead of Redis', and by how many that may be wrong."""
+    # A connection that is still to be made would be taken for a slow answer.
+    await redis.ping()
+    asked_at, asked = clock.now().timestamp(), monotonic()
+    seconds, microseconds = await redis.time()
+    trip = monotonic() - asked
+    # The answer was given somewhere on the way there and back: half of it is the best guess, and the most it errs.
+    return asked_at + trip / 2 - (int(seconds) + int(microseconds) / 1e6), trip / 2

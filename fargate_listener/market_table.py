@@ -73,6 +73,8 @@ class MarketTable:
         self.on_event: Callable[[int, int], None] = _nobody_hears
         self._slots: dict[int, int] = {}
         self._tokens_by_slot: list[int] = []
+        self._token_of_slot: NDArray[np.int64] = np.zeros(_FIRST_ROOM, np.int64)
+        """The same as an array."""
         self._free: list[int] = []
         self._tokens: NDArray[np.int64] = np.full((8, 2), -1, np.int64)
         self._is_indexed = True
@@ -147,15 +149,20 @@ class MarketTable:
         """Instruments whose price came since it was last taken."""
         return int(self._state[State.NEWS])
 
-    def take_news(self, most: int | None = None) -> dict[int, int]:
-        """Prices that came since they were last taken, by token; of `most` instruments at once, the newest news."""
-        known = int(self._state[State.NEWS])
-        left = max(0, known - most) if most is not None else 0
-        slots = self._news[left:known]
-        self._state[State.NEWS] = left
+    def take_news(self) -> dict[int, int]:
+        """Prices that came since they were last taken, by token."""
+        pairs = np.frombuffer(self.take_news_pairs(), np.int64)
+        return dict(zip(pairs[::2].tolist(), pairs[1::2].tolist(), strict=True))
+
+    def take_news_pairs(self) -> bytes:
+        """The same as token and price in turn, 64-bit numbers in the machine's order."""
+        slots = self._news[: self._state[State.NEWS]]
+        self._state[State.NEWS] = 0
         self.rows[slots, Column.IS_NEWS] = 0
-        prices = self.rows[slots, Column.LAST]
-        return {self._tokens_by_slot[slot]: price for slot, price in zip(slots.tolist(), prices.tolist(), strict=True)}
+        pairs = np.empty((len(slots), 2), np.int64)
+        pairs[:, 0] = self._token_of_slot[slots]
+        pairs[:, 1] = self.rows[slots, Column.LAST]
+        return pairs.tobytes()
 
     def seen_since(self, batch: int) -> Iterator[int]:
         """The instruments that ticked in a batch of that number or a later one."""
@@ -244,14 +251,16 @@ class MarketTable:
     def _take_slot(self, token: int) -> int:
         if self._free:
             slot = self._free.pop()
-            self._tokens_by_slot[slot] = token
+            self._tokens_by_slot[slot] = self._token_of_slot[slot] = token
             return slot
         slot = len(self._tokens_by_slot)
         self._tokens_by_slot.append(token)
         if slot == len(self.rows):
+            self._token_of_slot = np.concatenate([self._token_of_slot, np.zeros(slot, np.int64)])
             self.rows = np.concatenate([self.rows, np.tile(_EMPTY_ROW, (slot, 1))])
             self._news = np.concatenate([self._news, np.zeros(slot, np.int64)])
             self._events = np.zeros((len(self.rows), 2), np.int64)
+        self._token_of_slot[slot] = token
         return slot
 
     def _index(self) -> None:

@@ -13,13 +13,13 @@ it goes on from there. So decisions are those of a loop over single ticks, exact
 
 from __future__ import annotations
 
-import os
 from enum import IntEnum
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-from numba import njit, types
+from numba import types
+
+from fargate_listener.kept_code import kept
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -134,19 +134,12 @@ _S_OLDEST, _S_NEWEST, _S_MINUTE, _S_BATCH, _S_LATEST = (int(s) for s in list(Sta
 _S_TICKED, _S_INVALID, _S_MALFORMED, _S_STALE, _S_FUTURE, _S_UNWATCHED = (int(s) for s in list(State)[11:17])
 
 
-def _can_keep() -> bool:
-    """Whether what was compiled can be kept for the next start: not in a container whose files are read-only."""
-    place = os.environ.get("NUMBA_CACHE_DIR") or Path(__file__).parent
-    return os.access(place, os.W_OK)
-
-
 _bytes = types.Array(types.uint8, 1, "C", readonly=True)
 _vector = types.Array(types.int64, 1, "C")
 _matrix = types.Array(types.int64, 2, "C")
-_KEEP = _can_keep()
 
 
-@njit(types.int64(_bytes, types.int64), cache=_KEEP, inline="always")
+@kept(types.int64(_bytes, types.int64), inline="always")
 def _u32(data: Any, at: Any) -> Any:
     return (
         (np.int64(data[at]) << 24)
@@ -156,7 +149,7 @@ def _u32(data: Any, at: Any) -> Any:
     )
 
 
-@njit(types.int64(_matrix, types.int64), cache=_KEEP, inline="always")
+@kept(types.int64(_matrix, types.int64), inline="always")
 def _find(tokens: Any, token: Any) -> Any:
     """The slot of a token in the open-addressing table, -1 when it is not in it. Half of the table is always free."""
     mask = tokens.shape[0] - 1
@@ -168,7 +161,7 @@ def _find(tokens: Any, token: Any) -> Any:
     return -1
 
 
-@njit(types.void(_matrix, _vector, _vector), cache=_KEEP)
+@kept(types.void(_matrix, _vector, _vector))
 def fill_tokens(tokens: NDArray[np.int64], keys: NDArray[np.int64], slots: NDArray[np.int64]) -> None:
     """Make the table of tokens anew: a power of two of rows (token, slot), at least twice as many as keys."""
     mask = tokens.shape[0] - 1
@@ -181,9 +174,8 @@ def fill_tokens(tokens: NDArray[np.int64], keys: NDArray[np.int64], slots: NDArr
         tokens[at, 1] = slots[number]
 
 
-@njit(
+@kept(
     types.int64(_bytes, _vector, _matrix, _matrix, _vector, _matrix, _matrix, _vector, types.boolean),
-    cache=_KEEP,
     nogil=False,
     boundscheck=False,
 )

@@ -30,8 +30,11 @@ logger = logging.getLogger(__name__)
 CHECK_SECONDS = 15.0
 _CHECK_RETRY_SECONDS = 2.0
 _REPEAT_SECONDS = 0.1
+LEAVE_SECONDS = 90.0
+"""How long a watcher that was told to leave goes on for hits that the queue has not taken. Fargate kills after 120."""
+_LOOK_SECONDS = 0.05
 _FLUSH_SECONDS = 6.0
-"""With the second the socket may take to close, the whole leave stays under ten seconds."""
+"""For hits of the last moment. With the second the socket may take to close, the whole of it stays under ten."""
 _END_SECONDS = 1.0
 """For the parts to end when they are told to. One that does not must not keep hits from the queue."""
 
@@ -61,6 +64,7 @@ class Watcher:
     counters: Counters
     monotonic: Callable[[], float]
     check_seconds: float = CHECK_SECONDS
+    leave_seconds: float = LEAVE_SECONDS
     _check_now: asyncio.Event = field(default_factory=asyncio.Event, init=False)
     _day: date = field(default=date.min, init=False)
 
@@ -76,6 +80,7 @@ class Watcher:
         stopping = asyncio.create_task(stop.wait())
         await asyncio.wait({watching, stopping}, return_when=asyncio.FIRST_COMPLETED)
         stopping.cancel()
+        await self._hand_over(watching)
         await self._leave(watching)
 
     async def _watch(self) -> None:
@@ -120,7 +125,7 @@ class Watcher:
 
     async def _check(self) -> None:
         """Compare memory with PostgreSQL and repair it. Reading happens in a thread."""
-        as_of = self.watchlist.serial
+        as_of, asked = self.watchlist.serial, self.monotonic()
         try:
             snapshot = await asyncio.to_thread(self.truth.read)
         except Exception as error:
@@ -132,7 +137,7 @@ class Watcher:
             # Yesterday's close must not be taken for today's market when a stop is armed.
             self._day = snapshot.day
             self.guard.forget_prices()
-        repaired = 0
+        repaired, read = 0, self.monotonic()
         for so_far in self.watchlist.repair(snapshot.changes, as_of=as_of, unknown=snapshot.unknown.keys()):
             repaired = so_far
             await asyncio.sleep(0)
@@ -140,12 +145,23 @@ class Watcher:
         if self.loaded.stops_loaded and repaired:
             self.counters.repaired_stops += repaired
             logger.warning("memory differed from PostgreSQL and was repaired", extra={"strategies": repaired})
+        elif not self.loaded.stops_loaded:
+            took = {"read_seconds": round(read - asked, 3), "armed_seconds": round(self.monotonic() - read, 3)}
+            logger.info("the stops are loaded", extra={"armed_stops": self.guard.armed, **took})
         self.loaded.stops_loaded = True
 
     async def _repeat(self) -> None:
         while True:
             await asyncio.sleep(_REPEAT_SECONDS)
             self.guard.repeat(self.monotonic())
+
+    async def _hand_over(self, watching: asyncio.Task[None]) -> None:
+        """Watch on as if nothing had been said until the queue has every hit, or too long. From the look that finds
+        none owed to the closing of the feed nothing is missed: what still arrives is evaluated, and flushed."""
+        logger.info("told to leave", extra={"undelivered": self.sender.undelivered})
+        give_up = self.monotonic() + self.leave_seconds
+        while self.sender.undelivered and not watching.done() and self.monotonic() < give_up:  # noqa: ASYNC110 - threads deliver
+            await asyncio.sleep(_LOOK_SECONDS)
 
     async def _leave(self, watching: asyncio.Task[None]) -> None:
         """Take no more changes, let the queue have every hit, publish the last prices, close."""
@@ -162,7 +178,7 @@ class Watcher:
 
     async def _flush(self) -> None:
         async with asyncio.TaskGroup() as group:
-            group.create_task(self.publisher.publish_all())
+            group.create_task(self.publisher.leave())
             group.create_task(self.operation.leave())
             flushed = group.create_task(asyncio.to_thread(self.sender.flush, _FLUSH_SECONDS))
         if not flushed.result():

@@ -57,6 +57,8 @@ class Watchlist:
         self._left_names: dict[int, tuple[str, str]] = {}
         self._serial = 0
         self.on_subscriptions_changed: Callable[[], None] = lambda: None
+        self.on_named: Callable[[int, str | None], None] = _nobody_hears
+        """Hears the symbol of every instrument that is gained or renamed, and None for one that is lost."""
 
     @property
     def serial(self) -> int:
@@ -168,9 +170,11 @@ class Watchlist:
         if new is not None:
             if gained:
                 self._guard.watch(new)
-                self._instruments[new] = _Instrument(change.exchange, change.symbol)
+                self._instruments[new] = _Instrument(change.exchange, "")
             instrument = self._instruments[new]
-            instrument.exchange, instrument.symbol = change.exchange, change.symbol
+            if (instrument.exchange, instrument.symbol) != (change.exchange, change.symbol):
+                instrument.exchange, instrument.symbol = change.exchange, change.symbol
+                self.on_named(new, change.symbol)
             self._weigh(instrument, change, 1)
         lost = False
         if before is not None and old is not None:
@@ -181,6 +185,7 @@ class Watchlist:
                 self._left_names[old] = instrument.exchange, instrument.symbol
                 del self._instruments[old]
                 self._guard.unwatch(old)
+                self.on_named(old, None)
         return gained or lost
 
     def _weigh(self, instrument: _Instrument, change: StopChange, sign: int) -> None:
@@ -197,6 +202,10 @@ class Watchlist:
             self._armed_tokens.add(change.instrument_token)
         else:
             self._armed_tokens.discard(change.instrument_token)
+
+
+def _nobody_hears(_token: int, _symbol: str | None) -> None:
+    """Where prices are not published."""
 
 
 def _portions(strategies: Iterable[UUID]) -> Iterator[list[UUID]]:

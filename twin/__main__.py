@@ -38,6 +38,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--no-session", action="store_true", help="only start the product")
     parser.add_argument("--replay", type=_existing_file, help="CSV of minute candles, plain or .gz, as prices")
     parser.add_argument("--speed", type=float, default=60.0, help="how many times faster than life to replay")
+    parser.add_argument("--watchers", type=int, choices=(1, 2), default=1, help="how many watch (default: 1)")
     parser.add_argument("--port", type=int, default=0, help="port of the API on loopback (default: a free one)")
     parser.add_argument("--app", type=Path, default=REPOSITORY / "build" / "app", help="folder of the built web app")
     parser.add_argument("--app-port", type=int, default=0, help="port of the app on loopback (default: a free one)")

@@ -80,6 +80,7 @@ async def _run(arguments: argparse.Namespace, narrator: Narrator) -> int:
         speed=arguments.speed,
         app=arguments.app,
         app_port=arguments.app_port,
+        watchers=arguments.watchers,
     )
     cancel_at_interrupt()
     is_good, trader = True, None

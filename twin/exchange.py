@@ -191,7 +191,11 @@ class ExchangeControl:
 
     async def has_socket(self, user_id: str) -> bool:
         """Whether an account has an open socket."""
-        return any(row["user_id"] == user_id for row in await self._call("GET", "/sim/sockets"))
+        return await self.sockets(user_id) > 0
+
+    async def sockets(self, user_id: str) -> int:
+        """How many sockets an account has open."""
+        return sum(row["user_id"] == user_id for row in await self._call("GET", "/sim/sockets"))
 
     async def _call(self, method: str, path: str, **body: Any) -> Any:
         async with self._session.request(method, self._url + path, json=body or None) as response:

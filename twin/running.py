@@ -19,7 +19,7 @@ from twin.processes import StateFolder
 from twin.scheduler import Scheduler
 from twin.servers import ServerAddress
 from twin.telemetry import Telemetry
-from twin.watcher import Watcher
+from twin.watcher import Watchers
 from twin.wiring import Wiring
 
 
@@ -53,6 +53,8 @@ class Options:
     app_port: int = 0
     replay: Path | None = None
     speed: float = 1.0
+    watchers: int = 1
+    """How many watch, each seeing everything. The broker allows a feed account three sockets."""
     deviations: Deviations = field(default_factory=Deviations)
 
 
@@ -80,7 +82,7 @@ class Twin:
     functions: Lambda
     scheduler: Scheduler
     telemetry: Telemetry
-    watcher: Watcher
+    watchers: Watchers
     wiring: Wiring
     database: str
     """Connection string of the user that sees every row."""

@@ -38,9 +38,9 @@ async def enter_feed(twin: Twin, operator: ApiClient) -> str:
 
 
 async def wait_for_watcher(twin: Twin) -> None:
-    """Raises SessionFailed when the watcher does not come to the exchange."""
+    """Wait for all of them. Raises SessionFailed when one does not come to the exchange."""
     for _ in range(int(_READY_SECONDS / _LOOK_SECONDS)):
-        if await twin.exchange.has_socket(FEED_BROKER_USER):
+        if await twin.exchange.sockets(FEED_BROKER_USER) >= len(twin.watchers.each):
             return
         await asyncio.sleep(_LOOK_SECONDS)
     raise SessionFailed(f"the watcher did not connect to the exchange within {_READY_SECONDS:.0f} s")

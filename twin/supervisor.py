@@ -35,7 +35,7 @@ from twin.running import InvocationFailed, Options, Twin
 from twin.scheduler import EmulatorSchedules, Scheduler, WallClock
 from twin.telemetry import Telemetry
 from twin.template import read_wiring
-from twin.watcher import Watcher
+from twin.watcher import Watcher, Watchers
 from twin.wiring import Wiring
 
 ENTRANCE = {"auth": 1, "authorizer": 1, "broker": 1}
@@ -100,7 +100,7 @@ class _Starter:
         shared = {**_PLAIN, "SESSION_TABLE": await control.session_table(), **self._options.deviations.settings}
         wiring = (await self._wire(ground.assembly, deployed)).with_overrides(
             functions=shared | ground.exchange.settings(near[Part.EXCHANGE]) | _ports(near),
-            watcher=shared | ground.exchange.settings(far[Part.EXCHANGE]) | _ports(far),
+            watcher=shared | _HASTE | ground.exchange.settings(far[Part.EXCHANGE]) | _ports(far),
         )
         database = await self._database(wiring, deployed, endpoints[Part.DATABASE], ground.password)
         telemetry = Telemetry(self._state.logs, self._tell_fault)
@@ -108,7 +108,7 @@ class _Starter:
         functions = await self._functions(wiring, access.through(near[Part.CLOUD]), telemetry)
         entrance = self._background(self._warm(functions, ENTRANCE))
         settled = self._background(self._settle(functions, entrance))
-        watcher = await self._watcher(wiring, access.through(far[Part.CLOUD]))
+        watchers = await self._watchers(wiring, access.through(far[Part.CLOUD]))
         await self._consumers(wiring, functions, access, http)
         scheduler = await self._scheduler(wiring, functions, access)
         app, app_url = await self._app()
@@ -125,7 +125,7 @@ class _Starter:
             functions=functions,
             scheduler=scheduler,
             telemetry=telemetry,
-            watcher=watcher,
+            watchers=watchers,
             wiring=wiring,
             database=database,
             servers=ground.servers,
@@ -212,13 +212,24 @@ class _Starter:
     def _tell_fault(self, function: str, kind: str, log: Path) -> None:
         self._narrator.say(f"the function {function} failed: {kind}; see {log}", style="yellow")
 
-    async def _watcher(self, wiring: Wiring, access: AwsAccess) -> Watcher:
+    async def _watchers(self, wiring: Wiring, access: AwsAccess) -> Watchers:
         environment = {**wiring.watcher_environment, **access.environment()}
         restart_seconds = self._options.deviations.watcher_restart_seconds
-        watcher = Watcher(self._state, environment, self._narrator, restart_seconds=restart_seconds)
-        await watcher.start()
-        self._stack.push_async_callback(watcher.stop)
-        return watcher
+        watchers = Watchers(
+            [
+                Watcher(
+                    self._state,
+                    {**environment, "POWERTOOLS_SERVICE_NAME": f"listener-{'abc'[number]}"},
+                    self._narrator,
+                    restart_seconds=restart_seconds,
+                    name=f"watcher-{number + 1}" if number else "watcher",
+                )
+                for number in range(self._options.watchers)
+            ]
+        )
+        self._stack.push_async_callback(watchers.stop)
+        await watchers.start()
+        return watchers
 
     async def _consumers(
         self, wiring: Wiring, functions: Lambda, access: AwsAccess, http: aiohttp.ClientSession
@@ -276,6 +287,9 @@ def _ports(lines: Mapping[Part, Endpoint]) -> dict[str, str]:
 
 _PLAIN = {"DATABASE_TLS": "false", "REDIS_TLS": "false"}
 """The embedded servers speak no TLS; the settings allow that in dev only."""
+_HASTE = {"LEAVE_SECONDS": "1"}
+"""A watcher that is told to leave with hits that the queue does not take goes on for longer in the cloud than whoever
+ended a twin would wait."""
 _MIGRATION_EVENT = {
     "RequestType": "Create",
     "RequestId": "twin",

@@ -226,9 +226,9 @@ class _Reader:
 
     def watcher_environment(self) -> dict[str, str]:
         definitions = list(self._assembly.of_type("AWS::ECS::TaskDefinition"))
-        if len(definitions) != 1:
-            raise TemplateFault(f"expected one task definition for the watcher, found {[d.path for d in definitions]}")
-        (definition,) = definitions
+        if not definitions:
+            raise TemplateFault("expected a task definition for the watcher, found none")
+        definition = definitions[0]  # the watchers differ in nothing but their names
         pairs = [
             pair
             for container in definition.properties.get("ContainerDefinitions", ())

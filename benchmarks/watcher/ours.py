@@ -31,7 +31,6 @@ from fargate_listener.feed_account import FeedCredentials
 from fargate_listener.kite_socket import KiteSocket, dial
 from fargate_listener.market_table import MarketTable
 from fargate_listener.price_publisher import PricePublisher
-from fargate_listener.redis_client import make_redis_client
 from fargate_listener.stop_guard import Hit, StopGuard
 from fargate_listener.watchlist import Watchlist
 
@@ -94,9 +93,13 @@ class Client:
             context,
         )
         socket.subscribe(self.names)
-        redis = make_redis_client("127.0.0.1", task.redis_port, tls=False)
         publisher = PricePublisher(
-            redis=redis, table=self.table, watchlist=self.watchlist, clock=SystemClock(), counters=self.counters
+            address=("127.0.0.1", task.redis_port),
+            tls=False,
+            table=self.table,
+            watchlist=self.watchlist,
+            clock=SystemClock(),
+            counters=self.counters,
         )
         beside = [asyncio.create_task(publisher.run()), asyncio.create_task(self._change_stops())]
         gc.collect()
@@ -109,6 +112,7 @@ class Client:
         found = stretch.end(self.table.take_counted().ticks, self.ages)
         for work in beside:
             work.cancel()
+        await publisher.leave()
         socket.abort()
         return found
 

@@ -6,7 +6,7 @@ once, beside the value that makes use of it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -61,17 +61,17 @@ class Powers:
             for secret in self.database_secrets.values():
                 secret.grant_read(grantee)
 
-    def grant_vault(self, grantee: iam.IGrantable, *, seals: bool = False, user_id: str | None = None) -> None:
-        """Open broker secrets, of `user_id` only where one is given; seal new ones too when asked.
+    def grant_vault(self, grantee: iam.IGrantable, *, seals: bool = False, user_ids: Sequence[str] = ()) -> None:
+        """Open broker secrets, of `user_ids` only where any are given; seal new ones too when asked.
 
         Whoever asks names the user and the purpose in the encryption context (adapters/kms_vault.py), and KMS
         opens nothing that was sealed under another one: so a condition on the context is one on whose secret it is.
         """
-        is_purpose = {"kms:EncryptionContext:purpose": BROKER_CREDENTIALS}
-        whose: dict[str, dict[str, str]] = (
+        is_purpose: dict[str, str | list[str]] = {"kms:EncryptionContext:purpose": BROKER_CREDENTIALS}
+        whose: dict[str, dict[str, str | list[str]]] = (
             {"StringEquals": is_purpose, "Null": {"kms:EncryptionContext:user_id": "false"}}
-            if user_id is None
-            else {"StringEquals": {**is_purpose, "kms:EncryptionContext:user_id": user_id}}
+            if not user_ids
+            else {"StringEquals": {**is_purpose, "kms:EncryptionContext:user_id": list(user_ids)}}
         )
         grantee.grant_principal.add_to_principal_policy(
             iam.PolicyStatement(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any, Final
 
 from aws_cdk import Duration, IgnoreMode, Stack
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_ecr_assets as ecr_assets
 from aws_cdk import aws_ecs as ecs
+from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from algotrading.ports import Lane
@@ -15,7 +17,7 @@ from algotrading.settings import ListenerSettings
 from cdk.constructs.layers import NOT_DEPLOYED
 from cdk.constructs.powers import Powers
 from cdk.constructs.retention import log_group
-from cdk.environments import Environment
+from cdk.environments import Environment, WatcherTask
 from cdk.functions import DatabaseUser
 from cdk.paths import ROOT
 from cdk.stacks.network import NetworkStack
@@ -25,7 +27,7 @@ _NOBODY: Final = "65534:65534"
 
 
 class ListenerStack(Stack):
-    """Cluster, task and service on Fargate."""
+    """A cluster on Fargate, and in it one service for each watcher of the table, each in a zone of its own."""
 
     def __init__(
         self,
@@ -38,33 +40,55 @@ class ListenerStack(Stack):
         **stack: Any,
     ) -> None:
         super().__init__(scope, construct_id, **stack)
-        task = self._task(environment, powers)
-        self._grant(task, environment, powers)
-        self.service = ecs.FargateService(
+        self._environment = environment
+        self._powers = powers
+        self._network = network
+        self._cluster = ecs.Cluster(self, "Cluster", vpc=network.vpc, cluster_name=f"algotrading-{environment.stage}")
+        self._logs = log_group(self, "Logs", environment=environment, name="listener")
+        self._task_role, self._execution_role = self._role("TaskRole"), self._role("ExecutionRole")
+        self._grant(self._task_role)
+        services = [self._service(watcher) for watcher in environment.watchers]
+        for before, after in pairwise(services):
+            # One after the other: a version that fails in the first zone never reaches the second, and a feed account
+            # has three sockets at the most, which is what the broker allows.
+            after.node.add_dependency(before)
+
+    def _role(self, construct_id: str) -> iam.Role:
+        """For every watcher the same."""
+        return iam.Role(self, construct_id, assumed_by=iam.ServicePrincipal("ecs-tasks.amazonaws.com"))
+
+    def _service(self, watcher: WatcherTask) -> ecs.FargateService:
+        return ecs.FargateService(
             self,
-            "Service",
-            service_name=f"algotrading-{environment.stage}-listener",
-            cluster=ecs.Cluster(self, "Cluster", vpc=network.vpc, cluster_name=f"algotrading-{environment.stage}"),
-            task_definition=task,
-            desired_count=environment.listener_tasks,
+            f"Service{watcher.zone}",
+            service_name=f"algotrading-{self._environment.stage}-{watcher.name}",
+            cluster=self._cluster,
+            task_definition=self._task(watcher),
+            desired_count=1,
             assign_public_ip=False,
-            vpc_subnets=ec2.SubnetSelection(subnet_type=ec2.SubnetType.PRIVATE_WITH_EGRESS),
-            security_groups=[network.listener.security_group],
+            vpc_subnets=ec2.SubnetSelection(
+                subnet_type=ec2.SubnetType.PRIVATE_WITH_EGRESS, availability_zones=[watcher.zone]
+            ),
+            security_groups=[self._network.listener.security_group],
             # The new one watches before the old one leaves; a version that cannot watch rolls itself back.
             min_healthy_percent=100,
             max_healthy_percent=200,
             circuit_breaker=ecs.DeploymentCircuitBreaker(rollback=True),
-            # On by default for new services, and free to replace a task in trading hours.
+            # On by default for new services. One zone leaves nothing to balance, and all it could do is replace a
+            # task in trading hours.
             availability_zone_rebalancing=ecs.AvailabilityZoneRebalancing.DISABLED,
             enable_ecs_managed_tags=True,
             propagate_tags=ecs.PropagatedTagSource.SERVICE,
         )
 
-    def _task(self, environment: Environment, powers: Powers) -> ecs.FargateTaskDefinition:
+    def _task(self, watcher: WatcherTask) -> ecs.FargateTaskDefinition:
+        environment = self._environment
         task = ecs.FargateTaskDefinition(
             self,
-            "Task",
-            family=f"algotrading-{environment.stage}-listener",
+            f"Task{watcher.zone}",
+            family=f"algotrading-{environment.stage}-{watcher.name}",
+            task_role=self._task_role,
+            execution_role=self._execution_role,
             cpu=environment.listener_cpu,
             memory_limit_mib=environment.listener_memory_mib,
             runtime_platform=ecs.RuntimePlatform(
@@ -75,10 +99,11 @@ class ListenerStack(Stack):
             "listener",
             image=_image(),
             command=["python", "-m", "fargate_listener"],
-            environment=self._variables(environment, powers),
+            environment=self._variables(watcher),
             user=_NOBODY,
             readonly_root_filesystem=True,
-            # The longest that Fargate waits between SIGTERM and the end.
+            # The longest that Fargate waits between SIGTERM and the end: the watcher goes on until the queue has
+            # every hit, for at most LEAVE_SECONDS.
             stop_timeout=Duration.seconds(120),
             # A Dockerfile's HEALTHCHECK counts for nothing on ECS: only this one does.
             health_check=ecs.HealthCheck(
@@ -88,14 +113,12 @@ class ListenerStack(Stack):
                 retries=3,
                 start_period=Duration.seconds(60),
             ),
-            logging=ecs.LogDrivers.aws_logs(
-                stream_prefix="listener",
-                log_group=log_group(self, "Logs", environment=environment, name="listener"),
-            ),
+            logging=ecs.LogDrivers.aws_logs(stream_prefix=watcher.name, log_group=self._logs),
         )
         return task
 
-    def _variables(self, environment: Environment, powers: Powers) -> dict[str, str]:
+    def _variables(self, watcher: WatcherTask) -> dict[str, str]:
+        environment, powers = self._environment, self._powers
         values = {
             **environment.setting_values(),
             **powers.values,
@@ -104,20 +127,21 @@ class ListenerStack(Stack):
         return {
             **variables_for(ListenerSettings, values),
             "AWS_REGION": self.region,
-            "POWERTOOLS_SERVICE_NAME": "listener",
+            "POWERTOOLS_SERVICE_NAME": watcher.name,
             "POWERTOOLS_METRICS_NAMESPACE": environment.metrics_namespace,
             "POWERTOOLS_LOG_LEVEL": environment.log_level,
         }
 
-    def _grant(self, task: ecs.FargateTaskDefinition, environment: Environment, powers: Powers) -> None:
-        """One queue to send to, its stores to read, the feed account's secrets to open (everybody's, where order
+    def _grant(self, role: iam.IRole) -> None:
+        """One queue to send to, its stores to read, the feed accounts' secrets to open (everybody's, where order
         sockets are on): nothing else."""
-        powers.lanes[Lane.PRIORITY].grant_send_messages(task.task_role)
-        powers.database_secrets[DatabaseUser.SYSTEM].grant_read(task.task_role)
+        powers, environment = self._powers, self._environment
+        powers.lanes[Lane.PRIORITY].grant_send_messages(role)
+        powers.database_secrets[DatabaseUser.SYSTEM].grant_read(role)
         if environment.order_update_sockets:
-            powers.grant_vault(task.task_role)
-        elif environment.feed_user_id is not None:
-            powers.grant_vault(task.task_role, user_id=environment.feed_user_id)
+            powers.grant_vault(role)
+        elif environment.feed_user_ids:
+            powers.grant_vault(role, user_ids=environment.feed_user_ids)
 
 
 def _image() -> ecs.ContainerImage:

@@ -15,8 +15,8 @@ from aws_cdk import aws_sns_subscriptions as subscriptions
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from algotrading.domain.metrics import HEARTBEAT, TROUBLES
-from cdk.environments import Environment
+from algotrading.domain.metrics import BLIND, HEARTBEAT, TROUBLES
+from cdk.environments import Environment, WatcherTask
 
 _MINUTE: Final = Duration.minutes(1)
 
@@ -39,8 +39,11 @@ class ObservabilityStack(Stack):
         for name, queue in dead_letters.items():
             self._alarm_unless_empty(name, queue, environment)
         for name, meaning in TROUBLES.items():
-            self._alarm_on_trouble(name, meaning, environment)
-        self._alarm_without_watcher(environment)
+            if name != BLIND:
+                self._alarm_on_trouble(name, meaning, environment)
+        for watcher in environment.watchers:
+            self._alarm_on_one_watcher(watcher, environment)
+        self._alarm_without_watchers(environment)
         self._alarm_without_converge(converge, environment)
 
     def _topic(self, environment: Environment) -> sns.Topic:
@@ -72,17 +75,40 @@ class ObservabilityStack(Stack):
             f"Trouble{metric}",
             name=f"algotrading-{environment.stage}-{metric}",
             description=meaning,
-            metric=_total(metric, cloudwatch.Stats.SUM, environment),
+            metric=_metric(metric, cloudwatch.Stats.SUM, environment),
         )
 
-    def _alarm_without_watcher(self, environment: Environment) -> None:
-        """A report comes every ten seconds. The third empty minute in a row is no slow delivery of logs."""
+    def _alarm_on_one_watcher(self, watcher: WatcherTask, environment: Environment) -> None:
+        """The other one sees meanwhile; but there is no third."""
+        self._alarm(
+            f"Blind{watcher.zone}",
+            name=f"algotrading-{environment.stage}-{watcher.name}-blind",
+            description=f"{watcher.name}: {TROUBLES[BLIND]}",
+            metric=_metric(BLIND, cloudwatch.Stats.SUM, environment, watcher),
+        )
+        self._alarm(
+            f"NoWatcher{watcher.zone}",
+            name=f"algotrading-{environment.stage}-{watcher.name}-silent",
+            description=f"{watcher.name} does not report: it guards no stop. Look at its ECS service and its log.",
+            metric=_metric(HEARTBEAT, cloudwatch.Stats.SAMPLE_COUNT, environment, watcher),
+            fires_below=True,
+        )
+
+    def _alarm_without_watchers(self, environment: Environment) -> None:
+        """A report comes every ten seconds. The third empty minute in a row is no slow delivery of logs; and where
+        the smallest of a minute's reports says blind, no watcher saw in all of it."""
         self._alarm(
             "NoWatcher",
             name=f"algotrading-{environment.stage}-no-watcher",
-            description="The watcher does not report: no stop is guarded. Look at its ECS service and its log.",
-            metric=_total(HEARTBEAT, cloudwatch.Stats.SAMPLE_COUNT, environment),
+            description="No watcher reports: no stop is guarded. Look at the ECS services and their log.",
+            metric=_metric(HEARTBEAT, cloudwatch.Stats.SAMPLE_COUNT, environment),
             fires_below=True,
+        )
+        self._alarm(
+            "AllBlind",
+            name=f"algotrading-{environment.stage}-all-blind",
+            description=f"No watcher sees: a falling price sells nothing. {TROUBLES[BLIND]}",
+            metric=_metric(BLIND, cloudwatch.Stats.MINIMUM, environment),
         )
 
     def _alarm_without_converge(self, converge: lambda_.IFunction, environment: Environment) -> None:
@@ -124,8 +150,15 @@ class ObservabilityStack(Stack):
         alarm.add_alarm_action(actions.SnsAction(self.alarms))
 
 
-def _total(name: str, statistic: str, environment: Environment) -> cloudwatch.Metric:
-    """Over all services: every metric is written without a dimension, too (adapters/emf_meter.py)."""
+def _metric(
+    name: str, statistic: str, environment: Environment, watcher: WatcherTask | None = None
+) -> cloudwatch.Metric:
+    """Over all services, or of one watcher: every metric is written without a dimension and under its service's
+    name (adapters/emf_meter.py)."""
     return cloudwatch.Metric(
-        namespace=environment.metrics_namespace, metric_name=name, statistic=statistic, period=_MINUTE
+        namespace=environment.metrics_namespace,
+        metric_name=name,
+        statistic=statistic,
+        period=_MINUTE,
+        dimensions_map=None if watcher is None else {"service": watcher.name},
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from algotrading.domain.instruments import Instrument
@@ -18,6 +18,11 @@ class MemoryInstruments:
     def find(self, exchange: str, symbol: str) -> Instrument | None:
         """See ports.Instruments."""
         return self._database.instruments.get((exchange, symbol))
+
+    def tokens_of(self, names: Collection[tuple[str, str]]) -> Mapping[tuple[str, str], int]:
+        """See ports.Instruments."""
+        known = self._database.instruments
+        return {name: known[name].instrument_token for name in names if name in known}
 
     def search(self, text: str, limit: int) -> Sequence[Instrument]:
         """See ports.Instruments."""

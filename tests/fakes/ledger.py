@@ -18,8 +18,8 @@ from algotrading.domain.events import BookRead, Event
 from algotrading.domain.limits import Obstacle, RiskLimits, obstacle_to
 from algotrading.domain.orders import BookReading, Fill
 from algotrading.domain.risk import breach_of
-from algotrading.domain.strategy import Strategy, StrategyStatus
-from algotrading.ports import EntryGate, Notice, OrderLog
+from algotrading.domain.strategy import Plan, Strategy, StrategyStatus
+from algotrading.ports import EntryGate, Notice, OrderLog, Watched
 from tests.fakes import audit, risks
 from tests.fakes.database import CycleKey, MemoryDatabase, RiskEventRow
 
@@ -184,6 +184,18 @@ class MemoryLedger:
         ]
         return sorted(cycles, key=lambda cycle: (cycle.trading_day, cycle.strategy_id))
 
+    def to_watch(self) -> Sequence[Watched]:
+        """See ports.Ledger."""
+        strategies = self.database.strategies.values()
+        running = {s.strategy_id: s for s in strategies if s.is_running and s.strategy_id not in self.database.deleted}
+        found = {s.strategy_id: _watched(s.strategy_id, s.user_id, s.plan, None) for s in running.values()}
+        for cycle in sorted(self.database.cycles.values(), key=lambda cycle: cycle.trading_day):
+            if cycle.is_armed:
+                strategy = running.get(cycle.strategy_id)
+                plan = (cycle if strategy is None else cycle.following(strategy.plan)).plan
+                found[cycle.strategy_id] = _watched(cycle.strategy_id, cycle.user_id, plan, cycle.trading_day)
+        return list(found.values())
+
     def _refuse_foreign_intents(self, cycle: Cycle) -> None:
         known = {(i.leg, i.attempt): i for i in self.database.cycles[_key(cycle)].intents}
         for intent in cycle.intents:
@@ -270,6 +282,10 @@ class MemoryOutbox:
 
     def _state(self, notice: Notice) -> Waiting:
         return self._database.deliveries.get(notice.notice_id, Waiting(notice.notice_id, 0, None))
+
+
+def _watched(strategy_id: UUID, user_id: UUID, plan: Plan, day: date | None) -> Watched:
+    return Watched(strategy_id, user_id, plan.exchange, plan.symbol, plan.stop_loss, plan.quantity, day)
 
 
 def _key(cycle: Cycle) -> CycleKey:

@@ -53,7 +53,7 @@ def actions_of_function(name: str) -> frozenset[str]:
 
 def actions_of_listener() -> frozenset[str]:
     """What the watcher may ask AWS for."""
-    return _actions_of(_names(_parsed(LISTENER / "wiring.py")))
+    return _actions_of(_names(_parsed(LISTENER / "connections.py")))
 
 
 def _actions_of(names: Iterable[str]) -> frozenset[str]:

@@ -9,9 +9,14 @@ from typing import get_args
 import pytest
 
 from algotrading.settings import Stage
-from cdk.environments import ENVIRONMENTS, Environment
+from cdk.environments import ENVIRONMENTS, Environment, FeedAccount
 from cdk.synth import synthesize
-from tests.infrastructure.templates import FEED_USER_ID, Estate
+from tests.infrastructure.templates import FEED_USER_IDS, Estate
+
+FEED_ACCOUNTS = (
+    *(FeedAccount(f"feed-{number}@example.com", user_id) for number, user_id in enumerate(FEED_USER_IDS)),
+    FeedAccount("not-yet@example.com"),
+)
 
 
 @pytest.fixture(scope="session")
@@ -26,16 +31,16 @@ def estates(tmp_path_factory: pytest.TempPathFactory) -> Mapping[Stage, Estate]:
 
 @pytest.fixture(scope="session")
 def feeding_estate(tmp_path_factory: pytest.TempPathFactory) -> Estate:
-    """An environment whose feed account has registered; in the table none has yet."""
+    """An environment of whose feed accounts two have registered; in the table none has yet."""
     out = tmp_path_factory.mktemp("feeding")
-    return Estate(synthesize(replace(ENVIRONMENTS["dev"], feed_user_id=FEED_USER_ID), out, in_place=True))
+    return Estate(synthesize(replace(ENVIRONMENTS["dev"], feed_accounts=FEED_ACCOUNTS), out, in_place=True))
 
 
 @pytest.fixture(scope="session")
 def listening_estate(tmp_path_factory: pytest.TempPathFactory) -> Estate:
     """An environment whose watcher keeps order sockets; none of the table's does."""
     out = tmp_path_factory.mktemp("listening")
-    environment = replace(ENVIRONMENTS["dev"], feed_user_id=FEED_USER_ID, order_update_sockets=True)
+    environment = replace(ENVIRONMENTS["dev"], feed_accounts=FEED_ACCOUNTS, order_update_sockets=True)
     return Estate(synthesize(environment, out, in_place=True))
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 Json = Any
 ACCOUNT = "111122223333"
-FEED_USER_ID = "5f0c8a8e-7d5c-4f4e-9a7b-0d3c2b1a0f9e"
+FEED_USER_IDS = ["5f0c8a8e-7d5c-4f4e-9a7b-0d3c2b1a0f9e", "0b9c51c4-2b0e-4c59-8c2f-6c8a1d7f3e21"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import io
+import json
 from typing import Any
 
-from algotrading.domain.metrics import HEARTBEAT, INFORMATIVE, TROUBLES
+from algotrading.adapters.emf_meter import EmfMeter
+from algotrading.domain.metrics import BLIND, HEARTBEAT, INFORMATIVE, TROUBLES
 from cdk.environments import Environment
-from tests.infrastructure.templates import Estate
+from tests.infrastructure.templates import Estate, Resource
 
 
 def _alarms(estate: Estate, namespace: str) -> dict[str, dict[str, Any]]:
@@ -15,13 +18,26 @@ def _alarms(estate: Estate, namespace: str) -> dict[str, dict[str, Any]]:
         ", ".join(estate.text(each.stack, d["Value"]) for d in each.properties.get("Dimensions", ()))
         or each.properties["MetricName"]: dict(each.properties)
         for each in estate.resources("AWS::CloudWatch::Alarm")
-        if each.properties["Namespace"] == namespace
+        if each.properties["Namespace"] == namespace and not _is_of_one_watcher(each)
     }
+
+
+def _of_each_watcher(estate: Estate, metric: str) -> dict[str, dict[str, Any]]:
+    """Alarms on one metric, by the watcher that they are about."""
+    return {
+        each.properties["Dimensions"][0]["Value"]: dict(each.properties)
+        for each in estate.resources("AWS::CloudWatch::Alarm")
+        if _is_of_one_watcher(each) and each.properties["MetricName"] == metric
+    }
+
+
+def _is_of_one_watcher(alarm: Resource) -> bool:
+    return "service" in {each["Name"] for each in alarm.properties.get("Dimensions", ())}
 
 
 def _namespaces(estate: Estate) -> set[str]:
     """Where the functions and the watcher write their metrics."""
-    [container] = estate.one("AWS::ECS::TaskDefinition").properties["ContainerDefinitions"]
+    [container] = estate.resources("AWS::ECS::TaskDefinition")[0].properties["ContainerDefinitions"]
     watcher = {each["Name"]: each["Value"] for each in container["Environment"]}
     each_process = [watcher, *(estate.variables(function) for function in estate.functions())]
     return {variables["POWERTOOLS_METRICS_NAMESPACE"] for variables in each_process}
@@ -38,7 +54,7 @@ def test_every_metric_that_means_trouble_wakes_somebody_with_what_to_do(estate: 
     alarms = _alarms(estate, namespace)
     described = {name: alarm["AlarmDescription"] for name, alarm in alarms.items() if name not in INFORMATIVE}
 
-    assert described == dict(TROUBLES)
+    assert described == {**TROUBLES, BLIND: f"No watcher sees: a falling price sells nothing. {TROUBLES[BLIND]}"}
 
 
 def test_one_count_within_a_minute_is_enough_and_silence_is_good(estate: Estate) -> None:
@@ -53,21 +69,71 @@ def test_one_count_within_a_minute_is_enough_and_silence_is_good(estate: Estate)
             a["TreatMissingData"],
         )
         for name, a in _alarms(estate, namespace).items()
-        if name in TROUBLES
+        if name in TROUBLES and name != BLIND
     }
 
     assert rules == {("Sum", 60, 1, 1, "GreaterThanOrEqualToThreshold", "notBreaching")}
 
 
-def test_a_watcher_that_reports_no_more_wakes_somebody(estate: Estate) -> None:
+def test_one_blind_watcher_wakes_somebody_though_another_sees(estate: Estate, environment: Environment) -> None:
+    alarms = _of_each_watcher(estate, BLIND)
+
+    assert list(alarms) == [watcher.name for watcher in environment.watchers]
+    for name, blind in alarms.items():
+        assert (blind["Statistic"], blind["Period"], blind["EvaluationPeriods"], blind["Threshold"]) == (
+            "Sum",
+            60,
+            1,
+            1,
+        )
+        assert blind["ComparisonOperator"] == "GreaterThanOrEqualToThreshold"
+        assert blind["AlarmDescription"].startswith(name)
+
+
+def test_that_no_watcher_sees_is_told_apart_from_one_that_does_not(estate: Estate) -> None:
     [namespace] = _namespaces(estate)
 
-    silence = _alarms(estate, namespace)[HEARTBEAT]
+    blind = _alarms(estate, namespace)[BLIND]
 
-    assert (silence["Statistic"], silence["Threshold"]) == ("SampleCount", 1)
-    assert silence["ComparisonOperator"] == "LessThanThreshold"
-    assert silence["TreatMissingData"] == "breaching"
-    assert silence["Period"] * silence["EvaluationPeriods"] <= 180
+    # The least of all reports of a minute: one report of one watcher that saw is enough for zero.
+    assert (blind["Statistic"], blind["Period"], blind["Threshold"]) == ("Minimum", 60, 1)
+    assert blind["ComparisonOperator"] == "GreaterThanOrEqualToThreshold"
+
+
+def test_a_watcher_that_reports_no_more_wakes_somebody_though_another_reports(
+    estate: Estate, environment: Environment
+) -> None:
+    [namespace] = _namespaces(estate)
+    of_each = _of_each_watcher(estate, HEARTBEAT)
+
+    assert list(of_each) == [watcher.name for watcher in environment.watchers]
+    for silence in (_alarms(estate, namespace)[HEARTBEAT], *of_each.values()):
+        assert (silence["Statistic"], silence["Threshold"]) == ("SampleCount", 1)
+        assert silence["ComparisonOperator"] == "LessThanThreshold"
+        assert silence["TreatMissingData"] == "breaching"
+        assert silence["Period"] * silence["EvaluationPeriods"] <= 180
+
+
+def test_alarms_of_one_watcher_listen_to_the_name_under_which_it_reports(estate: Estate) -> None:
+    containers = [
+        container
+        for task in estate.resources("AWS::ECS::TaskDefinition")
+        for container in task.properties["ContainerDefinitions"]
+    ]
+    variables = [{each["Name"]: each["Value"] for each in container["Environment"]} for container in containers]
+    told = {
+        json.loads(line)["service"]
+        for each in variables
+        for line in _emitted(each["POWERTOOLS_METRICS_NAMESPACE"], each["POWERTOOLS_SERVICE_NAME"])
+    }
+
+    assert told == set(_of_each_watcher(estate, HEARTBEAT)) == set(_of_each_watcher(estate, BLIND))
+
+
+def _emitted(namespace: str, service: str) -> list[str]:
+    stream = io.StringIO()
+    EmfMeter(namespace=namespace, service=service, stream=stream).count(HEARTBEAT)
+    return stream.getvalue().splitlines()
 
 
 def test_a_converge_that_fails_or_is_not_called_wakes_somebody(estate: Estate) -> None:

@@ -59,7 +59,7 @@ def test_clients_are_used_where_this_is_looked_for_and_nowhere_else() -> None:
         "adapters/sqs_queue.py",
         "bootstrap/parts.py",
         "fargate_listener/hit_queue.py",
-        "fargate_listener/wiring.py",
+        "fargate_listener/connections.py",
     }
 
 
@@ -74,7 +74,7 @@ def test_the_watcher_may_do_all_that_it_is_built_for(feeding_estate: Estate) -> 
     asked = actions_of_listener() - _NEVER_CALLED["listener"]
 
     assert asked == {"sqs:SendMessage", "sqs:GetQueueAttributes", "secretsmanager:GetSecretValue", "kms:Decrypt"}
-    assert asked <= _allowed(feeding_estate, "listener/Task/TaskRole")
+    assert asked <= _allowed(feeding_estate, "listener/TaskRole")
 
 
 def test_what_is_built_is_found_through_helpers_too() -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
-from cdk.environments import ENVIRONMENTS, Environment, environment_named
+from cdk.environments import AVAILABILITY_ZONES, ENVIRONMENTS, Environment, environment_named
 from cdk.paths import ROOT
 from cdk.toolchain import committed_context
 from tests.infrastructure.templates import Estate
@@ -17,9 +18,19 @@ def test_production_is_protected_doubled_and_kept() -> None:
 
     assert prod.protected
     assert prod.database_multi_az
-    assert prod.listener_tasks >= 2
+    assert prod.listener_tasks == len(AVAILABILITY_ZONES) == 2
     assert prod.nat_gateways >= 2
     assert (prod.log_retention_days, prod.backup_days) == (90, 30)
+
+
+def test_what_two_watchers_do_is_rehearsed_before_production() -> None:
+    assert ENVIRONMENTS["staging"].listener_tasks == ENVIRONMENTS["prod"].listener_tasks
+
+
+@pytest.mark.parametrize("listener_tasks", [0, 3])
+def test_more_watchers_than_zones_or_none_are_refused(listener_tasks: int) -> None:
+    with pytest.raises(ValueError, match="listener_tasks of prod must be 1 to 2: one to a zone"):
+        replace(ENVIRONMENTS["prod"], listener_tasks=listener_tasks)
 
 
 def test_names_of_one_environment_never_meet_anothers(estate: Estate, environment: Environment) -> None:

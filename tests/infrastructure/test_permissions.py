@@ -8,16 +8,16 @@ from uuid import UUID
 from algotrading.adapters import kms_vault
 from cdk.constructs.powers import BROKER_CREDENTIALS
 from cdk.environments import Environment
-from tests.infrastructure.templates import FEED_USER_ID, Estate
+from tests.infrastructure.templates import FEED_USER_IDS, Estate
 
 KEY = "data/BrokerKey"
 ORDERS = "trading/Orders/Queue"
 PRIORITY = "trading/PriorityOrders/Queue"
-LISTENER = "listener/Task/TaskRole"
+LISTENER = "listener/TaskRole"
 EXECUTORS = {"trading/Functions/Executor", "trading/Functions/PriorityExecutor"}
 BROKER = "api/Functions/Broker"
 POSTBACK = "api/Functions/Postback"
-CONTEXT = {"user_id": FEED_USER_ID, "purpose": BROKER_CREDENTIALS}
+CONTEXT = {"user_id": FEED_USER_IDS[0], "purpose": BROKER_CREDENTIALS}
 
 
 def _grants_of(estate: Estate, role: str) -> set[tuple[str, str]]:
@@ -28,12 +28,15 @@ def test_only_those_who_talk_to_brokers_open_broker_secrets(estate: Estate) -> N
     assert estate.roles_allowed("kms:Decrypt", KEY) == EXECUTORS | {BROKER, POSTBACK}
 
 
-def test_the_watcher_opens_the_secrets_of_the_feed_account_and_of_nobody_else(feeding_estate: Estate) -> None:
+def test_the_watcher_opens_the_secrets_of_the_feed_accounts_and_of_nobody_else(feeding_estate: Estate) -> None:
     assert feeding_estate.roles_allowed("kms:Decrypt", KEY) == EXECUTORS | {BROKER, POSTBACK, LISTENER}
     [grant] = [each for each in feeding_estate.grants() if each.role == LISTENER and each.action == "kms:Decrypt"]
 
     assert json.loads(grant.condition) == {
-        "StringEquals": {f"kms:EncryptionContext:{name}": value for name, value in CONTEXT.items()}
+        "StringEquals": {
+            "kms:EncryptionContext:user_id": FEED_USER_IDS,
+            "kms:EncryptionContext:purpose": CONTEXT["purpose"],
+        }
     }
 
 
@@ -65,7 +68,7 @@ def test_no_secret_is_sealed_or_opened_without_saying_whose_it_is(estate: Estate
 
 
 def test_the_conditions_are_on_the_context_that_the_vault_seals_under() -> None:
-    assert kms_vault._context(UUID(FEED_USER_ID)) == CONTEXT
+    assert kms_vault._context(UUID(FEED_USER_IDS[0])) == CONTEXT
 
 
 def test_only_the_broker_function_seals_broker_secrets(estate: Estate) -> None:

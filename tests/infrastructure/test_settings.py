@@ -47,14 +47,14 @@ def test_variables_fit_into_what_lambda_takes(estate: Estate) -> None:
 
 
 def test_the_listener_starts_on_its_variables(estate: Estate, environment: Environment) -> None:
-    task = estate.one("AWS::ECS::TaskDefinition")
+    task = estate.resources("AWS::ECS::TaskDefinition")[0]
     (container,) = task.properties["ContainerDefinitions"]
     variables = {each["Name"]: estate.text(task.stack, each["Value"]) for each in container["Environment"]}
 
     settings = ListenerSettings.load(variables)
 
     assert settings.stage == environment.stage
-    assert ",".join(settings.feed_account_email) == environment.feed_account_email
+    assert settings.feed_account_email == tuple(account.email for account in environment.feed_accounts)
     assert settings.order_update_sockets == environment.order_update_sockets
 
 

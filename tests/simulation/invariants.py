@@ -45,7 +45,7 @@ _GUARD_LAG = 20 * SECOND
 itself with PostgreSQL every 15 s. All three are alarmed."""
 _LATE_ORDER_LAG = 200 * SECOND
 """How long a late order's fill may stay unseen in quiet weather: converge looks every minute."""
-_SYSTEM_ONLY = {"running", "unfinished", "begun", "waiting", "stuck", "find_by_email", "replace_all"} | {
+_SYSTEM_ONLY = {"running", "unfinished", "to_watch", "begun", "waiting", "stuck", "find_by_email", "replace_all"} | {
     "record_breach",
     "lock_deployment",
     "release_deployment",

@@ -71,7 +71,6 @@ class WatcherProcess:
         self.watchlist.on_subscriptions_changed = self._subscribe
         self.subscribed: set[int] = set()
         self.truth = Truth(
-            strategies=self.stores.strategies,
             ledger=self.stores.ledger,
             instruments=self.stores.instruments,
             clock=clock,

@@ -43,6 +43,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--rounds", type=_whole(1, 1000), default=1, help="how many sessions, each with the next seed (default: 1)"
     )
+    parser.add_argument(
+        "--watchers", type=int, choices=(1, 2), default=1, help="how many watch; one is killed at a time (default: 1)"
+    )
     parser.add_argument("--no-faults", action="store_true", help="the same session, and nothing is broken")
     parser.add_argument("--state", type=Path, default=REPOSITORY / "build" / "chaos", help="folder for logs and data")
     parser.add_argument(

@@ -65,9 +65,10 @@ async def _round(arguments: argparse.Namespace, narrator: Narrator, seed: int) -
         postgres_settings={"track_commit_timestamp": "on"},
         make_poller=pollers.make,
     )
+    options = Options(state=arguments.state, watchers=arguments.watchers, deviations=deviations)
     narrator.say(f"seed {seed}: {arguments.strategies} strategies", style="bold")
     try:
-        async with run_twin(Options(state=arguments.state, deviations=deviations), narrator) as twin:
+        async with run_twin(options, narrator) as twin:
             session = ChaosSession(
                 twin,
                 narrator,

@@ -62,7 +62,7 @@ class PauseWorker(Deed):
 
 @dataclass(frozen=True, slots=True)
 class KillWatcher(Deed):
-    """SIGKILL; it is replaced as ECS would."""
+    """SIGKILL of one; it is replaced as ECS would. With two they take turns, and one is away at a time."""
 
     @property
     def kind(self) -> str:

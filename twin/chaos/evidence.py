@@ -99,7 +99,7 @@ class Alarm:
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """What the watcher answered when it was asked. `guarded` None: it did not answer."""
+    """What the watchers answered when they were asked. `guarded` None: none of them did."""
 
     at_ns: int
     guarded: frozenset[UUID] | None

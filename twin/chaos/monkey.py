@@ -193,7 +193,7 @@ class Monkey:
         return bool(pids)
 
     async def _kill_watcher(self, _deed: KillWatcher) -> bool:
-        return self._twin.watcher.kill()
+        return self._twin.watchers.kill_one()
 
     async def _kill_cache(self, deed: KillCache) -> bool:
         await self._cache.kill(deed.down_seconds)
@@ -203,7 +203,7 @@ class Monkey:
         pid = {
             "Redis": self._cache.pid,
             "PostgreSQL": self._twin.servers.postgres.pid,
-            "watcher": self._twin.watcher.pid,
+            "watcher": self._twin.watchers.next.pid,
         }[deed.who]
         self._count(deed.kind, has_struck=True)
         await self._paused.pause(pid, deed.seconds, with_children=deed.who == "PostgreSQL")

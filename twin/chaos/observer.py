@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -61,8 +61,12 @@ class Observer:
             await asyncio.sleep(max(0.0, began + SIGHT_SECONDS - time.monotonic()))
 
     async def _look(self) -> Sight:
-        url = f"http://127.0.0.1:{self._twin.watcher.health_port}/stops"
         asked_ns = time.time_ns()
+        ports = [watcher.health_port for watcher in self._twin.watchers.each]
+        return seen_by_any(asked_ns, await asyncio.gather(*(self._ask(port, asked_ns) for port in ports)))
+
+    async def _ask(self, port: int, asked_ns: int) -> Sight:
+        url = f"http://127.0.0.1:{port}/stops"
         try:
             async with asyncio.timeout(_ANSWER_SECONDS), self._http.get(url) as response:
                 answer = await response.json()
@@ -87,3 +91,13 @@ class Observer:
                 self._known_at.pop(tag, None)
             else:
                 self._known_at.setdefault(tag, now)
+
+
+def seen_by_any(asked_ns: int, sights: Sequence[Sight]) -> Sight:
+    """What all of them together guard: those that nothing troubles, or else those that answered."""
+    answered = [sight for sight in sights if sight.guarded is not None]
+    if not answered:
+        return Sight(asked_ns, None)
+    counting = [sight for sight in answered if not sight.troubles] or answered
+    guarded = frozenset[UUID]().union(*(sight.guarded for sight in counting if sight.guarded is not None))
+    return Sight(asked_ns, guarded, tuple(trouble for sight in counting for trouble in sight.troubles))

@@ -25,6 +25,16 @@ def test_a_loaded_instrument_is_found_exactly(stores: Stores) -> None:
     assert stores.instruments.find("NSE", "tcs") is None
 
 
+def test_tokens_of_many_are_found_at_once(stores: Stores) -> None:
+    future = make_instrument("TCS", exchange="NFO", instrument_token=9)
+    stores.system_instruments.replace_all([make_instrument("TCS", instrument_token=7), future])
+
+    found = stores.instruments.tokens_of([("NSE", "TCS"), ("NFO", "TCS"), ("NSE", "GONE"), ("NSE", "TCS")])
+
+    assert found == {("NSE", "TCS"): 7, ("NFO", "TCS"): 9}
+    assert stores.instruments.tokens_of([]) == {}
+
+
 def test_a_new_dump_leaves_nothing_of_the_old_one(stores: Stores) -> None:
     load(stores, "OLD", "TCS")
     stores.system_instruments.replace_all([replace(make_instrument("TCS"), instrument_token=7)])

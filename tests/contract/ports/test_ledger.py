@@ -18,7 +18,7 @@ from algotrading.domain.events import BookRead, EntryDue, EntryMissed
 from algotrading.domain.notices import NoticeKind
 from algotrading.domain.orders import BookReading, BrokerStatus, Fill, Leg
 from algotrading.domain.strategy import StrategyStatus
-from algotrading.ports import Ledger, OrderLog
+from algotrading.ports import Ledger, OrderLog, Watched
 from tests.contract.ports.conftest import Stores, memory_stores, postgres_stores
 from tests.fakes.examples import MOMENT, TRADING_DAY, make_intent, make_plan
 from tests.stores import PostgresStore
@@ -472,6 +472,50 @@ def test_unfinished_are_all_that_may_hold_something_or_have_an_open_order(stores
     open_states = (CycleState.ENTERING, CycleState.LONG, CycleState.EXITING)
     assert set(found) == {cycles[state].strategy_id for state in open_states} | {late_order.strategy_id}
     assert found[late_order.strategy_id] == late_order
+
+
+def test_a_watcher_is_told_of_running_strategies_and_of_all_that_may_hold_something(stores: Stores) -> None:
+    # given strategies that run, one for each state of a cycle, one without a cycle; and one that does not run
+    cycles = {state: stores.take_cycle() for state in CycleState}
+    for state, cycle in cycles.items():
+        save(stores.ledger, replace(cycle, state=state))
+    idle = stores.add_strategy(stores.add_user())
+    stores.add_strategy(stores.add_user(), status=StrategyStatus.STOPPED)
+
+    found = {each.strategy_id: each for each in stores.system_ledger.to_watch()}
+
+    held = {CycleState.ENTERING, CycleState.LONG, CycleState.EXITING}
+    assert found.keys() == {cycle.strategy_id for cycle in cycles.values()} | {idle.strategy_id}
+    for state, cycle in cycles.items():
+        plan, day = cycle.plan, TRADING_DAY if state in held else None
+        assert found[cycle.strategy_id] == Watched(
+            cycle.strategy_id, cycle.user_id, plan.exchange, plan.symbol, plan.stop_loss, plan.quantity, day
+        )
+    assert found[idle.strategy_id].trading_day is None
+
+
+def test_what_a_stopped_strategy_holds_is_watched(stores: Stores) -> None:
+    strategy = stores.add_strategy(stores.add_user(), status=StrategyStatus.STOPPED)
+    save(stores.ledger, entering(stores.ledger.take(strategy, TRADING_DAY)))
+
+    [watched] = stores.system_ledger.to_watch()
+
+    assert (watched.trading_day, watched.stop_loss) == (TRADING_DAY, strategy.plan.stop_loss)
+
+
+def test_a_watcher_guards_what_was_ordered_by_the_stop_of_todays_plan(stores: Stores) -> None:
+    user = stores.add_user()
+    strategy = stores.add_strategy(user, status=StrategyStatus.RUNNING)
+    save(stores.ledger, entering(stores.ledger.take(strategy, TRADING_DAY - timedelta(days=1))))
+    save(stores.ledger, entering(stores.ledger.take(strategy, TRADING_DAY)))
+    moved = replace(strategy, plan=replace(strategy.plan, stop_loss=strategy.plan.stop_loss + 7), version=2)
+    stores.strategies.save(moved, expected_version=1)
+
+    [watched] = stores.system_ledger.to_watch()
+
+    assert watched.stop_loss == moved.plan.stop_loss
+    assert watched.trading_day == TRADING_DAY
+    assert stores.system_ledger.to_watch() == [watched]
 
 
 def test_begun_are_those_asked_for_whose_cycle_of_the_day_is_beyond_idle_of_every_user(stores: Stores) -> None:

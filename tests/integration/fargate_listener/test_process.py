@@ -7,7 +7,8 @@ import json
 import re
 import urllib.error
 import urllib.request
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -16,14 +17,15 @@ from exchange_simulator.server import ExchangeServer
 from tests.fakes.examples import TRADING_DAY, make_user
 from tests.integration.fargate_listener.conftest import World, announced
 from tests.integration.fargate_listener.desks import PATIENCE
+from twin.chaos.proxy import Break, Line
 
 FAR_ABOVE_THE_MARKET = "99999"
 FAR_BELOW_THE_MARKET = "1"
 
 
-async def ask_health(world: World) -> dict[str, Any]:
+async def ask_health(world: World, port: int | None = None) -> dict[str, Any]:
     """The health document; an unreachable one is as good as an unhealthy one."""
-    return await asyncio.to_thread(_read_health, f"http://127.0.0.1:{world.health_port}/health")
+    return await asyncio.to_thread(_read_health, f"http://127.0.0.1:{port or world.health_port}/health")
 
 
 def _read_health(url: str) -> dict[str, Any]:
@@ -141,6 +143,54 @@ async def test_a_terminated_watcher_leaves_in_good_order(world: World) -> None:
     assert await exit_code(watcher.process.wait()) == 0
     assert world.exchange.run(lambda server: server.simulator.ticker.connections()) == []
     assert await world.health_exit_code() == 1
+
+
+@asynccontextmanager
+async def queue_away(world: World) -> AsyncIterator[Line]:
+    """The watcher's calls of the queue are reset until the line is healed."""
+    line = Line(world.aws.endpoint)
+    endpoint = await line.start()
+    world.environment["AWS_ENDPOINT_URL_SQS"] = f"http://{endpoint.host}:{endpoint.port}"
+    line.strike(Break.REFUSE)
+    yield line
+    await line.stop()
+
+
+async def test_a_terminated_watcher_sees_on_until_the_queue_has_every_hit(world: World) -> None:
+    world.log_in_feed_account()
+    first = world.add_running_strategy(FAR_ABOVE_THE_MARKET)
+    world.buy(first)
+    async with queue_away(world) as line:
+        watcher = await world.start_watcher()
+        await until_health(world, lambda answer: answer.get("undelivered_hits") == 1)
+
+        # When it is told to leave, and another stop is reached after that
+        watcher.process.terminate()
+        second = world.add_running_strategy(FAR_ABOVE_THE_MARKET)
+        world.buy(second)
+        world.runtime.announce(announced(second))
+        await until_health(world, lambda answer: answer.get("undelivered_hits") == 2)
+        assert watcher.process.returncode is None
+        line.heal_all()
+
+        assert await exit_code(watcher.process.wait()) == 0
+    told = {(await world.next_command()).strategy_id for _ in range(2)}
+    assert told == {first.strategy_id, second.strategy_id}
+
+
+async def test_a_terminated_watcher_does_not_wait_for_ever(world: World) -> None:
+    world.environment["LEAVE_SECONDS"] = "1"
+    world.log_in_feed_account()
+    world.buy(world.add_running_strategy(FAR_ABOVE_THE_MARKET))
+    async with queue_away(world):
+        watcher = await world.start_watcher()
+        await until_health(world, lambda answer: answer.get("undelivered_hits") == 1)
+
+        watcher.process.terminate()
+
+        async with asyncio.timeout(20):
+            assert await watcher.process.wait() == 0
+    assert "hits were not delivered" in watcher.log.read_text()
 
 
 async def test_a_watcher_that_is_redialling_leaves_in_good_order_too(world: World) -> None:

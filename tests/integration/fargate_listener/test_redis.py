@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -23,7 +27,8 @@ from fargate_listener import redis_client
 from fargate_listener.changes import ChangeStream
 from fargate_listener.counters import Counters
 from fargate_listener.market_table import MarketTable
-from fargate_listener.price_publisher import AT_ONCE, ROUNDS, PricePublisher
+from fargate_listener.price_publisher import PricePublisher
+from fargate_listener.price_writer import AT_ONCE, HEAD, NAMES, ROUNDS
 from fargate_listener.sight import SightReporter
 from fargate_listener.stop_guard import Hit, StopGuard
 from fargate_listener.watchlist import Watchlist
@@ -156,22 +161,35 @@ class Publishing:
     """A publisher and what it reads from."""
 
     prices: MarketTable
+    watchlist: Watchlist
     publisher: PricePublisher
     counters: Counters
+    writers: list[int]
+    """Their process ids."""
 
 
 @asynccontextmanager
 async def publishing(host: str, port: int, *watched: StopChange) -> AsyncIterator[Publishing]:
-    redis = redis_client.make_redis_client(host, port, tls=False)
     prices, counters = MarketTable(), Counters()
     hits: list[Hit] = []
     guard = StopGuard(table=prices, report=hits.extend, counters=counters)
     watchlist = Watchlist(guard, lambda: 0.0)
     for change in watched:
         watchlist.apply(change)
-    publisher = PricePublisher(redis=redis, table=prices, watchlist=watchlist, clock=Moment(), counters=counters)
-    yield Publishing(prices, publisher, counters)
-    await redis.aclose()
+    writers: list[int] = []
+    publisher = PricePublisher(
+        address=(host, port),
+        tls=False,
+        table=prices,
+        watchlist=watchlist,
+        clock=Moment(),
+        counters=counters,
+        on_started=writers.append,
+    )
+    try:
+        yield Publishing(prices, watchlist, publisher, counters, writers)
+    finally:
+        await publisher.leave()
 
 
 async def test_the_last_price_of_each_symbol_is_what_the_api_reads(valkey: Redis, valkey_server: ServerAddress) -> None:
@@ -234,11 +252,80 @@ async def test_strategies_are_told_their_symbols_latest_price_once_in_ten_rounds
             seen.append(runtime.read_cycles([strategy.strategy_id])[0]["last_price"])
         desk.prices.on_frames([ltp_frame((INFY, 152_000))])
 
-        # When nothing ticks any more
-        await desk.publisher.publish_all()
-
+    # Then each change of the tenth part was told once, and the end tells the last one
     assert len(set(seen) - {""}) == 2
     assert runtime.read_cycles([strategy.strategy_id])[0]["last_price"] == "1520"
+
+
+async def test_an_instrument_is_published_from_the_change_that_names_it_on(
+    valkey: Redis, valkey_server: ServerAddress
+) -> None:
+    runtime = RedisRuntime(valkey)
+    async with publishing(valkey_server.host, valkey_server.port, armed(1, "1500")) as desk:
+        desk.prices.on_frames([ltp_frame((INFY, 151_000))])
+        await desk.publisher.publish()
+
+        desk.watchlist.apply(armed(2, "80", instrument_token=USDINR, symbol="USDINR", exchange="CDS"))
+        desk.watchlist.apply(armed(1, "1500", watched=False, armed=False))
+        desk.prices.on_frames([ltp_frame((INFY, 152_000), (USDINR, 832_525_000))])
+        await desk.publisher.publish()
+
+    assert {symbol: price.price for symbol, price in runtime.last_prices(["INFY", "USDINR"]).items()} == {
+        "INFY": Decimal(1510),
+        "USDINR": Decimal("83.2525"),
+    }
+
+
+async def test_a_writer_that_died_is_replaced_and_knows_every_name(valkey: Redis, valkey_server: ServerAddress) -> None:
+    async with publishing(valkey_server.host, valkey_server.port, armed(1, "1500")) as desk:
+        desk.prices.on_frames([ltp_frame((INFY, 151_000))])
+        assert await desk.publisher.publish()
+        os.kill(desk.writers[0], signal.SIGKILL)
+        desk.prices.on_frames([ltp_frame((INFY, 152_000))])
+        assert not await desk.publisher.publish()
+
+        desk.prices.on_frames([ltp_frame((INFY, 153_000))])
+        assert await desk.publisher.publish()
+
+    price = RedisRuntime(valkey).last_price("INFY")
+    assert price is not None
+    assert price.price == Decimal(1530)
+    assert len(desk.writers) == 2
+    assert desk.counters.failed_price_writes == 1
+
+
+async def test_a_writer_that_hangs_is_replaced(
+    valkey: Redis, valkey_server: ServerAddress, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with publishing(valkey_server.host, valkey_server.port, armed(1, "1500")) as desk:
+        desk.prices.on_frames([ltp_frame((INFY, 151_000))])
+        assert await desk.publisher.publish()
+        os.kill(desk.writers[0], signal.SIGSTOP)
+        desk.prices.on_frames([ltp_frame((INFY, 152_000))])
+
+        with monkeypatch.context() as hurry:
+            hurry.setattr("fargate_listener.price_publisher.ANSWER_SECONDS", 0.5)
+            assert not await desk.publisher.publish()
+
+        desk.prices.on_frames([ltp_frame((INFY, 153_000))])
+        assert await desk.publisher.publish()
+    assert len(desk.writers) == 2
+
+
+def test_the_writer_ends_with_the_watcher_however_that_ends(valkey_server: ServerAddress) -> None:
+    writer = subprocess.Popen(
+        [sys.executable, "-m", "fargate_listener.price_writer", valkey_server.host, str(valkey_server.port), "plain"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    assert writer.stdin is not None
+
+    writer.stdin.write(HEAD.pack(NAMES, 100) + b"only a part of it")
+    writer.stdin.close()
+
+    assert writer.wait(20) == 0
+    assert writer.stdout is not None
+    writer.stdout.close()
 
 
 async def test_an_absent_redis_loses_prices_and_nothing_else() -> None:
@@ -316,5 +403,5 @@ def test_a_connection_that_uvloop_has_closed_is_an_absence_and_ends_nothing(
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         prices, sights, times = runner.run(use_everything())
 
-    assert (prices, sights) == (1, 1)
-    assert times >= 3
+    assert (prices, sights) == (0, 1)
+    assert times >= 2

@@ -86,7 +86,8 @@ class World:
         self.asked = MemoryQueue(clock)
         self.meter = MemoryMeter()
         self.stop = asyncio.Event()
-        redis = make_redis_client("127.0.0.1", free_port(), tls=False)
+        redis_port = free_port()
+        redis = make_redis_client("127.0.0.1", redis_port, tls=False)
         self.redis = redis
         sender = HitSender(open_queue=lambda: self.queue, clock=clock, monotonic=time.monotonic, senders=1)
         desk = Desk(broker.url, FeedCredentials("key", "token"), report=sender.put)
@@ -103,7 +104,6 @@ class World:
         )
         MemoryInstruments(self.database).replace_all([make_instrument("INFY", instrument_token=INFY)])
         self.truth = FailingTruth(
-            strategies=MemoryStrategies(self.database),
             ledger=MemoryLedger(self.database),
             instruments=MemoryInstruments(self.database),
             clock=clock,
@@ -117,7 +117,12 @@ class World:
             liveness=desk.liveness,
             cover=desk.cover,
             publisher=PricePublisher(
-                redis=redis, table=desk.prices, watchlist=desk.watchlist, clock=clock, counters=desk.counters
+                address=("127.0.0.1", redis_port),
+                tls=False,
+                table=desk.prices,
+                watchlist=desk.watchlist,
+                clock=clock,
+                counters=desk.counters,
             ),
             sight=SightReporter(redis=redis, sees=self.health.sees, clock=clock, counters=desk.counters),
             news=OrderNews(open_hints=self.open_hints, clock=clock, counters=desk.counters),
@@ -181,6 +186,7 @@ async def world() -> AsyncIterator[World]:
         world = World(broker)
         task = asyncio.create_task(world.watcher.run(world.stop))
         yield world
+        world.queue.away = False  # or it would stay for what the queue does not have
         world.stop.set()
         async with asyncio.timeout(PATIENCE):
             await task
@@ -275,7 +281,7 @@ async def test_an_unknown_instrument_of_a_strategy_is_unhealthy(world: World) ->
     await until(lambda: world.health.reasons() == ["no instrument token for NSE:INFY"])
 
 
-async def test_leaving_delivers_what_the_queue_did_not_take_yet(world: World) -> None:
+async def test_leaving_waits_for_the_queue_and_watches_meanwhile(world: World) -> None:
     strategy = world.hold("1500")
     await until(lambda: world.desk.guard.armed == 1 and world.broker.messages)
     world.queue.away = True
@@ -283,10 +289,15 @@ async def test_leaving_delivers_what_the_queue_did_not_take_yet(world: World) ->
     await until(lambda: world.health.sender.undelivered == 1)
 
     world.stop.set()
-    await until(lambda: not world.broker.sockets)
+    later = world.hold("1490")
+    world.watcher.check_soon()
+    await until(lambda: world.desk.guard.armed == 2)
+    world.broker.send(ltp_frame((INFY, 148_900)))
+    await until(lambda: world.health.sender.undelivered == 2)
     world.queue.away = False
 
-    await until(lambda: world.hit_strategies == {strategy.strategy_id})
+    await until(lambda: not world.broker.sockets)
+    assert world.hit_strategies == {strategy.strategy_id, later.strategy_id}
 
 
 async def test_metrics_tell_what_happened_since_the_last_report(world: World) -> None:

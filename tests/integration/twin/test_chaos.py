@@ -88,7 +88,7 @@ async def cage(start_function: StartFunction, state: StateFolder) -> AsyncIterat
     await network.lay(Side.FUNCTIONS, Part.CLOUD, Endpoint("127.0.0.1", 1))
     valkey = SimpleNamespace(pid=0)
     twin = SimpleNamespace(
-        functions=functions, exchange=exchange, state=state, servers=SimpleNamespace(valkey=valkey), watcher=None
+        functions=functions, exchange=exchange, state=state, servers=SimpleNamespace(valkey=valkey), watchers=None
     )
     people = People([cast("ApiClient", None)], ["TRADER00"], cast("ApiClient", None), "FEED01")
     async with AsyncExitStack() as stack:

@@ -9,9 +9,9 @@ import pytest
 from botocore.exceptions import ClientError, NoCredentialsError
 
 from cdk.deploy import find_missing, find_next_steps
-from cdk.environments import ENVIRONMENTS, Environment
+from cdk.environments import ENVIRONMENTS, Environment, FeedAccount
 
-READY = replace(ENVIRONMENTS["dev"], alarm_email="ops@trader.in", feed_account_email="feed@trader.in")
+READY = replace(ENVIRONMENTS["dev"], alarm_email="ops@trader.in", feed_accounts=(FeedAccount("feed@trader.in"),))
 
 
 class Cloud:
@@ -42,15 +42,18 @@ def test_nothing_is_missing_where_everything_is_there() -> None:
 def test_every_missing_thing_is_named_at_once() -> None:
     missing = find_missing(ENVIRONMENTS["dev"], aws=Cloud(logged_in=False), run=lambda _: 127)
 
-    assert [line.split()[0] for line in missing] == ["alarm_email", "feed_account_email", "Docker", "no"]
+    assert [line.split()[0] for line in missing] == ["alarm_email", "feed_accounts", "Docker", "no"]
 
 
 def test_what_comes_after_the_first_deployment_is_said_until_it_is_done() -> None:
-    before, after = READY, replace(READY, feed_user_id="5f0c8a8e-7d5c-4f4e-9a7b-0d3c2b1a0f9e")
+    before, after = (
+        READY,
+        replace(READY, feed_accounts=(FeedAccount("feed@trader.in", "5f0c8a8e-7d5c-4f4e-9a7b-0d3c2b1a0f9e"),)),
+    )
 
     [step] = find_next_steps(before)
 
-    assert "feed_user_id" in step
+    assert "feed@trader.in" in step
     assert find_next_steps(after) == []
 
 
@@ -64,7 +67,7 @@ def test_an_unprepared_account_is_told_how_to_prepare_itself() -> None:
     ("environment", "address"),
     [
         (replace(READY, alarm_email="someone@example.com"), "alarm_email"),
-        (replace(READY, feed_account_email="someone@example.com"), "feed_account_email"),
+        (replace(READY, feed_accounts=(FeedAccount("someone@example.com"),)), "feed_accounts"),
     ],
 )
 def test_an_example_address_would_alarm_nobody(environment: Environment, address: str) -> None:

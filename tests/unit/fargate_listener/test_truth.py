@@ -34,9 +34,7 @@ class Desk:
         self.instruments = MemoryInstruments(database)
         self.ledger = MemoryLedger(database)
         self.instruments.replace_all([make_instrument("TCS", instrument_token=TCS)])
-        self.truth = Truth(
-            strategies=self.strategies, ledger=self.ledger, instruments=self.instruments, clock=self.clock
-        )
+        self.truth = Truth(ledger=self.ledger, instruments=self.instruments, clock=self.clock)
 
     def add(self, status: StrategyStatus = StrategyStatus.RUNNING, **plan: object) -> Strategy:
         strategy = make_strategy(make_user().user_id, status=status, **plan)

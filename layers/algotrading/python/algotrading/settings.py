@@ -8,7 +8,7 @@ synthesised templates).
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Literal, Self
 
 from pydantic import (
@@ -40,6 +40,11 @@ def _split(value: object) -> object:
 class SettingsInvalid(Exception):
     """The environment does not configure this entry point; the message names every field."""
 
+    def __init__(self, entry_point: str, problems: Sequence[str]) -> None:
+        super().__init__(f"{entry_point} refuses to start: {'; '.join(problems)}")
+        self.problems = tuple(problems)
+        """One for each field, with its name."""
+
 
 class Settings(BaseModel):
     """What every entry point knows."""
@@ -61,11 +66,11 @@ class Settings(BaseModel):
         try:
             return cls.model_validate(values)
         except ValidationError as error:
-            problems = "; ".join(
+            problems = [
                 f"{'.'.join(str(part) for part in e['loc']).upper() or cls.__name__}: {e['msg']}"
                 for e in error.errors()
-            )
-            raise SettingsInvalid(f"{cls.__name__} refuses to start: {problems}") from error
+            ]
+            raise SettingsInvalid(cls.__name__, problems) from error
 
     @classmethod
     def environment_names(cls) -> tuple[str, ...]:
@@ -257,6 +262,8 @@ class ListenerSettings(DatabaseSettings, RedisSettings, VaultSettings, SessionSe
     order_update_sockets: bool = False
     """Whether the watcher opens the tokens of traders with something at stake, for their order updates."""
     health_port: int = 8081
+    leave_seconds: Annotated[float, Field(gt=0, le=100)] = 90
+    """How long after SIGTERM the watcher goes on for hits that the queue has not taken. Fargate waits 120 s at most."""
 
     @model_validator(mode="after")
     def _a_sentinel_for_each_account(self) -> Self:

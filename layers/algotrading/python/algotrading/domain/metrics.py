@@ -64,6 +64,9 @@ _WATCHER: Final = {
 TROUBLES: Final[Mapping[str, str]] = MappingProxyType({**_POSITIONS, **_STORES, **_CLOCKWORK, **_WATCHER})
 """What each name means and what to do about it: the words of its alarm. One count wakes somebody."""
 
+BLIND: Final = "Blind"
+"""Told by every watcher in every report: 1 while it would not see a stop. Each watcher has its own alarm."""
+
 HEARTBEAT: Final = "ArmedStops"
 """Told by every watcher in every report, whatever its value: where it is missing, nobody watches."""
 

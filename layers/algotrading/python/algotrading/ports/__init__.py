@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from algotrading.ports.brokers import Broker, Brokers, BrokerSession, PreparedOrder
 from algotrading.ports.clock import Clock
-from algotrading.ports.ledger import AuditTrail, BookSnapshot, EntryGate, Ledger, OrderLog, Snapshots
+from algotrading.ports.ledger import AuditTrail, BookSnapshot, EntryGate, Ledger, OrderLog, Snapshots, Watched
 from algotrading.ports.messaging import Alarm, Lane, OrderQueue, Schedules
 from algotrading.ports.metrics import Meter
 from algotrading.ports.notices import Notice, Notifier, Outbox
@@ -51,4 +51,5 @@ __all__ = [
     "Tokens",
     "Users",
     "Vault",
+    "Watched",
 ]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from types import MappingProxyType
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
 from algotrading.domain.audit import AuditEntry, AuditHead, AuditRecord, Cause
@@ -17,6 +17,19 @@ from algotrading.domain.events import Event
 from algotrading.domain.limits import Locks, Obstacle
 from algotrading.domain.orders import AccountBook, Fill
 from algotrading.domain.strategy import Strategy
+
+
+class Watched(NamedTuple):
+    """What a watcher must know of one strategy."""
+
+    strategy_id: UUID
+    user_id: UUID
+    exchange: str
+    symbol: str
+    stop_loss: Decimal
+    quantity: int
+    trading_day: date | None
+    """Of the cycle that may hold something, and is guarded; None: there is none, the strategy only runs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +157,11 @@ class Ledger(Protocol):
     def unfinished(self) -> Sequence[Cycle]:
         """System: every unsettled cycle, and those of the last two days in which an order was proven
         absent (one that surfaces after all must be noticed)."""
+        ...
+
+    def to_watch(self) -> Sequence[Watched]:
+        """System: all that a watcher must know, each strategy once: those that run, and those whose cycle may hold
+        something, with the stop that guards it (`Cycle.following`). Of several such cycles that of the last day."""
         ...
 
 

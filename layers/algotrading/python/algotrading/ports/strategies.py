@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 from uuid import UUID
@@ -64,6 +64,10 @@ class Instruments(Protocol):
 
     def find(self, exchange: str, symbol: str) -> Instrument | None:
         """Today's instrument under that name."""
+        ...
+
+    def tokens_of(self, names: Collection[tuple[str, str]]) -> Mapping[tuple[str, str], int]:
+        """The tokens of all that are known among those exchanges and symbols, asked for at once."""
         ...
 
     def search(self, text: str, limit: int) -> Sequence[Instrument]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from operator import attrgetter
 
 from algotrading.adapters.postgres.database import Database
@@ -50,6 +50,21 @@ class PostgresInstruments:
                 (exchange, symbol),
             ).fetchone()
         return Instrument(**row) if row else None
+
+    def tokens_of(self, names: Collection[tuple[str, str]]) -> Mapping[tuple[str, str], int]:
+        """See ports.Instruments."""
+        if not names:
+            return {}
+        exchanges, symbols = (list(each) for each in zip(*names, strict=True))
+        with self._database.system() as session:
+            rows = session.execute(
+                """
+                select exchange, tradingsymbol, instrument_token from instruments
+                join unnest(%s::text[], %s::text[]) as wanted (exchange, tradingsymbol) using (exchange, tradingsymbol)
+                """,
+                (exchanges, symbols),
+            ).fetchall()
+        return {(row["exchange"], row["tradingsymbol"]): row["instrument_token"] for row in rows}
 
     def search(self, text: str, limit: int) -> Sequence[Instrument]:
         """See ports.Instruments."""

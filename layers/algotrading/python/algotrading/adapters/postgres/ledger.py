@@ -22,7 +22,7 @@ from algotrading.domain.events import Event
 from algotrading.domain.limits import Obstacle, obstacle_to
 from algotrading.domain.orders import Fill
 from algotrading.domain.strategy import Strategy
-from algotrading.ports import EntryGate, OrderLog
+from algotrading.ports import EntryGate, OrderLog, Watched
 
 if TYPE_CHECKING:
     from algotrading.adapters.postgres.database import Session
@@ -69,6 +69,23 @@ _GATE = f"""
             where p.user_id = %(user_id)s and (p.daily_loss is not null or p.weekly_loss is not null)
                 and is_unsettled(c)) as symbols
 """  # noqa: S608 - constants
+
+_WATCHED = """
+    with held as (
+        select distinct on (strategy_id) strategy_id, user_id, exchange, symbol, stop_loss, quantity, trading_day
+        from cycles where state in ('entering', 'long', 'exiting')
+        order by strategy_id, trading_day desc
+    ), running as (
+        select strategy_id, user_id, exchange, symbol, stop_loss, quantity
+        from strategies where status = 'running' and deleted_at is null
+    )
+    select strategy_id, coalesce(h.user_id, r.user_id), coalesce(h.exchange, r.exchange), coalesce(h.symbol, r.symbol),
+        -- As Cycle.following has it: what was ordered stays, and is guarded by the stop of today's plan.
+        case when h.exchange is null or (h.exchange, h.symbol) = (r.exchange, r.symbol) then r.stop_loss
+            else h.stop_loss end,
+        coalesce(h.quantity, r.quantity), h.trading_day
+    from held h full join running r using (strategy_id)
+"""
 
 
 class PostgresLedger:
@@ -235,6 +252,15 @@ class PostgresLedger:
                 """
             ).fetchall()
             return _with_intents(session, rows)
+
+    def to_watch(self) -> Sequence[Watched]:
+        """See ports.Ledger."""
+        from psycopg.rows import tuple_row
+
+        with self._database.system() as session:
+            rows = session.cursor(row_factory=tuple_row).execute(_WATCHED).fetchall()
+        # Outside of the transaction: of a hundred thousand it takes longer than one may be idle.
+        return [Watched._make(row) for row in rows]
 
     def _read(self, user_id: UUID, condition: str, parameters: tuple[Any, ...]) -> list[Cycle]:
         with self._database.tenant(user_id) as session:
