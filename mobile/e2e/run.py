@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from rich.console import Console
@@ -18,7 +19,7 @@ from twin.app_server import INDEX
 from twin.console import Narrator
 from twin.processes import REPOSITORY
 from twin.running import Options, Twin
-from twin.script import FUNDS
+from twin.script import FUNDS, time_to_wait
 from twin.stage import enter_feed
 from twin.supervisor import run_twin
 
@@ -27,6 +28,8 @@ _BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 _BUILT = REPOSITORY / "build" / "app"
 _USERS = ("APP001", "APP002")
 _UNAVAILABLE = 2
+_TRADED = timedelta(minutes=4)
+"""From the start until the story's last order."""
 
 
 def main() -> int:
@@ -51,6 +54,9 @@ def _parser() -> argparse.ArgumentParser:
 
 async def _run(browser: str, pictures: Path | None) -> int:
     narrator = Narrator(Console(width=140))
+    if pause := time_to_wait(datetime.now(UTC), _TRADED):
+        narrator.say(f"waits {pause.total_seconds():.0f} s: no order may live across midnight or 06:00 in India")
+        await asyncio.sleep(pause.total_seconds())
     options = Options(state=REPOSITORY / "build" / "twin-app", app=_BUILT)
     async with run_twin(options, narrator) as twin:
         operator = ApiClient(twin.http, twin.api_url)
