@@ -81,11 +81,13 @@ app-client: $(APP_PACKAGES) ## Write the app's typed client anew from the API's 
 	mv build/openapi.json mobile/src/api/openapi.json
 	(cd mobile && "$$node/bin/node" node_modules/openapi-typescript/bin/cli.js src/api/openapi.json -o src/api/schema.ts)
 
-test-app: $(APP) ## Test the app
+test-app: $(APP) ## Test the app: units, then end to end in a headless Chromium against the running product
 	@node="$(NODE)"
 	export PATH="$$node/bin:$$PATH"
-	echo "[test-app] units"
+	echo "[test-app 1/2] units"
 	(cd mobile && nice -n 5 node node_modules/jest/bin/jest.js --ci)
+	echo "[test-app 2/2] end to end"
+	nice -n 5 $(BIN)/python -m mobile.e2e.run $(if $(PICTURES),--pictures $(PICTURES))
 
 run: $(READY) ## Run the whole product and play a session (ONCE=1, REPLAY=prices.csv.gz, SPEED=60, WATCHERS=2)
 	@$(BIN)/python -m twin $(if $(ONCE),--once) $(if $(REPLAY),--replay $(REPLAY)) $(if $(SPEED),--speed $(SPEED)) \

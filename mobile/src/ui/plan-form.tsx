@@ -120,7 +120,7 @@ export function PlanForm({
             <SegmentedButtons
               value={field.value}
               onValueChange={field.onChange}
-              buttons={(["MIS", "CNC", "NRML"] as const).map((value) => ({ value, label: value, accessibilityLabel: words.plan.products[value] }))}
+              buttons={(["MIS", "CNC", "NRML"] as const).map((value) => ({ value, label: words.plan.products[value] }))}
             />
           )}
         />

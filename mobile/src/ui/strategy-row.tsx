@@ -21,7 +21,6 @@ export const StrategyRow = memo(function StrategyRow({ strategy }: { strategy: S
   return (
     <TouchableRipple
       role="link"
-      accessibilityLabel={strategy.symbol}
       onPress={() => router.push(`/strategy/${strategy.strategy_id}`)}
       style={[styles.row, { backgroundColor: colors.surface, borderColor: colors.outlineVariant }]}
       testID={`strategy-${strategy.symbol}`}

@@ -1,0 +1,92 @@
+"""`python -m mobile.e2e.run` starts the whole product and drives the built app in a headless Chromium against it."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import shutil
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from rich.console import Console
+
+from cdk.toolchain import bundled_npx
+from twin.api_client import ApiClient
+from twin.app_server import INDEX
+from twin.console import Narrator
+from twin.processes import REPOSITORY
+from twin.running import Options, Twin
+from twin.script import FUNDS, time_to_wait
+from twin.stage import enter_feed
+from twin.supervisor import run_twin
+
+_STORY = REPOSITORY / "mobile" / "e2e" / "story.test.mjs"
+_BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+_BUILT = REPOSITORY / "build" / "app"
+_USERS = ("APP001", "APP002")
+_UNAVAILABLE = 2
+_TRADED = timedelta(minutes=4)
+"""From the start until the story's last order."""
+
+
+def main() -> int:
+    """The exit code: 0 when the whole story held."""
+    arguments = _parser().parse_args()
+    browser = arguments.browser or next(filter(None, map(shutil.which, _BROWSERS)), None)
+    if browser is None:
+        print("[test-app] no Chromium here: install one (Debian: apt-get install chromium), or give --browser")  # noqa: T201
+        return _UNAVAILABLE
+    if not (_BUILT / INDEX).is_file():
+        print("[test-app] the app is not built: make app")  # noqa: T201
+        return _UNAVAILABLE
+    return asyncio.run(_run(browser, arguments.pictures and arguments.pictures.resolve()))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m mobile.e2e.run", description=__doc__)
+    parser.add_argument("--browser", help="path of a Chromium (default: the one on PATH)")
+    parser.add_argument("--pictures", type=Path, help="take a picture of every screen into this folder")
+    return parser
+
+
+async def _run(browser: str, pictures: Path | None) -> int:
+    narrator = Narrator(Console(width=140))
+    if pause := time_to_wait(datetime.now(UTC), _TRADED):
+        narrator.say(f"waits {pause.total_seconds():.0f} s: no order may live across midnight or 06:00 in India")
+        await asyncio.sleep(pause.total_seconds())
+    options = Options(state=REPOSITORY / "build" / "twin-app", app=_BUILT)
+    async with run_twin(options, narrator) as twin:
+        operator = ApiClient(twin.http, twin.api_url)
+        await enter_feed(twin, operator)
+        await twin.settled
+        facts = await _facts(twin, browser, pictures)
+        node = bundled_npx()[0]
+        story = await asyncio.create_subprocess_exec(
+            node, "--test", "--test-reporter=spec", str(_STORY), env={**os.environ, "STORY": json.dumps(facts)}
+        )
+        try:
+            return await story.wait()
+        finally:
+            if story.returncode is None:
+                story.terminate()
+
+
+async def _facts(twin: Twin, browser: str, pictures: Path | None) -> dict[str, object]:
+    callback = f"{twin.api_url}/api/v1/broker/callback"
+    accounts = [await twin.exchange.open_account(user, funds=FUNDS, redirect_url=callback) for user in _USERS]
+    return {
+        "app": twin.app_url,
+        "api": twin.api_url,
+        "exchange": twin.exchange_address.url,
+        "browser": browser,
+        "pictures": str(pictures) if pictures else None,
+        "measures": str(REPOSITORY / "build" / "app-measures.json"),
+        "accounts": [{"key": one.api_key, "secret": one.api_secret, "token": one.access_token} for one in accounts],
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())
