@@ -138,7 +138,20 @@ class ApiWorld:
             sent["Authorization"] = f"Bearer {token}"
         text = raw if raw is not None else None if body is None else json.dumps(body)
         full_path = f"/api/v1{path}"
-        event = http_event(method, full_path, body=text, headers=sent, query=query, base64_encoded=base64_encoded)
+        return self.request(method, full_path, text=text, headers=sent, query=query, base64_encoded=base64_encoded)
+
+    def request(
+        self,
+        method: str,
+        full_path: str,
+        *,
+        text: str | None,
+        headers: dict[str, str],
+        query: dict[str, str] | None,
+        base64_encoded: bool = False,
+    ) -> Answer:
+        """One request of the gateway's, whatever its path."""
+        event = http_event(method, full_path, body=text, headers=headers, query=query, base64_encoded=base64_encoded)
         routes = sorted((r for r in API_ROUTES if r.matches(full_path)), key=lambda route: route.path != full_path)
         keys = [f"{method} {route.path}" for route in routes if route.method == method]
         event["routeKey"] = keys[0] if keys else "$default"
