@@ -35,6 +35,7 @@ from algotrading.services.live_prices import LivePrices
 from algotrading.services.manage_strategy import StrategyManager
 from algotrading.services.order_hints import OrderHints
 from algotrading.services.postbacks import Postbacks
+from algotrading.services.preflight import PreflightReader
 from algotrading.services.publish_strategy import Publisher
 from algotrading.services.risk_profile import RiskProfiles
 from algotrading.services.strategy_status import StrategyReader
@@ -303,7 +304,10 @@ class ApiWorld:
         )
         reader = StrategyReader(strategies, self.ledger, instruments, prices, self.clock, NSE_SESSIONS)
         timeline = TimelineReader(strategies, self.ledger, MemoryAuditTrail(self.database), self.clock, NSE_SESSIONS)
-        return StrategyServices(manager, reader, timeline)
+        accounts, risks = MemoryBrokerAccounts(self.database), MemoryRisks(self.database)
+        checker = PlanChecker(instruments, NSE_SESSIONS)
+        preflight = PreflightReader(strategies, accounts, risks, self.runtime, checker, self.clock)
+        return StrategyServices(manager, reader, timeline, preflight)
 
     def _risk(self) -> RiskServices:
         risks = MemoryRisks(self.database)
