@@ -35,6 +35,7 @@ from algotrading.services.live_prices import LivePrices
 from algotrading.services.manage_strategy import StrategyManager
 from algotrading.services.order_hints import OrderHints
 from algotrading.services.postbacks import Postbacks
+from algotrading.services.preflight import PreflightReader
 from algotrading.services.publish_strategy import Publisher
 from algotrading.services.risk_profile import RiskProfiles
 from algotrading.services.strategy_status import StrategyReader
@@ -138,7 +139,20 @@ class ApiWorld:
             sent["Authorization"] = f"Bearer {token}"
         text = raw if raw is not None else None if body is None else json.dumps(body)
         full_path = f"/api/v1{path}"
-        event = http_event(method, full_path, body=text, headers=sent, query=query, base64_encoded=base64_encoded)
+        return self.request(method, full_path, text=text, headers=sent, query=query, base64_encoded=base64_encoded)
+
+    def request(
+        self,
+        method: str,
+        full_path: str,
+        *,
+        text: str | None,
+        headers: dict[str, str],
+        query: dict[str, str] | None,
+        base64_encoded: bool = False,
+    ) -> Answer:
+        """One request of the gateway's, whatever its path."""
+        event = http_event(method, full_path, body=text, headers=headers, query=query, base64_encoded=base64_encoded)
         routes = sorted((r for r in API_ROUTES if r.matches(full_path)), key=lambda route: route.path != full_path)
         keys = [f"{method} {route.path}" for route in routes if route.method == method]
         event["routeKey"] = keys[0] if keys else "$default"
@@ -290,7 +304,10 @@ class ApiWorld:
         )
         reader = StrategyReader(strategies, self.ledger, instruments, prices, self.clock, NSE_SESSIONS)
         timeline = TimelineReader(strategies, self.ledger, MemoryAuditTrail(self.database), self.clock, NSE_SESSIONS)
-        return StrategyServices(manager, reader, timeline)
+        accounts, risks = MemoryBrokerAccounts(self.database), MemoryRisks(self.database)
+        checker = PlanChecker(instruments, NSE_SESSIONS)
+        preflight = PreflightReader(strategies, accounts, risks, self.runtime, checker, self.clock)
+        return StrategyServices(manager, reader, timeline, preflight)
 
     def _risk(self) -> RiskServices:
         risks = MemoryRisks(self.database)

@@ -164,6 +164,7 @@ def _strategy_services(settings: StrategySettings) -> tuple[StrategyServices, Ri
     from algotrading.services.kill_switch import KillSwitch
     from algotrading.services.live_prices import LivePrices
     from algotrading.services.manage_strategy import StrategyManager
+    from algotrading.services.preflight import PreflightReader
     from algotrading.services.risk_profile import RiskProfiles
     from algotrading.services.strategy_status import StrategyReader
     from algotrading.services.timeline import TimelineReader
@@ -188,7 +189,12 @@ def _strategy_services(settings: StrategySettings) -> tuple[StrategyServices, Ri
     reader = StrategyReader(strategies, ledger, instruments, prices, clock, table)
     timeline = TimelineReader(strategies, ledger, PostgresAuditTrail(database), clock, table)
     switch = KillSwitch(risks, ledger, Flattener(risks, ledger, publisher.queue), clock, meter)
-    return StrategyServices(manager, reader, timeline), RiskServices(RiskProfiles(risks, prices, clock), switch)
+    accounts = PostgresBrokerAccounts(database)
+    checker = PlanChecker(instruments, table)
+    preflight = PreflightReader(strategies, accounts, risks, publisher.runtime, checker, clock)
+    return StrategyServices(manager, reader, timeline, preflight), RiskServices(
+        RiskProfiles(risks, prices, clock), switch
+    )
 
 
 def _publisher(settings: StrategySettings, clock: Clock, meter: Meter, table: SessionTable) -> Publisher:

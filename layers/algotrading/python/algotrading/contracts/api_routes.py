@@ -52,6 +52,7 @@ API_ROUTES: tuple[ApiRoute, ...] = (
     ApiRoute("GET", "/api/v1/strategy/{id}/orders", "strategy"),
     ApiRoute("POST", "/api/v1/strategy/square-off", "strategy"),
     ApiRoute("GET", "/api/v1/strategy/{id}/timeline", "strategy"),
+    ApiRoute("GET", "/api/v1/strategy/{id}/preflight", "strategy"),
     ApiRoute("GET", "/api/v1/instruments", "strategy"),
     ApiRoute("GET", "/api/v1/risk/profile", "strategy"),
     ApiRoute("PUT", "/api/v1/risk/profile", "strategy"),

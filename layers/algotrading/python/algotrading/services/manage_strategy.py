@@ -25,11 +25,13 @@ from algotrading.domain.errors import (
     StrategyOverlap,
 )
 from algotrading.domain.instruments import Instrument
+from algotrading.domain.preflight import check_login_lasts
 from algotrading.domain.sessions import EffectiveExit, instant_of, trading_day_of
 from algotrading.domain.strategy import Plan, Strategy, StrategyStatus
 from algotrading.ports import BrokerAccounts, Clock, Instruments, Ledger, Risks, Strategies
 from algotrading.services.check_plan import CheckedPlan, PlanChecker, PlanDraft
 from algotrading.services.live_prices import LivePrices
+from algotrading.services.preflight import next_instants
 from algotrading.services.publish_strategy import DUE_NOW, Cycles, Publisher
 
 logger = logging.getLogger(__name__)
@@ -143,7 +145,8 @@ class StrategyManager:
             raise Conflict("orders of this strategy are not settled yet: start it again once they are")
         strategy = self._save_running(before, now)
         self._spread_running(strategy, checked, self._cycles(strategy))
-        return self._commanded(strategy, checked)
+        commanded = self._commanded(strategy, checked)
+        return replace(commanded, warnings=(*commanded.warnings, *self._login_warnings(strategy, checked, now)))
 
     def stop(self, user_id: UUID, strategy_id: UUID) -> Strategy:
         """Let the strategy trade no more; what it holds is sold at once. Stopping a stopped one repeats
@@ -196,6 +199,12 @@ class StrategyManager:
             raise BrokerAuthFailed("no broker is connected: send your keys to POST /broker/connect first")
         if not account.is_connected(now):
             raise BrokerAuthFailed("the broker login is not valid today: open the URL of GET /broker/login first")
+
+    def _login_warnings(self, strategy: Strategy, checked: CheckedPlan, now: datetime) -> tuple[str, ...]:
+        """What the owner must do for the first sale to be made: his login may be over by then."""
+        _, sell = next_instants(checked, self.checker.table, now)
+        check = check_login_lasts(self.accounts.find(strategy.user_id), now, sell)
+        return () if check.is_green or sell is None else (f"{check.text}: {check.remedy}",)
 
     def _spread_again(self, strategy: Strategy) -> Commanded:
         try:

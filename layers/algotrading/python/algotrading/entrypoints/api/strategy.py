@@ -12,6 +12,7 @@ from aws_lambda_powertools.event_handler.api_gateway import Router
 from aws_lambda_powertools.event_handler.openapi.params import Query
 
 from algotrading.contracts.api_common import Storable
+from algotrading.contracts.api_preflight import PreflightView
 from algotrading.contracts.api_strategy import (
     InstrumentList,
     OrderList,
@@ -34,6 +35,7 @@ from algotrading.entrypoints.http import caller, new_router
 from algotrading.entrypoints.http_versions import seen_version, tagged
 from algotrading.services.check_plan import PlanDraft
 from algotrading.services.manage_strategy import StrategyManager
+from algotrading.services.preflight import PreflightReader
 from algotrading.services.strategy_status import StrategyReader
 from algotrading.services.timeline import TimelineReader
 
@@ -48,6 +50,7 @@ class StrategyServices:
     manager: StrategyManager
     reader: StrategyReader
     timeline: TimelineReader
+    preflight: PreflightReader
 
 
 class StrategyRoutes:
@@ -71,6 +74,7 @@ class StrategyRoutes:
         router.put(f"{base}/<id>", **describe.UPDATE)(self.update)
         router.delete(f"{base}/<id>", **describe.DELETE)(self.delete)
         router.get(f"{base}/<id>/orders", **describe.ORDERS)(self.list_orders)
+        router.get(f"{base}/<id>/preflight", **describe.PREFLIGHT)(self.show_preflight)
         router.get(f"{base}/<id>/timeline", **describe.TIMELINE)(self.show_timeline)
         router.get("/api/v1/instruments", **describe.INSTRUMENTS)(self.find_instruments)
         return router
@@ -130,6 +134,11 @@ class StrategyRoutes:
         """Every exchange of words with the broker, and every execution, also of a deleted strategy."""
         logs, fills = self._services().reader.orders(caller(request), id)
         return OrderList(orders=[views.order(log) for log in logs], trades=[views.trade(fill) for fill in fills])
+
+    def show_preflight(self, request: Request, id: UUID) -> PreflightView:
+        """Login, its end, kill switches, plan, feed: whether the strategy can make its next buy, and what to do if it
+        cannot. The broker is not asked: funds and its own limits are not looked at."""
+        return views.preflight(self._services().preflight.look(caller(request), id))
 
     def show_timeline(self, request: Request, id: UUID, day: Annotated[Day | None, Query()] = None) -> TimelineView:
         """Every command, message, decision and word with the broker of one day, in plain words and to the

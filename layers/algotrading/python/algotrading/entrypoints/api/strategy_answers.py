@@ -71,6 +71,7 @@ DELETE = _route(
     Conflict,
     PreconditionFailed,
 )
+PREFLIGHT = _route("Can a strategy trade next time?", "Every check, green or red, with what to do about it", NotFound)
 ORDERS = _route("A strategy's orders, also after its deletion", "Its order log and its executions", NotFound)
 TIMELINE = _route(
     "Why did it, or did it not, fire? A day of a strategy, also after its deletion",

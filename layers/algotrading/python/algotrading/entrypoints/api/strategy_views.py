@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+from algotrading.contracts.api_preflight import CheckView, PreflightView
 from algotrading.contracts.api_strategy import (
     BrokerStopView,
     CycleView,
@@ -24,6 +25,7 @@ from algotrading.domain.strategy import Strategy
 from algotrading.domain.timeline import Line, clock_time
 from algotrading.ports import OrderLog
 from algotrading.services.manage_strategy import Commanded
+from algotrading.services.preflight import Preflight
 from algotrading.services.strategy_status import Standing
 from algotrading.services.timeline import Timeline
 
@@ -109,6 +111,21 @@ def trade(fill: Fill) -> TradeView:
         quantity=fill.quantity,
         price=fill.price,
         filled_at=fill.filled_at,
+    )
+
+
+def preflight(one: Preflight) -> PreflightView:
+    """Whether a strategy can trade next time."""
+    checks = [
+        CheckView(name=check.name, is_green=check.is_green, text=check.text, remedy=check.remedy)
+        for check in one.checks
+    ]
+    return PreflightView(
+        strategy_id=one.strategy_id,
+        is_ready=one.is_ready,
+        checks=checks,
+        next_buy_at=one.next_buy_at,
+        as_of=one.as_of,
     )
 
 

@@ -1,0 +1,100 @@
+"""Whether a strategy can trade on its next day: check by check, each with what to do about it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from algotrading.domain.accounts import SealedBrokerAccount
+from algotrading.domain.limits import Locks
+from algotrading.domain.sessions import IST
+from algotrading.domain.sight import LONGEST_UNREPORTED, Sight
+from algotrading.domain.strategy import Strategy
+
+_LOG_IN = "open the URL of GET /broker/login and log in"
+
+
+class CheckName(StrEnum):
+    """What is looked at. Answered: add, never rename."""
+
+    RUNNING = "running"
+    BROKER_LOGIN = "broker_login"
+    """The access token is alive now."""
+    LOGIN_LASTS = "login_lasts"
+    """It lives until the strategy's next sell time."""
+    KILL_SWITCH = "kill_switch"
+    PLAN = "plan"
+    """The instrument is listed, and the plan fits it and the session."""
+    FEED = "feed"
+    """A watcher has reported within the last seconds that it sees."""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One check. `remedy` is what the owner does about a red one; None where it is green."""
+
+    name: CheckName
+    is_green: bool
+    text: str
+    remedy: str | None = None
+
+
+def check_running(strategy: Strategy) -> Check:
+    """Only a running strategy buys."""
+    if strategy.is_running:
+        return Check(CheckName.RUNNING, True, "the strategy runs")
+    return Check(CheckName.RUNNING, False, "the strategy does not run", "start it: POST /strategy/start")
+
+
+def check_login(account: SealedBrokerAccount | None, now: datetime) -> Check:
+    """Orders leave through a live login only."""
+    if account is None:
+        remedy = "send your keys to POST /broker/connect"
+        return Check(CheckName.BROKER_LOGIN, False, "no broker is connected", remedy)
+    if not account.is_connected(now):
+        return Check(CheckName.BROKER_LOGIN, False, "the broker login is over", _LOG_IN)
+    return Check(CheckName.BROKER_LOGIN, True, f"logged in until {_ist(account.token_expires_at)}")
+
+
+def check_login_lasts(account: SealedBrokerAccount | None, now: datetime, last_needed: datetime | None) -> Check:
+    """Whether today's login is still alive when the strategy sells. `last_needed` None: nobody knows when that is."""
+    expires = account.token_expires_at if account is not None and account.is_connected(now) else None
+    if last_needed is None or expires is None:
+        text = "there is no login to last" if expires is None else "it is not known when the strategy sells next"
+        return Check(CheckName.LOGIN_LASTS, False, text, _LOG_IN if expires is None else "see the check of the plan")
+    if expires <= last_needed:
+        text = f"the broker login ends at {_ist(expires)}, before the sale at {_ist(last_needed)}"
+        return Check(CheckName.LOGIN_LASTS, False, text, f"after 06:00 IST of that day, {_LOG_IN}")
+    return Check(CheckName.LOGIN_LASTS, True, f"the login outlasts the sale at {_ist(last_needed)}")
+
+
+def check_locks(locks: Locks) -> Check:
+    """Nothing is bought while a kill switch is on."""
+    breach = locks.breach()
+    if breach is None:
+        return Check(CheckName.KILL_SWITCH, True, "no kill switch is on")
+    own = locks.user is not None
+    remedy = "release it: POST /risk/release" if own else "wait until the operator releases it"
+    return Check(CheckName.KILL_SWITCH, False, breach.text, remedy)
+
+
+def check_plan(problems: Sequence[str]) -> Check:
+    """`problems` of the plan with its instrument and its session, in words."""
+    if not problems:
+        return Check(CheckName.PLAN, True, "the plan can trade")
+    return Check(CheckName.PLAN, False, "; ".join(problems), "change the plan: PUT /strategy/{id}")
+
+
+def check_feed(sight: Sight | None, now: datetime) -> Check:
+    """An entry is not made blind."""
+    if sight is not None and now - sight.at <= LONGEST_UNREPORTED:
+        return Check(CheckName.FEED, True, "the watcher sees prices")
+    remedy = "nothing: it is being repaired; entries wait until it sees"
+    return Check(CheckName.FEED, False, "the watcher sees no prices", remedy)
+
+
+def _ist(at: datetime | None) -> str:
+    assert at is not None
+    return f"{at.astimezone(IST):%A %d %B %H:%M} IST"

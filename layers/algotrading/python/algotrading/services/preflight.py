@@ -1,0 +1,105 @@
+"""Looks whether a strategy can trade next time, before it has to."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from algotrading.domain.errors import CalendarMissing, RedisDown, StrategyInvalid
+from algotrading.domain.preflight import (
+    Check,
+    check_feed,
+    check_locks,
+    check_login,
+    check_login_lasts,
+    check_plan,
+    check_running,
+)
+from algotrading.domain.sessions import SessionTable, instant_of, trading_day_of
+from algotrading.domain.sight import Sight
+from algotrading.domain.strategy import Plan
+from algotrading.ports import BrokerAccounts, Clock, Risks, Runtime, Strategies
+from algotrading.services.check_plan import CheckedPlan, PlanChecker, PlanDraft
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Preflight:
+    """Every check of a strategy, as of `as_of`, for its buy at `next_buy_at` (None: nobody knows when)."""
+
+    strategy_id: UUID
+    checks: Sequence[Check]
+    next_buy_at: datetime | None
+    as_of: datetime
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether every check is green."""
+        return all(check.is_green for check in self.checks)
+
+
+@dataclass(frozen=True, slots=True)
+class PreflightReader:
+    """Answers whether a strategy is ready. It asks our own stores only; the broker is asked nothing."""
+
+    strategies: Strategies
+    accounts: BrokerAccounts
+    risks: Risks
+    runtime: Runtime
+    checker: PlanChecker
+    clock: Clock
+
+    def look(self, user_id: UUID, strategy_id: UUID) -> Preflight:
+        """Every check of the strategy.
+
+        Raises:
+            NotFound: no such strategy of this user.
+        """
+        strategy = self.strategies.get(user_id, strategy_id)
+        now = self.clock.now()
+        account = self.accounts.find(user_id)
+        checked, problems = self._plan(strategy.plan, now)
+        buy, sell = next_instants(checked, self.checker.table, now)
+        checks = (
+            check_running(strategy),
+            check_login(account, now),
+            check_login_lasts(account, now, sell),
+            check_locks(self.risks.locks(user_id)),
+            check_plan(problems),
+            check_feed(self._sight(), now),
+        )
+        return Preflight(strategy_id, checks, buy, now)
+
+    def _plan(self, plan: Plan, now: datetime) -> tuple[CheckedPlan | None, Sequence[str]]:
+        try:
+            return self.checker.check(PlanDraft(plan), now), ()
+        except StrategyInvalid as error:
+            return None, [f"{detail.field} {detail.problem}" for detail in error.details]
+        except CalendarMissing as error:
+            return None, [error.message]
+
+    def _sight(self) -> Sight | None:
+        try:
+            return self.runtime.sight()
+        except RedisDown:
+            logger.warning("the watchers' sight is not known: the runtime store is away")
+            return None
+
+
+def next_instants(
+    checked: CheckedPlan | None, table: SessionTable, now: datetime
+) -> tuple[datetime | None, datetime | None]:
+    """The buy that a strategy started now would make first, and the sale of the same day; None where nobody knows."""
+    if checked is None:
+        return None, None
+    today = trading_day_of(now)
+    is_still_ahead = now < instant_of(today, checked.plan.buy_time)
+    try:
+        day = table.next_trading_day(today if is_still_ahead else today + timedelta(days=1))
+    except CalendarMissing:
+        return None, None
+    return instant_of(day, checked.plan.buy_time), instant_of(day, checked.effective_exit.at)

@@ -1,0 +1,1 @@
+"""The API held to its document by generated requests: `make fuzz`."""

@@ -1,0 +1,115 @@
+"""Before the day: what is green, what is red, and what to do about it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.unit.api.world import ApiWorld
+
+
+def look(world: ApiWorld, token: str, strategy_id: str) -> dict[str, Any]:
+    answer = world.call("GET", f"/strategy/{strategy_id}/preflight", token=token)
+    assert answer.status == 200, answer.body
+    found: dict[str, Any] = answer.body
+    return found
+
+
+def red(found: dict[str, Any]) -> dict[str, str]:
+    """The remedy of each red check."""
+    return {check["name"]: check["remedy"] for check in found["checks"] if not check["is_green"]}
+
+
+@pytest.fixture
+def seeing(world: ApiWorld) -> ApiWorld:
+    """A world in which a watcher has just reported that it sees."""
+    world.runtime.report_sight(world.clock.now())
+    return world
+
+
+def test_a_running_strategy_of_a_connected_trader_is_ready(seeing: ApiWorld) -> None:
+    token, strategy_id = seeing.running_trader()
+
+    found = look(seeing, token, strategy_id)
+
+    assert (found["is_ready"], red(found)) == (True, {})
+    assert found["next_buy_at"] == "2026-11-20T04:00:00Z"
+    assert [check["remedy"] for check in found["checks"]] == [None] * 6
+
+
+def test_everything_that_is_missing_is_told_at_once(world: ApiWorld) -> None:
+    # given a trader without a broker, with a strategy that was never started, and no watcher
+    token = world.register()
+    strategy_id = world.create(token)
+
+    found = look(world, token, strategy_id)
+
+    assert found["is_ready"] is False
+    assert set(red(found)) == {"running", "broker_login", "login_lasts", "feed"}
+    assert red(found)["broker_login"] == "send your keys to POST /broker/connect"
+
+
+def test_a_login_that_ends_before_the_sale_is_red_while_it_is_still_alive(seeing: ApiWorld) -> None:
+    # given a strategy whose buy time of this Friday is over: the next one is on Monday
+    token, strategy_id = seeing.running_trader()
+    seeing.at("11:00:00")
+    seeing.runtime.report_sight(seeing.clock.now())
+
+    found = look(seeing, token, strategy_id)
+
+    assert set(red(found)) == {"login_lasts"}
+    assert "ends at Saturday 21 November 06:00 IST" in next(
+        check["text"] for check in found["checks"] if check["name"] == "login_lasts"
+    )
+    assert found["next_buy_at"] == "2026-11-23T04:00:00Z"
+
+
+def test_a_start_whose_login_ends_before_the_sale_is_not_silent(world: ApiWorld) -> None:
+    token = world.register()
+    world.connect(token)
+    strategy_id = world.create(token)
+    world.at("11:00:00")
+
+    answer = world.start(token, strategy_id)
+
+    assert answer.status == 200
+    assert any("the broker login ends at Saturday" in warning for warning in answer.body["warnings"])
+
+
+def test_a_start_in_time_warns_of_no_login(world: ApiWorld) -> None:
+    token = world.register()
+    world.connect(token)
+
+    answer = world.start(token, world.create(token))
+
+    assert not any("login" in warning for warning in answer.body["warnings"])
+
+
+def test_a_kill_switch_is_red_with_whose_it_is(seeing: ApiWorld) -> None:
+    token, strategy_id = seeing.running_trader()
+    seeing.call("POST", "/risk/kill", token=token)
+    seeing.runtime.report_sight(seeing.clock.now())
+
+    assert red(look(seeing, token, strategy_id)) == {"kill_switch": "release it: POST /risk/release"}
+
+
+def test_an_instrument_that_is_not_listed_any_more_is_red(seeing: ApiWorld) -> None:
+    token, strategy_id = seeing.running_trader()
+    del seeing.database.instruments["NSE", "TCS"]
+
+    assert set(red(look(seeing, token, strategy_id))) == {"plan", "login_lasts"}
+
+
+def test_a_watcher_that_has_fallen_silent_is_red(seeing: ApiWorld) -> None:
+    token, strategy_id = seeing.running_trader()
+    seeing.at("08:00:04")
+
+    assert set(red(look(seeing, token, strategy_id))) == {"feed"}
+
+
+def test_a_runtime_store_that_is_away_is_a_red_feed_and_no_error(seeing: ApiWorld) -> None:
+    token, strategy_id = seeing.running_trader()
+    seeing.runtime.is_down = True
+
+    assert set(red(look(seeing, token, strategy_id))) == {"feed"}
