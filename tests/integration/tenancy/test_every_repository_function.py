@@ -146,6 +146,7 @@ SYSTEM: dict[str, Callable[[Any, Intruder], Any]] = {
     "PostgresBrokerAccounts.find_by_email": lambda r, me: r.find_by_email(me.victim.email),
     "PostgresLedger.begun": lambda r, me: sorted(r.begun([me.strategy_id], TRADING_DAY)),
     "PostgresLedger.unfinished": lambda r, me: list(r.unfinished()),
+    "PostgresLedger.to_watch": lambda r, me: list(r.to_watch()),
     "PostgresRisks.lock_deployment": lambda r, me: r.lock_deployment(by="me", reason=None, now=MOMENT),
     "PostgresRisks.release_deployment": lambda r, me: r.release_deployment(by="me", now=MOMENT),
     "PostgresRisks.deployment": lambda r, me: r.deployment(),
