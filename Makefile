@@ -16,7 +16,7 @@ export PYTHONPATH := $(SOURCES)
 export PYTHONDONTWRITEBYTECODE :=
 export UV_NO_PROGRESS := 1
 
-.PHONY: help setup run app app-client test-app chaos chaos-feed test simulate check format bench bench-watcher build synth audit-verify deploy lock clean
+.PHONY: help setup run app app-client test-app chaos chaos-feed test simulate fuzz openapi check format bench bench-watcher build synth audit-verify deploy lock clean
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -109,6 +109,12 @@ simulate: $(READY) ## Simulate days under faults (SEEDS=1000), or replay one (SE
 	@$(BIN)/python -m tests.simulation $(if $(SEEDS),--seeds '$(SEEDS)') $(if $(FIRST),--first '$(FIRST)') \
 		$(if $(SEED),--seed '$(SEED)') $(if $(TRACE),--trace)
 
+fuzz: $(READY) ## Hold the API to its document with generated requests (EXAMPLES=100 for each route and kind)
+	@FUZZ_EXAMPLES=$(or $(EXAMPLES),100) $(BIN)/python -m pytest -q tests/fuzz --timeout 0 $(PYTEST_ARGS)
+
+openapi: $(READY) ## Write the API's document into docs/openapi.json
+	@$(BIN)/python -m algotrading.entrypoints.api.docs > docs/openapi.json.new && mv docs/openapi.json.new docs/openapi.json
+
 check: $(READY) ## Format, lint, strict types, import rules
 	@failed=
 	run() { echo "[check] $$*"; "$(BIN)/$$@" || failed="$$failed, $$*"; }
@@ -126,8 +132,8 @@ format: $(READY) ## Format the code and mend what the linter can
 bench: $(READY) ## Measure, beside peers; writes build/bench.json
 	@$(BIN)/python -m benchmarks
 
-bench-watcher: $(READY) ## Measure the watcher beside its peers; writes build/bench-watcher.json
-	@$(BIN)/python -m benchmarks.watcher $(if $(QUICK),--quick)
+bench-watcher: $(READY) ## Measure the watcher beside its peers; writes build/bench-watcher.json (RESTART=1: only its start)
+	@$(BIN)/python -m benchmarks.watcher $(if $(QUICK),--quick) $(if $(RESTART),--restart)
 
 audit-verify: $(READY) ## Verify every audit chain, of the running product or of DATABASE_*; HEADS=file keeps the heads
 	@$(BIN)/python -m algotrading.bootstrap.verify_audit \

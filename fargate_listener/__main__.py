@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import logging
 import os
 import sys
@@ -23,6 +24,8 @@ def main() -> int:
         from fargate_listener.check import run_check
 
         return run_check()
+    # Nothing that is loaded at a start is rubbish; `collector` takes over.
+    gc.disable()
     from fargate_listener.run import run
 
     return run()

@@ -40,14 +40,22 @@ class ChangeStream:
         except REDIS_AWAY as error:
             self._away(error)
 
-    async def run(self, *, apply: Callable[[StopChange], None], on_gap: Callable[[], None]) -> None:
+    async def run(
+        self,
+        *,
+        apply: Callable[[StopChange], None],
+        on_gap: Callable[[], None],
+        on_away: Callable[[], None] = lambda: None,
+    ) -> None:
         """Follow until cancelled, also over an absence of Redis. `on_gap` is called whenever something
-        may have been missed (Redis was away, an entry could not be read): only a full check closes a gap."""
+        may have been missed (Redis was away, an entry could not be read): only a full check closes a gap.
+        `on_away` is called whenever changes are found not to arrive."""
         while True:
             try:
                 await self._catch_up(apply, on_gap)
             except REDIS_AWAY as error:
                 self._away(error)
+                on_away()
                 await asyncio.sleep(_RETRY_SECONDS)
 
     async def _end(self) -> str:

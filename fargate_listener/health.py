@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -19,13 +20,39 @@ logger = logging.getLogger(__name__)
 _REQUEST_SECONDS = 2.0
 
 
+UNCHECKED_SECONDS = 30.0
+"""Where changes may have been missed, memory is believed for so long after the last full check began: twice the time
+from one to the next."""
+
+
 @dataclass(slots=True)
 class Loaded:
-    """What is known of the stores: set by the full checks."""
+    """What is known of the stores: set by the full checks and by whoever follows the changes."""
 
+    monotonic: Callable[[], float] = time.monotonic
     stops_loaded: bool = False
     unknown_instruments: list[str] = field(default_factory=list)
     """Instruments that should be watched and are not in the broker's dump."""
+    _checked_at: float = float("-inf")
+    _missed_at: float | None = None
+
+    def may_have_missed(self) -> None:
+        """Changes do not arrive, or did not for a while."""
+        self._missed_at = self.monotonic()
+
+    def checked(self, begun: float) -> None:
+        """A full check that began then has made memory true."""
+        self.stops_loaded = True
+        self._checked_at = begun
+        if self._missed_at is not None and self._missed_at <= begun:
+            self._missed_at = None
+
+    @property
+    def is_current(self) -> bool:
+        """Whether the stops in memory are those of the stores, as far as can be known: loaded, and either no change can
+        have been missed since the last full check, or that was a moment ago."""
+        is_complete = self._missed_at is None or self.monotonic() - self._checked_at <= UNCHECKED_SECONDS
+        return self.stops_loaded and is_complete
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +97,15 @@ class Health:
             "instruments have two prices": len(self.cover.crossing.crossed),
             "instruments have no room on a feed": len(self.feeds.left_out),
         }
+        if self.loaded.stops_loaded and not self.loaded.is_current:
+            notes.append("changes may have been missed, and the stops could not be compared with PostgreSQL since")
         return notes + [f"{count} {what}" for what, count in counts.items() if count]
 
     def sees(self) -> bool:
         """Whether a price that came now would be compared with every stop: shown by a socket or by the broker's
-        quotes, and the stops are loaded."""
+        quotes, and the stops in memory are those of the stores."""
         is_looking = self.feeds.is_live or self.guard.armed > 0
-        return self.loaded.stops_loaded and is_looking and not self._blind()
+        return self.loaded.is_current and is_looking and not self._blind()
 
     def _blind(self) -> list[int]:
         """Armed instruments that nothing shows."""

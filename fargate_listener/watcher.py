@@ -70,6 +70,7 @@ class Watcher:
 
     def check_soon(self) -> None:
         """Something may have been missed: compare with PostgreSQL now, not in a while."""
+        self.loaded.may_have_missed()
         self._check_now.set()
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -110,7 +111,11 @@ class Watcher:
                 await asyncio.sleep(_CHECK_RETRY_SECONDS)
         self.operation.settle()
         async with asyncio.TaskGroup() as group:
-            group.create_task(self.changes.run(apply=self.watchlist.apply, on_gap=self.check_soon))
+            group.create_task(
+                self.changes.run(
+                    apply=self.watchlist.apply, on_gap=self.check_soon, on_away=self.loaded.may_have_missed
+                )
+            )
             group.create_task(self._check_regularly())
 
     async def _check_regularly(self) -> None:
@@ -148,7 +153,7 @@ class Watcher:
         elif not self.loaded.stops_loaded:
             took = {"read_seconds": round(read - asked, 3), "armed_seconds": round(self.monotonic() - read, 3)}
             logger.info("the stops are loaded", extra={"armed_stops": self.guard.armed, **took})
-        self.loaded.stops_loaded = True
+        self.loaded.checked(asked)
 
     async def _repeat(self) -> None:
         while True:

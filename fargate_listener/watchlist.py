@@ -13,6 +13,8 @@ from algotrading.contracts.messages import StopChange
 from fargate_listener.stop_guard import StopGuard
 
 COMPARED_AT_ONCE: Final = 400
+LOADED_AT_ONCE: Final = 400
+"""Of the first check, before which nothing is guarded: its end is what matters, and 6 ms more for a tick do not."""
 REPAIRED_AT_ONCE: Final = 20
 """Strategies of one portion of a full check, about 0.3 ms either way: ticks wait for no longer."""
 
@@ -136,7 +138,7 @@ class Watchlist:
         In portions: after each one it yields how many have differed so far, and whoever runs it lets others run.
         What is applied meanwhile is newer than `truth`, and stays.
         """
-        repaired = 0
+        repaired, at_once = 0, REPAIRED_AT_ONCE if self._known else LOADED_AT_ONCE
         for portion in _portions(list(self._known)):
             for strategy_id in portion:
                 known = self._known.get(strategy_id)
@@ -146,8 +148,8 @@ class Watchlist:
             yield repaired
         for portion in _portions(truth):
             wrong = [strategy_id for strategy_id in portion if self._is_wrong(truth[strategy_id], as_of)]
-            for begin in range(0, len(wrong), REPAIRED_AT_ONCE):
-                for strategy_id in wrong[begin : begin + REPAIRED_AT_ONCE]:
+            for begin in range(0, len(wrong), at_once):
+                for strategy_id in wrong[begin : begin + at_once]:
                     # Looked at again: others ran since.
                     if self._is_wrong(truth[strategy_id], as_of):
                         self.apply(truth[strategy_id])

@@ -43,12 +43,14 @@ class ApiClient:
         self._url = url
         self._headers: dict[str, str] = {}
         self.user_id = ""
+        self.token = ""
 
     async def register(self, email: str, password: str) -> None:
         """Open an account and use it from now on."""
         answer = await self.call("POST", "/api/v1/auth/register", {"email": email, "password": password})
         self.user_id = answer["user_id"]
-        self._headers = {"Authorization": f"Bearer {answer['token']}"}
+        self.token = answer["token"]
+        self._headers = {"Authorization": f"Bearer {self.token}"}
 
     async def connect_broker(self, account: BrokerAccount) -> str:
         """Give the broker's keys, log in there, and come back connected.

@@ -78,9 +78,9 @@ async def _run(arguments: argparse.Namespace, narrator: Narrator) -> int:
         port=arguments.port,
         replay=arguments.replay,
         speed=arguments.speed,
+        watchers=arguments.watchers,
         app=arguments.app,
         app_port=arguments.app_port,
-        watchers=arguments.watchers,
     )
     cancel_at_interrupt()
     is_good, trader = True, None

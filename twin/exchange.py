@@ -119,6 +119,8 @@ class ExchangeControl:
     def __init__(self, session: aiohttp.ClientSession, url: str) -> None:
         self._session = session
         self._url = url
+        self.opened: list[BrokerAccount] = []
+        """Every account that was opened here."""
 
     async def session_table(self) -> str:
         """When the exchange trades, as the product's SESSION_TABLE."""
@@ -127,7 +129,9 @@ class ExchangeControl:
     async def open_account(self, user_id: str, *, funds: int, redirect_url: str) -> BrokerAccount:
         """A trader's account with an app whose login returns to `redirect_url`."""
         made = await self._call("POST", "/sim/accounts", user_id=user_id, funds=funds, redirect_url=redirect_url)
-        return BrokerAccount(made["user_id"], made["api_key"], made["api_secret"], made["access_token"])
+        account = BrokerAccount(made["user_id"], made["api_key"], made["api_secret"], made["access_token"])
+        self.opened.append(account)
+        return account
 
     async def post_updates_to(self, user_id: str, postback_url: str) -> None:
         """Enter an address into the account's app: its order updates are posted there from now on."""

@@ -86,12 +86,14 @@ class Report:
     outcomes: Sequence[Outcome]
     pairs: Sequence[Pair]
     timings: Mapping[str, Sequence[float]]
+    leaks: Sequence[str] = ()
+    """Secrets that were found in the logs: which, and where."""
 
     @property
     def is_good(self) -> bool:
-        """Whether ledger and exchange agree and every strategy ended as the script says."""
+        """Whether ledger and exchange agree, every strategy ended as the script says, and no log holds a secret."""
         agreed = not any(pair.differences() for pair in self.pairs)
-        return agreed and all(outcome.is_as_written for outcome in self.outcomes)
+        return agreed and all(outcome.is_as_written for outcome in self.outcomes) and not self.leaks
 
     def document(self, wall_seconds: float) -> dict[str, Any]:
         """`build/session.json`."""
@@ -102,6 +104,7 @@ class Report:
             "ledger_orders": [_ledger_row(pair.ledger) for pair in self.pairs if pair.ledger],
             "exchange_orders": [_exchange_row(pair.exchange) for pair in self.pairs if pair.exchange],
             "differences": [text for pair in self.pairs for text in pair.differences()],
+            "secrets_in_logs": list(self.leaks),
             **{name: percentiles(values) for name, values in self.timings.items()},
             "wall_seconds": round(wall_seconds, 2),
         }

@@ -16,6 +16,7 @@ from pathlib import Path
 from uuid import UUID
 
 import psycopg
+from psycopg.conninfo import conninfo_to_dict
 
 from algotrading.domain.sessions import IST
 from twin.api_client import ApiClient, Login
@@ -27,6 +28,7 @@ from twin.replay_path import ReplayPath
 from twin.report import Report, make_report, show_report
 from twin.running import Twin
 from twin.script import CAST, FUNDS, HIT, LEAD, Market, Part, Role, time_to_wait, write_script
+from twin.secret_scan import find_secrets
 from twin.stage import SessionFailed, enter, enter_feed, find_market, wait_for_watcher
 
 TRADER_BROKER_USER = "TRADER01"
@@ -64,6 +66,9 @@ async def play_session(
     async with await psycopg.AsyncConnection.connect(twin.database, autocommit=True) as connection:
         session = _Session(twin, narrator, LedgerReader(connection), path)
         report = await session.play()
+    report = replace(report, leaks=await asyncio.to_thread(find_secrets, twin.state.logs, session.secrets()))
+    for leak in report.leaks:
+        narrator.say(f"a log holds a secret: {leak}", style="bold red")
     document = json.dumps(report.document(narrator.seconds), indent=2, ensure_ascii=False)
     await asyncio.to_thread(report_file.write_text, document + "\n")
     show_report(report, narrator, report_file)
@@ -100,6 +105,16 @@ class _Session:
         ledger = await self._ledger.read(self._trader.user_id)
         orders = await self._exchange.orders(self._broker_user)
         return make_report(parts, ledger, orders, self._emitted)
+
+    def secrets(self) -> dict[str, str]:
+        """Every secret that this session handed out or was given, by what it is."""
+        found = {"password": self.login.password, "database password": _database_password(self._twin.database)}
+        for name, client in (("trader", self._trader), ("operator", self._operator)):
+            found[f"bearer token of the {name}"] = client.token
+        for account in self._exchange.opened:
+            found[f"API secret of {account.user_id}"] = account.api_secret
+            found[f"access token of {account.user_id}"] = account.access_token
+        return found
 
     # --- people ------------------------------------------------------------------------------------
 
@@ -225,3 +240,7 @@ def _is_held(state: str | None) -> bool:
 def _depth_ahead(market: Market) -> Decimal:
     """How far down the replayed path leads, as a share of the price; more than the price when it does not."""
     return Decimal(2) if market.stop_hint is None else market.stop_hint / market.price
+
+
+def _database_password(address: str) -> str:
+    return str(conninfo_to_dict(address)["password"])

@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
+from statistics import median
 from tempfile import TemporaryDirectory
 
 from rich.console import Console
@@ -21,6 +22,7 @@ from rich.table import Table
 from benchmarks.figures import machine_facts
 from benchmarks.watcher.certificates import make_certificate
 from benchmarks.watcher.found import Found
+from benchmarks.watcher.restart import ROUNDS, measure_restart
 from benchmarks.watcher.runs import OURS, RunFailed, run
 from benchmarks.watcher.storm import Storm, measure_storm
 from benchmarks.watcher.task import Task
@@ -37,8 +39,11 @@ def main() -> int:
     """The exit code: 0 when everything was measured, whatever the figures are."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.watcher", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a second each: shows that it works, not how fast it is")
+    parser.add_argument("--restart", action="store_true", help="only: a start with 100,000 stops, until all are armed")
     parser.add_argument("--output", type=Path, default=RESULTS, help="where the figures go")
     options = parser.parse_args()
+    if options.restart:
+        return _show_restart(Console(), quick=options.quick)
     machine, console, began = machine_facts(), Console(), time.monotonic()
     if not console.is_terminal:
         console.width = 150
@@ -79,6 +84,18 @@ def _plan(base: Task, *, quick: bool) -> Iterator[tuple[str, Task]]:
         paced = replace(base, pace=pace, seconds=2.0 if quick else 10.0)
         yield "official", paced
         yield OURS, paced
+
+
+def _show_restart(console: Console, *, quick: bool) -> int:
+    with TemporaryDirectory() as folder:
+        found = measure_restart(Path(folder), rounds=1 if quick else ROUNDS)
+    each = ", ".join(f"{seconds:.1f}" for seconds in found.seconds)
+    console.print(
+        f"{found.stops:,} stops armed {found.median:.2f} s after the start of the process (median of {each}), of which "
+        f"it computed {median(found.cpu_seconds):.2f} s; {found.megabytes:.0f} MB. "
+        f"Load {machine_facts()['load_average']}"
+    )
+    return 0
 
 
 def _words(task: Task) -> str:

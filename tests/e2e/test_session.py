@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from twin.processes import REPOSITORY, StateFolder
+from twin.secret_scan import find_secrets
 
 PATIENCE_SECONDS = 300
 
@@ -100,6 +101,15 @@ def test_every_stop_is_traced_from_its_tick_to_its_order(played: Played) -> None
 def test_plain_output_has_no_control_characters(played: Played) -> None:
     assert "\x1b" not in played.output
     assert "\r" not in played.output
+
+
+def test_no_log_holds_a_secret(played: Played) -> None:
+    # The session looked for the very secrets it had handed out; the shapes are looked for once more at the end.
+    logs = sorted(played.state.logs.iterdir())
+
+    assert played.report["secrets_in_logs"] == []
+    assert {"auth.log", "broker.log", "exchange.log"} <= {log.name for log in logs}
+    assert find_secrets(played.state.logs, {}) == []
 
 
 def test_nothing_is_left_running(played: Played) -> None:

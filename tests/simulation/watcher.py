@@ -13,6 +13,7 @@ from algotrading.contracts.messages import OrderCommand, StopChange
 from algotrading.domain.errors import AlgotradingError
 from algotrading.ports import Instruments, Lane, Ledger, OrderQueue, Strategies
 from fargate_listener.counters import Counters
+from fargate_listener.health import Loaded
 from fargate_listener.hit_queue import HitQueue
 from fargate_listener.hit_sender import HitSender
 from fargate_listener.market_table import MarketTable
@@ -58,10 +59,10 @@ class WatcherProcess:
     is_mute: bool = False
     """Whether its socket brings nothing."""
     is_following: bool = False
-    loaded: bool = False
     workers: list[Worker] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        self.loaded = Loaded(monotonic=self._monotonic)
         self.skew = skew_of(self.kernel, self.weather)
         clock = ProcessClock(self.kernel)
         self.sender = HitSender(open_queue=_refuse, clock=clock, monotonic=self._monotonic, senders=0)
@@ -91,6 +92,7 @@ class WatcherProcess:
     def gap(self) -> None:
         """Something may have been missed in the stream."""
         if self.alive:
+            self.loaded.may_have_missed()
             self._check_soon = True
             if self._waits:
                 self.kernel.wake(self._life)
@@ -123,14 +125,14 @@ class WatcherProcess:
     @property
     def sees(self) -> bool:
         """Whether stops are known, and prices arrive."""
-        return self.alive and self.loaded and not self.is_cut_off and not self.is_mute
+        return self.alive and self.loaded.is_current and not self.is_cut_off and not self.is_mute
 
     # --- its life -----------------------------------------------------------------------------------
 
     def _live(self) -> None:
-        while not self.loaded:
+        while not self.loaded.stops_loaded:
             self._check()
-            if not self.loaded:
+            if not self.loaded.stops_loaded:
                 self.kernel.pause(_CHECK_RETRY)
         while True:
             if not self._check_soon:
@@ -143,7 +145,7 @@ class WatcherProcess:
     def _check(self) -> None:
         if self.is_cut_off:
             return
-        as_of = self.watchlist.serial
+        as_of, asked = self.watchlist.serial, self._monotonic()
         # Changes from here on are newer than what is read: none is missed, as the stream keeps them.
         self.is_following = True
         try:
@@ -157,7 +159,7 @@ class WatcherProcess:
             self.guard.forget_prices()
         for _ in self.watchlist.repair(snapshot.changes, as_of=as_of, unknown=snapshot.unknown.keys()):
             self.kernel.pause(self.kernel.random.randrange(2_000))  # for ticks and changes to come in between
-        self.loaded = True
+        self.loaded.checked(asked)
 
     def _report_sight(self) -> None:
         """Once a second, as fargate_listener.sight does; silent while it would not see a stop."""

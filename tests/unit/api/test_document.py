@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from copy import deepcopy
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, get_args
@@ -12,6 +13,7 @@ import pytest
 from openapi_spec_validator import validate
 
 from algotrading.bootstrap import build_docs
+from algotrading.contracts.api_common import ErrorAnswer
 from algotrading.contracts.api_routes import API_ROUTES, ApiRoute
 from algotrading.contracts.api_strategy import PlanRequest
 from algotrading.domain.errors import ErrorCode
@@ -25,12 +27,19 @@ ERROR = {"application/json": {"schema": {"$ref": "#/components/schemas/ErrorAnsw
 
 def operation(route: ApiRoute) -> dict[str, Any]:
     """What the document says about a route."""
-    found: dict[str, Any] = openapi_document()["paths"][route.path][route.method.lower()]
+    found: dict[str, Any] = deepcopy(openapi_document()["paths"][route.path][route.method.lower()])
     return found
 
 
 def test_the_document_is_valid() -> None:
     validate(openapi_document())
+
+
+def test_the_checked_in_document_is_this_one() -> None:
+    # What clients are generated from; `make openapi` writes it.
+    stored = Path(__file__).parents[3].joinpath("docs/openapi.json").read_text(encoding="utf-8")
+
+    assert json.loads(stored) == openapi_document()
 
 
 def test_the_document_has_the_routes_of_the_table_and_no_others() -> None:
@@ -51,6 +60,12 @@ def test_every_route_tells_its_errors_and_who_may_call(route: ApiRoute) -> None:
     assert "DATABASE_UNAVAILABLE" in told["responses"]["503"]["description"]
     if "{" in route.path:
         assert "NOT_FOUND" in told["responses"]["404"]["description"], "what is no identifier names nothing"
+    for answer in (told["responses"][code] for code in failures):
+        examples = answer["content"]["application/json"].pop("examples")
+        codes = {example["value"]["error"] for example in examples.values()}
+        assert codes == {word for word in re.findall("[A-Z_]+", answer["description"]) if word in get_args(ErrorCode)}
+        assert codes
+        assert all(ErrorAnswer.model_validate(example["value"]) for example in examples.values())
     assert all(content == {**ERROR, **(PAGE if route.is_page else {})} for content in failures.values())
 
 

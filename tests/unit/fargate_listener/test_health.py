@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from algotrading.settings import ListenerSettings
-from fargate_listener.health import HealthServer
+from fargate_listener.health import UNCHECKED_SECONDS, HealthServer, Loaded
 from fargate_listener.health_check import DEFAULT_PORT, is_healthy
 
 
@@ -93,3 +93,57 @@ async def test_a_request_without_an_end_is_dropped_and_the_next_one_answered(wat
 
 def test_the_default_port_is_that_of_the_settings() -> None:
     assert ListenerSettings.model_fields["health_port"].default == DEFAULT_PORT
+
+
+class Shelf:
+    """What is loaded, and what time it is."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+        self.loaded = Loaded(monotonic=lambda: self.now)
+
+    def check(self) -> None:
+        """A full check that takes no time."""
+        self.loaded.checked(self.now)
+
+
+def test_stops_that_were_never_loaded_are_not_current() -> None:
+    assert not Shelf().loaded.is_current
+
+
+def test_without_a_gap_the_stops_are_current_however_old_the_last_check_is() -> None:
+    shelf = Shelf()
+    shelf.check()
+
+    shelf.now += 3600
+
+    assert shelf.loaded.is_current
+
+
+def test_after_a_gap_they_are_believed_for_a_moment_since_the_last_check_only() -> None:
+    shelf = Shelf()
+    shelf.check()
+    shelf.now += UNCHECKED_SECONDS - 1
+    shelf.loaded.may_have_missed()
+    assert shelf.loaded.is_current
+
+    shelf.now += 2
+
+    assert not shelf.loaded.is_current
+
+
+def test_only_a_check_that_began_after_the_gap_closes_it() -> None:
+    shelf = Shelf()
+    shelf.check()
+    shelf.now += 10
+    begun = shelf.now
+    shelf.now += 1
+    shelf.loaded.may_have_missed()
+    shelf.loaded.checked(begun)
+    shelf.now += UNCHECKED_SECONDS
+    assert not shelf.loaded.is_current
+
+    shelf.check()
+    shelf.now += 3600
+
+    assert shelf.loaded.is_current

@@ -98,6 +98,27 @@ async def test_an_update_asks_for_a_look_at_its_users_strategy(world: World) -> 
     assert (command.strategy_id, command.event, command.cause) == (mine.strategy_id, OrderEvent.RECONCILE, "socket")
 
 
+async def test_what_two_watchers_hear_of_one_update_has_one_identity(world: World) -> None:
+    cycle, queues = world.hold(), [MemoryQueue(world.clock), MemoryQueue(world.clock)]
+
+    def watcher_with(queue: MemoryQueue) -> OrderNews:
+        runtime, ledger = MemoryRuntime(world.clock), MemoryLedger(world.database)
+        hints = OrderHints(world.clock, ledger, runtime, queue, MemoryMeter())
+        return OrderNews(open_hints=lambda: hints, clock=world.clock, counters=world.counters)
+
+    both = [watcher_with(queue) for queue in queues]
+    running = [asyncio.create_task(news.run()) for news in both]
+    for news in both:
+        news.hear(cycle.user_id, frame())
+    await until(lambda: all(queue.sent for queue in queues))
+    for task in running:
+        await end(task)
+
+    # Even where the store that both share does not hold the second back
+    (one, other) = (command.deduplication_id for queue in queues for _, command in queue.sent)
+    assert one == other
+
+
 async def test_what_cannot_be_understood_is_counted(world: World) -> None:
     cycle = world.hold()
     nonsense: tuple[object, ...] = (None, "text", [], {}, frame(order_id="x" * 500), frame(filled_quantity=-1))

@@ -172,6 +172,7 @@ class StrategyList(Answer):
     """The caller's strategies, oldest first."""
 
     strategies: list[StrategyDetails]
+    next_cursor: UUID | None = Field(default=None, description="Give it as `cursor` for the next page; null at the end")
 
 
 class CycleView(Answer):

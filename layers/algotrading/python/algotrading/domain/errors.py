@@ -13,6 +13,7 @@
     │   ├── EmailTaken            409  EMAIL_TAKEN
     │   └── RiskRefused           409  RISK_LIMIT   (an entry over a limit; never leaves the executor)
     │       └── RiskLocked        409  RISK_LOCKED  (a kill switch is on)
+    ├── PreconditionFailed        412  PRECONDITION_FAILED   (If-Match names another state)
     ├── PayloadTooLarge           413  PAYLOAD_TOO_LARGE
     ├── BrokerFault               (what a broker or the way to it did)
     │   ├── BrokerAuthFailed      400  BROKER_AUTH_FAILED
@@ -51,6 +52,7 @@ ErrorCode = Literal[
     "EMAIL_TAKEN",
     "RISK_LIMIT",
     "RISK_LOCKED",
+    "PRECONDITION_FAILED",
     "PAYLOAD_TOO_LARGE",
     "BROKER_AUTH_FAILED",
     "BROKER_UNAVAILABLE",
@@ -161,6 +163,13 @@ class RiskLocked(RiskRefused):
     """A kill switch is on: the user's own or the operator's."""
 
     code: ClassVar[ErrorCode] = "RISK_LOCKED"
+
+
+class PreconditionFailed(AlgotradingError):
+    """The thing is not any more as the caller last saw it; nothing was changed."""
+
+    code: ClassVar[ErrorCode] = "PRECONDITION_FAILED"
+    status: ClassVar[int] = 412
 
 
 class PayloadTooLarge(AlgotradingError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import time
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
@@ -33,6 +34,11 @@ logger = logging.getLogger(__name__)
 _HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 _FAILED = "This did not work"
 JSON = "application/json"
+REQUEST_ID = "X-Request-Id"
+"""Header of every answer: what the logs call the request."""
+CLIENT_REQUEST_ID = "X-Client-Request-Id"
+"""Header by which a client names its request; it is logged and answered as it came."""
+_CLIENT_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
 class MethodNotAllowed(AlgotradingError):
@@ -80,7 +86,7 @@ class HttpDoor(APIGatewayHttpResolver):
         if answer["statusCode"] >= HTTPStatus.BAD_REQUEST and _is_for_a_browser(event):
             text = json.loads(answer["body"])["message"]
             answer = _as_event_answer(html_page(answer["statusCode"], _FAILED, text))
-        answer["headers"] = {**_HEADERS, **answer.get("headers", {})}
+        answer["headers"] = {**_HEADERS, REQUEST_ID: request_id, **_client_id(event), **answer.get("headers", {})}
         _log_answer(event, answer, request_id, time.perf_counter() - started)
         return answer
 
@@ -174,9 +180,18 @@ def _log_answer(event: Mapping[str, Any], answer: Mapping[str, Any], request_id:
         "status": answer["statusCode"],
         "user_id": _authorizer_context(event).get("user_id"),
         "request_id": request_id,
+        "client_request_id": _client_id(event).get(CLIENT_REQUEST_ID),
         "execution_time_ms": round(seconds * 1000, 3),
     }
     logger.info("answered", extra=fields)
+
+
+def _client_id(event: Mapping[str, Any]) -> dict[str, str]:
+    """The client's name for the request as a header of its answer; what could not be logged as it came is no name."""
+    headers = {str(name).lower(): value for name, value in (event.get("headers") or {}).items()}
+    named = headers.get(CLIENT_REQUEST_ID.lower())
+    is_name = isinstance(named, str) and _CLIENT_REQUEST_ID.fullmatch(named)
+    return {CLIENT_REQUEST_ID: str(named)} if is_name else {}
 
 
 def _as_event_answer(response: Response[str]) -> dict[str, Any]:

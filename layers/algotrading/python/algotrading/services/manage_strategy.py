@@ -19,6 +19,7 @@ from algotrading.domain.errors import (
     CalendarMissing,
     Conflict,
     FieldProblem,
+    PreconditionFailed,
     RiskLocked,
     StrategyInvalid,
     StrategyOverlap,
@@ -83,7 +84,9 @@ class StrategyManager:
         self.strategies.add(strategy)
         return self._commanded(strategy, checked)
 
-    def update(self, user_id: UUID, strategy_id: UUID, draft: PlanDraft) -> Commanded:
+    def update(
+        self, user_id: UUID, strategy_id: UUID, draft: PlanDraft, *, seen_version: int | None = None
+    ) -> Commanded:
         """Replace the plan, with effect at once. While a cycle is open, only its times and its stop-loss.
 
         In the minutes before an order's instant an executor already waits for it, and messages of one
@@ -94,12 +97,14 @@ class StrategyManager:
 
         Raises:
             NotFound: no such strategy of this user.
+            PreconditionFailed: it is not at `seen_version` any more.
             StrategyInvalid: with every problem of every field.
             Conflict: a field that an open cycle holds fixed, an order that is being prepared, or somebody
                 else changed the strategy.
             StrategyOverlap: it runs, and another running strategy trades the new symbol.
         """
         before = self.strategies.get(user_id, strategy_id)
+        _require_seen(before, seen_version)
         now = self.clock.now()
         checked = self.checker.check(draft, now)
         if before.is_running:
@@ -167,14 +172,16 @@ class StrategyManager:
         self.publisher.publish_square_off(open_cycles)
         return strategy
 
-    def delete(self, user_id: UUID, strategy_id: UUID) -> None:
+    def delete(self, user_id: UUID, strategy_id: UUID, *, seen_version: int | None = None) -> None:
         """Hide the strategy; its orders stay on record, and its owner can still read them.
 
         Raises:
             NotFound: no such strategy of this user.
+            PreconditionFailed: it is not at `seen_version` any more.
             Conflict: it runs, still holds a position, or somebody else changed it.
         """
         strategy = self.strategies.get(user_id, strategy_id)
+        _require_seen(strategy, seen_version)
         self.strategies.delete(user_id, strategy_id, expected_version=strategy.version, now=self.clock.now())
         self.publisher.publish_deleted(strategy, self._instrument(strategy.plan))
 
@@ -279,6 +286,11 @@ class StrategyManager:
 
     def _instrument(self, plan: Plan) -> Instrument | None:
         return self.instruments.find(plan.exchange, plan.symbol)
+
+
+def _require_seen(strategy: Strategy, version: int | None) -> None:
+    if version is not None and strategy.version != version:
+        raise PreconditionFailed("the strategy has changed since you read it: read it again, then decide")
 
 
 def _state_on(day: date, cycles: Cycles) -> CycleState:

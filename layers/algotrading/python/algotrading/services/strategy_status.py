@@ -10,7 +10,7 @@ from decimal import Decimal
 from uuid import UUID
 
 from algotrading.domain.cycle import Cycle, CycleState, Intent, Position
-from algotrading.domain.errors import CalendarMissing, NotFound
+from algotrading.domain.errors import CalendarMissing, NotFound, RequestInvalid
 from algotrading.domain.instruments import Instrument
 from algotrading.domain.orders import Fill, Side
 from algotrading.domain.profit import Profit, profit_of
@@ -88,6 +88,23 @@ class StrategyReader:
             (strategy, self._effective_exit(strategy, known[strategy.plan.exchange, strategy.plan.symbol], day))
             for strategy in strategies
         ]
+
+    def page(
+        self, user_id: UUID, *, limit: int | None, after: UUID | None
+    ) -> tuple[Sequence[tuple[Strategy, EffectiveExit | None]], UUID | None]:
+        """`limit` strategies, oldest first, that come after the named one, and the last one's identifier where more
+        follow.
+
+        Raises:
+            RequestInvalid: the user has no such strategy (any more).
+        """
+        every = self.all(user_id)
+        ids = [strategy.strategy_id for strategy, _ in every]
+        if after is not None and after not in ids:
+            raise RequestInvalid("the cursor names no strategy any more: begin again without it")
+        start = 0 if after is None else ids.index(after) + 1
+        end = len(every) if limit is None else start + limit
+        return every[start:end], ids[end - 1] if end < len(every) else None
 
     def read(self, user_id: UUID, strategy_id: UUID) -> tuple[Strategy, EffectiveExit | None]:
         """A strategy and when it will really sell on the next trading day.

@@ -12,6 +12,7 @@ from aws_lambda_powertools.event_handler.openapi.models import HTTPBearer
 
 from algotrading.entrypoints.api.auth import AuthRoutes
 from algotrading.entrypoints.api.broker import BrokerRoutes
+from algotrading.entrypoints.api.document_extras import with_examples, with_headers
 from algotrading.entrypoints.api.postback import PostbackRoutes
 from algotrading.entrypoints.api.risk import RiskRoutes
 from algotrading.entrypoints.api.strategy import StrategyRoutes
@@ -65,7 +66,7 @@ def openapi_document() -> dict[str, Any]:
         description=_DESCRIPTION,
         security_schemes={"bearer": HTTPBearer(bearerFormat="JWT", description="From /auth/login")},
     )
-    return _without_validation_shapes(json.loads(text))
+    return with_headers(with_examples(_without_validation_shapes(json.loads(text))))
 
 
 def _nobody() -> NoReturn:
@@ -96,3 +97,9 @@ def _page() -> str:
         oauth2_config=None,
         persist_authorization=True,
     )
+
+
+if __name__ == "__main__":
+    import sys
+
+    sys.stdout.write(json.dumps(openapi_document(), indent=1, sort_keys=True) + "\n")

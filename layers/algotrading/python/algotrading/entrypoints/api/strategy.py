@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Annotated
 from uuid import UUID
 
-from aws_lambda_powertools.event_handler import Request
+from aws_lambda_powertools.event_handler import Request, Response
 from aws_lambda_powertools.event_handler.api_gateway import Router
 from aws_lambda_powertools.event_handler.openapi.params import Query
 
@@ -31,12 +31,14 @@ from algotrading.contracts.api_timeline import Day, TimelineView
 from algotrading.entrypoints.api import strategy_answers as describe
 from algotrading.entrypoints.api import strategy_views as views
 from algotrading.entrypoints.http import caller, new_router
+from algotrading.entrypoints.http_versions import seen_version, tagged
 from algotrading.services.check_plan import PlanDraft
 from algotrading.services.manage_strategy import StrategyManager
 from algotrading.services.strategy_status import StrategyReader
 from algotrading.services.timeline import TimelineReader
 
 _MOST_INSTRUMENTS = 20
+_LARGEST_PAGE = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,24 +97,33 @@ class StrategyRoutes:
         """Where a strategy stands now."""
         return views.standing(self._services().reader.standing(caller(request), id))
 
-    def list_all(self, request: Request) -> StrategyList:
-        """The caller's strategies."""
-        strategies = self._services().reader.all(caller(request))
-        return StrategyList(strategies=[views.details(*strategy) for strategy in strategies])
+    def list_all(
+        self,
+        request: Request,
+        limit: Annotated[int | None, Query(ge=1, le=_LARGEST_PAGE)] = None,
+        cursor: Annotated[UUID | None, Query()] = None,
+    ) -> StrategyList:
+        """The caller's strategies, oldest first: all of them, or `limit` after the one that `cursor` names. A cursor is
+        the `next_cursor` of the page before; it is good for as long as its strategy is there."""
+        strategies, following = self._services().reader.page(caller(request), limit=limit, after=cursor)
+        return StrategyList(strategies=[views.details(*strategy) for strategy in strategies], next_cursor=following)
 
-    def read(self, request: Request, id: UUID) -> StrategyDetails:
-        """One strategy, with the time at which it will really sell."""
+    def read(self, request: Request, id: UUID) -> Response[StrategyDetails]:
+        """One strategy, with the time at which it will really sell. Its ETag changes with every command and plan."""
         strategy, effective = self._services().reader.read(caller(request), id)
-        return views.details(strategy, effective)
+        return tagged(views.details(strategy, effective), strategy.version)
 
-    def update(self, request: Request, id: UUID, body: PlanRequest) -> StrategyUpdated:
+    def update(self, request: Request, id: UUID, body: PlanRequest) -> Response[StrategyUpdated]:
         """Replace a strategy's plan, with effect at once. In the last three minutes before an order, its time
-        cannot be moved to an earlier one."""
-        return views.updated(self._services().manager.update(caller(request), id, _draft(body)))
+        cannot be moved to an earlier one. With `If-Match`, only the state that the caller has seen is replaced."""
+        user_id, version = caller(request), seen_version(request)
+        after = self._services().manager.update(user_id, id, _draft(body), seen_version=version)
+        return tagged(views.updated(after), after.strategy.version)
 
     def delete(self, request: Request, id: UUID) -> StrategyDeleted:
-        """Delete a strategy that does not run. Its orders stay on record: /strategy/{id}/orders still shows them."""
-        self._services().manager.delete(caller(request), id)
+        """Delete a strategy that does not run. Its orders stay on record: /strategy/{id}/orders still shows them.
+        With `If-Match`, only the state that the caller has seen is deleted."""
+        self._services().manager.delete(caller(request), id, seen_version=seen_version(request))
         return StrategyDeleted(strategy_id=id)
 
     def list_orders(self, request: Request, id: UUID) -> OrderList:

@@ -10,6 +10,7 @@ from algotrading.domain.errors import (
     CalendarMissing,
     Conflict,
     NotFound,
+    PreconditionFailed,
     RequestInvalid,
     RiskLocked,
     StrategyInvalid,
@@ -49,7 +50,7 @@ SQUARE_OFF = _route(
     "Sell what a strategy holds", "It is being sold; the strategy runs on", RequestInvalid, NotFound, Conflict
 )
 STATUS = _route("Where a strategy stands", "The strategy's standing", NotFound)
-LIST = _route("My strategies", "Every strategy, oldest first")
+LIST = _route("My strategies", "The strategies, oldest first; with `limit` a page of them", RequestInvalid)
 READ = _route("One strategy", "The strategy", NotFound, CalendarMissing)
 UPDATE = _route(
     "Change a strategy",
@@ -59,9 +60,17 @@ UPDATE = _route(
     NotFound,
     Conflict,
     StrategyOverlap,
+    PreconditionFailed,
     CalendarMissing,
 )
-DELETE = _route("Delete a strategy", "The strategy is gone; its orders stay on record", NotFound, Conflict)
+DELETE = _route(
+    "Delete a strategy",
+    "The strategy is gone; its orders stay on record",
+    RequestInvalid,
+    NotFound,
+    Conflict,
+    PreconditionFailed,
+)
 ORDERS = _route("A strategy's orders, also after its deletion", "Its order log and its executions", NotFound)
 TIMELINE = _route(
     "Why did it, or did it not, fire? A day of a strategy, also after its deletion",

@@ -1,0 +1,74 @@
+"""What the document says beside routes and bodies: an example of every error, the headers of requests and answers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any, get_args
+
+from algotrading.domain.errors import ErrorCode
+from algotrading.entrypoints.http import CLIENT_REQUEST_ID, JSON, REQUEST_ID
+
+_VERSIONED = "/api/v1/strategy/{id}"
+"""The path whose state has an ETag."""
+_CODES = frozenset(get_args(ErrorCode))
+_EXAMPLES = {
+    "REQUEST_INVALID": ("the request is not valid: see quantity", [("quantity", "must be a whole number")]),
+    "STRATEGY_INVALID": ("the strategy cannot trade: see stop_loss", [("stop_loss", "must be below the last price")]),
+    "CREDENTIALS_INVALID": ("e-mail and password do not match", []),
+    "TOKEN_EXPIRED": ("your login has expired: log in again", []),
+    "TOKEN_INVALID": ("the bearer token is not valid: log in again", []),
+    "NOT_FOUND": ("no such strategy", []),
+    "EMAIL_TAKEN": ("an account with this e-mail exists", []),
+    "PRECONDITION_FAILED": ("the strategy has changed since you read it: read it again, then decide", []),
+    "PAYLOAD_TOO_LARGE": ("the body is larger than 32768 bytes", []),
+    "INTERNAL": ("something went wrong on our side; mention request 7f0c... when you report it", []),
+}
+_OTHERWISE = "what happened, and what to do about it"
+_TEXT = {"type": "string"}
+
+
+def with_examples(document: dict[str, Any]) -> dict[str, Any]:
+    """The document with an example for each code of each refusal."""
+    for status, answer in _answers(document):
+        content = answer.get("content", {}).get(JSON)
+        codes = [word for word in re.findall(r"[A-Z_]+", answer["description"]) if word in _CODES]
+        if content is not None and status >= 400:
+            content["examples"] = {code: {"value": _example(code)} for code in codes}
+    return document
+
+
+def with_headers(document: dict[str, Any]) -> dict[str, Any]:
+    """The document with the headers that the door and the routes give and take."""
+    named = {"description": "The client's own name for the request, as it was sent", "schema": _TEXT}
+    given = {"description": "What the logs call the request: mention it in a report", "schema": _TEXT}
+    for _, answer in _answers(document):
+        answer["headers"] = {REQUEST_ID: given, CLIENT_REQUEST_ID: named}
+    state = {"description": "The state that is shown; give it as If-Match", "schema": _TEXT, "example": '"v3"'}
+    for method, operation in document["paths"][_VERSIONED].items():
+        if method in {"get", "put"}:
+            operation["responses"]["200"]["headers"]["ETag"] = state
+        if method in {"put", "delete"}:
+            operation.setdefault("parameters", []).append(_if_match())
+    return document
+
+
+def _if_match() -> dict[str, Any]:
+    text = "An ETag: act only if the strategy is still as it was then. Without it, or with *, whatever it is now"
+    return {"name": "If-Match", "in": "header", "required": False, "description": text, "schema": _TEXT}
+
+
+def _answers(document: dict[str, Any]) -> Iterator[tuple[int, dict[str, Any]]]:
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            for status, answer in operation["responses"].items():
+                yield int(status), answer
+
+
+def _example(code: str) -> dict[str, Any]:
+    message, details = _EXAMPLES.get(code, (_OTHERWISE, []))
+    return {
+        "error": code,
+        "message": message,
+        "details": [{"field": field, "problem": problem} for field, problem in details],
+    }

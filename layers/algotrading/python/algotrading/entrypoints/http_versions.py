@@ -1,0 +1,40 @@
+"""The state of a thing as HTTP tells it: a strong ETag in answers, If-Match in commands (RFC 9110, sections 8.8.3
+and 13.1.1)."""
+
+from __future__ import annotations
+
+import re
+from typing import TypeVar
+
+from aws_lambda_powertools.event_handler import Request, Response
+from pydantic import BaseModel
+
+from algotrading.domain.errors import PreconditionFailed, RequestInvalid
+from algotrading.entrypoints.http import JSON
+
+_Body = TypeVar("_Body", bound=BaseModel)
+_TAG = re.compile(r'"v(\d{1,9})"')
+_TAGS = re.compile(r'\s*(?:W/)?"[\x21\x23-\x7e]*"(?:\s*,\s*(?:W/)?"[\x21\x23-\x7e]*")*\s*')
+
+
+def tagged(body: _Body, version: int) -> Response[_Body]:
+    """An answer with the ETag of the state that it shows."""
+    return Response(status_code=200, content_type=JSON, body=body, headers={"ETag": f'"v{version}"'})
+
+
+def seen_version(request: Request) -> int | None:
+    """The version that the caller has seen and wants to replace; None where any will do.
+
+    Raises:
+        RequestInvalid: If-Match holds no entity tag.
+        PreconditionFailed: its tag is none of ours, or a weak one, which never matches, or there are several.
+    """
+    wanted = request.headers.get("if-match")
+    if wanted is None or wanted.strip() == "*":
+        return None
+    if not _TAGS.fullmatch(wanted):
+        raise RequestInvalid("If-Match must be an ETag as it was answered, or *")
+    found = _TAG.fullmatch(wanted.strip())
+    if found is None:
+        raise PreconditionFailed("If-Match does not name a state of this thing: read it again, then decide")
+    return int(found[1])

@@ -1,0 +1,135 @@
+"""Every route of the API as a stranger and as nobody, through the deployed handlers and real stores."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from algotrading.contracts.api_routes import API_ROUTES, ApiRoute
+from exchange_simulator.threaded import ThreadedExchange
+from tests.integration.api.conftest import deployment, exchange
+from tests.integration.api.deployment import Deployment
+from tests.integration.api.test_the_functions_together import connect, plan, register
+from tests.integration.tenancy.trader import rows_of
+from tests.stores import PostgresStore
+
+__all__ = ["deployment", "exchange"]
+
+GUARDED = tuple(route for route in API_ROUTES if not route.is_open)
+OF_AN_OBJECT = {
+    "POST /api/v1/strategy/start",
+    "POST /api/v1/strategy/stop",
+    "POST /api/v1/strategy/square-off",
+}
+"""Routes that name their object in the body. All others that name one do it in the path."""
+BODIES: dict[str, Any] = {
+    "POST /api/v1/broker/connect": {"api_key": "forged", "api_secret": "forged"},
+    "POST /api/v1/strategy/create": plan(),
+    "PUT /api/v1/strategy/{id}": plan(quantity=77),
+    "PUT /api/v1/risk/profile": {"open_strategies": 1},
+    "POST /api/v1/risk/kill": {"reason": "forged"},
+    "POST /api/v1/risk/release": {},
+}
+QUERIES = {"GET /api/v1/instruments": {"query": "TCS"}}
+
+
+def key_of(route: ApiRoute) -> str:
+    """As API Gateway names a route."""
+    return f"{route.method} {route.path}"
+
+
+@dataclass(frozen=True, slots=True)
+class Victim:
+    """A connected trader with a strategy, a limit, and a kill switch that was used."""
+
+    user_id: Any
+    token: str
+    strategy_id: str
+    api_key: str
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """What is in an answer if something of his is."""
+        return str(self.user_id), self.strategy_id, self.api_key, "a reason of his own"
+
+
+@pytest.fixture(scope="module")
+def victim(deployment: Deployment, exchange: ThreadedExchange) -> Iterator[Victim]:
+    token = register(deployment)
+    connect(deployment, exchange, token)
+    strategy_id = deployment.call("POST", "/strategy/create", plan(), token)[1]["strategy_id"]
+    deployment.call("PUT", "/risk/profile", {"daily_loss_limit": 54321, "open_strategies": 9}, token)
+    deployment.call("POST", "/risk/kill", {"reason": "a reason of his own"}, token)
+    deployment.call("POST", "/risk/release", {}, token)
+    assert deployment.call("POST", "/strategy/start", {"strategy_id": strategy_id}, token)[0] == 200
+    user_id = deployment.call("GET", "/account", None, token)[1]["user_id"]
+    api_key = deployment.call("GET", "/broker", None, token)[1]["api_key"]
+    yield Victim(user_id, token, strategy_id, api_key)
+    deployment.call("POST", "/strategy/stop", {"strategy_id": strategy_id}, token)
+
+
+def ask(deployment: Deployment, route: ApiRoute, victim: Victim, token: str | None) -> tuple[int, Any]:
+    """The route with the victim's identifiers wherever it takes one."""
+    path = route.path.replace("{id}", victim.strategy_id).removeprefix("/api/v1")
+    key = key_of(route)
+    body = {"strategy_id": victim.strategy_id} if key in OF_AN_OBJECT else BODIES.get(key)
+    return deployment.call(route.method, path, body, token, QUERIES.get(key))
+
+
+@pytest.mark.parametrize("route", GUARDED, ids=key_of)
+@pytest.mark.parametrize("token", [None, "", "nonsense", "e30.e30.e30"])
+def test_nobody_is_let_in(
+    deployment: Deployment, postgres_module_store: PostgresStore, victim: Victim, route: ApiRoute, token: str | None
+) -> None:
+    before = rows_of(postgres_module_store, victim.user_id)
+
+    status, answer = ask(deployment, route, victim, token)
+
+    assert (status, answer["error"]) == (401, "TOKEN_INVALID")
+    assert rows_of(postgres_module_store, victim.user_id) == before
+
+
+@pytest.mark.parametrize("route", GUARDED, ids=key_of)
+def test_a_stranger_meets_nothing_of_another_trader(
+    deployment: Deployment, postgres_module_store: PostgresStore, victim: Victim, route: ApiRoute
+) -> None:
+    stranger = register(deployment)
+    before = rows_of(postgres_module_store, victim.user_id)
+    schedules = deployment.schedules()
+
+    status, answer = ask(deployment, route, victim, stranger)
+
+    names_an_object = "{id}" in route.path or key_of(route) in OF_AN_OBJECT
+    if names_an_object:
+        assert (status, answer["error"]) == (404, "NOT_FOUND")
+    assert not [word for word in victim.words if word in json.dumps(answer)]
+    assert rows_of(postgres_module_store, victim.user_id) == before
+    assert {name: at for name, at in deployment.schedules().items() if victim.strategy_id in name} == {
+        name: at for name, at in schedules.items() if victim.strategy_id in name
+    }
+
+
+@pytest.mark.parametrize("route", GUARDED, ids=key_of)
+def test_what_is_another_traders_and_what_nobody_has_are_told_apart_by_nothing(
+    deployment: Deployment, victim: Victim, route: ApiRoute
+) -> None:
+    if "{id}" not in route.path and key_of(route) not in OF_AN_OBJECT:
+        return
+    stranger = register(deployment)
+    unknown = Victim(victim.user_id, victim.token, str(uuid4()), victim.api_key)
+
+    assert ask(deployment, route, victim, stranger) == ask(deployment, route, unknown, stranger)
+
+
+def test_the_owner_is_let_in_where_the_others_were_not(deployment: Deployment, victim: Victim) -> None:
+    # The refusals above would also come if the routes did not work at all.
+    reads = [route for route in GUARDED if route.method == "GET" and route.path != "/api/v1/broker/book"]
+
+    assert {key_of(route): ask(deployment, route, victim, victim.token)[0] for route in reads} == {
+        key_of(route): 200 for route in reads
+    }

@@ -1,0 +1,268 @@
+"""Every function of every repository, called in a stranger's name with a trader's identifiers, and by nobody."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import UUID, uuid4
+
+import psycopg
+import pytest
+
+from algotrading.adapters.postgres.audit_trail import PostgresAuditTrail
+from algotrading.adapters.postgres.broker_accounts import PostgresBrokerAccounts
+from algotrading.adapters.postgres.database import Database
+from algotrading.adapters.postgres.instruments import PostgresInstruments
+from algotrading.adapters.postgres.ledger import PostgresLedger
+from algotrading.adapters.postgres.outbox import PostgresOutbox
+from algotrading.adapters.postgres.risks import PostgresRisks
+from algotrading.adapters.postgres.snapshots import PostgresSnapshots
+from algotrading.adapters.postgres.strategies import PostgresStrategies
+from algotrading.adapters.postgres.users import PostgresUsers
+from algotrading.domain.accounts import User
+from algotrading.domain.audit import AuditEntry, AuditKind
+from algotrading.domain.cycle import CycleState
+from algotrading.domain.effects import Decision, StopStrategy, Tell
+from algotrading.domain.errors import AlgotradingError
+from algotrading.domain.events import EntryMissed
+from algotrading.domain.flatness import FlatProof
+from algotrading.domain.limits import Breach, BreachKind, RiskLimits
+from algotrading.domain.notices import NoticeKind
+from algotrading.domain.orders import AccountBook
+from algotrading.ports import BookSnapshot, OrderLog
+from tests.contract.ports.conftest import postgres_stores
+from tests.fakes.examples import MOMENT, TRADING_DAY, make_intent
+from tests.integration.tenancy.trader import Trader, make_trader, rows_of, sealed_account, with_first_notice
+from tests.stores import PostgresStore
+
+REPOSITORIES: tuple[Callable[[Database], Any], ...] = (
+    PostgresUsers,
+    PostgresBrokerAccounts,
+    PostgresStrategies,
+    PostgresLedger,
+    PostgresRisks,
+    PostgresOutbox,
+    PostgresSnapshots,
+    PostgresAuditTrail,
+)
+"""All but the instruments, which belong to nobody."""
+DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Intruder:
+    """Who calls: `user_id` is the name he comes in, `victim` whose things he asks for."""
+
+    user_id: UUID
+    victim: Trader
+
+    @property
+    def strategy_id(self) -> UUID:
+        return self.victim.strategy.strategy_id
+
+    @property
+    def strategy(self) -> Any:
+        """The victim's strategy, said to be the intruder's."""
+        return replace(self.victim.strategy, user_id=self.user_id, version=2)
+
+    @property
+    def cycle(self) -> Any:
+        """The victim's cycle, said to be the intruder's."""
+        return replace(self.victim.cycle, user_id=self.user_id)
+
+    @property
+    def log(self) -> OrderLog:
+        return OrderLog(uuid4(), self.strategy_id, "SELL", MOMENT, {}, "forged", None, "accepted", 1.0)
+
+
+def _save_cycle(ledger: PostgresLedger, me: Intruder) -> None:
+    sold = replace(me.cycle, state=CycleState.FLAT, intents=(make_intent(me.cycle),))
+    effects = (Tell(NoticeKind.BOUGHT, "forged"), StopStrategy("forged"))
+    ledger.save(Decision(sold, effects), event=EntryMissed(MOMENT, "forged"), now=MOMENT, logs=[me.log])
+
+
+BREACH = Breach(BreachKind.DAILY_LOSS, Decimal(1), Decimal(1), "forged")
+CALLS: dict[str, Callable[[Any, Intruder], Any]] = {
+    "PostgresUsers.add": lambda r, me: r.add(User(me.user_id, me.victim.email, MOMENT), "hash"),
+    "PostgresUsers.get": lambda r, me: r.get(me.user_id).user_id == me.victim.user_id or None,
+    "PostgresBrokerAccounts.save": lambda r, me: r.save(sealed_account(me.user_id, "forged")),
+    "PostgresBrokerAccounts.find": lambda r, me: r.find(me.user_id),
+    "PostgresBrokerAccounts.remove": lambda r, me: r.remove(me.user_id, now=MOMENT),
+    "PostgresBrokerAccounts.postback_id": lambda r, me: r.postback_id(me.user_id),
+    "PostgresStrategies.add": lambda r, me: r.add(me.strategy),
+    "PostgresStrategies.get": lambda r, me: r.get(me.user_id, me.strategy_id),
+    "PostgresStrategies.list_for": lambda r, me: list(r.list_for(me.user_id)),
+    "PostgresStrategies.save": lambda r, me: r.save(me.strategy, expected_version=1),
+    "PostgresStrategies.delete": lambda r, me: r.delete(me.user_id, me.strategy_id, expected_version=1, now=MOMENT),
+    "PostgresStrategies.is_owned": lambda r, me: r.is_owned(me.user_id, me.strategy_id) or None,
+    "PostgresLedger.take": lambda r, me: r.take(me.strategy, TRADING_DAY) and None,
+    "PostgresLedger.save": _save_cycle,
+    "PostgresLedger.add_logs": lambda r, me: r.add_logs(me.user_id, [me.log]),
+    "PostgresLedger.note": lambda r, me: r.note(
+        AuditEntry(me.user_id, AuditKind.KILL_SWITCH_ON, MOMENT, {}, me.strategy_id)
+    ),
+    "PostgresLedger.check": lambda r, me: r.check(me.cycle),
+    "PostgresLedger.gate": lambda r, me: _anything(r.gate(me.cycle)),
+    "PostgresLedger.find": lambda r, me: r.find(me.user_id, me.strategy_id, TRADING_DAY),
+    "PostgresLedger.of_day": lambda r, me: list(r.of_day(me.user_id, TRADING_DAY)),
+    "PostgresLedger.latest": lambda r, me: r.latest(me.user_id, me.strategy_id),
+    "PostgresLedger.fills": lambda r, me: list(r.fills(me.user_id, me.strategy_id)),
+    "PostgresLedger.logs": lambda r, me: list(r.logs(me.user_id, me.strategy_id)),
+    "PostgresLedger.unsettled": lambda r, me: list(r.unsettled(me.user_id, me.strategy_id)),
+    "PostgresLedger.traded_on": lambda r, me: list(r.traded_on(me.user_id, TRADING_DAY)),
+    "PostgresLedger.unsettled_of": lambda r, me: list(r.unsettled_of(me.user_id)),
+    "PostgresRisks.standing": lambda r, me: r.standing(me.user_id, TRADING_DAY, MOMENT).limits.daily_loss,
+    "PostgresRisks.set_limits": lambda r, me: r.set_limits(me.user_id, RiskLimits(), MOMENT),
+    "PostgresRisks.lock": lambda r, me: r.lock(me.user_id, by="owner", reason="forged", now=MOMENT) and None,
+    "PostgresRisks.release": lambda r, me: r.release(me.user_id, MOMENT).user,
+    "PostgresRisks.locks": lambda r, me: r.locks(me.user_id).user,
+    "PostgresRisks.events": lambda r, me: list(r.events(me.user_id, 100)),
+    "PostgresRisks.record_flat": lambda r, me: r.record_flat(me.user_id, FlatProof(MOMENT, 1)),
+    "PostgresRisks.record_nothing_placed": lambda r, me: r.record_nothing_placed(me.user_id, MOMENT),
+    "PostgresRisks.record_breach": lambda r, me: (
+        r.record_breach(me.user_id, BREACH, period=TRADING_DAY, now=MOMENT) and None
+    ),
+    "PostgresOutbox.claim": lambda r, me: r.claim(me.user_id, MOMENT, lease=DAY),
+    "PostgresOutbox.mark_delivered": lambda r, me: r.mark_delivered(_notice(me), MOMENT),
+    "PostgresOutbox.mark_failed": lambda r, me: r.mark_failed(_notice(me), "forged", MOMENT),
+    "PostgresSnapshots.add": lambda r, me: r.add(
+        BookSnapshot(me.user_id, TRADING_DAY, AccountBook(MOMENT, (), (), ()))
+    ),
+    "PostgresSnapshots.find": lambda r, me: r.find(me.user_id, TRADING_DAY - DAY),
+    "PostgresAuditTrail.of_strategy": lambda r, me: list(
+        r.of_strategy(me.user_id, me.strategy_id, TRADING_DAY, begins=MOMENT - DAY, ends=MOMENT + DAY)
+    ),
+    "PostgresAuditTrail.latest_day": lambda r, me: r.latest_day(me.user_id, me.strategy_id),
+}
+"""Each function with what an intruder would ask of it; what it returns is nothing at all, or it is a leak."""
+
+SYSTEM: dict[str, Callable[[Any, Intruder], Any]] = {
+    "PostgresStrategies.running": lambda r, me: list(r.running()),
+    "PostgresBrokerAccounts.find_by_email": lambda r, me: r.find_by_email(me.victim.email),
+    "PostgresLedger.begun": lambda r, me: sorted(r.begun([me.strategy_id], TRADING_DAY)),
+    "PostgresLedger.unfinished": lambda r, me: list(r.unfinished()),
+    "PostgresRisks.lock_deployment": lambda r, me: r.lock_deployment(by="me", reason=None, now=MOMENT),
+    "PostgresRisks.release_deployment": lambda r, me: r.release_deployment(by="me", now=MOMENT),
+    "PostgresRisks.deployment": lambda r, me: r.deployment(),
+    "PostgresRisks.watched": lambda r, me: dict(r.watched(TRADING_DAY, MOMENT)),
+    "PostgresOutbox.waiting": lambda r, me: list(r.waiting(MOMENT + DAY, 100)),
+    "PostgresOutbox.stuck": lambda r, me: r.stuck(MOMENT + DAY),
+    "PostgresSnapshots.missing": lambda r, me: list(r.missing(TRADING_DAY)),
+    "PostgresAuditTrail.chains": lambda r, me: list(r.chains()),
+    "PostgresAuditTrail.empty_heads": lambda r, me: list(r.empty_heads()),
+    "PostgresAuditTrail.unchained": lambda r, me: list(r.unchained()),
+}
+"""What the system role asks about everybody; under the functions' role it finds nobody."""
+
+BY_SECRET = {"PostgresUsers.find_login", "PostgresBrokerAccounts.find_by_postback"}
+"""Before a user is known: whoever knows the e-mail or the address sees that one row, which tests/integration/
+adapters/test_database.py holds to it."""
+
+
+def _notice(me: Intruder) -> Any:
+    return replace(me.victim.notice, user_id=me.user_id)
+
+
+def _anything(gate: Any) -> Any:
+    seen = (gate.locks.user, gate.unsettled_day, gate.is_held_elsewhere, gate.may_surface_elsewhere, gate.symbols)
+    return seen if any(seen) else None
+
+
+@pytest.fixture(params=["another user", "nobody"])
+def intruder(request: pytest.FixtureRequest, postgres_store: PostgresStore) -> Intruder:
+    """A registered stranger, and an identifier that was never registered."""
+    stores = postgres_stores(postgres_store)
+    victim = with_first_notice(make_trader(stores), postgres_store)
+    user_id = stores.add_user().user_id if request.param == "another user" else uuid4()
+    return Intruder(user_id, victim)
+
+
+def attempt(call: Callable[[Any, Intruder], Any], name: str, database: Database, me: Intruder) -> Any:
+    """What the call brings; None where it is refused."""
+    make = next(each for each in REPOSITORIES if name.startswith(f"{each.__name__}."))
+    # What policies and foreign keys refuse is an error of PostgreSQL's or, named for its reason, one of ours.
+    with suppress(AlgotradingError, psycopg.errors.IntegrityError, psycopg.errors.InsufficientPrivilege):
+        return call(make(database), me)
+    return None
+
+
+def test_no_function_is_left_out() -> None:
+    public = {
+        f"{each.__name__}.{name}"
+        for each in REPOSITORIES
+        for name, _ in inspect.getmembers(each, inspect.isfunction)
+        if not name.startswith("_")
+    }
+
+    assert public == set(CALLS) | set(SYSTEM) | BY_SECRET
+
+
+def test_no_repository_is_left_out() -> None:
+    from importlib import import_module, resources
+
+    folder = resources.files("algotrading.adapters.postgres")
+    modules = [
+        import_module(f"algotrading.adapters.postgres.{file.name.removesuffix('.py')}")
+        for file in folder.iterdir()
+        if file.name.endswith(".py")
+    ]
+    repositories = {
+        value
+        for module in modules
+        for name, value in vars(module).items()
+        if name.startswith("Postgres") and inspect.isclass(value)
+    }
+
+    assert repositories == {*REPOSITORIES, PostgresInstruments}
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_a_stranger_gets_nothing_and_changes_nothing(
+    postgres_store: PostgresStore, intruder: Intruder, name: str
+) -> None:
+    before = rows_of(postgres_store, intruder.victim.user_id)
+
+    brought = attempt(CALLS[name], name, postgres_store.app, intruder)
+
+    assert not brought, f"{name} answered {brought!r}"
+    assert rows_of(postgres_store, intruder.victim.user_id) == before
+
+
+@pytest.mark.parametrize("name", SYSTEM)
+def test_what_is_asked_about_everybody_finds_nobody_under_the_functions_role(
+    postgres_store: PostgresStore, intruder: Intruder, name: str
+) -> None:
+    before = rows_of(postgres_store, intruder.victim.user_id)
+
+    brought = attempt(SYSTEM[name], name, postgres_store.app, intruder)
+
+    assert not brought, f"{name} answered {brought!r}"
+    assert rows_of(postgres_store, intruder.victim.user_id) == before
+
+
+def test_the_owner_himself_finds_what_the_stranger_did_not(postgres_store: PostgresStore) -> None:
+    # The calls above would also bring nothing if there were nothing.
+    victim = with_first_notice(make_trader(postgres_stores(postgres_store)), postgres_store)
+    himself = Intruder(victim.user_id, victim)
+    reads = ["find", "of_day", "latest", "fills", "logs", "unsettled", "traded_on", "unsettled_of"]
+
+    for name in [f"PostgresLedger.{each}" for each in reads] + [
+        "PostgresBrokerAccounts.find",
+        "PostgresBrokerAccounts.postback_id",
+        "PostgresStrategies.get",
+        "PostgresStrategies.list_for",
+        "PostgresStrategies.is_owned",
+        "PostgresLedger.gate",
+        "PostgresRisks.standing",
+        "PostgresRisks.locks",
+        "PostgresRisks.events",
+        "PostgresAuditTrail.of_strategy",
+        "PostgresAuditTrail.latest_day",
+        "PostgresOutbox.claim",
+    ]:
+        assert attempt(CALLS[name], name, postgres_store.app, himself), name

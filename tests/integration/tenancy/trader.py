@@ -1,0 +1,104 @@
+"""A trader with something in every table, and everything that the database holds of him."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import Any
+from uuid import UUID, uuid4
+
+from algotrading.domain.accounts import BrokerName, ConnectionStatus, SealedBrokerAccount
+from algotrading.domain.cycle import Cycle, CycleState
+from algotrading.domain.effects import Decision, Tell
+from algotrading.domain.events import BookRead
+from algotrading.domain.limits import RiskLimits
+from algotrading.domain.notices import NoticeKind
+from algotrading.domain.orders import AccountBook, BookReading, Fill
+from algotrading.domain.strategy import Strategy
+from algotrading.ports import BookSnapshot, Notice, OrderLog
+from tests.contract.ports.conftest import Stores
+from tests.fakes.examples import MOMENT, TRADING_DAY, make_intent
+from tests.stores import PostgresStore
+
+
+@dataclass(frozen=True, slots=True)
+class Trader:
+    """Who he is, and what is his."""
+
+    user_id: UUID
+    email: str
+    mark: str
+    """A word that is in every text of his, and nowhere else."""
+    strategy: Strategy
+    cycle: Cycle
+    notice: Notice
+    postback_id: UUID
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """What shows in an answer that something of his is in it."""
+        return (self.mark, str(self.user_id), str(self.strategy.strategy_id), str(self.postback_id), self.email)
+
+
+def make_trader(stores: Stores) -> Trader:
+    """A connected trader in the middle of a day: bought, guarded by limits, told, with his kill switch on."""
+    mark = f"mark{uuid4().hex[:12]}"
+    user = stores.add_user(f"{mark}@example.com")
+    stores.broker_accounts.save(sealed_account(user.user_id, mark))
+    strategy = stores.add_strategy(user, symbol=mark.upper())
+    taken = stores.ledger.take(strategy, TRADING_DAY)
+    intent = make_intent(taken, broker_order_id=f"{mark}-1")
+    cycle = replace(taken, state=CycleState.LONG, intents=(intent,))
+    log = OrderLog(
+        uuid4(), strategy.strategy_id, "BUY", MOMENT, {"word": mark}, intent.tag, f"{mark}-1", "accepted", 1.0
+    )
+    fill = Fill(f"{mark}-t", f"{mark}-1", "NSE", 10, Decimal(3520), MOMENT)
+    told = Decision(cycle, (Tell(NoticeKind.BOUGHT, f"{mark} was bought"),))
+    stores.ledger.save(told, event=BookRead(MOMENT, BookReading(MOMENT, (), (fill,))), now=MOMENT, logs=[log])
+    stores.snapshots.add(BookSnapshot(user.user_id, TRADING_DAY, AccountBook(MOMENT, (), (fill,), ())))
+    stores.risks.set_limits(user.user_id, RiskLimits(daily_loss=Decimal("12345.5")), MOMENT)
+    stores.risks.lock(user.user_id, by="owner", reason=mark, now=MOMENT)
+    postback_id = stores.broker_accounts.postback_id(user.user_id)
+    assert postback_id is not None
+    notice = Notice(0, user.user_id, strategy.strategy_id, "bought", mark, MOMENT, attempts=0)
+    return Trader(user.user_id, user.email, mark, strategy, cycle, notice, postback_id)
+
+
+def with_first_notice(trader: Trader, store: PostgresStore) -> Trader:
+    """The trader, with the number of his first waiting notice."""
+    with store.owner() as owner:
+        row = owner.execute("select min(notice_id) from outbox where user_id = %s", (trader.user_id,)).fetchone()
+    assert row is not None
+    return replace(trader, notice=replace(trader.notice, notice_id=row[0]))
+
+
+def sealed_account(user_id: UUID, mark: str) -> SealedBrokerAccount:
+    """A broker connection whose every text holds `mark`."""
+    return SealedBrokerAccount(
+        user_id,
+        BrokerName.KITE,
+        mark,
+        f"{mark}-secret",
+        f"{mark}-token",
+        mark,
+        ConnectionStatus.CONNECTED,
+        MOMENT,
+        MOMENT,
+    )
+
+
+def rows_of(store: PostgresStore, user_id: UUID) -> dict[str, list[Any]]:
+    """Every row of every table that belongs to the user, as its owner sees it."""
+    with store.owner() as owner:
+        tables = owner.execute(
+            "select table_name from information_schema.columns where table_schema = 'public'"
+            " and column_name = 'user_id' order by table_name"
+        ).fetchall()
+        found = {
+            name: owner.execute(
+                f"select to_jsonb(t)::text from {name} t where user_id = %s order by 1", (user_id,)
+            ).fetchall()
+            for (name,) in tables
+        }
+        found["users"] = owner.execute("select to_jsonb(t)::text from users t where id = %s", (user_id,)).fetchall()
+    return found

@@ -1,0 +1,52 @@
+"""The scanner of logs: it finds what it must, and not what it may not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from algotrading.adapters.passwords import Argon2Passwords
+from algotrading.adapters.postgres.database import Credentials
+from twin.secret_scan import find_secrets, secrets_in
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("Bearer eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N", "JSON web token"),
+        ("stored " + Argon2Passwords(memory_kib=8, passes=1).hash("pass123"), "password hash"),
+        ("-----BEGIN EC PRIVATE KEY-----", "private key"),
+        ("{'Authorization': 'token abcdefgh:ijklmnopqrst'}", "authorization header"),
+        ('{"access_token": "ijklmnopqrst"}', "named secret"),
+        ("POST /session/token?request_token=ijklmnopqrst", "named secret"),
+        ("password=correct-horse", "named secret"),
+        ("postgresql://app:horse-battery@db/algotrading", "connection string"),
+    ],
+    ids=["token", "hash", "key", "header", "field", "query", "setting", "address"],
+)
+def test_what_has_the_shape_of_a_secret_is_found(text: str, name: str) -> None:
+    assert name in secrets_in(text, {})
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "the access_token has expired: log in again",
+        '{"status": 401, "error": "TOKEN_INVALID", "user_id": "0a0b0c0d-0000-4000-8000-000000000000"}',
+        "password: must be at least 8 characters",
+        str(Credentials("app_role", "horse-battery")),
+        "postgresql://127.0.0.1:5432/algotrading",
+    ],
+)
+def test_words_about_secrets_are_none(text: str) -> None:
+    assert secrets_in(text, {}) == []
+
+
+def test_a_known_secret_is_found_with_its_place_and_is_not_repeated(tmp_path: Path) -> None:
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "deep" / "auth.log").write_text("fine\nthe value was s3cr3tvalue\n")
+
+    found = find_secrets(tmp_path, {"API secret of AB1234": "s3cr3tvalue", "not handed out": ""})
+
+    assert found == ["API secret of AB1234 in auth.log, line 2"]
