@@ -15,6 +15,7 @@ const problems: Record<ProblemCode, string> = {
   CONFLICT: "It is not in a state that allows this. Look at where it stands now, then decide.",
   STRATEGY_OVERLAP: "Another running strategy of yours trades this symbol. Stop that one first.",
   EMAIL_TAKEN: "An account with this e-mail exists. Log in instead.",
+  PRECONDITION_FAILED: "Somebody has changed it since you opened it. Load it again, then make your change.",
   RISK_LIMIT: "One of your limits forbids this. Change the limit under Risk, or trade less.",
   RISK_LOCKED: "The kill switch is on, so nothing is bought. Release it under Risk first.",
   PAYLOAD_TOO_LARGE: "Too much text was sent. Shorten it and send again.",
