@@ -121,6 +121,8 @@ def main() -> None:
     # What ends the watcher reaches its whole group; there is a last message to come after it.
     for name in (signal.SIGINT, signal.SIGTERM):
         signal.signal(name, signal.SIG_IGN)
+    # A watcher that was given real-time priority has not given it for this.
+    os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
     os.nice(_NICENESS)
     host, port, tls = sys.argv[1:]
     serve(sys.stdin.buffer, sys.stdout.buffer, PriceWriter(make_redis_client(host, int(port), tls=tls == "tls")))
