@@ -223,7 +223,7 @@ def _brief(args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
 def _text(value: object) -> str:
     if hasattr(value, "event") and hasattr(value, "due"):
         return f"{getattr(value, 'event', '')} of {str(getattr(value, 'strategy_id', ''))[:8]}"
-    if isinstance(value, frozenset):
+    if isinstance(value, frozenset | set):
         return "{" + ", ".join(sorted(map(str, value))) + "}"
     text = str(value)
     return text if len(text) <= 60 else f"{type(value).__name__}"
