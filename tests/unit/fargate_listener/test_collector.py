@@ -10,7 +10,7 @@ from weakref import ref
 
 import pytest
 
-from fargate_listener.collector import FEW, GROWTH_BYTES, MOST, Collector, resident_bytes
+from fargate_listener.collector import FEW, GROWTH_BYTES, MOST, MOST_ENTRIES, Collector, resident_bytes
 from fargate_listener.durations import Durations
 
 DAY = date(2026, 3, 2)
@@ -23,6 +23,8 @@ class Rubbish:
     """Writes down what it is asked for."""
 
     new: int = 0
+    entries: int = 0
+    """Of the first new object."""
     asked: list[str] = field(default_factory=list)
 
     def disable(self) -> None:
@@ -40,7 +42,7 @@ class Rubbish:
 
     def get_objects(self, generation: int | None = None) -> Sequence[object]:
         assert generation == 0
-        return range(self.new)
+        return [[None] * self.entries, *([] for _ in range(self.new - 1))]
 
 
 @dataclass
@@ -109,6 +111,14 @@ def test_new_objects_are_looked_at_once_and_frozen(desk: Desk, new: int) -> None
 def test_more_new_objects_than_a_short_pause_allows_are_frozen_unseen(desk: Desk) -> None:
     desk.rubbish.new = MOST + 1
 
+    assert desk.look() == ["freeze"]
+
+
+def test_a_few_new_objects_of_which_one_is_large_are_frozen_unseen(desk: Desk) -> None:
+    desk.rubbish.new, desk.rubbish.entries = FEW, MOST_ENTRIES
+    assert desk.look() == ["collect 0", "freeze"]
+
+    desk.rubbish.entries += 1
     assert desk.look() == ["freeze"]
 
 
