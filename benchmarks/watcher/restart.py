@@ -41,6 +41,8 @@ _PASSWORDS = {role: f"{role}-of-the-benchmark" for role in ROLES}
 _PATIENCE = 120.0
 _LOOK_SECONDS = 0.02
 _OWNER = UUID(int=1)
+_LOADED = "the stops are loaded"
+"""What the watcher logs, with how long it took."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,10 @@ class Restart:
     cpu_seconds: list[float]
     """Of the process alone: what a start would take on a machine that does nothing else."""
     megabytes: float
+    read_seconds: list[float]
+    """Of each start: until PostgreSQL's rows were in memory, from the watcher's first wish for them."""
+    armed_seconds: list[float]
+    """Of each start: from then until every stop was armed."""
 
     @property
     def median(self) -> float:
@@ -76,7 +82,15 @@ async def _measure(folder: Path, postgres: ServerAddress, valkey: ServerAddress,
     finally:
         await emulator.stop()
     kept = found[1:]
-    return Restart(stops, [each[0] for each in kept], [each[1] for each in kept], max(each[2] for each in kept))
+    took = [json.loads(line) for line in (state.logs / "watcher.log").read_text().splitlines() if _LOADED in line]
+    return Restart(
+        stops=stops,
+        seconds=[each[0] for each in kept],
+        cpu_seconds=[each[1] for each in kept],
+        megabytes=max(each[2] for each in kept),
+        read_seconds=[line["read_seconds"] for line in took[-rounds:]],
+        armed_seconds=[line["armed_seconds"] for line in took[-rounds:]],
+    )
 
 
 async def _start_once(state: StateFolder, environment: dict[str, str], stops: int) -> tuple[float, float, float]:
