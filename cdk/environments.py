@@ -72,6 +72,9 @@ class Environment:
     api_burst: int
     web_origins: tuple[str, ...]
     """Browser origins that may call the API (the phone app needs none)."""
+    access_token_seconds: int
+    """How long a bearer token is good for, which nothing can call back. Clients renew it by themselves; in dev it lasts
+    for a day's work with curl."""
     docs: bool
     """Serve the OpenAPI document and its page."""
 
@@ -112,6 +115,7 @@ class Environment:
             "STAGE": self.stage,
             "LOG_LEVEL": self.log_level,
             "FEED_ACCOUNT_EMAIL": ",".join(account.email for account in self.feed_accounts),
+            "ACCESS_TOKEN_SECONDS": str(self.access_token_seconds),
             "ORDER_UPDATE_SOCKETS": str(self.order_update_sockets).lower(),
         }
 
@@ -137,6 +141,7 @@ _DEV: Final = Environment(
     api_rate_per_second=100,
     api_burst=200,
     web_origins=("http://localhost:8081", "http://localhost:8501"),
+    access_token_seconds=43_200,
     docs=True,
     listener_tasks=1,
     listener_cpu=256,
@@ -165,6 +170,7 @@ _STAGING: Final = Environment(
     api_rate_per_second=100,
     api_burst=200,
     web_origins=(),
+    access_token_seconds=900,
     docs=False,
     listener_tasks=2,
     listener_cpu=512,
@@ -193,6 +199,7 @@ _PROD: Final = Environment(
     api_rate_per_second=500,
     api_burst=1000,
     web_origins=(),
+    access_token_seconds=900,
     docs=False,
     listener_tasks=2,
     listener_cpu=1024,

@@ -181,14 +181,38 @@ test("a second device sees the same and releases the switch", async () => {
   await press(tablet.page, "confirm");
   await front(tablet.page, "kill-arm").waitFor();
   await front(phone.page, "kill-arm").waitFor();
-  await tablet.context.close();
   assert.deepEqual(tablet.faults, []);
+});
+
+test("a device is logged out from another", async () => {
+  const { page } = phone;
+  const login = await call("/auth/login", { body: { ...trader, device: "a stranger's tablet" } });
+  await named(page, "Back");
+  await named(page, "Back");
+  await page.getByRole("tab", { name: "Settings" }).click();
+  await press(page, "to-devices");
+  const line = page.locator('[data-testid="device"]:visible').filter({ hasText: "a stranger's tablet" });
+  await line.getByRole("button", { name: "Log out there" }).click();
+  await press(page, "confirm");
+  await line.waitFor({ state: "detached" });
+  await assert.rejects(call("/auth/refresh", { body: { refresh_token: login.refresh_token } }), /TOKEN_EXPIRED/);
+  await named(page, "Back");
+});
+
+test("a bearer token that is over is renewed without a word", async () => {
+  const { page } = phone;
+  let renewed = 0;
+  const expired = { error: "TOKEN_EXPIRED", message: "the token is over", details: [] };
+  page.on("response", (response) => response.url().endsWith("/auth/refresh") && response.ok() && (renewed += 1));
+  await page.route("**/api/v1/auth/devices", (route) => route.fulfill({ status: 401, json: expired, headers: { "Access-Control-Allow-Origin": facts.app } }), { times: 1 });
+  await press(page, "to-devices");
+  await front(page, "device").waitFor();
+  assert.equal(renewed, 1);
+  await named(page, "Back");
 });
 
 test("limits are stored, wrong ones are named", async () => {
   const { page } = phone;
-  await named(page, "Back");
-  await named(page, "Back");
   await page.getByRole("tab", { name: "Risk" }).click();
   await fill(page, "daily_loss_limit", "five");
   await press(page, "save-limits");
@@ -249,6 +273,10 @@ test("every screen is free of serious accessibility faults, at phone and desktop
         await one.page.getByRole("tab", { name: tab }).click();
         await look(tab.toLowerCase());
       }
+      await press(one.page, "to-devices");
+      await front(one.page, "device").waitFor();
+      await look("devices");
+      await named(one.page, "Back");
       await press(one.page, "to-broker");
       await look("broker");
       assert.deepEqual(one.faults, []);

@@ -29,7 +29,8 @@ function line(...answers: Answer[]) {
   return { sent, send };
 }
 
-const nobody = { token: () => null, refused: () => undefined };
+const nobody = { token: () => null, renew: async () => null, refused: () => undefined };
+const OVER = { status: 401, body: { error: "TOKEN_EXPIRED", message: "over", details: [] } };
 
 test("a refusal becomes a problem with its code and its fields", async () => {
   const details = [{ field: "stop_loss", problem: "is required" }];
@@ -44,13 +45,28 @@ test("an unreachable product is said to be so", async () => {
   await expect(body(makeApi("http://api", nobody, send).GET("/api/v1/account"))).rejects.toMatchObject({ code: "OFFLINE", mayPass: true });
 });
 
-test("the token is sent, and its refusal is told with the token it was about", async () => {
-  const refused: (string | null)[] = [];
-  const { sent, send } = line({ status: 401, body: { error: "TOKEN_EXPIRED", message: "over", details: [] } });
-  const bearer = { token: () => "abc", refused: (token: string | null) => void refused.push(token) };
+test("a token that is over is renewed, and the request is sent once more", async () => {
+  const { sent, send } = line(OVER, { status: 200, body: { user_id: "u" } });
+  const bearer = { token: () => "old", renew: jest.fn(async () => "new"), refused: jest.fn() };
+  await body(makeApi("http://api", bearer, send).GET("/api/v1/account"));
+  expect(sent.map((request) => request.headers.get("Authorization"))).toEqual(["Bearer old", "Bearer new"]);
+  expect(bearer.renew).toHaveBeenCalledWith("old");
+  expect(bearer.refused).not.toHaveBeenCalled();
+});
+
+test("a login that is over is told as such, and nothing is sent again", async () => {
+  const { sent, send } = line(OVER);
+  const bearer = { token: () => "old", renew: async () => null, refused: jest.fn() };
   await expect(body(makeApi("http://api", bearer, send).GET("/api/v1/account"))).rejects.toMatchObject({ code: "TOKEN_EXPIRED" });
-  expect(sent[0]?.headers.get("Authorization")).toBe("Bearer abc");
-  expect(refused).toEqual(["abc"]);
+  expect(sent).toHaveLength(1);
+});
+
+test("a renewed token that is refused too ends the login", async () => {
+  const { send } = line(OVER, OVER);
+  const refused = jest.fn();
+  const bearer = { token: () => "old", renew: async () => "new", refused };
+  await expect(body(makeApi("http://api", bearer, send).GET("/api/v1/account"))).rejects.toMatchObject({ code: "TOKEN_EXPIRED" });
+  expect(refused).toHaveBeenCalledWith("new");
 });
 
 const queries = makeQueries();
@@ -79,7 +95,7 @@ function Starter() {
 
 test("a try whose fate is unknown is tried again under the same key, a new command under another", async () => {
   const taken = { status: 200, body: { strategy_id: "1", status: "running", warnings: [] } };
-  const { sent, send } = line({ status: 200, body: { token: "t" } }, "unreachable", taken, taken);
+  const { sent, send } = line({ status: 200, body: LOGIN }, "unreachable", taken, taken);
   jest.spyOn(globalThis, "fetch").mockImplementation(send);
   render(<Starter />, { wrapper: Stage });
   await screen.findByText("out");
@@ -98,7 +114,7 @@ test("a try whose fate is unknown is tried again under the same key, a new comma
 
 test("the second press of a double one is not sent", async () => {
   const taken = { status: 200, body: { strategy_id: "1", status: "running", warnings: [] } };
-  const { sent, send } = line({ status: 200, body: { token: "t" } }, taken, taken);
+  const { sent, send } = line({ status: 200, body: LOGIN }, taken, taken);
   jest.spyOn(globalThis, "fetch").mockImplementation(send);
   render(<Starter />, { wrapper: Stage });
   await act(async () => fireEvent.press(screen.getByLabelText("log in")));
@@ -110,4 +126,34 @@ test("the second press of a double one is not sent", async () => {
   await screen.findByText("taken");
   await act(async () => fireEvent.press(screen.getByLabelText("start")));
   expect(sent.filter((request) => request.url.endsWith("/strategy/start"))).toHaveLength(1);
+});
+
+const LOGIN = { token: "a1", refresh_token: "r1", expires_in: 900, device_id: "d" };
+
+test("a command whose token is over goes through after one silent refresh", async () => {
+  const taken = { status: 200, body: { strategy_id: "1", status: "running", warnings: [] } };
+  const { sent, send } = line({ status: 200, body: LOGIN }, OVER, { status: 200, body: { ...LOGIN, token: "a2", refresh_token: "r2" } }, taken);
+  jest.spyOn(globalThis, "fetch").mockImplementation(send);
+  render(<Starter />, { wrapper: Stage });
+  await act(async () => fireEvent.press(screen.getByLabelText("log in")));
+  await screen.findByText("in");
+  await act(async () => fireEvent.press(screen.getByLabelText("start")));
+  await screen.findByText("taken");
+  expect(sent.filter((request) => request.url.endsWith("/auth/refresh"))).toHaveLength(1);
+  expect(sent.at(-1)?.headers.get("Authorization")).toBe("Bearer a2");
+  expect(screen.getByText("in")).toBeTruthy();
+});
+
+test("a refresh token that is over asks for the password, a network that is gone does not", async () => {
+  const { send } = line({ status: 200, body: LOGIN }, OVER, "unreachable", OVER, OVER);
+  jest.spyOn(globalThis, "fetch").mockImplementation(send);
+  render(<Starter />, { wrapper: Stage });
+  await act(async () => fireEvent.press(screen.getByLabelText("log in")));
+  await screen.findByText("in");
+  await act(async () => fireEvent.press(screen.getByLabelText("start")));
+  await screen.findByText("failed");
+  expect(screen.getByText("in")).toBeTruthy();
+  await act(() => new Promise((resolve) => setTimeout(resolve, 800)));
+  await act(async () => fireEvent.press(screen.getByLabelText("start")));
+  await screen.findByText("over");
 });

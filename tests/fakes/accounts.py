@@ -1,13 +1,16 @@
-"""ports.Users and ports.BrokerAccounts in memory."""
+"""ports.Users, ports.Logins and ports.BrokerAccounts in memory."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from uuid import UUID, uuid4
 
 from algotrading.domain.accounts import Login, SealedBrokerAccount, User
-from algotrading.domain.audit import broker_entry, disconnected_entry
-from algotrading.domain.errors import EmailTaken, NotFound
+from algotrading.domain.audit import broker_entry, disconnected_entry, login_ended_entry, login_entry
+from algotrading.domain.errors import EmailTaken, NotFound, TokenExpired, TokenInvalid
+from algotrading.domain.logins import DeviceLogin, LoginEnd, Refresh, judge_refresh
 from tests.fakes import audit
 from tests.fakes.database import MemoryDatabase
 
@@ -37,6 +40,77 @@ class MemoryUsers:
         if user_id not in self._database.users:
             raise NotFound("no such user")
         return self._database.users[user_id][0]
+
+
+class MemoryLogins:
+    """ports.Logins in memory."""
+
+    def __init__(self, database: MemoryDatabase | None = None) -> None:
+        self._database = database or MemoryDatabase()
+
+    def begin(self, login: DeviceLogin, token_hash: bytes) -> None:
+        """See ports.Logins."""
+        with self._database.turn:
+            self._database.logins[login.device_id] = login
+            self._database.refresh_tokens[token_hash] = (login.device_id, None)
+            audit.append(self._database, login_entry(login))
+
+    def refresh(self, user_id: UUID, token_hash: bytes, successor: bytes, now: datetime) -> DeviceLogin:
+        """See ports.Logins."""
+        with self._database.turn:
+            login = self._holder(user_id, token_hash)
+            if login is None:
+                raise TokenInvalid("this refresh token is not one of ours")
+            used_at = self._database.refresh_tokens[token_hash][1]
+            match judge_refresh(login, used_at, now):
+                case Refresh.OVER:
+                    raise TokenExpired("this login is over: log in again")
+                case Refresh.REUSED:
+                    self._end(login, LoginEnd.REUSED, now)
+                    raise TokenInvalid("this refresh token was used before; its login has been ended: log in again")
+                case Refresh.TAKEN:
+                    self._database.refresh_tokens[token_hash] = (login.device_id, used_at or now)
+                    self._database.refresh_tokens[successor] = (login.device_id, None)
+                    self._database.logins[login.device_id] = replace(login, used_at=now)
+            return login
+
+    def end_by_token(self, user_id: UUID, token_hash: bytes, now: datetime) -> None:
+        """See ports.Logins."""
+        with self._database.turn:
+            login = self._holder(user_id, token_hash)
+            if login is not None and login.is_alive(now):
+                self._end(login, LoginEnd.LOGGED_OUT, now)
+
+    def alive(self, user_id: UUID, now: datetime) -> Sequence[DeviceLogin]:
+        """See ports.Logins."""
+        found = [login for login in self._database.logins.values() if login.user_id == user_id and login.is_alive(now)]
+        return sorted(found, key=lambda login: (-login.used_at.timestamp(), login.device_id))
+
+    def end(self, user_id: UUID, device_id: UUID, now: datetime) -> None:
+        """See ports.Logins."""
+        with self._database.turn:
+            found = [login for login in self.alive(user_id, now) if login.device_id == device_id]
+            if not found:
+                raise NotFound("no such device is logged in")
+            self._end(found[0], LoginEnd.REVOKED, now)
+
+    def end_all(self, user_id: UUID, now: datetime) -> int:
+        """See ports.Logins."""
+        with self._database.turn:
+            found = self.alive(user_id, now)
+            for login in found:
+                self._end(login, LoginEnd.REVOKED, now)
+            return len(found)
+
+    def _holder(self, user_id: UUID, token_hash: bytes) -> DeviceLogin | None:
+        if token_hash not in self._database.refresh_tokens:
+            return None
+        login = self._database.logins[self._database.refresh_tokens[token_hash][0]]
+        return login if login.user_id == user_id else None
+
+    def _end(self, login: DeviceLogin, why: LoginEnd, now: datetime) -> None:
+        self._database.logins[login.device_id] = replace(login, ended_at=now)
+        audit.append(self._database, login_ended_entry(login.user_id, login.device_id, why, now))
 
 
 class MemoryBrokerAccounts:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -15,6 +15,7 @@ from algotrading.domain.delivery import Waiting
 from algotrading.domain.flatness import FlatProof, NothingPlaced
 from algotrading.domain.instruments import Instrument
 from algotrading.domain.limits import Lock, RiskLimits
+from algotrading.domain.logins import DeviceLogin
 from algotrading.domain.orders import Fill
 from algotrading.domain.strategy import Strategy
 from algotrading.ports import BookSnapshot, Notice, OrderLog, RiskEvent
@@ -38,6 +39,9 @@ class MemoryDatabase:
     turn: threading.RLock = field(default_factory=threading.RLock)
     users: dict[UUID, tuple[User, str]] = field(default_factory=dict)
     broker_accounts: dict[UUID, SealedBrokerAccount] = field(default_factory=dict)
+    logins: dict[UUID, DeviceLogin] = field(default_factory=dict)
+    refresh_tokens: dict[bytes, tuple[UUID, datetime | None]] = field(default_factory=dict)
+    """By its hash: the device, and when the token was used."""
     postback_ids: dict[UUID, UUID] = field(default_factory=dict)
     instruments: dict[tuple[str, str], Instrument] = field(default_factory=dict)
     strategies: dict[UUID, Strategy] = field(default_factory=dict)

@@ -41,7 +41,7 @@ def test_the_api_answers_exactly_the_routes_of_the_table(estate: Estate, environ
     assert _routes(estate) == {*_expected((*API_ROUTES, *docs)), ("$default", UNKNOWN_PATHS, True)}
 
 
-def test_only_registration_login_and_the_broker_come_without_a_token(estate: Estate) -> None:
+def test_only_logins_and_the_broker_come_without_a_token(estate: Estate) -> None:
     docs = {route.path for route in DOCS_ROUTES}
 
     still_open = {key for key, _, is_open in _routes(estate) if is_open and key.split()[-1] not in docs}
@@ -49,6 +49,9 @@ def test_only_registration_login_and_the_broker_come_without_a_token(estate: Est
     assert still_open == {
         "POST /api/v1/auth/register",
         "POST /api/v1/auth/login",
+        # Whoever holds the refresh token in the body is who calls.
+        "POST /api/v1/auth/refresh",
+        "POST /api/v1/auth/logout",
         "GET /api/v1/broker/callback",
         "POST /api/v1/broker/postback/{account}",
         "$default",

@@ -13,21 +13,28 @@ export type Api = Client<paths>;
 /** What the client needs to know of whoever is logged in. */
 export interface Bearer {
   token(): string | null;
-  /** Called when the API does not take `token` any more. */
-  refused(token: string | null): void;
+  /** Another token in place of one that the API does not take any more; null when the login is over. */
+  renew(token: string): Promise<string | null>;
+  /** Called when the API does not take a token that was renewed just now: the login is over. */
+  refused(token: string): void;
 }
 
 export function makeApi(baseUrl: string, bearer: Bearer, send: typeof fetch = fetch): Api {
   return createClient<paths>({
     baseUrl,
     fetch: async (request: Request) => {
+      // What is refused for its token was not carried out, so it may be sent once more, whatever it is.
+      const again = request.clone();
       const token = bearer.token();
-      if (token !== null) request.headers.set("Authorization", `Bearer ${token}`);
-      const response = await answered(request, send);
-      if (response.ok) return response;
-      const problem = problemOf(response.status, await readBody(response));
-      if (problem.endsSession && token !== null) bearer.refused(token);
-      throw problem;
+      const first = await answerOrProblem(request, token, send);
+      if (first instanceof Response) return first;
+      if (!first.endsSession || token === null) throw first;
+      const renewed = await bearer.renew(token);
+      if (renewed === null) throw first;
+      const second = await answerOrProblem(again, renewed, send);
+      if (second instanceof Response) return second;
+      if (second.endsSession) bearer.refused(renewed);
+      throw second;
     },
   });
 }
@@ -37,6 +44,12 @@ export async function body<T>(call: Promise<{ data?: T; response: Response }>): 
   const { data } = await call;
   if (data === undefined) throw new ApiProblem("UNREADABLE", "the answer had no body");
   return data;
+}
+
+async function answerOrProblem(request: Request, token: string | null, send: typeof fetch): Promise<Response | ApiProblem> {
+  if (token !== null) request.headers.set("Authorization", `Bearer ${token}`);
+  const response = await answered(request, send);
+  return response.ok ? response : problemOf(response.status, await readBody(response));
 }
 
 async function answered(request: Request, send: typeof fetch): Promise<Response> {

@@ -1,5 +1,5 @@
-/** In the browser the token lives in this page's memory and nowhere else: no script that is injected later, no other
- * tab and nobody at the machine afterwards finds it in a store. It is gone when the page is closed or loaded anew.
+/** In the browser tokens live in this page's memory and nowhere else: no script that is injected later, no other
+ * tab and nobody at the machine afterwards finds them in a store. They are gone when the page is closed or loaded anew.
  * Preferences are no secret and stay in local storage. */
 import type { KeptName } from "./keep";
 

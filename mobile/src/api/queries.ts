@@ -20,6 +20,7 @@ export type OrderEvent = Schemas["OrderView"];
 export type Trade = Schemas["TradeView"];
 export type TimelineLine = Schemas["LineView"];
 export type Readiness = Schemas["PreflightView"];
+export type Device = Schemas["DeviceView"];
 export type Check = Schemas["CheckView"];
 export type Instrument = Schemas["InstrumentView"];
 
@@ -144,6 +145,16 @@ export function useBroker(isAwaited = false) {
   });
 }
 
+export function useDevices() {
+  const api = useApi();
+  const isIn = useIsIn();
+  return useQuery({
+    queryKey: ["devices"],
+    queryFn: async ({ signal }) => (await body(api.GET("/api/v1/auth/devices", { signal }))).devices,
+    enabled: isIn,
+  });
+}
+
 export function useInstruments(query: string) {
   const api = useApi();
   const isIn = useIsIn();
@@ -161,6 +172,8 @@ export type Command =
   | { kind: "create"; plan: Plan }
   | { kind: "change"; id: string; plan: Plan }
   | { kind: "limits"; limits: RiskLimits }
+  | { kind: "end-device"; id: string }
+  | { kind: "end-devices" }
   | { kind: "kill" }
   | { kind: "release" };
 
@@ -227,6 +240,12 @@ async function carryOut(
       return { id: null, warnings: [], reason: null };
     case "limits":
       await body(api.PUT("/api/v1/risk/profile", { body: command.limits, headers }));
+      return { id: null, warnings: [], reason: null };
+    case "end-device":
+      await body(api.DELETE("/api/v1/auth/devices/{id}", { params: { path: { id: command.id } }, headers }));
+      return { id: null, warnings: [], reason: null };
+    case "end-devices":
+      await body(api.DELETE("/api/v1/auth/devices", { headers }));
       return { id: null, warnings: [], reason: null };
     case "kill":
       await body(api.POST("/api/v1/risk/kill", { body: {}, headers }));

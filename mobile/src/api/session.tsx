@@ -1,10 +1,17 @@
 /** Who is logged in, and the client that speaks for them. */
 import { useQueryClient } from "@tanstack/react-query";
 import { createContext, useCallback, useContext, useEffect, useMemo, useRef, useState, type ReactNode } from "react";
+import { Platform } from "react-native";
 
 import { body, makeApi, type Api } from "./client";
 import type { Environment } from "./environment";
 import { readKept, writeKept } from "./keep";
+import { ApiProblem } from "./problem";
+import type { components } from "./schema";
+
+type Login = components["schemas"]["LoginAnswer"];
+/** What the list of devices calls this one. */
+const DEVICE = { web: "Browser", ios: "iPhone or iPad", android: "Android phone" }[Platform.OS as string] ?? "App";
 
 /** `over`: the token was refused. The screen stays, marked, until its owner has logged in again. */
 export type SessionState = "unknown" | "out" | "in" | "over";
@@ -35,42 +42,74 @@ export function SessionProvider({ environment, children }: { environment: Enviro
   const [state, setState] = useState<SessionState>("unknown");
   const [email, setEmail] = useState<string | null>(null);
   const token = useRef<string | null>(null);
+  const refresh = useRef<string | null>(null);
+  const renewing = useRef<Promise<string | null> | null>(null);
   const queries = useQueryClient();
 
-  const api = useMemo(
-    () =>
-      makeApi(environment.apiUrl, {
-        token: () => token.current,
-        refused: (refused) => {
-          // An answer to a token that has been replaced meanwhile says nothing about the present one.
-          if (refused !== token.current) return;
-          token.current = null;
-          void writeKept("token", null);
-          setState("over");
-        },
-      }),
-    [environment.apiUrl],
-  );
+  const keep = useCallback(async (access: string | null, next: string | null) => {
+    token.current = access;
+    refresh.current = next;
+    await Promise.all([writeKept("token", access), writeKept("refresh", next)]);
+  }, []);
+
+  const api = useMemo(() => {
+    const end = () => {
+      void keep(null, null);
+      setState("over");
+    };
+    const open = makeApi(environment.apiUrl, { token: () => null, renew: async () => null, refused: () => undefined });
+    const renew = async (): Promise<string | null> => {
+      if (refresh.current === null) {
+        end();
+        return null;
+      }
+      try {
+        const answer = await body(open.POST("/api/v1/auth/refresh", { body: { refresh_token: refresh.current } }));
+        await keep(answer.token, answer.refresh_token);
+        return answer.token;
+      } catch (problem) {
+        // Whatever else went wrong (no network) says nothing about the login.
+        if (!(problem instanceof ApiProblem && problem.endsSession)) throw problem;
+        end();
+        return null;
+      }
+    };
+    return makeApi(environment.apiUrl, {
+      token: () => token.current,
+      renew: async (refused) => {
+        // An answer to a token that has been replaced meanwhile says nothing about the present one.
+        if (refused !== token.current) return token.current;
+        // A refresh token is good once: whoever else needs a new token waits for the same answer.
+        renewing.current ??= renew().finally(() => {
+          renewing.current = null;
+        });
+        return renewing.current;
+      },
+      refused: (refused) => {
+        if (refused === token.current) end();
+      },
+    });
+  }, [environment.apiUrl, keep]);
 
   useEffect(() => {
     void (async () => {
-      const [keptToken, keptEmail] = await Promise.all([readKept("token"), readKept("email")]);
+      const [keptToken, keptRefresh, keptEmail] = await Promise.all([readKept("token"), readKept("refresh"), readKept("email")]);
       token.current = keptToken;
+      refresh.current = keptRefresh;
       setEmail(keptEmail);
       setState(keptToken === null ? "out" : "in");
     })();
   }, []);
 
   const begin = useCallback(
-    async (newToken: string, newEmail: string) => {
+    async (login: Login, newEmail: string) => {
       if (newEmail !== email) queries.clear();
-      token.current = newToken;
-      await Promise.all([writeKept("token", newToken), writeKept("email", newEmail)]);
+      await Promise.all([keep(login.token, login.refresh_token), writeKept("email", newEmail)]);
       setEmail(newEmail);
       setState("in");
       void queries.invalidateQueries();
     },
-    [email, queries],
+    [email, keep, queries],
   );
 
   const session = useMemo<Session>(
@@ -80,22 +119,24 @@ export function SessionProvider({ environment, children }: { environment: Enviro
       api,
       environment,
       logIn: async (who, password) => {
-        const answer = await body(api.POST("/api/v1/auth/login", { body: { email: who, password } }));
-        await begin(answer.token, who);
+        const answer = await body(api.POST("/api/v1/auth/login", { body: { email: who, password, device: DEVICE } }));
+        await begin(answer, who);
       },
       register: async (who, password) => {
-        const answer = await body(api.POST("/api/v1/auth/register", { body: { email: who, password } }));
-        await begin(answer.token, who);
+        const answer = await body(api.POST("/api/v1/auth/register", { body: { email: who, password, device: DEVICE } }));
+        await begin(answer, who);
       },
       logOut: async () => {
-        token.current = null;
-        await Promise.all([writeKept("token", null), writeKept("email", null)]);
+        const ended = refresh.current;
+        await Promise.all([keep(null, null), writeKept("email", null)]);
+        // Out of reach or not: here nobody is logged in any more, and elsewhere the device can be ended from the list.
+        if (ended !== null) void api.POST("/api/v1/auth/logout", { body: { refresh_token: ended } }).catch(() => undefined);
         queries.clear();
         setEmail(null);
         setState("out");
       },
     }),
-    [api, begin, email, environment, queries, state],
+    [api, begin, email, environment, keep, queries, state],
   );
 
   return <SessionContext.Provider value={session}>{children}</SessionContext.Provider>;

@@ -291,6 +291,16 @@ export const en = {
     broker: "Broker connection",
     environment: (name: string) => `Environment: ${name}`,
   },
+  devices: {
+    title: "Where you are logged in",
+    none: "Nowhere any more.",
+    line: (since: string, used: string) => `Since ${since}, last used ${used} IST`,
+    end: "Log out there",
+    endAsk: "That device has to log in again with the password. What it has open may go on for up to a quarter of an hour.",
+    endAll: "Log out everywhere",
+    endAllAsk: "Every device, this one too, has to log in again with the password.",
+    note: "A device that you do not know: log out everywhere.",
+  },
   notFound: { title: "Not here", text: "There is no such page.", home: "To today's strategies" },
   start: { failed: "The app could not learn where its product is." },
 };

@@ -11,6 +11,7 @@ from algotrading.adapters.postgres.audit_trail import PostgresAuditTrail
 from algotrading.adapters.postgres.broker_accounts import PostgresBrokerAccounts
 from algotrading.adapters.postgres.instruments import PostgresInstruments
 from algotrading.adapters.postgres.ledger import PostgresLedger
+from algotrading.adapters.postgres.logins import PostgresLogins
 from algotrading.adapters.postgres.outbox import PostgresOutbox
 from algotrading.adapters.postgres.risks import PostgresRisks
 from algotrading.adapters.postgres.snapshots import PostgresSnapshots
@@ -24,13 +25,14 @@ from algotrading.ports import (
     BrokerAccounts,
     Instruments,
     Ledger,
+    Logins,
     Outbox,
     Risks,
     Snapshots,
     Strategies,
     Users,
 )
-from tests.fakes.accounts import MemoryBrokerAccounts, MemoryUsers
+from tests.fakes.accounts import MemoryBrokerAccounts, MemoryLogins, MemoryUsers
 from tests.fakes.audit import MemoryAuditTrail
 from tests.fakes.database import MemoryDatabase
 from tests.fakes.examples import TRADING_DAY, make_strategy, make_user
@@ -47,6 +49,7 @@ class Stores:
     """Every repository over one store; `system` ones as the system role sees it."""
 
     users: Users
+    logins: Logins
     broker_accounts: BrokerAccounts
     system_broker_accounts: BrokerAccounts
     strategies: Strategies
@@ -89,6 +92,7 @@ def memory_stores() -> Stores:
     snapshots = MemorySnapshots(database)
     return Stores(
         users=MemoryUsers(database),
+        logins=MemoryLogins(database),
         broker_accounts=accounts,
         system_broker_accounts=accounts,
         strategies=strategies,
@@ -112,6 +116,7 @@ def postgres_stores(store: PostgresStore) -> Stores:
     """Everything in PostgreSQL, as the app role and the system role."""
     return Stores(
         users=PostgresUsers(store.app),
+        logins=PostgresLogins(store.app),
         broker_accounts=PostgresBrokerAccounts(store.app),
         system_broker_accounts=PostgresBrokerAccounts(store.system),
         strategies=PostgresStrategies(store.app),

@@ -19,6 +19,7 @@ from algotrading.adapters.postgres.broker_accounts import PostgresBrokerAccounts
 from algotrading.adapters.postgres.database import Database
 from algotrading.adapters.postgres.instruments import PostgresInstruments
 from algotrading.adapters.postgres.ledger import PostgresLedger
+from algotrading.adapters.postgres.logins import PostgresLogins
 from algotrading.adapters.postgres.outbox import PostgresOutbox
 from algotrading.adapters.postgres.risks import PostgresRisks
 from algotrading.adapters.postgres.snapshots import PostgresSnapshots
@@ -42,6 +43,7 @@ from tests.stores import PostgresStore
 
 REPOSITORIES: tuple[Callable[[Database], Any], ...] = (
     PostgresUsers,
+    PostgresLogins,
     PostgresBrokerAccounts,
     PostgresStrategies,
     PostgresLedger,
@@ -90,6 +92,12 @@ BREACH = Breach(BreachKind.DAILY_LOSS, Decimal(1), Decimal(1), "forged")
 CALLS: dict[str, Callable[[Any, Intruder], Any]] = {
     "PostgresUsers.add": lambda r, me: r.add(User(me.user_id, me.victim.email, MOMENT), "hash"),
     "PostgresUsers.get": lambda r, me: r.get(me.user_id).user_id == me.victim.user_id or None,
+    "PostgresLogins.begin": lambda r, me: r.begin(replace(me.victim.login, user_id=me.user_id), bytes(32)),
+    "PostgresLogins.refresh": lambda r, me: r.refresh(me.user_id, me.victim.refresh_hash, bytes(32), MOMENT),
+    "PostgresLogins.end_by_token": lambda r, me: r.end_by_token(me.user_id, me.victim.refresh_hash, MOMENT),
+    "PostgresLogins.alive": lambda r, me: r.alive(me.user_id, MOMENT),
+    "PostgresLogins.end": lambda r, me: r.end(me.user_id, me.victim.login.device_id, MOMENT),
+    "PostgresLogins.end_all": lambda r, me: r.end_all(me.user_id, MOMENT),
     "PostgresBrokerAccounts.save": lambda r, me: r.save(sealed_account(me.user_id, "forged")),
     "PostgresBrokerAccounts.find": lambda r, me: r.find(me.user_id),
     "PostgresBrokerAccounts.remove": lambda r, me: r.remove(me.user_id, now=MOMENT),
@@ -253,6 +261,8 @@ def test_the_owner_himself_finds_what_the_stranger_did_not(postgres_store: Postg
     reads = ["find", "of_day", "latest", "fills", "logs", "unsettled", "traded_on", "unsettled_of"]
 
     for name in [f"PostgresLedger.{each}" for each in reads] + [
+        "PostgresLogins.alive",
+        "PostgresLogins.refresh",
         "PostgresBrokerAccounts.find",
         "PostgresBrokerAccounts.postback_id",
         "PostgresStrategies.get",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from hashlib import sha256
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -12,6 +13,7 @@ from algotrading.domain.cycle import Cycle, CycleState
 from algotrading.domain.effects import Decision, Tell
 from algotrading.domain.events import BookRead
 from algotrading.domain.limits import RiskLimits
+from algotrading.domain.logins import LOGIN_LASTS, DeviceLogin
 from algotrading.domain.notices import NoticeKind
 from algotrading.domain.orders import AccountBook, BookReading, Fill
 from algotrading.domain.strategy import Strategy
@@ -33,6 +35,8 @@ class Trader:
     cycle: Cycle
     notice: Notice
     postback_id: UUID
+    login: DeviceLogin
+    refresh_hash: bytes
 
     @property
     def words(self) -> tuple[str, ...]:
@@ -58,10 +62,13 @@ def make_trader(stores: Stores) -> Trader:
     stores.snapshots.add(BookSnapshot(user.user_id, TRADING_DAY, AccountBook(MOMENT, (), (fill,), ())))
     stores.risks.set_limits(user.user_id, RiskLimits(daily_loss=Decimal("12345.5")), MOMENT)
     stores.risks.lock(user.user_id, by="owner", reason=mark, now=MOMENT)
+    login = DeviceLogin(uuid4(), user.user_id, mark, MOMENT, MOMENT, MOMENT + LOGIN_LASTS)
+    refresh_hash = sha256(mark.encode()).digest()
+    stores.logins.begin(login, refresh_hash)
     postback_id = stores.broker_accounts.postback_id(user.user_id)
     assert postback_id is not None
     notice = Notice(0, user.user_id, strategy.strategy_id, "bought", mark, MOMENT, attempts=0)
-    return Trader(user.user_id, user.email, mark, strategy, cycle, notice, postback_id)
+    return Trader(user.user_id, user.email, mark, strategy, cycle, notice, postback_id, login, refresh_hash)
 
 
 def with_first_notice(trader: Trader, store: PostgresStore) -> Trader:

@@ -14,6 +14,8 @@ from tests.unit.api.world import PLAN, ApiWorld
 GOOD_BODIES: dict[str, dict[str, Any]] = {
     "/api/v1/auth/register": {"email": "new@example.com", "password": "pass123"},
     "/api/v1/auth/login": {"email": "trader@example.com", "password": "pass123"},
+    "/api/v1/auth/refresh": {"refresh_token": f"{'0' * 32}.{'x' * 43}"},
+    "/api/v1/auth/logout": {"refresh_token": f"{'0' * 32}.{'x' * 43}"},
     "/api/v1/broker/connect": {"api_key": "key00001", "api_secret": "secret00001", "access_token": "token00002"},
     "/api/v1/broker/postback/{account}": {
         "order_id": "2611200000012345678",

@@ -40,7 +40,7 @@ from algotrading.services.publish_strategy import Publisher
 from algotrading.services.risk_profile import RiskProfiles
 from algotrading.services.strategy_status import StrategyReader
 from algotrading.services.timeline import TimelineReader
-from tests.fakes.accounts import MemoryBrokerAccounts, MemoryUsers
+from tests.fakes.accounts import MemoryBrokerAccounts, MemoryLogins, MemoryUsers
 from tests.fakes.audit import MemoryAuditTrail
 from tests.fakes.broker import MemoryBrokers
 from tests.fakes.clock import VirtualClock
@@ -60,6 +60,7 @@ from tests.http_events import http_event
 EIGHT_O_CLOCK = datetime(2026, 11, 20, 2, 30, tzinfo=UTC)
 """08:00 Asia/Kolkata on a trading Friday."""
 TODAY = EIGHT_O_CLOCK.date()
+ACCESS_LASTS = timedelta(hours=12)
 SIGNING_KEY = "a signing key for tests, longer than thirty-two bytes"
 PLAN = {"symbol": "TCS", "buy_time": "09:30:00", "sell_time": "15:30:00", "stop_loss": 3500, "quantity": 10}
 """The request of the specification."""
@@ -257,6 +258,8 @@ class ApiWorld:
     def _accounts(self) -> Accounts:
         return Accounts(
             users=MemoryUsers(self.database),
+            logins=MemoryLogins(self.database),
+            access_lasts=ACCESS_LASTS,
             broker_accounts=MemoryBrokerAccounts(self.database),
             passwords=Argon2Passwords(memory_kib=8, passes=1),
             tokens=self.tokens,

@@ -28,6 +28,8 @@ EVIDENCE_SECONDS = 180
 """Kite was seen to show an order 83 s after the time-out of its request; twice that, rounded up."""
 
 
+_LONGEST_ACCESS_SECONDS = 1800
+
 _INDICES = 9
 """The segment of indices, the low byte of their instrument tokens (Kite Connect documentation, WebSocket)."""
 
@@ -185,6 +187,15 @@ class TimingSettings(Settings):
 
 class AuthSettings(DatabaseSettings, TokenSettings):
     """lambdas/auth"""
+
+    access_token_seconds: int = Field(default=900, ge=60, le=43_200)
+    """How long a bearer token is good for. It cannot be called back, so it is short where money is at stake."""
+
+    @model_validator(mode="after")
+    def _short_outside_dev(self) -> Self:
+        if self.stage != "dev" and self.access_token_seconds > _LONGEST_ACCESS_SECONDS:
+            raise ValueError(f"ACCESS_TOKEN_SECONDS must be at most {_LONGEST_ACCESS_SECONDS} in {self.stage}")
+        return self
 
 
 class AuthorizerSettings(TokenSettings):

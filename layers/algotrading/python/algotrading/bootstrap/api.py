@@ -85,12 +85,15 @@ def _accounts(settings: AuthSettings) -> Accounts:
     from algotrading.adapters.clock import SystemClock
     from algotrading.adapters.passwords import Argon2Passwords
     from algotrading.adapters.postgres.broker_accounts import PostgresBrokerAccounts
+    from algotrading.adapters.postgres.logins import PostgresLogins
     from algotrading.adapters.postgres.users import PostgresUsers
     from algotrading.services.accounts import Accounts
 
     database = parts.database(settings)
     return Accounts(
         users=PostgresUsers(database),
+        logins=PostgresLogins(database),
+        access_lasts=timedelta(seconds=settings.access_token_seconds),
         broker_accounts=PostgresBrokerAccounts(database),
         passwords=Argon2Passwords(),
         tokens=parts.tokens(settings),

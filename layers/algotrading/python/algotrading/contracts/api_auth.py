@@ -26,6 +26,10 @@ def _look_like_email(value: str) -> str:
 Email = Annotated[str, StringConstraints(min_length=3, max_length=254), AfterValidator(_look_like_email)]
 
 
+DeviceName = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=80), Storable]
+_DEVICE = Field(default="unnamed device", description="What the list of devices calls this one", examples=["My phone"])
+
+
 class RegisterRequest(RequestBody):
     """Open an account."""
 
@@ -33,13 +37,22 @@ class RegisterRequest(RequestBody):
     password: Annotated[str, StringConstraints(min_length=6, max_length=_LONGEST_PASSWORD), Storable] = Field(
         description="Six to 128 characters", examples=["pass123"]
     )
+    device: DeviceName = _DEVICE
 
 
-class RegisterAnswer(Answer):
+class LoginAnswer(Answer):
+    """A login on this device. It lasts for thirty days, as long as it is refreshed."""
+
+    token: str = Field(description="Bearer token of requests")
+    expires_in: int = Field(description="Seconds for which the bearer token is good")
+    refresh_token: str = Field(description="For POST /auth/refresh, once; keep it as safe as a password")
+    device_id: UUID = Field(description="What GET /auth/devices calls this login")
+
+
+class RegisterAnswer(LoginAnswer):
     """The new account, logged in."""
 
     user_id: UUID
-    token: str = Field(description="Bearer token, valid for twelve hours")
 
 
 class LoginRequest(RequestBody):
@@ -47,12 +60,37 @@ class LoginRequest(RequestBody):
 
     email: Annotated[str, StringConstraints(max_length=254), Storable] = Field(examples=["user@gmail.com"])
     password: Annotated[str, StringConstraints(max_length=_LONGEST_PASSWORD), Storable] = Field(examples=["pass123"])
+    device: DeviceName = _DEVICE
 
 
-class LoginAnswer(Answer):
-    """A login."""
+class RefreshRequest(RequestBody):
+    """Whoever holds it is logged in."""
 
-    token: str = Field(description="Bearer token, valid for twelve hours")
+    refresh_token: Annotated[str, StringConstraints(max_length=200), Storable] = Field(
+        examples=["7f1f3c1e7b8a4a529c3b0a1b2c3d4e5f.d2hhdCBnb29kIHdvdWxkIGEgcmVhbCBvbmUgYmUgaGVyZT8"]
+    )
+
+
+class LoggedOutAnswer(Answer):
+    """Of how many devices a login has ended."""
+
+    ended: int
+
+
+class DeviceView(Answer):
+    """One login."""
+
+    device_id: UUID
+    name: str
+    created_at: Instant
+    used_at: Instant = Field(description="When it was last begun or refreshed")
+    expires_at: Instant
+
+
+class DevicesView(Answer):
+    """Where the caller is logged in, the latest used first."""
+
+    devices: list[DeviceView]
 
 
 class AccountView(Answer):

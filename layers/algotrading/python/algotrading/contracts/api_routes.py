@@ -33,6 +33,11 @@ class ApiRoute:
 API_ROUTES: tuple[ApiRoute, ...] = (
     ApiRoute("POST", "/api/v1/auth/register", "auth", is_open=True),
     ApiRoute("POST", "/api/v1/auth/login", "auth", is_open=True),
+    ApiRoute("POST", "/api/v1/auth/refresh", "auth", is_open=True),
+    ApiRoute("POST", "/api/v1/auth/logout", "auth", is_open=True),
+    ApiRoute("GET", "/api/v1/auth/devices", "auth"),
+    ApiRoute("DELETE", "/api/v1/auth/devices", "auth"),
+    ApiRoute("DELETE", "/api/v1/auth/devices/{id}", "auth"),
     ApiRoute("GET", "/api/v1/account", "auth"),
     ApiRoute("POST", "/api/v1/broker/connect", "broker"),
     ApiRoute("GET", "/api/v1/broker", "broker"),

@@ -19,6 +19,7 @@ from uuid import UUID
 from algotrading.domain.accounts import ConnectionStatus, SealedBrokerAccount
 from algotrading.domain.effects import Decision
 from algotrading.domain.events import Event
+from algotrading.domain.logins import DeviceLogin, LoginEnd
 from algotrading.domain.strategy import Strategy
 
 GENESIS: Final = bytes(32)
@@ -57,6 +58,10 @@ class AuditKind(StrEnum):
     KILL_SWITCH_OFF = "kill_switch_off"
     VERIFIED_FLAT = "verified_flat"
     """After the kill switch, the broker's own book showed nothing of ours."""
+    LOGGED_IN = "logged_in"
+    """On a device: `login_entry`."""
+    LOGIN_ENDED = "login_ended"
+    """Before its time: `login_ended_entry`."""
     NOTHING_PLACED = "nothing_placed"
     """After the kill switch, our record had no order of its day and nothing open; the broker was not asked."""
 
@@ -184,6 +189,17 @@ def broker_entry(account: SealedBrokerAccount, *, before: str | None) -> AuditEn
             "token_at": account.token_at,
         },
     )
+
+
+def login_entry(login: DeviceLogin) -> AuditEntry:
+    """What is written down about a login."""
+    data = {"device_id": login.device_id, "name": login.name, "expires_at": login.expires_at}
+    return AuditEntry(login.user_id, AuditKind.LOGGED_IN, login.created_at, data)
+
+
+def login_ended_entry(user_id: UUID, device_id: UUID, why: LoginEnd, at: datetime) -> AuditEntry:
+    """What is written down about a login that ended before its time."""
+    return AuditEntry(user_id, AuditKind.LOGIN_ENDED, at, {"device_id": device_id, "why": why})
 
 
 def disconnected_entry(user_id: UUID, broker: str, broker_user_id: str | None, at: datetime) -> AuditEntry:

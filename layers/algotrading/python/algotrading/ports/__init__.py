@@ -14,7 +14,7 @@ from algotrading.ports.ledger import AuditTrail, BookSnapshot, EntryGate, Ledger
 from algotrading.ports.messaging import Alarm, Lane, OrderQueue, Schedules
 from algotrading.ports.metrics import Meter
 from algotrading.ports.notices import Notice, Notifier, Outbox
-from algotrading.ports.people import BrokerAccounts, Passwords, Tokens, Users, Vault
+from algotrading.ports.people import BrokerAccounts, Logins, Passwords, Tokens, Users, Vault
 from algotrading.ports.risk import RiskEvent, Risks, RiskStanding
 from algotrading.ports.runtime import LastPrice, Runtime
 from algotrading.ports.strategies import Instruments, Strategies
@@ -33,6 +33,7 @@ __all__ = [
     "Lane",
     "LastPrice",
     "Ledger",
+    "Logins",
     "Meter",
     "Notice",
     "Notifier",

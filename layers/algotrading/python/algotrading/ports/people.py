@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 from uuid import UUID
@@ -12,6 +12,7 @@ from algotrading.domain.accounts import (
     SealedBrokerAccount,
     User,
 )
+from algotrading.domain.logins import DeviceLogin
 
 
 class Users(Protocol):
@@ -27,6 +28,40 @@ class Users(Protocol):
 
     def get(self, user_id: UUID) -> User:
         """Raises NotFound."""
+        ...
+
+
+class Logins(Protocol):
+    """Logins on devices. Of refresh tokens only hashes are stored. Beginning and ending leave an audit record in the
+    same transaction."""
+
+    def begin(self, login: DeviceLogin, token_hash: bytes) -> None:
+        """A new login, and the token that refreshes it first."""
+        ...
+
+    def refresh(self, user_id: UUID, token_hash: bytes, successor: bytes, now: datetime) -> DeviceLogin:
+        """Use a token (see `judge_refresh`) and store the one that follows it.
+
+        Raises:
+            TokenExpired: the login is over.
+            TokenInvalid: the user has no such token; or it was used before, and then its login has ended now.
+        """
+        ...
+
+    def end_by_token(self, user_id: UUID, token_hash: bytes, now: datetime) -> None:
+        """Log out whoever holds this token; no error when it belongs to no login."""
+        ...
+
+    def alive(self, user_id: UUID, now: datetime) -> Sequence[DeviceLogin]:
+        """The user's logins that go on, the latest used first."""
+        ...
+
+    def end(self, user_id: UUID, device_id: UUID, now: datetime) -> None:
+        """End one from elsewhere. Raises NotFound when it is not the user's, or not alive."""
+        ...
+
+    def end_all(self, user_id: UUID, now: datetime) -> int:
+        """End every login of the user; how many there were."""
         ...
 
 

@@ -1,18 +1,39 @@
-"""Accounts of this product: register, log in, look."""
+"""Accounts of this product: register, log in, stay logged in, log out, look."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import hashlib
+import re
+import secrets
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID, uuid4
 
 from algotrading.domain.accounts import SealedBrokerAccount, User
-from algotrading.domain.errors import AuthenticationFailed
-from algotrading.ports import BrokerAccounts, Clock, Passwords, Tokens, Users
+from algotrading.domain.errors import AuthenticationFailed, TokenInvalid
+from algotrading.domain.logins import LOGIN_LASTS, DeviceLogin
+from algotrading.ports import BrokerAccounts, Clock, Logins, Passwords, Tokens, Users
 
 API_AUDIENCE = "api"
-TOKEN_LIFETIME = timedelta(hours=12)
+_REFRESH_TOKEN = re.compile(r"([0-9a-f]{32})\.([A-Za-z0-9_-]{43})")
+"""Whose it is, so that it is looked for among one user's, and 256 random bits."""
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Pass:
+    """What a login brings. `repr` shows no token."""
+
+    login: DeviceLogin
+    access: str
+    """The bearer token of requests."""
+    refresh: str
+    """Good for one refresh."""
+    lasts: timedelta
+    """How long `access` is good for."""
+
+    def __repr__(self) -> str:
+        return f"Pass({self.login.device_id}, tokens hidden)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,24 +41,26 @@ class Accounts:
     """Who may come in."""
 
     users: Users
+    logins: Logins
     broker_accounts: BrokerAccounts
     passwords: Passwords
     tokens: Tokens
     clock: Clock
+    access_lasts: timedelta
     new_id: Callable[[], UUID] = uuid4
 
-    def register(self, email: str, password: str) -> tuple[User, str]:
-        """Open an account and log it in.
+    def register(self, email: str, password: str, device: str) -> tuple[User, Pass]:
+        """Open an account and log it in on a device of that name.
 
         Raises:
             EmailTaken: the e-mail has an account, in whatever case it is written.
         """
         user = User(user_id=self.new_id(), email=email, created_at=self.clock.now())
         self.users.add(user, self.passwords.hash(password))
-        return user, self._token(user.user_id)
+        return user, self._begin(user.user_id, device)
 
-    def log_in(self, email: str, password: str) -> str:
-        """A bearer token for twelve hours.
+    def log_in(self, email: str, password: str, device: str) -> Pass:
+        """A new login, which refreshing keeps going for thirty days.
 
         Raises:
             AuthenticationFailed: unknown e-mail or wrong password; nothing tells which, neither the
@@ -46,7 +69,35 @@ class Accounts:
         login = self.users.find_login(email)
         if not self.passwords.matches(password, login.password_hash if login else None) or login is None:
             raise AuthenticationFailed("e-mail and password do not match")
-        return self._token(login.user_id)
+        return self._begin(login.user_id, device)
+
+    def refresh(self, token: str) -> Pass:
+        """New tokens for a refresh token, which is used up by that.
+
+        Raises:
+            TokenExpired: the login is over.
+            TokenInvalid: the token is not one of ours, or was used before: then its login is ended, too.
+        """
+        user_id, token_hash = _read(token)
+        successor, its_hash = _new_token(user_id)
+        return self._pass(self.logins.refresh(user_id, token_hash, its_hash, self.clock.now()), successor)
+
+    def log_out(self, token: str) -> None:
+        """End the login of a refresh token; nothing happens for one that belongs to none. Raises TokenInvalid for
+        what cannot be one. Access tokens that are out are good until they expire."""
+        self.logins.end_by_token(*_read(token), self.clock.now())
+
+    def devices(self, user_id: UUID) -> Sequence[DeviceLogin]:
+        """Where the user is logged in, the latest used first."""
+        return self.logins.alive(user_id, self.clock.now())
+
+    def end_device(self, user_id: UUID, device_id: UUID) -> None:
+        """Log out one device from elsewhere. Raises NotFound."""
+        self.logins.end(user_id, device_id, self.clock.now())
+
+    def end_all_devices(self, user_id: UUID) -> int:
+        """Log out everywhere; how many devices that were."""
+        return self.logins.end_all(user_id, self.clock.now())
 
     def get(self, user_id: UUID) -> User:
         """The account. Raises NotFound."""
@@ -56,5 +107,30 @@ class Accounts:
         """The account's broker connection, still sealed; None when there is none."""
         return self.broker_accounts.find(user_id)
 
-    def _token(self, user_id: UUID) -> str:
-        return self.tokens.issue(user_id, audience=API_AUDIENCE, lifetime=TOKEN_LIFETIME)
+    def _begin(self, user_id: UUID, device: str) -> Pass:
+        now = self.clock.now()
+        login = DeviceLogin(self.new_id(), user_id, device, now, now, now + LOGIN_LASTS)
+        token, token_hash = _new_token(user_id)
+        self.logins.begin(login, token_hash)
+        return self._pass(login, token)
+
+    def _pass(self, login: DeviceLogin, refresh: str) -> Pass:
+        access = self.tokens.issue(login.user_id, audience=API_AUDIENCE, lifetime=self.access_lasts)
+        return Pass(login, access, refresh, self.access_lasts)
+
+
+def _new_token(user_id: UUID) -> tuple[str, bytes]:
+    secret = secrets.token_urlsafe(32)
+    return f"{user_id.hex}.{secret}", _hash(secret)
+
+
+def _read(token: str) -> tuple[UUID, bytes]:
+    match = _REFRESH_TOKEN.fullmatch(token)
+    if match is None:
+        raise TokenInvalid("this refresh token is not one of ours")
+    return UUID(match[1]), _hash(match[2])
+
+
+def _hash(secret: str) -> bytes:
+    # Of 256 random bits: nothing slow is needed against guessing.
+    return hashlib.sha256(secret.encode()).digest()

@@ -27,6 +27,7 @@ from algotrading.services.timeline_orders import OrderStory
 
 Said = Mapping[str, Any]
 
+_NOT_OF_TRADING = {AuditKind.LOGGED_IN, AuditKind.LOGIN_ENDED}
 _ALWAYS_TOLD = frozenset({"BUY", "SELL", "STOPLOSS", "STOP", "SQUARE_OFF", "KILL"})
 """Messages that are told whatever came of them; others, which come every minute, only with their news."""
 
@@ -95,6 +96,8 @@ def _lines_of(record: AuditRecord, data: Said, story: OrderStory) -> list[Line]:
         return story.follow(data, record.at)
     if record.kind in COMMANDS:
         return [command_line(record, data)]
+    if record.kind in _NOT_OF_TRADING:
+        return []
     if record.kind in {AuditKind.MESSAGE_DROPPED, AuditKind.ENTRY_HELD_UP}:
         return [_led_to_nothing(record, data)]
     return [account_line(record, data)]

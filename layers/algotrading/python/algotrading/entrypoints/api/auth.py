@@ -1,19 +1,37 @@
-"""Routes of accounts: register, log in, look."""
+"""Routes of accounts: register, log in and out, look."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from uuid import UUID
 
 from aws_lambda_powertools.event_handler import Request
 from aws_lambda_powertools.event_handler.api_gateway import Router
 
-from algotrading.contracts.api_auth import AccountView, LoginAnswer, LoginRequest, RegisterAnswer, RegisterRequest
+from algotrading.contracts.api_auth import (
+    AccountView,
+    DevicesView,
+    DeviceView,
+    LoggedOutAnswer,
+    LoginAnswer,
+    LoginRequest,
+    RefreshRequest,
+    RegisterAnswer,
+    RegisterRequest,
+)
 from algotrading.contracts.api_broker import BrokerSummary
 from algotrading.domain.accounts import SealedBrokerAccount
-from algotrading.domain.errors import AuthenticationFailed, EmailTaken, NotFound, RequestInvalid
+from algotrading.domain.errors import (
+    AuthenticationFailed,
+    EmailTaken,
+    NotFound,
+    RequestInvalid,
+    TokenExpired,
+    TokenInvalid,
+)
 from algotrading.entrypoints.api.answers import BEARER, answers
 from algotrading.entrypoints.http import caller, new_router
-from algotrading.services.accounts import Accounts
+from algotrading.services.accounts import Accounts, Pass
 
 _TAGS = ["Account"]
 
@@ -40,6 +58,7 @@ class AuthRoutes:
             tags=_TAGS,
             responses=answers("Logged in", RequestInvalid, AuthenticationFailed, is_open=True),
         )(self.log_in)
+        self._add_login_routes(router)
         router.get(
             "/api/v1/account",
             summary="My account",
@@ -49,14 +68,84 @@ class AuthRoutes:
         )(self.show_account)
         return router
 
+    def _add_login_routes(self, router: Router) -> None:
+        router.post(
+            "/api/v1/auth/refresh",
+            summary="Stay logged in",
+            tags=_TAGS,
+            responses=answers("New tokens", RequestInvalid, TokenExpired, TokenInvalid, is_open=True),
+        )(self.refresh)
+        router.post(
+            "/api/v1/auth/logout",
+            summary="Log out here",
+            tags=_TAGS,
+            responses=answers("Logged out", RequestInvalid, TokenInvalid, is_open=True),
+        )(self.log_out)
+        router.get(
+            "/api/v1/auth/devices",
+            summary="Where I am logged in",
+            tags=_TAGS,
+            security=BEARER,
+            responses=answers("Every device"),
+        )(self.show_devices)
+        router.delete(
+            "/api/v1/auth/devices",
+            summary="Log out everywhere",
+            tags=_TAGS,
+            security=BEARER,
+            responses=answers("Every login has ended"),
+        )(self.end_all_devices)
+        router.delete(
+            "/api/v1/auth/devices/<id>",
+            summary="Log out a device",
+            tags=_TAGS,
+            security=BEARER,
+            responses=answers("Its login has ended", NotFound),
+        )(self.end_device)
+
     def register(self, body: RegisterRequest) -> RegisterAnswer:
         """Open an account and log it in."""
-        user, token = self._services().register(body.email, body.password)
-        return RegisterAnswer(user_id=user.user_id, token=token)
+        user, its_pass = self._services().register(body.email, body.password, body.device)
+        return RegisterAnswer(user_id=user.user_id, **_login(its_pass).model_dump())
 
     def log_in(self, body: LoginRequest) -> LoginAnswer:
-        """Exchange e-mail and password for a bearer token."""
-        return LoginAnswer(token=self._services().log_in(body.email, body.password))
+        """Exchange e-mail and password for a bearer token, and a refresh token that brings the next ones."""
+        return _login(self._services().log_in(body.email, body.password, body.device))
+
+    def refresh(self, body: RefreshRequest) -> LoginAnswer:
+        """Exchange a refresh token for new tokens. It is good for one exchange; one that comes again more than ten
+        seconds after its use was copied by somebody, and ends its login."""
+        return _login(self._services().refresh(body.refresh_token))
+
+    def log_out(self, body: RefreshRequest) -> LoggedOutAnswer:
+        """End the login that this refresh token belongs to; also one that has ended already. Bearer tokens that are out
+        are good until they expire."""
+        self._services().log_out(body.refresh_token)
+        return LoggedOutAnswer(ended=1)
+
+    def show_devices(self, request: Request) -> DevicesView:
+        """Every login that goes on, the latest used first."""
+        return DevicesView(
+            devices=[
+                DeviceView(
+                    device_id=each.device_id,
+                    name=each.name,
+                    created_at=each.created_at,
+                    used_at=each.used_at,
+                    expires_at=each.expires_at,
+                )
+                for each in self._services().devices(caller(request))
+            ]
+        )
+
+    def end_all_devices(self, request: Request) -> LoggedOutAnswer:
+        """End every login, this one too. Bearer tokens that are out are good until they expire."""
+        return LoggedOutAnswer(ended=self._services().end_all_devices(caller(request)))
+
+    def end_device(self, request: Request, id: UUID) -> LoggedOutAnswer:
+        """End the login of one device."""
+        self._services().end_device(caller(request), id)
+        return LoggedOutAnswer(ended=1)
 
     def show_account(self, request: Request) -> AccountView:
         """The caller's account and how its broker connection stands."""
@@ -64,6 +153,15 @@ class AuthRoutes:
         user = accounts.get(caller(request))
         broker = _summarise(accounts.broker_of(user.user_id), accounts)
         return AccountView(user_id=user.user_id, email=user.email, created_at=user.created_at, broker=broker)
+
+
+def _login(its_pass: Pass) -> LoginAnswer:
+    return LoginAnswer(
+        token=its_pass.access,
+        expires_in=int(its_pass.lasts.total_seconds()),
+        refresh_token=its_pass.refresh,
+        device_id=its_pass.login.device_id,
+    )
 
 
 def _summarise(account: SealedBrokerAccount | None, accounts: Accounts) -> BrokerSummary:

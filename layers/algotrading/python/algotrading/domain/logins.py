@@ -1,0 +1,62 @@
+"""A login on one device: how it is kept going by refresh tokens, and when it ends."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Final
+from uuid import UUID
+
+LOGIN_LASTS: Final = timedelta(days=30)
+"""From the password; nothing prolongs it."""
+GRACE: Final = timedelta(seconds=10)
+"""So long after its use a refresh token is taken once more: its answer may have been lost, or two requests of one
+device have crossed. Later, somebody has copied it."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceLogin:
+    """One login of a user, on whatever device it was made."""
+
+    device_id: UUID
+    user_id: UUID
+    name: str
+    """As the client calls the device."""
+    created_at: datetime
+    used_at: datetime
+    """When it was last begun or refreshed."""
+    expires_at: datetime
+    ended_at: datetime | None = None
+
+    def is_alive(self, now: datetime) -> bool:
+        """Whether it can still be refreshed."""
+        return self.ended_at is None and now < self.expires_at
+
+
+class LoginEnd(StrEnum):
+    """Why a login ended before its time. Stored: add, never rename."""
+
+    LOGGED_OUT = "logged_out"
+    REVOKED = "revoked"
+    """Its owner ended it from elsewhere."""
+    REUSED = "reused"
+    """A used refresh token came again: one of the two who hold it is a thief, and nobody knows which."""
+
+
+class Refresh(StrEnum):
+    """What becomes of a refresh token that was presented."""
+
+    TAKEN = "taken"
+    OVER = "over"
+    """The login ended, or has reached its age."""
+    REUSED = "reused"
+
+
+def judge_refresh(login: DeviceLogin, token_used_at: datetime | None, now: datetime) -> Refresh:
+    """Whether `login` goes on with a token that was used at `token_used_at` before, None for never."""
+    if not login.is_alive(now):
+        return Refresh.OVER
+    if token_used_at is not None and now - token_used_at > GRACE:
+        return Refresh.REUSED
+    return Refresh.TAKEN

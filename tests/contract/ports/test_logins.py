@@ -1,0 +1,144 @@
+"""ports.Logins: a login goes on by tokens that are good once, and a token that comes again ends it."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime, timedelta
+from uuid import UUID, uuid4
+
+import pytest
+
+from algotrading.domain.errors import NotFound, TokenExpired, TokenInvalid
+from algotrading.domain.logins import GRACE, LOGIN_LASTS, DeviceLogin
+from tests.contract.ports.conftest import Stores
+from tests.fakes.examples import MOMENT
+
+SECOND = timedelta(seconds=1)
+
+
+def token(name: str) -> bytes:
+    return hashlib.sha256(name.encode()).digest()
+
+
+def log_in(stores: Stores, first: str, *, user_id: UUID | None = None, at: datetime = MOMENT) -> DeviceLogin:
+    user_id = user_id or stores.add_user().user_id
+    login = DeviceLogin(uuid4(), user_id, "a phone", at, at, at + LOGIN_LASTS)
+    stores.logins.begin(login, token(first))
+    return login
+
+
+def test_a_token_brings_the_next_one(stores: Stores) -> None:
+    login = log_in(stores, "first")
+
+    for at, (old, new) in enumerate([("first", "second"), ("second", "third")], start=1):
+        found = stores.logins.refresh(login.user_id, token(old), token(new), MOMENT + at * timedelta(hours=1))
+        assert found.device_id == login.device_id
+
+    (device,) = stores.logins.alive(login.user_id, MOMENT + timedelta(hours=3))
+    assert (device.name, device.used_at) == ("a phone", MOMENT + timedelta(hours=2))
+
+
+def test_a_token_that_comes_again_ends_its_login_for_whoever_holds_it(stores: Stores) -> None:
+    # Given a thief's copy of a token that its owner has used
+    login = log_in(stores, "first")
+    stores.logins.refresh(login.user_id, token("first"), token("second"), MOMENT)
+
+    # When the copy is used
+    later = MOMENT + GRACE + SECOND
+    with pytest.raises(TokenInvalid, match="used before"):
+        stores.logins.refresh(login.user_id, token("first"), token("stolen"), later)
+
+    # Then nobody goes on with this login
+    for name, error in (("second", TokenExpired), ("stolen", TokenInvalid)):
+        with pytest.raises(error):
+            stores.logins.refresh(login.user_id, token(name), token(f"{name} next"), later)
+    assert stores.logins.alive(login.user_id, later) == []
+
+
+def test_an_answer_that_was_lost_is_asked_for_again(stores: Stores) -> None:
+    login = log_in(stores, "first")
+    stores.logins.refresh(login.user_id, token("first"), token("lost"), MOMENT)
+
+    stores.logins.refresh(login.user_id, token("first"), token("second"), MOMENT + GRACE)
+
+    later = MOMENT + timedelta(hours=1)
+    assert stores.logins.refresh(login.user_id, token("second"), token("third"), later).device_id == login.device_id
+
+
+def test_the_grace_is_counted_from_the_first_use(stores: Stores) -> None:
+    login = log_in(stores, "first")
+    stores.logins.refresh(login.user_id, token("first"), token("a"), MOMENT)
+    stores.logins.refresh(login.user_id, token("first"), token("b"), MOMENT + GRACE)
+
+    with pytest.raises(TokenInvalid, match="used before"):
+        stores.logins.refresh(login.user_id, token("first"), token("c"), MOMENT + GRACE + SECOND)
+
+
+def test_a_login_ends_at_its_age_however_often_it_was_refreshed(stores: Stores) -> None:
+    login = log_in(stores, "first")
+    stores.logins.refresh(login.user_id, token("first"), token("second"), MOMENT + LOGIN_LASTS - SECOND)
+
+    with pytest.raises(TokenExpired):
+        stores.logins.refresh(login.user_id, token("second"), token("third"), MOMENT + LOGIN_LASTS)
+    assert stores.logins.alive(login.user_id, MOMENT + LOGIN_LASTS) == []
+
+
+def test_a_token_is_worth_nothing_in_another_users_name(stores: Stores) -> None:
+    log_in(stores, "first")
+
+    with pytest.raises(TokenInvalid):
+        stores.logins.refresh(stores.add_user().user_id, token("first"), token("second"), MOMENT)
+
+
+def test_who_logs_out_is_out(stores: Stores) -> None:
+    login = log_in(stores, "first")
+
+    stores.logins.end_by_token(login.user_id, token("first"), MOMENT)
+    stores.logins.end_by_token(login.user_id, token("first"), MOMENT)
+    stores.logins.end_by_token(login.user_id, token("unknown"), MOMENT)
+
+    with pytest.raises(TokenExpired):
+        stores.logins.refresh(login.user_id, token("first"), token("second"), MOMENT)
+
+
+def test_one_device_is_ended_from_another(stores: Stores) -> None:
+    phone = log_in(stores, "phone")
+    desk = log_in(stores, "desk", user_id=phone.user_id, at=MOMENT + SECOND)
+    assert [each.device_id for each in stores.logins.alive(phone.user_id, MOMENT + SECOND)] == [
+        desk.device_id,
+        phone.device_id,
+    ]
+
+    stores.logins.end(phone.user_id, phone.device_id, MOMENT + SECOND)
+
+    assert [each.device_id for each in stores.logins.alive(phone.user_id, MOMENT + SECOND)] == [desk.device_id]
+    with pytest.raises(NotFound):
+        stores.logins.end(phone.user_id, phone.device_id, MOMENT + SECOND)
+
+
+def test_another_users_device_is_not_there(stores: Stores) -> None:
+    login = log_in(stores, "first")
+
+    with pytest.raises(NotFound):
+        stores.logins.end(stores.add_user().user_id, login.device_id, MOMENT)
+    assert len(stores.logins.alive(login.user_id, MOMENT)) == 1
+
+
+def test_all_devices_are_ended_at_once_and_nobody_elses(stores: Stores) -> None:
+    phone, other = log_in(stores, "phone"), log_in(stores, "other")
+    log_in(stores, "desk", user_id=phone.user_id)
+
+    assert stores.logins.end_all(phone.user_id, MOMENT) == 2
+
+    assert stores.logins.alive(phone.user_id, MOMENT) == []
+    assert len(stores.logins.alive(other.user_id, MOMENT)) == 1
+
+
+def test_logins_and_their_ends_are_in_the_trail(stores: Stores) -> None:
+    login = log_in(stores, "first")
+    stores.logins.refresh(login.user_id, token("first"), token("second"), MOMENT)
+    with pytest.raises(TokenInvalid):
+        stores.logins.refresh(login.user_id, token("first"), token("third"), MOMENT + GRACE + SECOND)
+
+    kinds = [record.kind for record, _ in stores.system_audit_trail.chains()]
+    assert kinds == ["logged_in", "login_ended"]

@@ -1,0 +1,133 @@
+"""Staying logged in, logging out here and everywhere, and what a copied refresh token is worth."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+
+from algotrading.domain.logins import GRACE, LOGIN_LASTS
+from tests.unit.api.world import ACCESS_LASTS, Answer, ApiWorld
+
+NOBODY = UUID(int=7)
+PERSON = {"email": "trader@example.com", "password": "pass123"}
+
+
+def log_in(world: ApiWorld, device: str) -> Answer:
+    answer = world.call("POST", "/auth/login", {**PERSON, "device": device})
+    assert answer.status == 200
+    return answer
+
+
+def refresh(world: ApiWorld, token: str) -> Answer:
+    return world.call("POST", "/auth/refresh", {"refresh_token": token})
+
+
+def devices(world: ApiWorld, token: str) -> list[str]:
+    return [each["name"] for each in world.call("GET", "/auth/devices", token=token).body["devices"]]
+
+
+def wait(world: ApiWorld, how_long: timedelta) -> None:
+    world.clock.sleep(how_long.total_seconds())
+
+
+def test_a_trader_stays_logged_in_without_the_password(world: ApiWorld) -> None:
+    # Given a bearer token that has expired
+    world.register()
+    first = log_in(world, "phone").body
+    wait(world, ACCESS_LASTS)
+    assert world.call("GET", "/account", token=first["token"]).error == "TOKEN_EXPIRED"
+
+    # When the client refreshes
+    answer = refresh(world, first["refresh_token"])
+
+    # Then it goes on, on the same device
+    assert answer.status == 200
+    assert (answer.body["device_id"], answer.body["expires_in"]) == (first["device_id"], ACCESS_LASTS.total_seconds())
+    assert world.call("GET", "/account", token=answer.body["token"]).status == 200
+
+
+def test_a_copied_token_ends_the_login_of_both(world: ApiWorld) -> None:
+    world.register()
+    copied = log_in(world, "phone").body["refresh_token"]
+    owners = refresh(world, copied).body["refresh_token"]
+    wait(world, GRACE + timedelta(seconds=1))
+
+    thief = refresh(world, copied)
+
+    assert (thief.status, thief.error) == (401, "TOKEN_INVALID")
+    assert (refresh(world, owners).status, refresh(world, owners).error) == (401, "TOKEN_EXPIRED")
+
+
+def test_after_thirty_days_the_password_is_asked_for(world: ApiWorld) -> None:
+    world.register()
+    token = log_in(world, "phone").body["refresh_token"]
+    wait(world, LOGIN_LASTS)
+
+    assert refresh(world, token).error == "TOKEN_EXPIRED"
+
+
+@pytest.mark.parametrize(
+    "token", ["", "nonsense", f"{NOBODY.hex}.{'x' * 43}", f"{NOBODY}.{'x' * 43}", f"{NOBODY.hex}.{'é' * 43}"]
+)
+def test_what_is_no_token_of_ours_is_refused(world: ApiWorld, token: str) -> None:
+    before = world.snapshot()
+
+    assert (refresh(world, token).status, refresh(world, token).error) == (401, "TOKEN_INVALID")
+    assert world.snapshot() == before
+
+
+def test_a_token_in_another_users_name_is_refused(world: ApiWorld) -> None:
+    world.register()
+    _, secret = log_in(world, "phone").body["refresh_token"].split(".")
+    other = world.call("POST", "/auth/register", {"email": "other@example.com", "password": "pass123"}).body
+
+    assert refresh(world, f"{other['user_id'].replace('-', '')}.{secret}").error == "TOKEN_INVALID"
+
+
+def test_who_logs_out_is_out_on_that_device_only(world: ApiWorld) -> None:
+    world.register()
+    phone, desk = log_in(world, "phone").body, log_in(world, "desk").body
+
+    for _ in range(2):
+        assert world.call("POST", "/auth/logout", {"refresh_token": phone["refresh_token"]}).status == 200
+
+    assert refresh(world, phone["refresh_token"]).error == "TOKEN_EXPIRED"
+    assert refresh(world, desk["refresh_token"]).status == 200
+
+
+def test_devices_are_listed_and_ended_one_by_one(world: ApiWorld) -> None:
+    world.register()
+    wait(world, timedelta(seconds=1))
+    phone = log_in(world, "phone").body
+    wait(world, timedelta(seconds=1))
+    desk = log_in(world, "desk").body
+    assert devices(world, desk["token"])[:2] == ["desk", "phone"]
+
+    ended = world.call("DELETE", f"/auth/devices/{phone['device_id']}", token=desk["token"])
+
+    assert ended.status == 200
+    assert "phone" not in devices(world, desk["token"])
+    assert refresh(world, phone["refresh_token"]).error == "TOKEN_EXPIRED"
+    again = world.call("DELETE", f"/auth/devices/{phone['device_id']}", token=desk["token"])
+    assert (again.status, again.error) == (404, "NOT_FOUND")
+
+
+def test_everywhere_is_everywhere(world: ApiWorld) -> None:
+    world.register()
+    phone, desk = log_in(world, "phone").body, log_in(world, "desk").body
+
+    answer = world.call("DELETE", "/auth/devices", token=desk["token"])
+
+    # The registration logged a device in, too.
+    assert (answer.status, answer.body) == (200, {"ended": 3})
+    assert {refresh(world, each["refresh_token"]).error for each in (phone, desk)} == {"TOKEN_EXPIRED"}
+    assert devices(world, desk["token"]) == []
+
+
+def test_no_token_is_stored_as_it_is(world: ApiWorld) -> None:
+    world.register()
+    _, secret = log_in(world, "phone").body["refresh_token"].split(".")
+
+    assert secret not in repr(world.database)
