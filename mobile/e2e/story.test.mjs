@@ -207,7 +207,7 @@ test("a bearer token that is over is renewed without a word", async () => {
   await page.route("**/api/v1/auth/devices", (route) => route.fulfill({ status: 401, json: expired, headers: { "Access-Control-Allow-Origin": facts.app } }), { times: 1 });
   await press(page, "to-devices");
   await front(page, "device").waitFor();
-  assert.equal(renewed, 1);
+  await until("the token is renewed", () => renewed === 1, 20);
   await named(page, "Back");
 });
 

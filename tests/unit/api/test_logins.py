@@ -131,3 +131,33 @@ def test_no_token_is_stored_as_it_is(world: ApiWorld) -> None:
     _, secret = log_in(world, "phone").body["refresh_token"].split(".")
 
     assert secret not in repr(world.database)
+
+
+def test_guessing_a_password_is_slowed_down_and_the_owner_comes_in_again(world: ApiWorld) -> None:
+    # Given somebody who guesses
+    world.register()
+    wrong = {**PERSON, "password": "a wrong one"}
+    answers = [world.call("POST", "/auth/login", wrong) for _ in range(6)]
+    assert [answer.status for answer in answers] == [401] * 5 + [429]
+
+    # Then also the right password is not looked at until the wait is over
+    refused = world.call("POST", "/auth/login", PERSON)
+    assert (refused.error, refused.headers["Retry-After"]) == ("TOO_MANY_TRIES", "1")
+    wait(world, timedelta(seconds=1))
+    assert world.call("POST", "/auth/login", PERSON).status == 200
+    assert [world.call("POST", "/auth/login", wrong).status for _ in range(5)] == [401] * 5
+
+
+def test_an_unknown_email_is_slowed_down_as_a_known_one(world: ApiWorld) -> None:
+    world.register()
+    for email in (PERSON["email"], "nobody@example.com"):
+        guesses = [world.call("POST", "/auth/login", {"email": email, "password": "a wrong one"}) for _ in range(6)]
+        assert [answer.status for answer in guesses] == [401] * 5 + [429], email
+
+
+def test_who_looks_for_emails_by_registering_is_slowed_down(world: ApiWorld) -> None:
+    world.register()
+
+    answers = [world.call("POST", "/auth/register", PERSON) for _ in range(21)]
+
+    assert [answer.status for answer in answers] == [409] * 20 + [429]

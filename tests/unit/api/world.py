@@ -11,6 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from algotrading.adapters.passwords import Argon2Passwords
+from algotrading.adapters.throttles import LocalThrottle
 from algotrading.adapters.tokens import JwtTokens
 from algotrading.contracts.api_routes import API_ROUTES
 from algotrading.contracts.messages import OrderCommand, OrderEvent
@@ -99,6 +100,7 @@ class ApiWorld:
     queue: MemoryQueue = field(init=False)
     ledger: MemoryLedger = field(init=False)
     tokens: JwtTokens = field(init=False)
+    throttle: LocalThrottle = field(init=False)
     doors: dict[str, HttpDoor] = field(init=False)
     authorizer: TokenAuthorizer = field(init=False)
 
@@ -107,6 +109,7 @@ class ApiWorld:
         self.runtime = MemoryRuntime(self.clock)
         self.queue = MemoryQueue(self.clock)
         self.ledger = MemoryLedger(self.database)
+        self.throttle = LocalThrottle(lambda: self.clock.now().timestamp())
         self.tokens = JwtTokens(lambda: SIGNING_KEY, self.clock)
         self.authorizer = TokenAuthorizer(lambda: self.tokens)
         for symbol in ("TCS", "INFY"):
@@ -260,6 +263,7 @@ class ApiWorld:
             users=MemoryUsers(self.database),
             logins=MemoryLogins(self.database),
             access_lasts=ACCESS_LASTS,
+            throttle=self.throttle,
             broker_accounts=MemoryBrokerAccounts(self.database),
             passwords=Argon2Passwords(memory_kib=8, passes=1),
             tokens=self.tokens,

@@ -185,7 +185,7 @@ class TimingSettings(Settings):
         return self
 
 
-class AuthSettings(DatabaseSettings, TokenSettings):
+class AuthSettings(DatabaseSettings, RedisSettings, TokenSettings):
     """lambdas/auth"""
 
     access_token_seconds: int = Field(default=900, ge=60, le=43_200)

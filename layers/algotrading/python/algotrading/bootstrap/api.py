@@ -87,12 +87,17 @@ def _accounts(settings: AuthSettings) -> Accounts:
     from algotrading.adapters.postgres.broker_accounts import PostgresBrokerAccounts
     from algotrading.adapters.postgres.logins import PostgresLogins
     from algotrading.adapters.postgres.users import PostgresUsers
+    from algotrading.adapters.redis_runtime import make_redis_client
+    from algotrading.adapters.throttles import LocalThrottle, RedisThrottle
     from algotrading.services.accounts import Accounts
 
     database = parts.database(settings)
     return Accounts(
         users=PostgresUsers(database),
         logins=PostgresLogins(database),
+        throttle=RedisThrottle(
+            make_redis_client(settings.redis_host, settings.redis_port, tls=settings.redis_tls), LocalThrottle()
+        ),
         access_lasts=timedelta(seconds=settings.access_token_seconds),
         broker_accounts=PostgresBrokerAccounts(database),
         passwords=Argon2Passwords(),

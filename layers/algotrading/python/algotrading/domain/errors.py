@@ -15,6 +15,7 @@
     │       └── RiskLocked        409  RISK_LOCKED  (a kill switch is on)
     ├── PreconditionFailed        412  PRECONDITION_FAILED   (If-Match names another state)
     ├── PayloadTooLarge           413  PAYLOAD_TOO_LARGE
+    ├── TooManyTries              429  TOO_MANY_TRIES   (guessing is slowed down)
     ├── BrokerFault               (what a broker or the way to it did)
     │   ├── BrokerAuthFailed      400  BROKER_AUTH_FAILED
     │   ├── BrokerUnavailable     503  BROKER_UNAVAILABLE
@@ -32,6 +33,7 @@ TOKEN_EXPIRED; the others cover what HTTP clients need besides.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal
 
@@ -54,6 +56,7 @@ ErrorCode = Literal[
     "RISK_LOCKED",
     "PRECONDITION_FAILED",
     "PAYLOAD_TOO_LARGE",
+    "TOO_MANY_TRIES",
     "BROKER_AUTH_FAILED",
     "BROKER_UNAVAILABLE",
     "ORDER_FAILED",
@@ -114,6 +117,18 @@ class TokenInvalid(AuthenticationFailed):
     """The bearer token is missing, forged or garbled."""
 
     code: ClassVar[ErrorCode] = "TOKEN_INVALID"
+
+
+class TooManyTries(AlgotradingError):
+    """Too many tries at what is guarded by a secret; nothing was looked at."""
+
+    code: ClassVar[ErrorCode] = "TOO_MANY_TRIES"
+    status: ClassVar[int] = 429
+
+    def __init__(self, seconds: float) -> None:
+        self.retry_after = max(1, math.ceil(seconds))
+        """Whole seconds until another try is looked at."""
+        super().__init__(f"too many tries: wait {self.retry_after} s")
 
 
 class AccessDenied(AlgotradingError):

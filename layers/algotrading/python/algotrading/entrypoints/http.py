@@ -25,6 +25,7 @@ from algotrading.domain.errors import (
     RequestInvalid,
     TokenExpired,
     TokenInvalid,
+    TooManyTries,
 )
 from algotrading.entrypoints.http_body import admit_body, read_json
 from algotrading.entrypoints.http_page import asks_for_page, html_page
@@ -139,6 +140,11 @@ def refuse_bad_token(event: Mapping[str, Any]) -> None:
         raise TokenInvalid("the bearer token is not valid: log in again")
 
 
+def address(request: Request) -> str:
+    """Where the request came from, as the gateway saw it."""
+    return str(request.resolved_event.raw_event["requestContext"]["http"]["sourceIp"])
+
+
 def caller(request: Request) -> UUID:
     """The user that the authorizer identified.
 
@@ -157,7 +163,10 @@ def error_response(error: AlgotradingError, request_id: str) -> Response[str]:
         logger.error("request %s failed", request_id, exc_info=error)
         return failure_response(request_id, error)
     details = [{"field": detail.field, "problem": detail.problem} for detail in error.details]
-    return _json_response(error.status, {"error": error.code, "message": error.message, "details": details})
+    response = _json_response(error.status, {"error": error.code, "message": error.message, "details": details})
+    if isinstance(error, TooManyTries):
+        response.headers["Retry-After"] = str(error.retry_after)
+    return response
 
 
 def failure_response(request_id: str, error: AlgotradingError | None = None) -> Response[str]:

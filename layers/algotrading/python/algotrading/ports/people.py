@@ -13,6 +13,7 @@ from algotrading.domain.accounts import (
     User,
 )
 from algotrading.domain.logins import DeviceLogin
+from algotrading.domain.throttle import Suspect
 
 
 class Users(Protocol):
@@ -115,6 +116,18 @@ class Passwords(Protocol):
 
     def matches(self, password: str, password_hash: str | None) -> bool:
         """Whether they belong together; takes as long, and says no, when there is no hash."""
+        ...
+
+
+class Throttle(Protocol):
+    """Slows guessing down. Never keeps anybody out for a fault of its own."""
+
+    def try_now(self, suspects: Sequence[Suspect]) -> float:
+        """0 when a try may be made, which is counted then; else the seconds until one may."""
+        ...
+
+    def succeeded(self, suspects: Sequence[Suspect]) -> None:
+        """The try was good: forget what is cleared by it, and take it back from the others."""
         ...
 
 

@@ -11,9 +11,10 @@ from datetime import timedelta
 from uuid import UUID, uuid4
 
 from algotrading.domain.accounts import SealedBrokerAccount, User
-from algotrading.domain.errors import AuthenticationFailed, TokenInvalid
+from algotrading.domain.errors import AuthenticationFailed, TokenInvalid, TooManyTries
 from algotrading.domain.logins import LOGIN_LASTS, DeviceLogin
-from algotrading.ports import BrokerAccounts, Clock, Logins, Passwords, Tokens, Users
+from algotrading.domain.throttle import Suspect, suspects_of_login, suspects_of_registration
+from algotrading.ports import BrokerAccounts, Clock, Logins, Passwords, Throttle, Tokens, Users
 
 API_AUDIENCE = "api"
 _REFRESH_TOKEN = re.compile(r"([0-9a-f]{32})\.([A-Za-z0-9_-]{43})")
@@ -44,31 +45,40 @@ class Accounts:
     logins: Logins
     broker_accounts: BrokerAccounts
     passwords: Passwords
+    throttle: Throttle
     tokens: Tokens
     clock: Clock
     access_lasts: timedelta
     new_id: Callable[[], UUID] = uuid4
 
-    def register(self, email: str, password: str, device: str) -> tuple[User, Pass]:
+    def register(self, email: str, password: str, device: str, address: str) -> tuple[User, Pass]:
         """Open an account and log it in on a device of that name.
 
         Raises:
             EmailTaken: the e-mail has an account, in whatever case it is written.
+            TooManyTries: too many e-mails that have one were tried from this address.
         """
+        suspects = suspects_of_registration(address)
+        self._try(suspects)
         user = User(user_id=self.new_id(), email=email, created_at=self.clock.now())
         self.users.add(user, self.passwords.hash(password))
+        self.throttle.succeeded(suspects)
         return user, self._begin(user.user_id, device)
 
-    def log_in(self, email: str, password: str, device: str) -> Pass:
+    def log_in(self, email: str, password: str, device: str, address: str) -> Pass:
         """A new login, which refreshing keeps going for thirty days.
 
         Raises:
             AuthenticationFailed: unknown e-mail or wrong password; nothing tells which, neither the
                 words nor the time taken.
+            TooManyTries: at this account or from this address; the password was not looked at.
         """
+        suspects = suspects_of_login(email, address)
+        self._try(suspects)
         login = self.users.find_login(email)
         if not self.passwords.matches(password, login.password_hash if login else None) or login is None:
             raise AuthenticationFailed("e-mail and password do not match")
+        self.throttle.succeeded(suspects)
         return self._begin(login.user_id, device)
 
     def refresh(self, token: str) -> Pass:
@@ -106,6 +116,11 @@ class Accounts:
     def broker_of(self, user_id: UUID) -> SealedBrokerAccount | None:
         """The account's broker connection, still sealed; None when there is none."""
         return self.broker_accounts.find(user_id)
+
+    def _try(self, suspects: Sequence[Suspect]) -> None:
+        seconds = self.throttle.try_now(suspects)
+        if seconds > 0:
+            raise TooManyTries(seconds)
 
     def _begin(self, user_id: UUID, device: str) -> Pass:
         now = self.clock.now()

@@ -28,9 +28,10 @@ from algotrading.domain.errors import (
     RequestInvalid,
     TokenExpired,
     TokenInvalid,
+    TooManyTries,
 )
 from algotrading.entrypoints.api.answers import BEARER, answers
-from algotrading.entrypoints.http import caller, new_router
+from algotrading.entrypoints.http import address, caller, new_router
 from algotrading.services.accounts import Accounts, Pass
 
 _TAGS = ["Account"]
@@ -50,13 +51,15 @@ class AuthRoutes:
             summary="Open an account",
             tags=_TAGS,
             status_code=201,
-            responses=answers("The account is open", RequestInvalid, EmailTaken, status=201, is_open=True),
+            responses=answers(
+                "The account is open", RequestInvalid, EmailTaken, TooManyTries, status=201, is_open=True
+            ),
         )(self.register)
         router.post(
             "/api/v1/auth/login",
             summary="Log in",
             tags=_TAGS,
-            responses=answers("Logged in", RequestInvalid, AuthenticationFailed, is_open=True),
+            responses=answers("Logged in", RequestInvalid, AuthenticationFailed, TooManyTries, is_open=True),
         )(self.log_in)
         self._add_login_routes(router)
         router.get(
@@ -103,14 +106,14 @@ class AuthRoutes:
             responses=answers("Its login has ended", NotFound),
         )(self.end_device)
 
-    def register(self, body: RegisterRequest) -> RegisterAnswer:
+    def register(self, request: Request, body: RegisterRequest) -> RegisterAnswer:
         """Open an account and log it in."""
-        user, its_pass = self._services().register(body.email, body.password, body.device)
+        user, its_pass = self._services().register(body.email, body.password, body.device, address(request))
         return RegisterAnswer(user_id=user.user_id, **_login(its_pass).model_dump())
 
-    def log_in(self, body: LoginRequest) -> LoginAnswer:
+    def log_in(self, request: Request, body: LoginRequest) -> LoginAnswer:
         """Exchange e-mail and password for a bearer token, and a refresh token that brings the next ones."""
-        return _login(self._services().log_in(body.email, body.password, body.device))
+        return _login(self._services().log_in(body.email, body.password, body.device, address(request)))
 
     def refresh(self, body: RefreshRequest) -> LoginAnswer:
         """Exchange a refresh token for new tokens. It is good for one exchange; one that comes again more than ten

@@ -1,0 +1,48 @@
+"""How guessing is slowed down: after some tries that are free, every further one makes the next wait twice as long."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+LONGEST_WAIT_SECONDS: Final = 900.0
+REMEMBERED_SECONDS: Final = 3600.0
+"""After the last try."""
+
+
+@dataclass(frozen=True, slots=True)
+class Suspect:
+    """What tries are counted by. `digest` names it without telling who or where it is."""
+
+    digest: str
+    free: int
+    """Tries without a wait."""
+    is_cleared: bool
+    """A success forgets the tries; otherwise it takes back only its own: somebody with an account of their own could
+    else go on guessing at others' for ever."""
+
+
+def suspects_of_login(email: str, address: str) -> Sequence[Suspect]:
+    """One account from one address, one account from anywhere, and one address at any account."""
+    account = email.lower()
+    return (
+        Suspect(_digest("account at address", account, address), free=5, is_cleared=True),
+        Suspect(_digest("account", account), free=20, is_cleared=True),
+        Suspect(_digest("address", address), free=100, is_cleared=False),
+    )
+
+
+def suspects_of_registration(address: str) -> Sequence[Suspect]:
+    """Who registers learns which e-mails have an account: not many of them."""
+    return (Suspect(_digest("registration", address), free=20, is_cleared=False),)
+
+
+def wait_after(tries: int, free: int) -> float:
+    """Seconds until the next try after so many."""
+    return 0.0 if tries < free else min(2.0 ** (tries - free), LONGEST_WAIT_SECONDS)
+
+
+def _digest(*parts: str) -> str:
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]

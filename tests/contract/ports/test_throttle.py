@@ -1,0 +1,116 @@
+"""ports.Throttle: some tries are free, then every further one doubles the wait; a good one is taken back."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from uuid import uuid4
+
+import pytest
+from redis import Redis
+
+from algotrading.adapters.redis_runtime import make_redis_client
+from algotrading.adapters.throttles import LocalThrottle, RedisThrottle
+from algotrading.domain.throttle import LONGEST_WAIT_SECONDS, Suspect, wait_after
+from algotrading.ports import Throttle
+from twin.servers import ServerAddress
+
+
+def suspect(*, free: int = 3, is_cleared: bool = True) -> Suspect:
+    return Suspect(uuid4().hex, free, is_cleared)
+
+
+@pytest.fixture(params=["in this process", "in Redis", "while Redis is away"])
+def throttle(request: pytest.FixtureRequest) -> Throttle:
+    if request.param == "in this process":
+        return LocalThrottle()
+    if request.param == "while Redis is away":
+        return RedisThrottle(make_redis_client("127.0.0.1", 1, tls=False), LocalThrottle())
+    server: ServerAddress = request.getfixturevalue("valkey_server")
+    client: Redis = make_redis_client(server.host, server.port, tls=False)
+    return RedisThrottle(client, LocalThrottle(_fail))
+
+
+def _fail() -> float:
+    raise AssertionError("Redis is there, and this process counts all the same")
+
+
+def spend(throttle: Throttle, suspects: list[Suspect], tries: int) -> None:
+    for _ in range(tries):
+        assert throttle.try_now(suspects) == 0
+
+
+def test_after_the_free_tries_one_has_to_wait(throttle: Throttle) -> None:
+    whom = [suspect(free=3)]
+    spend(throttle, whom, 3)
+
+    assert 0 < throttle.try_now(whom) <= 1
+
+
+def test_a_try_that_is_refused_does_not_prolong_the_wait(throttle: Throttle) -> None:
+    whom = [suspect(free=1)]
+    spend(throttle, whom, 1)
+    waits = [throttle.try_now(whom) for _ in range(5)]
+
+    assert all(0 < wait <= 1 for wait in waits)
+
+
+def test_each_further_try_doubles_the_wait(throttle: Throttle) -> None:
+    whom = [suspect(free=1)]
+    spend(throttle, whom, 1)
+    time.sleep(throttle.try_now(whom) + 0.01)
+    spend(throttle, whom, 1)
+
+    assert 1 < throttle.try_now(whom) <= 2
+
+
+def test_any_of_several_makes_wait_and_then_none_is_counted(throttle: Throttle) -> None:
+    patient, spent = suspect(free=2), suspect(free=1)
+    spend(throttle, [patient, spent], 1)
+
+    assert throttle.try_now([patient, spent]) > 0
+    spend(throttle, [patient], 1)
+
+
+def test_a_good_try_forgets_those_before(throttle: Throttle) -> None:
+    whom = [suspect(free=3)]
+    spend(throttle, whom, 3)
+
+    throttle.succeeded(whom)
+
+    spend(throttle, whom, 3)
+
+
+def test_where_a_good_try_clears_nothing_it_takes_back_itself(throttle: Throttle) -> None:
+    whom = [suspect(free=3, is_cleared=False)]
+    spend(throttle, whom, 2)
+
+    for _ in range(5):
+        spend(throttle, whom, 1)
+        throttle.succeeded(whom)
+
+    spend(throttle, whom, 1)
+    assert throttle.try_now(whom) > 0
+
+
+def test_others_are_not_kept_waiting(throttle: Throttle) -> None:
+    spend(throttle, [suspect(free=1)], 1)
+
+    assert throttle.try_now([suspect(free=1)]) == 0
+
+
+@pytest.mark.parametrize(("tries", "seconds"), [(4, 0), (5, 1), (6, 2), (9, 16), (500, LONGEST_WAIT_SECONDS)])
+def test_the_wait_grows_to_a_quarter_of_an_hour(tries: int, seconds: float) -> None:
+    assert wait_after(tries, free=5) == seconds
+
+
+def test_a_process_forgets_the_oldest_before_it_runs_out_of_memory() -> None:
+    clock: Callable[[], float] = lambda: 0.0  # noqa: E731 - a clock that stands still
+    throttle = LocalThrottle(clock)
+    first = suspect(free=1)
+    spend(throttle, [first], 1)
+
+    for _ in range(10_000):
+        spend(throttle, [suspect()], 1)
+
+    assert throttle.try_now([first]) == 0
