@@ -19,7 +19,7 @@ from twin.processes import REPOSITORY
 
 ALONE = ("imports", "order_release", "watcher", "audit")
 """Need nothing but this machine."""
-STAGED = ("release", "stop", "api")
+STAGED = ("release", "stop", "api", "blocked")
 """Need the running product. In this order: each leaves behind what the next finds."""
 _FILE_WIDTH = 150
 """Columns when nobody looks: in a log a folded table cannot be read."""
@@ -79,7 +79,7 @@ def _measure_alone(name: str, progress: Progress, *, quick: bool) -> list[Figure
 
 
 async def _measure_staged(chosen: Sequence[str], progress: Progress, *, quick: bool) -> list[Figure]:
-    from benchmarks import api, release, stop
+    from benchmarks import api, blocked, release, stop
     from benchmarks.stage import open_stage
 
     figures = []
@@ -93,6 +93,8 @@ async def _measure_staged(chosen: Sequence[str], progress: Progress, *, quick: b
                     figures += await release.measure(stage, count=count)
                 case "stop":
                     figures += await stop.measure(stage, count=count)
+                case "blocked":
+                    figures += await blocked.measure(stage, count=2 if quick else 10)
                 case _:
                     figures += await api.measure(stage, count=count, seconds=5 if quick else 20)
     return figures
