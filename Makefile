@@ -16,7 +16,7 @@ export PYTHONPATH := $(SOURCES)
 export PYTHONDONTWRITEBYTECODE :=
 export UV_NO_PROGRESS := 1
 
-.PHONY: help setup run app app-client test-app chaos chaos-feed fuzz-decoder test simulate fuzz openapi check format bench bench-watcher build synth audit-verify deploy lock clean
+.PHONY: help setup run app app-client test-app chaos chaos-feed fuzz-decoder test simulate fuzz openapi check format bench bench-watcher build synth audit-verify deploy publish-app lock clean
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -146,6 +146,10 @@ deploy: $(READY) ## Deploy ENV to AWS: checks what is needed, then cdk deploy
 	@$(BIN)/python -m cdk.synth --check-env --env $(ENV)
 	@$(MAKE) --no-print-directory build
 	@$(BIN)/python -m cdk.deploy --env $(ENV)
+	@$(MAKE) --no-print-directory publish-app ENV=$(ENV)
+
+publish-app: $(APP) ## Bring the web app to where ENV serves it; part of make deploy
+	@$(BIN)/python -m cdk.publish_app --env $(ENV)
 
 UV_COMPILE := $(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-annotate --no-header
 # Lambda and Fargate: Python 3.13 on 64-bit ARM Linux; the broker client's ticker and what only it needs stay out.

@@ -14,6 +14,7 @@ from cdk.stacks.listener import ListenerStack
 from cdk.stacks.network import NetworkStack
 from cdk.stacks.observability import ObservabilityStack
 from cdk.stacks.trading import TradingStack
+from cdk.stacks.web import WebStack
 
 
 def add_stacks(app: App, environment: Environment) -> None:
@@ -33,7 +34,8 @@ def add_stacks(app: App, environment: Environment) -> None:
     network = NetworkStack(app, "network", environment=environment, **common("network", holds_data=True))
     data = DataStack(app, "data", environment=environment, network=network, **common("data", holds_data=True))
     trading = TradingStack(app, "trading", environment=environment, network=network, data=data, **common("trading"))
-    ApiStack(app, "api", environment=environment, network=network, powers=trading.powers, **common("api"))
+    api = ApiStack(app, "api", environment=environment, network=network, powers=trading.powers, **common("api"))
+    WebStack(app, "web", environment=environment, api_url=api.api.api_endpoint, **common("web"))
     ListenerStack(
         app, "listener", environment=environment, network=network, powers=trading.powers, **common("listener")
     )

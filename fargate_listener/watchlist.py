@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
-from typing import Final
+from typing import Final, TypeVar
 from uuid import UUID
 
 from algotrading.contracts.messages import StopChange
 from fargate_listener.stop_guard import StopGuard
+
+_T = TypeVar("_T")
 
 COMPARED_AT_ONCE: Final = 400
 LOADED_AT_ONCE: Final = 400
@@ -55,7 +56,7 @@ class Watchlist:
         """Serials of strategies that are watched no longer, as long as a full check may still tell of them."""
         self._instruments: dict[int, _Instrument] = {}
         self._armed_tokens: set[int] = set()
-        self._armed_users: Counter[UUID] = Counter()
+        self._armed_users: dict[UUID, int] = {}
         self._left_names: dict[int, tuple[str, str]] = {}
         self._serial = 0
         self.on_subscriptions_changed: Callable[[], None] = lambda: None
@@ -146,13 +147,13 @@ class Watchlist:
                     self.apply(known.change.model_copy(update={"watched": False, "armed": False}))
                     repaired += 1
             yield repaired
-        for portion in _portions(truth):
-            wrong = [strategy_id for strategy_id in portion if self._is_wrong(truth[strategy_id], as_of)]
+        for changes in _portions(truth.values()):
+            wrong = [change for change in changes if self._is_wrong(change, as_of)]
             for begin in range(0, len(wrong), at_once):
-                for strategy_id in wrong[begin : begin + at_once]:
-                    # Looked at again: others ran since.
-                    if self._is_wrong(truth[strategy_id], as_of):
-                        self.apply(truth[strategy_id])
+                for change in wrong[begin : begin + at_once]:
+                    # Looked at again where others ran since.
+                    if not begin or self._is_wrong(change, as_of):
+                        self.apply(change)
                         repaired += 1
                 yield repaired
             yield repaired
@@ -161,7 +162,7 @@ class Watchlist:
     def _is_wrong(self, true: StopChange, as_of: int) -> bool:
         known = self._known.get(true.strategy_id)
         if known is None:
-            return self._left.get(true.strategy_id, 0) <= as_of
+            return not self._left or self._left.get(true.strategy_id, 0) <= as_of
         return known.serial <= as_of and _differ(known.change, true)
 
     def _move(self, before: StopChange | None, change: StopChange) -> bool:
@@ -197,8 +198,10 @@ class Watchlist:
             return
         instrument.stops += sign
         instrument.rupees += sign * int(change.quantity * change.stop_loss)
-        self._armed_users[change.user_id] += sign
-        if not self._armed_users[change.user_id]:
+        of_user = self._armed_users.get(change.user_id, 0) + sign
+        if of_user:
+            self._armed_users[change.user_id] = of_user
+        else:
             del self._armed_users[change.user_id]
         if instrument.stops:
             self._armed_tokens.add(change.instrument_token)
@@ -210,9 +213,9 @@ def _nobody_hears(_token: int, _symbol: str | None) -> None:
     """Where prices are not published."""
 
 
-def _portions(strategies: Iterable[UUID]) -> Iterator[list[UUID]]:
+def _portions(whole: Iterable[_T]) -> Iterator[list[_T]]:
     """Never an empty one."""
-    left = iter(strategies)
+    left = iter(whole)
     while portion := list(islice(left, COMPARED_AT_ONCE)):
         yield portion
 

@@ -11,6 +11,8 @@ from typing import Any
 
 from aiohttp import web
 
+from cdk.page_policy import page_policy
+
 INDEX = "index.html"
 HOW_TO_BUILD = "the app is not built: `make app` builds it, and the next `make run` serves it"
 _IMMUTABLE = "public, max-age=31536000, immutable"
@@ -67,20 +69,9 @@ class AppServer:
         return answer
 
     def _protection(self) -> dict[str, str]:
-        """What a page may load and whom it may call. Styles are written into the page by the component kit."""
-        policy = {
-            "default-src": "'none'",
-            "script-src": "'self'",
-            "style-src": "'self' 'unsafe-inline'",
-            "img-src": "'self' data:",
-            "font-src": "'self'",
-            "connect-src": f"'self' {self._environment.get('apiUrl', '')}".strip(),
-            "base-uri": "'none'",
-            "form-action": "'none'",
-            "frame-ancestors": "'none'",
-        }
+        """As the content network does."""
         return {
-            "Content-Security-Policy": "; ".join(f"{name} {value}" for name, value in policy.items()),
+            "Content-Security-Policy": page_policy(self._environment.get("apiUrl", "")),
             "X-Content-Type-Options": "nosniff",
             "Referrer-Policy": "no-referrer",
         }

@@ -19,6 +19,8 @@ export type Broker = Schemas["BrokerView"];
 export type OrderEvent = Schemas["OrderView"];
 export type Trade = Schemas["TradeView"];
 export type TimelineLine = Schemas["LineView"];
+export type Readiness = Schemas["PreflightView"];
+export type Check = Schemas["CheckView"];
 export type Instrument = Schemas["InstrumentView"];
 
 /** The specification's interval of polling a strategy's status. */
@@ -75,6 +77,18 @@ export function useStanding(id: string, isPolled = true) {
     queryKey: ["standing", id],
     queryFn: ({ signal }) => body(api.GET("/api/v1/strategy/status/{id}", { params: { path: { id } }, signal })),
     refetchInterval: isPolled ? STATUS_POLL_MS : false,
+    enabled: isIn,
+  });
+}
+
+/** Whether the strategy can trade next time. */
+export function useReadiness(id: string) {
+  const api = useApi();
+  const isIn = useIsIn();
+  return useQuery({
+    queryKey: ["readiness", id],
+    queryFn: ({ signal }) => body(api.GET("/api/v1/strategy/{id}/preflight", { params: { path: { id } }, signal })),
+    refetchInterval: LIST_POLL_MS,
     enabled: isIn,
   });
 }

@@ -1,6 +1,9 @@
 /** Every sentence of the app in English. Another language is another object of this shape. */
 import type { ProblemCode } from "@/api/problem";
+import type { Check } from "@/api/queries";
 import type { OrderTruth, StateName } from "@/rules/standing";
+
+type CheckName = Check["name"];
 
 /** What each code asks its reader to do. The API's own message says what happened. */
 const problems: Record<ProblemCode, string> = {
@@ -42,6 +45,24 @@ const states: Record<StateName, string> = {
   sold: "Sold",
   nothing_bought: "Nothing bought today",
   failed: "Failed today",
+};
+
+const checks: Record<CheckName, string> = {
+  running: "The strategy runs",
+  broker_login: "Logged in at the broker",
+  login_lasts: "The login lasts until the sale",
+  kill_switch: "No kill switch is on",
+  plan: "The plan can trade",
+  feed: "The watcher sees prices",
+};
+
+const remedies: Record<CheckName, string> = {
+  running: "Press Start above.",
+  broker_login: "Log in at the broker.",
+  login_lasts: "After 06:00 IST of that day, log in at the broker again.",
+  kill_switch: "Release the switch. The operator's can only be waited for.",
+  plan: "Change the plan.",
+  feed: "Nothing: it is being repaired, and entries wait until it sees.",
 };
 
 const truths: Record<OrderTruth, string> = {
@@ -179,6 +200,16 @@ export const en = {
     plan: (buy: string, sell: string, stop: string, quantity: number) =>
       `Buys ${quantity} at ${buy}, sells at ${sell} or at ${stop} and below.`,
     asOf: (time: string) => `As of ${time} IST`,
+  },
+  readiness: {
+    title: "The next buy",
+    ready: "Ready: every check is green.",
+    notReady: (count: number) => (count === 1 ? "Not ready: one check is red." : `Not ready: ${count} checks are red.`),
+    green: (check: string) => `✓ ${check}`,
+    red: (check: string) => `✗ ${check}`,
+    mend: "Mend it",
+    checks,
+    remedies,
   },
   timeline: {
     title: "Timeline",

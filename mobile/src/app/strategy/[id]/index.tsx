@@ -6,6 +6,7 @@ import { useCommand, useStanding, useStrategy, type Command, type Standing, type
 import { istTime } from "@/rules/clock";
 import { showResult, showRupees } from "@/rules/money";
 import { AskedButton, Fact, Facts, Loaded, Panel, ProblemText, Result } from "@/ui/parts";
+import { Readiness } from "@/ui/readiness";
 import { Screen } from "@/ui/screen";
 import { StandingFacts, StateWord } from "@/ui/strategy-row";
 import { useWords } from "@/words";
@@ -21,6 +22,7 @@ export default function StrategyControl() {
       <Loaded query={strategy}>
         {(stored) => <Controls strategy={stored} standing={standing.data ?? null} />}
       </Loaded>
+      <Readiness id={id} />
     </Screen>
   );
 }

@@ -1,0 +1,99 @@
+"""Where the web build of the app is served from: a private bucket behind a content network.
+
+Nothing is uploaded here: `cdk/publish_app.py` does that after a deployment, so that a change of the estate never waits
+for a build of the app.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from aws_cdk import CfnOutput, Duration, Stack
+from aws_cdk import aws_cloudfront as cloudfront
+from aws_cdk import aws_cloudfront_origins as origins
+from aws_cdk import aws_s3 as s3
+from constructs import Construct
+
+from cdk.constructs.retention import removal_policy
+from cdk.environments import Environment
+from cdk.page_policy import page_policy
+
+_YEAR: Final = Duration.days(365)
+_ROUTE: Final = """\
+function handler(event) {
+    var request = event.request;
+    // A path without a file's ending is one of the app's own: its router reads it.
+    if (!/\\.[A-Za-z0-9]+$/.test(request.uri)) {
+        request.uri = '/index.html';
+    }
+    return request;
+}
+"""
+
+
+class WebStack(Stack):
+    """Bucket, content network, and the headers that keep a page from loading or calling anything else."""
+
+    def __init__(
+        self, scope: Construct, construct_id: str, *, environment: Environment, api_url: str, **stack: Any
+    ) -> None:
+        """`api_url`: whom pages may call, without a path."""
+        super().__init__(scope, construct_id, **stack)
+        bucket = s3.Bucket(
+            self,
+            "App",
+            encryption=s3.BucketEncryption.S3_MANAGED,
+            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
+            enforce_ssl=True,
+            removal_policy=removal_policy(environment),
+            # What is in it can be built again.
+            auto_delete_objects=not environment.protected,
+        )
+        distribution = cloudfront.Distribution(
+            self,
+            "Distribution",
+            comment=f"algotrading-{environment.stage} app",
+            default_root_object="index.html",
+            # The cheaper classes leave India out (CloudFront documentation, price classes).
+            price_class=cloudfront.PriceClass.PRICE_CLASS_200,
+            http_version=cloudfront.HttpVersion.HTTP2_AND_3,
+            default_behavior=cloudfront.BehaviorOptions(
+                origin=origins.S3BucketOrigin.with_origin_access_control(bucket),
+                viewer_protocol_policy=cloudfront.ViewerProtocolPolicy.REDIRECT_TO_HTTPS,
+                compress=True,
+                response_headers_policy=self._protection(api_url),
+                function_associations=[
+                    cloudfront.FunctionAssociation(
+                        event_type=cloudfront.FunctionEventType.VIEWER_REQUEST,
+                        function=cloudfront.Function(
+                            self,
+                            "Route",
+                            code=cloudfront.FunctionCode.from_inline(_ROUTE),
+                            runtime=cloudfront.FunctionRuntime.JS_2_0,
+                        ),
+                    )
+                ],
+            ),
+        )
+        CfnOutput(self, "AppBucket", value=bucket.bucket_name)
+        CfnOutput(self, "AppDistribution", value=distribution.distribution_id)
+        CfnOutput(self, "AppUrl", value=f"https://{distribution.distribution_domain_name}")
+
+    def _protection(self, api_url: str) -> cloudfront.ResponseHeadersPolicy:
+        """What the twin's server of the app says too (twin/app_server.py), and HTTPS for a year."""
+        return cloudfront.ResponseHeadersPolicy(
+            self,
+            "Protection",
+            security_headers_behavior=cloudfront.ResponseSecurityHeadersBehavior(
+                content_security_policy=cloudfront.ResponseHeadersContentSecurityPolicy(
+                    content_security_policy=page_policy(api_url), override=True
+                ),
+                content_type_options=cloudfront.ResponseHeadersContentTypeOptions(override=True),
+                referrer_policy=cloudfront.ResponseHeadersReferrerPolicy(
+                    referrer_policy=cloudfront.HeadersReferrerPolicy.NO_REFERRER, override=True
+                ),
+                strict_transport_security=cloudfront.ResponseHeadersStrictTransportSecurity(
+                    access_control_max_age=_YEAR, include_subdomains=True, override=True
+                ),
+            ),
+        )

@@ -1,0 +1,54 @@
+import { fireEvent, render, screen } from "@testing-library/react-native";
+import { PaperProvider } from "react-native-paper";
+
+import type { Check, Readiness as Found } from "@/api/queries";
+import { Readiness } from "@/ui/readiness";
+
+const mockPush = jest.fn();
+let mockFound: Found;
+
+jest.mock("@/api/queries", () => ({
+  useReadiness: () => ({ data: mockFound, isError: false, failureCount: 0, error: null, dataUpdatedAt: Date.now() }),
+}));
+jest.mock("expo-router", () => ({ router: { push: (path: string) => mockPush(path) } }));
+
+const LOGIN: Check = { name: "broker_login", is_green: false, text: "the broker login is over", remedy: "open the URL" };
+const FEED: Check = { name: "feed", is_green: true, text: "the watcher sees prices", remedy: null };
+
+function show(checks: Check[]) {
+  mockFound = {
+    strategy_id: "s1",
+    is_ready: checks.every((check) => check.is_green),
+    checks,
+    next_buy_at: null,
+    as_of: "2026-03-02T08:50:00+05:30",
+  };
+  render(
+    <PaperProvider settings={{ icon: () => null }}>
+      <Readiness id="s1" />
+    </PaperProvider>,
+  );
+}
+
+beforeEach(() => mockPush.mockClear());
+
+test("all green is said in words, not only in a colour", () => {
+  show([FEED]);
+  expect(screen.getByText("Ready: every check is green.")).toBeTruthy();
+  expect(screen.queryByText("Mend it")).toBeNull();
+});
+
+test("a red check says what was found and what to do, and one tap leads there", () => {
+  show([LOGIN, FEED]);
+  expect(screen.getByText("Not ready: one check is red.")).toBeTruthy();
+  expect(screen.getByText("the broker login is over")).toBeTruthy();
+  expect(screen.getByText("Log in at the broker.")).toBeTruthy();
+  fireEvent.press(screen.getByText("Mend it"));
+  expect(mockPush).toHaveBeenCalledWith("/broker");
+});
+
+test("a check that this app does not know yet is told in the API's own words", () => {
+  show([{ ...LOGIN, name: "funds" as Check["name"], text: "the funds do not suffice", remedy: "add funds" }]);
+  expect(screen.getAllByText(/the funds do not suffice/).length).toBeGreaterThan(0);
+  expect(screen.getByText("add funds")).toBeTruthy();
+});
