@@ -16,7 +16,7 @@ export PYTHONPATH := $(SOURCES)
 export PYTHONDONTWRITEBYTECODE :=
 export UV_NO_PROGRESS := 1
 
-.PHONY: help setup run app app-client test-app chaos chaos-feed fuzz-decoder test simulate fuzz openapi check format bench bench-watcher build synth cost audit-verify deploy publish-app lock clean
+.PHONY: help setup run app app-client test-app chaos chaos-feed fuzz-decoder test simulate fuzz openapi check format bench bench-watcher replay-ticks build synth cost audit-verify deploy publish-app lock clean
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -140,6 +140,10 @@ bench: $(READY) ## Measure, beside peers; writes build/bench.json
 
 bench-watcher: $(READY) ## Measure the watcher beside its peers; writes build/bench-watcher.json (RESTART=1: only its start)
 	@$(BIN)/python -m benchmarks.watcher $(if $(QUICK),--quick) $(if $(RESTART),--restart)
+
+replay-ticks: $(READY) ## Real prices through the tick path, each decision held against a plain reference (TICKS='file ...')
+	@test -n "$(TICKS)" || { echo "give TICKS='file.csv.gz ...': ticks (timestamp,symbol,last_price) or minute candles"; exit 2; }
+	@$(BIN)/python -m benchmarks.watcher.replay $(TICKS)
 
 audit-verify: $(READY) ## Verify every audit chain, of the running product or of DATABASE_*; HEADS=file keeps the heads
 	@$(BIN)/python -m algotrading.bootstrap.verify_audit \

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from struct import pack
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
+from benchmarks.watcher.reference import Reference
 from fargate_listener.market_table import MarketTable
 from fargate_listener.stop_index import Fall, Rise, StopIndex, Threshold, TrailingFall, TrailingRise
 from fargate_listener.tick_kernel import Column
@@ -25,46 +25,6 @@ THRESHOLDS: st.SearchStrategy[Threshold] = st.one_of(
     st.builds(TrailingRise, DISTANCES, PRICES),
 )
 KINDS = st.sampled_from([8, 28, 32, 44, 184])
-
-
-@dataclass
-class Reference:
-    """Every tick is compared with every threshold."""
-
-    armed: dict[int, tuple[int, Threshold]] = field(default_factory=dict)
-    turning: dict[int, int] = field(default_factory=dict)
-    """The high or low that a trailing threshold follows."""
-
-    def arm(self, key: int, token: int, threshold: Threshold) -> None:
-        self.armed[key] = (token, threshold)
-        match threshold:
-            case TrailingFall(_, turning) | TrailingRise(_, turning):
-                self.turning[key] = turning
-
-    def disarm(self, key: int) -> None:
-        self.armed.pop(key, None)
-
-    def tick(self, token: int, price: int) -> set[int]:
-        reached = set()
-        for key, (its_token, threshold) in self.armed.items():
-            if its_token == token and self._is_reached(key, threshold, price):
-                reached.add(key)
-        for key in reached:
-            del self.armed[key]
-        return reached
-
-    def _is_reached(self, key: int, threshold: Threshold, price: int) -> bool:
-        match threshold:
-            case Fall(level):
-                return price <= level
-            case Rise(level):
-                return price >= level
-            case TrailingFall(distance, _):
-                self.turning[key] = max(self.turning[key], price)
-                return price <= self.turning[key] - distance
-            case TrailingRise(distance, _):
-                self.turning[key] = min(self.turning[key], price)
-                return price >= self.turning[key] + distance
 
 
 class TickPath(RuleBasedStateMachine):
