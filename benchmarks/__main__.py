@@ -17,7 +17,7 @@ from benchmarks.figures import Figure, Progress, machine_facts
 from benchmarks.table import show
 from twin.processes import REPOSITORY
 
-ALONE = ("imports", "order_release", "watcher", "audit")
+ALONE = ("imports", "order_release", "watcher", "audit", "converge")
 """Need nothing but this machine."""
 STAGED = ("release", "stop", "api", "blocked")
 """Need the running product. In this order: each leaves behind what the next finds."""
@@ -62,7 +62,7 @@ def _measure(chosen: Sequence[str], progress: Progress, *, quick: bool) -> list[
 
 
 def _measure_alone(name: str, progress: Progress, *, quick: bool) -> list[Figure]:
-    from benchmarks import audit, imports, order_release
+    from benchmarks import audit, converge, imports, order_release
     from benchmarks.watcher import in_process
 
     match name:
@@ -74,6 +74,8 @@ def _measure_alone(name: str, progress: Progress, *, quick: bool) -> list[Figure
             return audit.measure(
                 progress, savers=10 if quick else 50, rounds=1 if quick else 5, records=5_000 if quick else 100_000
             )
+        case "converge":
+            return converge.measure(progress, sizes=(1_000,) if quick else (1_000, 5_000), rounds=1 if quick else 3)
         case _:
             return in_process.measure(progress, rounds=1 if quick else 3)
 

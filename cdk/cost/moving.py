@@ -15,6 +15,8 @@ from cdk.environments import Environment
 from cdk.functions import FUNCTIONS
 
 _MINUTES = 30 * 24 * 60
+_LONGEST_RUN = 48.0
+"""Converge ends then whatever is left (services/converge.py)."""
 _GIB = 1024.0**3
 _MEGA = 1e6
 
@@ -49,9 +51,11 @@ class Habits:
     trigger_seconds: float = 0.2
     postbacks: int = 4
     postback_seconds: float = 0.1
-    converge_seconds: float = 2.0
-    converge_seconds_per_strategy: float = 0.001
-    """Guessed: not measured. It ends after 48 s whatever is left."""
+    converge_seconds: float = 1.2
+    converge_seconds_per_strategy: float = 0.0012
+    """2.4 s with 1,000 and 7.2 s with 5,000 on two shared cores (docs/benchmarks.md)."""
+    converge_seconds_per_look: float = 0.01
+    """The request to SQS, one after the other. Guessed."""
     app_minutes: float = 30.0
     """That a user looks at the app in a day. Guessed."""
     requests_per_app_minute: float = 18.0
@@ -121,7 +125,7 @@ class _Monthly:
     @property
     def converge_seconds(self) -> float:
         each = self.habits.converge_seconds + self.habits.converge_seconds_per_strategy * self.workload.strategies
-        return _MINUTES * min(each, 48.0)
+        return _MINUTES * min(each, _LONGEST_RUN) + self.looks * self.habits.converge_seconds_per_look
 
     @property
     def invocations(self) -> float:
