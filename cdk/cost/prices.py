@@ -6,9 +6,9 @@ import tomllib
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 TABLE: Final = Path(__file__).with_name("prices.toml")
 
@@ -30,7 +30,13 @@ class Price(BaseModel):
     unit: str = Field(min_length=1)
     source: str = Field(min_length=1)
     verified: bool
-    """Whether a source was read; what is not is to be verified before anyone counts on it."""
+    """Whether the service's own price page was read; what was not is to be verified before anyone counts on it."""
+
+    @model_validator(mode="after")
+    def _verified_somewhere(self) -> Self:
+        if self.verified and not self.source.startswith("https://"):
+            raise ValueError("a verified price names the page that it was read on")
+        return self
 
 
 class _Document(BaseModel):
