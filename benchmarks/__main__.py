@@ -17,9 +17,9 @@ from benchmarks.figures import Figure, Progress, machine_facts
 from benchmarks.table import show
 from twin.processes import REPOSITORY
 
-ALONE = ("imports", "order_release", "watcher", "audit")
+ALONE = ("imports", "order_release", "watcher", "audit", "converge")
 """Need nothing but this machine."""
-STAGED = ("release", "stop", "api")
+STAGED = ("release", "stop", "api", "blocked")
 """Need the running product. In this order: each leaves behind what the next finds."""
 _FILE_WIDTH = 150
 """Columns when nobody looks: in a log a folded table cannot be read."""
@@ -62,7 +62,7 @@ def _measure(chosen: Sequence[str], progress: Progress, *, quick: bool) -> list[
 
 
 def _measure_alone(name: str, progress: Progress, *, quick: bool) -> list[Figure]:
-    from benchmarks import audit, imports, order_release
+    from benchmarks import audit, converge, imports, order_release
     from benchmarks.watcher import in_process
 
     match name:
@@ -74,12 +74,14 @@ def _measure_alone(name: str, progress: Progress, *, quick: bool) -> list[Figure
             return audit.measure(
                 progress, savers=10 if quick else 50, rounds=1 if quick else 5, records=5_000 if quick else 100_000
             )
+        case "converge":
+            return converge.measure(progress, sizes=(1_000,) if quick else (1_000, 5_000), rounds=1 if quick else 3)
         case _:
             return in_process.measure(progress, rounds=1 if quick else 3)
 
 
 async def _measure_staged(chosen: Sequence[str], progress: Progress, *, quick: bool) -> list[Figure]:
-    from benchmarks import api, release, stop
+    from benchmarks import api, blocked, release, stop
     from benchmarks.stage import open_stage
 
     figures = []
@@ -93,6 +95,8 @@ async def _measure_staged(chosen: Sequence[str], progress: Progress, *, quick: b
                     figures += await release.measure(stage, count=count)
                 case "stop":
                     figures += await stop.measure(stage, count=count)
+                case "blocked":
+                    figures += await blocked.measure(stage, count=2 if quick else 10)
                 case _:
                     figures += await api.measure(stage, count=count, seconds=5 if quick else 20)
     return figures

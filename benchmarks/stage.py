@@ -124,6 +124,17 @@ class Stage:
             await self.until(self._all_hold, "every strategy buys")
         return self.holdings
 
+    async def enter_more(self, count: int, lead: timedelta) -> Sequence[Holding]:
+        """Start `count` strategies of traders who have none, all due together, `lead` from now. Nobody waits for it."""
+        await self.people()
+        makers = range(min(count, TRADERS))
+        traders = [await self._enter(f"more-{number}@example.com", f"MORE{number:02d}") for number in makers]
+        prices = {symbol: await self._price(symbol) for symbol in SYMBOLS}
+        await wait_out_quiet_instants(self.progress)
+        due = datetime.fromtimestamp(math.ceil((datetime.now(UTC) + lead).timestamp()), UTC)
+        self.progress(f"{count} strategies are created and started, all due at {due.astimezone(IST):%H:%M:%S}")
+        return await self._start_all(traders, count, prices, due)
+
     async def intents(self, leg: str) -> Sequence[Intent]:
         """First attempts of every strategy."""
         async with self.database.cursor(row_factory=class_row(Intent)) as cursor:
@@ -144,14 +155,14 @@ class Stage:
             account: dict[str, Any] = await response.json()
             return account
 
-    async def until(self, condition: Callable[[], Any], what: str) -> None:
+    async def until(self, condition: Callable[[], Any], what: str, seconds: float = _PATIENCE) -> None:
         """Wait for `condition` (async). Raises StageFailed."""
         try:
-            async with asyncio.timeout(_PATIENCE):
+            async with asyncio.timeout(seconds):
                 while not await condition():  # noqa: ASYNC110  # others change what is waited for
                     await asyncio.sleep(0.1)
         except TimeoutError:
-            raise StageFailed(f"'{what}' did not come within {_PATIENCE:.0f} s") from None
+            raise StageFailed(f"'{what}' did not come within {seconds:.0f} s") from None
 
     async def _enter(self, email: str, broker_user: str) -> Trader:
         callback = f"{self.twin.api_url}/api/v1/broker/callback"

@@ -9,15 +9,14 @@ emulator's, not SQS's: the split shows how much of the whole that is.
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 from benchmarks.figures import Figure, spread
+from benchmarks.logs import handled_lines, json_lines
 from benchmarks.peer_stop import DESCRIPTION
 from benchmarks.release import run_peer
 from benchmarks.stage import SYMBOLS, Holding, Intent, Stage, StageFailed
@@ -135,21 +134,14 @@ def _as_hit(
 
 
 def _handler_starts(logs: Path) -> Iterator[tuple[UUID, float]]:
-    """When the executor's handler began with each stop: the log's time, less what the handler took. The
-    log counts in whole milliseconds. The first handling of a strategy comes last, so that it counts."""
-    lines = _json_lines(logs / "priority_executor.log")
-    for line in reversed([line for line in lines if line.get("event_type") == "STOPLOSS"]):
-        if line["message"] == "handled":
-            at = datetime.strptime(line["timestamp"], "%Y-%m-%d %H:%M:%S,%f%z").timestamp() * 1e3
-            yield UUID(line["strategy_id"]), at - float(line["execution_time_ms"])
+    """When the executor's handler began with each stop. The first handling of a strategy comes last, so that it
+    counts."""
+    for line in reversed(list(handled_lines(logs / "priority_executor.log", "STOPLOSS"))):
+        yield line.strategy_id, line.began
 
 
 def _watcher_metric(logs: Path, metric: str) -> list[float]:
-    return [float(line[metric]) for line in _json_lines(logs / "watcher.log") if metric in line]
-
-
-def _json_lines(log: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in log.read_text().splitlines() if line.startswith("{")]
+    return [float(line[metric]) for line in json_lines(logs / "watcher.log") if metric in line]
 
 
 async def _peer_latencies(stage: Stage, holdings: Sequence[Holding]) -> list[float]:

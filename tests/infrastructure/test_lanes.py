@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from algotrading.entrypoints.hold import HOLD_SECONDS
 from cdk.environments import Environment
+from cdk.paths import LAMBDAS
 from tests.infrastructure.templates import Estate, Resource
 
 LANES = [("trading/Orders", "executor"), ("trading/PriorityOrders", "priority_executor")]
@@ -45,14 +47,29 @@ def test_what_cannot_be_handled_goes_to_the_lanes_dead_letters(estate: Estate, l
 
 
 @pytest.mark.parametrize(("lane", "function"), LANES)
-def test_a_crash_blocks_its_strategy_for_little_longer_than_the_function_may_run(
+def test_a_queue_hides_a_message_for_as_long_as_its_function_may_run_and_hardly_longer(
     estate: Estate, lane: str, function: str
 ) -> None:
     timeout = estate.function(function).properties["Timeout"]
 
     visibility = _queue(estate, f"{lane}/Queue").properties["VisibilityTimeout"]
 
+    # Lambda takes no mapping to a queue that hides a message for less.
     assert timeout < visibility <= timeout + 10
+
+
+@pytest.mark.parametrize(("lane", "function"), LANES)
+def test_a_crash_blocks_its_strategy_for_less_than_a_minute(estate: Estate, lane: str, function: str) -> None:
+    hidden = _queue(estate, f"{lane}/Queue").properties["VisibilityTimeout"]
+    handler = (LAMBDAS / function / "handler.py").read_text(encoding="utf-8")
+
+    assert (HOLD_SECONDS if "_hold)" in handler else hidden) <= 30
+
+
+def test_a_worker_that_holds_its_message_may_tell_the_queue_so(estate: Estate) -> None:
+    worker = estate.function("executor").path
+
+    assert worker in estate.roles_allowed("sqs:ChangeMessageVisibility", "trading/Orders/Queue")
 
 
 def test_an_exit_is_free_of_a_crashed_executor_within_half_a_minute(estate: Estate) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -11,6 +12,7 @@ from uuid import UUID
 from algotrading.contracts.messages import OrderCommand
 from algotrading.domain.errors import AlgotradingError
 from algotrading.domain.sessions import IST
+from algotrading.entrypoints.hold import HOLD_SECONDS, RENEWAL_SECONDS
 from algotrading.entrypoints.queue import Redelivery, serve
 from algotrading.ports import Lane
 from algotrading.services.trigger import Trigger
@@ -83,17 +85,49 @@ class SimulatedRedelivery:
 @dataclass(frozen=True, slots=True)
 class LaneRules:
     """What cdk/stacks/trading.py gives a lane: `timeout` of its function and `visibility` of its queue, seconds, and
-    after how many deliveries a message goes to the dead-letter queue."""
+    after how many deliveries a message goes to the dead-letter queue; and whether its handler holds its message."""
 
     timeout: int
     visibility: int
     most_receives: int
+    is_held: bool
 
 
 RULES: Mapping[Lane, LaneRules] = {
-    Lane.NORMAL: LaneRules(EXECUTOR_TIMEOUT, EXECUTOR_TIMEOUT + 10, 10),
-    Lane.PRIORITY: LaneRules(PRIORITY_TIMEOUT, PRIORITY_TIMEOUT + 5, 20),
+    Lane.NORMAL: LaneRules(EXECUTOR_TIMEOUT, EXECUTOR_TIMEOUT + 10, 10, is_held=True),
+    Lane.PRIORITY: LaneRules(PRIORITY_TIMEOUT, PRIORITY_TIMEOUT + 5, 20, is_held=False),
 }
+
+
+class SimulatedHold:
+    """entrypoints.queue.Hold without a thread: renewals are events between the workers' steps. They cease when the
+    worker's process does, and when somebody else has the message: SQS knows only the receipt given last."""
+
+    def __init__(self, kernel: Kernel, queue: SimulatedQueue, lane: Lane, message: QueuedMessage) -> None:
+        self._kernel = kernel
+        self._queue = queue
+        self._lane = lane
+        self._message = message
+        self._receipt = message.receives
+
+    @contextmanager
+    def __call__(self, source_arn: str, receipt_handle: str) -> Iterator[None]:
+        """See entrypoints.queue.Hold."""
+        worker, is_over = self._kernel.current, False
+        assert worker is not None
+
+        def renew() -> None:
+            if is_over or worker.dead or self._message.receives != self._receipt:
+                return
+            self._queue.hide(self._message, HOLD_SECONDS)
+            self._queue.pollers[self._lane].look_in(HOLD_SECONDS * SECOND)
+            self._kernel.after(RENEWAL_SECONDS * SECOND, renew)
+
+        renew()
+        try:
+            yield
+        finally:
+            is_over = True
 
 
 class Poller:
@@ -131,7 +165,8 @@ class Poller:
             visibility = float(self._rules.visibility)
             is_early = self._weather.strikes("sqs.visible_too_early")
             if is_early:
-                visibility *= self._kernel.random.random()
+                # Of a message that is held: its renewals fail, or its worker stands still.
+                visibility = (HOLD_SECONDS if self._rules.is_held else visibility) * self._kernel.random.random()
             if self._weather.strikes("sqs.reordered"):
                 message = self._queue.receive_any(self._lane, visibility)
             else:
@@ -143,11 +178,11 @@ class Poller:
                 self._weather.counts["sqs.dead_lettered"] += 1
                 self._queue.remove(self._lane, message)
                 continue
-            self._invoke(message, 0)
+            self._invoke(message, 0, is_held=self._rules.is_held and not is_early)
             if self._weather.strikes("sqs.duplicate"):
-                self._invoke(message, self._weather.duration((0.0, 60.0)))
+                self._invoke(message, self._weather.duration((0.0, 60.0)), is_held=False)
 
-    def _invoke(self, message: QueuedMessage, delay: int) -> None:
+    def _invoke(self, message: QueuedMessage, delay: int, *, is_held: bool) -> None:
         self.running += 1
         kernel, command = self._kernel, message.command
         if self._weather.strikes("lambda.cold_start"):
@@ -164,7 +199,7 @@ class Poller:
 
         worker = kernel.spawn(
             f"{self._lane}:{command.event}:{message.group[:6]}",
-            lambda: answer.append(self._serve(message)),
+            lambda: answer.append(self._serve(message, is_held=is_held)),
             tenant=command.user_id,
             skew=skew_of(kernel, self._weather),
             delay=delay,
@@ -184,7 +219,7 @@ class Poller:
                 delay + kernel.random.randrange(self._rules.timeout * SECOND), lambda: kernel.step_clock(worker, step)
             )
 
-    def _serve(self, message: QueuedMessage) -> dict[str, Any]:
+    def _serve(self, message: QueuedMessage, *, is_held: bool) -> dict[str, Any]:
         record = {
             "messageId": str(message.number),
             "receiptHandle": str(message.number),
@@ -192,7 +227,10 @@ class Poller:
             "body": message.command.model_dump_json(),
             "attributes": {"ApproximateReceiveCount": str(message.receives)},
         }
-        return serve({"Records": [record]}, self._handle, self._redelivery)
+        if not is_held:
+            return serve({"Records": [record]}, self._handle, self._redelivery)
+        hold = SimulatedHold(self._kernel, self._queue, self._lane, message)
+        return serve({"Records": [record]}, self._handle, self._redelivery, hold)
 
 
 def skew_of(kernel: Kernel, weather: Weather) -> int:

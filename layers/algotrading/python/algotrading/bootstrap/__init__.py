@@ -13,7 +13,7 @@ from algotrading.bootstrap.api import (
     build_strategy,
 )
 from algotrading.bootstrap.operations import build_audit_verifier, build_instruments, build_migrate, build_operator
-from algotrading.bootstrap.trading import build_converge, build_executor, build_trigger
+from algotrading.bootstrap.trading import build_converge, build_executor, build_hold, build_trigger
 
 __all__ = [
     "build_audit_verifier",
@@ -23,6 +23,7 @@ __all__ = [
     "build_converge",
     "build_docs",
     "build_executor",
+    "build_hold",
     "build_instruments",
     "build_migrate",
     "build_operator",

@@ -14,6 +14,7 @@ from algotrading.domain.errors import AlgotradingError
 from algotrading.settings import ConvergeSettings, ExecutorSettings, TriggerSettings
 
 if TYPE_CHECKING:
+    from algotrading.entrypoints.hold import RenewedHold
     from algotrading.entrypoints.queue import Redelivery
     from algotrading.services.converge import Converge
     from algotrading.services.errand import Desk
@@ -115,6 +116,16 @@ def build_executor(settings: ExecutorSettings) -> tuple[Executor, Redelivery]:
         _get_ready(desk)
     queue_urls = (settings.orders_queue_url, settings.priority_queue_url)
     return executor, SqsRedelivery(partial(parts.client, "sqs"), queue_urls)
+
+
+def build_hold(settings: ExecutorSettings) -> RenewedHold:
+    """lambdas/executor. Its client is made here and not when it is needed: clients must not be made by two threads
+    at once. It asks once and gives up soon, since the next renewal is the better second try."""
+    from algotrading.adapters.sqs_queue import SqsRedelivery
+    from algotrading.entrypoints.hold import RenewedHold
+
+    client = parts.client("sqs", read_seconds=2, attempts=1)
+    return RenewedHold(SqsRedelivery(lambda: client, (settings.orders_queue_url,)))
 
 
 def _get_ready(desk: Desk) -> None:

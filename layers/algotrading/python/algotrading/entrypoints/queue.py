@@ -2,7 +2,8 @@
 
 The event sources deliver batches of one. After a fault of our own tree the message may simply come
 again, for the ledger knows what was sent; it is made visible again soon instead of blocking its
-strategy for the whole visibility time-out. Any other exception leaves it to that time-out.
+strategy for the whole visibility time-out. Any other exception leaves it to that time-out, or to what is left of
+the hold that was kept on it (entrypoints/hold.py).
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Protocol
 
 from algotrading.contracts.messages import OrderCommand, OrderEvent
@@ -34,19 +36,32 @@ class Redelivery(Protocol):
         ...
 
 
+class Hold(Protocol):
+    """Keeps a message from other workers while the block runs, and soon gives it to another when its worker dies."""
+
+    def __call__(self, source_arn: str, receipt_handle: str) -> AbstractContextManager[None]:
+        """For the message that came with `receipt_handle`. Never raises for a hold that it could not keep."""
+        ...
+
+
 def serve(
-    event: Mapping[str, Any], handle: Callable[[OrderCommand], object], redelivery: Redelivery
+    event: Mapping[str, Any],
+    handle: Callable[[OrderCommand], object],
+    redelivery: Redelivery,
+    hold: Hold | None = None,
 ) -> dict[str, list[dict[str, str]]]:
     """Handle the event's records in order; the answer names the first that failed and all after it,
-    as ReportBatchItemFailures wants it for FIFO queues."""
+    as ReportBatchItemFailures wants it for FIFO queues. Without a `hold` the queue's time-out keeps the message."""
     records = event["Records"]
     for index, record in enumerate(records):
-        if not _served(record, handle, redelivery):
+        if not _served(record, handle, redelivery, hold):
             return {"batchItemFailures": [{"itemIdentifier": rest["messageId"]} for rest in records[index:]]}
     return {"batchItemFailures": []}
 
 
-def _served(record: Mapping[str, Any], handle: Callable[[OrderCommand], object], redelivery: Redelivery) -> bool:
+def _served(
+    record: Mapping[str, Any], handle: Callable[[OrderCommand], object], redelivery: Redelivery, hold: Hold | None
+) -> bool:
     command = OrderCommand.model_validate_json(record["body"])
     fields = {
         "event_type": command.event.value,
@@ -56,7 +71,9 @@ def _served(record: Mapping[str, Any], handle: Callable[[OrderCommand], object],
     }
     started = time.perf_counter()
     try:
-        handle(command)
+        # Over before anything else is told to the queue: what is said last counts.
+        with hold(record["eventSourceARN"], record["receiptHandle"]) if hold is not None else nullcontext():
+            handle(command)
     except AlgotradingError as fault:
         what = f"{type(fault).__name__}: {fault.message}"
         if command.event in _ASKED_AGAIN:

@@ -1,0 +1,45 @@
+"""The estimate of `make cost` speaks of the estate that is deployed."""
+
+from __future__ import annotations
+
+from cdk.cost.estimate import estimate, estimate_steps
+from cdk.cost.moving import Workload
+from cdk.cost.prices import load_prices
+from cdk.cost.standing import unpriced
+from cdk.environments import Environment
+from tests.infrastructure.templates import Estate
+
+
+def test_every_kind_of_resource_has_a_price_or_is_known_to_be_free(estate: Estate) -> None:
+    """A new one goes into cdk/cost/standing.py, and its price into prices.toml."""
+    assert unpriced(estate.templates) == {}
+
+
+def test_sizes_are_those_of_the_templates(estate: Estate, environment: Environment) -> None:
+    [database] = (each.properties for each in estate.resources("AWS::RDS::DBInstance"))
+    [cache] = (each.properties for each in estate.resources("AWS::ElastiCache::ReplicationGroup"))
+    tasks = [each.properties for each in estate.resources("AWS::ECS::TaskDefinition")]
+
+    assert len(estate.resources("AWS::EC2::NatGateway")) == environment.nat_gateways
+    assert len(estate.resources("AWS::EC2::EIP")) == environment.nat_gateways
+    assert (database["DBInstanceClass"], database["MultiAZ"], database["AllocatedStorage"]) == (
+        f"db.{environment.database_class}",
+        environment.database_multi_az,
+        str(environment.database_storage_gib),
+    )
+    assert (cache["CacheNodeType"], cache["NumCacheClusters"]) == (environment.cache_node, environment.cache_nodes)
+    assert [(each["Cpu"], each["Memory"]) for each in tasks] == environment.listener_tasks * [
+        (str(environment.listener_cpu), str(environment.listener_memory_mib))
+    ]
+    assert sum(each.properties["DesiredCount"] for each in estate.resources("AWS::ECS::Service")) == len(tasks)
+
+
+def test_every_environment_and_every_step_of_it_has_its_prices(estate: Estate, environment: Environment) -> None:
+    prices, workload = load_prices(), Workload(users=50, strategies=200)
+
+    whole = estimate(environment, workload, estate.templates, prices)
+    steps = list(estimate_steps(environment, workload, estate.templates, prices))
+
+    assert whole.usd > whole.standing_usd > 0
+    assert {line.what for line in whole.lines} >= {"alarms", "keys", "secrets", "polls of idle queues"}
+    assert [each.usd for each in steps] == sorted(each.usd for each in steps)

@@ -1,0 +1,72 @@
+"""The operator's guide knows every alarm that can wake somebody, and none that cannot."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from cdk.environments import Environment
+from cdk.paths import ROOT
+from tests.infrastructure.templates import Estate
+
+GUIDE = ROOT / "docs" / "operations.md"
+PARTS = ("Cause", "Check", "Action")
+_FEWEST_WORDS = 3
+
+
+def _sections() -> dict[str, str]:
+    """What stands below each heading of the alarms, by the heading."""
+    _, _, alarms = GUIDE.read_text(encoding="utf-8").partition("\n## Alarms\n")
+    pieces = re.split(r"^#{2,4} (.+)$", alarms, flags=re.MULTILINE)
+    headings = zip(pieces[1::2], pieces[2::2], strict=True)
+    return {heading.strip(): text for heading, text in headings if text.strip()}
+
+
+def _short(prefix: re.Match[str]) -> str:
+    return "listener-ZONE-" if "listener" in prefix[0] else ""
+
+
+def _alarms(estates: Mapping[str, Estate]) -> set[str]:
+    """As the guide names them: without stage, and the watchers' for every zone together."""
+    return {
+        re.sub(
+            r"^listener-[a-z]-", "listener-ZONE-", each.properties["AlarmName"].removeprefix(f"algotrading-{stage}-")
+        )
+        for stage, estate in estates.items()
+        for kind in ("AWS::CloudWatch::Alarm", "AWS::CloudWatch::CompositeAlarm")
+        for each in estate.resources(kind)
+    }
+
+
+def test_every_alarm_has_a_section_and_every_section_an_alarm(estates: Mapping[str, Estate]) -> None:
+    assert set(_sections()) == _alarms(estates)
+
+
+def test_every_section_says_cause_check_and_action() -> None:
+    found = {name: re.findall(r"^- \*\*(\w+)\*\*: (.+)$", text, re.MULTILINE) for name, text in _sections().items()}
+
+    assert {name: tuple(part for part, _ in parts) for name, parts in found.items()} == dict.fromkeys(found, PARTS)
+    assert [name for name, parts in found.items() for _, words in parts if len(words.split()) < _FEWEST_WORDS] == []
+
+
+def test_what_the_guide_names_is_there(estate: Estate, environment: Environment) -> None:
+    """Functions, log groups and outputs that its commands ask for."""
+    text = GUIDE.read_text(encoding="utf-8")
+    logs = {each.properties["LogGroupName"] for each in estate.resources("AWS::Logs::LogGroup")}
+    functions = {each.properties["FunctionName"] for each in estate.functions() if "FunctionName" in each.properties}
+    outputs = {name for template in estate.templates.values() for name in template.get("Outputs", {})}
+    asked_logs = set(re.findall(r"`tail_log (\w+)", text))
+    asked_functions = set(re.findall(r"--function-name algotrading-\$STAGE-([a-z-]+)", text))
+
+    assert asked_logs >= {"executor", "converge", "listener"}
+    assert {f"/algotrading/{environment.stage}/{name}" for name in asked_logs} <= logs
+    assert asked_functions >= {"migrate", "instruments", "converge"}
+    assert {f"algotrading-{environment.stage}-{name}" for name in asked_functions} <= functions
+    assert "EgressIp1" in outputs
+
+
+def test_the_concurrency_to_ask_aws_for_is_what_is_reserved(estates: Mapping[str, Estate]) -> None:
+    [told] = re.findall(r"\((\d+) for prod: new accounts", GUIDE.read_text(encoding="utf-8"))
+    reserved = sum(each.properties.get("ReservedConcurrentExecutions", 0) for each in estates["prod"].functions())
+
+    assert int(told) == reserved + 100
