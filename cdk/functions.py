@@ -79,6 +79,10 @@ class FunctionSpec:
         return issubclass(self.settings, VaultSettings)
 
     @property
+    def keeps_second_factors(self) -> bool:
+        return issubclass(self.settings, AuthSettings)
+
+    @property
     def manages_schedules(self) -> bool:
         return issubclass(self.settings, ScheduleSettings)
 

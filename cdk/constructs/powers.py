@@ -21,7 +21,8 @@ from cdk.constructs.scheduling import Scheduling
 from cdk.functions import DatabaseUser, FunctionSpec
 
 BROKER_CREDENTIALS: Final = "broker-credentials"
-"""The purpose that broker secrets are sealed under (adapters/kms_vault.py)."""
+SECOND_FACTOR: Final = "second-factor"
+"""The purposes that secrets are sealed under (adapters/kms_vault.py)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +52,8 @@ class Powers:
             self.jwt_secret.grant_read(grantee)
         if spec.opens_broker_secrets:
             self.grant_vault(grantee, seals=spec.seals)
+        if spec.keeps_second_factors:
+            self.grant_vault(grantee, seals=True, purpose=SECOND_FACTOR)
         for lane in spec.sends_to:
             self.lanes[lane].grant_send_messages(grantee)
         if spec.manages_schedules and self.scheduling is not None:
@@ -61,13 +64,20 @@ class Powers:
             for secret in self.database_secrets.values():
                 secret.grant_read(grantee)
 
-    def grant_vault(self, grantee: iam.IGrantable, *, seals: bool = False, user_ids: Sequence[str] = ()) -> None:
-        """Open broker secrets, of `user_ids` only where any are given; seal new ones too when asked.
+    def grant_vault(
+        self,
+        grantee: iam.IGrantable,
+        *,
+        seals: bool = False,
+        user_ids: Sequence[str] = (),
+        purpose: str = BROKER_CREDENTIALS,
+    ) -> None:
+        """Open secrets of one purpose, of `user_ids` only where any are given; seal new ones too when asked.
 
         Whoever asks names the user and the purpose in the encryption context (adapters/kms_vault.py), and KMS
         opens nothing that was sealed under another one: so a condition on the context is one on whose secret it is.
         """
-        is_purpose: dict[str, str | list[str]] = {"kms:EncryptionContext:purpose": BROKER_CREDENTIALS}
+        is_purpose: dict[str, str | list[str]] = {"kms:EncryptionContext:purpose": purpose}
         whose: dict[str, dict[str, str | list[str]]] = (
             {"StringEquals": is_purpose, "Null": {"kms:EncryptionContext:user_id": "false"}}
             if not user_ids

@@ -204,6 +204,8 @@ test("a bearer token that is over is renewed without a word", async () => {
   let renewed = 0;
   const expired = { error: "TOKEN_EXPIRED", message: "the token is over", details: [] };
   page.on("response", (response) => response.url().endsWith("/auth/refresh") && response.ok() && (renewed += 1));
+  // What was read less than a second ago is not read again.
+  await page.waitForTimeout(1500);
   await page.route("**/api/v1/auth/devices", (route) => route.fulfill({ status: 401, json: expired, headers: { "Access-Control-Allow-Origin": facts.app } }), { times: 1 });
   await press(page, "to-devices");
   await front(page, "device").waitFor();

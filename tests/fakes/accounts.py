@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 from uuid import UUID, uuid4
 
 from algotrading.domain.accounts import Login, SealedBrokerAccount, User
-from algotrading.domain.audit import broker_entry, disconnected_entry, login_ended_entry, login_entry
-from algotrading.domain.errors import EmailTaken, NotFound, TokenExpired, TokenInvalid
+from algotrading.domain.audit import (
+    AuditKind,
+    broker_entry,
+    disconnected_entry,
+    login_ended_entry,
+    login_entry,
+    second_factor_entry,
+)
+from algotrading.domain.errors import Conflict, EmailTaken, NotFound, TokenExpired, TokenInvalid
 from algotrading.domain.logins import DeviceLogin, LoginEnd, Refresh, judge_refresh
+from algotrading.domain.second_factor import SecondFactor
 from tests.fakes import audit
 from tests.fakes.database import MemoryDatabase
 
@@ -111,6 +119,61 @@ class MemoryLogins:
     def _end(self, login: DeviceLogin, why: LoginEnd, now: datetime) -> None:
         self._database.logins[login.device_id] = replace(login, ended_at=now)
         audit.append(self._database, login_ended_entry(login.user_id, login.device_id, why, now))
+
+
+class MemorySecondFactors:
+    """ports.SecondFactors in memory."""
+
+    def __init__(self, database: MemoryDatabase | None = None) -> None:
+        self._database = database or MemoryDatabase()
+
+    def find(self, user_id: UUID) -> SecondFactor | None:
+        """See ports.SecondFactors."""
+        return self._database.second_factors.get(user_id)
+
+    def begin(self, factor: SecondFactor) -> None:
+        """See ports.SecondFactors."""
+        with self._database.turn:
+            known = self.find(factor.user_id)
+            if known is not None and known.is_on:
+                raise Conflict("a second factor is on: take it away first")
+            self._database.second_factors[factor.user_id] = factor
+
+    def confirm(self, user_id: UUID, step: int, recovery: Collection[bytes], now: datetime) -> None:
+        """See ports.SecondFactors."""
+        with self._database.turn:
+            known = self.find(user_id)
+            if known is None or known.is_on:
+                raise Conflict("there is no second factor to confirm")
+            self._database.second_factors[user_id] = replace(known, confirmed_at=now, last_step=step)
+            self._database.recovery_codes[user_id] = set(recovery)
+            audit.append(self._database, second_factor_entry(user_id, AuditKind.SECOND_FACTOR_ON, now))
+
+    def use_step(self, user_id: UUID, step: int) -> bool:
+        """See ports.SecondFactors."""
+        with self._database.turn:
+            known = self.find(user_id)
+            if known is None or known.last_step >= step:
+                return False
+            self._database.second_factors[user_id] = replace(known, last_step=step)
+            return True
+
+    def use_recovery(self, user_id: UUID, code_hash: bytes, now: datetime) -> bool:
+        """See ports.SecondFactors."""
+        with self._database.turn:
+            codes = self._database.recovery_codes.get(user_id, set())
+            if code_hash not in codes:
+                return False
+            codes.remove(code_hash)
+            audit.append(self._database, second_factor_entry(user_id, AuditKind.RECOVERY_CODE_USED, now))
+            return True
+
+    def remove(self, user_id: UUID, now: datetime) -> None:
+        """See ports.SecondFactors."""
+        with self._database.turn:
+            self._database.recovery_codes.pop(user_id, None)
+            if self._database.second_factors.pop(user_id, None) is not None:
+                audit.append(self._database, second_factor_entry(user_id, AuditKind.SECOND_FACTOR_OFF, now))
 
 
 class MemoryBrokerAccounts:

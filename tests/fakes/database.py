@@ -17,6 +17,7 @@ from algotrading.domain.instruments import Instrument
 from algotrading.domain.limits import Lock, RiskLimits
 from algotrading.domain.logins import DeviceLogin
 from algotrading.domain.orders import Fill
+from algotrading.domain.second_factor import SecondFactor
 from algotrading.domain.strategy import Strategy
 from algotrading.ports import BookSnapshot, Notice, OrderLog, RiskEvent
 
@@ -42,6 +43,8 @@ class MemoryDatabase:
     logins: dict[UUID, DeviceLogin] = field(default_factory=dict)
     refresh_tokens: dict[bytes, tuple[UUID, datetime | None]] = field(default_factory=dict)
     """By its hash: the device, and when the token was used."""
+    second_factors: dict[UUID, SecondFactor] = field(default_factory=dict)
+    recovery_codes: dict[UUID, set[bytes]] = field(default_factory=dict)
     postback_ids: dict[UUID, UUID] = field(default_factory=dict)
     instruments: dict[tuple[str, str], Instrument] = field(default_factory=dict)
     strategies: dict[UUID, Strategy] = field(default_factory=dict)

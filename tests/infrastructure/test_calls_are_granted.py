@@ -83,4 +83,4 @@ def test_what_is_built_is_found_through_helpers_too() -> None:
     assert _askers("iam:PassRole") == {"strategy", "converge"}
     assert _askers("sns:Publish") == {"converge", "executor", "priority_executor"}
     assert _askers("sqs:ChangeMessageVisibility") == {"executor", "priority_executor"}
-    assert _askers("kms:Decrypt") == {"broker", "postback", "executor", "priority_executor"}
+    assert _askers("kms:Decrypt") == {"auth", "broker", "postback", "executor", "priority_executor"}

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from typing import Any, cast
 from uuid import UUID
 
 from algotrading.adapters import kms_vault
-from cdk.constructs.powers import BROKER_CREDENTIALS
+from cdk.constructs.powers import BROKER_CREDENTIALS, SECOND_FACTOR
 from cdk.environments import Environment
 from tests.infrastructure.templates import FEED_USER_IDS, Estate
 
@@ -16,6 +17,7 @@ PRIORITY = "trading/PriorityOrders/Queue"
 LISTENER = "listener/TaskRole"
 EXECUTORS = {"trading/Functions/Executor", "trading/Functions/PriorityExecutor"}
 BROKER = "api/Functions/Broker"
+AUTH = "api/Functions/Auth"
 POSTBACK = "api/Functions/Postback"
 CONTEXT = {"user_id": FEED_USER_IDS[0], "purpose": BROKER_CREDENTIALS}
 
@@ -24,12 +26,28 @@ def _grants_of(estate: Estate, role: str) -> set[tuple[str, str]]:
     return {(grant.action, grant.resource) for grant in estate.grants() if grant.role == role}
 
 
+def _opened_by(estate: Estate, purpose: str, action: str = "kms:Decrypt") -> set[str]:
+    """Roles that may open (or seal) what was sealed for a purpose."""
+    wanted = f'"kms:EncryptionContext:purpose": "{purpose}"'
+    return {
+        grant.role.removesuffix("/ServiceRole")
+        for grant in estate.grants()
+        if (grant.action, grant.resource) == (action, KEY) and wanted in json.dumps(json.loads(grant.condition))
+    }
+
+
 def test_only_those_who_talk_to_brokers_open_broker_secrets(estate: Estate) -> None:
-    assert estate.roles_allowed("kms:Decrypt", KEY) == EXECUTORS | {BROKER, POSTBACK}
+    assert _opened_by(estate, BROKER_CREDENTIALS) == EXECUTORS | {BROKER, POSTBACK}
+    assert estate.roles_allowed("kms:Decrypt", KEY) == EXECUTORS | {BROKER, POSTBACK, AUTH}
+
+
+def test_only_the_function_of_logins_opens_second_factors(estate: Estate) -> None:
+    assert _opened_by(estate, SECOND_FACTOR) == {AUTH}
+    assert _opened_by(estate, SECOND_FACTOR, "kms:GenerateDataKey") == {AUTH}
 
 
 def test_the_watcher_opens_the_secrets_of_the_feed_accounts_and_of_nobody_else(feeding_estate: Estate) -> None:
-    assert feeding_estate.roles_allowed("kms:Decrypt", KEY) == EXECUTORS | {BROKER, POSTBACK, LISTENER}
+    assert _opened_by(feeding_estate, BROKER_CREDENTIALS) == EXECUTORS | {BROKER, POSTBACK, LISTENER}
     [grant] = [each for each in feeding_estate.grants() if each.role == LISTENER and each.action == "kms:Decrypt"]
 
     assert json.loads(grant.condition) == {
@@ -59,20 +77,24 @@ def test_with_order_sockets_the_watcher_opens_broker_secrets_by_their_owner_and_
 def test_no_secret_is_sealed_or_opened_without_saying_whose_it_is(estate: Estate) -> None:
     conditions = {grant.condition for grant in estate.grants() if grant.action.startswith("kms:")}
 
-    assert [json.loads(each) for each in conditions] == [
+    assert sorted((json.loads(each) for each in conditions), key=str) == [
         {
-            "StringEquals": {"kms:EncryptionContext:purpose": CONTEXT["purpose"]},
+            "StringEquals": {"kms:EncryptionContext:purpose": purpose},
             "Null": {"kms:EncryptionContext:user_id": "false"},
         }
+        for purpose in (BROKER_CREDENTIALS, SECOND_FACTOR)
     ]
 
 
 def test_the_conditions_are_on_the_context_that_the_vault_seals_under() -> None:
-    assert kms_vault._context(UUID(FEED_USER_IDS[0])) == CONTEXT
+    vault = kms_vault.KmsVault(cast(Any, None), "key")
+
+    assert vault._context(UUID(FEED_USER_IDS[0])) == CONTEXT
+    assert (kms_vault.BROKER_CREDENTIALS, kms_vault.SECOND_FACTOR) == (BROKER_CREDENTIALS, SECOND_FACTOR)
 
 
 def test_only_the_broker_function_seals_broker_secrets(estate: Estate) -> None:
-    assert estate.roles_allowed("kms:GenerateDataKey", KEY) == {BROKER}
+    assert _opened_by(estate, BROKER_CREDENTIALS, "kms:GenerateDataKey") == {BROKER}
 
 
 def test_entries_are_asked_for_by_the_trigger_and_the_strategy_function(estate: Estate) -> None:

@@ -10,6 +10,7 @@ const problems: Record<ProblemCode, string> = {
   REQUEST_INVALID: "Correct the marked fields and send again.",
   STRATEGY_INVALID: "The plan breaks a trading rule: correct the marked fields and save again.",
   CREDENTIALS_INVALID: "E-mail and password do not match. Check both and try again.",
+  SECOND_FACTOR_NEEDED: "Enter the code of your authenticator app as well, or a recovery code.",
   TOKEN_EXPIRED: "Your login is over. Enter your password to go on where you were.",
   TOKEN_INVALID: "Your login is not valid any more. Log in again.",
   ACCESS_DENIED: "Your account may not do this. Ask support if you think it should.",

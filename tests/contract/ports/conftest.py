@@ -14,6 +14,7 @@ from algotrading.adapters.postgres.ledger import PostgresLedger
 from algotrading.adapters.postgres.logins import PostgresLogins
 from algotrading.adapters.postgres.outbox import PostgresOutbox
 from algotrading.adapters.postgres.risks import PostgresRisks
+from algotrading.adapters.postgres.second_factors import PostgresSecondFactors
 from algotrading.adapters.postgres.snapshots import PostgresSnapshots
 from algotrading.adapters.postgres.strategies import PostgresStrategies
 from algotrading.adapters.postgres.users import PostgresUsers
@@ -28,11 +29,12 @@ from algotrading.ports import (
     Logins,
     Outbox,
     Risks,
+    SecondFactors,
     Snapshots,
     Strategies,
     Users,
 )
-from tests.fakes.accounts import MemoryBrokerAccounts, MemoryLogins, MemoryUsers
+from tests.fakes.accounts import MemoryBrokerAccounts, MemoryLogins, MemorySecondFactors, MemoryUsers
 from tests.fakes.audit import MemoryAuditTrail
 from tests.fakes.database import MemoryDatabase
 from tests.fakes.examples import TRADING_DAY, make_strategy, make_user
@@ -50,6 +52,7 @@ class Stores:
 
     users: Users
     logins: Logins
+    second_factors: SecondFactors
     broker_accounts: BrokerAccounts
     system_broker_accounts: BrokerAccounts
     strategies: Strategies
@@ -93,6 +96,7 @@ def memory_stores() -> Stores:
     return Stores(
         users=MemoryUsers(database),
         logins=MemoryLogins(database),
+        second_factors=MemorySecondFactors(database),
         broker_accounts=accounts,
         system_broker_accounts=accounts,
         strategies=strategies,
@@ -117,6 +121,7 @@ def postgres_stores(store: PostgresStore) -> Stores:
     return Stores(
         users=PostgresUsers(store.app),
         logins=PostgresLogins(store.app),
+        second_factors=PostgresSecondFactors(store.app),
         broker_accounts=PostgresBrokerAccounts(store.app),
         system_broker_accounts=PostgresBrokerAccounts(store.system),
         strategies=PostgresStrategies(store.app),

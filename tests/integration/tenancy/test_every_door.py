@@ -35,6 +35,7 @@ BODIES: dict[str, Any] = {
     "POST /api/v1/risk/kill": {"reason": "forged"},
     "POST /api/v1/risk/release": {},
 }
+BODIES |= {f"POST /api/v1/auth/second-factor/{what}": {"code": "123456"} for what in ("confirm", "remove")}
 QUERIES = {"GET /api/v1/instruments": {"query": "TCS"}}
 
 

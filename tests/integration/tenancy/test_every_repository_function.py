@@ -22,6 +22,7 @@ from algotrading.adapters.postgres.ledger import PostgresLedger
 from algotrading.adapters.postgres.logins import PostgresLogins
 from algotrading.adapters.postgres.outbox import PostgresOutbox
 from algotrading.adapters.postgres.risks import PostgresRisks
+from algotrading.adapters.postgres.second_factors import PostgresSecondFactors
 from algotrading.adapters.postgres.snapshots import PostgresSnapshots
 from algotrading.adapters.postgres.strategies import PostgresStrategies
 from algotrading.adapters.postgres.users import PostgresUsers
@@ -35,6 +36,7 @@ from algotrading.domain.flatness import FlatProof
 from algotrading.domain.limits import Breach, BreachKind, RiskLimits
 from algotrading.domain.notices import NoticeKind
 from algotrading.domain.orders import AccountBook
+from algotrading.domain.second_factor import SecondFactor
 from algotrading.ports import BookSnapshot, OrderLog
 from tests.contract.ports.conftest import postgres_stores
 from tests.fakes.examples import MOMENT, TRADING_DAY, make_intent
@@ -44,6 +46,7 @@ from tests.stores import PostgresStore
 REPOSITORIES: tuple[Callable[[Database], Any], ...] = (
     PostgresUsers,
     PostgresLogins,
+    PostgresSecondFactors,
     PostgresBrokerAccounts,
     PostgresStrategies,
     PostgresLedger,
@@ -98,6 +101,12 @@ CALLS: dict[str, Callable[[Any, Intruder], Any]] = {
     "PostgresLogins.alive": lambda r, me: r.alive(me.user_id, MOMENT),
     "PostgresLogins.end": lambda r, me: r.end(me.user_id, me.victim.login.device_id, MOMENT),
     "PostgresLogins.end_all": lambda r, me: r.end_all(me.user_id, MOMENT),
+    "PostgresSecondFactors.find": lambda r, me: r.find(me.user_id),
+    "PostgresSecondFactors.begin": lambda r, me: r.begin(SecondFactor(me.user_id, "forged", MOMENT)),
+    "PostgresSecondFactors.confirm": lambda r, me: r.confirm(me.user_id, 1, [bytes(32)], MOMENT),
+    "PostgresSecondFactors.use_step": lambda r, me: r.use_step(me.user_id, 1 << 40),
+    "PostgresSecondFactors.use_recovery": lambda r, me: r.use_recovery(me.user_id, me.victim.refresh_hash, MOMENT),
+    "PostgresSecondFactors.remove": lambda r, me: r.remove(me.user_id, MOMENT),
     "PostgresBrokerAccounts.save": lambda r, me: r.save(sealed_account(me.user_id, "forged")),
     "PostgresBrokerAccounts.find": lambda r, me: r.find(me.user_id),
     "PostgresBrokerAccounts.remove": lambda r, me: r.remove(me.user_id, now=MOMENT),
@@ -261,6 +270,9 @@ def test_the_owner_himself_finds_what_the_stranger_did_not(postgres_store: Postg
     reads = ["find", "of_day", "latest", "fills", "logs", "unsettled", "traded_on", "unsettled_of"]
 
     for name in [f"PostgresLedger.{each}" for each in reads] + [
+        "PostgresSecondFactors.find",
+        "PostgresSecondFactors.use_step",
+        "PostgresSecondFactors.use_recovery",
         "PostgresLogins.alive",
         "PostgresLogins.refresh",
         "PostgresBrokerAccounts.find",

@@ -16,6 +16,7 @@ from algotrading.domain.limits import RiskLimits
 from algotrading.domain.logins import LOGIN_LASTS, DeviceLogin
 from algotrading.domain.notices import NoticeKind
 from algotrading.domain.orders import AccountBook, BookReading, Fill
+from algotrading.domain.second_factor import SecondFactor
 from algotrading.domain.strategy import Strategy
 from algotrading.ports import BookSnapshot, Notice, OrderLog
 from tests.contract.ports.conftest import Stores
@@ -65,6 +66,8 @@ def make_trader(stores: Stores) -> Trader:
     login = DeviceLogin(uuid4(), user.user_id, mark, MOMENT, MOMENT, MOMENT + LOGIN_LASTS)
     refresh_hash = sha256(mark.encode()).digest()
     stores.logins.begin(login, refresh_hash)
+    stores.second_factors.begin(SecondFactor(user.user_id, mark, MOMENT))
+    stores.second_factors.confirm(user.user_id, 1, [refresh_hash], MOMENT)
     postback_id = stores.broker_accounts.postback_id(user.user_id)
     assert postback_id is not None
     notice = Notice(0, user.user_id, strategy.strategy_id, "bought", mark, MOMENT, attempts=0)

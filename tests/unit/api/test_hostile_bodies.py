@@ -16,6 +16,9 @@ GOOD_BODIES: dict[str, dict[str, Any]] = {
     "/api/v1/auth/login": {"email": "trader@example.com", "password": "pass123"},
     "/api/v1/auth/refresh": {"refresh_token": f"{'0' * 32}.{'x' * 43}"},
     "/api/v1/auth/logout": {"refresh_token": f"{'0' * 32}.{'x' * 43}"},
+    "/api/v1/auth/second-factor": {},
+    "/api/v1/auth/second-factor/confirm": {"code": "123456"},
+    "/api/v1/auth/second-factor/remove": {"code": "123456"},
     "/api/v1/broker/connect": {"api_key": "key00001", "api_secret": "secret00001", "access_token": "token00002"},
     "/api/v1/broker/postback/{account}": {
         "order_id": "2611200000012345678",
@@ -34,7 +37,7 @@ GOOD_BODIES: dict[str, dict[str, Any]] = {
     "/api/v1/risk/kill": {"reason": "enough"},
     "/api/v1/risk/release": {},
 }
-NEED_NO_BODY = {"/api/v1/risk/kill", "/api/v1/risk/release"}
+NEED_NO_BODY = {"/api/v1/auth/second-factor", "/api/v1/risk/kill", "/api/v1/risk/release"}
 WITH_BODY = [route for route in API_ROUTES if route.method in {"POST", "PUT"}]
 ACCOUNT = "6f1e9a52-3f6e-4c27-9f0b-7d2a1c6f5b11"
 """Nobody's."""

@@ -39,9 +39,10 @@ from algotrading.services.postbacks import Postbacks
 from algotrading.services.preflight import PreflightReader
 from algotrading.services.publish_strategy import Publisher
 from algotrading.services.risk_profile import RiskProfiles
+from algotrading.services.second_factor import SecondFactorKeeper
 from algotrading.services.strategy_status import StrategyReader
 from algotrading.services.timeline import TimelineReader
-from tests.fakes.accounts import MemoryBrokerAccounts, MemoryLogins, MemoryUsers
+from tests.fakes.accounts import MemoryBrokerAccounts, MemoryLogins, MemorySecondFactors, MemoryUsers
 from tests.fakes.audit import MemoryAuditTrail
 from tests.fakes.broker import MemoryBrokers
 from tests.fakes.clock import VirtualClock
@@ -263,6 +264,7 @@ class ApiWorld:
             users=MemoryUsers(self.database),
             logins=MemoryLogins(self.database),
             access_lasts=ACCESS_LASTS,
+            second_factors=SecondFactorKeeper(MemorySecondFactors(self.database), MemoryVault(), self.clock),
             throttle=self.throttle,
             broker_accounts=MemoryBrokerAccounts(self.database),
             passwords=Argon2Passwords(memory_kib=8, passes=1),

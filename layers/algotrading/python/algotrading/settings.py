@@ -188,6 +188,8 @@ class TimingSettings(Settings):
 class AuthSettings(DatabaseSettings, RedisSettings, TokenSettings):
     """lambdas/auth"""
 
+    kms_key_id: str
+    """The key that second factors are sealed under, for that purpose alone."""
     access_token_seconds: int = Field(default=900, ge=60, le=43_200)
     """How long a bearer token is good for. It cannot be called back, so it is short where money is at stake."""
 

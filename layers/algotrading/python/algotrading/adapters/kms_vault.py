@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 _VERSION = 1
 _NONCE_BYTES = 12
-_PURPOSE = "broker-credentials"
+BROKER_CREDENTIALS = "broker-credentials"
+SECOND_FACTOR = "second-factor"
 _KEPT_SECONDS = 300.0
 _KEPT_KEYS = 256
 _UNAVAILABLE = {"ThrottlingException", "KMSInternalException", "DependencyTimeoutException", "LimitExceededException"}
@@ -33,9 +34,18 @@ class KmsVault:
     """Seals and opens secrets of one user at a time. Opened data keys are kept in memory for five
     minutes, each for its own user only."""
 
-    def __init__(self, client: KMSClient, key_id: str, *, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        client: KMSClient,
+        key_id: str,
+        *,
+        purpose: str = BROKER_CREDENTIALS,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`purpose`: what is sealed for one opens under no other, and permissions may be bound to one."""
         self._client = client
         self._key_id = key_id
+        self._purpose = purpose
         self._monotonic = monotonic
         self._kept: OrderedDict[tuple[UUID, bytes], tuple[float, bytes]] = OrderedDict()
 
@@ -44,14 +54,14 @@ class KmsVault:
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
         made = self._client.generate_data_key(
-            KeyId=self._key_id, KeySpec="AES_256", EncryptionContext=_context(user_id)
+            KeyId=self._key_id, KeySpec="AES_256", EncryptionContext=self._context(user_id)
         )
         wrapped, cipher = made["CiphertextBlob"], AESGCM(made["Plaintext"])
         header = bytes([_VERSION]) + len(wrapped).to_bytes(2, "big") + wrapped
         sealed = {}
         for name, value in secrets.items():
             nonce = os.urandom(_NONCE_BYTES)
-            ciphertext = cipher.encrypt(nonce, value.encode(), _authenticated(user_id, name))
+            ciphertext = cipher.encrypt(nonce, value.encode(), self._authenticated(user_id, name))
             sealed[name] = base64.b64encode(header + nonce + ciphertext).decode()
         return sealed
 
@@ -66,7 +76,7 @@ class KmsVault:
         try:
             wrapped, nonce, ciphertext = _split(base64.b64decode(envelope, validate=True))
             cipher = AESGCM(self._data_key(user_id, wrapped))
-            return cipher.decrypt(nonce, ciphertext, _authenticated(user_id, name)).decode()
+            return cipher.decrypt(nonce, ciphertext, self._authenticated(user_id, name)).decode()
         except (ValueError, InvalidTag) as error:
             raise AccessDenied("this envelope cannot be opened") from error
 
@@ -86,13 +96,19 @@ class KmsVault:
 
         try:
             return self._client.decrypt(
-                KeyId=self._key_id, CiphertextBlob=wrapped, EncryptionContext=_context(user_id)
+                KeyId=self._key_id, CiphertextBlob=wrapped, EncryptionContext=self._context(user_id)
             )["Plaintext"]
         except ClientError as error:
             # A service that is busy has refused nothing: that must not look like a forged envelope.
             if error.response["Error"]["Code"] in _UNAVAILABLE:
                 raise
             raise AccessDenied("this envelope cannot be opened") from error
+
+    def _context(self, user_id: UUID) -> dict[str, str]:
+        return {"user_id": str(user_id), "purpose": self._purpose}
+
+    def _authenticated(self, user_id: UUID, name: str) -> bytes:
+        return json.dumps({**self._context(user_id), "field": name}, sort_keys=True).encode()
 
 
 def _split(blob: bytes) -> tuple[bytes, bytes, bytes]:
@@ -104,11 +120,3 @@ def _split(blob: bytes) -> tuple[bytes, bytes, bytes]:
     if not wrapped or len(nonce) < _NONCE_BYTES:
         raise ValueError("a truncated envelope")
     return wrapped, nonce, blob[end_of_key + _NONCE_BYTES :]
-
-
-def _context(user_id: UUID) -> dict[str, str]:
-    return {"user_id": str(user_id), "purpose": _PURPOSE}
-
-
-def _authenticated(user_id: UUID, name: str) -> bytes:
-    return json.dumps({**_context(user_id), "field": name}, sort_keys=True).encode()

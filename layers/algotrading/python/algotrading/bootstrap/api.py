@@ -83,13 +83,16 @@ def build_authorizer(settings: AuthorizerSettings) -> TokenAuthorizer:
 
 def _accounts(settings: AuthSettings) -> Accounts:
     from algotrading.adapters.clock import SystemClock
+    from algotrading.adapters.kms_vault import SECOND_FACTOR, KmsVault
     from algotrading.adapters.passwords import Argon2Passwords
     from algotrading.adapters.postgres.broker_accounts import PostgresBrokerAccounts
     from algotrading.adapters.postgres.logins import PostgresLogins
+    from algotrading.adapters.postgres.second_factors import PostgresSecondFactors
     from algotrading.adapters.postgres.users import PostgresUsers
     from algotrading.adapters.redis_runtime import make_redis_client
     from algotrading.adapters.throttles import LocalThrottle, RedisThrottle
     from algotrading.services.accounts import Accounts
+    from algotrading.services.second_factor import SecondFactorKeeper
 
     database = parts.database(settings)
     return Accounts(
@@ -101,6 +104,11 @@ def _accounts(settings: AuthSettings) -> Accounts:
         access_lasts=timedelta(seconds=settings.access_token_seconds),
         broker_accounts=PostgresBrokerAccounts(database),
         passwords=Argon2Passwords(),
+        second_factors=SecondFactorKeeper(
+            PostgresSecondFactors(database),
+            KmsVault(parts.client("kms"), settings.kms_key_id, purpose=SECOND_FACTOR),
+            SystemClock(),
+        ),
         tokens=parts.tokens(settings),
         clock=SystemClock(),
     )

@@ -30,6 +30,9 @@ DeviceName = Annotated[str, StringConstraints(strip_whitespace=True, min_length=
 _DEVICE = Field(default="unnamed device", description="What the list of devices calls this one", examples=["My phone"])
 
 
+SecondFactorCode = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=20), Storable]
+
+
 class RegisterRequest(RequestBody):
     """Open an account."""
 
@@ -61,6 +64,9 @@ class LoginRequest(RequestBody):
     email: Annotated[str, StringConstraints(max_length=254), Storable] = Field(examples=["user@gmail.com"])
     password: Annotated[str, StringConstraints(max_length=_LONGEST_PASSWORD), Storable] = Field(examples=["pass123"])
     device: DeviceName = _DEVICE
+    code: SecondFactorCode | None = Field(
+        default=None, description="Of the authenticator app, or a recovery code; after SECOND_FACTOR_NEEDED"
+    )
 
 
 class RefreshRequest(RequestBody):
@@ -75,6 +81,35 @@ class LoggedOutAnswer(Answer):
     """Of how many devices a login has ended."""
 
     ended: int
+
+
+class CodeRequest(RequestBody):
+    """Shows the second factor."""
+
+    code: SecondFactorCode = Field(description="Of the authenticator app, or a recovery code", examples=["492039"])
+
+
+class EnrolRequest(RequestBody):
+    """Nothing needs to be said: `{}` or no body."""
+
+
+class EnrolmentAnswer(Answer):
+    """What the authenticator app is given; shown once. It counts once it is confirmed."""
+
+    secret: str = Field(description="Base32, for typing")
+    uri: str = Field(description="otpauth:// URI, for a QR code")
+
+
+class RecoveryCodesAnswer(Answer):
+    """The second factor is on. Each code is good once, for a phone that is lost; they are shown once."""
+
+    recovery_codes: list[str]
+
+
+class SecondFactorAnswer(Answer):
+    """Whether logins of the caller need a code."""
+
+    is_on: bool
 
 
 class DeviceView(Answer):

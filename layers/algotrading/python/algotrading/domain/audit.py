@@ -62,6 +62,10 @@ class AuditKind(StrEnum):
     """On a device: `login_entry`."""
     LOGIN_ENDED = "login_ended"
     """Before its time: `login_ended_entry`."""
+    SECOND_FACTOR_ON = "second_factor_on"
+    """This and the next two: `second_factor_entry`."""
+    SECOND_FACTOR_OFF = "second_factor_off"
+    RECOVERY_CODE_USED = "recovery_code_used"
     NOTHING_PLACED = "nothing_placed"
     """After the kill switch, our record had no order of its day and nothing open; the broker was not asked."""
 
@@ -200,6 +204,11 @@ def login_entry(login: DeviceLogin) -> AuditEntry:
 def login_ended_entry(user_id: UUID, device_id: UUID, why: LoginEnd, at: datetime) -> AuditEntry:
     """What is written down about a login that ended before its time."""
     return AuditEntry(user_id, AuditKind.LOGIN_ENDED, at, {"device_id": device_id, "why": why})
+
+
+def second_factor_entry(user_id: UUID, kind: AuditKind, at: datetime) -> AuditEntry:
+    """What is written down about a second factor: that, and nothing of it."""
+    return AuditEntry(user_id, kind, at, {})
 
 
 def disconnected_entry(user_id: UUID, broker: str, broker_user_id: str | None, at: datetime) -> AuditEntry:

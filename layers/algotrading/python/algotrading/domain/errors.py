@@ -4,6 +4,7 @@
     ├── RequestInvalid            400  REQUEST_INVALID
     │   └── StrategyInvalid       400  STRATEGY_INVALID
     ├── AuthenticationFailed      401  CREDENTIALS_INVALID
+    │   ├── SecondFactorNeeded    401  SECOND_FACTOR_NEEDED
     │   ├── TokenExpired          401  TOKEN_EXPIRED
     │   └── TokenInvalid          401  TOKEN_INVALID
     ├── AccessDenied              403  ACCESS_DENIED
@@ -44,6 +45,7 @@ ErrorCode = Literal[
     "REQUEST_INVALID",
     "STRATEGY_INVALID",
     "CREDENTIALS_INVALID",
+    "SECOND_FACTOR_NEEDED",
     "TOKEN_EXPIRED",
     "TOKEN_INVALID",
     "ACCESS_DENIED",
@@ -105,6 +107,12 @@ class AuthenticationFailed(AlgotradingError):
 
     code: ClassVar[ErrorCode] = "CREDENTIALS_INVALID"
     status: ClassVar[int] = 401
+
+
+class SecondFactorNeeded(AuthenticationFailed):
+    """The password is right, and the second factor has to be shown, too."""
+
+    code: ClassVar[ErrorCode] = "SECOND_FACTOR_NEEDED"
 
 
 class TokenExpired(AuthenticationFailed):

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
+from uuid import UUID
 
 LONGEST_WAIT_SECONDS: Final = 900.0
 REMEMBERED_SECONDS: Final = 3600.0
@@ -37,6 +38,11 @@ def suspects_of_login(email: str, address: str) -> Sequence[Suspect]:
 def suspects_of_registration(address: str) -> Sequence[Suspect]:
     """Who registers learns which e-mails have an account: not many of them."""
     return (Suspect(_digest("registration", address), free=20, is_cleared=False),)
+
+
+def suspects_of_code(user_id: UUID) -> Sequence[Suspect]:
+    """Whoever is logged in and guesses at the second factor."""
+    return (Suspect(_digest("code", str(user_id)), free=5, is_cleared=True),)
 
 
 def wait_after(tries: int, free: int) -> float:

@@ -14,7 +14,7 @@ from algotrading.ports.ledger import AuditTrail, BookSnapshot, EntryGate, Ledger
 from algotrading.ports.messaging import Alarm, Lane, OrderQueue, Schedules
 from algotrading.ports.metrics import Meter
 from algotrading.ports.notices import Notice, Notifier, Outbox
-from algotrading.ports.people import BrokerAccounts, Logins, Passwords, Throttle, Tokens, Users, Vault
+from algotrading.ports.people import BrokerAccounts, Logins, Passwords, SecondFactors, Throttle, Tokens, Users, Vault
 from algotrading.ports.risk import RiskEvent, Risks, RiskStanding
 from algotrading.ports.runtime import LastPrice, Runtime
 from algotrading.ports.strategies import Instruments, Strategies
@@ -47,6 +47,7 @@ __all__ = [
     "Risks",
     "Runtime",
     "Schedules",
+    "SecondFactors",
     "Snapshots",
     "Strategies",
     "Throttle",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 from uuid import UUID
@@ -13,6 +13,7 @@ from algotrading.domain.accounts import (
     User,
 )
 from algotrading.domain.logins import DeviceLogin
+from algotrading.domain.second_factor import SecondFactor
 from algotrading.domain.throttle import Suspect
 
 
@@ -63,6 +64,34 @@ class Logins(Protocol):
 
     def end_all(self, user_id: UUID, now: datetime) -> int:
         """End every login of the user; how many there were."""
+        ...
+
+
+class SecondFactors(Protocol):
+    """Second factors of logins. On, off and each recovery code used leave an audit record in the same transaction."""
+
+    def find(self, user_id: UUID) -> SecondFactor | None:
+        """The user's, confirmed or not."""
+        ...
+
+    def begin(self, factor: SecondFactor) -> None:
+        """Store one that waits for its confirmation, instead of another that does. Raises Conflict when one is on."""
+        ...
+
+    def confirm(self, user_id: UUID, step: int, recovery: Collection[bytes], now: datetime) -> None:
+        """Switch it on. Raises Conflict when none waits for that."""
+        ...
+
+    def use_step(self, user_id: UUID, step: int) -> bool:
+        """Whether this step, and a later one, was never used before; it is now."""
+        ...
+
+    def use_recovery(self, user_id: UUID, code_hash: bytes, now: datetime) -> bool:
+        """Whether the user had this recovery code; it is gone now."""
+        ...
+
+    def remove(self, user_id: UUID, now: datetime) -> None:
+        """Switch it off, and forget it with its recovery codes."""
         ...
 
 

@@ -13,8 +13,9 @@ from uuid import UUID, uuid4
 from algotrading.domain.accounts import SealedBrokerAccount, User
 from algotrading.domain.errors import AuthenticationFailed, TokenInvalid, TooManyTries
 from algotrading.domain.logins import LOGIN_LASTS, DeviceLogin
-from algotrading.domain.throttle import Suspect, suspects_of_login, suspects_of_registration
+from algotrading.domain.throttle import Suspect, suspects_of_code, suspects_of_login, suspects_of_registration
 from algotrading.ports import BrokerAccounts, Clock, Logins, Passwords, Throttle, Tokens, Users
+from algotrading.services.second_factor import Enrolment, SecondFactorKeeper
 
 API_AUDIENCE = "api"
 _REFRESH_TOKEN = re.compile(r"([0-9a-f]{32})\.([A-Za-z0-9_-]{43})")
@@ -45,6 +46,7 @@ class Accounts:
     logins: Logins
     broker_accounts: BrokerAccounts
     passwords: Passwords
+    second_factors: SecondFactorKeeper
     throttle: Throttle
     tokens: Tokens
     clock: Clock
@@ -65,12 +67,13 @@ class Accounts:
         self.throttle.succeeded(suspects)
         return user, self._begin(user.user_id, device)
 
-    def log_in(self, email: str, password: str, device: str, address: str) -> Pass:
+    def log_in(self, email: str, password: str, device: str, address: str, code: str | None = None) -> Pass:
         """A new login, which refreshing keeps going for thirty days.
 
         Raises:
             AuthenticationFailed: unknown e-mail or wrong password; nothing tells which, neither the
                 words nor the time taken.
+            SecondFactorNeeded: the password is right, and a code is needed, too.
             TooManyTries: at this account or from this address; the password was not looked at.
         """
         suspects = suspects_of_login(email, address)
@@ -78,6 +81,7 @@ class Accounts:
         login = self.users.find_login(email)
         if not self.passwords.matches(password, login.password_hash if login else None) or login is None:
             raise AuthenticationFailed("e-mail and password do not match")
+        self.second_factors.check(login.user_id, code)
         self.throttle.succeeded(suspects)
         return self._begin(login.user_id, device)
 
@@ -108,6 +112,25 @@ class Accounts:
     def end_all_devices(self, user_id: UUID) -> int:
         """Log out everywhere; how many devices that were."""
         return self.logins.end_all(user_id, self.clock.now())
+
+    def begin_second_factor(self, user_id: UUID) -> Enrolment:
+        """See SecondFactorKeeper.begin."""
+        return self.second_factors.begin(user_id, self.users.get(user_id).email)
+
+    def confirm_second_factor(self, user_id: UUID, code: str) -> Sequence[str]:
+        """See SecondFactorKeeper.confirm. Raises TooManyTries."""
+        suspects = suspects_of_code(user_id)
+        self._try(suspects)
+        codes = self.second_factors.confirm(user_id, code)
+        self.throttle.succeeded(suspects)
+        return codes
+
+    def remove_second_factor(self, user_id: UUID, code: str) -> None:
+        """See SecondFactorKeeper.remove. Raises TooManyTries."""
+        suspects = suspects_of_code(user_id)
+        self._try(suspects)
+        self.second_factors.remove(user_id, code)
+        self.throttle.succeeded(suspects)
 
     def get(self, user_id: UUID) -> User:
         """The account. Raises NotFound."""

@@ -27,7 +27,13 @@ from algotrading.services.timeline_orders import OrderStory
 
 Said = Mapping[str, Any]
 
-_NOT_OF_TRADING = {AuditKind.LOGGED_IN, AuditKind.LOGIN_ENDED}
+_NOT_OF_TRADING = {
+    AuditKind.LOGGED_IN,
+    AuditKind.LOGIN_ENDED,
+    AuditKind.SECOND_FACTOR_ON,
+    AuditKind.SECOND_FACTOR_OFF,
+    AuditKind.RECOVERY_CODE_USED,
+}
 _ALWAYS_TOLD = frozenset({"BUY", "SELL", "STOPLOSS", "STOP", "SQUARE_OFF", "KILL"})
 """Messages that are told whatever came of them; others, which come every minute, only with their news."""
 

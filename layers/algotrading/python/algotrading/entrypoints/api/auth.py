@@ -10,22 +10,29 @@ from aws_lambda_powertools.event_handler.api_gateway import Router
 
 from algotrading.contracts.api_auth import (
     AccountView,
+    CodeRequest,
     DevicesView,
     DeviceView,
+    EnrolmentAnswer,
+    EnrolRequest,
     LoggedOutAnswer,
     LoginAnswer,
     LoginRequest,
+    RecoveryCodesAnswer,
     RefreshRequest,
     RegisterAnswer,
     RegisterRequest,
+    SecondFactorAnswer,
 )
 from algotrading.contracts.api_broker import BrokerSummary
 from algotrading.domain.accounts import SealedBrokerAccount
 from algotrading.domain.errors import (
     AuthenticationFailed,
+    Conflict,
     EmailTaken,
     NotFound,
     RequestInvalid,
+    SecondFactorNeeded,
     TokenExpired,
     TokenInvalid,
     TooManyTries,
@@ -35,6 +42,7 @@ from algotrading.entrypoints.http import address, caller, new_router
 from algotrading.services.accounts import Accounts, Pass
 
 _TAGS = ["Account"]
+_NOTHING = EnrolRequest()
 
 
 class AuthRoutes:
@@ -59,9 +67,12 @@ class AuthRoutes:
             "/api/v1/auth/login",
             summary="Log in",
             tags=_TAGS,
-            responses=answers("Logged in", RequestInvalid, AuthenticationFailed, TooManyTries, is_open=True),
+            responses=answers(
+                "Logged in", RequestInvalid, AuthenticationFailed, SecondFactorNeeded, TooManyTries, is_open=True
+            ),
         )(self.log_in)
         self._add_login_routes(router)
+        self._add_second_factor_routes(router)
         router.get(
             "/api/v1/account",
             summary="My account",
@@ -106,6 +117,62 @@ class AuthRoutes:
             responses=answers("Its login has ended", NotFound),
         )(self.end_device)
 
+    def _add_second_factor_routes(self, router: Router) -> None:
+        path = "/api/v1/auth/second-factor"
+        router.get(
+            path,
+            summary="My second factor",
+            tags=_TAGS,
+            security=BEARER,
+            responses=answers("Whether it is on"),
+        )(self.show_second_factor)
+        router.post(
+            path,
+            summary="Set a second factor up",
+            status_code=201,
+            tags=_TAGS,
+            security=BEARER,
+            responses=answers("What the authenticator app is given", RequestInvalid, NotFound, Conflict, status=201),
+        )(self.begin_second_factor)
+        router.post(
+            f"{path}/confirm",
+            summary="Switch the second factor on",
+            tags=_TAGS,
+            security=BEARER,
+            responses=answers("It is on", RequestInvalid, AuthenticationFailed, Conflict, TooManyTries),
+        )(self.confirm_second_factor)
+        router.post(
+            f"{path}/remove",
+            summary="Switch the second factor off",
+            tags=_TAGS,
+            security=BEARER,
+            responses=answers("It is off", RequestInvalid, AuthenticationFailed, TooManyTries),
+        )(self.remove_second_factor)
+
+    def show_second_factor(self, request: Request) -> SecondFactorAnswer:
+        """Whether logins need a code besides the password."""
+        return SecondFactorAnswer(is_on=self._services().second_factors.is_on(caller(request)))
+
+    def begin_second_factor(
+        self,
+        request: Request,
+        body: EnrolRequest = _NOTHING,  # noqa: ARG002 - read strictly all the same
+    ) -> EnrolmentAnswer:
+        """A secret for the authenticator app. It counts once it is confirmed; one that never was is forgotten."""
+        enrolment = self._services().begin_second_factor(caller(request))
+        return EnrolmentAnswer(secret=enrolment.secret, uri=enrolment.uri)
+
+    def confirm_second_factor(self, request: Request, body: CodeRequest) -> RecoveryCodesAnswer:
+        """The app's code shows that it has the secret; from now on every login needs one."""
+        return RecoveryCodesAnswer(
+            recovery_codes=list(self._services().confirm_second_factor(caller(request), body.code))
+        )
+
+    def remove_second_factor(self, request: Request, body: CodeRequest) -> SecondFactorAnswer:
+        """With a code of the app, or a recovery code: from now on the password is enough."""
+        self._services().remove_second_factor(caller(request), body.code)
+        return SecondFactorAnswer(is_on=False)
+
     def register(self, request: Request, body: RegisterRequest) -> RegisterAnswer:
         """Open an account and log it in."""
         user, its_pass = self._services().register(body.email, body.password, body.device, address(request))
@@ -113,7 +180,7 @@ class AuthRoutes:
 
     def log_in(self, request: Request, body: LoginRequest) -> LoginAnswer:
         """Exchange e-mail and password for a bearer token, and a refresh token that brings the next ones."""
-        return _login(self._services().log_in(body.email, body.password, body.device, address(request)))
+        return _login(self._services().log_in(body.email, body.password, body.device, address(request), body.code))
 
     def refresh(self, body: RefreshRequest) -> LoginAnswer:
         """Exchange a refresh token for new tokens. It is good for one exchange; one that comes again more than ten

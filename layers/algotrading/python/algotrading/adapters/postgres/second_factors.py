@@ -1,0 +1,83 @@
+"""ports.SecondFactors on PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+from uuid import UUID
+
+from algotrading.adapters.postgres import audit
+from algotrading.adapters.postgres.database import Database
+from algotrading.domain.audit import AuditKind, second_factor_entry
+from algotrading.domain.errors import Conflict
+from algotrading.domain.second_factor import SecondFactor
+
+
+class PostgresSecondFactors:
+    """Second factors, secrets sealed, recovery codes hashed."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def find(self, user_id: UUID) -> SecondFactor | None:
+        """See ports.SecondFactors."""
+        with self._database.tenant(user_id) as session:
+            row = session.execute(
+                "select sealed_secret, created_at, confirmed_at, last_step from second_factors where user_id = %s",
+                (user_id,),
+            ).fetchone()
+        return None if row is None else SecondFactor(user_id, **row)
+
+    def begin(self, factor: SecondFactor) -> None:
+        """See ports.SecondFactors."""
+        with self._database.tenant(factor.user_id) as session:
+            session.execute("delete from second_factors where user_id = %s and confirmed_at is null", (factor.user_id,))
+            added = session.execute(
+                "insert into second_factors (user_id, sealed_secret, created_at, last_step) values (%s, %s, %s, %s)"
+                " on conflict (user_id) do nothing",
+                (factor.user_id, factor.sealed_secret, factor.created_at, factor.last_step),
+            )
+            if added.rowcount == 0:
+                raise Conflict("a second factor is on: take it away first")
+
+    def confirm(self, user_id: UUID, step: int, recovery: Collection[bytes], now: datetime) -> None:
+        """See ports.SecondFactors."""
+        with self._database.tenant(user_id) as session:
+            confirmed = session.execute(
+                "update second_factors set confirmed_at = %s, last_step = %s"
+                " where user_id = %s and confirmed_at is null",
+                (now, step, user_id),
+            )
+            if confirmed.rowcount == 0:
+                raise Conflict("there is no second factor to confirm")
+            session.execute(
+                "insert into recovery_codes (user_id, code_hash) select %s, unnest(%s::bytea[])",
+                (user_id, list(recovery)),
+            )
+            audit.append(session, second_factor_entry(user_id, AuditKind.SECOND_FACTOR_ON, now))
+
+    def use_step(self, user_id: UUID, step: int) -> bool:
+        """See ports.SecondFactors."""
+        with self._database.tenant(user_id) as session:
+            used = session.execute(
+                "update second_factors set last_step = %s where user_id = %s and last_step < %s",
+                (step, user_id, step),
+            )
+            return used.rowcount == 1
+
+    def use_recovery(self, user_id: UUID, code_hash: bytes, now: datetime) -> bool:
+        """See ports.SecondFactors."""
+        with self._database.tenant(user_id) as session:
+            used = session.execute(
+                "delete from recovery_codes where user_id = %s and code_hash = %s", (user_id, code_hash)
+            )
+            if used.rowcount:
+                audit.append(session, second_factor_entry(user_id, AuditKind.RECOVERY_CODE_USED, now))
+            return used.rowcount == 1
+
+    def remove(self, user_id: UUID, now: datetime) -> None:
+        """See ports.SecondFactors."""
+        with self._database.tenant(user_id) as session:
+            removed = session.execute("delete from second_factors where user_id = %s", (user_id,))
+            if removed.rowcount:
+                audit.append(session, second_factor_entry(user_id, AuditKind.SECOND_FACTOR_OFF, now))

@@ -1,0 +1,127 @@
+"""A user's second factor: set up, confirm, ask for, take away."""
+
+from __future__ import annotations
+
+import base64
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from urllib.parse import quote, urlencode
+from uuid import UUID
+
+from algotrading.domain.errors import AuthenticationFailed, Conflict, SecondFactorNeeded
+from algotrading.domain.second_factor import (
+    RECOVERY_CODES,
+    STEP_SECONDS,
+    SecondFactor,
+    is_digits,
+    recovery_hash,
+    steps_around,
+)
+from algotrading.ports import Clock, SecondFactors, Vault
+
+_ISSUER = "Algotrading"
+_SECRET_BYTES = 20
+"""As long as the hash of HMAC-SHA-1, which every authenticator app speaks (RFC 4226, section 4)."""
+_FIELD = "totp_secret"
+_WRONG = "the code is not right, or was used before"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Enrolment:
+    """What an authenticator app is given, once. `repr` shows nothing of it."""
+
+    secret: str
+    """Base32, for typing."""
+    uri: str
+    """For a QR code (Google Authenticator's key URI format)."""
+
+    def __repr__(self) -> str:
+        return "Enrolment(hidden)"
+
+
+@dataclass(frozen=True, slots=True)
+class SecondFactorKeeper:
+    """Keeps second factors, and judges codes."""
+
+    factors: SecondFactors
+    vault: Vault
+    clock: Clock
+
+    def is_on(self, user_id: UUID) -> bool:
+        """Whether the user's logins need a code."""
+        factor = self.factors.find(user_id)
+        return factor is not None and factor.is_on
+
+    def begin(self, user_id: UUID, email: str) -> Enrolment:
+        """A new secret, which counts once it is confirmed; one that was never confirmed is forgotten.
+
+        Raises:
+            Conflict: a second factor is on.
+        """
+        secret = base64.b32encode(secrets.token_bytes(_SECRET_BYTES)).decode()
+        sealed = self.vault.seal(user_id, {_FIELD: secret})[_FIELD]
+        self.factors.begin(SecondFactor(user_id, sealed, self.clock.now()))
+        label = quote(f"{_ISSUER}:{email}")
+        return Enrolment(secret, f"otpauth://totp/{label}?{urlencode({'secret': secret, 'issuer': _ISSUER})}")
+
+    def confirm(self, user_id: UUID, code: str) -> Sequence[str]:
+        """From now on logins need it. Answers the recovery codes, which nobody can show again.
+
+        Raises:
+            AuthenticationFailed: the code is not the phone's.
+            Conflict: nothing waits for a confirmation.
+        """
+        factor = self.factors.find(user_id)
+        if factor is None or factor.is_on:
+            raise Conflict("there is no second factor to confirm")
+        step = self._step_of(factor, code)
+        if step is None:
+            raise AuthenticationFailed(_WRONG)
+        codes = [f"{code[:5]}-{code[5:]}" for code in (secrets.token_hex(5) for _ in range(RECOVERY_CODES))]
+        hashes = [each for each in map(recovery_hash, codes) if each is not None]
+        self.factors.confirm(user_id, step, hashes, self.clock.now())
+        return codes
+
+    def remove(self, user_id: UUID, code: str) -> None:
+        """Take it away; logins need the password alone. Raises SecondFactorNeeded, AuthenticationFailed."""
+        self.check(user_id, code)
+        self.factors.remove(user_id, self.clock.now())
+
+    def check(self, user_id: UUID, code: str | None) -> None:
+        """Let pass who has no second factor, or shows it. Digits are good once, and so is a recovery code.
+
+        Raises:
+            SecondFactorNeeded: it is on, and no code was given.
+            AuthenticationFailed: the code is wrong, or was used before.
+        """
+        factor = self.factors.find(user_id)
+        if factor is None or not factor.is_on:
+            return
+        if code is None:
+            raise SecondFactorNeeded("the code of your authenticator app is needed, too")
+        step = self._step_of(factor, code) if is_digits(code) else None
+        if step is not None and self.factors.use_step(user_id, step):
+            return
+        code_hash = recovery_hash(code)
+        if code_hash is not None and self.factors.use_recovery(user_id, code_hash, self.clock.now()):
+            return
+        raise AuthenticationFailed(_WRONG)
+
+    def _step_of(self, factor: SecondFactor, code: str) -> int | None:
+        """The step whose digits these are, among those that are taken now."""
+        secret = base64.b32decode(self.vault.unseal(factor.user_id, {_FIELD: factor.sealed_secret})[_FIELD])
+        for step in steps_around(self.clock.now()):
+            if step > factor.last_step and secrets.compare_digest(digits_of(secret, step).encode(), code.encode()):
+                return step
+        return None
+
+
+def digits_of(secret: bytes, step: int) -> str:
+    """What an authenticator app shows in a step."""
+    from cryptography.hazmat.primitives.hashes import SHA1
+    from cryptography.hazmat.primitives.twofactor.totp import TOTP
+
+    # RFC 6238's own hash; nothing that is weak in SHA-1 weakens HMAC-SHA-1 here.
+    totp = TOTP(secret, 6, SHA1(), STEP_SECONDS, enforce_key_length=False)  # noqa: S303
+    return totp.generate(step * STEP_SECONDS).decode()

@@ -1,0 +1,82 @@
+"""ports.SecondFactors: what is confirmed counts, a step and a recovery code are good once."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+
+import pytest
+
+from algotrading.domain.errors import Conflict
+from algotrading.domain.second_factor import SecondFactor
+from tests.contract.ports.conftest import Stores
+from tests.fakes.examples import MOMENT
+
+CODES = [hashlib.sha256(bytes([number])).digest() for number in range(3)]
+
+
+@pytest.fixture
+def waiting(stores: Stores) -> SecondFactor:
+    """One that is not confirmed yet."""
+    factor = SecondFactor(stores.add_user().user_id, "sealed", MOMENT)
+    stores.second_factors.begin(factor)
+    return factor
+
+
+@pytest.fixture
+def confirmed(stores: Stores, waiting: SecondFactor) -> SecondFactor:
+    stores.second_factors.confirm(waiting.user_id, 100, CODES, MOMENT)
+    return replace(waiting, confirmed_at=MOMENT, last_step=100)
+
+
+def test_who_has_none_has_none(stores: Stores) -> None:
+    assert stores.second_factors.find(stores.add_user().user_id) is None
+
+
+def test_one_that_waits_is_kept_and_gives_way_to_another(stores: Stores, waiting: SecondFactor) -> None:
+    assert stores.second_factors.find(waiting.user_id) == waiting
+
+    another = replace(waiting, sealed_secret="another")
+    stores.second_factors.begin(another)
+
+    assert stores.second_factors.find(waiting.user_id) == another
+
+
+def test_one_that_is_on_gives_way_to_nothing(stores: Stores, confirmed: SecondFactor) -> None:
+    assert stores.second_factors.find(confirmed.user_id) == confirmed
+
+    with pytest.raises(Conflict):
+        stores.second_factors.begin(replace(confirmed, sealed_secret="another"))
+    with pytest.raises(Conflict):
+        stores.second_factors.confirm(confirmed.user_id, 200, [], MOMENT)
+    assert stores.second_factors.find(confirmed.user_id) == confirmed
+
+
+def test_nothing_is_confirmed_where_nothing_waits(stores: Stores) -> None:
+    with pytest.raises(Conflict):
+        stores.second_factors.confirm(stores.add_user().user_id, 1, CODES, MOMENT)
+
+
+def test_a_step_is_good_once_and_none_before_it_is(stores: Stores, confirmed: SecondFactor) -> None:
+    tries = [(100, False), (102, True), (102, False), (101, False), (103, True)]
+
+    assert [(step, stores.second_factors.use_step(confirmed.user_id, step)) for step, _ in tries] == tries
+
+
+def test_a_recovery_code_is_good_once_and_for_its_owner_only(stores: Stores, confirmed: SecondFactor) -> None:
+    other = stores.add_user().user_id
+    assert not stores.second_factors.use_recovery(other, CODES[0], MOMENT)
+
+    assert stores.second_factors.use_recovery(confirmed.user_id, CODES[0], MOMENT)
+    assert not stores.second_factors.use_recovery(confirmed.user_id, CODES[0], MOMENT)
+    assert stores.second_factors.use_recovery(confirmed.user_id, CODES[1], MOMENT)
+
+
+def test_what_is_taken_away_takes_its_recovery_codes_with_it(stores: Stores, confirmed: SecondFactor) -> None:
+    stores.second_factors.remove(confirmed.user_id, MOMENT)
+    stores.second_factors.remove(confirmed.user_id, MOMENT)
+
+    assert stores.second_factors.find(confirmed.user_id) is None
+    assert not stores.second_factors.use_recovery(confirmed.user_id, CODES[0], MOMENT)
+    kinds = [record.kind for record, _ in stores.system_audit_trail.chains()]
+    assert kinds == ["second_factor_on", "second_factor_off"]

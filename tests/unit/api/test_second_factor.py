@@ -1,0 +1,144 @@
+"""A login with a second factor: the phone's digits, good once, or a recovery code."""
+
+from __future__ import annotations
+
+import base64
+from datetime import timedelta
+
+import pytest
+
+from algotrading.domain.second_factor import STEP_SECONDS
+from algotrading.services.second_factor import digits_of
+from tests.unit.api.world import Answer, ApiWorld
+
+PERSON = {"email": "trader@example.com", "password": "pass123"}
+PATH = "/auth/second-factor"
+
+
+def shown(world: ApiWorld, secret: str, *, steps_later: int = 0) -> str:
+    """What the phone shows now, or some steps later."""
+    step = int(world.clock.now().timestamp()) // STEP_SECONDS + steps_later
+    return digits_of(base64.b32decode(secret), step)
+
+
+def log_in(world: ApiWorld, **code: str) -> Answer:
+    return world.call("POST", "/auth/login", {**PERSON, **code})
+
+
+def wait_a_step(world: ApiWorld) -> None:
+    world.clock.sleep(timedelta(seconds=STEP_SECONDS).total_seconds())
+
+
+def switch_on(world: ApiWorld) -> tuple[str, str, list[str]]:
+    """A trader with a second factor: token, secret and recovery codes."""
+    token = world.register()
+    secret = world.call("POST", PATH, token=token).body["secret"]
+    answer = world.call("POST", f"{PATH}/confirm", {"code": shown(world, secret)}, token=token)
+    assert answer.status == 200, answer.body
+    return token, secret, answer.body["recovery_codes"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "digits"),
+    [
+        (59, "94287082"),
+        (1111111109, "07081804"),
+        (1111111111, "14050471"),
+        (1234567890, "89005924"),
+        (2000000000, "69279037"),
+    ],
+)
+def test_the_digits_are_those_of_the_standard(seconds: int, digits: str) -> None:
+    # RFC 6238, appendix B, SHA-1; the last six of its eight digits.
+    assert digits_of(b"12345678901234567890", seconds // STEP_SECONDS) == digits[-6:]
+
+
+def test_a_login_needs_the_code_from_the_confirmation_on(world: ApiWorld) -> None:
+    token = world.register()
+    enrolment = world.call("POST", PATH, token=token)
+    assert enrolment.status == 201
+    assert enrolment.body["uri"].startswith("otpauth://totp/Algotrading%3Atrader%40example.com?secret=")
+    assert log_in(world).status == 200
+
+    secret = enrolment.body["secret"]
+    confirmed = world.call("POST", f"{PATH}/confirm", {"code": shown(world, secret)}, token=token)
+    assert (confirmed.status, len(set(confirmed.body["recovery_codes"]))) == (200, 10)
+    assert world.call("GET", PATH, token=token).body == {"is_on": True}
+
+    assert (log_in(world).status, log_in(world).error) == (401, "SECOND_FACTOR_NEEDED")
+    wait_a_step(world)
+    assert log_in(world, code=shown(world, secret)).status == 200
+
+
+def test_digits_are_good_once_even_within_their_time(world: ApiWorld) -> None:
+    _, secret, _ = switch_on(world)
+    wait_a_step(world)
+    code = shown(world, secret)
+
+    assert log_in(world, code=code).status == 200
+    assert (log_in(world, code=code).status, log_in(world, code=code).error) == (401, "CREDENTIALS_INVALID")
+
+
+@pytest.mark.parametrize(("steps", "status"), [(-1, 200), (1, 200), (-2, 401), (2, 401)])
+def test_a_phones_clock_may_be_off_by_one_step(world: ApiWorld, steps: int, status: int) -> None:
+    _, secret, _ = switch_on(world)
+    for _ in range(5):
+        wait_a_step(world)
+
+    assert log_in(world, code=shown(world, secret, steps_later=steps)).status == status
+
+
+def test_a_recovery_code_is_good_once(world: ApiWorld) -> None:
+    _, _, codes = switch_on(world)
+
+    assert log_in(world, code=codes[0].upper()).status == 200
+    assert log_in(world, code=codes[0]).error == "CREDENTIALS_INVALID"
+    assert log_in(world, code=codes[1].replace("-", "")).status == 200
+
+
+def test_a_right_code_does_not_make_up_for_a_wrong_password(world: ApiWorld) -> None:
+    _, secret, _ = switch_on(world)
+    wait_a_step(world)
+
+    answer = world.call("POST", "/auth/login", {**PERSON, "password": "a wrong one", "code": shown(world, secret)})
+
+    assert answer.error == "CREDENTIALS_INVALID"
+    # And the code was not used up by it.
+    assert log_in(world, code=shown(world, secret)).status == 200
+
+
+def test_guessing_codes_is_slowed_down(world: ApiWorld) -> None:
+    token, _, _ = switch_on(world)
+
+    logins = [log_in(world, code="000000").status for _ in range(6)]
+    removals = [world.call("POST", f"{PATH}/remove", {"code": "000000"}, token=token).status for _ in range(6)]
+
+    assert logins == [401] * 5 + [429]
+    assert removals == [401] * 5 + [429]
+
+
+def test_it_is_taken_away_with_a_code_only(world: ApiWorld) -> None:
+    token, secret, _ = switch_on(world)
+    assert world.call("POST", f"{PATH}/remove", {"code": "000000"}, token=token).error == "CREDENTIALS_INVALID"
+    assert world.call("POST", PATH, token=token).error == "CONFLICT"
+    wait_a_step(world)
+
+    removed = world.call("POST", f"{PATH}/remove", {"code": shown(world, secret)}, token=token)
+
+    assert removed.body == {"is_on": False}
+    assert log_in(world).status == 200
+
+
+def test_a_wrong_code_confirms_nothing(world: ApiWorld) -> None:
+    token = world.register()
+    assert world.call("POST", f"{PATH}/confirm", {"code": "123456"}, token=token).error == "CONFLICT"
+    world.call("POST", PATH, token=token)
+
+    assert world.call("POST", f"{PATH}/confirm", {"code": "12345"}, token=token).error == "CREDENTIALS_INVALID"
+    assert log_in(world).status == 200
+
+
+def test_nothing_of_it_is_stored_in_clear(world: ApiWorld) -> None:
+    _, _, codes = switch_on(world)
+
+    assert not [code for code in codes if code in repr(world.database) or code.replace("-", "") in repr(world.database)]
