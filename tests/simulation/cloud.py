@@ -101,7 +101,8 @@ RULES: Mapping[Lane, LaneRules] = {
 
 class SimulatedHold:
     """entrypoints.queue.Hold without a thread: renewals are events between the workers' steps. They cease when the
-    worker's process does, and when somebody else has the message: SQS knows only the receipt given last."""
+    worker's process does, and when somebody else has the message: SQS knows only the receipt given last. A process
+    that stands still renews nothing meanwhile."""
 
     def __init__(self, kernel: Kernel, queue: SimulatedQueue, lane: Lane, message: QueuedMessage) -> None:
         self._kernel = kernel
@@ -118,6 +119,9 @@ class SimulatedHold:
 
         def renew() -> None:
             if is_over or worker.dead or self._message.receives != self._receipt:
+                return
+            if worker.stands_until > self._kernel.micros:
+                self._kernel.at(worker.stands_until, renew)
                 return
             self._queue.hide(self._message, HOLD_SECONDS)
             self._queue.pollers[self._lane].look_in(HOLD_SECONDS * SECOND)

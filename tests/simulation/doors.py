@@ -198,6 +198,7 @@ class _Faults:
         waited = self.weather.duration(fault.seconds)
         if fault.error is None and fault.name.startswith("pause"):
             worker.held_up += waited
+            worker.stands_until = kernel.micros + waited
         kernel.pause(waited)
         if fault.error is not None:
             raise fault.error()

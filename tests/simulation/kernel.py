@@ -36,6 +36,7 @@ class Worker:
         "on_end",
         "read_at",
         "skew",
+        "stands_until",
         "tenant",
     )
 
@@ -52,6 +53,8 @@ class Worker:
         """Grows with every wait: an event made for an earlier one is stale."""
         self.held_up = 0
         """Microseconds that injected pauses have taken from it."""
+        self.stands_until = 0
+        """An injected pause stops its whole process until then, not only the thread that works."""
         self.read_at: int | None = None
         """Of which time its last reading of what the broker holds was."""
         self.greenlet: greenlet | None = None
