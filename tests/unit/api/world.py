@@ -111,7 +111,7 @@ class ApiWorld:
         self.queue = MemoryQueue(self.clock)
         self.ledger = MemoryLedger(self.database)
         self.throttle = LocalThrottle(lambda: self.clock.now().timestamp())
-        self.tokens = JwtTokens(lambda: SIGNING_KEY, self.clock)
+        self.tokens = JwtTokens(lambda _: [SIGNING_KEY], self.clock)
         self.authorizer = TokenAuthorizer(lambda: self.tokens)
         for symbol in ("TCS", "INFY"):
             instrument = make_instrument(symbol)
