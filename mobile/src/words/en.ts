@@ -96,7 +96,7 @@ export const en = {
     register: "Register",
     email: "E-mail",
     password: "Password",
-    newPassword: "Password, six to 128 characters",
+    newPassword: "Password, eight to 128 characters",
     toRegister: "No account yet? Register",
     toLogIn: "Have an account? Log in",
     demo: "Use the demo trader",
@@ -105,7 +105,7 @@ export const en = {
     over: "Your login is over",
     tagline: "Buys at its time, watches every tick, sells at the stop or at its time.",
     emailWrong: "must be an e-mail address",
-    passwordShort: "must have at least 6 characters",
+    passwordShort: "must have at least 8 characters",
     passwordMissing: "is required",
   },
   today: {
