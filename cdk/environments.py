@@ -115,6 +115,7 @@ class Environment:
             "STAGE": self.stage,
             "LOG_LEVEL": self.log_level,
             "FEED_ACCOUNT_EMAIL": ",".join(account.email for account in self.feed_accounts),
+            "SECOND_FACTOR_REQUIRED": str(self.stage != "dev").lower(),
             "ACCESS_TOKEN_SECONDS": str(self.access_token_seconds),
             "ORDER_UPDATE_SOCKETS": str(self.order_update_sockets).lower(),
         }

@@ -884,7 +884,7 @@ export interface components {
              * @description Stable code, for programs
              * @enum {string}
              */
-            error: "REQUEST_INVALID" | "STRATEGY_INVALID" | "CREDENTIALS_INVALID" | "SECOND_FACTOR_NEEDED" | "TOKEN_EXPIRED" | "TOKEN_INVALID" | "ACCESS_DENIED" | "NOT_FOUND" | "METHOD_NOT_ALLOWED" | "CONFLICT" | "STRATEGY_OVERLAP" | "EMAIL_TAKEN" | "RISK_LIMIT" | "RISK_LOCKED" | "PRECONDITION_FAILED" | "PAYLOAD_TOO_LARGE" | "TOO_MANY_TRIES" | "BROKER_AUTH_FAILED" | "BROKER_UNAVAILABLE" | "ORDER_FAILED" | "DATABASE_UNAVAILABLE" | "REDIS_DOWN" | "CALENDAR_MISSING" | "INTERNAL";
+            error: "REQUEST_INVALID" | "STRATEGY_INVALID" | "CREDENTIALS_INVALID" | "SECOND_FACTOR_NEEDED" | "TOKEN_EXPIRED" | "TOKEN_INVALID" | "ACCESS_DENIED" | "SECOND_FACTOR_REQUIRED" | "NOT_FOUND" | "METHOD_NOT_ALLOWED" | "CONFLICT" | "STRATEGY_OVERLAP" | "EMAIL_TAKEN" | "RISK_LIMIT" | "RISK_LOCKED" | "PRECONDITION_FAILED" | "PAYLOAD_TOO_LARGE" | "TOO_MANY_TRIES" | "BROKER_AUTH_FAILED" | "BROKER_UNAVAILABLE" | "ORDER_FAILED" | "DATABASE_UNAVAILABLE" | "REDIS_DOWN" | "CALENDAR_MISSING" | "INTERNAL";
             /**
              * Message
              * @description What happened and what to do about it, for people
@@ -3534,6 +3534,19 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description SECOND_FACTOR_REQUIRED */
+            403: {
+                headers: {
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
             /** @description CONFLICT */
             409: {
                 headers: {
@@ -3625,6 +3638,19 @@ export interface operations {
             };
             /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
             401: {
+                headers: {
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description SECOND_FACTOR_REQUIRED */
+            403: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;

@@ -14,6 +14,7 @@ const problems: Record<ProblemCode, string> = {
   TOKEN_EXPIRED: "Your login is over. Enter your password to go on where you were.",
   TOKEN_INVALID: "Your login is not valid any more. Log in again.",
   ACCESS_DENIED: "Your account may not do this. Ask support if you think it should.",
+  SECOND_FACTOR_REQUIRED: "Switch the second factor on under Settings, then connect your broker.",
   NOT_FOUND: "It is not there, or not yours. Go back and load the list again.",
   METHOD_NOT_ALLOWED: "This app does not match the product. Install its latest version.",
   CONFLICT: "It is not in a state that allows this. Look at where it stands now, then decide.",

@@ -142,3 +142,20 @@ def test_nothing_of_it_is_stored_in_clear(world: ApiWorld) -> None:
     _, _, codes = switch_on(world)
 
     assert not [code for code in codes if code in repr(world.database) or code.replace("-", "") in repr(world.database)]
+
+
+def test_where_it_is_real_money_a_broker_account_is_connected_with_a_second_factor_only(world: ApiWorld) -> None:
+    world.needs_second_factor = True
+    token, account = world.register(), world.exchange.open_account()
+    keys = {"api_key": account.api_key, "api_secret": account.api_secret}
+    refused = world.call("POST", "/broker/connect", keys, token=token)
+    assert (refused.status, refused.error) == (403, "SECOND_FACTOR_REQUIRED")
+    assert world.database.broker_accounts == {}
+
+    secret = world.call("POST", PATH, token=token).body["secret"]
+    world.call("POST", f"{PATH}/confirm", {"code": shown(world, secret)}, token=token)
+
+    assert world.call("POST", "/broker/connect", keys, token=token).status == 200
+    wait_a_step(world)
+    world.call("POST", f"{PATH}/remove", {"code": shown(world, secret)}, token=token)
+    assert world.call("GET", "/broker/login", token=token).error == "SECOND_FACTOR_REQUIRED"

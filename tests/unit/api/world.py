@@ -97,6 +97,8 @@ class ApiWorld:
     database: MemoryDatabase = field(default_factory=MemoryDatabase)
     meter: MemoryMeter = field(default_factory=MemoryMeter)
     schedules: MemorySchedules = field(default_factory=MemorySchedules)
+    needs_second_factor: bool = False
+    """As in an environment where it is real money."""
     exchange: MemoryExchange = field(init=False)
     runtime: MemoryRuntime = field(init=False)
     queue: MemoryQueue = field(init=False)
@@ -283,6 +285,8 @@ class ApiWorld:
             strategies=MemoryStrategies(self.database),
             ledger=self.ledger,
             clock=self.clock,
+            second_factors=MemorySecondFactors(self.database),
+            needs_second_factor=self.needs_second_factor,
         )
         return BrokerServices(connections, BrokerBooks(MemorySnapshots(self.database), self.ledger, self.clock))
 

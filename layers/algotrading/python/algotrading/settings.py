@@ -207,6 +207,15 @@ class AuthorizerSettings(TokenSettings):
 class BrokerSettings(DatabaseSettings, TokenSettings, VaultSettings, KiteSettings):
     """lambdas/broker"""
 
+    second_factor_required: bool = True
+    """Whether a broker account may be connected only by a login with a second factor."""
+
+    @model_validator(mode="after")
+    def _second_factor_outside_dev(self) -> Self:
+        if self.stage != "dev" and not self.second_factor_required:
+            raise ValueError("SECOND_FACTOR_REQUIRED may be off in dev only")
+        return self
+
 
 class PostbackSettings(DatabaseSettings, RedisSettings, VaultSettings, QueueSettings):
     """lambdas/postback"""

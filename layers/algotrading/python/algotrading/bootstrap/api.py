@@ -121,6 +121,7 @@ def _broker_services(settings: BrokerSettings) -> BrokerServices:
     from algotrading.adapters.kms_vault import KmsVault
     from algotrading.adapters.postgres.broker_accounts import PostgresBrokerAccounts
     from algotrading.adapters.postgres.ledger import PostgresLedger
+    from algotrading.adapters.postgres.second_factors import PostgresSecondFactors
     from algotrading.adapters.postgres.snapshots import PostgresSnapshots
     from algotrading.adapters.postgres.strategies import PostgresStrategies
     from algotrading.brokers.kite.brokers import KiteBrokers
@@ -138,6 +139,8 @@ def _broker_services(settings: BrokerSettings) -> BrokerServices:
         strategies=PostgresStrategies(database),
         ledger=ledger,
         clock=clock,
+        second_factors=PostgresSecondFactors(database),
+        needs_second_factor=settings.second_factor_required,
     )
     return BrokerServices(connections, BrokerBooks(PostgresSnapshots(database), ledger, clock))
 

@@ -8,6 +8,7 @@
     │   ├── TokenExpired          401  TOKEN_EXPIRED
     │   └── TokenInvalid          401  TOKEN_INVALID
     ├── AccessDenied              403  ACCESS_DENIED
+    │   └── SecondFactorRequired  403  SECOND_FACTOR_REQUIRED   (a broker account asks for a login with one)
     ├── NotFound                  404  NOT_FOUND
     ├── Conflict                  409  CONFLICT
     │   ├── StrategyOverlap       409  STRATEGY_OVERLAP
@@ -49,6 +50,7 @@ ErrorCode = Literal[
     "TOKEN_EXPIRED",
     "TOKEN_INVALID",
     "ACCESS_DENIED",
+    "SECOND_FACTOR_REQUIRED",
     "NOT_FOUND",
     "METHOD_NOT_ALLOWED",
     "CONFLICT",
@@ -144,6 +146,12 @@ class AccessDenied(AlgotradingError):
 
     code: ClassVar[ErrorCode] = "ACCESS_DENIED"
     status: ClassVar[int] = 403
+
+
+class SecondFactorRequired(AccessDenied):
+    """Only a login with a second factor may do this, and the caller's has none."""
+
+    code: ClassVar[ErrorCode] = "SECOND_FACTOR_REQUIRED"
 
 
 class NotFound(AlgotradingError):

@@ -17,8 +17,8 @@ from algotrading.domain.accounts import (
     ConnectionStatus,
     SealedBrokerAccount,
 )
-from algotrading.domain.errors import BrokerAuthFailed, Conflict
-from algotrading.ports import BrokerAccounts, Brokers, Clock, Ledger, Strategies, Tokens, Vault
+from algotrading.domain.errors import BrokerAuthFailed, Conflict, SecondFactorRequired
+from algotrading.ports import BrokerAccounts, Brokers, Clock, Ledger, SecondFactors, Strategies, Tokens, Vault
 
 LOGIN_AUDIENCE = "broker-login"
 LOGIN_LIFETIME = timedelta(minutes=15)
@@ -51,16 +51,21 @@ class BrokerConnections:
     strategies: Strategies
     ledger: Ledger
     clock: Clock
+    second_factors: SecondFactors
+    needs_second_factor: bool
+    """Whether only a login with a second factor may reach a broker account: where it is real money."""
 
     def connect(self, user_id: UUID, credentials: BrokerCredentials) -> str | None:
         """Store keys. With an access token they are validated with the broker first; without one the
         answer is the URL at which the trader logs in.
 
         Raises:
+            SecondFactorRequired: the user's login has none; nothing was stored.
             BrokerAuthFailed: the broker refuses these credentials; nothing was stored.
             BrokerUnavailable: the broker could not be asked; nothing was stored.
             Conflict: strategies trade through another broker account; nothing was stored.
         """
+        self._require_second_factor(user_id)
         stored = self.accounts.find(user_id)
         if credentials.access_token is not None:
             profile = self.brokers.connect(credentials).validate_credentials()
@@ -76,8 +81,10 @@ class BrokerConnections:
         """Where the trader logs in to the broker, with a state that only this user's login can bring back.
 
         Raises:
+            SecondFactorRequired: the user's login has none.
             BrokerAuthFailed: there are no keys yet.
         """
+        self._require_second_factor(user_id)
         return self._login_url(user_id, self._unseal(self._stored(user_id)))
 
     def complete_login(self, state: str, request_token: str) -> Connection:
@@ -109,6 +116,15 @@ class BrokerConnections:
         if self.accounts.find(user_id) is not None:
             self._refuse_while_trading(user_id, "they could not be sold any more")
             self.accounts.remove(user_id, now=self.clock.now())
+
+    def _require_second_factor(self, user_id: UUID) -> None:
+        if not self.needs_second_factor:
+            return
+        factor = self.second_factors.find(user_id)
+        if factor is None or not factor.is_on:
+            raise SecondFactorRequired(
+                "switch the second factor of your login on first: a broker account is reached with it"
+            )
 
     def _store_validated(
         self,

@@ -26,6 +26,7 @@ from algotrading.domain.errors import (
     Conflict,
     NotFound,
     RequestInvalid,
+    SecondFactorRequired,
     TokenExpired,
     TokenInvalid,
 )
@@ -64,7 +65,12 @@ class BrokerRoutes:
             tags=_TAGS,
             security=BEARER,
             responses=answers(
-                "Connected, or where to log in", RequestInvalid, BrokerAuthFailed, Conflict, BrokerUnavailable
+                "Connected, or where to log in",
+                RequestInvalid,
+                SecondFactorRequired,
+                BrokerAuthFailed,
+                Conflict,
+                BrokerUnavailable,
             ),
         )(self.connect)
         router.get(
@@ -86,7 +92,7 @@ class BrokerRoutes:
             summary="Where to log in to the broker",
             tags=_TAGS,
             security=BEARER,
-            responses=answers("The broker's login page", BrokerAuthFailed),
+            responses=answers("The broker's login page", SecondFactorRequired, BrokerAuthFailed),
         )(self.show_login_url)
         router.get(
             "/api/v1/broker/callback",
