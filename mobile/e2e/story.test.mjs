@@ -1,5 +1,6 @@
 // One trader's day in the app, in a real browser, against the whole product.
 import assert from "node:assert/strict";
+import { createHmac } from "node:crypto";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { readFileSync } from "node:fs";
@@ -59,7 +60,7 @@ test("somebody registers and is at home", async () => {
   await fill(page, "email", trader.email);
   await fill(page, "password", "short");
   await press(page, "submit");
-  await page.getByText("must have at least 6 characters").waitFor();
+  await page.getByText("must have at least 8 characters").waitFor();
   await fill(page, "password", trader.password);
   await press(page, "submit");
   await page.getByText("No broker is connected: nothing can be bought.").first().waitFor();
@@ -199,6 +200,30 @@ test("a device is logged out from another", async () => {
   await named(page, "Back");
 });
 
+test("a login is guarded by an authenticator app, and a recovery code opens it", async () => {
+  const guarded = await person("guarded");
+  const one = await device(browser);
+  await logIn(one.page, guarded);
+  await one.page.getByRole("tab", { name: "Settings" }).click();
+  await press(one.page, "to-second-factor");
+  await press(one.page, "set-up");
+  const secret = await front(one.page, "secret").innerText();
+  await fill(one.page, "code", digitsOf(secret));
+  await press(one.page, "confirm-code");
+  const [recovery] = (await front(one.page, "recovery-codes").innerText()).split(/\s+/);
+  await one.page.getByText("It is on: every login asks for a code").waitFor();
+  await one.context.close();
+
+  const two = await device(browser);
+  await fill(two.page, "email", guarded.email);
+  await fill(two.page, "password", guarded.password);
+  await press(two.page, "submit");
+  await fill(two.page, "code", recovery);
+  await press(two.page, "submit");
+  await front(two.page, "open-kill").waitFor();
+  await two.context.close();
+});
+
 test("a bearer token that is over is renewed without a word", async () => {
   const { page } = phone;
   let renewed = 0;
@@ -275,6 +300,10 @@ test("every screen is free of serious accessibility faults, at phone and desktop
         await one.page.getByRole("tab", { name: tab }).click();
         await look(tab.toLowerCase());
       }
+      await press(one.page, "to-second-factor");
+      await front(one.page, "set-up").waitFor();
+      await look("second-factor");
+      await named(one.page, "Back");
       await press(one.page, "to-devices");
       await front(one.page, "device").waitFor();
       await look("devices");
@@ -288,6 +317,16 @@ test("every screen is free of serious accessibility faults, at phone and desktop
   assert.ok(id);
   assert.deepEqual([...new Set(serious)], []);
 });
+
+/** What an authenticator app shows now (RFC 6238). */
+function digitsOf(secret) {
+  const bits = [...secret].map((letter) => "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567".indexOf(letter).toString(2).padStart(5, "0")).join("");
+  const key = Buffer.from(bits.match(/.{8}/g).map((byte) => parseInt(byte, 2)));
+  const step = Buffer.alloc(8);
+  step.writeBigUInt64BE(BigInt(Math.floor(Date.now() / 30_000)));
+  const hash = createHmac("sha1", key).update(step).digest();
+  return String((hash.readUInt32BE(hash[19] & 15) & 0x7fffffff) % 1_000_000).padStart(6, "0");
+}
 
 async function faultsOf(page) {
   await page.evaluate(AXE);

@@ -155,6 +155,16 @@ export function useDevices() {
   });
 }
 
+export function useSecondFactor() {
+  const api = useApi();
+  const isIn = useIsIn();
+  return useQuery({
+    queryKey: ["second-factor"],
+    queryFn: async ({ signal }) => (await body(api.GET("/api/v1/auth/second-factor", { signal }))).is_on,
+    enabled: isIn,
+  });
+}
+
 export function useInstruments(query: string) {
   const api = useApi();
   const isIn = useIsIn();

@@ -1135,7 +1135,7 @@ export interface components {
             email: string;
             /**
              * Password
-             * @example pass123
+             * @example a long passphrase
              */
             password: string;
         };
@@ -1417,8 +1417,8 @@ export interface components {
             email: string;
             /**
              * Password
-             * @description Six to 128 characters
-             * @example pass123
+             * @description Eight to 128 characters of any kind; none of those that everybody tries first
+             * @example a long passphrase
              */
             password: string;
         };

@@ -21,7 +21,7 @@ export interface Session {
   readonly email: string | null;
   readonly api: Api;
   readonly environment: Environment;
-  logIn(email: string, password: string): Promise<void>;
+  logIn(email: string, password: string, code?: string): Promise<void>;
   register(email: string, password: string): Promise<void>;
   logOut(): Promise<void>;
 }
@@ -118,8 +118,8 @@ export function SessionProvider({ environment, children }: { environment: Enviro
       email,
       api,
       environment,
-      logIn: async (who, password) => {
-        const answer = await body(api.POST("/api/v1/auth/login", { body: { email: who, password, device: DEVICE } }));
+      logIn: async (who, password, code) => {
+        const answer = await body(api.POST("/api/v1/auth/login", { body: { email: who, password, device: DEVICE, ...(code ? { code: code.trim() } : {}) } }));
         await begin(answer, who);
       },
       register: async (who, password) => {

@@ -12,6 +12,7 @@ import { ApiProblem } from "@/api/problem";
 import { useSession } from "@/api/session";
 import { useWords } from "@/words";
 
+import { CodeInput } from "./code";
 import { FieldError, Panel, ProblemText } from "./parts";
 import { PasswordInput } from "./password";
 import { Screen } from "./screen";
@@ -27,10 +28,11 @@ export function AccountForm({ isNew }: { isNew: boolean }) {
   const theme = useAppTheme();
   const session = useSession();
   const [error, setError] = useState<unknown>(null);
+  const [code, setCode] = useState<string | null>(null);
   const schema = z.object({
     email: z.string().check(z.regex(/^\S+@\S+\.\S+$/, words.account.emailWrong)),
     password: isNew
-      ? z.string().check(z.minLength(6, words.account.passwordShort))
+      ? z.string().check(z.minLength(8, words.account.passwordShort))
       : z.string().check(z.minLength(1, words.account.passwordMissing)),
   });
   const form = useForm<Entered>({ resolver: zodResolver(schema), defaultValues: { email: "", password: "" } });
@@ -38,10 +40,11 @@ export function AccountForm({ isNew }: { isNew: boolean }) {
   const enter = form.handleSubmit(async ({ email, password }) => {
     setError(null);
     try {
-      await (isNew ? session.register(email, password) : session.logIn(email, password));
+      await (isNew ? session.register(email, password) : session.logIn(email, password, code ?? undefined));
     } catch (problem) {
       setError(problem);
       if (problem instanceof ApiProblem) {
+        if (problem.code === "SECOND_FACTOR_NEEDED") setCode("");
         for (const { field, problem: text } of problem.fields) {
           if (field === "email" || field === "password") form.setError(field, { message: text });
         }
@@ -95,6 +98,7 @@ export function AccountForm({ isNew }: { isNew: boolean }) {
             </View>
           )}
         />
+        {code === null ? null : <CodeInput value={code} onChange={setCode} onSubmit={() => void submit()} />}
         <ProblemText error={error} />
         <Button mode="contained" loading={isSubmitting} disabled={isSubmitting} onPress={() => void submit()} testID="submit">
           {label}

@@ -2,9 +2,11 @@ import { useState } from "react";
 import { StyleSheet } from "react-native";
 import { Button, Dialog, Portal, Text } from "react-native-paper";
 
+import { ApiProblem } from "@/api/problem";
 import { useSession } from "@/api/session";
 import { useWords } from "@/words";
 
+import { CodeInput } from "./code";
 import { ProblemText } from "./parts";
 import { PasswordInput } from "./password";
 
@@ -13,15 +15,17 @@ export function Relogin() {
   const words = useWords();
   const session = useSession();
   const [password, setPassword] = useState("");
+  const [code, setCode] = useState<string | null>(null);
   const [error, setError] = useState<unknown>(null);
   const [isBusy, setBusy] = useState(false);
   const logIn = async () => {
     setBusy(true);
     setError(null);
     try {
-      await session.logIn(session.email ?? "", password);
+      await session.logIn(session.email ?? "", password, code ?? undefined);
     } catch (problem) {
       setError(problem);
+      if (problem instanceof ApiProblem && problem.code === "SECOND_FACTOR_NEEDED") setCode("");
       setBusy(false);
     }
   };
@@ -33,6 +37,7 @@ export function Relogin() {
           <Text>{words.problems.TOKEN_EXPIRED}</Text>
           <Text variant="titleSmall">{session.email ?? ""}</Text>
           <PasswordInput label={words.account.password} value={password} onChange={setPassword} isNew={false} onSubmit={logIn} />
+          {code === null ? null : <CodeInput value={code} onChange={setCode} onSubmit={logIn} />}
           <ProblemText error={error} />
         </Dialog.Content>
         <Dialog.Actions>

@@ -196,6 +196,20 @@ def test_a_secret_is_read_once_in_five_minutes(aws: AwsClients) -> None:
     assert reader.json(arn) == {"password": "two"}
 
 
+def test_a_rotated_secret_has_the_value_before_beside_it_and_doubt_reads_it_soon(aws: AwsClients) -> None:
+    client, ticker = aws("secretsmanager"), Ticker()
+    arn = client.create_secret(Name="s", SecretString='{"key": "one"}')["ARN"]
+    reader = SecretReader(client, monotonic=ticker)
+    assert reader.generations(arn) == [{"key": "one"}]
+
+    client.put_secret_value(SecretId=arn, SecretString='{"key": "two"}')
+    ticker.seconds = 9
+    assert reader.generations(arn, is_doubted=True) == [{"key": "one"}]
+    ticker.seconds = 10
+    assert reader.generations(arn) == [{"key": "one"}]
+    assert reader.generations(arn, is_doubted=True) == [{"key": "two"}, {"key": "one"}]
+
+
 def test_what_a_caller_does_to_a_secret_stays_with_the_caller(aws: AwsClients) -> None:
     client = aws("secretsmanager")
     reader = SecretReader(client)

@@ -16,7 +16,7 @@ from tests.integration.api.deployment import Deployment
 
 def register(deployment: Deployment) -> str:
     """A new trader's token."""
-    body = {"email": f"{uuid4().hex}@example.com", "password": "pass123"}
+    body = {"email": f"{uuid4().hex}@example.com", "password": "good-horse"}
     status, answer = deployment.call("POST", "/auth/register", body)
     assert status == 201, answer
     return str(answer["token"])
@@ -189,7 +189,7 @@ def test_limits_and_the_kill_switch_on_real_parts(deployment: Deployment, exchan
 
 
 def test_an_email_has_one_account(deployment: Deployment) -> None:
-    body = {"email": "Same@Example.com", "password": "pass123"}
+    body = {"email": "Same@Example.com", "password": "good-horse"}
     deployment.call("POST", "/auth/register", body)
 
     status, answer = deployment.call("POST", "/auth/register", {**body, "email": "same@example.COM"})

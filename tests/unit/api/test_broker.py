@@ -232,7 +232,7 @@ def test_a_dead_token_shows_as_login_required(world: ApiWorld) -> None:
     token = world.register()
     world.connect(token)
     world.clock.sleep(timedelta(hours=22).total_seconds())
-    token = world.call("POST", "/auth/login", {"email": "trader@example.com", "password": "pass123"}).body["token"]
+    token = world.call("POST", "/auth/login", {"email": "trader@example.com", "password": "good-horse"}).body["token"]
 
     assert world.call("GET", "/broker", token=token).body["status"] == "login_required"
 
@@ -292,7 +292,7 @@ def test_the_daily_login_goes_on_under_running_strategies(world: ApiWorld) -> No
     keys = world.connect(token)
     world.start(token, world.create(token))
     world.clock.sleep(timedelta(hours=23).total_seconds())
-    token = world.call("POST", "/auth/login", {"email": "trader@example.com", "password": "pass123"}).body["token"]
+    token = world.call("POST", "/auth/login", {"email": "trader@example.com", "password": "good-horse"}).body["token"]
 
     # When the trader logs in again
     login_url = world.call("GET", "/broker/login", token=token).body["login_url"]

@@ -11,7 +11,7 @@ from algotrading.domain.logins import GRACE, LOGIN_LASTS
 from tests.unit.api.world import ACCESS_LASTS, Answer, ApiWorld
 
 NOBODY = UUID(int=7)
-PERSON = {"email": "trader@example.com", "password": "pass123"}
+PERSON = {"email": "trader@example.com", "password": "good-horse"}
 
 
 def log_in(world: ApiWorld, device: str) -> Answer:
@@ -81,7 +81,7 @@ def test_what_is_no_token_of_ours_is_refused(world: ApiWorld, token: str) -> Non
 def test_a_token_in_another_users_name_is_refused(world: ApiWorld) -> None:
     world.register()
     _, secret = log_in(world, "phone").body["refresh_token"].split(".")
-    other = world.call("POST", "/auth/register", {"email": "other@example.com", "password": "pass123"}).body
+    other = world.call("POST", "/auth/register", {"email": "other@example.com", "password": "good-horse"}).body
 
     assert refresh(world, f"{other['user_id'].replace('-', '')}.{secret}").error == "TOKEN_INVALID"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hmac
 import json
 from datetime import timedelta
 from uuid import uuid4
@@ -10,7 +11,9 @@ from uuid import uuid4
 import jwt
 import pytest
 
+from algotrading.adapters.tokens import JwtTokens, signing_key
 from algotrading.contracts.api_routes import API_ROUTES, ApiRoute
+from algotrading.domain.errors import TokenInvalid
 from tests.unit.api.world import SIGNING_KEY, ApiWorld
 
 PROTECTED = [route for route in API_ROUTES if not route.is_open]
@@ -35,6 +38,21 @@ def claims(world: ApiWorld, **changes: object) -> dict[str, object]:
     now = int(world.clock.now().timestamp())
     good = {"iss": "algotrading", "aud": "api", "sub": str(uuid4()), "iat": now, "exp": now + 3600}
     return {name: value for name, value in {**good, **changes}.items() if value is not None}
+
+
+def sign(said: dict[str, object], *, secret: str = SIGNING_KEY, named_as: str | None = None) -> str:
+    """A token signed with the key of `secret`, that says it is of the key of `named_as`."""
+    key, _ = signing_key(secret)
+    return jwt.encode(said, key, algorithm="EdDSA", headers={"kid": signing_key(named_as or secret)[1]})
+
+
+def with_public_key_as_secret(said: dict[str, object]) -> str:
+    """The attack on those who let the token choose between signature and shared secret."""
+    key, kid = signing_key(SIGNING_KEY)
+    head, body = ({"alg": "HS256", "typ": "JWT", "kid": kid}, said)
+    text = ".".join(base64.urlsafe_b64encode(json.dumps(each).encode()).decode().rstrip("=") for each in (head, body))
+    mac = hmac.new(key.public_key().public_bytes_raw(), text.encode(), "sha256").digest()
+    return f"{text}.{base64.urlsafe_b64encode(mac).decode().rstrip('=')}"
 
 
 @pytest.mark.parametrize("route", PROTECTED, ids=lambda route: f"{route.method} {route.path}")
@@ -67,15 +85,17 @@ def test_a_token_is_good_until_its_last_second(world: ApiWorld) -> None:
         lambda world: "",
         lambda world: "é" * 50,
         lambda world: unsigned(**claims(world)),
-        lambda world: jwt.encode(claims(world), "another key, that is also longer than 32 bytes", algorithm="HS256"),
-        lambda world: jwt.encode(claims(world), SIGNING_KEY * 2, algorithm="HS512"),
-        lambda world: jwt.encode(claims(world), SIGNING_KEY, algorithm="HS256") + "x",
-        lambda world: jwt.encode(claims(world, iss="somebody-else"), SIGNING_KEY, algorithm="HS256"),
-        lambda world: jwt.encode(claims(world, aud="broker-login"), SIGNING_KEY, algorithm="HS256"),
-        lambda world: jwt.encode(claims(world, sub="not-a-user"), SIGNING_KEY, algorithm="HS256"),
-        lambda world: jwt.encode(claims(world, exp=None), SIGNING_KEY, algorithm="HS256"),
-        lambda world: jwt.encode(claims(world, exp="soon"), SIGNING_KEY, algorithm="HS256"),
-        lambda world: jwt.encode(claims(world, sub=None), SIGNING_KEY, algorithm="HS256"),
+        lambda world: sign(claims(world), secret="another secret"),
+        lambda world: sign(claims(world), secret="another secret", named_as=SIGNING_KEY),
+        lambda world: sign(claims(world)) + "x",
+        lambda world: sign(claims(world, iss="somebody-else")),
+        lambda world: sign(claims(world, aud="broker-login")),
+        lambda world: sign(claims(world, sub="not-a-user")),
+        lambda world: sign(claims(world, exp=None)),
+        lambda world: sign(claims(world, exp="soon")),
+        lambda world: sign(claims(world, sub=None)),
+        lambda world: jwt.encode(claims(world), signing_key(SIGNING_KEY)[0], algorithm="EdDSA"),
+        lambda world: with_public_key_as_secret(claims(world)),
     ],
     ids=[
         "garbage",
@@ -83,8 +103,8 @@ def test_a_token_is_good_until_its_last_second(world: ApiWorld) -> None:
         "empty",
         "not-ascii",
         "alg-none",
-        "foreign-key",
-        "other-algorithm",
+        "unknown-key",
+        "foreign-key-under-our-name",
         "altered-signature",
         "foreign-issuer",
         "foreign-audience",
@@ -92,6 +112,8 @@ def test_a_token_is_good_until_its_last_second(world: ApiWorld) -> None:
         "no-expiry",
         "expiry-no-number",
         "no-subject",
+        "no-key-named",
+        "public-key-as-shared-secret",
     ],
 )
 def test_a_forged_or_garbled_token_is_invalid(world: ApiWorld, forge: object) -> None:
@@ -129,3 +151,31 @@ def test_a_refusal_says_nothing_about_the_request_behind_it(world: ApiWorld) -> 
 
     # Then the token is judged first
     assert (answer.status, answer.error) == (401, "TOKEN_INVALID")
+
+
+def test_a_rotation_logs_nobody_out_and_the_next_one_takes_the_old_key_out_of_use(world: ApiWorld) -> None:
+    # Given a token of the first key
+    user_id, secrets = uuid4(), ["one"]
+    tokens = JwtTokens(lambda _: secrets, world.clock)
+    first = tokens.issue(user_id, audience="api", lifetime=timedelta(minutes=15))
+
+    # When the secret is rotated, it goes on beside the tokens of the second
+    secrets[:] = ["two", "one"]
+    second = tokens.issue(user_id, audience="api", lifetime=timedelta(minutes=15))
+    assert [tokens.verify(each, audience="api") for each in (first, second)] == [user_id, user_id]
+
+    # And after another rotation it does not
+    secrets[:] = ["three", "two"]
+    assert tokens.verify(second, audience="api") == user_id
+    with pytest.raises(TokenInvalid):
+        tokens.verify(first, audience="api")
+
+
+def test_a_key_that_is_newer_than_what_is_cached_is_asked_for(world: ApiWorld) -> None:
+    signer = JwtTokens(lambda _: ["new", "old"], world.clock)
+    checker = JwtTokens(lambda is_unknown: ["new", "old"] if is_unknown else ["old"], world.clock)
+    user_id = uuid4()
+
+    token = signer.issue(user_id, audience="api", lifetime=timedelta(minutes=15))
+
+    assert checker.verify(token, audience="api") == user_id

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
+from algotrading.adapters.common_passwords import CommonPasswords
 from algotrading.adapters.passwords import Argon2Passwords
 from algotrading.adapters.throttles import LocalThrottle
 from algotrading.adapters.tokens import JwtTokens
@@ -113,7 +114,7 @@ class ApiWorld:
         self.queue = MemoryQueue(self.clock)
         self.ledger = MemoryLedger(self.database)
         self.throttle = LocalThrottle(lambda: self.clock.now().timestamp())
-        self.tokens = JwtTokens(lambda: SIGNING_KEY, self.clock)
+        self.tokens = JwtTokens(lambda _: [SIGNING_KEY], self.clock)
         self.authorizer = TokenAuthorizer(lambda: self.tokens)
         for symbol in ("TCS", "INFY"):
             instrument = make_instrument(symbol)
@@ -177,7 +178,7 @@ class ApiWorld:
 
     def register(self, email: str = "trader@example.com") -> str:
         """A new trader's token."""
-        answer = self.call("POST", "/auth/register", {"email": email, "password": "pass123"})
+        answer = self.call("POST", "/auth/register", {"email": email, "password": "good-horse"})
         return str(answer.body["token"])
 
     def connect(self, token: str) -> BrokerCredentials:
@@ -270,6 +271,7 @@ class ApiWorld:
             users=MemoryUsers(self.database),
             logins=MemoryLogins(self.database),
             access_lasts=ACCESS_LASTS,
+            is_common=CommonPasswords().__contains__,
             second_factors=SecondFactorKeeper(MemorySecondFactors(self.database), MemoryVault(), self.clock),
             throttle=self.throttle,
             broker_accounts=MemoryBrokerAccounts(self.database),

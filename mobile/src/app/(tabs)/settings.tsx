@@ -41,6 +41,9 @@ export default function Settings() {
         <Button mode="outlined" icon="bank" onPress={() => router.push("/broker")} testID="to-broker">
           {words.settings.broker}
         </Button>
+        <Button mode="outlined" icon="shield-alert" onPress={() => router.push("/second-factor")} testID="to-second-factor">
+          {words.secondFactor.title}
+        </Button>
         <Button mode="outlined" icon="link-variant" onPress={() => router.push("/devices")} testID="to-devices">
           {words.devices.title}
         </Button>

@@ -1,9 +1,18 @@
-"""Our bearer tokens: JSON Web Tokens under HS256."""
+"""Our bearer tokens: JSON Web Tokens under EdDSA (RFC 8037), signed with a key that is derived from a secret.
+
+The secret has a current value and, after a rotation, the one before: tokens are signed under the current one, and
+taken under either, told apart by `kid`. So a rotation logs nobody out, and a second one takes every token of the first
+key out of use.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import base64
+import hashlib
+from collections.abc import Callable, Sequence
 from datetime import timedelta
+from functools import lru_cache
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 import jwt
@@ -11,17 +20,22 @@ import jwt
 from algotrading.domain.errors import TokenExpired, TokenInvalid
 from algotrading.ports import Clock
 
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
 _ISSUER = "algotrading"
-_ALGORITHM = "HS256"
+_ALGORITHM = "EdDSA"
 _CLAIMS = ["iss", "aud", "sub", "iat", "exp"]
+_DERIVED_FOR = b"algotrading bearer tokens, Ed25519, 1"
 
 
 class JwtTokens:
     """Signs and checks tokens. Times are checked against our own clock, not inside the library."""
 
-    def __init__(self, key: Callable[[], str], clock: Clock) -> None:
-        """`key` is asked at each use; it may cache."""
-        self._key = key
+    def __init__(self, secrets: Callable[[bool], Sequence[str]], clock: Clock) -> None:
+        """`secrets`: the current value first; asked at each use, may cache. With True a token has come whose key is not
+        among them: it may have been signed with a value that is newer than the cached one."""
+        self._secrets = secrets
         self._clock = clock
 
     def issue(self, user_id: UUID, *, audience: str, lifetime: timedelta) -> str:
@@ -34,7 +48,8 @@ class JwtTokens:
             "iat": int(now.timestamp()),
             "exp": int((now + lifetime).timestamp()),
         }
-        return jwt.encode(claims, self._key(), algorithm=_ALGORITHM)
+        key, kid = signing_key(self._secrets(False)[0])
+        return jwt.encode(claims, key, algorithm=_ALGORITHM, headers={"kid": kid})
 
     def verify(self, token: str, *, audience: str) -> UUID:
         """Whose token it is.
@@ -46,7 +61,7 @@ class JwtTokens:
         try:
             claims = jwt.decode(
                 token,
-                self._key(),
+                self._public_key(jwt.get_unverified_header(token).get("kid")),
                 algorithms=[_ALGORITHM],
                 audience=audience,
                 issuer=_ISSUER,
@@ -58,3 +73,24 @@ class JwtTokens:
         if self._clock.now().timestamp() >= expires:
             raise TokenExpired("this token has expired: log in again")
         return user_id
+
+    def _public_key(self, kid: object) -> Ed25519PublicKey:
+        for is_unknown in (False, True):
+            for secret in self._secrets(is_unknown):
+                key, its_kid = signing_key(secret)
+                if its_kid == kid:
+                    return key.public_key()
+        raise TokenInvalid("this token was signed with a key that is not in use")
+
+
+@lru_cache(maxsize=8)
+def signing_key(secret: str) -> tuple[Ed25519PrivateKey, str]:
+    """The key that is derived from a secret (HKDF, RFC 5869), and its name: a digest of the public half."""
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    from cryptography.hazmat.primitives.hashes import SHA256
+    from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+    seed = HKDF(algorithm=SHA256(), length=32, salt=None, info=_DERIVED_FOR).derive(secret.encode())
+    key = Ed25519PrivateKey.from_private_bytes(seed)
+    digest = hashlib.sha256(key.public_key().public_bytes_raw()).digest()
+    return key, base64.urlsafe_b64encode(digest[:9]).decode()

@@ -84,6 +84,7 @@ def build_authorizer(settings: AuthorizerSettings) -> TokenAuthorizer:
 
 def _accounts(settings: AuthSettings) -> Accounts:
     from algotrading.adapters.clock import SystemClock
+    from algotrading.adapters.common_passwords import CommonPasswords
     from algotrading.adapters.kms_vault import SECOND_FACTOR, KmsVault
     from algotrading.adapters.passwords import Argon2Passwords
     from algotrading.adapters.postgres.broker_accounts import PostgresBrokerAccounts
@@ -112,6 +113,7 @@ def _accounts(settings: AuthSettings) -> Accounts:
         ),
         tokens=parts.tokens(settings),
         clock=SystemClock(),
+        is_common=CommonPasswords().__contains__,
     )
 
 

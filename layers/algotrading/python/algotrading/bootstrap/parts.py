@@ -37,7 +37,11 @@ def tokens(settings: TokenSettings) -> JwtTokens:
     from algotrading.adapters.clock import SystemClock
     from algotrading.adapters.tokens import JwtTokens
 
-    return JwtTokens(lambda: str(read_secret(settings.jwt_secret_arn)["key"]), SystemClock())
+    def keys(is_doubted: bool) -> list[str]:
+        found = _secret_reader().generations(settings.jwt_secret_arn, is_doubted=is_doubted)
+        return [str(each["key"]) for each in found]
+
+    return JwtTokens(keys, SystemClock())
 
 
 def schedules(settings: ScheduleSettings) -> EventBridgeSchedules:

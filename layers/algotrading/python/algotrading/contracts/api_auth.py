@@ -37,8 +37,9 @@ class RegisterRequest(RequestBody):
     """Open an account."""
 
     email: Email = Field(examples=["user@gmail.com"])
-    password: Annotated[str, StringConstraints(min_length=6, max_length=_LONGEST_PASSWORD), Storable] = Field(
-        description="Six to 128 characters", examples=["pass123"]
+    password: Annotated[str, StringConstraints(min_length=8, max_length=_LONGEST_PASSWORD), Storable] = Field(
+        description="Eight to 128 characters of any kind; none of those that everybody tries first",
+        examples=["a long passphrase"],
     )
     device: DeviceName = _DEVICE
 
@@ -62,7 +63,9 @@ class LoginRequest(RequestBody):
     """Log in."""
 
     email: Annotated[str, StringConstraints(max_length=254), Storable] = Field(examples=["user@gmail.com"])
-    password: Annotated[str, StringConstraints(max_length=_LONGEST_PASSWORD), Storable] = Field(examples=["pass123"])
+    password: Annotated[str, StringConstraints(max_length=_LONGEST_PASSWORD), Storable] = Field(
+        examples=["a long passphrase"]
+    )
     device: DeviceName = _DEVICE
     code: SecondFactorCode | None = Field(
         default=None, description="Of the authenticator app, or a recovery code; after SECOND_FACTOR_NEEDED"

@@ -11,13 +11,14 @@ from datetime import timedelta
 from uuid import UUID, uuid4
 
 from algotrading.domain.accounts import SealedBrokerAccount, User
-from algotrading.domain.errors import AuthenticationFailed, TokenInvalid, TooManyTries
+from algotrading.domain.errors import AuthenticationFailed, FieldProblem, RequestInvalid, TokenInvalid, TooManyTries
 from algotrading.domain.logins import LOGIN_LASTS, DeviceLogin
 from algotrading.domain.throttle import Suspect, suspects_of_code, suspects_of_login, suspects_of_registration
 from algotrading.ports import BrokerAccounts, Clock, Logins, Passwords, Throttle, Tokens, Users
 from algotrading.services.second_factor import Enrolment, SecondFactorKeeper
 
 API_AUDIENCE = "api"
+_COMMON = FieldProblem("password", "is one of those that everybody tries first: choose another")
 _REFRESH_TOKEN = re.compile(r"([0-9a-f]{32})\.([A-Za-z0-9_-]{43})")
 """Whose it is, so that it is looked for among one user's, and 256 random bits."""
 
@@ -51,15 +52,20 @@ class Accounts:
     tokens: Tokens
     clock: Clock
     access_lasts: timedelta
+    is_common: Callable[[str], bool]
+    """Whether everybody tries this password first (NIST SP 800-63B, 3.1.1.2)."""
     new_id: Callable[[], UUID] = uuid4
 
     def register(self, email: str, password: str, device: str, address: str) -> tuple[User, Pass]:
         """Open an account and log it in on a device of that name.
 
         Raises:
+            RequestInvalid: the password is one that everybody tries first, or the e-mail itself.
             EmailTaken: the e-mail has an account, in whatever case it is written.
             TooManyTries: too many e-mails that have one were tried from this address.
         """
+        if self.is_common(password) or password.lower() in {email.lower(), email.lower().rpartition("@")[0]}:
+            raise RequestInvalid("the request is not valid: see password", (_COMMON,))
         suspects = suspects_of_registration(address)
         self._try(suspects)
         user = User(user_id=self.new_id(), email=email, created_at=self.clock.now())

@@ -1,0 +1,24 @@
+"""Makes the list of common passwords that registration refuses, from the one that zxcvbn brings.
+
+`python layers/common_passwords.py` writes layers/algotrading/python/algotrading/adapters/common-passwords.bin.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from zxcvbn.frequency_lists import FREQUENCY_LISTS
+
+from algotrading.adapters.common_passwords import LIST, digest
+
+_SHORTEST = 8
+"""Shorter ones are refused for their length."""
+
+
+def common_passwords() -> bytes:
+    """The file's content."""
+    return b"".join(sorted({digest(each) for each in FREQUENCY_LISTS["passwords"] if len(each) >= _SHORTEST}))
+
+
+if __name__ == "__main__":
+    sys.stdout.write(f"{LIST.write_bytes(common_passwords())} bytes into {LIST}\n")

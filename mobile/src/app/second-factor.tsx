@@ -1,0 +1,95 @@
+import { useMutation, useQueryClient } from "@tanstack/react-query";
+import { useState } from "react";
+import { Linking, Platform } from "react-native";
+import { Button, Text } from "react-native-paper";
+
+import { body } from "@/api/client";
+import { useSecondFactor } from "@/api/queries";
+import { useApi } from "@/api/session";
+import { CodeInput } from "@/ui/code";
+import { AskedButton, Loaded, Panel, ProblemText, ToneText } from "@/ui/parts";
+import { Screen } from "@/ui/screen";
+import { useWords } from "@/words";
+
+export default function SecondFactorScreen() {
+  const words = useWords();
+  const [recovery, setRecovery] = useState<readonly string[] | null>(null);
+  const isOn = useSecondFactor();
+  return (
+    <Screen title={words.secondFactor.title} back="/settings">
+      {recovery === null ? null : <RecoveryCodes codes={recovery} />}
+      <Loaded query={isOn}>{(on) => (on ? <On /> : <Off onConfirmed={setRecovery} />)}</Loaded>
+    </Screen>
+  );
+}
+
+function Off({ onConfirmed }: { onConfirmed: (codes: readonly string[]) => void }) {
+  const words = useWords();
+  const api = useApi();
+  const queries = useQueryClient();
+  const [code, setCode] = useState("");
+  const enrolment = useMutation({ mutationFn: () => body(api.POST("/api/v1/auth/second-factor", { body: {} })) });
+  const confirmation = useMutation({
+    mutationFn: async () => (await body(api.POST("/api/v1/auth/second-factor/confirm", { body: { code: code.trim() } }))).recovery_codes,
+    onSuccess: onConfirmed,
+    onSettled: () => void queries.invalidateQueries({ queryKey: ["second-factor"] }),
+  });
+  const confirm = () => {
+    if (code.trim() !== "" && !confirmation.isPending) confirmation.mutate();
+  };
+  const given = enrolment.data;
+  return (
+    <Panel>
+      <ToneText tone="bad">{words.secondFactor.off}</ToneText>
+      {given === undefined ? (
+        <Button mode="contained" loading={enrolment.isPending} disabled={enrolment.isPending} onPress={() => enrolment.mutate()} testID="set-up">
+          {words.secondFactor.setUp}
+        </Button>
+      ) : (
+        <>
+          <Text>{words.secondFactor.secret}</Text>
+          <Text selectable variant="titleMedium" testID="secret">{given.secret}</Text>
+          {Platform.OS === "web" ? null : (
+            <Button mode="outlined" onPress={() => void Linking.openURL(given.uri)}>
+              {words.secondFactor.open}
+            </Button>
+          )}
+          <CodeInput value={code} onChange={setCode} onSubmit={confirm} />
+          <Button mode="contained" loading={confirmation.isPending} disabled={confirmation.isPending || code.trim() === ""} onPress={confirm} testID="confirm-code">
+            {words.secondFactor.confirm}
+          </Button>
+        </>
+      )}
+      <ProblemText error={confirmation.error ?? enrolment.error} />
+    </Panel>
+  );
+}
+
+function On() {
+  const words = useWords();
+  const api = useApi();
+  const queries = useQueryClient();
+  const [code, setCode] = useState("");
+  const removal = useMutation({
+    mutationFn: () => body(api.POST("/api/v1/auth/second-factor/remove", { body: { code: code.trim() } })),
+    onSettled: () => void queries.invalidateQueries({ queryKey: ["second-factor"] }),
+  });
+  return (
+    <Panel>
+      <ToneText tone="good">{words.secondFactor.on}</ToneText>
+      <CodeInput value={code} onChange={setCode} onSubmit={() => undefined} />
+      <AskedButton label={words.secondFactor.remove} question={words.secondFactor.removeAsk} icon="shield-alert" isDangerous isDisabled={code.trim() === "" || removal.isPending} onConfirmed={() => removal.mutate()} />
+      <ProblemText error={removal.error} />
+    </Panel>
+  );
+}
+
+function RecoveryCodes({ codes }: { codes: readonly string[] }) {
+  const words = useWords();
+  return (
+    <Panel>
+      <Text>{words.secondFactor.recovery}</Text>
+      <Text selectable variant="titleMedium" testID="recovery-codes">{codes.join("   ")}</Text>
+    </Panel>
+  );
+}
