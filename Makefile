@@ -80,6 +80,7 @@ app: $(APP) ## Build the web app into build/app; make run serves it
 
 app-client: $(APP_PACKAGES) ## Write the app's typed client anew from the API's document
 	@node="$(NODE)"
+	mkdir -p build
 	$(BIN)/python -m mobile.scripts.document > build/openapi.json
 	mv build/openapi.json mobile/src/api/openapi.json
 	(cd mobile && "$$node/bin/node" node_modules/openapi-typescript/bin/cli.js src/api/openapi.json -o src/api/schema.ts)

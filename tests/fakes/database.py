@@ -14,6 +14,7 @@ from algotrading.domain.cycle import Cycle
 from algotrading.domain.delivery import Waiting
 from algotrading.domain.flatness import FlatProof, NothingPlaced
 from algotrading.domain.instruments import Instrument
+from algotrading.domain.keyed_requests import KeptRequest
 from algotrading.domain.limits import Lock, RiskLimits
 from algotrading.domain.logins import DeviceLogin
 from algotrading.domain.orders import Fill
@@ -44,6 +45,7 @@ class MemoryDatabase:
     refresh_tokens: dict[bytes, tuple[UUID, datetime | None]] = field(default_factory=dict)
     """By its hash: the device, and when the token was used."""
     second_factors: dict[UUID, SecondFactor] = field(default_factory=dict)
+    kept_answers: dict[tuple[UUID, str], KeptRequest] = field(default_factory=dict)
     recovery_codes: dict[UUID, set[bytes]] = field(default_factory=dict)
     postback_ids: dict[UUID, UUID] = field(default_factory=dict)
     instruments: dict[tuple[str, str], Instrument] = field(default_factory=dict)

@@ -884,7 +884,7 @@ export interface components {
              * @description Stable code, for programs
              * @enum {string}
              */
-            error: "REQUEST_INVALID" | "STRATEGY_INVALID" | "CREDENTIALS_INVALID" | "SECOND_FACTOR_NEEDED" | "TOKEN_EXPIRED" | "TOKEN_INVALID" | "ACCESS_DENIED" | "SECOND_FACTOR_REQUIRED" | "NOT_FOUND" | "METHOD_NOT_ALLOWED" | "CONFLICT" | "STRATEGY_OVERLAP" | "EMAIL_TAKEN" | "RISK_LIMIT" | "RISK_LOCKED" | "PRECONDITION_FAILED" | "PAYLOAD_TOO_LARGE" | "TOO_MANY_TRIES" | "BROKER_AUTH_FAILED" | "BROKER_UNAVAILABLE" | "ORDER_FAILED" | "DATABASE_UNAVAILABLE" | "REDIS_DOWN" | "CALENDAR_MISSING" | "INTERNAL";
+            error: "REQUEST_INVALID" | "STRATEGY_INVALID" | "CREDENTIALS_INVALID" | "SECOND_FACTOR_NEEDED" | "TOKEN_EXPIRED" | "TOKEN_INVALID" | "ACCESS_DENIED" | "SECOND_FACTOR_REQUIRED" | "NOT_FOUND" | "METHOD_NOT_ALLOWED" | "CONFLICT" | "STRATEGY_OVERLAP" | "EMAIL_TAKEN" | "IDEMPOTENCY_KEY_IN_USE" | "IDEMPOTENCY_OUTCOME_UNKNOWN" | "IDEMPOTENCY_KEY_REUSED" | "RISK_LIMIT" | "RISK_LOCKED" | "PRECONDITION_FAILED" | "PAYLOAD_TOO_LARGE" | "TOO_MANY_TRIES" | "BROKER_AUTH_FAILED" | "BROKER_UNAVAILABLE" | "ORDER_FAILED" | "DATABASE_UNAVAILABLE" | "REDIS_DOWN" | "CALENDAR_MISSING" | "INTERNAL";
             /**
              * Message
              * @description What happened and what to do about it, for people
@@ -3905,7 +3905,13 @@ export interface operations {
     kill_api_v1_risk_kill_post: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description The client's own name for this command, new for each: a repetition within 24 h gets the first one's answer
+                 * @example 5f0c7f7e-3f0e-4a53-9d0b-3c1f6f2f9a10
+                 */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -3918,6 +3924,8 @@ export interface operations {
             /** @description No entry leaves any more */
             200: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -3931,6 +3939,8 @@ export interface operations {
             /** @description REQUEST_INVALID */
             400: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -3944,6 +3954,23 @@ export interface operations {
             /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description IDEMPOTENCY_KEY_IN_USE or IDEMPOTENCY_OUTCOME_UNKNOWN */
+            409: {
+                headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -3957,6 +3984,23 @@ export interface operations {
             /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description IDEMPOTENCY_KEY_REUSED */
+            422: {
+                headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -3970,6 +4014,8 @@ export interface operations {
             /** @description INTERNAL */
             500: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -3983,6 +4029,8 @@ export interface operations {
             /** @description DATABASE_UNAVAILABLE */
             503: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -4167,7 +4215,13 @@ export interface operations {
     release_api_v1_risk_release_post: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description The client's own name for this command, new for each: a repetition within 24 h gets the first one's answer
+                 * @example 5f0c7f7e-3f0e-4a53-9d0b-3c1f6f2f9a10
+                 */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -4180,6 +4234,8 @@ export interface operations {
             /** @description The switch is off */
             200: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -4193,6 +4249,8 @@ export interface operations {
             /** @description REQUEST_INVALID */
             400: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -4206,6 +4264,8 @@ export interface operations {
             /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -4216,9 +4276,11 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description CONFLICT */
+            /** @description CONFLICT or IDEMPOTENCY_KEY_IN_USE or IDEMPOTENCY_OUTCOME_UNKNOWN */
             409: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -4232,6 +4294,23 @@ export interface operations {
             /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description IDEMPOTENCY_KEY_REUSED */
+            422: {
+                headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -4245,6 +4324,8 @@ export interface operations {
             /** @description INTERNAL */
             500: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -4258,6 +4339,8 @@ export interface operations {
             /** @description DATABASE_UNAVAILABLE */
             503: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -4365,7 +4448,13 @@ export interface operations {
     create_api_v1_strategy_create_post: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description The client's own name for this command, new for each: a repetition within 24 h gets the first one's answer
+                 * @example 5f0c7f7e-3f0e-4a53-9d0b-3c1f6f2f9a10
+                 */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -4378,6 +4467,8 @@ export interface operations {
             /** @description The strategy is stored */
             201: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -4391,6 +4482,8 @@ export interface operations {
             /** @description REQUEST_INVALID or STRATEGY_INVALID */
             400: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -4404,6 +4497,23 @@ export interface operations {
             /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description IDEMPOTENCY_KEY_IN_USE or IDEMPOTENCY_OUTCOME_UNKNOWN */
+            409: {
+                headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -4417,6 +4527,23 @@ export interface operations {
             /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description IDEMPOTENCY_KEY_REUSED */
+            422: {
+                headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -4430,6 +4557,8 @@ export interface operations {
             /** @description INTERNAL */
             500: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -4443,6 +4572,8 @@ export interface operations {
             /** @description CALENDAR_MISSING or DATABASE_UNAVAILABLE */
             503: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -4458,7 +4589,13 @@ export interface operations {
     square_off_api_v1_strategy_square_off_post: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description The client's own name for this command, new for each: a repetition within 24 h gets the first one's answer
+                 * @example 5f0c7f7e-3f0e-4a53-9d0b-3c1f6f2f9a10
+                 */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -4471,6 +4608,8 @@ export interface operations {
             /** @description It is being sold; the strategy runs on */
             200: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -4484,6 +4623,8 @@ export interface operations {
             /** @description REQUEST_INVALID */
             400: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -4497,6 +4638,8 @@ export interface operations {
             /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -4510,6 +4653,8 @@ export interface operations {
             /** @description NOT_FOUND */
             404: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -4520,9 +4665,11 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description CONFLICT */
+            /** @description CONFLICT or IDEMPOTENCY_KEY_IN_USE or IDEMPOTENCY_OUTCOME_UNKNOWN */
             409: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -4536,6 +4683,23 @@ export interface operations {
             /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description IDEMPOTENCY_KEY_REUSED */
+            422: {
+                headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -4549,6 +4713,8 @@ export interface operations {
             /** @description INTERNAL */
             500: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -4562,6 +4728,8 @@ export interface operations {
             /** @description DATABASE_UNAVAILABLE */
             503: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -4577,7 +4745,13 @@ export interface operations {
     start_api_v1_strategy_start_post: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description The client's own name for this command, new for each: a repetition within 24 h gets the first one's answer
+                 * @example 5f0c7f7e-3f0e-4a53-9d0b-3c1f6f2f9a10
+                 */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -4590,6 +4764,8 @@ export interface operations {
             /** @description The strategy runs */
             200: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -4603,6 +4779,8 @@ export interface operations {
             /** @description REQUEST_INVALID or STRATEGY_INVALID or BROKER_AUTH_FAILED */
             400: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -4616,6 +4794,8 @@ export interface operations {
             /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -4629,6 +4809,8 @@ export interface operations {
             /** @description NOT_FOUND */
             404: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -4639,9 +4821,11 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description CONFLICT or STRATEGY_OVERLAP or RISK_LOCKED */
+            /** @description CONFLICT or STRATEGY_OVERLAP or RISK_LOCKED or IDEMPOTENCY_KEY_IN_USE or IDEMPOTENCY_OUTCOME_UNKNOWN */
             409: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -4655,6 +4839,23 @@ export interface operations {
             /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description IDEMPOTENCY_KEY_REUSED */
+            422: {
+                headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -4668,6 +4869,8 @@ export interface operations {
             /** @description INTERNAL */
             500: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -4681,6 +4884,8 @@ export interface operations {
             /** @description CALENDAR_MISSING or DATABASE_UNAVAILABLE */
             503: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -4787,7 +4992,13 @@ export interface operations {
     stop_api_v1_strategy_stop_post: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description The client's own name for this command, new for each: a repetition within 24 h gets the first one's answer
+                 * @example 5f0c7f7e-3f0e-4a53-9d0b-3c1f6f2f9a10
+                 */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -4800,6 +5011,8 @@ export interface operations {
             /** @description The strategy trades no more */
             200: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -4813,6 +5026,8 @@ export interface operations {
             /** @description REQUEST_INVALID */
             400: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -4826,6 +5041,8 @@ export interface operations {
             /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -4839,6 +5056,8 @@ export interface operations {
             /** @description NOT_FOUND */
             404: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -4849,9 +5068,11 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description CONFLICT */
+            /** @description CONFLICT or IDEMPOTENCY_KEY_IN_USE or IDEMPOTENCY_OUTCOME_UNKNOWN */
             409: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -4865,6 +5086,23 @@ export interface operations {
             /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description IDEMPOTENCY_KEY_REUSED */
+            422: {
+                headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -4878,6 +5116,8 @@ export interface operations {
             /** @description INTERNAL */
             500: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -4891,6 +5131,8 @@ export interface operations {
             /** @description DATABASE_UNAVAILABLE */
             503: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */

@@ -10,6 +10,7 @@ import pytest
 from algotrading.adapters.postgres.audit_trail import PostgresAuditTrail
 from algotrading.adapters.postgres.broker_accounts import PostgresBrokerAccounts
 from algotrading.adapters.postgres.instruments import PostgresInstruments
+from algotrading.adapters.postgres.kept_answers import PostgresKeptAnswers
 from algotrading.adapters.postgres.ledger import PostgresLedger
 from algotrading.adapters.postgres.logins import PostgresLogins
 from algotrading.adapters.postgres.outbox import PostgresOutbox
@@ -34,11 +35,13 @@ from algotrading.ports import (
     Strategies,
     Users,
 )
+from algotrading.ports.requests import KeptAnswers
 from tests.fakes.accounts import MemoryBrokerAccounts, MemoryLogins, MemorySecondFactors, MemoryUsers
 from tests.fakes.audit import MemoryAuditTrail
 from tests.fakes.database import MemoryDatabase
 from tests.fakes.examples import TRADING_DAY, make_strategy, make_user
 from tests.fakes.instruments import MemoryInstruments
+from tests.fakes.kept_answers import MemoryKeptAnswers
 from tests.fakes.ledger import MemoryLedger, MemoryOutbox
 from tests.fakes.risks import MemoryRisks
 from tests.fakes.snapshots import MemorySnapshots
@@ -53,6 +56,7 @@ class Stores:
     users: Users
     logins: Logins
     second_factors: SecondFactors
+    kept_answers: KeptAnswers
     broker_accounts: BrokerAccounts
     system_broker_accounts: BrokerAccounts
     strategies: Strategies
@@ -97,6 +101,7 @@ def memory_stores() -> Stores:
         users=MemoryUsers(database),
         logins=MemoryLogins(database),
         second_factors=MemorySecondFactors(database),
+        kept_answers=MemoryKeptAnswers(database),
         broker_accounts=accounts,
         system_broker_accounts=accounts,
         strategies=strategies,
@@ -122,6 +127,7 @@ def postgres_stores(store: PostgresStore) -> Stores:
         users=PostgresUsers(store.app),
         logins=PostgresLogins(store.app),
         second_factors=PostgresSecondFactors(store.app),
+        kept_answers=PostgresKeptAnswers(store.app),
         broker_accounts=PostgresBrokerAccounts(store.app),
         system_broker_accounts=PostgresBrokerAccounts(store.system),
         strategies=PostgresStrategies(store.app),

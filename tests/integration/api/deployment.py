@@ -25,12 +25,21 @@ class Deployment:
     queue_urls: dict[str, str]
 
     def call(
-        self, method: str, path: str, body: Any = None, token: str | None = None, query: dict[str, str] | None = None
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        token: str | None = None,
+        query: dict[str, str] | None = None,
+        *,
+        key: str | None = None,
     ) -> tuple[int, Any]:
         """Ask as API Gateway does: the authorizer first, then the route's function."""
         full_path = f"/api/v1{path}"
         route = self.route_of(method, full_path)
         headers = {"content-type": "application/json"} | ({"authorization": f"Bearer {token}"} if token else {})
+        if key is not None:
+            headers["idempotency-key"] = key
         text = None if body is None else json.dumps(body)
         event = http_event(method, full_path, body=text, headers=headers, query=query)
         event["routeKey"] = f"{route.method} {route.path}"

@@ -36,6 +36,19 @@ def plan(**changes: Any) -> dict[str, Any]:
     return {**good, "stop_loss": 3500.05, "quantity": 10, **changes}
 
 
+def test_a_command_that_comes_twice_under_one_key_is_done_once(deployment: Deployment) -> None:
+    token, key = register(deployment), uuid4().hex
+
+    first, again = (deployment.call("POST", "/strategy/create", plan(), token, key=key) for _ in range(2))
+    status, other = deployment.call("POST", "/strategy/create", plan(quantity=11), token, key=key)
+
+    assert first[0] == 201, first
+    assert again == first
+    assert (status, other["error"]) == (422, "IDEMPOTENCY_KEY_REUSED")
+    _, listed = deployment.call("GET", "/strategy", None, token)
+    assert [strategy["strategy_id"] for strategy in listed["strategies"]] == [first[1]["strategy_id"]]
+
+
 def test_a_strategy_from_registration_to_deletion(deployment: Deployment, exchange: ThreadedExchange) -> None:
     # Given a trader who has connected a broker
     token = register(deployment)

@@ -18,6 +18,7 @@ from algotrading.adapters.postgres.audit_trail import PostgresAuditTrail
 from algotrading.adapters.postgres.broker_accounts import PostgresBrokerAccounts
 from algotrading.adapters.postgres.database import Database
 from algotrading.adapters.postgres.instruments import PostgresInstruments
+from algotrading.adapters.postgres.kept_answers import PostgresKeptAnswers
 from algotrading.adapters.postgres.ledger import PostgresLedger
 from algotrading.adapters.postgres.logins import PostgresLogins
 from algotrading.adapters.postgres.outbox import PostgresOutbox
@@ -33,6 +34,7 @@ from algotrading.domain.effects import Decision, StopStrategy, Tell
 from algotrading.domain.errors import AlgotradingError
 from algotrading.domain.events import EntryMissed
 from algotrading.domain.flatness import FlatProof
+from algotrading.domain.keyed_requests import KeptAnswer
 from algotrading.domain.limits import Breach, BreachKind, RiskLimits
 from algotrading.domain.notices import NoticeKind
 from algotrading.domain.orders import AccountBook
@@ -47,6 +49,7 @@ REPOSITORIES: tuple[Callable[[Database], Any], ...] = (
     PostgresUsers,
     PostgresLogins,
     PostgresSecondFactors,
+    PostgresKeptAnswers,
     PostgresBrokerAccounts,
     PostgresStrategies,
     PostgresLedger,
@@ -101,6 +104,10 @@ CALLS: dict[str, Callable[[Any, Intruder], Any]] = {
     "PostgresLogins.alive": lambda r, me: r.alive(me.user_id, MOMENT),
     "PostgresLogins.end": lambda r, me: r.end(me.user_id, me.victim.login.device_id, MOMENT),
     "PostgresLogins.end_all": lambda r, me: r.end_all(me.user_id, MOMENT),
+    "PostgresKeptAnswers.begin": lambda r, me: r.begin(replace(me.victim.keyed, user_id=me.user_id)),
+    "PostgresKeptAnswers.finish": lambda r, me: r.finish(
+        replace(me.victim.keyed, user_id=me.user_id), KeptAnswer(500, {}, "forged")
+    ),
     "PostgresSecondFactors.find": lambda r, me: r.find(me.user_id),
     "PostgresSecondFactors.begin": lambda r, me: r.begin(SecondFactor(me.user_id, "forged", MOMENT)),
     "PostgresSecondFactors.confirm": lambda r, me: r.confirm(me.user_id, 1, [bytes(32)], MOMENT),
@@ -270,6 +277,7 @@ def test_the_owner_himself_finds_what_the_stranger_did_not(postgres_store: Postg
     reads = ["find", "of_day", "latest", "fills", "logs", "unsettled", "traded_on", "unsettled_of"]
 
     for name in [f"PostgresLedger.{each}" for each in reads] + [
+        "PostgresKeptAnswers.begin",
         "PostgresSecondFactors.find",
         "PostgresSecondFactors.use_step",
         "PostgresSecondFactors.use_recovery",

@@ -12,6 +12,7 @@ from algotrading.domain.accounts import BrokerName, ConnectionStatus, SealedBrok
 from algotrading.domain.cycle import Cycle, CycleState
 from algotrading.domain.effects import Decision, Tell
 from algotrading.domain.events import BookRead
+from algotrading.domain.keyed_requests import KeptAnswer, KeyedRequest
 from algotrading.domain.limits import RiskLimits
 from algotrading.domain.logins import LOGIN_LASTS, DeviceLogin
 from algotrading.domain.notices import NoticeKind
@@ -38,6 +39,7 @@ class Trader:
     postback_id: UUID
     login: DeviceLogin
     refresh_hash: bytes
+    keyed: KeyedRequest
 
     @property
     def words(self) -> tuple[str, ...]:
@@ -68,10 +70,13 @@ def make_trader(stores: Stores) -> Trader:
     stores.logins.begin(login, refresh_hash)
     stores.second_factors.begin(SecondFactor(user.user_id, mark, MOMENT))
     stores.second_factors.confirm(user.user_id, 1, [refresh_hash], MOMENT)
+    keyed = KeyedRequest(user.user_id, mark, refresh_hash, MOMENT)
+    stores.kept_answers.begin(keyed)
+    stores.kept_answers.finish(keyed, KeptAnswer(200, {}, mark))
     postback_id = stores.broker_accounts.postback_id(user.user_id)
     assert postback_id is not None
     notice = Notice(0, user.user_id, strategy.strategy_id, "bought", mark, MOMENT, attempts=0)
-    return Trader(user.user_id, user.email, mark, strategy, cycle, notice, postback_id, login, refresh_hash)
+    return Trader(user.user_id, user.email, mark, strategy, cycle, notice, postback_id, login, refresh_hash, keyed)
 
 
 def with_first_notice(trader: Trader, store: PostgresStore) -> Trader:

@@ -32,6 +32,7 @@ from algotrading.services.broker_books import BrokerBooks
 from algotrading.services.broker_connection import BrokerConnections
 from algotrading.services.check_plan import PlanChecker
 from algotrading.services.flatten import Flattener
+from algotrading.services.keyed_requests import KeyedRequests
 from algotrading.services.kill_switch import KillSwitch
 from algotrading.services.live_prices import LivePrices
 from algotrading.services.manage_strategy import StrategyManager
@@ -52,6 +53,7 @@ from tests.fakes.database import MemoryDatabase
 from tests.fakes.examples import make_instrument
 from tests.fakes.exchange import MemoryExchange
 from tests.fakes.instruments import MemoryInstruments
+from tests.fakes.kept_answers import MemoryKeptAnswers
 from tests.fakes.ledger import MemoryLedger
 from tests.fakes.queue import MemoryQueue
 from tests.fakes.risks import MemoryRisks
@@ -123,7 +125,11 @@ class ApiWorld:
             "auth": HttpDoor(AuthRoutes(self._accounts).router()),
             "broker": HttpDoor(BrokerRoutes(self._broker).router()),
             "postback": HttpDoor(PostbackRoutes(self._postbacks).router()),
-            "strategy": HttpDoor(StrategyRoutes(self._strategies).router(), RiskRoutes(self._risk).router()),
+            "strategy": HttpDoor(
+                StrategyRoutes(self._strategies).router(),
+                RiskRoutes(self._risk).router(),
+                keyed=lambda: KeyedRequests(MemoryKeptAnswers(self.database), self.clock),
+            ),
         }
 
     # --- asking -------------------------------------------------------------------------------------

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from algotrading.entrypoints.http import HttpDoor
     from algotrading.ports import Clock, Meter
     from algotrading.services.accounts import Accounts
+    from algotrading.services.keyed_requests import KeyedRequests
     from algotrading.services.postbacks import Postbacks
     from algotrading.services.publish_strategy import Publisher
 
@@ -61,7 +62,7 @@ def build_strategy(settings: StrategySettings) -> HttpDoor:
 
     services = cache(lambda: _strategy_services(settings))
     strategies, risk = StrategyRoutes(lambda: services()[0]), RiskRoutes(lambda: services()[1])
-    return HttpDoor(strategies.router(), risk.router())
+    return HttpDoor(strategies.router(), risk.router(), keyed=lambda: services()[2])
 
 
 def build_docs(settings: DocsSettings) -> HttpDoor:
@@ -168,12 +169,13 @@ def _postbacks(settings: PostbackSettings) -> Postbacks:
     )
 
 
-def _strategy_services(settings: StrategySettings) -> tuple[StrategyServices, RiskServices]:
+def _strategy_services(settings: StrategySettings) -> tuple[StrategyServices, RiskServices, KeyedRequests]:
     from algotrading.adapters.clock import SystemClock
     from algotrading.adapters.emf_meter import EmfMeter
     from algotrading.adapters.postgres.audit_trail import PostgresAuditTrail
     from algotrading.adapters.postgres.broker_accounts import PostgresBrokerAccounts
     from algotrading.adapters.postgres.instruments import PostgresInstruments
+    from algotrading.adapters.postgres.kept_answers import PostgresKeptAnswers
     from algotrading.adapters.postgres.ledger import PostgresLedger
     from algotrading.adapters.postgres.risks import PostgresRisks
     from algotrading.adapters.postgres.strategies import PostgresStrategies
@@ -182,6 +184,7 @@ def _strategy_services(settings: StrategySettings) -> tuple[StrategyServices, Ri
     from algotrading.entrypoints.api.strategy import StrategyServices
     from algotrading.services.check_plan import PlanChecker
     from algotrading.services.flatten import Flattener
+    from algotrading.services.keyed_requests import KeyedRequests
     from algotrading.services.kill_switch import KillSwitch
     from algotrading.services.live_prices import LivePrices
     from algotrading.services.manage_strategy import StrategyManager
@@ -213,8 +216,10 @@ def _strategy_services(settings: StrategySettings) -> tuple[StrategyServices, Ri
     accounts = PostgresBrokerAccounts(database)
     checker = PlanChecker(instruments, table)
     preflight = PreflightReader(strategies, accounts, risks, publisher.runtime, checker, clock)
-    return StrategyServices(manager, reader, timeline, preflight), RiskServices(
-        RiskProfiles(risks, prices, clock), switch
+    return (
+        StrategyServices(manager, reader, timeline, preflight),
+        RiskServices(RiskProfiles(risks, prices, clock), switch),
+        KeyedRequests(PostgresKeptAnswers(database), clock),
     )
 
 

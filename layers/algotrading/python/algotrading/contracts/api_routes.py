@@ -25,6 +25,9 @@ class ApiRoute:
     is_from_broker: bool = False
     """A broker calls, in its own form: whatever it declares its body to be, and whatever else it says in it."""
 
+    is_keyed: bool = False
+    """A command that heeds an Idempotency-Key. Its answers hold no secret: they are kept as they are."""
+
     def matches(self, path: str) -> bool:
         """Whether `path` is this route's, whatever the method."""
         return re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", self.path), path) is not None
@@ -50,23 +53,23 @@ API_ROUTES: tuple[ApiRoute, ...] = (
     ApiRoute("GET", "/api/v1/broker/callback", "broker", is_open=True, is_page=True),
     ApiRoute("GET", "/api/v1/broker/book", "broker"),
     ApiRoute("POST", "/api/v1/broker/postback/{account}", "postback", is_open=True, is_from_broker=True),
-    ApiRoute("POST", "/api/v1/strategy/create", "strategy"),
-    ApiRoute("POST", "/api/v1/strategy/start", "strategy"),
-    ApiRoute("POST", "/api/v1/strategy/stop", "strategy"),
+    ApiRoute("POST", "/api/v1/strategy/create", "strategy", is_keyed=True),
+    ApiRoute("POST", "/api/v1/strategy/start", "strategy", is_keyed=True),
+    ApiRoute("POST", "/api/v1/strategy/stop", "strategy", is_keyed=True),
     ApiRoute("GET", "/api/v1/strategy/status/{id}", "strategy"),
     ApiRoute("GET", "/api/v1/strategy", "strategy"),
     ApiRoute("GET", "/api/v1/strategy/{id}", "strategy"),
     ApiRoute("PUT", "/api/v1/strategy/{id}", "strategy"),
     ApiRoute("DELETE", "/api/v1/strategy/{id}", "strategy"),
     ApiRoute("GET", "/api/v1/strategy/{id}/orders", "strategy"),
-    ApiRoute("POST", "/api/v1/strategy/square-off", "strategy"),
+    ApiRoute("POST", "/api/v1/strategy/square-off", "strategy", is_keyed=True),
     ApiRoute("GET", "/api/v1/strategy/{id}/timeline", "strategy"),
     ApiRoute("GET", "/api/v1/strategy/{id}/preflight", "strategy"),
     ApiRoute("GET", "/api/v1/instruments", "strategy"),
     ApiRoute("GET", "/api/v1/risk/profile", "strategy"),
     ApiRoute("PUT", "/api/v1/risk/profile", "strategy"),
-    ApiRoute("POST", "/api/v1/risk/kill", "strategy"),
-    ApiRoute("POST", "/api/v1/risk/release", "strategy"),
+    ApiRoute("POST", "/api/v1/risk/kill", "strategy", is_keyed=True),
+    ApiRoute("POST", "/api/v1/risk/release", "strategy", is_keyed=True),
 )
 
 DOCS_ROUTES: tuple[ApiRoute, ...] = (

@@ -13,10 +13,13 @@
     ├── Conflict                  409  CONFLICT
     │   ├── StrategyOverlap       409  STRATEGY_OVERLAP
     │   ├── EmailTaken            409  EMAIL_TAKEN
+    │   ├── KeyInUse              409  IDEMPOTENCY_KEY_IN_USE   (the first request is under way)
+    │   ├── KeyOutcomeUnknown     409  IDEMPOTENCY_OUTCOME_UNKNOWN   (the first request broke off)
     │   └── RiskRefused           409  RISK_LIMIT   (an entry over a limit; never leaves the executor)
     │       └── RiskLocked        409  RISK_LOCKED  (a kill switch is on)
     ├── PreconditionFailed        412  PRECONDITION_FAILED   (If-Match names another state)
     ├── PayloadTooLarge           413  PAYLOAD_TOO_LARGE
+    ├── KeyReused                 422  IDEMPOTENCY_KEY_REUSED   (the key stands for another request)
     ├── TooManyTries              429  TOO_MANY_TRIES   (guessing is slowed down)
     ├── BrokerFault               (what a broker or the way to it did)
     │   ├── BrokerAuthFailed      400  BROKER_AUTH_FAILED
@@ -56,6 +59,9 @@ ErrorCode = Literal[
     "CONFLICT",
     "STRATEGY_OVERLAP",
     "EMAIL_TAKEN",
+    "IDEMPOTENCY_KEY_IN_USE",
+    "IDEMPOTENCY_OUTCOME_UNKNOWN",
+    "IDEMPOTENCY_KEY_REUSED",
     "RISK_LIMIT",
     "RISK_LOCKED",
     "PRECONDITION_FAILED",
@@ -178,6 +184,30 @@ class EmailTaken(Conflict):
     """An account with this e-mail exists."""
 
     code: ClassVar[ErrorCode] = "EMAIL_TAKEN"
+
+
+class KeyInUse(Conflict):
+    """The first request with this idempotency key is under way."""
+
+    code: ClassVar[ErrorCode] = "IDEMPOTENCY_KEY_IN_USE"
+
+    def __init__(self, seconds: float) -> None:
+        self.retry_after = max(1, math.ceil(seconds))
+        """Whole seconds until asking again is worth it."""
+        super().__init__(f"the first request with this Idempotency-Key is under way: ask again in {self.retry_after} s")
+
+
+class KeyOutcomeUnknown(Conflict):
+    """The first request with this idempotency key broke off: it may have been done or not."""
+
+    code: ClassVar[ErrorCode] = "IDEMPOTENCY_OUTCOME_UNKNOWN"
+
+
+class KeyReused(AlgotradingError):
+    """The idempotency key stands for another request; nothing was done."""
+
+    code: ClassVar[ErrorCode] = "IDEMPOTENCY_KEY_REUSED"
+    status: ClassVar[int] = 422
 
 
 class RiskRefused(Conflict):

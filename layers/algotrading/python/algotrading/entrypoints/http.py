@@ -21,14 +21,18 @@ from algotrading.contracts.problems import field_problems
 from algotrading.domain.errors import (
     AlgotradingError,
     DatabaseUnavailable,
+    KeyInUse,
     NotFound,
     RequestInvalid,
     TokenExpired,
     TokenInvalid,
     TooManyTries,
 )
+from algotrading.domain.keyed_requests import KeptAnswer, hash_request
 from algotrading.entrypoints.http_body import admit_body, read_json
+from algotrading.entrypoints.http_keys import given_again, named_key, to_keep
 from algotrading.entrypoints.http_page import asks_for_page, html_page
+from algotrading.services.keyed_requests import KeyedRequests
 
 logger = logging.getLogger(__name__)
 
@@ -56,13 +60,15 @@ class HttpDoor(APIGatewayHttpResolver):
     strictly; whatever goes wrong after, the answer has the one shape of errors and no internals.
     """
 
-    def __init__(self, *routers: Router) -> None:
+    def __init__(self, *routers: Router, keyed: Callable[[], KeyedRequests] | None = None) -> None:
+        """`keyed` is called at each request that names itself by a key; a door of routes that heed one has it."""
         super().__init__(
             enable_validation=True,
             response_validation_error_http_code=500,
             json_body_deserializer=read_json,
             debug=False,
         )
+        self._keyed = keyed
         for router in routers:
             self.include_router(router)
         self.exception_handler(AlgotradingError)(self._answer_error)
@@ -78,7 +84,7 @@ class HttpDoor(APIGatewayHttpResolver):
             refuse_bad_token(event)
             request = admit_body(event, any_type=_has_route(event, lambda route: route.is_from_broker))
             self.context["request_id"] = request_id
-            answer = super().resolve(request, context)
+            answer = self._answer_once(request, context)
         except AlgotradingError as error:
             answer = _as_event_answer(error_response(error, request_id))
         except Exception:
@@ -90,6 +96,22 @@ class HttpDoor(APIGatewayHttpResolver):
         answer["headers"] = {**_HEADERS, REQUEST_ID: request_id, **_client_id(event), **answer.get("headers", {})}
         _log_answer(event, answer, request_id, time.perf_counter() - started)
         return answer
+
+    def _answer_once(self, event: dict[str, Any], context: Any) -> dict[str, Any]:
+        """The route's answer, or for a repetition under the same key the one that was kept."""
+        key = named_key(event["headers"] or {}) if _has_route(event, lambda route: route.is_keyed) else None
+        if key is None or self._keyed is None:
+            return super().resolve(event, context)
+        user_id = _caller_of(event)
+        asked = hash_request(event["requestContext"]["http"]["method"], event["rawPath"], event["body"] or "")
+        resolve, fresh = super().resolve, dict[str, Any]()
+
+        def act() -> KeptAnswer:
+            fresh.update(resolve(event, context))
+            return to_keep(fresh)
+
+        kept, is_again = self._keyed().run(user_id, key, asked, act)
+        return given_again(kept) if is_again else fresh
 
     def _answer_error(self, error: AlgotradingError) -> Response[str]:
         return error_response(error, self._request_id())
@@ -151,8 +173,12 @@ def caller(request: Request) -> UUID:
     Raises:
         TokenInvalid: nobody was identified.
     """
+    return _caller_of(request.resolved_event.raw_event)
+
+
+def _caller_of(event: Mapping[str, Any]) -> UUID:
     try:
-        return UUID(_authorizer_context(request.resolved_event.raw_event)["user_id"])
+        return UUID(_authorizer_context(event)["user_id"])
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise TokenInvalid("a bearer token is needed: log in") from error
 
@@ -164,7 +190,7 @@ def error_response(error: AlgotradingError, request_id: str) -> Response[str]:
         return failure_response(request_id, error)
     details = [{"field": detail.field, "problem": detail.problem} for detail in error.details]
     response = _json_response(error.status, {"error": error.code, "message": error.message, "details": details})
-    if isinstance(error, TooManyTries):
+    if isinstance(error, TooManyTries | KeyInUse):
         response.headers["Retry-After"] = str(error.retry_after)
     return response
 

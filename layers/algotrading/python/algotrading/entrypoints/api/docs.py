@@ -12,7 +12,7 @@ from aws_lambda_powertools.event_handler.openapi.models import HTTPBearer
 
 from algotrading.entrypoints.api.auth import AuthRoutes
 from algotrading.entrypoints.api.broker import BrokerRoutes
-from algotrading.entrypoints.api.document_extras import with_examples, with_headers
+from algotrading.entrypoints.api.document_extras import with_examples, with_headers, with_keys
 from algotrading.entrypoints.api.postback import PostbackRoutes
 from algotrading.entrypoints.api.risk import RiskRoutes
 from algotrading.entrypoints.api.strategy import StrategyRoutes
@@ -66,7 +66,7 @@ def openapi_document() -> dict[str, Any]:
         description=_DESCRIPTION,
         security_schemes={"bearer": HTTPBearer(bearerFormat="JWT", description="From /auth/login")},
     )
-    return with_headers(with_examples(_without_validation_shapes(json.loads(text))))
+    return with_headers(with_examples(with_keys(_without_validation_shapes(json.loads(text)))))
 
 
 def _nobody() -> NoReturn:

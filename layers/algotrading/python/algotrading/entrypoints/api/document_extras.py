@@ -6,8 +6,10 @@ import re
 from collections.abc import Iterator
 from typing import Any, get_args
 
-from algotrading.domain.errors import ErrorCode
+from algotrading.contracts.api_routes import API_ROUTES
+from algotrading.domain.errors import ErrorCode, KeyInUse, KeyOutcomeUnknown, KeyReused
 from algotrading.entrypoints.http import CLIENT_REQUEST_ID, JSON, REQUEST_ID
+from algotrading.entrypoints.http_keys import IDEMPOTENCY_KEY, KEY_PATTERN, REPLAYED
 
 _VERSIONED = "/api/v1/strategy/{id}"
 """The path whose state has an ETag."""
@@ -28,6 +30,38 @@ _OTHERWISE = "what happened, and what to do about it"
 _TEXT = {"type": "string"}
 
 
+def with_keys(document: dict[str, Any]) -> dict[str, Any]:
+    """The document with the key of each command that heeds one, and what can be wrong with it."""
+    for route in API_ROUTES:
+        if route.is_keyed:
+            operation = document["paths"][route.path][route.method.lower()]
+            operation.setdefault("parameters", []).append(_key())
+            for error in (KeyInUse, KeyOutcomeUnknown, KeyReused):
+                _add_code(operation["responses"], error.status, error.code)
+            _add_code(operation["responses"], 400, "REQUEST_INVALID")
+    return document
+
+
+def _key() -> dict[str, Any]:
+    text = "The client's own name for this command, new for each: a repetition within 24 h gets the first one's answer"
+    schema = {"type": "string", "pattern": f"^{KEY_PATTERN}$"}
+    return {
+        "name": IDEMPOTENCY_KEY,
+        "in": "header",
+        "required": False,
+        "description": text,
+        "schema": schema,
+        "example": "5f0c7f7e-3f0e-4a53-9d0b-3c1f6f2f9a10",
+    }
+
+
+def _add_code(responses: dict[str, Any], status: int, code: str) -> None:
+    schema = {"$ref": "#/components/schemas/ErrorAnswer"}
+    answer = responses.setdefault(str(status), {"description": code, "content": {JSON: {"schema": schema}}})
+    if code not in re.findall("[A-Z_]+", answer["description"]):
+        answer["description"] += f" or {code}"
+
+
 def with_examples(document: dict[str, Any]) -> dict[str, Any]:
     """The document with an example for each code of each refusal."""
     for status, answer in _answers(document):
@@ -44,6 +78,11 @@ def with_headers(document: dict[str, Any]) -> dict[str, Any]:
     given = {"description": "What the logs call the request: mention it in a report", "schema": _TEXT}
     for _, answer in _answers(document):
         answer["headers"] = {REQUEST_ID: given, CLIENT_REQUEST_ID: named}
+    again = {"description": "true where the answer was kept: nothing was done now", "schema": _TEXT}
+    for route in API_ROUTES:
+        if route.is_keyed:
+            for answer in document["paths"][route.path][route.method.lower()]["responses"].values():
+                answer["headers"][REPLAYED] = again
     state = {"description": "The state that is shown; give it as If-Match", "schema": _TEXT, "example": '"v3"'}
     for method, operation in document["paths"][_VERSIONED].items():
         if method in {"get", "put"}:

@@ -1,0 +1,73 @@
+"""Requests that name themselves by a key, so that a repetition does nothing twice."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from algotrading.domain.errors import KeyInUse, KeyOutcomeUnknown, KeyReused
+
+KEPT_FOR = timedelta(hours=24)
+"""How long a key stands for its request."""
+UNDER_WAY = timedelta(seconds=60)
+"""How long a request without an answer may still be running: the gateway gives one up after 30 s."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyedRequest:
+    """One request under its caller's key. `request_hash` is SHA-256 of what was asked (see `hash_request`)."""
+
+    user_id: UUID
+    key: str
+    request_hash: bytes
+    begun_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class KeptAnswer:
+    """An answer as it was given: the headers are those that a repetition needs too."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
+class KeptRequest:
+    """What is kept under a key; no answer while the request runs, and for good when it broke off."""
+
+    request: KeyedRequest
+    answer: KeptAnswer | None
+
+
+def hash_request(method: str, path: str, body: str) -> bytes:
+    """SHA-256 of a request, each part told apart from the next. The body counts as it was written."""
+    digest = hashlib.sha256()
+    for part in (method, path, body):
+        encoded = part.encode("utf-8", "surrogatepass")
+        digest.update(len(encoded).to_bytes(8, "big"))
+        digest.update(encoded)
+    return digest.digest()
+
+
+def answer_again(kept: KeptRequest, asked: KeyedRequest) -> KeptAnswer:
+    """The answer for a repetition.
+
+    Raises:
+        KeyReused: the key stands for another request.
+        KeyInUse: the first one is under way.
+        KeyOutcomeUnknown: the first one broke off; whether it was done is not known here.
+    """
+    if kept.request.request_hash != asked.request_hash:
+        raise KeyReused("this Idempotency-Key was used for another request: take a new one")
+    if kept.answer is not None:
+        return kept.answer
+    left = kept.request.begun_at + UNDER_WAY - asked.begun_at
+    if left > timedelta(0):
+        raise KeyInUse(1.0)
+    raise KeyOutcomeUnknown(
+        "the first request with this Idempotency-Key broke off: look whether it was done, then decide, with a new key"
+    )

@@ -1,0 +1,76 @@
+"""ports.KeptAnswers: a key is taken once, keeps one answer, for a day, for its owner."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from algotrading.adapters.postgres.kept_answers import PostgresKeptAnswers
+from algotrading.domain.keyed_requests import KEPT_FOR, KeptAnswer, KeptRequest, KeyedRequest, hash_request
+from tests.contract.ports.conftest import Stores
+from tests.fakes.examples import MOMENT
+from tests.stores import PostgresStore
+
+ANSWER = KeptAnswer(201, {"ETag": '"v1"'}, '{"a": "ß"}')
+
+
+@pytest.fixture
+def asked(stores: Stores) -> KeyedRequest:
+    """A request that has taken its key."""
+    request = KeyedRequest(stores.add_user().user_id, "key", hash_request("POST", "/", "{}"), MOMENT)
+    assert stores.kept_answers.begin(request) is None
+    return request
+
+
+def test_a_key_is_taken_once_and_tells_what_took_it(stores: Stores, asked: KeyedRequest) -> None:
+    again = replace(asked, request_hash=bytes(32), begun_at=MOMENT + timedelta(seconds=1))
+
+    assert stores.kept_answers.begin(again) == KeptRequest(asked, None)
+
+
+def test_an_answer_is_kept_as_it_was_and_the_first_one_stays(stores: Stores, asked: KeyedRequest) -> None:
+    stores.kept_answers.finish(asked, ANSWER)
+    stores.kept_answers.finish(asked, KeptAnswer(500, {}, "another"))
+
+    assert stores.kept_answers.begin(asked) == KeptRequest(asked, ANSWER)
+
+
+def test_another_users_same_key_is_another_key(stores: Stores, asked: KeyedRequest) -> None:
+    other = replace(asked, user_id=stores.add_user().user_id)
+
+    assert stores.kept_answers.begin(other) is None
+    stores.kept_answers.finish(other, ANSWER)
+    assert stores.kept_answers.begin(asked) == KeptRequest(asked, None)
+
+
+def test_a_key_is_good_for_a_day(stores: Stores, asked: KeyedRequest) -> None:
+    stores.kept_answers.finish(asked, ANSWER)
+    last, over = (replace(asked, begun_at=MOMENT + KEPT_FOR + late) for late in (-timedelta(seconds=1), timedelta(0)))
+
+    assert stores.kept_answers.begin(last) == KeptRequest(asked, ANSWER)
+    assert stores.kept_answers.begin(over) is None
+
+
+def test_an_answer_that_comes_when_its_key_is_anothers_is_not_kept(stores: Stores, asked: KeyedRequest) -> None:
+    later = replace(asked, begun_at=MOMENT + KEPT_FOR)
+    assert stores.kept_answers.begin(later) is None
+
+    stores.kept_answers.finish(asked, ANSWER)
+
+    assert stores.kept_answers.begin(later) == KeptRequest(later, None)
+
+
+def test_of_many_at_once_one_takes_the_key(postgres_store: PostgresStore, in_postgres: Stores) -> None:
+    request = KeyedRequest(in_postgres.add_user().user_id, "key", bytes(32), MOMENT)
+    databases = [postgres_store.open("app_role") for _ in range(8)]
+
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda database: PostgresKeptAnswers(database).begin(request), databases))
+    for database in databases:
+        database.close()
+
+    assert found.count(None) == 1
+    assert found.count(KeptRequest(request, None)) == 7
