@@ -41,6 +41,8 @@ const PASSING: ReadonlySet<ProblemCode> = new Set<ProblemCode>([
   "BROKER_UNAVAILABLE",
 ]);
 const UNCERTAIN: ReadonlySet<ProblemCode> = new Set<ProblemCode>([
+  // Under the same key the answer to the first try is still to be had.
+  "IDEMPOTENCY_KEY_IN_USE",
   "OFFLINE",
   "TOO_SLOW",
   "TOO_MUCH",
