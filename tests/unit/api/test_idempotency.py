@@ -10,6 +10,7 @@ import pytest
 
 from algotrading.contracts.api_routes import API_ROUTES
 from algotrading.domain.errors import DatabaseUnavailable
+from algotrading.services.kill_switch import KillSwitch
 from algotrading.services.manage_strategy import StrategyManager
 from tests.fakes.kept_answers import MemoryKeptAnswers
 from tests.unit.api.world import PLAN, Answer, ApiWorld
@@ -128,7 +129,7 @@ def test_where_the_key_cannot_be_taken_nothing_is_done(world: ApiWorld, monkeypa
     assert world.database.strategies == {}
 
 
-def test_a_failure_of_our_own_is_kept_and_not_tried_again(world: ApiWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_after_a_failure_of_our_own_nothing_is_tried_again(world: ApiWorld, monkeypatch: pytest.MonkeyPatch) -> None:
     token = world.register()
 
     def fail(*_: Any) -> None:
@@ -139,8 +140,44 @@ def test_a_failure_of_our_own_is_kept_and_not_tried_again(world: ApiWorld, monke
         failed = create(world, token)
     again = create(world, token)
 
-    assert (failed.status, again.status, again.body) == (500, 500, failed.body)
+    assert failed.status == 500
+    assert (again.status, again.error) == (409, "IDEMPOTENCY_OUTCOME_UNKNOWN")
     assert world.database.strategies == {}
+
+
+def test_the_kill_switch_is_never_held_up_by_its_own_key(world: ApiWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    token = world.register()
+
+    def kill() -> Answer:
+        return world.call("POST", "/risk/kill", {}, token=token, headers={"Idempotency-Key": "key-1"})
+
+    def fail(*_: Any, **__: Any) -> None:
+        raise DatabaseUnavailable("gone")
+
+    # Given a first try that fails, and a second whose answer is lost with its process
+    with monkeypatch.context() as patched:
+        patched.setattr(KillSwitch, "kill", fail)
+        assert kill().status == 503
+    with monkeypatch.context() as patched:
+        patched.setattr(MemoryKeptAnswers, "finish", lambda *_: None)
+        assert kill().status == 200
+
+    # Then each further one is done, until an answer is kept
+    assert kill().status == 200
+    assert list(world.database.kill_locks)
+
+
+def test_a_stop_that_was_answered_is_not_done_again_for_a_late_copy(world: ApiWorld) -> None:
+    token, strategy_id = world.running_trader()
+    headers = {"Idempotency-Key": "key-1"}
+    stop = {"strategy_id": strategy_id}
+    assert world.call("POST", "/strategy/stop", stop, token=token, headers=headers).status == 200
+    world.start(token, strategy_id)
+
+    copy = world.call("POST", "/strategy/stop", stop, token=token, headers=headers)
+
+    assert copy.headers["Idempotency-Replayed"] == "true"
+    assert world.call("GET", f"/strategy/{strategy_id}", token=token).body["status"] == "running"
 
 
 @pytest.mark.parametrize("key", ["", "a b", "ß", "x" * 129, '"', '""', '"a', "a\n"])

@@ -28,6 +28,9 @@ class ApiRoute:
     is_keyed: bool = False
     """A command that heeds an Idempotency-Key. Its answers hold no secret: they are kept as they are."""
 
+    is_repeatable: bool = False
+    """Of those one that lessens risk: done again rather than held up while nobody knows how it ended."""
+
     def matches(self, path: str) -> bool:
         """Whether `path` is this route's, whatever the method."""
         return re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", self.path), path) is not None
@@ -55,20 +58,20 @@ API_ROUTES: tuple[ApiRoute, ...] = (
     ApiRoute("POST", "/api/v1/broker/postback/{account}", "postback", is_open=True, is_from_broker=True),
     ApiRoute("POST", "/api/v1/strategy/create", "strategy", is_keyed=True),
     ApiRoute("POST", "/api/v1/strategy/start", "strategy", is_keyed=True),
-    ApiRoute("POST", "/api/v1/strategy/stop", "strategy", is_keyed=True),
+    ApiRoute("POST", "/api/v1/strategy/stop", "strategy", is_keyed=True, is_repeatable=True),
     ApiRoute("GET", "/api/v1/strategy/status/{id}", "strategy"),
     ApiRoute("GET", "/api/v1/strategy", "strategy"),
     ApiRoute("GET", "/api/v1/strategy/{id}", "strategy"),
     ApiRoute("PUT", "/api/v1/strategy/{id}", "strategy"),
     ApiRoute("DELETE", "/api/v1/strategy/{id}", "strategy"),
     ApiRoute("GET", "/api/v1/strategy/{id}/orders", "strategy"),
-    ApiRoute("POST", "/api/v1/strategy/square-off", "strategy", is_keyed=True),
+    ApiRoute("POST", "/api/v1/strategy/square-off", "strategy", is_keyed=True, is_repeatable=True),
     ApiRoute("GET", "/api/v1/strategy/{id}/timeline", "strategy"),
     ApiRoute("GET", "/api/v1/strategy/{id}/preflight", "strategy"),
     ApiRoute("GET", "/api/v1/instruments", "strategy"),
     ApiRoute("GET", "/api/v1/risk/profile", "strategy"),
     ApiRoute("PUT", "/api/v1/risk/profile", "strategy"),
-    ApiRoute("POST", "/api/v1/risk/kill", "strategy", is_keyed=True),
+    ApiRoute("POST", "/api/v1/risk/kill", "strategy", is_keyed=True, is_repeatable=True),
     ApiRoute("POST", "/api/v1/risk/release", "strategy", is_keyed=True),
 )
 

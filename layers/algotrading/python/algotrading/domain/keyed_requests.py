@@ -12,6 +12,7 @@ from algotrading.domain.errors import KeyInUse, KeyOutcomeUnknown, KeyReused
 
 KEPT_FOR = timedelta(hours=24)
 """How long a key stands for its request."""
+_FAULTS = 500
 UNDER_WAY = timedelta(seconds=60)
 """How long a request without an answer may still be running: the gateway gives one up after 30 s."""
 
@@ -53,21 +54,27 @@ def hash_request(method: str, path: str, body: str) -> bytes:
     return digest.digest()
 
 
+def is_open(kept: KeptRequest) -> bool:
+    """Whether nobody can say what became of it: it has no answer, or failed through a fault of ours."""
+    return kept.answer is None or kept.answer.status >= _FAULTS
+
+
 def answer_again(kept: KeptRequest, asked: KeyedRequest) -> KeptAnswer:
     """The answer for a repetition.
 
     Raises:
         KeyReused: the key stands for another request.
         KeyInUse: the first one is under way.
-        KeyOutcomeUnknown: the first one broke off; whether it was done is not known here.
+        KeyOutcomeUnknown: the first one broke off or failed; whether it was done is not known here.
     """
     if kept.request.request_hash != asked.request_hash:
         raise KeyReused("this Idempotency-Key was used for another request: take a new one")
-    if kept.answer is not None:
+    if kept.answer is not None and not is_open(kept):
         return kept.answer
-    left = kept.request.begun_at + UNDER_WAY - asked.begun_at
+    left = timedelta(0) if kept.answer is not None else kept.request.begun_at + UNDER_WAY - asked.begun_at
     if left > timedelta(0):
         raise KeyInUse(1.0)
     raise KeyOutcomeUnknown(
-        "the first request with this Idempotency-Key broke off: look whether it was done, then decide, with a new key"
+        "the first request with this Idempotency-Key broke off or failed: look whether it was done, then decide, with a"
+        " new key"
     )

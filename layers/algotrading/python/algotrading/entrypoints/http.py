@@ -110,7 +110,8 @@ class HttpDoor(APIGatewayHttpResolver):
             fresh.update(resolve(event, context))
             return to_keep(fresh)
 
-        kept, is_again = self._keyed().run(user_id, key, asked, act)
+        is_repeatable = _has_route(event, lambda route: route.is_repeatable)
+        kept, is_again = self._keyed().run(user_id, key, asked, act, is_repeatable=is_repeatable)
         return given_again(kept) if is_again else fresh
 
     def _answer_error(self, error: AlgotradingError) -> Response[str]:
