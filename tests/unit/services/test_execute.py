@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import time, timedelta
+from datetime import datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -558,3 +558,23 @@ def test_a_strategy_stopped_in_the_last_second_before_its_buy_does_not_buy(world
     assert world.sent(Side.BUY) == []
     assert world.cycle(strategy).state is CycleState.FLAT
     assert world.runtime.changes[-1].armed is False
+
+
+def test_a_login_while_the_executor_waits_is_used() -> None:
+    # Given a trader who logs in at the broker 40 s before his buy, when the executor has looked already
+    world = TradingWorld()
+    strategy = world.add_running()
+    account = world.accounts.find(world.user_id)
+    assert account is not None
+    world.log_out_of_broker()
+    sleep_until, logged_in_at = world.clock.sleep_until, world.at(time(9, 29, 20))
+
+    def sleep_and_log_in(instant: datetime) -> None:
+        if world.clock.now() < logged_in_at < instant:
+            sleep_until(logged_in_at)
+            world.accounts.save(replace(account, token_at=logged_in_at, updated_at=logged_in_at))
+        sleep_until(instant)
+
+    world.clock.sleep_until = sleep_and_log_in  # type: ignore[method-assign]
+
+    assert world.buy(strategy).state is CycleState.LONG

@@ -15,6 +15,7 @@ from algotrading.domain.orders import Side
 from algotrading.domain.strategy import StrategyStatus
 from algotrading.ports import Lane
 from algotrading.services.execute import Pace
+from tests.fakes.examples import make_instrument
 from tests.fakes.exchange import fills
 from tests.fakes.trading_world import TradingWorld
 
@@ -157,3 +158,22 @@ class TestSquareOff:
 
         assert cycle is not None
         assert (cycle.state, cycle.bought, cycle.sold) == (CycleState.FLAT, 4, 4)
+
+
+def test_a_loss_limit_neither_sells_nor_forbids_upon_a_price_of_the_day_before() -> None:
+    # Given a position that is worth what it cost, and a store that knows yesterday's price alone
+    world = TradingWorld()
+    world.instruments.replace_all([make_instrument("TCS"), make_instrument("INFY")])
+    world.exchange.set_price("INFY", Decimal(1500))
+    world.runtime.put_price("TCS", Decimal(3000), world.clock.now() - timedelta(hours=18))
+    world.buy(world.add_running(stop_loss=Decimal(2900)))
+    limits = RiskLimits(daily_loss=Decimal(500), square_off=True)
+    world.risks.set_limits(world.user_id, limits, world.clock.now())
+
+    # When converge looks, and another strategy is due
+    converge(world)
+    second = world.buy(world.add_running(symbol="INFY", stop_loss=Decimal(1400), buy_time=time(9, 40)))
+
+    # Then nothing is sold, and it is bought
+    assert world.sent(Side.SELL) == []
+    assert second.state is CycleState.LONG

@@ -30,6 +30,7 @@ from algotrading.services.cycle_runner import CycleRunner
 from algotrading.services.errand import Desk, Errand, spread_of
 from algotrading.services.flatten import LOSS_LIMIT
 from algotrading.services.keep_book import BookKeeper
+from algotrading.services.live_prices import prices_of_today
 from algotrading.services.paced_broker import PacedBroker
 from algotrading.services.read_broker import held_by, see
 from algotrading.services.strategy_lock import StrategyLock
@@ -149,6 +150,8 @@ class Executor:
         due = command.due or clock.now()
         broker = self._open(command.user_id)
         self._wait(strategy, broker, due)
+        # Who logged in during the wait is logged in.
+        broker = broker or self._open(command.user_id)
         is_late = clock.now() > due + self.desk.policy.entry_grace
         with nullcontext() if is_late else self._entry_lock(command):
             taken = self._take(command)
@@ -198,7 +201,7 @@ class Executor:
         """Last prices of what the user holds, where a loss limit needs them."""
         if not gate.symbols:
             return {}
-        return {symbol: known.price for symbol, known in self.desk.runtime.last_prices(gate.symbols).items()}
+        return prices_of_today(self.desk.runtime.last_prices(gate.symbols), self.desk.clock.now())
 
     def _price(self, strategy: Strategy, broker: PacedBroker) -> Decimal | None:
         """The latest price anyone knows; None rather than holding the entry up."""
@@ -231,6 +234,7 @@ class Executor:
             if strategy is None:
                 return None
             self._wait(strategy, broker, command.due)
+            broker = broker or self._open(command.user_id)
         with self._lock.preferred(command.strategy_id):
             taken = self._take(command)
             if taken is None:
