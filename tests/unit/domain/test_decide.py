@@ -238,6 +238,25 @@ class TestRefusedEntry:
         assert told(decision) == ["entry_missed"]
 
 
+class TestWhatIsHeardTooLate:
+    def test_a_book_of_another_day_proves_nothing(self) -> None:
+        # Given an order of unknown fate, and books of the next morning that do not have it
+        unsure = answer(entering(), tag(Leg.ENTRY), TIMEOUT).cycle
+
+        for hours in (20, 21, 22):
+            unsure_still = read(unsure, at=hours * 3600)
+
+            # Then nothing is known of it that was not known before
+            assert unsure_still == Decision(unsure)
+
+    def test_an_answer_to_an_order_that_the_book_has_shown_already_changes_nothing(self) -> None:
+        # Given a worker that waited so long for its answer that another one has read the fill
+        bought = long()
+
+        for late in (TIMEOUT, LACK_OF_FUNDS, Accepted("another", {})):
+            assert answer(bought, tag(Leg.ENTRY), late, at=30) == Decision(bought)
+
+
 class TestUnknownOutcome:
     def test_nothing_is_sent_again_while_unknown(self) -> None:
         unsure = answer(entering(), tag(Leg.ENTRY), TIMEOUT)
