@@ -17,7 +17,7 @@ class Policy:
     attempts: int = 3
     """Proven refusals of an entry after which the strategy stops."""
     retry_pause: float = 0.5
-    """Back-off before the second try; doubles with every further one."""
+    """Back-off after a refusal: of an entry always this, of an exit doubled with every further try."""
     throttle_pause: float = 1.0
     """Kite counts its limits per calendar second."""
     longest_retry_pause: float = 6.0
