@@ -106,7 +106,7 @@ class MemoryBroker:
         try:
             account = self._account()
         except BrokerUnavailable as fault:
-            return Refused("NOT_SENT", fault.message, retryable=True, raw={"error": fault.message})
+            return Refused("NOT_SENT", fault.message, retryable=True, raw={"error": fault.message}, throttled=True)
         except BrokerAuthFailed as fault:
             return _token_refused(fault)
         if fate.refusal is not None:
@@ -123,7 +123,7 @@ class MemoryBroker:
         try:
             account = self._account()
         except BrokerUnavailable as fault:
-            return Refused("NOT_SENT", fault.message, retryable=True, raw={"error": fault.message})
+            return Refused("NOT_SENT", fault.message, retryable=True, raw={"error": fault.message}, throttled=True)
         except BrokerAuthFailed as fault:
             return _token_refused(fault)
         if fate.refusal is not None:

@@ -79,7 +79,7 @@ def throttles() -> Fate:
 
 def not_sent() -> Fate:
     """No connection."""
-    return refuses("NOT_SENT", "connection refused")
+    return refuses("NOT_SENT", "connection refused", throttled=True)
 
 
 def loses(*, placed: bool, then: Fate | None = None, appears_after: float = 0.0) -> Fate:

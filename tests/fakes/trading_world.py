@@ -175,6 +175,17 @@ class TradingWorld:
         assert account is not None
         self.accounts.save(replace(account, token_at=at, updated_at=at))
 
+    def renew_broker_token(self) -> None:
+        """The owner logs in to the broker once more, which ends the token of before."""
+        account = self.accounts.find(self.user_id)
+        assert account is not None
+        api_key = self.vault.unseal(self.user_id, {"api_key": account.api_key})["api_key"]
+        token = self.exchange.log_in(api_key).access_token
+        assert token is not None
+        sealed = self.vault.seal(self.user_id, {"access_token": token})["access_token"]
+        now = self.clock.now()
+        self.accounts.save(replace(account, access_token=sealed, token_at=now, updated_at=now))
+
     def add_running(self, **plan: Any) -> Strategy:
         """A running strategy: TCS, 09:30 to 15:00, ten shares, stop at 3500, unless told otherwise."""
         strategy = make_strategy(self.user_id, status=StrategyStatus.RUNNING, **plan)

@@ -53,6 +53,8 @@ class PacedBroker:
     look: Request = Request.URGENT_LOOK
     patience: timedelta | None = None
     """How long readings wait for their place, where that is less than is usual for their kind."""
+    token_at: datetime | None = None
+    """When the access token that it speaks with was made."""
 
     def yielding(self) -> PacedBroker:
         """The same session for somebody who looks after an entry, and lets exits go first."""
