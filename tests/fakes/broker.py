@@ -176,8 +176,8 @@ class MemoryBroker:
         return tuple(fill for order in self._visible(at) for fill in _fills_of(order, at))
 
     def positions(self) -> Sequence[Holding]:
-        """Net quantities, closed ones included."""
-        at = self._seen_at()
+        """Net quantities, closed ones included, `position_lag` seconds later still than the book."""
+        at = self._seen_at() - timedelta(seconds=self._exchange.position_lag)
         net: dict[tuple[str, str, str], int] = {}
         for order in self._visible(at):
             ticket = order.ticket
@@ -210,7 +210,9 @@ class MemoryBroker:
         return self._exchange.clock.now() - timedelta(seconds=self._exchange.book_lag)
 
     def _visible(self, at: datetime) -> list[MemoryOrder]:
-        return [order for order in self._account().orders if order.placed_at <= at]
+        wiped_at = self._exchange.wiped_at
+        orders = [order for order in self._account().orders if order.placed_at <= at]
+        return orders if wiped_at is None else [order for order in orders if order.placed_at >= wiped_at]
 
 
 class MemoryBrokers:

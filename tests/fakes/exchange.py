@@ -167,6 +167,9 @@ class MemoryExchange:
         self.prices = {f"NSE:{symbol}": price for symbol, price in (prices or {}).items()}
         self.instruments: tuple[Instrument, ...] = ()
         self.book_lag = 0.0
+        self.position_lag = 0.0
+        self.wiped_at: datetime | None = None
+        """Since when the book and the positions of the days before are gone."""
         """How many seconds ago the state is that the book shows."""
         self.is_down = False
         """Whether nobody can reach the broker: reads fail, orders are not sent."""

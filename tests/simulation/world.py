@@ -220,9 +220,9 @@ class World:
         return self.exchange.is_down
 
     @property
-    def book_lag(self) -> int:
+    def position_lag(self) -> int:
         """See doors.Outages."""
-        return int(self.exchange.book_lag * 1_000_000)
+        return int((self.exchange.book_lag + self.exchange.position_lag) * 1_000_000)
 
     # --- parts --------------------------------------------------------------------------------------
 
@@ -470,7 +470,7 @@ class World:
             self.inspector.broken("bug", f"{type(fault).__name__}: {fault}")
 
     def close_session(self) -> None:
-        """15:30: the exchange cancels what rests, and takes no more."""
+        """15:30, or a halt for the rest of the day: the exchange cancels what rests, and takes no more."""
         self.exchange.close()
         self.inspector.exchange_closed = True
 
