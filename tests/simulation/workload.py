@@ -143,7 +143,8 @@ class Workload:
 
     def next_morning(self) -> None:
         """The watchers have left, the broker has wiped its book, everybody has logged in again, and converge runs a few
-        times. What the day before left open is hit at the opening, before anybody has looked at it."""
+        times. What the day before left open is hit at the opening, before anybody has looked at it, and on some
+        mornings before the broker shows anything."""
         world = self.world
         world.go_home()
         morning = self.kernel.micros_of(instant_of(NSE_SESSIONS.next_trading_day(_NEXT_DAY), time(9, 20)))
@@ -154,9 +155,14 @@ class Workload:
         for cycle in sorted(world.database.cycles.values(), key=lambda cycle: cycle.strategy_id):
             if cycle.is_armed:
                 self._hit(cycle)
+        world.is_blind = self.random.random() < 0.5
+        self.kernel.at(morning + 30 * SECOND, self._see)
         for minute in range(_MORNING):
             self.kernel.at(morning + minute * MINUTE, world.every_minute.fire)
         self.kernel.run(morning + (_MORNING + 5) * MINUTE)
+
+    def _see(self) -> None:
+        self.world.is_blind = False
 
     def _hit(self, cycle: Cycle) -> None:
         command = make_command(

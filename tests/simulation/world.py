@@ -209,6 +209,8 @@ class World:
         self._outage = 0
         self.secrets: list[str] = []
         """Everything that must never be seen in clear."""
+        self.is_blind = False
+        """Whether the broker takes orders, and answers no question."""
         self.policy = Policy()
         self._make_servers(symbols)
         self._make_services()
@@ -217,7 +219,7 @@ class World:
     @property
     def broker_down(self) -> bool:
         """See doors.Outages."""
-        return self.exchange.is_down
+        return self.exchange.is_down or self.is_blind
 
     @property
     def position_lag(self) -> int:
