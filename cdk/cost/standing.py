@@ -26,6 +26,7 @@ SIZED: Final = frozenset(
     {
         "AWS::EC2::NatGateway",
         "AWS::EC2::EIP",
+        "AWS::EC2::Instance",
         "AWS::RDS::DBInstance",
         "AWS::ElastiCache::ReplicationGroup",
         "AWS::ECS::Service",
@@ -62,7 +63,10 @@ FREE: Final = frozenset(
         "AWS::CloudFront::OriginAccessControl",
         "AWS::CloudFront::ResponseHeadersPolicy",
         "AWS::CloudFormation::CustomResource",
+        "AWS::EC2::EIPAssociation",
         "AWS::EC2::InternetGateway",
+        "AWS::EC2::LaunchTemplate",
+        "AWS::EC2::NetworkInterface",
         "AWS::EC2::Route",
         "AWS::EC2::RouteTable",
         "AWS::EC2::SecurityGroup",

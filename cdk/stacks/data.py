@@ -87,7 +87,7 @@ class DataStack(Stack):
             "Migration",
             service_token=provider.service_token,
             resource_type="Custom::DatabaseMigration",
-            properties={"SchemaDigest": _schema_digest()},
+            properties={"SchemaDigest": _schema_digest(), "EgressRoutes": self.to_json_string(network.routes)},
             removal_policy=RemovalPolicy.RETAIN,
         )
         migration.node.add_dependency(self.database, function)

@@ -50,8 +50,9 @@ class MemoryPreparedOrder:
 class MemoryBroker:
     """One trader's session."""
 
-    def __init__(self, exchange: MemoryExchange, credentials: BrokerCredentials) -> None:
+    def __init__(self, exchange: MemoryExchange, credentials: BrokerCredentials, proxies: tuple[str, ...] = ()) -> None:
         self._exchange = exchange
+        self.proxies = proxies
         self._credentials = credentials
         self.warmed = 0
         """How often the connection was opened ahead of need."""
@@ -221,11 +222,18 @@ class MemoryBrokers:
     def __init__(self, exchange: MemoryExchange) -> None:
         self._exchange = exchange
 
-    def connect(self, credentials: BrokerCredentials) -> MemoryBroker:
+    def connect(self, credentials: BrokerCredentials, proxies: Sequence[str] = ()) -> MemoryBroker:
         """A session. Raises BrokerAuthFailed without an access token."""
         if credentials.access_token is None:
             raise BrokerAuthFailed("log in first: there is no access token")
-        return MemoryBroker(self._exchange, credentials)
+        return MemoryBroker(self._exchange, credentials, tuple(proxies))
+
+    def outward_address(self, proxies: Sequence[str]) -> str:
+        """What the test says for the first proxy, or for none."""
+        address = self._exchange.outward.get(proxies[0] if proxies else "")
+        if address is None:
+            raise BrokerUnavailable("nobody can say where orders come from")
+        return address
 
     def login_url(self, broker: BrokerName, api_key: str, state: str) -> str:
         """A page that exists nowhere."""

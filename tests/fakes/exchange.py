@@ -168,6 +168,8 @@ class MemoryExchange:
         self.instruments: tuple[Instrument, ...] = ()
         self.book_lag = 0.0
         self.position_lag = 0.0
+        self.outward: dict[str, str] = {}
+        """The address that requests come from, by the first proxy that they leave through; "" for none."""
         self.wiped_at: datetime | None = None
         """Since when the book and the positions of the days before are gone."""
         """How many seconds ago the state is that the book shows."""

@@ -26,6 +26,7 @@ from algotrading.services.errand import Desk
 from algotrading.services.execute import Executor
 from algotrading.services.paced_broker import Pacing
 from algotrading.services.trigger import Trigger
+from algotrading.services.way_out import WayOut
 from tests.fakes.accounts import MemoryBrokerAccounts, MemoryUsers
 from tests.fakes.broker import MemoryBrokers
 from tests.fakes.clock import VirtualClock
@@ -74,6 +75,8 @@ class TradingWorld:
     schedules: MemorySchedules = field(default_factory=MemorySchedules)
     notifier: MemoryNotifier = field(default_factory=MemoryNotifier)
     vault: MemoryVault = field(default_factory=MemoryVault)
+    is_bound: bool = False
+    """Whether orders are taken from registered addresses alone."""
 
     def __post_init__(self) -> None:
         self.exchange = MemoryExchange(self.clock, {"TCS": Decimal(3600)})
@@ -86,6 +89,7 @@ class TradingWorld:
         self.instruments.replace_all([make_instrument("TCS")])
         self.accounts = MemoryBrokerAccounts(self.database)
         self.snapshots = MemorySnapshots(self.database)
+        self.way_out = WayOut(MemoryBrokers(self.exchange), self.clock, self.meter, self.is_bound)
         self.user_id = self.add_trader()
 
     @property
@@ -99,7 +103,9 @@ class TradingWorld:
         pacing = Pacing(self.runtime, self.clock, self.meter, desk.policy.rates)
         sessions = BrokerSessions(self.accounts, self.vault, MemoryBrokers(self.exchange), self.clock, pacing)
         courier = Courier(self.clock, MemoryOutbox(self.database), self.notifier, self.meter)
-        return Executor(desk, self.instruments, sessions, self.snapshots, NSE_SESSIONS, self.risks, courier)
+        return Executor(
+            desk, self.instruments, sessions, self.snapshots, NSE_SESSIONS, self.risks, courier, self.way_out
+        )
 
     @property
     def trigger(self) -> Trigger:

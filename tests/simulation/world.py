@@ -55,6 +55,7 @@ from algotrading.services.order_hints import OrderHints
 from algotrading.services.paced_broker import Pacing
 from algotrading.services.publish_strategy import Publisher
 from algotrading.services.trigger import Trigger
+from algotrading.services.way_out import WayOut
 from tests.fakes.accounts import MemoryBrokerAccounts, MemoryUsers
 from tests.fakes.broker import MemoryBrokers
 from tests.fakes.cloud import MemoryMeter, MemoryNotifier, MemorySchedules, MemoryVault
@@ -286,7 +287,10 @@ class World:
         pacing = Pacing(self.runtime, clock, self.meter, self.policy.rates)
         sessions = BrokerSessions(self.accounts, self.vault, self.brokers, clock, pacing)
         courier = Courier(clock, self.outbox, self.notifier, self.meter)
-        self.executor = Executor(desk, self.instruments, sessions, self.snapshots, NSE_SESSIONS, self.risks, courier)
+        way_out = WayOut(self.brokers, clock, self.meter, is_bound=False)
+        self.executor = Executor(
+            desk, self.instruments, sessions, self.snapshots, NSE_SESSIONS, self.risks, courier, way_out
+        )
         self.trigger = Trigger(clock, self.queue, self.meter, NSE_SESSIONS, self.policy.entry_grace)
         self.converge = Converge(
             clock=clock,

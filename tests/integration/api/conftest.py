@@ -54,6 +54,7 @@ def deployment(
             "SESSION_TABLE": json.dumps(ALWAYS_OPEN),
             "KITE_API_URL": exchange.url,
             "SECOND_FACTOR_REQUIRED": "false",
+            "EGRESS_BOUND": "false",
             "KITE_LOGIN_URL": f"{exchange.url}/connect/login",
         }
         for name, value in variables.items():

@@ -100,6 +100,7 @@ class ApiWorld:
     meter: MemoryMeter = field(default_factory=MemoryMeter)
     schedules: MemorySchedules = field(default_factory=MemorySchedules)
     needs_second_factor: bool = False
+    is_bound: bool = False
     """As in an environment where it is real money."""
     exchange: MemoryExchange = field(init=False)
     runtime: MemoryRuntime = field(init=False)
@@ -293,6 +294,7 @@ class ApiWorld:
             clock=self.clock,
             second_factors=MemorySecondFactors(self.database),
             needs_second_factor=self.needs_second_factor,
+            is_bound=self.is_bound,
         )
         return BrokerServices(connections, BrokerBooks(MemorySnapshots(self.database), self.ledger, self.clock))
 
@@ -327,7 +329,7 @@ class ApiWorld:
         timeline = TimelineReader(strategies, self.ledger, MemoryAuditTrail(self.database), self.clock, NSE_SESSIONS)
         accounts, risks = MemoryBrokerAccounts(self.database), MemoryRisks(self.database)
         checker = PlanChecker(instruments, NSE_SESSIONS)
-        preflight = PreflightReader(strategies, accounts, risks, self.runtime, checker, self.clock)
+        preflight = PreflightReader(strategies, accounts, risks, self.runtime, checker, self.clock, self.is_bound)
         return StrategyServices(manager, reader, timeline, preflight)
 
     def _risk(self) -> RiskServices:

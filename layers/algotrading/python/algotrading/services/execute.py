@@ -35,6 +35,7 @@ from algotrading.services.paced_broker import PacedBroker
 from algotrading.services.read_broker import held_by, see
 from algotrading.services.strategy_lock import StrategyLock
 from algotrading.services.verify_flat import FlatVerifier
+from algotrading.services.way_out import WayOut
 
 logger = logging.getLogger(__name__)
 
@@ -63,6 +64,8 @@ _HAND_OVER = timedelta(seconds=3)
 5 s after which converge holds it to be lost."""
 _HAND_OVER_PAUSE = timedelta(seconds=0.25)
 _LOGIN_OVER = "the broker login is missing or over"
+_TIME_TO_LOOK = timedelta(seconds=20)
+"""An entry that is due sooner is not held up by asking where it would come from: longer than any answer takes."""
 _PATIENCE_BEFORE_ENTRY = timedelta(seconds=0.1)
 
 
@@ -107,6 +110,7 @@ class Executor:
     table: SessionTable
     risks: Risks
     courier: Courier
+    way_out: WayOut
     pace: Pace = Pace()
 
     def handle(self, command: OrderCommand) -> Cycle | None:
@@ -149,6 +153,8 @@ class Executor:
         clock = self.desk.clock
         due = command.due or clock.now()
         broker = self._open(command.user_id)
+        if broker is not None and due - clock.now() > _TIME_TO_LOOK:
+            self.way_out.look(broker.egress)
         self._wait(strategy, broker, due)
         broker = self._renew(command.user_id, broker)
         is_late = clock.now() > due + self.desk.policy.entry_grace
@@ -186,6 +192,9 @@ class Executor:
             return Obstacle(f"not bought: {breach.text}", breach)
         if broker is None:
             return Obstacle(_NO_LOGIN)
+        way_out = self.way_out.problem(broker.egress)
+        if way_out is not None:
+            return Obstacle(f"not bought: {way_out}")
         if self.instrument(taken.cycle.plan) is None:
             return Obstacle("the symbol is not in today's instrument list, so its stop could not be watched")
         if gate.unsettled_day is not None:
