@@ -12,6 +12,9 @@ from aws_cdk import App, CfnOutput
 from aws_cdk import Environment as Target
 
 from algotrading.adapters.postgres.egress_routes import read_routes
+from cdk.cost.lines import HOURS
+from cdk.cost.prices import load_prices
+from cdk.cost.standing import standing_lines, unpriced
 from cdk.environments import AVAILABILITY_ZONES, ENVIRONMENTS, REGION, Environment
 from cdk.stacks.network import NetworkStack
 from tests.infrastructure.templates import Estate
@@ -166,6 +169,20 @@ def test_the_database_is_told_every_pair_with_its_proxies(estate: Estate, paired
     assert all(len(route.proxies) == 2 for route in routes[1:])
     (migration,) = estate.resources("Custom::DatabaseMigration")
     assert '"name":"nat"' in json.dumps(migration.properties["EgressRoutes"]).replace("\\", "")
+
+
+def test_pairs_and_their_proxies_have_a_price(paired: dict[str, Any]) -> None:
+    plain, prices = ENVIRONMENTS["prod"], load_prices()
+    environment = replace(plain, egress_pairs=13, egress_image="ami-0123456789abcdef0")
+    templates = {"network": paired}
+
+    lines = {line.what: line.amount for line in standing_lines(environment, templates, prices)}
+    before = {line.what: line.amount for line in standing_lines(plain, templates, prices)}
+
+    assert unpriced(templates) == {}
+    assert lines["public addresses"] - before["public addresses"] == HOURS * (2 * 13 + 4)
+    assert (lines["t4g.large as forward proxies"], lines["t4g.small as forward proxies"]) == (2 * HOURS, 2 * HOURS)
+    assert lines["their disks"] == 4 * 8
 
 
 def test_pairs_without_an_image_are_refused() -> None:
