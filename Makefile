@@ -152,6 +152,7 @@ audit-verify: $(READY) ## Verify every audit chain, of the running product or of
 
 deploy: $(READY) ## Deploy ENV to AWS: checks what is needed, then cdk deploy
 	@$(BIN)/python -m cdk.synth --check-env --env $(ENV)
+	@$(BIN)/python -m cdk.deploy --check --env $(ENV)
 	@$(MAKE) --no-print-directory build
 	@$(BIN)/python -m cdk.deploy --env $(ENV)
 	@$(MAKE) --no-print-directory publish-app ENV=$(ENV)
