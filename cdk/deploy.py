@@ -1,6 +1,6 @@
 """`make deploy ENV=dev`: says everything that is missing at once, and deploys when nothing is.
 
-Usage: python -m cdk.deploy --env dev [--check]
+Usage: python -m cdk.deploy --env dev [--check | --keep-data]
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ CDK_CLI = "aws-cdk@2.1148.1"
 """The command line that reads the cloud assembly of the pinned aws-cdk-lib (newer majors cannot)."""
 _BOOTSTRAP = "/cdk-bootstrap/hnb659fds/version"
 """Where `cdk bootstrap` leaves its mark (AWS CDK documentation, bootstrapping)."""
+_WITHOUT_DATA = ("trading", "api", "web", "listener", "observability")
+"""Stacks that hold code alone: ids as in cdk/estate.py."""
 _LEFT_UNRESERVED = 100
 """Of an account's concurrent executions Lambda lets so many not be reserved (AWS Lambda documentation, concurrency)."""
 _ADDRESSES_QUOTA = "L-0263D0A3"
@@ -117,6 +119,15 @@ def _tags(resource: Any) -> set[tuple[str, str]]:
     return {(tag["Key"], tag["Value"]) for tag in resource.get("Tags", ())}
 
 
+def cdk_words(stage: str, *, keep_data: bool) -> list[str]:
+    """What the CDK command line is asked for. Going back to an older version leaves the database at its newer schema,
+    which every version before it can work with (docs/operations.md, later deployments)."""
+    stacks = ["--exclusively", *_WITHOUT_DATA] if keep_data else ["--all"]
+    # Whoever runs this has read the difference before: in a pipeline nobody could answer.
+    asked = ["--require-approval", "never"] if not sys.stdin.isatty() else []
+    return ["deploy", *stacks, *asked, "-c", f"env={stage}"]
+
+
 def _client(service: str) -> Any:
     import boto3
     from botocore.config import Config
@@ -137,6 +148,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m cdk.deploy", description=__doc__)
     parser.add_argument("--env", choices=sorted(ENVIRONMENTS), default="dev")
     parser.add_argument("--check", action="store_true", help="only say what is missing")
+    parser.add_argument("--keep-data", action="store_true", help="leave network and data as they are: for going back")
     arguments = parser.parse_args()
     missing = find_missing(ENVIRONMENTS[arguments.env], aws=_client, run=_run_quietly)
     for line in missing:
@@ -149,7 +161,7 @@ def main() -> int:
     if arguments.check:
         sys.stdout.write(f"Nothing is missing for {arguments.env}.\n")
         return 0
-    command = [*bundled_npx(), "--yes", CDK_CLI, "deploy", "--all", "-c", f"env={arguments.env}"]
+    command = [*bundled_npx(), "--yes", CDK_CLI, *cdk_words(arguments.env, keep_data=arguments.keep_data)]
     return subprocess.run(command, check=False, cwd=ROOT).returncode  # noqa: S603 - our own words
 
 

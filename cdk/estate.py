@@ -7,6 +7,7 @@ from typing import Any
 from aws_cdk import App, Tags
 from aws_cdk import Environment as Target
 
+from cdk.acknowledge import acknowledge_helpers
 from cdk.environments import REGION, Environment
 from cdk.stacks.api import ApiStack
 from cdk.stacks.data import DataStack
@@ -47,5 +48,6 @@ def add_stacks(app: App, environment: Environment) -> None:
         converge=trading.converge,
         **common("observability"),
     )
+    acknowledge_helpers(app)
     Tags.of(app).add("project", "algotrading")
     Tags.of(app).add("environment", environment.stage)

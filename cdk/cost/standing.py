@@ -64,6 +64,7 @@ FREE: Final = frozenset(
         "AWS::CloudFront::ResponseHeadersPolicy",
         "AWS::CloudFormation::CustomResource",
         "AWS::EC2::EIPAssociation",
+        "AWS::EC2::FlowLog",
         "AWS::EC2::InternetGateway",
         "AWS::EC2::LaunchTemplate",
         "AWS::EC2::NetworkInterface",

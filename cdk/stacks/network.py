@@ -10,6 +10,7 @@ from constructs import Construct
 
 from cdk.constructs.forward_proxies import PORT, ForwardProxies
 from cdk.constructs.network_access import NetworkAccess
+from cdk.constructs.retention import log_group
 from cdk.environments import AVAILABILITY_ZONES, Environment
 
 _HTTPS = ec2.Port.tcp(443)
@@ -46,6 +47,14 @@ class NetworkStack(Stack):
                 ec2.SubnetConfiguration(name="private", subnet_type=ec2.SubnetType.PRIVATE_WITH_EGRESS, cidr_mask=20),
             ],
             restrict_default_security_group=True,
+        )
+        # What was turned away, by whom: what came through is in the logs of whoever it reached.
+        vpc.add_flow_log(
+            "Refused",
+            traffic_type=ec2.FlowLogTrafficType.REJECT,
+            destination=ec2.FlowLogDestination.to_cloud_watch_logs(
+                log_group(self, "RefusedLogs", environment=environment, name="refused-traffic")
+            ),
         )
         # Free, and takes image layers off the NAT's bill.
         vpc.add_gateway_endpoint("S3", service=ec2.GatewayVpcEndpointAwsService.S3)

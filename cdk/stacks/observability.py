@@ -16,6 +16,7 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from algotrading.domain.metrics import BLIND, HEARTBEAT, TROUBLES
+from cdk.acknowledge import TOPIC_AT_REST, acknowledge
 from cdk.environments import Environment, WatcherTask
 
 _MINUTE: Final = Duration.minutes(1)
@@ -57,6 +58,7 @@ class ObservabilityStack(Stack):
                 conditions={"StringEquals": {"aws:SourceAccount": self.account}},
             )
         )
+        acknowledge(topic, TOPIC_AT_REST, checkov=("CKV_AWS_26",))
         topic.add_subscription(subscriptions.EmailSubscription(environment.alarm_email))
         return topic
 

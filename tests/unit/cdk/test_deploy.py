@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, NoCredentialsError
 
-from cdk.deploy import find_missing, find_next_steps
+from cdk.deploy import cdk_words, find_missing, find_next_steps
 from cdk.environments import ENVIRONMENTS, Environment, FeedAccount
 
 READY = replace(ENVIRONMENTS["dev"], alarm_email="ops@trader.in", feed_accounts=(FeedAccount("feed@trader.in"),))
@@ -136,3 +136,12 @@ def test_pairs_of_addresses_need_room_as_well() -> None:
     [missing] = find_missing(paired, aws=Cloud(), run=lambda _: 0)
 
     assert "needs 7 more" in missing
+
+
+def test_going_back_leaves_network_and_data_as_they_are() -> None:
+    words = cdk_words("prod", keep_data=True)
+
+    assert "--all" not in words
+    assert "--exclusively" in words
+    assert not {"network", "data"} & set(words)
+    assert cdk_words("prod", keep_data=False)[:2] == ["deploy", "--all"]
