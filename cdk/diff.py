@@ -1,8 +1,8 @@
 """`make diff BASE=main ENV=prod`: what the templates of the working tree change against those of a commit.
 
-One line for each resource that comes, goes, is replaced by another type or changes, with the properties that do. What
-holds data or is known outside (databases, keys, secrets, queues, addresses) is marked when it goes: CloudFormation would
-make a new, empty one in its place.
+One line for each resource that comes, goes or changes, with the properties that do. What holds data or is known outside
+(databases, keys, secrets, queues, addresses) is marked when it goes: CloudFormation would make a new, empty one in its
+place.
 """
 
 from __future__ import annotations

@@ -45,7 +45,11 @@ def add_stacks(app: App, environment: Environment) -> None:
         "observability",
         environment=environment,
         dead_letters=trading.dead_letters,
+        lanes={"Orders": trading.orders.queue, "PriorityOrders": trading.priority.queue},
         converge=trading.converge,
+        database=data.database.instance.instance_identifier,
+        runtime_store=data.runtime_store.group.ref,
+        api=api.api.api_id,
         **common("observability"),
     )
     acknowledge_helpers(app)
