@@ -91,6 +91,10 @@ class FunctionSpec:
         return "notifications_topic_arn" in self.settings.model_fields
 
     @property
+    def keeps_audit_roots(self) -> bool:
+        return issubclass(self.settings, OperatorSettings)
+
+    @property
     def sets_database_passwords(self) -> bool:
         return issubclass(self.settings, MigrateSettings)
 

@@ -21,6 +21,7 @@ from twin.processes import Child, StateFolder, start_module
 
 if TYPE_CHECKING:
     from mypy_boto3_kms import KMSClient
+    from mypy_boto3_s3 import S3Client
     from mypy_boto3_scheduler import EventBridgeSchedulerClient
     from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_sns import SNSClient
@@ -142,6 +143,7 @@ class DeployedResources:
         self._kms: KMSClient = boto3.client("kms", **options)
         self._secrets: SecretsManagerClient = boto3.client("secretsmanager", **options)
         self._sns: SNSClient = boto3.client("sns", **options)
+        self._s3: S3Client = boto3.client("s3", **options)
         self._scheduler: EventBridgeSchedulerClient = boto3.client("scheduler", **options)
         self._makers = {
             "AWS::SQS::Queue": self._make_queue,
@@ -150,6 +152,7 @@ class DeployedResources:
             "AWS::SecretsManager::Secret": self._make_secret,
             "AWS::SecretsManager::SecretTargetAttachment": self._attach_secret,
             "AWS::SNS::Topic": self._make_topic,
+            "AWS::S3::Bucket": self._make_bucket,
             "AWS::Scheduler::ScheduleGroup": self._make_group,
             "AWS::Lambda::Function": self._name_function,
             "AWS::IAM::Role": self._name_role,
@@ -218,6 +221,12 @@ class DeployedResources:
         name = self.resolver.properties(resource, "TopicName").get("TopicName", self._physical_name(resource))
         arn = self._sns.create_topic(Name=name)["TopicArn"]
         return _Made(arn, {"TopicArn": arn, "TopicName": name})
+
+    def _make_bucket(self, resource: Resource) -> _Made:
+        read = self.resolver.properties(resource, "BucketName")
+        name = read.get("BucketName", self._physical_name(resource).lower())
+        self._s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": self._access.region})  # type: ignore[typeddict-item]
+        return _Made(name, {"Arn": f"arn:aws:s3:::{name}"})
 
     def _make_group(self, resource: Resource) -> _Made:
         name = self.resolver.properties(resource, "Name").get("Name", self._physical_name(resource))

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from aws_cdk import Aws
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_secretsmanager as secretsmanager
@@ -17,9 +18,12 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
 
 from algotrading.ports import Lane
+from cdk.acknowledge import acknowledge
 from cdk.constructs.scheduling import Scheduling
 from cdk.functions import DatabaseUser, FunctionSpec
 
+AUDIT_PREFIX: Final = "audit/heads/"
+"""Where adapters/s3_audit_roots.py keeps what it keeps."""
 BROKER_CREDENTIALS: Final = "broker-credentials"
 SECOND_FACTOR: Final = "second-factor"
 """The purposes that secrets are sealed under (adapters/kms_vault.py)."""
@@ -37,6 +41,7 @@ class Powers:
     lanes: Mapping[Lane, sqs.IQueue] = field(default_factory=dict)
     scheduling: Scheduling | None = None
     notifications: sns.ITopic | None = None
+    audit_bucket: str | None = None
 
     def variables_of(self, spec: FunctionSpec) -> dict[str, str]:
         """The values, with the database secret of this function's user."""
@@ -60,9 +65,33 @@ class Powers:
             self.scheduling.grant_manage(grantee, lists=spec.lists_schedules)
         if spec.publishes_notices and self.notifications is not None:
             self.notifications.grant_publish(grantee)
+        self._grant_records(grantee, spec)
+
+    def _grant_records(self, grantee: iam.IGrantable, spec: FunctionSpec) -> None:
+        if spec.keeps_audit_roots and self.audit_bucket is not None:
+            self._grant_audit_roots(grantee)
         if spec.sets_database_passwords:
             for secret in self.database_secrets.values():
                 secret.grant_read(grantee)
+
+    def _grant_audit_roots(self, grantee: iam.IGrantable) -> None:
+        """Add heads and read them again; neither remove any nor lift their lock."""
+        role = grantee.grant_principal
+        assert isinstance(role, iam.Role)
+        objects, bucket = f"arn:aws:s3:::{self.audit_bucket}/{AUDIT_PREFIX}*", f"arn:aws:s3:::{self.audit_bucket}"
+        role.add_to_policy(iam.PolicyStatement(actions=["s3:GetObject", "s3:PutObject"], resources=[objects]))
+        role.add_to_policy(
+            iam.PolicyStatement(
+                actions=["s3:ListBucket"],
+                resources=[bucket],
+                conditions={"StringLike": {"s3:prefix": f"{AUDIT_PREFIX}*"}},
+            )
+        )
+        acknowledge(
+            role,
+            "Heads are named by the instant that they are kept at: below one prefix of one bucket.",
+            nag=(f"IAM5[Resource::{objects.replace(Aws.ACCOUNT_ID, '<AWS::AccountId>')}]",),
+        )
 
     def grant_vault(
         self,

@@ -11,6 +11,7 @@ from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
 from cdk.acknowledge import ENCRYPTED_BY_AWS, acknowledge, acknowledge_calls, acknowledge_function
+from cdk.constructs.archive import AuditArchive
 from cdk.constructs.database import Database
 from cdk.constructs.powers import Powers
 from cdk.constructs.python_functions import PythonFunctions
@@ -36,16 +37,19 @@ class DataStack(Stack):
         )
         broker_key = self._broker_key(environment)
         jwt_secret = self._jwt_secret(environment)
+        archive = AuditArchive(self, "Archive", environment=environment)
         self.powers = Powers(
             values={
                 **self.database.values,
                 **self.runtime_store.values,
                 "KMS_KEY_ID": broker_key.key_arn,
                 "JWT_SECRET_ARN": jwt_secret.secret_arn,
+                "AUDIT_BUCKET": archive.name,
             },
             database_secrets=self.database.secrets,
             jwt_secret=jwt_secret,
             broker_key=broker_key,
+            audit_bucket=archive.name,
         )
         self._migrate(environment, network)
 

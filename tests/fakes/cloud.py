@@ -7,9 +7,10 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
+from algotrading.domain.audit import AuditHead
 from algotrading.domain.errors import AccessDenied
 from algotrading.ports import Alarm, Notice
 
@@ -38,6 +39,22 @@ class MemorySchedules:
     def find(self, name: str) -> Alarm | None:
         """See ports.Schedules."""
         return self.alarms.get(name)
+
+
+class MemoryAuditRoots:
+    """ports.AuditRoots in memory."""
+
+    def __init__(self) -> None:
+        self.kept: list[tuple[datetime, Mapping[UUID, AuditHead]]] = []
+
+    def newest(self, now: datetime) -> Mapping[UUID, AuditHead]:
+        """See ports.AuditRoots."""
+        recent = [(at, heads) for at, heads in self.kept if at > now - timedelta(days=60)]
+        return max(recent, key=lambda one: one[0])[1] if recent else {}
+
+    def keep(self, heads: Mapping[UUID, AuditHead], now: datetime) -> None:
+        """See ports.AuditRoots."""
+        self.kept.append((now, dict(heads)))
 
 
 class MemoryVault:

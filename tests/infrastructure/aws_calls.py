@@ -15,6 +15,7 @@ _NO_CALLS = {"exceptions", "get_paginator"}
 _ACTIONS = {
     # Calls that are allowed under the name of another (Service Authorization Reference).
     "sqs:SendMessageBatch": ("sqs:SendMessage",),
+    "s3:ListObjectsV2": ("s3:ListBucket",),
     # A schedule is created with a role for the service to act in.
     "scheduler:CreateSchedule": ("scheduler:CreateSchedule", "iam:PassRole"),
     "scheduler:UpdateSchedule": ("scheduler:UpdateSchedule", "iam:PassRole"),
@@ -98,7 +99,7 @@ def _client_calls(tree: ast.AST) -> Iterator[str]:
         match each:
             case ast.Attribute(ast.Attribute(ast.Name("self"), "_client"), call) if call not in _NO_CALLS:
                 yield call
-            case ast.Attribute(ast.Call(ast.Attribute(ast.Name("self"), "_make_client")), call):
+            case ast.Attribute(ast.Call(ast.Attribute(_, "_make_client")), call) if call not in _NO_CALLS:
                 yield call
             case ast.Call(ast.Attribute(_, "get_paginator"), [ast.Constant(str(call))]):
                 yield call

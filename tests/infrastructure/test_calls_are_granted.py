@@ -35,6 +35,7 @@ def test_what_each_class_asks_of_aws_is_read_from_its_source() -> None:
     assert calling_classes() == {
         "KmsVault": {"kms:GenerateDataKey", "kms:Decrypt"},
         "SecretReader": {"secretsmanager:GetSecretValue"},
+        "S3AuditRoots": {"s3:ListBucket", "s3:GetObject", "s3:PutObject"},
         "SnsNotifier": {"sns:Publish"},
         "SqsOrderQueue": {"sqs:SendMessage"},
         "SqsRedelivery": {"sqs:ChangeMessageVisibility"},
@@ -54,6 +55,7 @@ def test_clients_are_used_where_this_is_looked_for_and_nowhere_else() -> None:
     assert modules_with_clients() == {
         "adapters/eventbridge_schedules.py",
         "adapters/kms_vault.py",
+        "adapters/s3_audit_roots.py",
         "adapters/secrets.py",
         "adapters/sns_notifier.py",
         "adapters/sqs_queue.py",

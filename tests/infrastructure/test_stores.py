@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from cdk.environments import Environment
@@ -26,7 +28,7 @@ STATEFUL = {
     },
     "AWS::Scheduler::ScheduleGroup": {"SchedulingGroup2B5E8D3E", "Operations993AC38D"},
     "AWS::SNS::Topic": {"Notifications87298708", "Alarms04B5A0BF"},
-    "AWS::S3::Bucket": {"AppF1B96344"},
+    "AWS::S3::Bucket": {"AppF1B96344", "ArchiveRoots54CA0789"},
 }
 """Logical ids that may never change: a new id is a new, empty resource in place of the old one."""
 
@@ -121,3 +123,20 @@ def test_every_function_writes_to_a_log_group_of_ours(estate: Estate) -> None:
     groups = {each.logical_id for each in estate.resources("AWS::Logs::LogGroup")}
 
     assert {each.properties["LoggingConfig"]["LogGroup"]["Ref"] for each in estate.functions()} <= groups
+
+
+def test_the_audit_roots_are_locked_for_years_and_only_the_operators_function_writes_them(
+    estate: Estate, environment: Environment
+) -> None:
+    bucket = next(each for each in estate.resources("AWS::S3::Bucket") if each.stack == "data")
+    rule = bucket.properties["ObjectLockConfiguration"]["Rule"]["DefaultRetention"]
+    writers = {
+        each.path.split("/")[2]
+        for each in estate.resources("AWS::IAM::Policy")
+        if "s3:PutObject" in json.dumps(each.properties["PolicyDocument"])
+    }
+
+    assert bucket.properties["ObjectLockEnabled"] is True
+    assert (rule["Mode"], rule["Days"]) == ("GOVERNANCE", 1825 if environment.protected else 1)
+    assert bucket.body["DeletionPolicy"] == "Retain"
+    assert writers == {"Operator"}

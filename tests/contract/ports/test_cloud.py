@@ -16,12 +16,14 @@ from moto import mock_aws
 from algotrading.adapters.clock import SystemClock
 from algotrading.adapters.eventbridge_schedules import EventBridgeSchedules
 from algotrading.adapters.kms_vault import KmsVault
+from algotrading.adapters.s3_audit_roots import S3AuditRoots
 from algotrading.adapters.sqs_queue import SqsOrderQueue
 from algotrading.contracts.messages import OrderCommand, OrderEvent, ScheduleInput
+from algotrading.domain.audit import AuditHead
 from algotrading.domain.errors import AccessDenied
-from algotrading.ports import Alarm, Clock, Lane, OrderQueue, Schedules, Vault
+from algotrading.ports import Alarm, AuditRoots, Clock, Lane, OrderQueue, Schedules, Vault
 from tests.fakes.clock import VirtualClock
-from tests.fakes.cloud import MemorySchedules, MemoryVault
+from tests.fakes.cloud import MemoryAuditRoots, MemorySchedules, MemoryVault
 from tests.fakes.examples import MOMENT, TRADING_DAY
 from tests.fakes.queue import MemoryQueue
 
@@ -358,3 +360,63 @@ def test_virtual_time_moves_exactly_as_far_as_asked() -> None:
 @pytest.mark.parametrize("clock", [SystemClock(), VirtualClock()], ids=["system", "virtual"])
 def test_instants_are_utc(clock: Clock) -> None:
     assert clock.now().utcoffset() == timedelta(0)
+
+
+# --- audit roots ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def roots_in_memory() -> AuditRoots:
+    return MemoryAuditRoots()
+
+
+@pytest.fixture
+def roots_in_aws(aws: Callable[[str], Any]) -> AuditRoots:
+    client = aws("s3")
+    client.create_bucket(
+        Bucket="roots",
+        ObjectLockEnabledForBucket=True,
+        CreateBucketConfiguration={"LocationConstraint": REGION},
+    )
+    return S3AuditRoots(lambda: client, "roots")
+
+
+@pytest.fixture(params=["roots_in_memory", "roots_in_aws"])
+def roots(request: pytest.FixtureRequest) -> AuditRoots:
+    return cast(AuditRoots, request.getfixturevalue(request.param))
+
+
+def heads_at(seq: int) -> dict[UUID, AuditHead]:
+    user_id = UUID(int=1)
+    return {user_id: AuditHead(user_id, seq, bytes([seq]) * 32)}
+
+
+def test_where_nothing_was_kept_there_are_no_heads(roots: AuditRoots) -> None:
+    assert roots.newest(MOMENT) == {}
+
+
+def test_the_heads_that_were_kept_last_come_back(roots: AuditRoots) -> None:
+    for day in (2, 3, 1):
+        roots.keep(heads_at(day), MOMENT + timedelta(days=day))
+
+    assert roots.newest(MOMENT + timedelta(days=4)) == heads_at(3)
+
+
+def test_heads_of_long_ago_are_not_held_against(roots: AuditRoots) -> None:
+    roots.keep(heads_at(1), MOMENT)
+
+    assert roots.newest(MOMENT + timedelta(days=59)) == heads_at(1)
+    assert roots.newest(MOMENT + timedelta(days=61)) == {}
+
+
+def test_more_heads_are_kept_than_one_page_of_names_shows(aws: Callable[[str], Any]) -> None:
+    client = aws("s3")
+    client.create_bucket(Bucket="roots", CreateBucketConfiguration={"LocationConstraint": REGION})
+    roots = S3AuditRoots(lambda: client, "roots")
+    for minute in range(1_002):
+        client.put_object(
+            Bucket="roots", Key=f"audit/heads/{MOMENT + timedelta(minutes=minute):%Y-%m-%dT%H-%M-%SZ}.json"
+        )
+    roots.keep(heads_at(9), MOMENT + timedelta(days=2))
+
+    assert roots.newest(MOMENT + timedelta(days=3)) == heads_at(9)

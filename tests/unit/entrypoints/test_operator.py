@@ -36,7 +36,7 @@ def world() -> TradingWorld:
 @pytest.fixture
 def door(world: TradingWorld) -> OperatorDoor:
     operator = operator_of(world)
-    verifier = AuditVerifier(MemoryAuditTrail(world.database), world.meter)
+    verifier = AuditVerifier(MemoryAuditTrail(world.database), world.meter, world.clock)
     return OperatorDoor(lambda: operator, lambda: verifier)
 
 
@@ -106,7 +106,9 @@ def test_what_is_stored_is_answered_although_nothing_can_be_read_after_it(
     strategy = world.add_running()
     world.buy(strategy)
     operator = operator_of(world)
-    door = OperatorDoor(lambda: operator, lambda: AuditVerifier(MemoryAuditTrail(world.database), world.meter))
+    door = OperatorDoor(
+        lambda: operator, lambda: AuditVerifier(MemoryAuditTrail(world.database), world.meter, world.clock)
+    )
     monkeypatch.setattr(operator.risks, "watched", _fail)
 
     killed = door.handle(KILL)
@@ -182,7 +184,7 @@ def test_the_audit_trail_is_verified_and_its_breaks_are_named(world: TradingWorl
             for number, (record, head) in enumerate(trail.chains()):
                 yield (replace(record, record=record.record + " ") if number == 1 else record), head
 
-    tampered = OperatorDoor(door.operator, lambda: AuditVerifier(Tampered(world.database), world.meter))
+    tampered = OperatorDoor(door.operator, lambda: AuditVerifier(Tampered(world.database), world.meter, world.clock))
     answer = tampered.handle({"action": "verify_audit"})
 
     assert answer["is_sound"] is False

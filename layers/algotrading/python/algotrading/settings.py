@@ -267,6 +267,9 @@ class ConvergeSettings(DatabaseSettings, RedisSettings, QueueSettings, ScheduleS
 class OperatorSettings(DatabaseSettings, QueueSettings):
     """lambdas/operator"""
 
+    audit_bucket: str
+    """Where the heads of the audit chains are kept out of the database's reach."""
+
 
 class InstrumentsSettings(DatabaseSettings, KiteSettings):
     """lambdas/instruments"""

@@ -3,11 +3,11 @@ function."""
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
 from algotrading.bootstrap import parts
-from algotrading.settings import DatabaseSettings, InstrumentsSettings, MigrateSettings, OperatorSettings
+from algotrading.settings import InstrumentsSettings, MigrateSettings, OperatorSettings
 
 if TYPE_CHECKING:
     from algotrading.adapters.postgres.migrate import Migrator
@@ -46,13 +46,16 @@ def build_migrate(settings: MigrateSettings) -> Migrator:
     )
 
 
-def build_audit_verifier(settings: DatabaseSettings) -> AuditVerifier:
+def build_audit_verifier(settings: OperatorSettings) -> AuditVerifier:
     """The verifier of the audit trail; the settings' secret must be the system role's."""
+    from algotrading.adapters.clock import SystemClock
     from algotrading.adapters.emf_meter import EmfMeter
     from algotrading.adapters.postgres.audit_trail import PostgresAuditTrail
+    from algotrading.adapters.s3_audit_roots import S3AuditRoots
     from algotrading.services.audit_verify import AuditVerifier
 
-    return AuditVerifier(PostgresAuditTrail(parts.database(settings)), EmfMeter())
+    roots = S3AuditRoots(partial(parts.client, "s3"), settings.audit_bucket)
+    return AuditVerifier(PostgresAuditTrail(parts.database(settings)), EmfMeter(), SystemClock(), roots)
 
 
 def build_operator(settings: OperatorSettings) -> OperatorDoor:

@@ -20,6 +20,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from psycopg import Error as PostgresError
 from pydantic import TypeAdapter
 
+from algotrading.adapters.clock import SystemClock
 from algotrading.adapters.emf_meter import EmfMeter
 from algotrading.adapters.postgres.audit_trail import PostgresAuditTrail
 from algotrading.bootstrap import parts
@@ -43,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.environment is not None:
             os.environ.update(_variables(options.environment))
         with closing(parts.database(DatabaseSettings.load())) as database:
-            verifier = AuditVerifier(PostgresAuditTrail(database), EmfMeter(stream=sys.stderr))
+            verifier = AuditVerifier(PostgresAuditTrail(database), EmfMeter(stream=sys.stderr), SystemClock())
             verified = verifier.run(_tell, known=_read_heads(options.heads))
     except (AlgotradingError, SettingsInvalid, PostgresError, BotoCoreError, ClientError, OSError, ValueError) as fault:
         sys.stderr.write(f"the audit trail could not be verified: {fault}\n")

@@ -10,7 +10,16 @@ from __future__ import annotations
 
 from algotrading.ports.brokers import Broker, Brokers, BrokerSession, PreparedOrder
 from algotrading.ports.clock import Clock
-from algotrading.ports.ledger import AuditTrail, BookSnapshot, EntryGate, Ledger, OrderLog, Snapshots, Watched
+from algotrading.ports.ledger import (
+    AuditRoots,
+    AuditTrail,
+    BookSnapshot,
+    EntryGate,
+    Ledger,
+    OrderLog,
+    Snapshots,
+    Watched,
+)
 from algotrading.ports.messaging import Alarm, Lane, OrderQueue, Schedules
 from algotrading.ports.metrics import Meter
 from algotrading.ports.notices import Notice, Notifier, Outbox
@@ -21,6 +30,7 @@ from algotrading.ports.strategies import Instruments, Strategies
 
 __all__ = [
     "Alarm",
+    "AuditRoots",
     "AuditTrail",
     "BookSnapshot",
     "Broker",

@@ -165,6 +165,19 @@ class Ledger(Protocol):
         ...
 
 
+class AuditRoots(Protocol):
+    """Where the audit chains ended at earlier verifications, out of reach for who can alter the database. Its methods
+    raise what the store raises."""
+
+    def newest(self, now: datetime) -> Mapping[UUID, AuditHead]:
+        """The heads that were kept last, of the past weeks; empty where none were."""
+        ...
+
+    def keep(self, heads: Mapping[UUID, AuditHead], now: datetime) -> None:
+        """Keep today's heads beside those of before."""
+        ...
+
+
 class AuditTrail(Protocol):
     """The chained record of every decision and command. It is written by the repositories, each within
     the transaction of the change it speaks of; nobody changes or removes what is in it."""

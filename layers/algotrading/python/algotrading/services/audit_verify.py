@@ -9,7 +9,7 @@ from uuid import UUID
 
 from algotrading.domain.audit import AuditHead
 from algotrading.domain.audit_chain import ChainBreak, ChainCheck
-from algotrading.ports import AuditTrail, Meter
+from algotrading.ports import AuditRoots, AuditTrail, Clock, Meter
 
 logger = logging.getLogger(__name__)
 
@@ -36,21 +36,48 @@ class AuditVerifier:
 
     trail: AuditTrail
     meter: Meter
+    clock: Clock
+    roots: AuditRoots | None = None
+    """Where heads are kept between runs; None: whoever asks keeps them."""
 
     def run(
         self, tell: Callable[[ChainBreak], None] | None = None, *, known: Mapping[UUID, AuditHead] | None = None
     ) -> Verified:
-        """Verify everything. Each break is counted, logged and given to `tell`. `known` are the heads of an
-        earlier run. A verification that fails is counted too.
+        """Verify everything. Each break is counted, logged and given to `tell`. `known` are the heads of an earlier
+        run; without them those that were kept last are held against, and where every chain holds today's are kept. A
+        verification that fails is counted too, and so are heads that could not be read or kept.
 
         Raises:
             DatabaseUnavailable: the trail cannot be read, or not all of it.
         """
         try:
-            return self._run(tell, known or {})
+            verified = self._run(tell, known or self._kept())
         except Exception:
             self.meter.count("AuditUnverified")
             raise
+        if verified.is_sound:
+            self._keep(verified.heads)
+        return verified
+
+    def _kept(self) -> Mapping[UUID, AuditHead]:
+        if self.roots is None:
+            return {}
+        try:
+            return self.roots.newest(self.clock.now())
+        except Exception:
+            # Whatever a client raises: chains that hold by themselves are still worth knowing.
+            self.meter.count("AuditUnverified")
+            logger.exception("the heads of earlier verifications could not be read")
+            return {}
+
+    def _keep(self, heads: Mapping[UUID, AuditHead]) -> None:
+        if self.roots is None:
+            return
+        try:
+            self.roots.keep(heads, self.clock.now())
+        except Exception:
+            self.meter.count("AuditUnverified")
+            logger.exception("today's heads could not be kept")
 
     def _run(self, tell: Callable[[ChainBreak], None] | None, known: Mapping[UUID, AuditHead]) -> Verified:
         check, breaks = ChainCheck(known), 0
