@@ -43,6 +43,7 @@ def find_next_steps(environment: Environment) -> list[str]:
 def _addresses(environment: Environment) -> Iterator[str]:
     for name, address in (
         ("alarm_email", environment.alarm_email),
+        ("mail_sender", environment.mail_sender),
         *(("feed_accounts", account.email) for account in environment.feed_accounts),
     ):
         if address.endswith("@example.com"):

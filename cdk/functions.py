@@ -22,6 +22,8 @@ from algotrading.settings import (
     DocsSettings,
     ExecutorSettings,
     InstrumentsSettings,
+    MailerSettings,
+    MailSettings,
     MigrateSettings,
     OperatorSettings,
     PostbackSettings,
@@ -89,6 +91,14 @@ class FunctionSpec:
     @property
     def publishes_notices(self) -> bool:
         return "notifications_topic_arn" in self.settings.model_fields
+
+    @property
+    def asks_for_mails(self) -> bool:
+        return "mail_queue_url" in self.settings.model_fields
+
+    @property
+    def sends_mails(self) -> bool:
+        return issubclass(self.settings, MailSettings)
 
     @property
     def sets_database_passwords(self) -> bool:
@@ -173,6 +183,13 @@ _SPECS: Final = (
         sends_to=(Lane.PRIORITY,),
         lists_schedules=True,
         concurrency=lambda _: 1,
+    ),
+    FunctionSpec(
+        name="mailer",
+        settings=MailerSettings,
+        memory_mib=512,
+        timeout_seconds=20,
+        database=DatabaseUser.APP,
     ),
     FunctionSpec(
         name="operator",

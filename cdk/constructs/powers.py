@@ -13,6 +13,7 @@ from typing import Final
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_secretsmanager as secretsmanager
+from aws_cdk import aws_ses as ses
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
 
@@ -37,6 +38,8 @@ class Powers:
     lanes: Mapping[Lane, sqs.IQueue] = field(default_factory=dict)
     scheduling: Scheduling | None = None
     notifications: sns.ITopic | None = None
+    mails: sqs.IQueue | None = None
+    mail_identity: ses.IEmailIdentity | None = None
 
     def variables_of(self, spec: FunctionSpec) -> dict[str, str]:
         """The values, with the database secret of this function's user."""
@@ -58,11 +61,22 @@ class Powers:
             self.lanes[lane].grant_send_messages(grantee)
         if spec.manages_schedules and self.scheduling is not None:
             self.scheduling.grant_manage(grantee, lists=spec.lists_schedules)
-        if spec.publishes_notices and self.notifications is not None:
-            self.notifications.grant_publish(grantee)
         if spec.sets_database_passwords:
             for secret in self.database_secrets.values():
                 secret.grant_read(grantee)
+        self._grant_messages(grantee, spec)
+
+    def _grant_messages(self, grantee: iam.IGrantable, spec: FunctionSpec) -> None:
+        """What reaches people."""
+        if spec.publishes_notices and self.notifications is not None:
+            self.notifications.grant_publish(grantee)
+        if spec.asks_for_mails and self.mails is not None:
+            self.mails.grant_send_messages(grantee)
+        if spec.sends_mails and self.mail_identity is not None:
+            # From our own address, and no other's.
+            grantee.grant_principal.add_to_principal_policy(
+                iam.PolicyStatement(actions=["ses:SendEmail"], resources=[self.mail_identity.email_identity_arn])
+            )
 
     def grant_vault(
         self,

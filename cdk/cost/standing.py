@@ -89,6 +89,7 @@ FREE: Final = frozenset(
         "AWS::RDS::DBParameterGroup",
         "AWS::RDS::DBSubnetGroup",
         "AWS::S3::BucketPolicy",
+        "AWS::SES::EmailIdentity",
         "AWS::SNS::Subscription",
         "AWS::SNS::TopicPolicy",
         "AWS::SQS::QueuePolicy",

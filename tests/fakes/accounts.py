@@ -104,10 +104,14 @@ class MemoryLogins:
 
     def end_all(self, user_id: UUID, now: datetime) -> int:
         """See ports.Logins."""
+        return self.end_for(user_id, LoginEnd.REVOKED, now)
+
+    def end_for(self, user_id: UUID, why: LoginEnd, now: datetime) -> int:
+        """End every login of a user for a reason; how many there were."""
         with self._database.turn:
             found = self.alive(user_id, now)
             for login in found:
-                self._end(login, LoginEnd.REVOKED, now)
+                self._end(login, why, now)
             return len(found)
 
     def _holder(self, user_id: UUID, token_hash: bytes) -> DeviceLogin | None:

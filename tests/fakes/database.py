@@ -12,6 +12,7 @@ from algotrading.domain.accounts import SealedBrokerAccount, User
 from algotrading.domain.audit import AuditEntry
 from algotrading.domain.cycle import Cycle
 from algotrading.domain.delivery import Waiting
+from algotrading.domain.email_links import LinkPurpose
 from algotrading.domain.flatness import FlatProof, NothingPlaced
 from algotrading.domain.instruments import Instrument
 from algotrading.domain.keyed_requests import KeptRequest
@@ -45,6 +46,8 @@ class MemoryDatabase:
     refresh_tokens: dict[bytes, tuple[UUID, datetime | None]] = field(default_factory=dict)
     """By its hash: the device, and when the token was used."""
     second_factors: dict[UUID, SecondFactor] = field(default_factory=dict)
+    email_links: dict[bytes, tuple[UUID, LinkPurpose, datetime]] = field(default_factory=dict)
+    """By hash: whose, what for, and until when. A link that is there was not used."""
     kept_answers: dict[tuple[UUID, str], KeptRequest] = field(default_factory=dict)
     recovery_codes: dict[UUID, set[bytes]] = field(default_factory=dict)
     postback_ids: dict[UUID, UUID] = field(default_factory=dict)

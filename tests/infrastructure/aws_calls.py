@@ -15,6 +15,7 @@ _NO_CALLS = {"exceptions", "get_paginator"}
 _ACTIONS = {
     # Calls that are allowed under the name of another (Service Authorization Reference).
     "sqs:SendMessageBatch": ("sqs:SendMessage",),
+    "sesv2:SendEmail": ("ses:SendEmail",),
     # A schedule is created with a role for the service to act in.
     "scheduler:CreateSchedule": ("scheduler:CreateSchedule", "iam:PassRole"),
     "scheduler:UpdateSchedule": ("scheduler:UpdateSchedule", "iam:PassRole"),

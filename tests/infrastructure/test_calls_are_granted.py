@@ -36,6 +36,8 @@ def test_what_each_class_asks_of_aws_is_read_from_its_source() -> None:
         "KmsVault": {"kms:GenerateDataKey", "kms:Decrypt"},
         "SecretReader": {"secretsmanager:GetSecretValue"},
         "SnsNotifier": {"sns:Publish"},
+        "SesMailer": {"ses:SendEmail"},
+        "SqsErrands": {"sqs:SendMessage"},
         "SqsOrderQueue": {"sqs:SendMessage"},
         "SqsRedelivery": {"sqs:ChangeMessageVisibility"},
         "SqsHitQueue": {"sqs:SendMessage", "sqs:GetQueueAttributes"},
@@ -55,7 +57,9 @@ def test_clients_are_used_where_this_is_looked_for_and_nowhere_else() -> None:
         "adapters/eventbridge_schedules.py",
         "adapters/kms_vault.py",
         "adapters/secrets.py",
+        "adapters/ses_mailer.py",
         "adapters/sns_notifier.py",
+        "adapters/sqs_errands.py",
         "adapters/sqs_queue.py",
         "bootstrap/parts.py",
         "fargate_listener/hit_queue.py",
@@ -81,6 +85,7 @@ def test_what_is_built_is_found_through_helpers_too() -> None:
     """Else the tests above would ask for nothing, and pass."""
     assert _askers("secretsmanager:GetSecretValue") == set(FUNCTIONS) - {"docs", "trigger"}
     assert _askers("iam:PassRole") == {"strategy", "converge"}
+    assert _askers("ses:SendEmail") == {"mailer"}
     assert _askers("sns:Publish") == {"converge", "executor", "priority_executor"}
     assert _askers("sqs:ChangeMessageVisibility") == {"executor", "priority_executor"}
     assert _askers("kms:Decrypt") == {"auth", "broker", "postback", "executor", "priority_executor"}

@@ -112,6 +112,16 @@ def test_order_updates_open_secrets_give_hints_and_do_nothing_else(estate: Estat
     }
 
 
+def test_mails_are_asked_for_by_logins_and_sent_by_one_function_from_one_address(estate: Estate) -> None:
+    mails = [grant for grant in estate.grants() if grant.action.startswith("ses:")]
+
+    assert estate.roles_allowed("sqs:SendMessage", "messages/Mails/Queue") == {AUTH}
+    assert {(grant.role, grant.action) for grant in mails} == {
+        ("messages/Functions/Mailer/ServiceRole", "ses:SendEmail")
+    }
+    assert all(grant.resource.endswith(":identity/messages/Sender") for grant in mails)
+
+
 def test_exits_and_looks_are_asked_for_by_owner_broker_operator_watcher_and_converge(estate: Estate) -> None:
     assert estate.roles_allowed("sqs:SendMessage", PRIORITY) == {
         "api/Functions/Strategy",

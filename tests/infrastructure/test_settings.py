@@ -74,6 +74,7 @@ def test_each_function_reads_the_secret_of_its_own_database_user(estate: Estate)
         "converge": "SystemSecret",
         "operator": "SystemSecret",
         "instruments": "SystemSecret",
+        "mailer": "AppSecret",
         "migrate": "OwnerSecret",
         "authorizer": "none",
         "trigger": "none",

@@ -18,6 +18,8 @@ STATEFUL = {
         "JwtSecretB8834B39",
     },
     "AWS::SQS::Queue": {
+        "MailsDeadLetters192EF268",
+        "MailsQueue94113AC9",
         "OrdersQueueC538DD4C",
         "OrdersDeadLetters6314E60F",
         "PriorityOrdersQueue18F21C3E",

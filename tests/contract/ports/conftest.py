@@ -9,6 +9,7 @@ import pytest
 
 from algotrading.adapters.postgres.audit_trail import PostgresAuditTrail
 from algotrading.adapters.postgres.broker_accounts import PostgresBrokerAccounts
+from algotrading.adapters.postgres.email_links import PostgresEmailLinks
 from algotrading.adapters.postgres.instruments import PostgresInstruments
 from algotrading.adapters.postgres.kept_answers import PostgresKeptAnswers
 from algotrading.adapters.postgres.ledger import PostgresLedger
@@ -25,6 +26,7 @@ from algotrading.domain.strategy import Strategy, StrategyStatus
 from algotrading.ports import (
     AuditTrail,
     BrokerAccounts,
+    EmailLinks,
     Instruments,
     Ledger,
     Logins,
@@ -43,6 +45,7 @@ from tests.fakes.examples import TRADING_DAY, make_strategy, make_user
 from tests.fakes.instruments import MemoryInstruments
 from tests.fakes.kept_answers import MemoryKeptAnswers
 from tests.fakes.ledger import MemoryLedger, MemoryOutbox
+from tests.fakes.mails import MemoryEmailLinks
 from tests.fakes.risks import MemoryRisks
 from tests.fakes.snapshots import MemorySnapshots
 from tests.fakes.strategies import MemoryStrategies
@@ -56,6 +59,7 @@ class Stores:
     users: Users
     logins: Logins
     second_factors: SecondFactors
+    email_links: EmailLinks
     kept_answers: KeptAnswers
     broker_accounts: BrokerAccounts
     system_broker_accounts: BrokerAccounts
@@ -101,6 +105,7 @@ def memory_stores() -> Stores:
         users=MemoryUsers(database),
         logins=MemoryLogins(database),
         second_factors=MemorySecondFactors(database),
+        email_links=MemoryEmailLinks(database),
         kept_answers=MemoryKeptAnswers(database),
         broker_accounts=accounts,
         system_broker_accounts=accounts,
@@ -127,6 +132,7 @@ def postgres_stores(store: PostgresStore) -> Stores:
         users=PostgresUsers(store.app),
         logins=PostgresLogins(store.app),
         second_factors=PostgresSecondFactors(store.app),
+        email_links=PostgresEmailLinks(store.app),
         kept_answers=PostgresKeptAnswers(store.app),
         broker_accounts=PostgresBrokerAccounts(store.app),
         system_broker_accounts=PostgresBrokerAccounts(store.system),

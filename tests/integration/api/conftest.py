@@ -54,6 +54,7 @@ def deployment(
             "SESSION_TABLE": json.dumps(ALWAYS_OPEN),
             "KITE_API_URL": exchange.url,
             "SECOND_FACTOR_REQUIRED": "false",
+            "EMAIL_VERIFICATION_REQUIRED": "false",
             "KITE_LOGIN_URL": f"{exchange.url}/connect/login",
         }
         for name, value in variables.items():
@@ -110,6 +111,9 @@ def _aws(queue_urls: dict[str, str]) -> dict[str, str]:
     return {
         "JWT_SECRET_ARN": _make_secret("jwt", signing_key),
         "KMS_KEY_ID": key,
+        "MAIL_QUEUE_URL": str(
+            cast(Any, boto3.client)("sqs", region_name=REGION).create_queue(QueueName="mails")["QueueUrl"]
+        ),
         "ORDERS_QUEUE_URL": queue_urls["orders"],
         "PRIORITY_QUEUE_URL": queue_urls["orders-priority"],
         "SCHEDULE_GROUP": "strategies",

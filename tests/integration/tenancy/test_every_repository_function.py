@@ -17,6 +17,7 @@ import pytest
 from algotrading.adapters.postgres.audit_trail import PostgresAuditTrail
 from algotrading.adapters.postgres.broker_accounts import PostgresBrokerAccounts
 from algotrading.adapters.postgres.database import Database
+from algotrading.adapters.postgres.email_links import PostgresEmailLinks
 from algotrading.adapters.postgres.instruments import PostgresInstruments
 from algotrading.adapters.postgres.kept_answers import PostgresKeptAnswers
 from algotrading.adapters.postgres.ledger import PostgresLedger
@@ -31,6 +32,7 @@ from algotrading.domain.accounts import User
 from algotrading.domain.audit import AuditEntry, AuditKind
 from algotrading.domain.cycle import CycleState
 from algotrading.domain.effects import Decision, StopStrategy, Tell
+from algotrading.domain.email_links import LinkPurpose
 from algotrading.domain.errors import AlgotradingError
 from algotrading.domain.events import EntryMissed
 from algotrading.domain.flatness import FlatProof
@@ -49,6 +51,7 @@ REPOSITORIES: tuple[Callable[[Database], Any], ...] = (
     PostgresUsers,
     PostgresLogins,
     PostgresSecondFactors,
+    PostgresEmailLinks,
     PostgresKeptAnswers,
     PostgresBrokerAccounts,
     PostgresStrategies,
@@ -60,6 +63,7 @@ REPOSITORIES: tuple[Callable[[Database], Any], ...] = (
 )
 """All but the instruments, which belong to nobody."""
 DAY = timedelta(days=1)
+RESET = LinkPurpose.RESET_PASSWORD
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +118,16 @@ CALLS: dict[str, Callable[[Any, Intruder], Any]] = {
     "PostgresSecondFactors.use_step": lambda r, me: r.use_step(me.user_id, 1 << 40),
     "PostgresSecondFactors.use_recovery": lambda r, me: r.use_recovery(me.user_id, me.victim.refresh_hash, MOMENT),
     "PostgresSecondFactors.remove": lambda r, me: r.remove(me.user_id, MOMENT),
+    "PostgresEmailLinks.add": lambda r, me: r.add(
+        me.user_id, RESET, me.victim.link_hash(RESET), now=MOMENT, expires_at=MOMENT + DAY
+    ),
+    "PostgresEmailLinks.is_good": lambda r, me: r.is_good(me.user_id, RESET, me.victim.link_hash(RESET), MOMENT),
+    "PostgresEmailLinks.reset_password": lambda r, me: r.reset_password(
+        me.user_id, me.victim.link_hash(RESET), "forged", MOMENT
+    ),
+    "PostgresEmailLinks.verify_email": lambda r, me: r.verify_email(
+        me.user_id, me.victim.link_hash(LinkPurpose.VERIFY_EMAIL), MOMENT
+    ),
     "PostgresBrokerAccounts.save": lambda r, me: r.save(sealed_account(me.user_id, "forged")),
     "PostgresBrokerAccounts.find": lambda r, me: r.find(me.user_id),
     "PostgresBrokerAccounts.remove": lambda r, me: r.remove(me.user_id, now=MOMENT),
@@ -281,6 +295,7 @@ def test_the_owner_himself_finds_what_the_stranger_did_not(postgres_store: Postg
         "PostgresSecondFactors.find",
         "PostgresSecondFactors.use_step",
         "PostgresSecondFactors.use_recovery",
+        "PostgresEmailLinks.is_good",
         "PostgresLogins.alive",
         "PostgresLogins.refresh",
         "PostgresBrokerAccounts.find",

@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 from algotrading.domain.accounts import BrokerName, ConnectionStatus, SealedBrokerAccount
 from algotrading.domain.cycle import Cycle, CycleState
 from algotrading.domain.effects import Decision, Tell
+from algotrading.domain.email_links import LinkPurpose
 from algotrading.domain.events import BookRead
 from algotrading.domain.keyed_requests import KeptAnswer, KeyedRequest
 from algotrading.domain.limits import RiskLimits
@@ -41,6 +42,10 @@ class Trader:
     refresh_hash: bytes
     keyed: KeyedRequest
 
+    def link_hash(self, purpose: LinkPurpose) -> bytes:
+        """The hash of a link that was mailed to him."""
+        return sha256(f"{self.mark} {purpose}".encode()).digest()
+
     @property
     def words(self) -> tuple[str, ...]:
         """What shows in an answer that something of his is in it."""
@@ -70,6 +75,9 @@ def make_trader(stores: Stores) -> Trader:
     stores.logins.begin(login, refresh_hash)
     stores.second_factors.begin(SecondFactor(user.user_id, mark, MOMENT))
     stores.second_factors.confirm(user.user_id, 1, [refresh_hash], MOMENT)
+    for purpose in LinkPurpose:
+        link_hash = sha256(f"{mark} {purpose}".encode()).digest()
+        stores.email_links.add(user.user_id, purpose, link_hash, now=MOMENT, expires_at=MOMENT + LOGIN_LASTS)
     keyed = KeyedRequest(user.user_id, mark, refresh_hash, MOMENT)
     stores.kept_answers.begin(keyed)
     stores.kept_answers.finish(keyed, KeptAnswer(200, {}, mark))

@@ -16,6 +16,10 @@ GOOD_BODIES: dict[str, dict[str, Any]] = {
     "/api/v1/auth/login": {"email": "trader@example.com", "password": "good-horse"},
     "/api/v1/auth/refresh": {"refresh_token": f"{'0' * 32}.{'x' * 43}"},
     "/api/v1/auth/logout": {"refresh_token": f"{'0' * 32}.{'x' * 43}"},
+    "/api/v1/auth/password/forgot": {"email": "trader@example.com"},
+    "/api/v1/auth/password/reset": {"token": f"{'0' * 32}.{'x' * 43}", "password": "better-horse"},
+    "/api/v1/auth/email/verify": {"token": f"{'0' * 32}.{'x' * 43}"},
+    "/api/v1/auth/email/resend": {},
     "/api/v1/auth/second-factor": {},
     "/api/v1/auth/second-factor/confirm": {"code": "123456"},
     "/api/v1/auth/second-factor/remove": {"code": "123456"},
@@ -37,7 +41,7 @@ GOOD_BODIES: dict[str, dict[str, Any]] = {
     "/api/v1/risk/kill": {"reason": "enough"},
     "/api/v1/risk/release": {},
 }
-NEED_NO_BODY = {"/api/v1/auth/second-factor", "/api/v1/risk/kill", "/api/v1/risk/release"}
+NEED_NO_BODY = {"/api/v1/auth/email/resend", "/api/v1/auth/second-factor", "/api/v1/risk/kill", "/api/v1/risk/release"}
 WITH_BODY = [route for route in API_ROUTES if route.method in {"POST", "PUT"}]
 ACCOUNT = "6f1e9a52-3f6e-4c27-9f0b-7d2a1c6f5b11"
 """Nobody's."""

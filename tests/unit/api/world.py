@@ -18,7 +18,9 @@ from algotrading.contracts.api_routes import API_ROUTES
 from algotrading.contracts.messages import OrderCommand, OrderEvent
 from algotrading.domain.accounts import BrokerCredentials
 from algotrading.domain.cycle import Cycle, CycleState
+from algotrading.domain.mail import Mail
 from algotrading.domain.nse_calendar import NSE_SESSIONS
+from algotrading.entrypoints.api.account_links import AccountLinkRoutes
 from algotrading.entrypoints.api.auth import AuthRoutes
 from algotrading.entrypoints.api.broker import BrokerRoutes, BrokerServices
 from algotrading.entrypoints.api.postback import PostbackRoutes
@@ -27,6 +29,8 @@ from algotrading.entrypoints.api.strategy import StrategyRoutes, StrategyService
 from algotrading.entrypoints.authorizer import TokenAuthorizer
 from algotrading.entrypoints.http import HttpDoor
 from algotrading.ports import Lane
+from algotrading.services.account_links import AccountLinks
+from algotrading.services.account_mails import AccountMails
 from algotrading.services.accounts import API_AUDIENCE, Accounts
 from algotrading.services.broker_books import BrokerBooks
 from algotrading.services.broker_connection import BrokerConnections
@@ -55,6 +59,7 @@ from tests.fakes.exchange import MemoryExchange
 from tests.fakes.instruments import MemoryInstruments
 from tests.fakes.kept_answers import MemoryKeptAnswers
 from tests.fakes.ledger import MemoryLedger
+from tests.fakes.mails import MemoryEmailLinks, MemoryErrands, MemoryMailer
 from tests.fakes.queue import MemoryQueue
 from tests.fakes.risks import MemoryRisks
 from tests.fakes.runtime import MemoryRuntime
@@ -101,6 +106,10 @@ class ApiWorld:
     schedules: MemorySchedules = field(default_factory=MemorySchedules)
     needs_second_factor: bool = False
     """As in an environment where it is real money."""
+    needs_verified_email: bool = False
+    """The same."""
+    errands: MemoryErrands = field(default_factory=MemoryErrands)
+    mailer: MemoryMailer = field(default_factory=MemoryMailer)
     exchange: MemoryExchange = field(init=False)
     runtime: MemoryRuntime = field(init=False)
     queue: MemoryQueue = field(init=False)
@@ -122,7 +131,9 @@ class ApiWorld:
             instrument = make_instrument(symbol)
             self.database.instruments["NSE", symbol] = instrument
         self.doors = {
-            "auth": HttpDoor(AuthRoutes(self._accounts).router()),
+            "auth": HttpDoor(
+                AuthRoutes(self._accounts).router(), AccountLinkRoutes(lambda: self._accounts().links).router()
+            ),
             "broker": HttpDoor(BrokerRoutes(self._broker).router()),
             "postback": HttpDoor(PostbackRoutes(self._postbacks).router()),
             "strategy": HttpDoor(
@@ -222,6 +233,16 @@ class ApiWorld:
         assert answer.status == 200, answer.body
         return token, strategy_id
 
+    def deliver_mails(self) -> list[Mail]:
+        """Have every mail sent that was asked for; those that went out."""
+        before = len(self.mailer.sent)
+        mails = AccountMails(
+            MemoryUsers(self.database), MemoryEmailLinks(self.database), self.mailer, self.clock, "https://app"
+        )
+        while self.errands.asked:
+            mails.run(self.errands.asked.pop(0))
+        return self.mailer.sent[before:]
+
     # --- arranging and looking ----------------------------------------------------------------------
 
     def at(self, ist: str) -> None:
@@ -251,6 +272,8 @@ class ApiWorld:
         """Everything that a request may change."""
         return {
             "users": dict(self.database.users),
+            "email_links": dict(self.database.email_links),
+            "errands": list(self.errands.asked),
             "broker_accounts": dict(self.database.broker_accounts),
             "strategies": dict(self.database.strategies),
             "deleted": set(self.database.deleted),
@@ -269,15 +292,25 @@ class ApiWorld:
     # --- services -----------------------------------------------------------------------------------
 
     def _accounts(self) -> Accounts:
+        users, passwords = MemoryUsers(self.database), Argon2Passwords(memory_kib=8, passes=1)
         return Accounts(
-            users=MemoryUsers(self.database),
+            users=users,
+            links=AccountLinks(
+                users=users,
+                links=MemoryEmailLinks(self.database),
+                errands=self.errands,
+                passwords=passwords,
+                throttle=self.throttle,
+                clock=self.clock,
+                is_common=CommonPasswords().__contains__,
+            ),
             logins=MemoryLogins(self.database),
             access_lasts=ACCESS_LASTS,
             is_common=CommonPasswords().__contains__,
             second_factors=SecondFactorKeeper(MemorySecondFactors(self.database), MemoryVault(), self.clock),
             throttle=self.throttle,
             broker_accounts=MemoryBrokerAccounts(self.database),
-            passwords=Argon2Passwords(memory_kib=8, passes=1),
+            passwords=passwords,
             tokens=self.tokens,
             clock=self.clock,
         )
@@ -293,6 +326,8 @@ class ApiWorld:
             clock=self.clock,
             second_factors=MemorySecondFactors(self.database),
             needs_second_factor=self.needs_second_factor,
+            users=MemoryUsers(self.database),
+            needs_verified_email=self.needs_verified_email,
         )
         return BrokerServices(connections, BrokerBooks(MemorySnapshots(self.database), self.ledger, self.clock))
 

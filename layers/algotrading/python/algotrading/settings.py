@@ -188,6 +188,9 @@ class TimingSettings(Settings):
 class AuthSettings(DatabaseSettings, RedisSettings, TokenSettings):
     """lambdas/auth"""
 
+    mail_queue_url: str
+    """Where mails of accounts are asked for."""
+
     kms_key_id: str
     """The key that second factors are sealed under, for that purpose alone."""
     access_token_seconds: int = Field(default=900, ge=60, le=43_200)
@@ -209,6 +212,8 @@ class BrokerSettings(DatabaseSettings, TokenSettings, VaultSettings, KiteSetting
 
     second_factor_required: bool = True
     """Whether a broker account may be connected only by a login with a second factor."""
+    email_verification_required: bool = True
+    """Whether only an account with a confirmed e-mail may connect one."""
 
     @model_validator(mode="after")
     def _second_factor_outside_dev(self) -> Self:
@@ -216,9 +221,34 @@ class BrokerSettings(DatabaseSettings, TokenSettings, VaultSettings, KiteSetting
             raise ValueError("SECOND_FACTOR_REQUIRED may be off in dev only")
         return self
 
+    @model_validator(mode="after")
+    def _email_verification_outside_dev(self) -> Self:
+        if self.stage != "dev" and not self.email_verification_required:
+            raise ValueError("EMAIL_VERIFICATION_REQUIRED may be off in dev only")
+        return self
+
 
 class PostbackSettings(DatabaseSettings, RedisSettings, VaultSettings, QueueSettings):
     """lambdas/postback"""
+
+
+class MailSettings(Settings):
+    """Mails of ours."""
+
+    mail_sender: EmailAddress
+    """Whom they come from; SES must know the address or its domain as ours."""
+    app_url: str
+    """Where the app's pages are, which links lead to."""
+
+    @model_validator(mode="after")
+    def _links_encrypted_outside_dev(self) -> Self:
+        if self.stage != "dev" and not _is_encrypted(self.app_url):
+            raise ValueError(f"APP_URL {self.app_url} is not encrypted: allowed in dev only")
+        return self
+
+
+class MailerSettings(DatabaseSettings, MailSettings):
+    """lambdas/mailer"""
 
 
 class StrategySettings(DatabaseSettings, RedisSettings, QueueSettings, ScheduleSettings, TimingSettings):

@@ -32,10 +32,12 @@ if TYPE_CHECKING:
 
 def build_auth(settings: AuthSettings) -> HttpDoor:
     """lambdas/auth"""
+    from algotrading.entrypoints.api.account_links import AccountLinkRoutes
     from algotrading.entrypoints.api.auth import AuthRoutes
     from algotrading.entrypoints.http import HttpDoor
 
-    return HttpDoor(AuthRoutes(cache(lambda: _accounts(settings))).router())
+    accounts = cache(lambda: _accounts(settings))
+    return HttpDoor(AuthRoutes(accounts).router(), AccountLinkRoutes(lambda: accounts().links).router())
 
 
 def build_broker(settings: BrokerSettings) -> HttpDoor:
@@ -88,32 +90,45 @@ def _accounts(settings: AuthSettings) -> Accounts:
     from algotrading.adapters.kms_vault import SECOND_FACTOR, KmsVault
     from algotrading.adapters.passwords import Argon2Passwords
     from algotrading.adapters.postgres.broker_accounts import PostgresBrokerAccounts
+    from algotrading.adapters.postgres.email_links import PostgresEmailLinks
     from algotrading.adapters.postgres.logins import PostgresLogins
     from algotrading.adapters.postgres.second_factors import PostgresSecondFactors
     from algotrading.adapters.postgres.users import PostgresUsers
     from algotrading.adapters.redis_runtime import make_redis_client
+    from algotrading.adapters.sqs_errands import SqsErrands
     from algotrading.adapters.throttles import LocalThrottle, RedisThrottle
+    from algotrading.services.account_links import AccountLinks
     from algotrading.services.accounts import Accounts
     from algotrading.services.second_factor import SecondFactorKeeper
 
-    database = parts.database(settings)
+    database, clock = parts.database(settings), SystemClock()
+    users, passwords, is_common = PostgresUsers(database), Argon2Passwords(), CommonPasswords().__contains__
+    redis = make_redis_client(settings.redis_host, settings.redis_port, tls=settings.redis_tls)
+    throttle = RedisThrottle(redis, LocalThrottle())
     return Accounts(
-        users=PostgresUsers(database),
+        users=users,
         logins=PostgresLogins(database),
-        throttle=RedisThrottle(
-            make_redis_client(settings.redis_host, settings.redis_port, tls=settings.redis_tls), LocalThrottle()
+        throttle=throttle,
+        links=AccountLinks(
+            users=users,
+            links=PostgresEmailLinks(database),
+            errands=SqsErrands(lambda: parts.client("sqs"), settings.mail_queue_url),
+            passwords=passwords,
+            throttle=throttle,
+            clock=clock,
+            is_common=is_common,
         ),
         access_lasts=timedelta(seconds=settings.access_token_seconds),
         broker_accounts=PostgresBrokerAccounts(database),
-        passwords=Argon2Passwords(),
+        passwords=passwords,
         second_factors=SecondFactorKeeper(
             PostgresSecondFactors(database),
             KmsVault(parts.client("kms"), settings.kms_key_id, purpose=SECOND_FACTOR),
-            SystemClock(),
+            clock,
         ),
         tokens=parts.tokens(settings),
-        clock=SystemClock(),
-        is_common=CommonPasswords().__contains__,
+        clock=clock,
+        is_common=is_common,
     )
 
 
@@ -125,6 +140,7 @@ def _broker_services(settings: BrokerSettings) -> BrokerServices:
     from algotrading.adapters.postgres.second_factors import PostgresSecondFactors
     from algotrading.adapters.postgres.snapshots import PostgresSnapshots
     from algotrading.adapters.postgres.strategies import PostgresStrategies
+    from algotrading.adapters.postgres.users import PostgresUsers
     from algotrading.brokers.kite.brokers import KiteBrokers
     from algotrading.entrypoints.api.broker import BrokerServices
     from algotrading.services.broker_books import BrokerBooks
@@ -142,6 +158,8 @@ def _broker_services(settings: BrokerSettings) -> BrokerServices:
         clock=clock,
         second_factors=PostgresSecondFactors(database),
         needs_second_factor=settings.second_factor_required,
+        users=PostgresUsers(database),
+        needs_verified_email=settings.email_verification_required,
     )
     return BrokerServices(connections, BrokerBooks(PostgresSnapshots(database), ledger, clock))
 

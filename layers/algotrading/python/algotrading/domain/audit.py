@@ -66,6 +66,9 @@ class AuditKind(StrEnum):
     """This and the next two: `second_factor_entry`."""
     SECOND_FACTOR_OFF = "second_factor_off"
     RECOVERY_CODE_USED = "recovery_code_used"
+    PASSWORD_RESET = "password_reset"  # noqa: S105 - a name, no password
+    """By a link of an e-mail. This and the next: `account_entry`."""
+    EMAIL_VERIFIED = "email_verified"
     NOTHING_PLACED = "nothing_placed"
     """After the kill switch, our record had no order of its day and nothing open; the broker was not asked."""
 
@@ -208,6 +211,11 @@ def login_ended_entry(user_id: UUID, device_id: UUID, why: LoginEnd, at: datetim
 
 def second_factor_entry(user_id: UUID, kind: AuditKind, at: datetime) -> AuditEntry:
     """What is written down about a second factor: that, and nothing of it."""
+    return AuditEntry(user_id, kind, at, {})
+
+
+def account_entry(user_id: UUID, kind: AuditKind, at: datetime) -> AuditEntry:
+    """What is written down about a password that was reset, or an e-mail that was verified: that, and no more."""
     return AuditEntry(user_id, kind, at, {})
 
 

@@ -11,10 +11,21 @@ from __future__ import annotations
 from algotrading.ports.brokers import Broker, Brokers, BrokerSession, PreparedOrder
 from algotrading.ports.clock import Clock
 from algotrading.ports.ledger import AuditTrail, BookSnapshot, EntryGate, Ledger, OrderLog, Snapshots, Watched
+from algotrading.ports.mail import Errands, Mailer, MailRefused
 from algotrading.ports.messaging import Alarm, Lane, OrderQueue, Schedules
 from algotrading.ports.metrics import Meter
 from algotrading.ports.notices import Notice, Notifier, Outbox
-from algotrading.ports.people import BrokerAccounts, Logins, Passwords, SecondFactors, Throttle, Tokens, Users, Vault
+from algotrading.ports.people import (
+    BrokerAccounts,
+    EmailLinks,
+    Logins,
+    Passwords,
+    SecondFactors,
+    Throttle,
+    Tokens,
+    Users,
+    Vault,
+)
 from algotrading.ports.risk import RiskEvent, Risks, RiskStanding
 from algotrading.ports.runtime import LastPrice, Runtime
 from algotrading.ports.strategies import Instruments, Strategies
@@ -28,12 +39,16 @@ __all__ = [
     "BrokerSession",
     "Brokers",
     "Clock",
+    "EmailLinks",
     "EntryGate",
+    "Errands",
     "Instruments",
     "Lane",
     "LastPrice",
     "Ledger",
     "Logins",
+    "MailRefused",
+    "Mailer",
     "Meter",
     "Notice",
     "Notifier",

@@ -33,6 +33,8 @@ _NOT_OF_TRADING = {
     AuditKind.SECOND_FACTOR_ON,
     AuditKind.SECOND_FACTOR_OFF,
     AuditKind.RECOVERY_CODE_USED,
+    AuditKind.PASSWORD_RESET,
+    AuditKind.EMAIL_VERIFIED,
 }
 _ALWAYS_TOLD = frozenset({"BUY", "SELL", "STOPLOSS", "STOP", "SQUARE_OFF", "KILL"})
 """Messages that are told whatever came of them; others, which come every minute, only with their news."""

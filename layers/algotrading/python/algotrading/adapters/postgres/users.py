@@ -39,7 +39,9 @@ class PostgresUsers:
     def get(self, user_id: UUID) -> User:
         """See ports.Users."""
         with self._database.tenant(user_id) as session:
-            row = session.execute("select id, email, created_at from users where id = %s", (user_id,)).fetchone()
+            row = session.execute(
+                "select id, email, created_at, email_verified_at from users where id = %s", (user_id,)
+            ).fetchone()
         if row is None:
             raise NotFound("no such user")
-        return User(row["id"], row["email"], row["created_at"])
+        return User(row["id"], row["email"], row["created_at"], row["email_verified_at"])
