@@ -29,7 +29,7 @@ from twin.report import Report, make_report, show_report
 from twin.running import Twin
 from twin.script import CAST, FUNDS, HIT, LEAD, Market, Part, Role, time_to_wait, write_script
 from twin.secret_scan import find_secrets
-from twin.stage import SessionFailed, enter, enter_feed, find_market, wait_for_watcher
+from twin.stage import SessionFailed, confirm_email, enter, enter_feed, find_market, wait_for_watcher
 
 TRADER_BROKER_USER = "TRADER01"
 SYMBOLS = ("INFY", "SBIN", "TCS", "RELIANCE", "HDFCBANK", "ICICIBANK", "AXISBANK")
@@ -102,6 +102,8 @@ class _Session:
                 look = group.create_task(self._look(playbill))
                 await self._act(parts, playbill)
                 look.cancel()
+        await confirm_email(self._twin, self._trader, self.login)
+        self._narrator.say(f"{self.login.email} confirmed the e-mail by the link in the mailbox")
         ledger = await self._ledger.read(self._trader.user_id)
         orders = await self._exchange.orders(self._broker_user)
         return make_report(parts, ledger, orders, self._emitted)

@@ -12,6 +12,7 @@ from twin.script import FUNDS, Market
 FEED_BROKER_USER = "FEED01"
 _LOOK_SECONDS = 0.05
 _READY_SECONDS = 20.0
+_MAIL_SECONDS = 30.0
 
 
 class SessionFailed(Exception):
@@ -35,6 +36,17 @@ async def enter_feed(twin: Twin, operator: ApiClient) -> str:
     email = twin.wiring.watcher_environment["FEED_ACCOUNT_EMAIL"]
     await enter(twin, operator, Login.fresh(email), FEED_BROKER_USER, funds=FUNDS)
     return email
+
+
+async def confirm_email(twin: Twin, person: ApiClient, login: Login) -> None:
+    """Open the link that was mailed at the registration. Raises SessionFailed when none came."""
+    for _ in range(int(_MAIL_SECONDS / _LOOK_SECONDS)):
+        if mails := twin.mailbox.of(login.email, "Confirm your e-mail"):
+            token = mails[-1].text.partition("/verify#")[2].split()[0]
+            await person.call("POST", "/api/v1/auth/email/verify", {"token": token})
+            return
+        await asyncio.sleep(_LOOK_SECONDS)
+    raise SessionFailed(f"no mail to confirm {login.email} came within {_MAIL_SECONDS:.0f} s")
 
 
 async def wait_for_watcher(twin: Twin) -> None:
