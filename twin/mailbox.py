@@ -30,8 +30,7 @@ small { opacity: .7; }
 @media (prefers-color-scheme: dark) { body { background: #111; color: #eee; } a { color: #8bf; } }
 """
 _WITHOUT_APP = """the app is not built: make app builds it, and the next make run serves it here. Meanwhile the code of
-the
-mail, which follows the # in its link, goes into the token field of POST /api/v1/auth/password/reset or
+the mail, which follows the # in its link, goes into the token field of POST /api/v1/auth/password/reset or
 POST /api/v1/auth/email/verify."""
 
 
