@@ -150,6 +150,7 @@ class DeployedResources:
             "AWS::SecretsManager::Secret": self._make_secret,
             "AWS::SecretsManager::SecretTargetAttachment": self._attach_secret,
             "AWS::SNS::Topic": self._make_topic,
+            "AWS::SNS::Subscription": self._make_subscription,
             "AWS::Scheduler::ScheduleGroup": self._make_group,
             "AWS::Lambda::Function": self._name_function,
             "AWS::IAM::Role": self._name_role,
@@ -218,6 +219,18 @@ class DeployedResources:
         name = self.resolver.properties(resource, "TopicName").get("TopicName", self._physical_name(resource))
         arn = self._sns.create_topic(Name=name)["TopicArn"]
         return _Made(arn, {"TopicArn": arn, "TopicName": name})
+
+    def _make_subscription(self, resource: Resource) -> _Made:
+        """Of queues; nobody confirms a mail's here."""
+        read = self.resolver.properties(resource, "Protocol", "TopicArn", "Endpoint")
+        if read["Protocol"] != "sqs":
+            return _Made(f"{resource.path} is not made")
+        made = self._sns.subscribe(TopicArn=read["TopicArn"], Protocol="sqs", Endpoint=read["Endpoint"])
+        return _Made(made["SubscriptionArn"])
+
+    def put_secret(self, arn: str, content: Mapping[str, str]) -> None:
+        """Replace the content of a JSON secret."""
+        self._secrets.put_secret_value(SecretId=arn, SecretString=json.dumps(content))
 
     def _make_group(self, resource: Resource) -> _Made:
         name = self.resolver.properties(resource, "Name").get("Name", self._physical_name(resource))

@@ -1,7 +1,9 @@
 """Where everything arrives that the product sends to people: mails, webhooks and Telegram messages, on one page.
 
 It speaks to the product what the real services speak, each to the adapter that also runs in the cloud: SES's API (v2,
-SendEmail) under the address that AWS's own libraries read from `AWS_ENDPOINT_URL_SESV2`.
+SendEmail) under the address that AWS's own libraries read from `AWS_ENDPOINT_URL_SESV2`; Telegram's bot API
+(sendMessage); and for webhooks, which go to the public internet over HTTPS alone, a relay that is told whom they were
+meant for.
 """
 
 from __future__ import annotations
@@ -65,6 +67,8 @@ class Mailbox:
         application.router.add_get("/reset", _explain)
         application.router.add_get("/verify", _explain)
         application.router.add_post("/v2/email/outbound-emails", self._take_mail)
+        application.router.add_post("/telegram/bot{token}/sendMessage", self._take_chat)
+        application.router.add_post("/webhook", self._take_webhook)
         self._runner = web.AppRunner(application, access_log=None)
         await self._runner.setup()
         await web.TCPSite(self._runner, "127.0.0.1", port).start()
@@ -79,6 +83,10 @@ class Mailbox:
     def environment(self) -> dict[str, str]:
         """What leads AWS's own libraries here."""
         return {"AWS_ENDPOINT_URL_SESV2": self.url}
+
+    def settings(self) -> dict[str, str]:
+        """What leads the functions here."""
+        return {"TELEGRAM_API_URL": f"{self.url}/telegram", "WEBHOOK_RELAY_URL": f"{self.url}/webhook"}
 
     def of(self, to: str, subject: str = "") -> list[Message]:
         """What arrived for an address, with a subject if one is given."""
@@ -96,6 +104,23 @@ class Mailbox:
         for to in body["Destination"]["ToAddresses"]:
             kept = self._keep("e-mail", to, content["Subject"]["Data"], content["Body"]["Text"]["Data"])
         return web.json_response({"MessageId": str(kept.number)})
+
+    async def _take_chat(self, request: web.Request) -> web.Response:
+        """As Telegram's bot API (sendMessage) has it."""
+        body = await request.json()
+        title, _, text = str(body["text"]).partition("\n")
+        self._keep("Telegram", str(body["chat_id"]), title if text else "", text or title)
+        return web.json_response({"ok": True, "result": {}})
+
+    async def _take_webhook(self, request: web.Request) -> web.Response:
+        body = await request.text()
+        signed = {
+            name: request.headers[name] for name in sorted(request.headers) if name.lower().startswith("webhook-")
+        }
+        head = "\n".join(f"{name.lower()}: {value}" for name, value in signed.items())
+        kind = str(json.loads(body).get("type"))
+        self._keep("webhook", request.headers["X-Meant-For"], kind, f"{head}\n\n{body}")
+        return web.Response(status=204)
 
     async def _list(self, _request: web.Request) -> web.Response:
         rows = [{**asdict(each), "at": each.at.isoformat()} for each in self.messages]

@@ -101,10 +101,13 @@ class _Starter:
         mailbox = await self._mailbox()
         app, app_url = await self._app()
         shared = {**_PLAIN, "SESSION_TABLE": await control.session_table(), **self._options.deviations.settings}
-        shared["APP_URL"] = app_url or mailbox.url
+        shared |= {"APP_URL": app_url or mailbox.url, **mailbox.settings()}
         wiring = (await self._wire(ground.assembly, deployed)).with_overrides(
             functions=shared | ground.exchange.settings(near[Part.EXCHANGE]) | _ports(near),
             watcher=shared | _HASTE | ground.exchange.settings(far[Part.EXCHANGE]) | _ports(far),
+        )
+        await asyncio.to_thread(
+            deployed.put_secret, wiring.function("notifier").environment["TELEGRAM_SECRET_ARN"], _BOT
         )
         database = await self._database(wiring, deployed, endpoints[Part.DATABASE], ground.password)
         telemetry = Telemetry(self._state.logs, self._tell_fault)
@@ -301,6 +304,8 @@ _PLAIN = {"DATABASE_TLS": "false", "REDIS_TLS": "false"}
 _HASTE = {"LEAVE_SECONDS": "1"}
 """A watcher that is told to leave with hits that the queue does not take goes on for longer in the cloud than whoever
 ended a twin would wait."""
+_BOT = {"token": "twin"}
+"""Of the mailbox, which takes any."""
 _MIGRATION_EVENT = {
     "RequestType": "Create",
     "RequestId": "twin",

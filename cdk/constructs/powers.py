@@ -23,6 +23,7 @@ from cdk.functions import DatabaseUser, FunctionSpec
 
 BROKER_CREDENTIALS: Final = "broker-credentials"
 SECOND_FACTOR: Final = "second-factor"
+WEBHOOK: Final = "webhook"
 """The purposes that secrets are sealed under (adapters/kms_vault.py)."""
 
 
@@ -39,6 +40,8 @@ class Powers:
     scheduling: Scheduling | None = None
     notifications: sns.ITopic | None = None
     mails: sqs.IQueue | None = None
+    notices: sqs.IQueue | None = None
+    telegram_secret: secretsmanager.ISecret | None = None
     mail_identity: ses.IEmailIdentity | None = None
 
     def variables_of(self, spec: FunctionSpec) -> dict[str, str]:
@@ -70,6 +73,12 @@ class Powers:
         """What reaches people."""
         if spec.publishes_notices and self.notifications is not None:
             self.notifications.grant_publish(grantee)
+        if spec.asks_for_deliveries and self.notices is not None:
+            self.notices.grant_send_messages(grantee)
+        if spec.speaks_for_the_bot and self.telegram_secret is not None:
+            self.telegram_secret.grant_read(grantee)
+        if spec.opens_webhook_secrets:
+            self.grant_vault(grantee, seals=spec.seals, purpose=WEBHOOK)
         if spec.asks_for_mails and self.mails is not None:
             self.mails.grant_send_messages(grantee)
         if spec.sends_mails and self.mail_identity is not None:

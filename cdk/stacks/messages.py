@@ -5,23 +5,31 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, Final
 
-from aws_cdk import Stack
+from aws_cdk import Duration, RemovalPolicy, Stack, TimeZone
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_scheduler as scheduler
+from aws_cdk import aws_scheduler_targets as targets
+from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk import aws_ses as ses
+from aws_cdk import aws_sns_subscriptions as subscriptions
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from cdk.constructs.powers import Powers
 from cdk.constructs.python_functions import PythonFunctions
+from cdk.constructs.retention import removal_policy
 from cdk.constructs.work_queue import WorkQueue
 from cdk.environments import Environment
 from cdk.stacks.network import NetworkStack
 
 _FEW: Final = 2
 """The least that an event source takes as its limit: workers hold database connections, and mails are not urgent."""
+_SOME: Final = 5
+"""Notices come by the hundred when the market opens, and a channel may take seconds."""
 
 
 class MessagesStack(Stack):
-    """The mails of accounts: their queue, and who sends them."""
+    """Mails of accounts, notices, the day's summary: their queues, and who sends them."""
 
     def __init__(
         self,
@@ -35,23 +43,69 @@ class MessagesStack(Stack):
     ) -> None:
         super().__init__(scope, construct_id, **stack)
         self._functions = PythonFunctions(self, "Functions", environment=environment, network=network.functions)
-        self.mails = WorkQueue(
-            self,
-            "Mails",
-            name=f"algotrading-{environment.stage}-mails",
-            visibility_seconds=120,
-            max_receive_count=10,
-        )
-        sender = ses.EmailIdentity(self, "Sender", identity=ses.Identity.email(environment.mail_sender))
-        self.powers = replace(
-            powers,
-            mails=self.mails.queue,
-            mail_identity=sender,
-            values={**powers.values, "MAIL_QUEUE_URL": self.mails.queue.queue_url},
-        )
+        self.mails = self._queue("Mails", environment)
+        self.notices = self._queue("Notices", environment)
+        # After the outbox: whoever delivers there publishes to the topic, and is done.
+        assert powers.notifications is not None
+        powers.notifications.add_subscription(subscriptions.SqsSubscription(self.notices.queue))
+        self.powers = self._powers(powers, environment)
         self.mails.deliver_to(self._functions.add("mailer", self.powers), max_concurrency=_FEW)
+        self.notices.deliver_to(self._functions.add("notifier", self.powers), max_concurrency=_SOME)
+        self._each_afternoon(self._functions.add("summary", self.powers), environment)
 
     @property
     def dead_letters(self) -> dict[str, sqs.IQueue]:
         """Queues that must stay empty."""
-        return {"Mails": self.mails.dead_letters}
+        return {"Mails": self.mails.dead_letters, "Notices": self.notices.dead_letters}
+
+    def _queue(self, name: str, environment: Environment) -> WorkQueue:
+        return WorkQueue(
+            self,
+            name,
+            name=f"algotrading-{environment.stage}-{name.lower()}",
+            visibility_seconds=120,
+            max_receive_count=10,
+        )
+
+    def _powers(self, powers: Powers, environment: Environment) -> Powers:
+        telegram = secretsmanager.Secret(
+            self,
+            "TelegramSecret",
+            description="The token of the bot that sends notices; empty: there is none",
+            generate_secret_string=secretsmanager.SecretStringGenerator(
+                secret_string_template='{"token": ""}',  # noqa: S106 - an empty document to put the token into
+                generate_string_key="unused",
+            ),
+            removal_policy=removal_policy(environment),
+        )
+        return replace(
+            powers,
+            mails=self.mails.queue,
+            notices=self.notices.queue,
+            telegram_secret=telegram,
+            mail_identity=ses.EmailIdentity(self, "Sender", identity=ses.Identity.email(environment.mail_sender)),
+            values={
+                **powers.values,
+                "MAIL_QUEUE_URL": self.mails.queue.queue_url,
+                "NOTICE_QUEUE_URL": self.notices.queue.queue_url,
+                "TELEGRAM_SECRET_ARN": telegram.secret_arn,
+            },
+        )
+
+    def _each_afternoon(self, summary: lambda_.Function, environment: Environment) -> None:
+        """Half an hour after the close, when the last orders are settled; nobody is told twice."""
+        summary.configure_async_invoke(retry_attempts=0)
+        group = scheduler.ScheduleGroup(
+            self,
+            "Messages",
+            schedule_group_name=f"algotrading-{environment.stage}-messages",
+            removal_policy=RemovalPolicy.DESTROY,
+        )
+        scheduler.Schedule(
+            self,
+            "EveryAfternoon",
+            schedule_group=group,
+            description="Tell every trader how the day went",
+            schedule=scheduler.ScheduleExpression.cron(hour="16", minute="0", time_zone=TimeZone.ASIA_KOLKATA),
+            target=targets.LambdaInvoke(summary, retry_attempts=2, max_event_age=Duration.hours(1)),
+        )

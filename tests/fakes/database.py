@@ -18,6 +18,7 @@ from algotrading.domain.instruments import Instrument
 from algotrading.domain.keyed_requests import KeptRequest
 from algotrading.domain.limits import Lock, RiskLimits
 from algotrading.domain.logins import DeviceLogin
+from algotrading.domain.notifications import Channel, ChannelSetup, DeliveryRecord, Wishes
 from algotrading.domain.orders import Fill
 from algotrading.domain.second_factor import SecondFactor
 from algotrading.domain.strategy import Strategy
@@ -48,6 +49,11 @@ class MemoryDatabase:
     second_factors: dict[UUID, SecondFactor] = field(default_factory=dict)
     email_links: dict[bytes, tuple[UUID, LinkPurpose, datetime]] = field(default_factory=dict)
     """By hash: whose, what for, and until when. A link that is there was not used."""
+    wishes: dict[UUID, Wishes] = field(default_factory=dict)
+    channel_setups: dict[tuple[UUID, Channel], ChannelSetup] = field(default_factory=dict)
+    inbox_reads: dict[int, datetime] = field(default_factory=dict)
+    channel_deliveries: dict[tuple[int, Channel], DeliveryRecord] = field(default_factory=dict)
+    summaries: set[tuple[UUID, date]] = field(default_factory=set)
     kept_answers: dict[tuple[UUID, str], KeptRequest] = field(default_factory=dict)
     recovery_codes: dict[UUID, set[bytes]] = field(default_factory=dict)
     postback_ids: dict[UUID, UUID] = field(default_factory=dict)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
-from algotrading.contracts.errands import Errand
+from algotrading.contracts.errands import AnyErrand
 from algotrading.domain.audit import AuditKind, account_entry
 from algotrading.domain.email_links import LINK_IS_OVER, PASSWORD_CHANGED, LinkPurpose
 from algotrading.domain.errors import LinkInvalid
@@ -73,15 +73,18 @@ class MemoryEmailLinks:
 class MemoryErrands:
     """ports.Errands in memory."""
 
-    asked: list[Errand] = field(default_factory=list)
+    asked: list[AnyErrand] = field(default_factory=list)
     is_away: bool = False
     """Whether the queue cannot be reached."""
 
-    def ask(self, errand: Errand) -> None:
+    delays: list[timedelta] = field(default_factory=list)
+
+    def ask(self, errand: AnyErrand, *, delay: timedelta = timedelta(0)) -> None:
         """See ports.Errands."""
         if self.is_away:
             raise ConnectionError("the queue does not answer")
         self.asked.append(errand)
+        self.delays.append(delay)
 
 
 @dataclass(slots=True)

@@ -18,6 +18,7 @@ _NEVER_CALLED = {
     "executor": {"kms:GenerateDataKey"},
     "priority_executor": {"kms:GenerateDataKey"},
     "postback": {"kms:GenerateDataKey"},
+    "notifier": {"kms:GenerateDataKey"},
     "strategy": {"scheduler:ListSchedules"},
     "listener": {"kms:GenerateDataKey"},
 }
@@ -85,7 +86,15 @@ def test_what_is_built_is_found_through_helpers_too() -> None:
     """Else the tests above would ask for nothing, and pass."""
     assert _askers("secretsmanager:GetSecretValue") == set(FUNCTIONS) - {"docs", "trigger"}
     assert _askers("iam:PassRole") == {"strategy", "converge"}
-    assert _askers("ses:SendEmail") == {"mailer"}
+    assert _askers("ses:SendEmail") == {"mailer", "notifier"}
     assert _askers("sns:Publish") == {"converge", "executor", "priority_executor"}
     assert _askers("sqs:ChangeMessageVisibility") == {"executor", "priority_executor"}
-    assert _askers("kms:Decrypt") == {"auth", "broker", "postback", "executor", "priority_executor"}
+    assert _askers("kms:Decrypt") == {
+        "auth",
+        "broker",
+        "notifications",
+        "notifier",
+        "postback",
+        "executor",
+        "priority_executor",
+    }

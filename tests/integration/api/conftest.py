@@ -55,6 +55,9 @@ def deployment(
             "KITE_API_URL": exchange.url,
             "SECOND_FACTOR_REQUIRED": "false",
             "EMAIL_VERIFICATION_REQUIRED": "false",
+            # Nobody listens: whoever is posted to is not what these tests are about.
+            "WEBHOOK_RELAY_URL": "http://127.0.0.1:9/webhook",
+            "TELEGRAM_API_URL": "http://127.0.0.1:9/telegram",
             "KITE_LOGIN_URL": f"{exchange.url}/connect/login",
         }
         for name, value in variables.items():
@@ -63,7 +66,8 @@ def deployment(
         opened = _watch_databases(environment)
         parts.forget()
         handlers = {
-            name: load_handler(name) for name in ("auth", "broker", "postback", "strategy", "authorizer", "docs")
+            name: load_handler(name)
+            for name in ("auth", "broker", "postback", "strategy", "notifications", "authorizer", "docs")
         }
         yield Deployment(handlers, clients["sqs"], clients["scheduler"], queue_urls)
         parts.forget()
@@ -85,10 +89,11 @@ def _watch_databases(environment: pytest.MonkeyPatch) -> list[Database]:
 
 
 def _make_queues(sqs: Any) -> dict[str, str]:
-    return {
+    lanes = {
         name: sqs.create_queue(QueueName=f"{name}.fifo", Attributes={"FifoQueue": "true"})["QueueUrl"]
         for name in ("orders", "orders-priority")
     }
+    return {**lanes, **{name: sqs.create_queue(QueueName=name)["QueueUrl"] for name in ("mails", "notices")}}
 
 
 def _stores(store: PostgresStore, valkey: ServerAddress) -> dict[str, str]:
@@ -111,9 +116,9 @@ def _aws(queue_urls: dict[str, str]) -> dict[str, str]:
     return {
         "JWT_SECRET_ARN": _make_secret("jwt", signing_key),
         "KMS_KEY_ID": key,
-        "MAIL_QUEUE_URL": str(
-            cast(Any, boto3.client)("sqs", region_name=REGION).create_queue(QueueName="mails")["QueueUrl"]
-        ),
+        "MAIL_QUEUE_URL": queue_urls["mails"],
+        "NOTICE_QUEUE_URL": queue_urls["notices"],
+        "TELEGRAM_SECRET_ARN": _make_secret("telegram", json.dumps({"token": "bot"})),
         "ORDERS_QUEUE_URL": queue_urls["orders"],
         "PRIORITY_QUEUE_URL": queue_urls["orders-priority"],
         "SCHEDULE_GROUP": "strategies",

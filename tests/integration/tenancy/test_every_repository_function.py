@@ -17,16 +17,19 @@ import pytest
 from algotrading.adapters.postgres.audit_trail import PostgresAuditTrail
 from algotrading.adapters.postgres.broker_accounts import PostgresBrokerAccounts
 from algotrading.adapters.postgres.database import Database
+from algotrading.adapters.postgres.deliveries import PostgresDeliveries
 from algotrading.adapters.postgres.email_links import PostgresEmailLinks
 from algotrading.adapters.postgres.instruments import PostgresInstruments
 from algotrading.adapters.postgres.kept_answers import PostgresKeptAnswers
 from algotrading.adapters.postgres.ledger import PostgresLedger
 from algotrading.adapters.postgres.logins import PostgresLogins
+from algotrading.adapters.postgres.notifications import PostgresNotifications
 from algotrading.adapters.postgres.outbox import PostgresOutbox
 from algotrading.adapters.postgres.risks import PostgresRisks
 from algotrading.adapters.postgres.second_factors import PostgresSecondFactors
 from algotrading.adapters.postgres.snapshots import PostgresSnapshots
 from algotrading.adapters.postgres.strategies import PostgresStrategies
+from algotrading.adapters.postgres.summaries import PostgresSummaries
 from algotrading.adapters.postgres.users import PostgresUsers
 from algotrading.domain.accounts import User
 from algotrading.domain.audit import AuditEntry, AuditKind
@@ -39,6 +42,7 @@ from algotrading.domain.flatness import FlatProof
 from algotrading.domain.keyed_requests import KeptAnswer
 from algotrading.domain.limits import Breach, BreachKind, RiskLimits
 from algotrading.domain.notices import NoticeKind
+from algotrading.domain.notifications import Channel, ChannelSetup, Delivery, InboxNotice
 from algotrading.domain.orders import AccountBook
 from algotrading.domain.second_factor import SecondFactor
 from algotrading.ports import BookSnapshot, OrderLog
@@ -60,6 +64,9 @@ REPOSITORIES: tuple[Callable[[Database], Any], ...] = (
     PostgresOutbox,
     PostgresSnapshots,
     PostgresAuditTrail,
+    PostgresNotifications,
+    PostgresDeliveries,
+    PostgresSummaries,
 )
 """All but the instruments, which belong to nobody."""
 DAY = timedelta(days=1)
@@ -176,6 +183,28 @@ CALLS: dict[str, Callable[[Any, Intruder], Any]] = {
         r.of_strategy(me.user_id, me.strategy_id, TRADING_DAY, begins=MOMENT - DAY, ends=MOMENT + DAY)
     ),
     "PostgresAuditTrail.latest_day": lambda r, me: r.latest_day(me.user_id, me.strategy_id),
+    "PostgresNotifications.notice": lambda r, me: r.notice(me.user_id, me.victim.notice.notice_id),
+    "PostgresNotifications.inbox": lambda r, me: list(r.inbox(me.user_id, limit=100, before=None)),
+    "PostgresNotifications.unread": lambda r, me: r.unread(me.user_id),
+    "PostgresNotifications.mark_read": lambda r, me: r.mark_read(me.user_id, [me.victim.notice.notice_id], MOMENT),
+    "PostgresNotifications.wishes": lambda r, me: dict(r.wishes(me.user_id)),
+    "PostgresNotifications.set_wishes": lambda r, me: r.set_wishes(
+        me.user_id, {(NoticeKind.SOLD, Channel.EMAIL): False}
+    ),
+    "PostgresNotifications.setups": lambda r, me: list(r.setups(me.user_id)),
+    "PostgresNotifications.save_setup": lambda r, me: r.save_setup(
+        ChannelSetup(me.user_id, Channel.TELEGRAM, "forged", MOMENT)
+    ),
+    "PostgresNotifications.set_code": lambda r, me: r.set_code(me.user_id, Channel.TELEGRAM, bytes(32), MOMENT),
+    "PostgresNotifications.confirm": lambda r, me: r.confirm(
+        me.user_id, Channel.TELEGRAM, me.victim.refresh_hash, since=MOMENT - DAY, now=MOMENT
+    ),
+    "PostgresNotifications.remove_setup": lambda r, me: r.remove_setup(me.user_id, Channel.WEBHOOK, MOMENT),
+    "PostgresDeliveries.add": lambda r, me: r.add(me.user_id, me.victim.notice.notice_id, list(Channel), MOMENT),
+    "PostgresDeliveries.claim": lambda r, me: r.claim(me.user_id, Channel.EMAIL, MOMENT, lease=DAY),
+    "PostgresDeliveries.mark_delivered": lambda r, me: r.mark_delivered(_delivery(me), MOMENT),
+    "PostgresDeliveries.mark_failed": lambda r, me: r.mark_failed(_delivery(me), "forged", now=MOMENT, retry_at=None),
+    "PostgresDeliveries.log": lambda r, me: list(r.log(me.user_id, limit=100, before=None)),
 }
 """Each function with what an intruder would ask of it; what it returns is nothing at all, or it is a leak."""
 
@@ -195,6 +224,8 @@ SYSTEM: dict[str, Callable[[Any, Intruder], Any]] = {
     "PostgresAuditTrail.chains": lambda r, me: list(r.chains()),
     "PostgresAuditTrail.empty_heads": lambda r, me: list(r.empty_heads()),
     "PostgresAuditTrail.unchained": lambda r, me: list(r.unchained()),
+    "PostgresSummaries.traders": lambda r, me: list(r.traders(TRADING_DAY)),
+    "PostgresSummaries.tell": lambda r, me: r.tell(me.victim.user_id, TRADING_DAY + DAY, "forged", MOMENT),
 }
 """What the system role asks about everybody; under the functions' role it finds nobody."""
 
@@ -205,6 +236,11 @@ adapters/test_database.py holds to it."""
 
 def _notice(me: Intruder) -> Any:
     return replace(me.victim.notice, user_id=me.user_id)
+
+
+def _delivery(me: Intruder) -> Delivery:
+    notice = InboxNotice(me.victim.notice.notice_id, "bought", "forged", MOMENT)
+    return Delivery(me.user_id, Channel.EMAIL, notice, attempts=0)
 
 
 def _anything(gate: Any) -> Any:
@@ -310,5 +346,13 @@ def test_the_owner_himself_finds_what_the_stranger_did_not(postgres_store: Postg
         "PostgresAuditTrail.of_strategy",
         "PostgresAuditTrail.latest_day",
         "PostgresOutbox.claim",
+        "PostgresNotifications.notice",
+        "PostgresNotifications.inbox",
+        "PostgresNotifications.unread",
+        "PostgresNotifications.wishes",
+        "PostgresNotifications.setups",
+        "PostgresNotifications.confirm",
+        "PostgresDeliveries.claim",
+        "PostgresDeliveries.log",
     ]:
         assert attempt(CALLS[name], name, postgres_store.app, himself), name

@@ -17,6 +17,7 @@ from algotrading.domain.keyed_requests import KeptAnswer, KeyedRequest
 from algotrading.domain.limits import RiskLimits
 from algotrading.domain.logins import LOGIN_LASTS, DeviceLogin
 from algotrading.domain.notices import NoticeKind
+from algotrading.domain.notifications import Channel, ChannelSetup
 from algotrading.domain.orders import AccountBook, BookReading, Fill
 from algotrading.domain.second_factor import SecondFactor
 from algotrading.domain.strategy import Strategy
@@ -81,6 +82,15 @@ def make_trader(stores: Stores) -> Trader:
     keyed = KeyedRequest(user.user_id, mark, refresh_hash, MOMENT)
     stores.kept_answers.begin(keyed)
     stores.kept_answers.finish(keyed, KeptAnswer(200, {}, mark))
+    setup = ChannelSetup(user.user_id, Channel.WEBHOOK, f"https://{mark}.in", MOMENT, mark, confirmed_at=MOMENT)
+    stores.notifications.save_setup(setup)
+    stores.notifications.save_setup(ChannelSetup(user.user_id, Channel.TELEGRAM, mark, MOMENT))
+    stores.notifications.set_code(user.user_id, Channel.TELEGRAM, refresh_hash, MOMENT)
+    stores.notifications.set_wishes(user.user_id, {(NoticeKind.BOUGHT, Channel.EMAIL): False})
+    for told_before in stores.notifications.inbox(user.user_id, limit=10, before=None):
+        stores.deliveries.add(user.user_id, told_before.notice_id, list(Channel), MOMENT)
+    stores.notifications.mark_read(user.user_id, None, MOMENT)
+    stores.system_summaries.tell(user.user_id, TRADING_DAY, mark, MOMENT)
     postback_id = stores.broker_accounts.postback_id(user.user_id)
     assert postback_id is not None
     notice = Notice(0, user.user_id, strategy.strategy_id, "bought", mark, MOMENT, attempts=0)

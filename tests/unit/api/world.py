@@ -15,6 +15,7 @@ from algotrading.adapters.passwords import Argon2Passwords
 from algotrading.adapters.throttles import LocalThrottle
 from algotrading.adapters.tokens import JwtTokens
 from algotrading.contracts.api_routes import API_ROUTES
+from algotrading.contracts.errands import read_errand
 from algotrading.contracts.messages import OrderCommand, OrderEvent
 from algotrading.domain.accounts import BrokerCredentials
 from algotrading.domain.cycle import Cycle, CycleState
@@ -23,6 +24,7 @@ from algotrading.domain.nse_calendar import NSE_SESSIONS
 from algotrading.entrypoints.api.account_links import AccountLinkRoutes
 from algotrading.entrypoints.api.auth import AuthRoutes
 from algotrading.entrypoints.api.broker import BrokerRoutes, BrokerServices
+from algotrading.entrypoints.api.notifications import NotificationRoutes
 from algotrading.entrypoints.api.postback import PostbackRoutes
 from algotrading.entrypoints.api.risk import RiskRoutes, RiskServices
 from algotrading.entrypoints.api.strategy import StrategyRoutes, StrategyServices
@@ -35,11 +37,13 @@ from algotrading.services.accounts import API_AUDIENCE, Accounts
 from algotrading.services.broker_books import BrokerBooks
 from algotrading.services.broker_connection import BrokerConnections
 from algotrading.services.check_plan import PlanChecker
+from algotrading.services.deliver_notices import NoticeDelivery
 from algotrading.services.flatten import Flattener
 from algotrading.services.keyed_requests import KeyedRequests
 from algotrading.services.kill_switch import KillSwitch
 from algotrading.services.live_prices import LivePrices
 from algotrading.services.manage_strategy import StrategyManager
+from algotrading.services.notification_center import NotificationCenter
 from algotrading.services.order_hints import OrderHints
 from algotrading.services.postbacks import Postbacks
 from algotrading.services.preflight import PreflightReader
@@ -60,6 +64,7 @@ from tests.fakes.instruments import MemoryInstruments
 from tests.fakes.kept_answers import MemoryKeptAnswers
 from tests.fakes.ledger import MemoryLedger
 from tests.fakes.mails import MemoryEmailLinks, MemoryErrands, MemoryMailer
+from tests.fakes.notifications import MemoryChats, MemoryDeliveries, MemoryNotifications, MemoryWebhooks
 from tests.fakes.queue import MemoryQueue
 from tests.fakes.risks import MemoryRisks
 from tests.fakes.runtime import MemoryRuntime
@@ -110,6 +115,9 @@ class ApiWorld:
     """The same."""
     errands: MemoryErrands = field(default_factory=MemoryErrands)
     mailer: MemoryMailer = field(default_factory=MemoryMailer)
+    notice_errands: MemoryErrands = field(default_factory=MemoryErrands)
+    webhooks: MemoryWebhooks = field(default_factory=MemoryWebhooks)
+    chats: MemoryChats = field(default_factory=MemoryChats)
     exchange: MemoryExchange = field(init=False)
     runtime: MemoryRuntime = field(init=False)
     queue: MemoryQueue = field(init=False)
@@ -135,6 +143,7 @@ class ApiWorld:
                 AuthRoutes(self._accounts).router(), AccountLinkRoutes(lambda: self._accounts().links).router()
             ),
             "broker": HttpDoor(BrokerRoutes(self._broker).router()),
+            "notifications": HttpDoor(NotificationRoutes(self._notification_center).router()),
             "postback": HttpDoor(PostbackRoutes(self._postbacks).router()),
             "strategy": HttpDoor(
                 StrategyRoutes(self._strategies).router(),
@@ -240,8 +249,24 @@ class ApiWorld:
             MemoryUsers(self.database), MemoryEmailLinks(self.database), self.mailer, self.clock, "https://app"
         )
         while self.errands.asked:
-            mails.run(self.errands.asked.pop(0))
+            mails.run(read_errand(self.errands.asked.pop(0).model_dump_json()))
         return self.mailer.sent[before:]
+
+    def notice_delivery(self) -> NoticeDelivery:
+        """What takes notices on to their users' channels."""
+        return NoticeDelivery(
+            users=MemoryUsers(self.database),
+            notifications=MemoryNotifications(self.database),
+            deliveries=MemoryDeliveries(self.database),
+            vault=MemoryVault(),
+            mailer=self.mailer,
+            webhooks=self.webhooks,
+            chats=self.chats,
+            errands=self.notice_errands,
+            clock=self.clock,
+            meter=self.meter,
+            app_url="https://app",
+        )
 
     # --- arranging and looking ----------------------------------------------------------------------
 
@@ -277,6 +302,9 @@ class ApiWorld:
             "broker_accounts": dict(self.database.broker_accounts),
             "strategies": dict(self.database.strategies),
             "deleted": set(self.database.deleted),
+            "wishes": dict(self.database.wishes),
+            "channel_setups": dict(self.database.channel_setups),
+            "inbox_reads": dict(self.database.inbox_reads),
             "risk_limits": dict(self.database.risk_limits),
             "kill_locks": dict(self.database.kill_locks),
             "schedules": dict(self.schedules.alarms),
@@ -312,6 +340,18 @@ class ApiWorld:
             broker_accounts=MemoryBrokerAccounts(self.database),
             passwords=passwords,
             tokens=self.tokens,
+            clock=self.clock,
+        )
+
+    def _notification_center(self) -> NotificationCenter:
+        return NotificationCenter(
+            users=MemoryUsers(self.database),
+            notifications=MemoryNotifications(self.database),
+            deliveries=MemoryDeliveries(self.database),
+            vault=MemoryVault(),
+            webhooks=self.webhooks,
+            chats=self.chats,
+            errands=self.notice_errands,
             clock=self.clock,
         )
 

@@ -251,6 +251,54 @@ class MailerSettings(DatabaseSettings, MailSettings):
     """lambdas/mailer"""
 
 
+class WebhookSettings(Settings):
+    """Where webhooks go."""
+
+    webhook_relay_url: str = ""
+    """In dev: everything is posted there instead of to the addresses that users name."""
+
+    @model_validator(mode="after")
+    def _relay_in_dev_only(self) -> Self:
+        if self.stage != "dev" and self.webhook_relay_url:
+            raise ValueError("WEBHOOK_RELAY_URL may be set in dev only")
+        return self
+
+
+class TelegramSettings(Settings):
+    """The deployment's bot. The secret holds {"token"}, which is empty where there is none."""
+
+    telegram_secret_arn: str
+    telegram_api_url: str = "https://api.telegram.org"
+
+    @model_validator(mode="after")
+    def _telegram_encrypted_outside_dev(self) -> Self:
+        if self.stage != "dev" and not _is_encrypted(self.telegram_api_url):
+            raise ValueError(f"TELEGRAM_API_URL {self.telegram_api_url} is not encrypted: allowed in dev only")
+        return self
+
+
+class NotificationsSettings(DatabaseSettings, WebhookSettings, TelegramSettings):
+    """lambdas/notifications"""
+
+    kms_key_id: str
+    """The key that webhook secrets are sealed under, for that purpose alone."""
+    notice_queue_url: str
+    """Where codes for chats are asked for."""
+
+
+class NotifierSettings(DatabaseSettings, MailSettings, WebhookSettings, TelegramSettings):
+    """lambdas/notifier"""
+
+    kms_key_id: str
+    """The key that webhook secrets were sealed under."""
+    notice_queue_url: str
+    """Where it asks for what has to be tried again."""
+
+
+class SummarySettings(DatabaseSettings, SessionSettings):
+    """lambdas/summary"""
+
+
 class StrategySettings(DatabaseSettings, RedisSettings, QueueSettings, ScheduleSettings, TimingSettings):
     """lambdas/strategy"""
 

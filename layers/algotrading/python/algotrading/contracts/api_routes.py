@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-FunctionName = Literal["auth", "broker", "postback", "strategy", "docs"]
+FunctionName = Literal["auth", "broker", "postback", "strategy", "notifications", "docs"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +77,16 @@ API_ROUTES: tuple[ApiRoute, ...] = (
     ApiRoute("PUT", "/api/v1/risk/profile", "strategy"),
     ApiRoute("POST", "/api/v1/risk/kill", "strategy", is_keyed=True, is_repeatable=True),
     ApiRoute("POST", "/api/v1/risk/release", "strategy", is_keyed=True),
+    ApiRoute("GET", "/api/v1/notifications", "notifications"),
+    ApiRoute("POST", "/api/v1/notifications/read", "notifications"),
+    ApiRoute("GET", "/api/v1/notifications/deliveries", "notifications"),
+    ApiRoute("GET", "/api/v1/notifications/preferences", "notifications"),
+    ApiRoute("PUT", "/api/v1/notifications/preferences", "notifications"),
+    ApiRoute("PUT", "/api/v1/notifications/webhook", "notifications"),
+    ApiRoute("DELETE", "/api/v1/notifications/webhook", "notifications"),
+    ApiRoute("PUT", "/api/v1/notifications/telegram", "notifications"),
+    ApiRoute("POST", "/api/v1/notifications/telegram/confirm", "notifications"),
+    ApiRoute("DELETE", "/api/v1/notifications/telegram", "notifications"),
 )
 
 DOCS_ROUTES: tuple[ApiRoute, ...] = (

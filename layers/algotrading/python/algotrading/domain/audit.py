@@ -69,6 +69,9 @@ class AuditKind(StrEnum):
     PASSWORD_RESET = "password_reset"  # noqa: S105 - a name, no password
     """By a link of an e-mail. This and the next: `account_entry`."""
     EMAIL_VERIFIED = "email_verified"
+    CHANNEL_SET = "channel_set"
+    """Where notices go: `channel_entry`. The next one: no more."""
+    CHANNEL_REMOVED = "channel_removed"
     NOTHING_PLACED = "nothing_placed"
     """After the kill switch, our record had no order of its day and nothing open; the broker was not asked."""
 
@@ -217,6 +220,11 @@ def second_factor_entry(user_id: UUID, kind: AuditKind, at: datetime) -> AuditEn
 def account_entry(user_id: UUID, kind: AuditKind, at: datetime) -> AuditEntry:
     """What is written down about a password that was reset, or an e-mail that was verified: that, and no more."""
     return AuditEntry(user_id, kind, at, {})
+
+
+def channel_entry(user_id: UUID, kind: AuditKind, channel: str, target: str, at: datetime) -> AuditEntry:
+    """What is written down about a webhook or chat that notices go to."""
+    return AuditEntry(user_id, kind, at, {"channel": channel, "target": target})
 
 
 def disconnected_entry(user_id: UUID, broker: str, broker_user_id: str | None, at: datetime) -> AuditEntry:

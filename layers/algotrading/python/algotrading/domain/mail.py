@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from algotrading.domain.email_links import LASTS, LinkPurpose
+from algotrading.domain.notifications import InboxNotice, title_of
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -31,6 +32,19 @@ def reset_mail(to: str, app_url: str, token: str) -> Mail:
         f"  {token}\n\n"
         "A new password logs every device out. Your second factor stays as it is.\n"
         "If it was not you, do nothing: without this mail nobody can choose a password for you.\n",
+    )
+
+
+def notice_mail(to: str, notice: InboxNotice, app_url: str) -> Mail:
+    """A notice, with what it is about."""
+    about = f"{notice.symbol}: " if notice.symbol else ""
+    return Mail(
+        to,
+        f"{about}{title_of(notice.kind).lower() if about else title_of(notice.kind)}",
+        f"{about}{notice.text}\n\n"
+        f"{notice.created_at:%Y-%m-%d %H:%M:%S} UTC, notice {notice.notice_id}.\n"
+        f"Everything is in the app: {app_url}\n"
+        "Which notices come by mail is set under /notifications/preferences.\n",
     )
 
 

@@ -90,6 +90,8 @@ INFORMATIVE: Final = frozenset(
         "FeedOrderUpdates",
         "FeedSilence",
         "InstrumentsLoaded",
+        "DeliveriesFailed",
+        "DeliveriesGivenUp",
         "NoticeDelay",
         "NoticeDelayed",
         "InstrumentsStale",

@@ -39,6 +39,8 @@ class NoticeKind(StrEnum):
 
     PASSWORD_CHANGED = "password_changed"  # noqa: S105 - a name, no password
 
+    DAILY_SUMMARY = "daily_summary"
+
     LOSS_LIMIT = "loss_limit"
     KILLED = "killed"
     RELEASED = "released"

@@ -15,6 +15,14 @@ from algotrading.ports.mail import Errands, Mailer, MailRefused
 from algotrading.ports.messaging import Alarm, Lane, OrderQueue, Schedules
 from algotrading.ports.metrics import Meter
 from algotrading.ports.notices import Notice, Notifier, Outbox
+from algotrading.ports.notifications import (
+    Chats,
+    Deliveries,
+    DeliveryRefused,
+    Notifications,
+    Summaries,
+    Webhooks,
+)
 from algotrading.ports.people import (
     BrokerAccounts,
     EmailLinks,
@@ -38,7 +46,10 @@ __all__ = [
     "BrokerAccounts",
     "BrokerSession",
     "Brokers",
+    "Chats",
     "Clock",
+    "Deliveries",
+    "DeliveryRefused",
     "EmailLinks",
     "EntryGate",
     "Errands",
@@ -51,6 +62,7 @@ __all__ = [
     "Mailer",
     "Meter",
     "Notice",
+    "Notifications",
     "Notifier",
     "OrderLog",
     "OrderQueue",
@@ -65,9 +77,11 @@ __all__ = [
     "SecondFactors",
     "Snapshots",
     "Strategies",
+    "Summaries",
     "Throttle",
     "Tokens",
     "Users",
     "Vault",
     "Watched",
+    "Webhooks",
 ]

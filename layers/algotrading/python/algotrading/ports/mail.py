@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Protocol
 
-from algotrading.contracts.errands import Errand
+from algotrading.contracts.errands import AnyErrand
 from algotrading.domain.mail import Mail
 
 
@@ -21,8 +22,10 @@ class Mailer(Protocol):
 
 
 class Errands(Protocol):
-    """Asks for a mail without waiting for it, and without learning whether there is anybody to send it to."""
+    """Asks for something to be sent without waiting for it, and without learning whether there is anybody to send it
+    to."""
 
-    def ask(self, errand: Errand) -> None:
-        """Once it is taken it is carried out at least once, soon."""
+    def ask(self, errand: AnyErrand, *, delay: timedelta = timedelta(0)) -> None:
+        """Once it is taken it is carried out at least once, soon after `delay`, which is a quarter of an hour at
+        most."""
         ...

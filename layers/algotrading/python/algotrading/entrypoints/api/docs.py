@@ -14,6 +14,7 @@ from algotrading.entrypoints.api.account_links import AccountLinkRoutes
 from algotrading.entrypoints.api.auth import AuthRoutes
 from algotrading.entrypoints.api.broker import BrokerRoutes
 from algotrading.entrypoints.api.document_extras import with_examples, with_headers, with_keys
+from algotrading.entrypoints.api.notifications import NotificationRoutes
 from algotrading.entrypoints.api.postback import PostbackRoutes
 from algotrading.entrypoints.api.risk import RiskRoutes
 from algotrading.entrypoints.api.strategy import StrategyRoutes
@@ -60,6 +61,7 @@ def openapi_document() -> dict[str, Any]:
         PostbackRoutes(_nobody),
         StrategyRoutes(_nobody),
         RiskRoutes(_nobody),
+        NotificationRoutes(_nobody),
     ):
         resolver.include_router(routes.router())
     text = resolver.get_openapi_json_schema(
