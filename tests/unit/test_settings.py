@@ -10,7 +10,9 @@ from algotrading.settings import (
     ListenerSettings,
     MailSettings,
     SettingsInvalid,
+    TelegramSettings,
     TimingSettings,
+    WebhookSettings,
 )
 
 
@@ -97,3 +99,19 @@ def test_links_of_mails_are_encrypted_outside_dev() -> None:
     assert MailSettings.load(mails | {"STAGE": "dev"}).app_url == mails["APP_URL"]
     with pytest.raises(SettingsInvalid, match="not encrypted"):
         MailSettings.load(mails | {"STAGE": "prod"})
+
+
+@pytest.mark.parametrize(
+    ("settings", "variables"),
+    [
+        (WebhookSettings, {"WEBHOOK_RELAY_URL": "http://127.0.0.1:1/webhook"}),
+        (TelegramSettings, {"TELEGRAM_SECRET_ARN": "arn", "TELEGRAM_API_URL": "http://127.0.0.1:1"}),
+    ],
+)
+def test_stand_ins_for_channels_are_for_dev_only(
+    settings: type[WebhookSettings | TelegramSettings], variables: dict[str, str]
+) -> None:
+    settings.load(variables | {"STAGE": "dev"})
+    for stage in ("staging", "prod"):
+        with pytest.raises(SettingsInvalid, match="dev only"):
+            settings.load(variables | {"STAGE": stage})

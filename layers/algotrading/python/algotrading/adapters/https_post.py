@@ -64,22 +64,28 @@ def post_in_the_clear(
 def _ask(
     connection: HTTPConnection, path: str, body: bytes, headers: Mapping[str, str], most: int
 ) -> tuple[int, bytes]:
-    guard = threading.Timer(DEADLINE_SECONDS, _cut, (connection,))
+    is_late = threading.Event()
+    guard = threading.Timer(DEADLINE_SECONDS, _cut, (connection, is_late))
     guard.daemon = True
     guard.start()
     try:
         connection.request("POST", path, body=body, headers=dict(headers))
         response = connection.getresponse()
-        return response.status, response.read(most)
+        status, beginning = response.status, response.read(most)
     except (OSError, HTTPException, ValueError) as error:
         raise PostFailed(f"no answer ({type(error).__name__})") from error
     finally:
         guard.cancel()
         connection.close()
+    if is_late.is_set():
+        # What was cut off may look like a whole answer.
+        raise PostFailed("no answer in time")
+    return status, beginning
 
 
-def _cut(connection: HTTPConnection) -> None:
+def _cut(connection: HTTPConnection, is_late: threading.Event) -> None:
     """End whatever waits for the peer."""
+    is_late.set()
     peer = connection.sock
     if peer is not None:
         try:

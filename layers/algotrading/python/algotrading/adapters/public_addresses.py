@@ -17,6 +17,7 @@ Resolver = Callable[[str, int], Sequence[str]]
 
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 _NAT64_LOCAL = ipaddress.ip_network("64:ff9b:1::/48")
+"""For a network's own use (RFC 8215): it may lead anywhere inside."""
 
 
 class AddressForbidden(Exception):
@@ -50,7 +51,9 @@ def is_public(text: str) -> bool:
         address: IPAddress = ipaddress.ip_address(text.partition("%")[0])
     except ValueError:
         return False
-    return all(each.is_global and not each.is_multicast for each in (address, *_wrapped(address)))
+    return address not in _NAT64_LOCAL and all(
+        each.is_global and not each.is_multicast for each in (address, *_wrapped(address))
+    )
 
 
 def _wrapped(address: IPAddress) -> list[IPAddress]:
@@ -60,7 +63,7 @@ def _wrapped(address: IPAddress) -> list[IPAddress]:
     found: list[IPAddress] = [each for each in (address.ipv4_mapped, address.sixtofour) if each is not None]
     if address.teredo is not None:
         found += address.teredo
-    if address in _NAT64 or address in _NAT64_LOCAL:
+    if address in _NAT64:
         found.append(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
     if int(address) >> 32 == 0:
         # "IPv4-compatible", deprecated (RFC 4291, section 2.5.5.1).
