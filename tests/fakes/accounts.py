@@ -39,13 +39,13 @@ class MemoryUsers:
     def find_login(self, email: str) -> Login | None:
         """See ports.Users."""
         for user, password_hash in self._database.users.values():
-            if user.email.lower() == email.lower():
+            if user.email.lower() == email.lower() and user.user_id not in self._database.closed:
                 return Login(user.user_id, password_hash)
         return None
 
     def get(self, user_id: UUID) -> User:
         """See ports.Users."""
-        if user_id not in self._database.users:
+        if user_id not in self._database.users or user_id in self._database.closed:
             raise NotFound("no such user")
         return self._database.users[user_id][0]
 

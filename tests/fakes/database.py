@@ -53,6 +53,8 @@ class MemoryDatabase:
     channel_setups: dict[tuple[UUID, Channel], ChannelSetup] = field(default_factory=dict)
     inbox_reads: dict[int, datetime] = field(default_factory=dict)
     channel_deliveries: dict[tuple[int, Channel], DeliveryRecord] = field(default_factory=dict)
+    closed: set[UUID] = field(default_factory=set)
+    """Accounts that were deleted."""
     summaries: set[tuple[UUID, date]] = field(default_factory=set)
     kept_answers: dict[tuple[UUID, str], KeptRequest] = field(default_factory=dict)
     recovery_codes: dict[UUID, set[bytes]] = field(default_factory=dict)

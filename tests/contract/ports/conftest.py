@@ -7,6 +7,7 @@ from typing import cast
 
 import pytest
 
+from algotrading.adapters.postgres.account_records import PostgresAccountRecords
 from algotrading.adapters.postgres.audit_trail import PostgresAuditTrail
 from algotrading.adapters.postgres.broker_accounts import PostgresBrokerAccounts
 from algotrading.adapters.postgres.deliveries import PostgresDeliveries
@@ -27,6 +28,7 @@ from algotrading.domain.accounts import User
 from algotrading.domain.cycle import Cycle
 from algotrading.domain.strategy import Strategy, StrategyStatus
 from algotrading.ports import (
+    AccountRecords,
     AuditTrail,
     BrokerAccounts,
     Deliveries,
@@ -44,6 +46,7 @@ from algotrading.ports import (
     Users,
 )
 from algotrading.ports.requests import KeptAnswers
+from tests.fakes.account_records import MemoryAccountRecords
 from tests.fakes.accounts import MemoryBrokerAccounts, MemoryLogins, MemorySecondFactors, MemoryUsers
 from tests.fakes.audit import MemoryAuditTrail
 from tests.fakes.database import MemoryDatabase
@@ -67,6 +70,7 @@ class Stores:
     logins: Logins
     second_factors: SecondFactors
     email_links: EmailLinks
+    records: AccountRecords
     notifications: Notifications
     deliveries: Deliveries
     system_summaries: Summaries
@@ -116,6 +120,7 @@ def memory_stores() -> Stores:
         logins=MemoryLogins(database),
         second_factors=MemorySecondFactors(database),
         email_links=MemoryEmailLinks(database),
+        records=MemoryAccountRecords(database),
         notifications=MemoryNotifications(database),
         deliveries=MemoryDeliveries(database),
         system_summaries=MemorySummaries(database),
@@ -146,6 +151,7 @@ def postgres_stores(store: PostgresStore) -> Stores:
         logins=PostgresLogins(store.app),
         second_factors=PostgresSecondFactors(store.app),
         email_links=PostgresEmailLinks(store.app),
+        records=PostgresAccountRecords(store.app),
         notifications=PostgresNotifications(store.app),
         deliveries=PostgresDeliveries(store.app),
         system_summaries=PostgresSummaries(store.system),

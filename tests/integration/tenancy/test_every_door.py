@@ -36,6 +36,7 @@ BODIES: dict[str, Any] = {
     "POST /api/v1/risk/release": {},
 }
 BODIES |= {
+    "POST /api/v1/account/delete": {"password": "wrong-horse"},
     "PUT /api/v1/notifications/preferences": {"kinds": {"bought": []}},
     "PUT /api/v1/notifications/webhook": {"url": "https://forged.example.com"},
     "PUT /api/v1/notifications/telegram": {"chat_id": "666"},

@@ -14,6 +14,7 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 
+from algotrading.adapters.postgres.account_records import SECTIONS, PostgresAccountRecords
 from algotrading.adapters.postgres.audit_trail import PostgresAuditTrail
 from algotrading.adapters.postgres.broker_accounts import PostgresBrokerAccounts
 from algotrading.adapters.postgres.database import Database
@@ -67,6 +68,7 @@ REPOSITORIES: tuple[Callable[[Database], Any], ...] = (
     PostgresNotifications,
     PostgresDeliveries,
     PostgresSummaries,
+    PostgresAccountRecords,
 )
 """All but the instruments, which belong to nobody."""
 DAY = timedelta(days=1)
@@ -103,6 +105,14 @@ def _save_cycle(ledger: PostgresLedger, me: Intruder) -> None:
     sold = replace(me.cycle, state=CycleState.FLAT, intents=(make_intent(me.cycle),))
     effects = (Tell(NoticeKind.BOUGHT, "forged"), StopStrategy("forged"))
     ledger.save(Decision(sold, effects), event=EntryMissed(MOMENT, "forged"), now=MOMENT, logs=[me.log])
+
+
+def _read_all(records: PostgresAccountRecords, me: Intruder) -> Any:
+    """What an export brings of the victim: the intruder's own account is no leak."""
+    rows = [row for section in SECTIONS for row in records.read(me.user_id, section, offset=0, limit=100)]
+    if me.user_id == me.victim.user_id:
+        return rows
+    return [row for row in rows if any(word in row for word in me.victim.words)]
 
 
 BREACH = Breach(BreachKind.DAILY_LOSS, Decimal(1), Decimal(1), "forged")
@@ -205,6 +215,8 @@ CALLS: dict[str, Callable[[Any, Intruder], Any]] = {
     "PostgresDeliveries.mark_delivered": lambda r, me: r.mark_delivered(_delivery(me), MOMENT),
     "PostgresDeliveries.mark_failed": lambda r, me: r.mark_failed(_delivery(me), "forged", now=MOMENT, retry_at=None),
     "PostgresDeliveries.log": lambda r, me: list(r.log(me.user_id, limit=100, before=None)),
+    "PostgresAccountRecords.read": _read_all,
+    "PostgresAccountRecords.close": lambda r, me: r.close(me.user_id, MOMENT),
 }
 """Each function with what an intruder would ask of it; what it returns is nothing at all, or it is a leak."""
 
@@ -229,6 +241,8 @@ SYSTEM: dict[str, Callable[[Any, Intruder], Any]] = {
 }
 """What the system role asks about everybody; under the functions' role it finds nobody."""
 
+ABOUT_NOBODY = {"PostgresAccountRecords.sections"}
+"""What is the same for everybody."""
 BY_SECRET = {"PostgresUsers.find_login", "PostgresBrokerAccounts.find_by_postback"}
 """Before a user is known: whoever knows the e-mail or the address sees that one row, which tests/integration/
 adapters/test_database.py holds to it."""
@@ -274,7 +288,7 @@ def test_no_function_is_left_out() -> None:
         if not name.startswith("_")
     }
 
-    assert public == set(CALLS) | set(SYSTEM) | BY_SECRET
+    assert public == set(CALLS) | set(SYSTEM) | BY_SECRET | ABOUT_NOBODY
 
 
 def test_no_repository_is_left_out() -> None:
@@ -354,5 +368,6 @@ def test_the_owner_himself_finds_what_the_stranger_did_not(postgres_store: Postg
         "PostgresNotifications.confirm",
         "PostgresDeliveries.claim",
         "PostgresDeliveries.log",
+        "PostgresAccountRecords.read",
     ]:
         assert attempt(CALLS[name], name, postgres_store.app, himself), name

@@ -202,8 +202,8 @@ def test_answers_with_secrets_are_never_kept(world: ApiWorld) -> None:
 
     assert not {path for path in keyed if "/auth/" in path or "/broker/" in path}
     others = {path for path in posts - keyed if "/auth/" not in path and "/broker/" not in path}
-    # Marking what is marked does nothing, and a code is good once.
-    assert others == {"/api/v1/notifications/read", "/api/v1/notifications/telegram/confirm"}
+    # Marking what is marked does nothing, a code is good once, and an account that is gone is gone.
+    assert others == {"/api/v1/account/delete", "/api/v1/notifications/read", "/api/v1/notifications/telegram/confirm"}
     token = world.register()
     world.call("POST", "/auth/second-factor", {}, token=token, headers={"Idempotency-Key": "key"})
     create(world, token)

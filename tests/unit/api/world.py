@@ -21,6 +21,7 @@ from algotrading.domain.accounts import BrokerCredentials
 from algotrading.domain.cycle import Cycle, CycleState
 from algotrading.domain.mail import Mail
 from algotrading.domain.nse_calendar import NSE_SESSIONS
+from algotrading.entrypoints.api.account_data import AccountDataRoutes
 from algotrading.entrypoints.api.account_links import AccountLinkRoutes
 from algotrading.entrypoints.api.auth import AuthRoutes
 from algotrading.entrypoints.api.broker import BrokerRoutes, BrokerServices
@@ -31,6 +32,7 @@ from algotrading.entrypoints.api.strategy import StrategyRoutes, StrategyService
 from algotrading.entrypoints.authorizer import TokenAuthorizer
 from algotrading.entrypoints.http import HttpDoor
 from algotrading.ports import Lane
+from algotrading.services.account_data import AccountData
 from algotrading.services.account_links import AccountLinks
 from algotrading.services.account_mails import AccountMails
 from algotrading.services.accounts import API_AUDIENCE, Accounts
@@ -52,6 +54,7 @@ from algotrading.services.risk_profile import RiskProfiles
 from algotrading.services.second_factor import SecondFactorKeeper
 from algotrading.services.strategy_status import StrategyReader
 from algotrading.services.timeline import TimelineReader
+from tests.fakes.account_records import MemoryAccountRecords
 from tests.fakes.accounts import MemoryBrokerAccounts, MemoryLogins, MemorySecondFactors, MemoryUsers
 from tests.fakes.audit import MemoryAuditTrail
 from tests.fakes.broker import MemoryBrokers
@@ -140,7 +143,9 @@ class ApiWorld:
             self.database.instruments["NSE", symbol] = instrument
         self.doors = {
             "auth": HttpDoor(
-                AuthRoutes(self._accounts).router(), AccountLinkRoutes(lambda: self._accounts().links).router()
+                AuthRoutes(self._accounts).router(),
+                AccountLinkRoutes(lambda: self._accounts().links).router(),
+                AccountDataRoutes(lambda: self._accounts().data).router(),
             ),
             "broker": HttpDoor(BrokerRoutes(self._broker).router()),
             "notifications": HttpDoor(NotificationRoutes(self._notification_center).router()),
@@ -321,6 +326,8 @@ class ApiWorld:
 
     def _accounts(self) -> Accounts:
         users, passwords = MemoryUsers(self.database), Argon2Passwords(memory_kib=8, passes=1)
+        second_factors = SecondFactorKeeper(MemorySecondFactors(self.database), MemoryVault(), self.clock)
+        records = MemoryAccountRecords(self.database)
         return Accounts(
             users=users,
             links=AccountLinks(
@@ -335,7 +342,8 @@ class ApiWorld:
             logins=MemoryLogins(self.database),
             access_lasts=ACCESS_LASTS,
             is_common=CommonPasswords().__contains__,
-            second_factors=SecondFactorKeeper(MemorySecondFactors(self.database), MemoryVault(), self.clock),
+            second_factors=second_factors,
+            data=AccountData(users, records, passwords, second_factors, self.throttle, self.clock),
             throttle=self.throttle,
             broker_accounts=MemoryBrokerAccounts(self.database),
             passwords=passwords,

@@ -32,12 +32,14 @@ if TYPE_CHECKING:
 
 def build_auth(settings: AuthSettings) -> HttpDoor:
     """lambdas/auth"""
+    from algotrading.entrypoints.api.account_data import AccountDataRoutes
     from algotrading.entrypoints.api.account_links import AccountLinkRoutes
     from algotrading.entrypoints.api.auth import AuthRoutes
     from algotrading.entrypoints.http import HttpDoor
 
     accounts = cache(lambda: _accounts(settings))
-    return HttpDoor(AuthRoutes(accounts).router(), AccountLinkRoutes(lambda: accounts().links).router())
+    links, data = AccountLinkRoutes(lambda: accounts().links), AccountDataRoutes(lambda: accounts().data)
+    return HttpDoor(AuthRoutes(accounts).router(), links.router(), data.router())
 
 
 def build_broker(settings: BrokerSettings) -> HttpDoor:
@@ -89,6 +91,7 @@ def _accounts(settings: AuthSettings) -> Accounts:
     from algotrading.adapters.common_passwords import CommonPasswords
     from algotrading.adapters.kms_vault import SECOND_FACTOR, KmsVault
     from algotrading.adapters.passwords import Argon2Passwords
+    from algotrading.adapters.postgres.account_records import PostgresAccountRecords
     from algotrading.adapters.postgres.broker_accounts import PostgresBrokerAccounts
     from algotrading.adapters.postgres.email_links import PostgresEmailLinks
     from algotrading.adapters.postgres.logins import PostgresLogins
@@ -97,6 +100,7 @@ def _accounts(settings: AuthSettings) -> Accounts:
     from algotrading.adapters.redis_runtime import make_redis_client
     from algotrading.adapters.sqs_errands import SqsErrands
     from algotrading.adapters.throttles import LocalThrottle, RedisThrottle
+    from algotrading.services.account_data import AccountData
     from algotrading.services.account_links import AccountLinks
     from algotrading.services.accounts import Accounts
     from algotrading.services.second_factor import SecondFactorKeeper
@@ -105,6 +109,8 @@ def _accounts(settings: AuthSettings) -> Accounts:
     users, passwords, is_common = PostgresUsers(database), Argon2Passwords(), CommonPasswords().__contains__
     redis = make_redis_client(settings.redis_host, settings.redis_port, tls=settings.redis_tls)
     throttle = RedisThrottle(redis, LocalThrottle())
+    vault = KmsVault(parts.client("kms"), settings.kms_key_id, purpose=SECOND_FACTOR)
+    second_factors = SecondFactorKeeper(PostgresSecondFactors(database), vault, clock)
     return Accounts(
         users=users,
         logins=PostgresLogins(database),
@@ -121,11 +127,8 @@ def _accounts(settings: AuthSettings) -> Accounts:
         access_lasts=timedelta(seconds=settings.access_token_seconds),
         broker_accounts=PostgresBrokerAccounts(database),
         passwords=passwords,
-        second_factors=SecondFactorKeeper(
-            PostgresSecondFactors(database),
-            KmsVault(parts.client("kms"), settings.kms_key_id, purpose=SECOND_FACTOR),
-            clock,
-        ),
+        data=AccountData(users, PostgresAccountRecords(database), passwords, second_factors, throttle, clock),
+        second_factors=second_factors,
         tokens=parts.tokens(settings),
         clock=clock,
         is_common=is_common,

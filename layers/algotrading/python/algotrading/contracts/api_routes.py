@@ -53,6 +53,8 @@ API_ROUTES: tuple[ApiRoute, ...] = (
     ApiRoute("POST", "/api/v1/auth/email/verify", "auth", is_open=True),
     ApiRoute("POST", "/api/v1/auth/email/resend", "auth"),
     ApiRoute("GET", "/api/v1/account", "auth"),
+    ApiRoute("GET", "/api/v1/account/export", "auth"),
+    ApiRoute("POST", "/api/v1/account/delete", "auth"),
     ApiRoute("POST", "/api/v1/broker/connect", "broker"),
     ApiRoute("GET", "/api/v1/broker", "broker"),
     ApiRoute("DELETE", "/api/v1/broker", "broker"),

@@ -72,6 +72,8 @@ class AuditKind(StrEnum):
     CHANNEL_SET = "channel_set"
     """Where notices go: `channel_entry`. The next one: no more."""
     CHANNEL_REMOVED = "channel_removed"
+    ACCOUNT_DELETED = "account_deleted"
+    """Its owner is forgotten; what was done is not."""
     NOTHING_PLACED = "nothing_placed"
     """After the kill switch, our record had no order of its day and nothing open; the broker was not asked."""
 
@@ -218,7 +220,7 @@ def second_factor_entry(user_id: UUID, kind: AuditKind, at: datetime) -> AuditEn
 
 
 def account_entry(user_id: UUID, kind: AuditKind, at: datetime) -> AuditEntry:
-    """What is written down about a password that was reset, or an e-mail that was verified: that, and no more."""
+    """What is written down about a password reset, an e-mail verified, an account deleted: that, and no more."""
     return AuditEntry(user_id, kind, at, {})
 
 

@@ -24,6 +24,7 @@ from algotrading.ports.notifications import (
     Webhooks,
 )
 from algotrading.ports.people import (
+    AccountRecords,
     BrokerAccounts,
     EmailLinks,
     Logins,
@@ -39,6 +40,7 @@ from algotrading.ports.runtime import LastPrice, Runtime
 from algotrading.ports.strategies import Instruments, Strategies
 
 __all__ = [
+    "AccountRecords",
     "Alarm",
     "AuditTrail",
     "BookSnapshot",

@@ -120,6 +120,23 @@ class EmailLinks(Protocol):
         ...
 
 
+class AccountRecords(Protocol):
+    """Everything that is kept of one user."""
+
+    def sections(self) -> Sequence[str]:
+        """What there is, in a fixed order."""
+        ...
+
+    def read(self, user_id: UUID, section: str, *, offset: int, limit: int) -> Sequence[str]:
+        """Rows of a section as JSON objects, in a fixed order; no secret is among them, and no hash of one."""
+        ...
+
+    def close(self, user_id: UUID, now: datetime) -> None:
+        """Forget who the user is, and end every login; what was traded stays, and so does the audit trail, in which it
+        is written. Raises NotFound; Conflict while strategies run or are not settled."""
+        ...
+
+
 class BrokerAccounts(Protocol):
     """Broker connections, secrets sealed. Every change leaves an audit record in the same transaction."""
 

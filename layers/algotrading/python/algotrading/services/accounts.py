@@ -15,6 +15,7 @@ from algotrading.domain.errors import AuthenticationFailed, TokenInvalid, TooMan
 from algotrading.domain.logins import LOGIN_LASTS, DeviceLogin
 from algotrading.domain.throttle import Suspect, suspects_of_code, suspects_of_login, suspects_of_registration
 from algotrading.ports import BrokerAccounts, Clock, Logins, Passwords, Throttle, Tokens, Users
+from algotrading.services.account_data import AccountData
 from algotrading.services.account_links import AccountLinks, refuse_easy
 from algotrading.services.second_factor import Enrolment, SecondFactorKeeper
 
@@ -49,6 +50,7 @@ class Accounts:
     passwords: Passwords
     second_factors: SecondFactorKeeper
     links: AccountLinks
+    data: AccountData
     throttle: Throttle
     tokens: Tokens
     clock: Clock

@@ -10,6 +10,7 @@ from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from aws_lambda_powertools.event_handler.api_gateway import Router
 from aws_lambda_powertools.event_handler.openapi.models import HTTPBearer
 
+from algotrading.entrypoints.api.account_data import AccountDataRoutes
 from algotrading.entrypoints.api.account_links import AccountLinkRoutes
 from algotrading.entrypoints.api.auth import AuthRoutes
 from algotrading.entrypoints.api.broker import BrokerRoutes
@@ -57,6 +58,7 @@ def openapi_document() -> dict[str, Any]:
     for routes in (
         AuthRoutes(_nobody),
         AccountLinkRoutes(_nobody),
+        AccountDataRoutes(_nobody),
         BrokerRoutes(_nobody),
         PostbackRoutes(_nobody),
         StrategyRoutes(_nobody),
