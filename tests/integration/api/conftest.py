@@ -22,6 +22,8 @@ from tests.stores import ROLE_PASSWORDS, PostgresStore
 from twin.servers import ServerAddress
 
 REGION = "ap-south-1"
+FUNCTIONS = ("auth", "broker", "postback", "strategy", "notifications", "authorizer", "docs", "mailer", "notifier")
+SENDER = "mail@trader.in"
 ALWAYS_OPEN = {
     "name": "round-the-clock",
     "calendar": "every-day",
@@ -47,6 +49,7 @@ def deployment(
         clients = {name: cast(Any, boto3.client)(name, region_name=REGION) for name in ("sqs", "scheduler")}
         queue_urls = _make_queues(clients["sqs"])
         clients["scheduler"].create_schedule_group(Name="strategies")
+        cast(Any, boto3.client)("sesv2", region_name=REGION).create_email_identity(EmailIdentity=SENDER)
         variables = {
             **_stores(postgres_module_store, valkey_server),
             **_aws(queue_urls),
@@ -55,6 +58,8 @@ def deployment(
             "KITE_API_URL": exchange.url,
             "SECOND_FACTOR_REQUIRED": "false",
             "EMAIL_VERIFICATION_REQUIRED": "false",
+            "MAIL_SENDER": SENDER,
+            "APP_URL": "https://app.trader.in",
             # Nobody listens: whoever is posted to is not what these tests are about.
             "WEBHOOK_RELAY_URL": "http://127.0.0.1:9/webhook",
             "TELEGRAM_API_URL": "http://127.0.0.1:9/telegram",
@@ -65,10 +70,7 @@ def deployment(
         PostgresInstruments(postgres_module_store.system).replace_all([make_instrument()])
         opened = _watch_databases(environment)
         parts.forget()
-        handlers = {
-            name: load_handler(name)
-            for name in ("auth", "broker", "postback", "strategy", "notifications", "authorizer", "docs")
-        }
+        handlers = {name: load_handler(name) for name in FUNCTIONS}
         yield Deployment(handlers, clients["sqs"], clients["scheduler"], queue_urls)
         parts.forget()
         for database in opened:
