@@ -13,7 +13,7 @@ from constructs import Construct, IConstruct
 
 ENCRYPTED_BY_AWS = "Encrypted with Secrets Manager's own key of this account: who may read the secret is said by IAM."
 TOPIC_AT_REST = "Nothing rests in it: mails leave at once, over TLS, and hold no secret."
-SQS_AT_REST = "Encrypted with SQS's own keys; a message names a strategy and holds no secret."
+SQS_AT_REST = "Encrypted with SQS's own keys; a message names a strategy or a person and holds no secret."
 _BASIC_POLICIES = (
     "IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole]",
     "IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/AWSLambdaVPCAccessExecutionRole]",

@@ -21,7 +21,7 @@ CDK_CLI = "aws-cdk@2.1148.1"
 """The command line that reads the cloud assembly of the pinned aws-cdk-lib (newer majors cannot)."""
 _BOOTSTRAP = "/cdk-bootstrap/hnb659fds/version"
 """Where `cdk bootstrap` leaves its mark (AWS CDK documentation, bootstrapping)."""
-_WITHOUT_DATA = ("trading", "api", "web", "listener", "observability")
+_WITHOUT_DATA = ("trading", "messages", "api", "web", "listener", "observability")
 """Stacks that hold code alone: ids as in cdk/estate.py."""
 _LEFT_UNRESERVED = 100
 """Of an account's concurrent executions Lambda lets so many not be reserved (AWS Lambda documentation, concurrency)."""
@@ -52,6 +52,7 @@ def find_next_steps(environment: Environment) -> list[str]:
 def _addresses(environment: Environment) -> Iterator[str]:
     for name, address in (
         ("alarm_email", environment.alarm_email),
+        ("mail_sender", environment.mail_sender),
         *(("feed_accounts", account.email) for account in environment.feed_accounts),
     ):
         if address.endswith("@example.com"):

@@ -51,6 +51,11 @@ class Environment:
     log_level: str
     alarm_email: str
     """Receives alarms; the address must confirm its subscription."""
+    mail_sender: str
+    """Whom traders' mails come from; the address must confirm that SES may use it."""
+    app_url: str
+    """Where the app's pages are, which the links of mails lead to: the output AppUrl of the web stack, or a name of
+    your own for it."""
 
     cidr: str
     nat_gateways: int
@@ -143,6 +148,9 @@ class Environment:
             "FEED_ACCOUNT_EMAIL": ",".join(account.email for account in self.feed_accounts),
             "SECOND_FACTOR_REQUIRED": str(self.stage != "dev").lower(),
             "EGRESS_BOUND": str(self.stage != "dev").lower(),
+            "EMAIL_VERIFICATION_REQUIRED": str(self.stage != "dev").lower(),
+            "MAIL_SENDER": self.mail_sender,
+            "APP_URL": self.app_url,
             "ACCESS_TOKEN_SECONDS": str(self.access_token_seconds),
             "ORDER_UPDATE_SOCKETS": str(self.order_update_sockets).lower(),
         }
@@ -155,6 +163,8 @@ _DEV: Final = Environment(
     tracing=False,
     log_level="DEBUG",
     alarm_email="algotrading-dev@example.com",
+    mail_sender="algotrading-dev@example.com",
+    app_url="http://localhost:8081",
     cidr="10.10.0.0/16",
     nat_gateways=1,
     database_class="t3.micro",
@@ -184,6 +194,8 @@ _STAGING: Final = Environment(
     tracing=True,
     log_level="INFO",
     alarm_email="algotrading-staging@example.com",
+    mail_sender="algotrading-staging@example.com",
+    app_url="https://staging.app.example.com",
     cidr="10.20.0.0/16",
     nat_gateways=1,
     database_class="t3.small",
@@ -213,6 +225,8 @@ _PROD: Final = Environment(
     tracing=True,
     log_level="INFO",
     alarm_email="algotrading-prod@example.com",
+    mail_sender="algotrading-prod@example.com",
+    app_url="https://app.example.com",
     cidr="10.30.0.0/16",
     nat_gateways=2,
     database_class="t3.medium",

@@ -12,6 +12,7 @@ from cdk.environments import REGION, Environment
 from cdk.stacks.api import ApiStack
 from cdk.stacks.data import DataStack
 from cdk.stacks.listener import ListenerStack
+from cdk.stacks.messages import MessagesStack
 from cdk.stacks.network import NetworkStack
 from cdk.stacks.observability import ObservabilityStack
 from cdk.stacks.trading import TradingStack
@@ -35,7 +36,10 @@ def add_stacks(app: App, environment: Environment) -> None:
     network = NetworkStack(app, "network", environment=environment, **common("network", holds_data=True))
     data = DataStack(app, "data", environment=environment, network=network, **common("data", holds_data=True))
     trading = TradingStack(app, "trading", environment=environment, network=network, data=data, **common("trading"))
-    api = ApiStack(app, "api", environment=environment, network=network, powers=trading.powers, **common("api"))
+    messages = MessagesStack(
+        app, "messages", environment=environment, network=network, powers=trading.powers, **common("messages")
+    )
+    api = ApiStack(app, "api", environment=environment, network=network, powers=messages.powers, **common("api"))
     WebStack(app, "web", environment=environment, api_url=api.api.api_endpoint, **common("web"))
     ListenerStack(
         app, "listener", environment=environment, network=network, powers=trading.powers, **common("listener")
@@ -44,7 +48,7 @@ def add_stacks(app: App, environment: Environment) -> None:
         app,
         "observability",
         environment=environment,
-        dead_letters=trading.dead_letters,
+        dead_letters={**trading.dead_letters, **messages.dead_letters},
         lanes={"Orders": trading.orders.queue, "PriorityOrders": trading.priority.queue},
         converge=trading.converge,
         database=data.database.instance.instance_identifier,

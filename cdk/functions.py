@@ -22,13 +22,19 @@ from algotrading.settings import (
     DocsSettings,
     ExecutorSettings,
     InstrumentsSettings,
+    MailerSettings,
+    MailSettings,
     MigrateSettings,
+    NotificationsSettings,
+    NotifierSettings,
     OperatorSettings,
     PostbackSettings,
     RedisSettings,
     ScheduleSettings,
     Settings,
     StrategySettings,
+    SummarySettings,
+    TelegramSettings,
     TokenSettings,
     TriggerSettings,
     VaultSettings,
@@ -59,7 +65,7 @@ class FunctionSpec:
     database: DatabaseUser | None = None
     sends_to: tuple[Lane, ...] = ()
     seals: bool = False
-    """Also stores broker secrets; without it a holder of `kms_key_id` only opens them."""
+    """Also stores secrets; without it a holder of `kms_key_id` only opens them."""
     lists_schedules: bool = False
     """Also sees which schedules there are; without it a schedule has to be known by its name."""
     concurrency: Callable[[Environment], int] | None = None
@@ -93,6 +99,26 @@ class FunctionSpec:
     @property
     def keeps_audit_roots(self) -> bool:
         return issubclass(self.settings, OperatorSettings)
+
+    @property
+    def asks_for_deliveries(self) -> bool:
+        return "notice_queue_url" in self.settings.model_fields
+
+    @property
+    def opens_webhook_secrets(self) -> bool:
+        return issubclass(self.settings, NotificationsSettings | NotifierSettings)
+
+    @property
+    def speaks_for_the_bot(self) -> bool:
+        return issubclass(self.settings, TelegramSettings)
+
+    @property
+    def asks_for_mails(self) -> bool:
+        return "mail_queue_url" in self.settings.model_fields
+
+    @property
+    def sends_mails(self) -> bool:
+        return issubclass(self.settings, MailSettings)
 
     @property
     def sets_database_passwords(self) -> bool:
@@ -177,6 +203,35 @@ _SPECS: Final = (
         sends_to=(Lane.PRIORITY,),
         lists_schedules=True,
         concurrency=lambda _: 1,
+    ),
+    FunctionSpec(
+        name="mailer",
+        settings=MailerSettings,
+        memory_mib=512,
+        timeout_seconds=20,
+        database=DatabaseUser.APP,
+    ),
+    FunctionSpec(
+        name="notifications",
+        settings=NotificationsSettings,
+        memory_mib=1024,
+        timeout_seconds=15,
+        database=DatabaseUser.APP,
+        seals=True,  # webhook secrets alone
+    ),
+    FunctionSpec(
+        name="notifier",
+        settings=NotifierSettings,
+        memory_mib=512,
+        timeout_seconds=110,  # twenty messages of one channel, none of which takes longer than five seconds
+        database=DatabaseUser.APP,  # whoever calls addresses that users name sees one trader's rows at a time
+    ),
+    FunctionSpec(
+        name="summary",
+        settings=SummarySettings,
+        memory_mib=512,
+        timeout_seconds=300,
+        database=DatabaseUser.SYSTEM,
     ),
     FunctionSpec(
         name="operator",

@@ -153,6 +153,7 @@ class DeployedResources:
             "AWS::SecretsManager::SecretTargetAttachment": self._attach_secret,
             "AWS::SNS::Topic": self._make_topic,
             "AWS::S3::Bucket": self._make_bucket,
+            "AWS::SNS::Subscription": self._make_subscription,
             "AWS::Scheduler::ScheduleGroup": self._make_group,
             "AWS::Lambda::Function": self._name_function,
             "AWS::IAM::Role": self._name_role,
@@ -227,6 +228,18 @@ class DeployedResources:
         name = read.get("BucketName", self._physical_name(resource).lower())
         self._s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": self._access.region})  # type: ignore[typeddict-item]
         return _Made(name, {"Arn": f"arn:aws:s3:::{name}"})
+
+    def _make_subscription(self, resource: Resource) -> _Made:
+        """Of queues; nobody confirms a mail's here."""
+        read = self.resolver.properties(resource, "Protocol", "TopicArn", "Endpoint")
+        if read["Protocol"] != "sqs":
+            return _Made(f"{resource.path} is not made")
+        made = self._sns.subscribe(TopicArn=read["TopicArn"], Protocol="sqs", Endpoint=read["Endpoint"])
+        return _Made(made["SubscriptionArn"])
+
+    def put_secret(self, arn: str, content: Mapping[str, str]) -> None:
+        """Replace the content of a JSON secret."""
+        self._secrets.put_secret_value(SecretId=arn, SecretString=json.dumps(content))
 
     def _make_group(self, resource: Resource) -> _Made:
         name = self.resolver.properties(resource, "Name").get("Name", self._physical_name(resource))

@@ -15,6 +15,7 @@ from twin.event_sources import SqsClient
 from twin.exchange import ExchangeAddress, ExchangeControl
 from twin.functions import Lambda
 from twin.lines import DirectLines, Lines
+from twin.mailbox import Mailbox
 from twin.processes import StateFolder
 from twin.scheduler import Scheduler
 from twin.servers import ServerAddress
@@ -76,6 +77,8 @@ class Twin:
     app: AppServer
     app_url: str | None
     """Where the web app is served; None while it is not built."""
+    mailbox: Mailbox
+    """What the product sent to people."""
     exchange_address: ExchangeAddress
     exchange: ExchangeControl
     http: aiohttp.ClientSession

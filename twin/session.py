@@ -29,9 +29,20 @@ from twin.report import Report, make_report, show_report
 from twin.running import Twin
 from twin.script import CAST, FUNDS, HIT, LEAD, Market, Part, Role, time_to_wait, write_script
 from twin.secret_scan import find_secrets
-from twin.stage import SessionFailed, enter, enter_feed, find_market, wait_for_watcher
+from twin.stage import (
+    SessionFailed,
+    confirm_email,
+    enter,
+    enter_feed,
+    find_market,
+    open_channels,
+    wait_for_messages,
+    wait_for_watcher,
+)
 
 TRADER_BROKER_USER = "TRADER01"
+CHAT, WEBHOOK = "123456789", "https://hooks.example.com/trades"
+"""Where the trader is told, besides the inbox and the mail; in the twin all of it arrives in the mailbox."""
 SYMBOLS = ("INFY", "SBIN", "TCS", "RELIANCE", "HDFCBANK", "ICICIBANK", "AXISBANK")
 _LOOK_SECONDS = 0.05
 _PART_SECONDS = 45.0
@@ -91,6 +102,9 @@ class _Session:
         # First calls while their functions still load could outlast the functions' time-outs.
         await self._twin.entrance
         await self._enter_people()
+        await confirm_email(self._twin, self._trader, self.login)
+        await open_channels(self._trader, CHAT, WEBHOOK, self._twin.mailbox)
+        self._narrator.say(f"{self.login.email} confirmed the e-mail, and is told by mail, webhook and Telegram")
         await self._twin.settled
         if self._path is not None:
             self._narrator.say(self._path.describe(datetime.now(UTC)))
@@ -102,6 +116,8 @@ class _Session:
                 look = group.create_task(self._look(playbill))
                 await self._act(parts, playbill)
                 look.cancel()
+        messages = await wait_for_messages(self._trader)
+        self._narrator.say(f"{messages} messages about it arrived in the mailbox: mails, webhooks, Telegram")
         ledger = await self._ledger.read(self._trader.user_id)
         orders = await self._exchange.orders(self._broker_user)
         return make_report(parts, ledger, orders, self._emitted)

@@ -6,12 +6,15 @@ import asyncio
 from decimal import Decimal
 
 from twin.api_client import ApiClient, Login
+from twin.mailbox import Mailbox
 from twin.running import Twin
 from twin.script import FUNDS, Market
 
 FEED_BROKER_USER = "FEED01"
 _LOOK_SECONDS = 0.05
 _READY_SECONDS = 20.0
+_MAIL_SECONDS = 30.0
+_PAUSE_SECONDS = 0.25
 
 
 class SessionFailed(Exception):
@@ -35,6 +38,44 @@ async def enter_feed(twin: Twin, operator: ApiClient) -> str:
     email = twin.wiring.watcher_environment["FEED_ACCOUNT_EMAIL"]
     await enter(twin, operator, Login.fresh(email), FEED_BROKER_USER, funds=FUNDS)
     return email
+
+
+async def confirm_email(twin: Twin, person: ApiClient, login: Login) -> None:
+    """Open the link that was mailed at the registration. Raises SessionFailed when none came."""
+    for _ in range(int(_MAIL_SECONDS / _LOOK_SECONDS)):
+        if mails := twin.mailbox.of(login.email, "Confirm your e-mail"):
+            token = mails[-1].text.partition("/verify#")[2].split()[0]
+            await person.call("POST", "/api/v1/auth/email/verify", {"token": token})
+            return
+        await asyncio.sleep(_LOOK_SECONDS)
+    raise SessionFailed(f"no mail to confirm {login.email} came within {_MAIL_SECONDS:.0f} s")
+
+
+async def open_channels(person: ApiClient, chat: str, webhook: str, mailbox: Mailbox) -> None:
+    """Have notices sent to a webhook and a chat, too. Raises SessionFailed when the chat's code does not come."""
+    await person.call("PUT", "/api/v1/notifications/webhook", {"url": webhook})
+    await person.call("PUT", "/api/v1/notifications/telegram", {"chat_id": chat})
+    for _ in range(int(_MAIL_SECONDS / _LOOK_SECONDS)):
+        if codes := mailbox.of(chat):
+            code = codes[-1].text.partition("code is ")[2].partition(".")[0]
+            await person.call("POST", "/api/v1/notifications/telegram/confirm", {"code": code})
+            return
+        await asyncio.sleep(_LOOK_SECONDS)
+    raise SessionFailed(f"no code came to the chat within {_MAIL_SECONDS:.0f} s")
+
+
+async def wait_for_messages(person: ApiClient) -> int:
+    """Wait until all that the person was told has reached every channel that is to have it; how many messages that
+    were. Raises SessionFailed."""
+    for _ in range(int(_MAIL_SECONDS / _LOOK_SECONDS)):
+        told = (await person.call("GET", "/api/v1/notifications?limit=200"))["notices"]
+        log = (await person.call("GET", "/api/v1/notifications/deliveries?limit=200"))["deliveries"]
+        arrived = [each for each in log if each["state"] == "delivered"]
+        by_webhook = {each["notice_id"] for each in arrived if each["channel"] == "webhook"}
+        if len(arrived) == len(log) and by_webhook == {each["notice_id"] for each in told}:
+            return len(arrived)
+        await asyncio.sleep(_PAUSE_SECONDS)
+    raise SessionFailed(f"not every message arrived within {_MAIL_SECONDS:.0f} s: {log}")
 
 
 async def wait_for_watcher(twin: Twin) -> None:

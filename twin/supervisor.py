@@ -29,6 +29,7 @@ from twin.ground import GroundWork
 from twin.guard import guarded
 from twin.lambda_runtime import Function
 from twin.lines import Part, Side
+from twin.mailbox import Mailbox
 from twin.processes import REPOSITORY, StateFolder
 from twin.routing import RouteTable
 from twin.running import InvocationFailed, Options, Twin
@@ -97,21 +98,27 @@ class _Starter:
             database=endpoints[Part.DATABASE],
             cache=endpoints[Part.CACHE],
         )
+        mailbox = await self._mailbox()
+        app, app_url = await self._app()
         shared = {**_PLAIN, "SESSION_TABLE": await control.session_table(), **self._options.deviations.settings}
+        shared |= {"APP_URL": app_url or mailbox.url, **mailbox.settings()}
         wiring = (await self._wire(ground.assembly, deployed)).with_overrides(
             functions=shared | ground.exchange.settings(near[Part.EXCHANGE]) | _ports(near),
             watcher=shared | _HASTE | ground.exchange.settings(far[Part.EXCHANGE]) | _ports(far),
         )
+        await asyncio.to_thread(
+            deployed.put_secret, wiring.function("notifier").environment["TELEGRAM_SECRET_ARN"], _BOT
+        )
         database = await self._database(wiring, deployed, endpoints[Part.DATABASE], ground.password)
         telemetry = Telemetry(self._state.logs, self._tell_fault)
         self._tell_operators(wiring.function("converge").environment, access)
-        functions = await self._functions(wiring, access.through(near[Part.CLOUD]), telemetry)
+        surroundings = access.through(near[Part.CLOUD]).environment() | mailbox.environment()
+        functions = await self._functions(wiring, surroundings, telemetry)
         entrance = self._background(self._warm(functions, ENTRANCE))
         settled = self._background(self._settle(functions, entrance))
         watchers = await self._watchers(wiring, access.through(far[Part.CLOUD]))
         await self._consumers(wiring, functions, access, http)
         scheduler = await self._scheduler(wiring, functions, access)
-        app, app_url = await self._app()
         wiring = wiring if app_url is None else open_to(wiring, app_url)
         api_url = await self._gateway(wiring, functions, access, self._options.port)
         app.tell({"name": "twin", "apiUrl": api_url})
@@ -119,6 +126,7 @@ class _Starter:
             api_url=api_url,
             app=app,
             app_url=app_url,
+            mailbox=mailbox,
             exchange_address=ground.exchange,
             exchange=control,
             http=http,
@@ -172,13 +180,13 @@ class _Starter:
         path.write_text("".join(f"{name}={value}\n" for name, value in variables.items()))
         self._stack.callback(path.unlink, missing_ok=True)
 
-    async def _functions(self, wiring: Wiring, access: AwsAccess, telemetry: Telemetry) -> Lambda:
+    async def _functions(self, wiring: Wiring, surroundings: Mapping[str, str], telemetry: Telemetry) -> Lambda:
         check_wiring(wiring)
         functions = Lambda(
             {
                 name: Function(
                     spec,
-                    access.environment(),
+                    surroundings,
                     self._state,
                     telemetry,
                     concurrency=self._options.deviations.concurrency.get(name),
@@ -257,6 +265,12 @@ class _Starter:
         self._narrator.say(f"the API answers on {url}")
         return url
 
+    async def _mailbox(self) -> Mailbox:
+        mailbox = Mailbox()
+        await mailbox.start()
+        self._stack.push_async_callback(mailbox.stop)
+        return mailbox
+
     async def _app(self) -> tuple[AppServer, str | None]:
         app = AppServer(self._options.app or self._state.path / "no-app")
         if not app.is_built:
@@ -290,6 +304,8 @@ _PLAIN = {"DATABASE_TLS": "false", "REDIS_TLS": "false"}
 _HASTE = {"LEAVE_SECONDS": "1"}
 """A watcher that is told to leave with hits that the queue does not take goes on for longer in the cloud than whoever
 ended a twin would wait."""
+_BOT = {"token": "twin"}
+"""Of the mailbox, which takes any."""
 _MIGRATION_EVENT = {
     "RequestType": "Create",
     "RequestId": "twin",

@@ -26,6 +26,7 @@ async def welcome(twin: Twin, narrator: Narrator, trader: Login | None) -> None:
     twin.app.tell({"demo": _demo(trader, spare)})
     narrator.say(f"app {twin.app_url}" if twin.app_url else HOW_TO_BUILD)
     narrator.say(f"API {twin.api_url}/api/v1   docs {twin.api_url}/docs   exchange {twin.exchange_address.url}")
+    narrator.say(f"mailbox {twin.mailbox.url}   everything that is sent to people arrives there")
     narrator.console.print(escape(_text(twin, trader, spare)), soft_wrap=True, highlight=False)
     narrator.say("ready; Ctrl-C stops everything and forgets everything")
 

@@ -14,6 +14,7 @@ from aws_cdk import Aws
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_secretsmanager as secretsmanager
+from aws_cdk import aws_ses as ses
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
 
@@ -26,6 +27,7 @@ AUDIT_PREFIX: Final = "audit/heads/"
 """Where adapters/s3_audit_roots.py keeps what it keeps."""
 BROKER_CREDENTIALS: Final = "broker-credentials"
 SECOND_FACTOR: Final = "second-factor"
+WEBHOOK: Final = "webhook"
 """The purposes that secrets are sealed under (adapters/kms_vault.py)."""
 
 
@@ -42,6 +44,10 @@ class Powers:
     scheduling: Scheduling | None = None
     notifications: sns.ITopic | None = None
     audit_bucket: str | None = None
+    mails: sqs.IQueue | None = None
+    notices: sqs.IQueue | None = None
+    telegram_secret: secretsmanager.ISecret | None = None
+    mail_identity: ses.IEmailIdentity | None = None
 
     def variables_of(self, spec: FunctionSpec) -> dict[str, str]:
         """The values, with the database secret of this function's user."""
@@ -63,9 +69,8 @@ class Powers:
             self.lanes[lane].grant_send_messages(grantee)
         if spec.manages_schedules and self.scheduling is not None:
             self.scheduling.grant_manage(grantee, lists=spec.lists_schedules)
-        if spec.publishes_notices and self.notifications is not None:
-            self.notifications.grant_publish(grantee)
         self._grant_records(grantee, spec)
+        self._grant_messages(grantee, spec)
 
     def _grant_records(self, grantee: iam.IGrantable, spec: FunctionSpec) -> None:
         if spec.keeps_audit_roots and self.audit_bucket is not None:
@@ -73,6 +78,24 @@ class Powers:
         if spec.sets_database_passwords:
             for secret in self.database_secrets.values():
                 secret.grant_read(grantee)
+
+    def _grant_messages(self, grantee: iam.IGrantable, spec: FunctionSpec) -> None:
+        """What reaches people."""
+        if spec.publishes_notices and self.notifications is not None:
+            self.notifications.grant_publish(grantee)
+        if spec.asks_for_deliveries and self.notices is not None:
+            self.notices.grant_send_messages(grantee)
+        if spec.speaks_for_the_bot and self.telegram_secret is not None:
+            self.telegram_secret.grant_read(grantee)
+        if spec.opens_webhook_secrets:
+            self.grant_vault(grantee, seals=spec.seals, purpose=WEBHOOK)
+        if spec.asks_for_mails and self.mails is not None:
+            self.mails.grant_send_messages(grantee)
+        if spec.sends_mails and self.mail_identity is not None:
+            # From our own address, and no other's.
+            grantee.grant_principal.add_to_principal_policy(
+                iam.PolicyStatement(actions=["ses:SendEmail"], resources=[self.mail_identity.email_identity_arn])
+            )
 
     def _grant_audit_roots(self, grantee: iam.IGrantable) -> None:
         """Add heads and read them again; neither remove any nor lift their lock."""

@@ -65,6 +65,10 @@ class Habits:
     api_bytes: float = 2_000.0
     notices: int = 4
     """Of a strategy and day."""
+    mailed_share: float = 0.5
+    """The other half are steps on the way, which are mailed to nobody who does not ask for it."""
+    notifier_seconds: float = 0.2
+    """A few round trips to the database and a call out. Guessed."""
     log_bytes_per_message: float = 2_500.0
     """1.8 kB of our own were measured in the twin; Lambda writes three lines more."""
     log_bytes_per_look: float = 1_500.0
@@ -129,7 +133,9 @@ class _Monthly:
 
     @property
     def invocations(self) -> float:
-        return 2 * self.messages + self.looks + 2 * self.postbacks + self.requests + self.authorizations + _MINUTES
+        orders = 2 * self.messages + self.looks + 2 * self.postbacks
+        notices = self.strategy_days * self.habits.notices
+        return orders + notices + self.requests + self.authorizations + _MINUTES
 
 
 def _line(service: str, what: str, amount: float, name: str, prices: PriceTable) -> Line:
@@ -145,6 +151,7 @@ def _lambda(monthly: _Monthly, prices: PriceTable) -> Iterator[Line]:
         "trigger": monthly.messages * habits.trigger_seconds,
         "postback": monthly.postbacks * habits.postback_seconds,
         "converge": monthly.converge_seconds,
+        "notifier": monthly.strategy_days * habits.notices * habits.notifier_seconds,
         "strategy": monthly.requests * habits.api_seconds,
         "authorizer": monthly.authorizations * habits.api_seconds,
     }
@@ -164,7 +171,8 @@ def _queues(monthly: _Monthly, prices: PriceTable) -> Iterator[Line]:
     yield _line("API Gateway", "requests", (monthly.requests + monthly.postbacks) / _MEGA, "http_api_million", prices)
     notices = monthly.strategy_days * habits.notices
     yield _line("SNS", "notices", notices / _MEGA, "notice_million", prices)
-    yield _line("SNS", "e-mails", notices / 1e5, "notice_mail_hundred_thousand", prices)
+    yield _line("SQS", "deliveries of notices", notices * each / _MEGA, "fifo_million", prices)
+    yield _line("SES", "e-mails", notices * habits.mailed_share / 1e3, "mail_thousand", prices)
 
 
 def _records(environment: Environment, monthly: _Monthly, prices: PriceTable) -> Iterator[Line]:

@@ -153,6 +153,6 @@ def _cors(environment: Environment) -> apigateway.CorsPreflightOptions | None:
         allow_origins=list(environment.web_origins),
         allow_methods=[apigateway.CorsHttpMethod[method] for method in ("GET", "POST", "PUT", "DELETE")],
         allow_headers=["authorization", "content-type", "idempotency-key", "if-match", "x-client-request-id"],
-        expose_headers=["etag", "x-request-id", "x-client-request-id"],
+        expose_headers=["etag", "retry-after", "x-request-id", "x-client-request-id"],
         max_age=Duration.hours(1),
     )

@@ -40,13 +40,13 @@ class MemoryUsers:
     def find_login(self, email: str) -> Login | None:
         """See ports.Users."""
         for user, password_hash in self._database.users.values():
-            if user.email.lower() == email.lower():
+            if user.email.lower() == email.lower() and user.user_id not in self._database.closed:
                 return Login(user.user_id, password_hash)
         return None
 
     def get(self, user_id: UUID) -> User:
         """See ports.Users."""
-        if user_id not in self._database.users:
+        if user_id not in self._database.users or user_id in self._database.closed:
             raise NotFound("no such user")
         return self._database.users[user_id][0]
 
@@ -105,10 +105,14 @@ class MemoryLogins:
 
     def end_all(self, user_id: UUID, now: datetime) -> int:
         """See ports.Logins."""
+        return self.end_for(user_id, LoginEnd.REVOKED, now)
+
+    def end_for(self, user_id: UUID, why: LoginEnd, now: datetime) -> int:
+        """End every login of a user for a reason; how many there were."""
         with self._database.turn:
             found = self.alive(user_id, now)
             for login in found:
-                self._end(login, LoginEnd.REVOKED, now)
+                self._end(login, why, now)
             return len(found)
 
     def _holder(self, user_id: UUID, token_hash: bytes) -> DeviceLogin | None:

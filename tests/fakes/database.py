@@ -15,11 +15,13 @@ from algotrading.domain.audit import AuditEntry
 from algotrading.domain.cycle import Cycle
 from algotrading.domain.delivery import Waiting
 from algotrading.domain.egress import EgressRoute
+from algotrading.domain.email_links import LinkPurpose
 from algotrading.domain.flatness import FlatProof, NothingPlaced
 from algotrading.domain.instruments import Instrument
 from algotrading.domain.keyed_requests import KeptRequest
 from algotrading.domain.limits import Lock, RiskLimits
 from algotrading.domain.logins import DeviceLogin
+from algotrading.domain.notifications import Channel, ChannelSetup, DeliveryRecord, Wishes
 from algotrading.domain.orders import Fill
 from algotrading.domain.second_factor import SecondFactor
 from algotrading.domain.strategy import Strategy
@@ -51,6 +53,15 @@ class MemoryDatabase:
     refresh_tokens: dict[bytes, tuple[UUID, datetime | None]] = field(default_factory=dict)
     """By its hash: the device, and when the token was used."""
     second_factors: dict[UUID, SecondFactor] = field(default_factory=dict)
+    email_links: dict[bytes, tuple[UUID, LinkPurpose, datetime]] = field(default_factory=dict)
+    """By hash: whose, what for, and until when. A link that is there was not used."""
+    wishes: dict[UUID, Wishes] = field(default_factory=dict)
+    channel_setups: dict[tuple[UUID, Channel], ChannelSetup] = field(default_factory=dict)
+    inbox_reads: dict[int, datetime] = field(default_factory=dict)
+    channel_deliveries: dict[tuple[int, Channel], DeliveryRecord] = field(default_factory=dict)
+    closed: set[UUID] = field(default_factory=set)
+    """Accounts that were deleted."""
+    summaries: set[tuple[UUID, date]] = field(default_factory=set)
     kept_answers: dict[tuple[UUID, str], KeptRequest] = field(default_factory=dict)
     recovery_codes: dict[UUID, set[bytes]] = field(default_factory=dict)
     postback_ids: dict[UUID, UUID] = field(default_factory=dict)

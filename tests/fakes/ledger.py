@@ -214,8 +214,7 @@ class MemoryLedger:
                 self.database.fills.setdefault(key, (cycle.strategy_id, fill))
 
     def _add_notice(self, cycle: Cycle, effect: Tell, now: datetime) -> None:
-        number = len(self.database.notices) + 1
-        self.database.notices.append(Notice(number, cycle.user_id, cycle.strategy_id, effect.kind, effect.text, now))
+        add_notice(self.database, cycle.user_id, cycle.strategy_id, effect.kind, effect.text, now)
 
     def _stop_strategy(self, cycle: Cycle, effect: StopStrategy, now: datetime) -> AuditEntry | None:
         strategy = self.database.strategies.get(cycle.strategy_id)
@@ -298,3 +297,10 @@ def _instrument(cycle: Cycle) -> tuple[str, str, str]:
 
 def _oldest_first(intent: Intent) -> tuple[datetime, str, int]:
     return intent.created_at, intent.leg, intent.attempt
+
+
+def add_notice(
+    database: MemoryDatabase, user_id: UUID, strategy_id: UUID | None, kind: str, text: str, now: datetime
+) -> None:
+    """Write a notice into the outbox; the caller holds the database's turn."""
+    database.notices.append(Notice(len(database.notices) + 1, user_id, strategy_id, kind, text, now))

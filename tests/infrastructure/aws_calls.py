@@ -16,6 +16,7 @@ _ACTIONS = {
     # Calls that are allowed under the name of another (Service Authorization Reference).
     "sqs:SendMessageBatch": ("sqs:SendMessage",),
     "s3:ListObjectsV2": ("s3:ListBucket",),
+    "sesv2:SendEmail": ("ses:SendEmail",),
     # A schedule is created with a role for the service to act in.
     "scheduler:CreateSchedule": ("scheduler:CreateSchedule", "iam:PassRole"),
     "scheduler:UpdateSchedule": ("scheduler:UpdateSchedule", "iam:PassRole"),

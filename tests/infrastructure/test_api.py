@@ -52,6 +52,10 @@ def test_only_logins_and_the_broker_come_without_a_token(estate: Estate) -> None
         # Whoever holds the refresh token in the body is who calls.
         "POST /api/v1/auth/refresh",
         "POST /api/v1/auth/logout",
+        # Whoever reads the account's mail is who calls.
+        "POST /api/v1/auth/password/forgot",
+        "POST /api/v1/auth/password/reset",
+        "POST /api/v1/auth/email/verify",
         "GET /api/v1/broker/callback",
         "POST /api/v1/broker/postback/{account}",
         "$default",

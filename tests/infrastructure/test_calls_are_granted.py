@@ -18,6 +18,7 @@ _NEVER_CALLED = {
     "executor": {"kms:GenerateDataKey"},
     "priority_executor": {"kms:GenerateDataKey"},
     "postback": {"kms:GenerateDataKey"},
+    "notifier": {"kms:GenerateDataKey"},
     "strategy": {"scheduler:ListSchedules"},
     "listener": {"kms:GenerateDataKey"},
 }
@@ -37,6 +38,8 @@ def test_what_each_class_asks_of_aws_is_read_from_its_source() -> None:
         "SecretReader": {"secretsmanager:GetSecretValue"},
         "S3AuditRoots": {"s3:ListBucket", "s3:GetObject", "s3:PutObject"},
         "SnsNotifier": {"sns:Publish"},
+        "SesMailer": {"ses:SendEmail"},
+        "SqsErrands": {"sqs:SendMessage"},
         "SqsOrderQueue": {"sqs:SendMessage"},
         "SqsRedelivery": {"sqs:ChangeMessageVisibility"},
         "SqsHitQueue": {"sqs:SendMessage", "sqs:GetQueueAttributes"},
@@ -57,7 +60,9 @@ def test_clients_are_used_where_this_is_looked_for_and_nowhere_else() -> None:
         "adapters/kms_vault.py",
         "adapters/s3_audit_roots.py",
         "adapters/secrets.py",
+        "adapters/ses_mailer.py",
         "adapters/sns_notifier.py",
+        "adapters/sqs_errands.py",
         "adapters/sqs_queue.py",
         "bootstrap/parts.py",
         "fargate_listener/hit_queue.py",
@@ -83,6 +88,15 @@ def test_what_is_built_is_found_through_helpers_too() -> None:
     """Else the tests above would ask for nothing, and pass."""
     assert _askers("secretsmanager:GetSecretValue") == set(FUNCTIONS) - {"docs", "trigger"}
     assert _askers("iam:PassRole") == {"strategy", "converge"}
+    assert _askers("ses:SendEmail") == {"mailer", "notifier"}
     assert _askers("sns:Publish") == {"converge", "executor", "priority_executor"}
     assert _askers("sqs:ChangeMessageVisibility") == {"executor", "priority_executor"}
-    assert _askers("kms:Decrypt") == {"auth", "broker", "postback", "executor", "priority_executor"}
+    assert _askers("kms:Decrypt") == {
+        "auth",
+        "broker",
+        "notifications",
+        "notifier",
+        "postback",
+        "executor",
+        "priority_executor",
+    }

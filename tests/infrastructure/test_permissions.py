@@ -7,7 +7,7 @@ from typing import Any, cast
 from uuid import UUID
 
 from algotrading.adapters import kms_vault
-from cdk.constructs.powers import BROKER_CREDENTIALS, SECOND_FACTOR
+from cdk.constructs.powers import BROKER_CREDENTIALS, SECOND_FACTOR, WEBHOOK
 from cdk.environments import Environment
 from tests.infrastructure.templates import FEED_USER_IDS, Estate
 
@@ -18,7 +18,18 @@ LISTENER = "listener/TaskRole"
 EXECUTORS = {"trading/Functions/Executor", "trading/Functions/PriorityExecutor"}
 BROKER = "api/Functions/Broker"
 AUTH = "api/Functions/Auth"
+MAILER = "messages/Functions/Mailer"
+NOTIFIER = "messages/Functions/Notifier"
+NOTIFICATIONS = "api/Functions/Notifications"
 POSTBACK = "api/Functions/Postback"
+QUEUE_USE = (
+    "ReceiveMessage",
+    "ChangeMessageVisibility",
+    "GetQueueUrl",
+    "DeleteMessage",
+    "GetQueueAttributes",
+    "SendMessage",
+)
 CONTEXT = {"user_id": FEED_USER_IDS[0], "purpose": BROKER_CREDENTIALS}
 
 
@@ -38,12 +49,53 @@ def _opened_by(estate: Estate, purpose: str, action: str = "kms:Decrypt") -> set
 
 def test_only_those_who_talk_to_brokers_open_broker_secrets(estate: Estate) -> None:
     assert _opened_by(estate, BROKER_CREDENTIALS) == EXECUTORS | {BROKER, POSTBACK}
-    assert estate.roles_allowed("kms:Decrypt", KEY) == EXECUTORS | {BROKER, POSTBACK, AUTH}
+    assert estate.roles_allowed("kms:Decrypt", KEY) == EXECUTORS | {BROKER, POSTBACK, AUTH, NOTIFICATIONS, NOTIFIER}
 
 
 def test_only_the_function_of_logins_opens_second_factors(estate: Estate) -> None:
     assert _opened_by(estate, SECOND_FACTOR) == {AUTH}
     assert _opened_by(estate, SECOND_FACTOR, "kms:GenerateDataKey") == {AUTH}
+
+
+def test_webhook_secrets_are_made_where_their_owners_ask_and_opened_where_messages_are_signed(estate: Estate) -> None:
+    assert _opened_by(estate, WEBHOOK) == {NOTIFICATIONS, NOTIFIER}
+    assert _opened_by(estate, WEBHOOK, "kms:GenerateDataKey") == {NOTIFICATIONS}
+
+
+def test_whoever_calls_addresses_that_users_name_reaches_nothing_that_trades(estate: Estate) -> None:
+    granted = {grant for grant in _grants_of(estate, f"{NOTIFIER}/ServiceRole") if not grant[0].startswith("xray:")}
+
+    assert {(action, resource.rpartition(":identity/")[2]) for action, resource in granted} == {
+        ("kms:Decrypt", KEY),
+        ("ses:SendEmail", "messages/Sender"),
+        ("secretsmanager:GetSecretValue", "data/Database/AppSecret"),
+        ("secretsmanager:DescribeSecret", "data/Database/AppSecret"),
+        ("secretsmanager:GetSecretValue", "messages/TelegramSecret"),
+        ("secretsmanager:DescribeSecret", "messages/TelegramSecret"),
+        *(("sqs:" + action, "messages/Notices/Queue") for action in QUEUE_USE),
+    }
+
+
+def test_the_bots_token_is_read_where_it_speaks_and_where_it_is_asked_whether_there_is_one(estate: Estate) -> None:
+    readers = estate.roles_allowed("secretsmanager:GetSecretValue", "messages/TelegramSecret")
+
+    assert readers == {NOTIFIER, NOTIFICATIONS}
+
+
+def test_notices_come_from_the_topic_and_from_whoever_has_them_tried_again(estate: Estate) -> None:
+    [subscription] = [s for s in estate.resources("AWS::SNS::Subscription") if s.properties["Protocol"] == "sqs"]
+    [policy] = [p for p in estate.resources("AWS::SQS::QueuePolicy") if p.path == "messages/Notices/Queue/Policy"]
+    allowed = [s for s in policy.properties["PolicyDocument"]["Statement"] if s["Effect"] == "Allow"]
+
+    assert estate.text(subscription.stack, subscription.properties["TopicArn"]) == "trading/Notifications"
+    assert estate.text(subscription.stack, subscription.properties["Endpoint"]) == "messages/Notices/Queue"
+    assert [(each["Principal"], each["Action"]) for each in allowed] == [
+        ({"Service": "sns.amazonaws.com"}, "sqs:SendMessage")
+    ]
+    assert [estate.text("messages", each["Condition"]["ArnEquals"]["aws:SourceArn"]) for each in allowed] == [
+        "trading/Notifications"
+    ]
+    assert estate.roles_allowed("sqs:SendMessage", "messages/Notices/Queue") == {NOTIFIER, NOTIFICATIONS}
 
 
 def test_the_watcher_opens_the_secrets_of_the_feed_accounts_and_of_nobody_else(feeding_estate: Estate) -> None:
@@ -82,7 +134,7 @@ def test_no_secret_is_sealed_or_opened_without_saying_whose_it_is(estate: Estate
             "StringEquals": {"kms:EncryptionContext:purpose": purpose},
             "Null": {"kms:EncryptionContext:user_id": "false"},
         }
-        for purpose in (BROKER_CREDENTIALS, SECOND_FACTOR)
+        for purpose in (BROKER_CREDENTIALS, SECOND_FACTOR, WEBHOOK)
     ]
 
 
@@ -91,6 +143,7 @@ def test_the_conditions_are_on_the_context_that_the_vault_seals_under() -> None:
 
     assert vault._context(UUID(FEED_USER_IDS[0])) == CONTEXT
     assert (kms_vault.BROKER_CREDENTIALS, kms_vault.SECOND_FACTOR) == (BROKER_CREDENTIALS, SECOND_FACTOR)
+    assert kms_vault.WEBHOOK == WEBHOOK
 
 
 def test_only_the_broker_function_seals_broker_secrets(estate: Estate) -> None:
@@ -110,6 +163,17 @@ def test_order_updates_open_secrets_give_hints_and_do_nothing_else(estate: Estat
         ("secretsmanager:GetSecretValue", "data/Database/AppSecret"),
         ("secretsmanager:DescribeSecret", "data/Database/AppSecret"),
     }
+
+
+def test_mails_are_asked_for_by_logins_and_sent_by_two_functions_from_one_address(estate: Estate) -> None:
+    mails = [grant for grant in estate.grants() if grant.action.startswith("ses:")]
+
+    assert estate.roles_allowed("sqs:SendMessage", "messages/Mails/Queue") == {AUTH}
+    assert {(grant.role.removesuffix("/ServiceRole"), grant.action) for grant in mails} == {
+        (MAILER, "ses:SendEmail"),
+        (NOTIFIER, "ses:SendEmail"),
+    }
+    assert all(grant.resource.endswith(":identity/messages/Sender") for grant in mails)
 
 
 def test_exits_and_looks_are_asked_for_by_owner_broker_operator_watcher_and_converge(estate: Estate) -> None:
@@ -157,6 +221,7 @@ def test_only_system_entry_points_see_every_traders_rows(estate: Estate) -> None
         "trading/Functions/Converge",
         "trading/Functions/Operator",
         "trading/Functions/Instruments",
+        "messages/Functions/Summary",
         LISTENER,
     }
 
@@ -221,8 +286,11 @@ def test_queues_refuse_what_comes_in_the_clear_and_invite_nobody(estate: Estate)
         for statement in policy.properties["PolicyDocument"]["Statement"]
     ]
 
-    assert {statement["Effect"] for statement in statements} == {"Deny"}
-    assert {statement["Condition"]["Bool"]["aws:SecureTransport"] for statement in statements} == {"false"}
+    # The one invitation is the topic's, to the queue of notices.
+    denied = [statement for statement in statements if statement["Effect"] == "Deny"]
+    assert len(denied) == len(estate.resources("AWS::SQS::Queue"))
+    assert len(statements) == len(denied) + 1
+    assert {statement["Condition"]["Bool"]["aws:SecureTransport"] for statement in denied} == {"false"}
 
 
 def test_nothing_but_iam_lets_anybody_invoke_the_operators_function(estate: Estate) -> None:

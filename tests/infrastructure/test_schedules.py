@@ -114,6 +114,14 @@ def test_the_audit_trail_is_verified_each_evening(estate: Estate) -> None:
     assert {"AuditBroken", "AuditUnverified"} <= TROUBLES.keys()
 
 
+def test_every_trader_is_told_of_the_day_after_its_close(estate: Estate) -> None:
+    schedule = _schedule(estate, "summary").properties
+
+    assert schedule["ScheduleExpression"] == "cron(0 16 * * ? *)"
+    assert schedule["ScheduleExpressionTimezone"] == "Asia/Kolkata"
+    assert schedule["Target"]["RetryPolicy"]["MaximumRetryAttempts"] == 2
+
+
 def test_our_own_schedules_stand_outside_the_group_that_functions_manage(estate: Estate) -> None:
     strategies = estate.one("AWS::Scheduler::ScheduleGroup", "trading/Scheduling").properties["Name"]
 

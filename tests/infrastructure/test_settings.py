@@ -74,7 +74,11 @@ def test_each_function_reads_the_secret_of_its_own_database_user(estate: Estate)
         "converge": "SystemSecret",
         "operator": "SystemSecret",
         "instruments": "SystemSecret",
+        "mailer": "AppSecret",
         "migrate": "OwnerSecret",
+        "notifications": "AppSecret",
+        "notifier": "AppSecret",
+        "summary": "SystemSecret",
         "authorizer": "none",
         "trigger": "none",
     }

@@ -18,15 +18,20 @@ STATEFUL = {
         "DatabaseOwnerSecret7C6B5709",
         "DatabaseSystemSecretAB53CE13",
         "JwtSecretB8834B39",
+        "TelegramSecretB69F6981",
     },
     "AWS::SQS::Queue": {
+        "MailsDeadLetters192EF268",
+        "NoticesDeadLetters9751A95B",
+        "NoticesQueue8F17BA1B",
+        "MailsQueue94113AC9",
         "OrdersQueueC538DD4C",
         "OrdersDeadLetters6314E60F",
         "PriorityOrdersQueue18F21C3E",
         "PriorityOrdersDeadLettersE1F27BAD",
         "SchedulingDeadLettersD564B8FB",
     },
-    "AWS::Scheduler::ScheduleGroup": {"SchedulingGroup2B5E8D3E", "Operations993AC38D"},
+    "AWS::Scheduler::ScheduleGroup": {"SchedulingGroup2B5E8D3E", "Operations993AC38D", "Messages804FA4EB"},
     "AWS::SNS::Topic": {"Notifications87298708", "Alarms04B5A0BF"},
     "AWS::S3::Bucket": {"AppF1B96344", "ArchiveRoots54CA0789"},
 }
@@ -78,7 +83,7 @@ def test_each_database_user_has_a_generated_password(estate: Estate) -> None:
 
     assert templates["AppSecret"]["SecretStringTemplate"] == '{"username": "app_role"}'
     assert templates["SystemSecret"]["SecretStringTemplate"] == '{"username": "system_role"}'
-    assert {each["GenerateStringKey"] for each in templates.values()} == {"password", "key"}
+    assert {each["GenerateStringKey"] for each in templates.values()} == {"password", "key", "unused"}
 
 
 def test_the_runtime_store_refuses_rather_than_evicts(estate: Estate) -> None:

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from algotrading.settings import EVIDENCE_SECONDS, ListenerSettings, SettingsInvalid, TimingSettings
+from algotrading.settings import (
+    EVIDENCE_SECONDS,
+    BrokerSettings,
+    ListenerSettings,
+    MailSettings,
+    SettingsInvalid,
+    TelegramSettings,
+    TimingSettings,
+    WebhookSettings,
+)
 
 
 def test_the_evidence_window_is_the_safe_one_unless_set() -> None:
@@ -64,3 +73,45 @@ def test_sentinels_can_be_others() -> None:
 def test_nonsense_about_the_feeds_refuses_to_start(changes: dict[str, str], reason: str) -> None:
     with pytest.raises(SettingsInvalid, match=reason):
         ListenerSettings.load(LISTENER | changes)
+
+
+BROKER = {
+    "DATABASE_HOST": "database",
+    "DATABASE_NAME": "trading",
+    "DATABASE_SECRET_ARN": "arn",
+    "JWT_SECRET_ARN": "arn",
+    "KMS_KEY_ID": "key",
+}
+
+
+@pytest.mark.parametrize("what", ["SECOND_FACTOR_REQUIRED", "EMAIL_VERIFICATION_REQUIRED"])
+def test_what_guards_real_money_is_on_by_default_and_off_in_dev_only(what: str) -> None:
+    assert getattr(BrokerSettings.load(BROKER | {"STAGE": "prod"}), what.lower())
+    assert not getattr(BrokerSettings.load(BROKER | {"STAGE": "dev", what: "false"}), what.lower())
+    for stage in ("staging", "prod"):
+        with pytest.raises(SettingsInvalid, match=what):
+            BrokerSettings.load(BROKER | {"STAGE": stage, what: "false"})
+
+
+def test_links_of_mails_are_encrypted_outside_dev() -> None:
+    mails = {"MAIL_SENDER": "mail@trader.in", "APP_URL": "http://app.trader.in"}
+
+    assert MailSettings.load(mails | {"STAGE": "dev"}).app_url == mails["APP_URL"]
+    with pytest.raises(SettingsInvalid, match="not encrypted"):
+        MailSettings.load(mails | {"STAGE": "prod"})
+
+
+@pytest.mark.parametrize(
+    ("settings", "variables"),
+    [
+        (WebhookSettings, {"WEBHOOK_RELAY_URL": "http://127.0.0.1:1/webhook"}),
+        (TelegramSettings, {"TELEGRAM_SECRET_ARN": "arn", "TELEGRAM_API_URL": "http://127.0.0.1:1"}),
+    ],
+)
+def test_stand_ins_for_channels_are_for_dev_only(
+    settings: type[WebhookSettings | TelegramSettings], variables: dict[str, str]
+) -> None:
+    settings.load(variables | {"STAGE": "dev"})
+    for stage in ("staging", "prod"):
+        with pytest.raises(SettingsInvalid, match="dev only"):
+            settings.load(variables | {"STAGE": stage})

@@ -102,6 +102,9 @@ function Pages() {
           <Stack.Screen name="login" />
           <Stack.Screen name="register" />
         </Stack.Protected>
+        <Stack.Screen name="forgot" />
+        <Stack.Screen name="reset" />
+        <Stack.Screen name="verify" />
       </Stack>
       {state === "over" ? <Relogin /> : null}
     </>

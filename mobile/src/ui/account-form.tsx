@@ -119,6 +119,11 @@ export function AccountForm({ isNew }: { isNew: boolean }) {
       <Link href={isNew ? "/login" : "/register"} replace style={[styles.link, { color: theme.colors.primary }]}>
         {isNew ? words.account.toLogIn : words.account.toRegister}
       </Link>
+      {isNew ? null : (
+        <Link href="/forgot" style={[styles.link, { color: theme.colors.primary }]} testID="to-forgot">
+          {words.account.forgotten}
+        </Link>
+      )}
     </Screen>
   );
 }

@@ -8,36 +8,47 @@ from typing import cast
 
 import pytest
 
+from algotrading.adapters.postgres.account_records import PostgresAccountRecords
 from algotrading.adapters.postgres.audit_trail import PostgresAuditTrail
 from algotrading.adapters.postgres.broker_accounts import PostgresBrokerAccounts
+from algotrading.adapters.postgres.deliveries import PostgresDeliveries
 from algotrading.adapters.postgres.egress_routes import DeployedRoute, store_routes
+from algotrading.adapters.postgres.email_links import PostgresEmailLinks
 from algotrading.adapters.postgres.instruments import PostgresInstruments
 from algotrading.adapters.postgres.kept_answers import PostgresKeptAnswers
 from algotrading.adapters.postgres.ledger import PostgresLedger
 from algotrading.adapters.postgres.logins import PostgresLogins
+from algotrading.adapters.postgres.notifications import PostgresNotifications
 from algotrading.adapters.postgres.outbox import PostgresOutbox
 from algotrading.adapters.postgres.risks import PostgresRisks
 from algotrading.adapters.postgres.second_factors import PostgresSecondFactors
 from algotrading.adapters.postgres.snapshots import PostgresSnapshots
 from algotrading.adapters.postgres.strategies import PostgresStrategies
+from algotrading.adapters.postgres.summaries import PostgresSummaries
 from algotrading.adapters.postgres.users import PostgresUsers
 from algotrading.domain.accounts import User
 from algotrading.domain.cycle import Cycle
 from algotrading.domain.strategy import Strategy, StrategyStatus
 from algotrading.ports import (
+    AccountRecords,
     AuditTrail,
     BrokerAccounts,
+    Deliveries,
+    EmailLinks,
     Instruments,
     Ledger,
     Logins,
+    Notifications,
     Outbox,
     Risks,
     SecondFactors,
     Snapshots,
     Strategies,
+    Summaries,
     Users,
 )
 from algotrading.ports.requests import KeptAnswers
+from tests.fakes.account_records import MemoryAccountRecords
 from tests.fakes.accounts import MemoryBrokerAccounts, MemoryLogins, MemorySecondFactors, MemoryUsers
 from tests.fakes.audit import MemoryAuditTrail
 from tests.fakes.database import MemoryDatabase
@@ -45,6 +56,8 @@ from tests.fakes.examples import TRADING_DAY, make_strategy, make_user
 from tests.fakes.instruments import MemoryInstruments
 from tests.fakes.kept_answers import MemoryKeptAnswers
 from tests.fakes.ledger import MemoryLedger, MemoryOutbox
+from tests.fakes.mails import MemoryEmailLinks
+from tests.fakes.notifications import MemoryDeliveries, MemoryNotifications, MemorySummaries
 from tests.fakes.risks import MemoryRisks
 from tests.fakes.snapshots import MemorySnapshots
 from tests.fakes.strategies import MemoryStrategies
@@ -58,6 +71,11 @@ class Stores:
     users: Users
     logins: Logins
     second_factors: SecondFactors
+    email_links: EmailLinks
+    records: AccountRecords
+    notifications: Notifications
+    deliveries: Deliveries
+    system_summaries: Summaries
     kept_answers: KeptAnswers
     broker_accounts: BrokerAccounts
     system_broker_accounts: BrokerAccounts
@@ -105,6 +123,11 @@ def memory_stores() -> Stores:
         users=MemoryUsers(database),
         logins=MemoryLogins(database),
         second_factors=MemorySecondFactors(database),
+        email_links=MemoryEmailLinks(database),
+        records=MemoryAccountRecords(database),
+        notifications=MemoryNotifications(database),
+        deliveries=MemoryDeliveries(database),
+        system_summaries=MemorySummaries(database),
         kept_answers=MemoryKeptAnswers(database),
         broker_accounts=accounts,
         system_broker_accounts=accounts,
@@ -137,6 +160,11 @@ def postgres_stores(store: PostgresStore) -> Stores:
         users=PostgresUsers(store.app),
         logins=PostgresLogins(store.app),
         second_factors=PostgresSecondFactors(store.app),
+        email_links=PostgresEmailLinks(store.app),
+        records=PostgresAccountRecords(store.app),
+        notifications=PostgresNotifications(store.app),
+        deliveries=PostgresDeliveries(store.app),
+        system_summaries=PostgresSummaries(store.system),
         kept_answers=PostgresKeptAnswers(store.app),
         broker_accounts=PostgresBrokerAccounts(store.app),
         system_broker_accounts=PostgresBrokerAccounts(store.system),

@@ -19,10 +19,14 @@ from algotrading.adapters.emf_meter import EmfMeter
 from algotrading.adapters.eventbridge_schedules import EVERY_DAY, EventBridgeSchedules
 from algotrading.adapters.kms_vault import KmsVault
 from algotrading.adapters.secrets import SecretReader
+from algotrading.adapters.ses_mailer import SesMailer
 from algotrading.adapters.sns_notifier import SnsNotifier
+from algotrading.adapters.sqs_errands import SqsErrands
+from algotrading.contracts.errands import Errand, ResetPasswordErrand, VerifyEmailErrand, read_errand
 from algotrading.contracts.messages import OrderEvent, ScheduleInput
 from algotrading.domain.errors import AccessDenied
-from algotrading.ports import Alarm, Notice
+from algotrading.domain.mail import Mail
+from algotrading.ports import Alarm, MailRefused, Notice
 from tests.fakes.clock import VirtualClock
 from tests.fakes.examples import MOMENT
 
@@ -291,3 +295,66 @@ def test_a_meter_takes_its_names_from_powertools_variables(
     line = json.loads(capsys.readouterr().out)
     assert (line["service"], line["Repaired"]) == ("converge", 3)
     assert line["_aws"]["CloudWatchMetrics"][0]["Namespace"] == "Space"
+
+
+# --- mails ----------------------------------------------------------------------------------------
+
+A_MAIL = Mail("trader@example.com", "Confirm your e-mail", "Grüße und ein Link")
+
+
+@pytest.fixture
+def ses(aws: AwsClients) -> Any:
+    client = aws("sesv2")
+    client.create_email_identity(EmailIdentity="mail@trader.in")
+    return client
+
+
+def test_a_mail_goes_out_as_plain_text_from_our_own_address(ses: Any) -> None:
+    with Stubber(ses) as stub:
+        expected = {
+            "FromEmailAddress": "mail@trader.in",
+            "Destination": {"ToAddresses": [A_MAIL.to]},
+            "Content": {
+                "Simple": {
+                    "Subject": {"Data": A_MAIL.subject, "Charset": "UTF-8"},
+                    "Body": {"Text": {"Data": A_MAIL.text, "Charset": "UTF-8"}},
+                }
+            },
+        }
+        stub.add_response("send_email", {"MessageId": "1"}, expected)
+
+        SesMailer(lambda: ses, "mail@trader.in").send(A_MAIL)
+
+        stub.assert_no_pending_responses()
+
+
+@pytest.mark.parametrize(
+    ("code", "raised"),
+    [
+        ("MessageRejected", MailRefused),
+        ("BadRequestException", MailRefused),
+        ("TooManyRequestsException", ClientError),
+        ("SendingPausedException", ClientError),
+    ],
+)
+def test_a_mail_that_is_refused_for_good_is_told_from_one_that_can_be_tried_again(
+    ses: Any, code: str, raised: type[Exception]
+) -> None:
+    with Stubber(ses) as stub:
+        stub.add_client_error("send_email", code)
+
+        with pytest.raises(raised):
+            SesMailer(lambda: ses, "mail@trader.in").send(A_MAIL)
+
+
+def test_an_errand_travels_through_its_queue_without_a_secret(aws: AwsClients) -> None:
+    sqs = aws("sqs")
+    url = sqs.create_queue(QueueName="mails")["QueueUrl"]
+    errands = SqsErrands(lambda: sqs, url)
+    asked: list[Errand] = [ResetPasswordErrand(email="trader@example.com"), VerifyEmailErrand(user_id=uuid4())]
+
+    for errand in asked:
+        errands.ask(errand)
+
+    received = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10)["Messages"]
+    assert sorted(map(str, (read_errand(message["Body"]) for message in received))) == sorted(map(str, asked))

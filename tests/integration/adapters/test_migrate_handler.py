@@ -78,8 +78,9 @@ def test_a_deployment_migrates_and_an_update_finds_nothing_left_to_do(
     created = handler.lambda_handler({"RequestType": "Create"}, None)
     updated = handler.lambda_handler({"RequestType": "Update"}, None)
 
-    every_name = ",".join(migration.name for migration in read_migrations())
-    assert created == {"PhysicalResourceId": "database-schema", "Data": {"Applied": every_name}}
+    # The newest ten: CloudFormation takes four kilobytes at most.
+    names = ",".join([migration.name for migration in read_migrations()][-10:])
+    assert created == {"PhysicalResourceId": "database-schema", "Data": {"Applied": names}}
     assert updated == {"PhysicalResourceId": "database-schema", "Data": {"Applied": ""}}
     app = open_database(postgres_server, database_name, "app_role")
     with app.system() as session:

@@ -22,6 +22,8 @@ from tests.stores import ROLE_PASSWORDS, PostgresStore
 from twin.servers import ServerAddress
 
 REGION = "ap-south-1"
+FUNCTIONS = ("auth", "broker", "postback", "strategy", "notifications", "authorizer", "docs", "mailer", "notifier")
+SENDER = "mail@trader.in"
 ALWAYS_OPEN = {
     "name": "round-the-clock",
     "calendar": "every-day",
@@ -47,6 +49,7 @@ def deployment(
         clients = {name: cast(Any, boto3.client)(name, region_name=REGION) for name in ("sqs", "scheduler")}
         queue_urls = _make_queues(clients["sqs"])
         clients["scheduler"].create_schedule_group(Name="strategies")
+        cast(Any, boto3.client)("sesv2", region_name=REGION).create_email_identity(EmailIdentity=SENDER)
         variables = {
             **_stores(postgres_module_store, valkey_server),
             **_aws(queue_urls),
@@ -55,6 +58,12 @@ def deployment(
             "KITE_API_URL": exchange.url,
             "SECOND_FACTOR_REQUIRED": "false",
             "EGRESS_BOUND": "false",
+            "EMAIL_VERIFICATION_REQUIRED": "false",
+            "MAIL_SENDER": SENDER,
+            "APP_URL": "https://app.trader.in",
+            # Nobody listens: whoever is posted to is not what these tests are about.
+            "WEBHOOK_RELAY_URL": "http://127.0.0.1:9/webhook",
+            "TELEGRAM_API_URL": "http://127.0.0.1:9/telegram",
             "KITE_LOGIN_URL": f"{exchange.url}/connect/login",
         }
         for name, value in variables.items():
@@ -62,9 +71,7 @@ def deployment(
         PostgresInstruments(postgres_module_store.system).replace_all([make_instrument()])
         opened = _watch_databases(environment)
         parts.forget()
-        handlers = {
-            name: load_handler(name) for name in ("auth", "broker", "postback", "strategy", "authorizer", "docs")
-        }
+        handlers = {name: load_handler(name) for name in FUNCTIONS}
         yield Deployment(handlers, clients["sqs"], clients["scheduler"], queue_urls)
         parts.forget()
         for database in opened:
@@ -85,10 +92,11 @@ def _watch_databases(environment: pytest.MonkeyPatch) -> list[Database]:
 
 
 def _make_queues(sqs: Any) -> dict[str, str]:
-    return {
+    lanes = {
         name: sqs.create_queue(QueueName=f"{name}.fifo", Attributes={"FifoQueue": "true"})["QueueUrl"]
         for name in ("orders", "orders-priority")
     }
+    return {**lanes, **{name: sqs.create_queue(QueueName=name)["QueueUrl"] for name in ("mails", "notices")}}
 
 
 def _stores(store: PostgresStore, valkey: ServerAddress) -> dict[str, str]:
@@ -111,6 +119,9 @@ def _aws(queue_urls: dict[str, str]) -> dict[str, str]:
     return {
         "JWT_SECRET_ARN": _make_secret("jwt", signing_key),
         "KMS_KEY_ID": key,
+        "MAIL_QUEUE_URL": queue_urls["mails"],
+        "NOTICE_QUEUE_URL": queue_urls["notices"],
+        "TELEGRAM_SECRET_ARN": _make_secret("telegram", json.dumps({"token": "bot"})),
         "ORDERS_QUEUE_URL": queue_urls["orders"],
         "PRIORITY_QUEUE_URL": queue_urls["orders-priority"],
         "SCHEDULE_GROUP": "strategies",

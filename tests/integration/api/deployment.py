@@ -54,6 +54,18 @@ class Deployment:
         """The route that API Gateway finds for a request."""
         return next(route for route in API_ROUTES if route.method == method and route.matches(full_path))
 
+    def work_off(self, queue: str, function: str) -> list[dict[str, Any]]:
+        """Have a function take what waits in a queue, as its event source does; what it answered."""
+        answers = []
+        url = self.queue_urls[queue]
+        while messages := self.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=1).get("Messages"):
+            [message] = messages
+            record = {"messageId": message["MessageId"], "body": message["Body"]}
+            answers.append(self.handlers[function].lambda_handler({"Records": [record]}, None))
+            if not answers[-1]["batchItemFailures"]:
+                self.sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+        return answers
+
     def schedules(self) -> dict[str, str]:
         """Name and expression of every schedule."""
         listed = self.scheduler.list_schedules()["Schedules"]

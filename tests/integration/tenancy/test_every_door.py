@@ -35,6 +35,13 @@ BODIES: dict[str, Any] = {
     "POST /api/v1/risk/kill": {"reason": "forged"},
     "POST /api/v1/risk/release": {},
 }
+BODIES |= {
+    "POST /api/v1/account/delete": {"password": "wrong-horse"},
+    "PUT /api/v1/notifications/preferences": {"kinds": {"bought": []}},
+    "PUT /api/v1/notifications/webhook": {"url": "https://forged.example.com"},
+    "PUT /api/v1/notifications/telegram": {"chat_id": "666"},
+    "POST /api/v1/notifications/telegram/confirm": {"code": "forged"},
+}
 BODIES |= {f"POST /api/v1/auth/second-factor/{what}": {"code": "123456"} for what in ("confirm", "remove")}
 QUERIES = {"GET /api/v1/instruments": {"query": "TCS"}}
 
@@ -56,7 +63,7 @@ class Victim:
     @property
     def words(self) -> tuple[str, ...]:
         """What is in an answer if something of his is."""
-        return str(self.user_id), self.strategy_id, self.api_key, "a reason of his own"
+        return str(self.user_id), self.strategy_id, self.api_key, "a reason of his own", "hooks.of-his-own.in", "424242"
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +74,9 @@ def victim(deployment: Deployment, exchange: ThreadedExchange) -> Iterator[Victi
     deployment.call("PUT", "/risk/profile", {"daily_loss_limit": 54321, "open_strategies": 9}, token)
     deployment.call("POST", "/risk/kill", {"reason": "a reason of his own"}, token)
     deployment.call("POST", "/risk/release", {}, token)
+    deployment.call("PUT", "/notifications/webhook", {"url": "https://hooks.of-his-own.in/x"}, token)
+    deployment.call("PUT", "/notifications/telegram", {"chat_id": "424242"}, token)
+    deployment.call("PUT", "/notifications/preferences", {"kinds": {"killed": ["telegram"]}}, token)
     assert deployment.call("POST", "/strategy/start", {"strategy_id": strategy_id}, token)[0] == 200
     user_id = deployment.call("GET", "/account", None, token)[1]["user_id"]
     api_key = deployment.call("GET", "/broker", None, token)[1]["api_key"]
@@ -125,6 +135,21 @@ def test_what_is_another_traders_and_what_nobody_has_are_told_apart_by_nothing(
     unknown = Victim(victim.user_id, victim.token, str(uuid4()), victim.api_key)
 
     assert ask(deployment, route, victim, stranger) == ask(deployment, route, unknown, stranger)
+
+
+def test_a_notice_of_another_trader_is_not_marked_by_its_number(
+    deployment: Deployment, postgres_module_store: PostgresStore, victim: Victim
+) -> None:
+    notices = deployment.call("GET", "/notifications", None, victim.token)[1]["notices"]
+    before = rows_of(postgres_module_store, victim.user_id)
+
+    status, answer = deployment.call(
+        "POST", "/notifications/read", {"notice_ids": [each["notice_id"] for each in notices]}, register(deployment)
+    )
+
+    assert {each["kind"] for each in notices} >= {"released", "killed"}
+    assert (status, answer) == (200, {"read": 0})
+    assert rows_of(postgres_module_store, victim.user_id) == before
 
 
 def test_the_owner_is_let_in_where_the_others_were_not(deployment: Deployment, victim: Victim) -> None:

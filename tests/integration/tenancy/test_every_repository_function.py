@@ -14,29 +14,36 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 
+from algotrading.adapters.postgres.account_records import SECTIONS, PostgresAccountRecords
 from algotrading.adapters.postgres.audit_trail import PostgresAuditTrail
 from algotrading.adapters.postgres.broker_accounts import PostgresBrokerAccounts
 from algotrading.adapters.postgres.database import Database
+from algotrading.adapters.postgres.deliveries import PostgresDeliveries
+from algotrading.adapters.postgres.email_links import PostgresEmailLinks
 from algotrading.adapters.postgres.instruments import PostgresInstruments
 from algotrading.adapters.postgres.kept_answers import PostgresKeptAnswers
 from algotrading.adapters.postgres.ledger import PostgresLedger
 from algotrading.adapters.postgres.logins import PostgresLogins
+from algotrading.adapters.postgres.notifications import PostgresNotifications
 from algotrading.adapters.postgres.outbox import PostgresOutbox
 from algotrading.adapters.postgres.risks import PostgresRisks
 from algotrading.adapters.postgres.second_factors import PostgresSecondFactors
 from algotrading.adapters.postgres.snapshots import PostgresSnapshots
 from algotrading.adapters.postgres.strategies import PostgresStrategies
+from algotrading.adapters.postgres.summaries import PostgresSummaries
 from algotrading.adapters.postgres.users import PostgresUsers
 from algotrading.domain.accounts import User
 from algotrading.domain.audit import AuditEntry, AuditKind
 from algotrading.domain.cycle import CycleState
 from algotrading.domain.effects import Decision, StopStrategy, Tell
+from algotrading.domain.email_links import LinkPurpose
 from algotrading.domain.errors import AlgotradingError
 from algotrading.domain.events import EntryMissed
 from algotrading.domain.flatness import FlatProof
 from algotrading.domain.keyed_requests import KeptAnswer
 from algotrading.domain.limits import Breach, BreachKind, RiskLimits
 from algotrading.domain.notices import NoticeKind
+from algotrading.domain.notifications import Channel, ChannelSetup, Delivery, InboxNotice
 from algotrading.domain.orders import AccountBook
 from algotrading.domain.second_factor import SecondFactor
 from algotrading.ports import BookSnapshot, OrderLog
@@ -49,6 +56,7 @@ REPOSITORIES: tuple[Callable[[Database], Any], ...] = (
     PostgresUsers,
     PostgresLogins,
     PostgresSecondFactors,
+    PostgresEmailLinks,
     PostgresKeptAnswers,
     PostgresBrokerAccounts,
     PostgresStrategies,
@@ -57,9 +65,14 @@ REPOSITORIES: tuple[Callable[[Database], Any], ...] = (
     PostgresOutbox,
     PostgresSnapshots,
     PostgresAuditTrail,
+    PostgresNotifications,
+    PostgresDeliveries,
+    PostgresSummaries,
+    PostgresAccountRecords,
 )
 """All but the instruments, which belong to nobody."""
 DAY = timedelta(days=1)
+RESET = LinkPurpose.RESET_PASSWORD
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +107,14 @@ def _save_cycle(ledger: PostgresLedger, me: Intruder) -> None:
     ledger.save(Decision(sold, effects), event=EntryMissed(MOMENT, "forged"), now=MOMENT, logs=[me.log])
 
 
+def _read_all(records: PostgresAccountRecords, me: Intruder) -> Any:
+    """What an export brings of the victim: the intruder's own account is no leak."""
+    rows = [row for section in SECTIONS for row in records.read(me.user_id, section, offset=0, limit=100)]
+    if me.user_id == me.victim.user_id:
+        return rows
+    return [row for row in rows if any(word in row for word in me.victim.words)]
+
+
 BREACH = Breach(BreachKind.DAILY_LOSS, Decimal(1), Decimal(1), "forged")
 CALLS: dict[str, Callable[[Any, Intruder], Any]] = {
     "PostgresUsers.add": lambda r, me: r.add(User(me.user_id, me.victim.email, MOMENT), "hash"),
@@ -114,6 +135,16 @@ CALLS: dict[str, Callable[[Any, Intruder], Any]] = {
     "PostgresSecondFactors.use_step": lambda r, me: r.use_step(me.user_id, 1 << 40),
     "PostgresSecondFactors.use_recovery": lambda r, me: r.use_recovery(me.user_id, me.victim.refresh_hash, MOMENT),
     "PostgresSecondFactors.remove": lambda r, me: r.remove(me.user_id, MOMENT),
+    "PostgresEmailLinks.add": lambda r, me: r.add(
+        me.user_id, RESET, me.victim.link_hash(RESET), now=MOMENT, expires_at=MOMENT + DAY
+    ),
+    "PostgresEmailLinks.is_good": lambda r, me: r.is_good(me.user_id, RESET, me.victim.link_hash(RESET), MOMENT),
+    "PostgresEmailLinks.reset_password": lambda r, me: r.reset_password(
+        me.user_id, me.victim.link_hash(RESET), "forged", MOMENT
+    ),
+    "PostgresEmailLinks.verify_email": lambda r, me: r.verify_email(
+        me.user_id, me.victim.link_hash(LinkPurpose.VERIFY_EMAIL), MOMENT
+    ),
     "PostgresBrokerAccounts.save": lambda r, me: r.save(sealed_account(me.user_id, "forged")),
     "PostgresBrokerAccounts.find": lambda r, me: r.find(me.user_id),
     "PostgresBrokerAccounts.remove": lambda r, me: r.remove(me.user_id, now=MOMENT),
@@ -163,6 +194,30 @@ CALLS: dict[str, Callable[[Any, Intruder], Any]] = {
         r.of_strategy(me.user_id, me.strategy_id, TRADING_DAY, begins=MOMENT - DAY, ends=MOMENT + DAY)
     ),
     "PostgresAuditTrail.latest_day": lambda r, me: r.latest_day(me.user_id, me.strategy_id),
+    "PostgresNotifications.notice": lambda r, me: r.notice(me.user_id, me.victim.notice.notice_id),
+    "PostgresNotifications.inbox": lambda r, me: list(r.inbox(me.user_id, limit=100, before=None)),
+    "PostgresNotifications.unread": lambda r, me: r.unread(me.user_id),
+    "PostgresNotifications.mark_read": lambda r, me: r.mark_read(me.user_id, [me.victim.notice.notice_id], MOMENT),
+    "PostgresNotifications.wishes": lambda r, me: dict(r.wishes(me.user_id)),
+    "PostgresNotifications.set_wishes": lambda r, me: r.set_wishes(
+        me.user_id, {(NoticeKind.SOLD, Channel.EMAIL): False}
+    ),
+    "PostgresNotifications.setups": lambda r, me: list(r.setups(me.user_id)),
+    "PostgresNotifications.save_setup": lambda r, me: r.save_setup(
+        ChannelSetup(me.user_id, Channel.TELEGRAM, "forged", MOMENT)
+    ),
+    "PostgresNotifications.set_code": lambda r, me: r.set_code(me.user_id, Channel.TELEGRAM, bytes(32), MOMENT),
+    "PostgresNotifications.confirm": lambda r, me: r.confirm(
+        me.user_id, Channel.TELEGRAM, me.victim.refresh_hash, since=MOMENT - DAY, now=MOMENT
+    ),
+    "PostgresNotifications.remove_setup": lambda r, me: r.remove_setup(me.user_id, Channel.WEBHOOK, MOMENT),
+    "PostgresDeliveries.add": lambda r, me: r.add(me.user_id, me.victim.notice.notice_id, list(Channel), MOMENT),
+    "PostgresDeliveries.claim": lambda r, me: r.claim(me.user_id, Channel.EMAIL, MOMENT, lease=DAY),
+    "PostgresDeliveries.mark_delivered": lambda r, me: r.mark_delivered(_delivery(me), MOMENT),
+    "PostgresDeliveries.mark_failed": lambda r, me: r.mark_failed(_delivery(me), "forged", now=MOMENT, retry_at=None),
+    "PostgresDeliveries.log": lambda r, me: list(r.log(me.user_id, limit=100, before=None)),
+    "PostgresAccountRecords.read": _read_all,
+    "PostgresAccountRecords.close": lambda r, me: r.close(me.user_id, MOMENT),
 }
 """Each function with what an intruder would ask of it; what it returns is nothing at all, or it is a leak."""
 
@@ -182,9 +237,13 @@ SYSTEM: dict[str, Callable[[Any, Intruder], Any]] = {
     "PostgresAuditTrail.chains": lambda r, me: list(r.chains()),
     "PostgresAuditTrail.empty_heads": lambda r, me: list(r.empty_heads()),
     "PostgresAuditTrail.unchained": lambda r, me: list(r.unchained()),
+    "PostgresSummaries.traders": lambda r, me: list(r.traders(TRADING_DAY)),
+    "PostgresSummaries.tell": lambda r, me: r.tell(me.victim.user_id, TRADING_DAY + DAY, "forged", MOMENT),
 }
 """What the system role asks about everybody; under the functions' role it finds nobody."""
 
+ABOUT_NOBODY = {"PostgresAccountRecords.sections"}
+"""What is the same for everybody."""
 BY_SECRET = {"PostgresUsers.find_login", "PostgresBrokerAccounts.find_by_postback"}
 """Before a user is known: whoever knows the e-mail or the address sees that one row, which tests/integration/
 adapters/test_database.py holds to it."""
@@ -192,6 +251,11 @@ adapters/test_database.py holds to it."""
 
 def _notice(me: Intruder) -> Any:
     return replace(me.victim.notice, user_id=me.user_id)
+
+
+def _delivery(me: Intruder) -> Delivery:
+    notice = InboxNotice(me.victim.notice.notice_id, "bought", "forged", MOMENT)
+    return Delivery(me.user_id, Channel.EMAIL, notice, attempts=0)
 
 
 def _anything(gate: Any) -> Any:
@@ -225,7 +289,7 @@ def test_no_function_is_left_out() -> None:
         if not name.startswith("_")
     }
 
-    assert public == set(CALLS) | set(SYSTEM) | BY_SECRET
+    assert public == set(CALLS) | set(SYSTEM) | BY_SECRET | ABOUT_NOBODY
 
 
 def test_no_repository_is_left_out() -> None:
@@ -282,6 +346,7 @@ def test_the_owner_himself_finds_what_the_stranger_did_not(postgres_store: Postg
         "PostgresSecondFactors.find",
         "PostgresSecondFactors.use_step",
         "PostgresSecondFactors.use_recovery",
+        "PostgresEmailLinks.is_good",
         "PostgresLogins.alive",
         "PostgresLogins.refresh",
         "PostgresBrokerAccounts.find",
@@ -296,5 +361,14 @@ def test_the_owner_himself_finds_what_the_stranger_did_not(postgres_store: Postg
         "PostgresAuditTrail.of_strategy",
         "PostgresAuditTrail.latest_day",
         "PostgresOutbox.claim",
+        "PostgresNotifications.notice",
+        "PostgresNotifications.inbox",
+        "PostgresNotifications.unread",
+        "PostgresNotifications.wishes",
+        "PostgresNotifications.setups",
+        "PostgresNotifications.confirm",
+        "PostgresDeliveries.claim",
+        "PostgresDeliveries.log",
+        "PostgresAccountRecords.read",
     ]:
         assert attempt(CALLS[name], name, postgres_store.app, himself), name

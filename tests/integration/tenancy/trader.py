@@ -12,11 +12,13 @@ from algotrading.adapters.postgres.egress_routes import DeployedRoute
 from algotrading.domain.accounts import BrokerName, ConnectionStatus, SealedBrokerAccount
 from algotrading.domain.cycle import Cycle, CycleState
 from algotrading.domain.effects import Decision, Tell
+from algotrading.domain.email_links import LinkPurpose
 from algotrading.domain.events import BookRead
 from algotrading.domain.keyed_requests import KeptAnswer, KeyedRequest
 from algotrading.domain.limits import RiskLimits
 from algotrading.domain.logins import LOGIN_LASTS, DeviceLogin
 from algotrading.domain.notices import NoticeKind
+from algotrading.domain.notifications import Channel, ChannelSetup
 from algotrading.domain.orders import AccountBook, BookReading, Fill
 from algotrading.domain.second_factor import SecondFactor
 from algotrading.domain.strategy import Strategy
@@ -41,6 +43,10 @@ class Trader:
     login: DeviceLogin
     refresh_hash: bytes
     keyed: KeyedRequest
+
+    def link_hash(self, purpose: LinkPurpose) -> bytes:
+        """The hash of a link that was mailed to him."""
+        return sha256(f"{self.mark} {purpose}".encode()).digest()
 
     @property
     def words(self) -> tuple[str, ...]:
@@ -73,9 +79,21 @@ def make_trader(stores: Stores) -> Trader:
     stores.logins.begin(login, refresh_hash)
     stores.second_factors.begin(SecondFactor(user.user_id, mark, MOMENT))
     stores.second_factors.confirm(user.user_id, 1, [refresh_hash], MOMENT)
+    for purpose in LinkPurpose:
+        link_hash = sha256(f"{mark} {purpose}".encode()).digest()
+        stores.email_links.add(user.user_id, purpose, link_hash, now=MOMENT, expires_at=MOMENT + LOGIN_LASTS)
     keyed = KeyedRequest(user.user_id, mark, refresh_hash, MOMENT)
     stores.kept_answers.begin(keyed)
     stores.kept_answers.finish(keyed, KeptAnswer(200, {}, mark))
+    setup = ChannelSetup(user.user_id, Channel.WEBHOOK, f"https://{mark}.in", MOMENT, mark, confirmed_at=MOMENT)
+    stores.notifications.save_setup(setup)
+    stores.notifications.save_setup(ChannelSetup(user.user_id, Channel.TELEGRAM, mark, MOMENT))
+    stores.notifications.set_code(user.user_id, Channel.TELEGRAM, refresh_hash, MOMENT)
+    stores.notifications.set_wishes(user.user_id, {(NoticeKind.BOUGHT, Channel.EMAIL): False})
+    for told_before in stores.notifications.inbox(user.user_id, limit=10, before=None):
+        stores.deliveries.add(user.user_id, told_before.notice_id, list(Channel), MOMENT)
+    stores.notifications.mark_read(user.user_id, None, MOMENT)
+    stores.system_summaries.tell(user.user_id, TRADING_DAY, mark, MOMENT)
     postback_id = stores.broker_accounts.postback_id(user.user_id)
     assert postback_id is not None
     notice = Notice(0, user.user_id, strategy.strategy_id, "bought", mark, MOMENT, attempts=0)

@@ -15,27 +15,37 @@ from algotrading.adapters.passwords import Argon2Passwords
 from algotrading.adapters.throttles import LocalThrottle
 from algotrading.adapters.tokens import JwtTokens
 from algotrading.contracts.api_routes import API_ROUTES
+from algotrading.contracts.errands import read_errand
 from algotrading.contracts.messages import OrderCommand, OrderEvent
 from algotrading.domain.accounts import BrokerCredentials
 from algotrading.domain.cycle import Cycle, CycleState
+from algotrading.domain.mail import Mail
 from algotrading.domain.nse_calendar import NSE_SESSIONS
+from algotrading.entrypoints.api.account_data import AccountDataRoutes
+from algotrading.entrypoints.api.account_links import AccountLinkRoutes
 from algotrading.entrypoints.api.auth import AuthRoutes
 from algotrading.entrypoints.api.broker import BrokerRoutes, BrokerServices
+from algotrading.entrypoints.api.notifications import NotificationRoutes
 from algotrading.entrypoints.api.postback import PostbackRoutes
 from algotrading.entrypoints.api.risk import RiskRoutes, RiskServices
 from algotrading.entrypoints.api.strategy import StrategyRoutes, StrategyServices
 from algotrading.entrypoints.authorizer import TokenAuthorizer
 from algotrading.entrypoints.http import HttpDoor
 from algotrading.ports import Lane
+from algotrading.services.account_data import AccountData
+from algotrading.services.account_links import AccountLinks
+from algotrading.services.account_mails import AccountMails
 from algotrading.services.accounts import API_AUDIENCE, Accounts
 from algotrading.services.broker_books import BrokerBooks
 from algotrading.services.broker_connection import BrokerConnections
 from algotrading.services.check_plan import PlanChecker
+from algotrading.services.deliver_notices import NoticeDelivery
 from algotrading.services.flatten import Flattener
 from algotrading.services.keyed_requests import KeyedRequests
 from algotrading.services.kill_switch import KillSwitch
 from algotrading.services.live_prices import LivePrices
 from algotrading.services.manage_strategy import StrategyManager
+from algotrading.services.notification_center import NotificationCenter
 from algotrading.services.order_hints import OrderHints
 from algotrading.services.postbacks import Postbacks
 from algotrading.services.preflight import PreflightReader
@@ -44,6 +54,7 @@ from algotrading.services.risk_profile import RiskProfiles
 from algotrading.services.second_factor import SecondFactorKeeper
 from algotrading.services.strategy_status import StrategyReader
 from algotrading.services.timeline import TimelineReader
+from tests.fakes.account_records import MemoryAccountRecords
 from tests.fakes.accounts import MemoryBrokerAccounts, MemoryLogins, MemorySecondFactors, MemoryUsers
 from tests.fakes.audit import MemoryAuditTrail
 from tests.fakes.broker import MemoryBrokers
@@ -55,6 +66,8 @@ from tests.fakes.exchange import MemoryExchange
 from tests.fakes.instruments import MemoryInstruments
 from tests.fakes.kept_answers import MemoryKeptAnswers
 from tests.fakes.ledger import MemoryLedger
+from tests.fakes.mails import MemoryEmailLinks, MemoryErrands, MemoryMailer
+from tests.fakes.notifications import MemoryChats, MemoryDeliveries, MemoryNotifications, MemoryWebhooks
 from tests.fakes.queue import MemoryQueue
 from tests.fakes.risks import MemoryRisks
 from tests.fakes.runtime import MemoryRuntime
@@ -102,6 +115,13 @@ class ApiWorld:
     needs_second_factor: bool = False
     is_bound: bool = False
     """As in an environment where it is real money."""
+    needs_verified_email: bool = False
+    """The same."""
+    errands: MemoryErrands = field(default_factory=MemoryErrands)
+    mailer: MemoryMailer = field(default_factory=MemoryMailer)
+    notice_errands: MemoryErrands = field(default_factory=MemoryErrands)
+    webhooks: MemoryWebhooks = field(default_factory=MemoryWebhooks)
+    chats: MemoryChats = field(default_factory=MemoryChats)
     exchange: MemoryExchange = field(init=False)
     runtime: MemoryRuntime = field(init=False)
     queue: MemoryQueue = field(init=False)
@@ -123,8 +143,13 @@ class ApiWorld:
             instrument = make_instrument(symbol)
             self.database.instruments["NSE", symbol] = instrument
         self.doors = {
-            "auth": HttpDoor(AuthRoutes(self._accounts).router()),
+            "auth": HttpDoor(
+                AuthRoutes(self._accounts).router(),
+                AccountLinkRoutes(lambda: self._accounts().links).router(),
+                AccountDataRoutes(lambda: self._accounts().data).router(),
+            ),
             "broker": HttpDoor(BrokerRoutes(self._broker).router()),
+            "notifications": HttpDoor(NotificationRoutes(self._notification_center).router()),
             "postback": HttpDoor(PostbackRoutes(self._postbacks).router()),
             "strategy": HttpDoor(
                 StrategyRoutes(self._strategies).router(),
@@ -223,6 +248,32 @@ class ApiWorld:
         assert answer.status == 200, answer.body
         return token, strategy_id
 
+    def deliver_mails(self) -> list[Mail]:
+        """Have every mail sent that was asked for; those that went out."""
+        before = len(self.mailer.sent)
+        mails = AccountMails(
+            MemoryUsers(self.database), MemoryEmailLinks(self.database), self.mailer, self.clock, "https://app"
+        )
+        while self.errands.asked:
+            mails.run(read_errand(self.errands.asked.pop(0).model_dump_json()))
+        return self.mailer.sent[before:]
+
+    def notice_delivery(self) -> NoticeDelivery:
+        """What takes notices on to their users' channels."""
+        return NoticeDelivery(
+            users=MemoryUsers(self.database),
+            notifications=MemoryNotifications(self.database),
+            deliveries=MemoryDeliveries(self.database),
+            vault=MemoryVault(),
+            mailer=self.mailer,
+            webhooks=self.webhooks,
+            chats=self.chats,
+            errands=self.notice_errands,
+            clock=self.clock,
+            meter=self.meter,
+            app_url="https://app",
+        )
+
     # --- arranging and looking ----------------------------------------------------------------------
 
     def at(self, ist: str) -> None:
@@ -252,9 +303,14 @@ class ApiWorld:
         """Everything that a request may change."""
         return {
             "users": dict(self.database.users),
+            "email_links": dict(self.database.email_links),
+            "errands": list(self.errands.asked),
             "broker_accounts": dict(self.database.broker_accounts),
             "strategies": dict(self.database.strategies),
             "deleted": set(self.database.deleted),
+            "wishes": dict(self.database.wishes),
+            "channel_setups": dict(self.database.channel_setups),
+            "inbox_reads": dict(self.database.inbox_reads),
             "risk_limits": dict(self.database.risk_limits),
             "kill_locks": dict(self.database.kill_locks),
             "schedules": dict(self.schedules.alarms),
@@ -270,16 +326,41 @@ class ApiWorld:
     # --- services -----------------------------------------------------------------------------------
 
     def _accounts(self) -> Accounts:
+        users, passwords = MemoryUsers(self.database), Argon2Passwords(memory_kib=8, passes=1)
+        second_factors = SecondFactorKeeper(MemorySecondFactors(self.database), MemoryVault(), self.clock)
+        records = MemoryAccountRecords(self.database)
         return Accounts(
-            users=MemoryUsers(self.database),
+            users=users,
+            links=AccountLinks(
+                users=users,
+                links=MemoryEmailLinks(self.database),
+                errands=self.errands,
+                passwords=passwords,
+                throttle=self.throttle,
+                clock=self.clock,
+                is_common=CommonPasswords().__contains__,
+            ),
             logins=MemoryLogins(self.database),
             access_lasts=ACCESS_LASTS,
             is_common=CommonPasswords().__contains__,
-            second_factors=SecondFactorKeeper(MemorySecondFactors(self.database), MemoryVault(), self.clock),
+            second_factors=second_factors,
+            data=AccountData(users, records, passwords, second_factors, self.throttle, self.clock),
             throttle=self.throttle,
             broker_accounts=MemoryBrokerAccounts(self.database),
-            passwords=Argon2Passwords(memory_kib=8, passes=1),
+            passwords=passwords,
             tokens=self.tokens,
+            clock=self.clock,
+        )
+
+    def _notification_center(self) -> NotificationCenter:
+        return NotificationCenter(
+            users=MemoryUsers(self.database),
+            notifications=MemoryNotifications(self.database),
+            deliveries=MemoryDeliveries(self.database),
+            vault=MemoryVault(),
+            webhooks=self.webhooks,
+            chats=self.chats,
+            errands=self.notice_errands,
             clock=self.clock,
         )
 
@@ -295,6 +376,8 @@ class ApiWorld:
             second_factors=MemorySecondFactors(self.database),
             needs_second_factor=self.needs_second_factor,
             is_bound=self.is_bound,
+            users=MemoryUsers(self.database),
+            needs_verified_email=self.needs_verified_email,
         )
         return BrokerServices(connections, BrokerBooks(MemorySnapshots(self.database), self.ledger, self.clock))
 

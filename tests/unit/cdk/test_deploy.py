@@ -12,7 +12,12 @@ from botocore.exceptions import ClientError, NoCredentialsError
 from cdk.deploy import cdk_words, find_missing, find_next_steps
 from cdk.environments import ENVIRONMENTS, Environment, FeedAccount
 
-READY = replace(ENVIRONMENTS["dev"], alarm_email="ops@trader.in", feed_accounts=(FeedAccount("feed@trader.in"),))
+READY = replace(
+    ENVIRONMENTS["dev"],
+    alarm_email="ops@trader.in",
+    mail_sender="mail@trader.in",
+    feed_accounts=(FeedAccount("feed@trader.in"),),
+)
 
 
 class Cloud:
@@ -61,7 +66,7 @@ def test_nothing_is_missing_where_everything_is_there() -> None:
 def test_every_missing_thing_is_named_at_once() -> None:
     missing = find_missing(ENVIRONMENTS["dev"], aws=Cloud(logged_in=False), run=lambda _: 127)
 
-    assert [line.split()[0] for line in missing] == ["alarm_email", "feed_accounts", "Docker", "no"]
+    assert [line.split()[0] for line in missing] == ["alarm_email", "mail_sender", "feed_accounts", "Docker", "no"]
 
 
 def test_what_comes_after_the_first_deployment_is_said_until_it_is_done() -> None:
@@ -86,6 +91,7 @@ def test_an_unprepared_account_is_told_how_to_prepare_itself() -> None:
     ("environment", "address"),
     [
         (replace(READY, alarm_email="someone@example.com"), "alarm_email"),
+        (replace(READY, mail_sender="someone@example.com"), "mail_sender"),
         (replace(READY, feed_accounts=(FeedAccount("someone@example.com"),)), "feed_accounts"),
     ],
 )

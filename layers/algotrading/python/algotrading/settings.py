@@ -200,6 +200,9 @@ class TimingSettings(Settings):
 class AuthSettings(DatabaseSettings, RedisSettings, TokenSettings):
     """lambdas/auth"""
 
+    mail_queue_url: str
+    """Where mails of accounts are asked for."""
+
     kms_key_id: str
     """The key that second factors are sealed under, for that purpose alone."""
     access_token_seconds: int = Field(default=900, ge=60, le=43_200)
@@ -221,6 +224,8 @@ class BrokerSettings(DatabaseSettings, TokenSettings, VaultSettings, KiteSetting
 
     second_factor_required: bool = True
     """Whether a broker account may be connected only by a login with a second factor."""
+    email_verification_required: bool = True
+    """Whether only an account with a confirmed e-mail may connect one."""
 
     @model_validator(mode="after")
     def _second_factor_outside_dev(self) -> Self:
@@ -228,9 +233,82 @@ class BrokerSettings(DatabaseSettings, TokenSettings, VaultSettings, KiteSetting
             raise ValueError("SECOND_FACTOR_REQUIRED may be off in dev only")
         return self
 
+    @model_validator(mode="after")
+    def _email_verification_outside_dev(self) -> Self:
+        if self.stage != "dev" and not self.email_verification_required:
+            raise ValueError("EMAIL_VERIFICATION_REQUIRED may be off in dev only")
+        return self
+
 
 class PostbackSettings(DatabaseSettings, RedisSettings, VaultSettings, QueueSettings):
     """lambdas/postback"""
+
+
+class MailSettings(Settings):
+    """Mails of ours."""
+
+    mail_sender: EmailAddress
+    """Whom they come from; SES must know the address or its domain as ours."""
+    app_url: str
+    """Where the app's pages are, which links lead to."""
+
+    @model_validator(mode="after")
+    def _links_encrypted_outside_dev(self) -> Self:
+        if self.stage != "dev" and not _is_encrypted(self.app_url):
+            raise ValueError(f"APP_URL {self.app_url} is not encrypted: allowed in dev only")
+        return self
+
+
+class MailerSettings(DatabaseSettings, MailSettings):
+    """lambdas/mailer"""
+
+
+class WebhookSettings(Settings):
+    """Where webhooks go."""
+
+    webhook_relay_url: str = ""
+    """In dev: everything is posted there instead of to the addresses that users name."""
+
+    @model_validator(mode="after")
+    def _relay_in_dev_only(self) -> Self:
+        if self.stage != "dev" and self.webhook_relay_url:
+            raise ValueError("WEBHOOK_RELAY_URL may be set in dev only")
+        return self
+
+
+class TelegramSettings(Settings):
+    """The deployment's bot. The secret holds {"token"}, which is empty where there is none."""
+
+    telegram_secret_arn: str
+    telegram_api_url: str = "https://api.telegram.org"
+
+    @model_validator(mode="after")
+    def _telegram_encrypted_outside_dev(self) -> Self:
+        if self.stage != "dev" and not _is_encrypted(self.telegram_api_url):
+            raise ValueError(f"TELEGRAM_API_URL {self.telegram_api_url} is not encrypted: allowed in dev only")
+        return self
+
+
+class NotificationsSettings(DatabaseSettings, WebhookSettings, TelegramSettings):
+    """lambdas/notifications"""
+
+    kms_key_id: str
+    """The key that webhook secrets are sealed under, for that purpose alone."""
+    notice_queue_url: str
+    """Where codes for chats are asked for."""
+
+
+class NotifierSettings(DatabaseSettings, MailSettings, WebhookSettings, TelegramSettings):
+    """lambdas/notifier"""
+
+    kms_key_id: str
+    """The key that webhook secrets were sealed under."""
+    notice_queue_url: str
+    """Where it asks for what has to be tried again."""
+
+
+class SummarySettings(DatabaseSettings, SessionSettings):
+    """lambdas/summary"""
 
 
 class StrategySettings(

@@ -41,6 +41,9 @@ export default function Settings() {
         <Button mode="outlined" icon="bank" onPress={() => router.push("/broker")} testID="to-broker">
           {words.settings.broker}
         </Button>
+        <Button mode="outlined" icon="check" onPress={() => router.push("/verify")} testID="to-verify">
+          {words.account.confirmEmail}
+        </Button>
         <Button mode="outlined" icon="shield-alert" onPress={() => router.push("/second-factor")} testID="to-second-factor">
           {words.secondFactor.title}
         </Button>

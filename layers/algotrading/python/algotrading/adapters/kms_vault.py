@@ -25,6 +25,7 @@ _VERSION = 1
 _NONCE_BYTES = 12
 BROKER_CREDENTIALS = "broker-credentials"
 SECOND_FACTOR = "second-factor"
+WEBHOOK = "webhook"
 _KEPT_SECONDS = 300.0
 _KEPT_KEYS = 256
 _UNAVAILABLE = {"ThrottlingException", "KMSInternalException", "DependencyTimeoutException", "LimitExceededException"}

@@ -32,10 +32,14 @@ if TYPE_CHECKING:
 
 def build_auth(settings: AuthSettings) -> HttpDoor:
     """lambdas/auth"""
+    from algotrading.entrypoints.api.account_data import AccountDataRoutes
+    from algotrading.entrypoints.api.account_links import AccountLinkRoutes
     from algotrading.entrypoints.api.auth import AuthRoutes
     from algotrading.entrypoints.http import HttpDoor
 
-    return HttpDoor(AuthRoutes(cache(lambda: _accounts(settings))).router())
+    accounts = cache(lambda: _accounts(settings))
+    links, data = AccountLinkRoutes(lambda: accounts().links), AccountDataRoutes(lambda: accounts().data)
+    return HttpDoor(AuthRoutes(accounts).router(), links.router(), data.router())
 
 
 def build_broker(settings: BrokerSettings) -> HttpDoor:
@@ -87,33 +91,47 @@ def _accounts(settings: AuthSettings) -> Accounts:
     from algotrading.adapters.common_passwords import CommonPasswords
     from algotrading.adapters.kms_vault import SECOND_FACTOR, KmsVault
     from algotrading.adapters.passwords import Argon2Passwords
+    from algotrading.adapters.postgres.account_records import PostgresAccountRecords
     from algotrading.adapters.postgres.broker_accounts import PostgresBrokerAccounts
+    from algotrading.adapters.postgres.email_links import PostgresEmailLinks
     from algotrading.adapters.postgres.logins import PostgresLogins
     from algotrading.adapters.postgres.second_factors import PostgresSecondFactors
     from algotrading.adapters.postgres.users import PostgresUsers
     from algotrading.adapters.redis_runtime import make_redis_client
+    from algotrading.adapters.sqs_errands import SqsErrands
     from algotrading.adapters.throttles import LocalThrottle, RedisThrottle
+    from algotrading.services.account_data import AccountData
+    from algotrading.services.account_links import AccountLinks
     from algotrading.services.accounts import Accounts
     from algotrading.services.second_factor import SecondFactorKeeper
 
-    database = parts.database(settings)
+    database, clock = parts.database(settings), SystemClock()
+    users, passwords, is_common = PostgresUsers(database), Argon2Passwords(), CommonPasswords().__contains__
+    redis = make_redis_client(settings.redis_host, settings.redis_port, tls=settings.redis_tls)
+    throttle = RedisThrottle(redis, LocalThrottle())
+    vault = KmsVault(parts.client("kms"), settings.kms_key_id, purpose=SECOND_FACTOR)
+    second_factors = SecondFactorKeeper(PostgresSecondFactors(database), vault, clock)
     return Accounts(
-        users=PostgresUsers(database),
+        users=users,
         logins=PostgresLogins(database),
-        throttle=RedisThrottle(
-            make_redis_client(settings.redis_host, settings.redis_port, tls=settings.redis_tls), LocalThrottle()
+        throttle=throttle,
+        links=AccountLinks(
+            users=users,
+            links=PostgresEmailLinks(database),
+            errands=SqsErrands(lambda: parts.client("sqs"), settings.mail_queue_url),
+            passwords=passwords,
+            throttle=throttle,
+            clock=clock,
+            is_common=is_common,
         ),
         access_lasts=timedelta(seconds=settings.access_token_seconds),
         broker_accounts=PostgresBrokerAccounts(database),
-        passwords=Argon2Passwords(),
-        second_factors=SecondFactorKeeper(
-            PostgresSecondFactors(database),
-            KmsVault(parts.client("kms"), settings.kms_key_id, purpose=SECOND_FACTOR),
-            SystemClock(),
-        ),
+        passwords=passwords,
+        data=AccountData(users, PostgresAccountRecords(database), passwords, second_factors, throttle, clock),
+        second_factors=second_factors,
         tokens=parts.tokens(settings),
-        clock=SystemClock(),
-        is_common=CommonPasswords().__contains__,
+        clock=clock,
+        is_common=is_common,
     )
 
 
@@ -125,6 +143,7 @@ def _broker_services(settings: BrokerSettings) -> BrokerServices:
     from algotrading.adapters.postgres.second_factors import PostgresSecondFactors
     from algotrading.adapters.postgres.snapshots import PostgresSnapshots
     from algotrading.adapters.postgres.strategies import PostgresStrategies
+    from algotrading.adapters.postgres.users import PostgresUsers
     from algotrading.brokers.kite.brokers import KiteBrokers
     from algotrading.entrypoints.api.broker import BrokerServices
     from algotrading.services.broker_books import BrokerBooks
@@ -143,6 +162,8 @@ def _broker_services(settings: BrokerSettings) -> BrokerServices:
         second_factors=PostgresSecondFactors(database),
         needs_second_factor=settings.second_factor_required,
         is_bound=settings.egress_bound,
+        users=PostgresUsers(database),
+        needs_verified_email=settings.email_verification_required,
     )
     return BrokerServices(connections, BrokerBooks(PostgresSnapshots(database), ledger, clock))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 from uuid import UUID
 
 from pydantic import AfterValidator, Field, StringConstraints
@@ -33,14 +33,22 @@ _DEVICE = Field(default="unnamed device", description="What the list of devices 
 SecondFactorCode = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=20), Storable]
 
 
+NewPassword = Annotated[
+    str,
+    StringConstraints(min_length=8, max_length=_LONGEST_PASSWORD),
+    Storable,
+    Field(
+        description="Eight to 128 characters of any kind; none of those that everybody tries first",
+        examples=["a long passphrase"],
+    ),
+]
+
+
 class RegisterRequest(RequestBody):
     """Open an account."""
 
     email: Email = Field(examples=["user@gmail.com"])
-    password: Annotated[str, StringConstraints(min_length=8, max_length=_LONGEST_PASSWORD), Storable] = Field(
-        description="Eight to 128 characters of any kind; none of those that everybody tries first",
-        examples=["a long passphrase"],
-    )
+    password: NewPassword
     device: DeviceName = _DEVICE
 
 
@@ -136,5 +144,60 @@ class AccountView(Answer):
 
     user_id: UUID
     email: str
+    email_verified: bool = Field(description="Whether the owner has confirmed the e-mail, by the link sent to it")
     created_at: Instant
     broker: BrokerSummary
+
+
+class ForgotPasswordRequest(RequestBody):
+    """Ask for a link by which a new password is chosen."""
+
+    email: Email = Field(examples=["user@gmail.com"])
+
+
+class MailAskedAnswer(Answer):
+    """Said in every case alike: whether there is anybody to send a mail to is not told."""
+
+    status: Literal["asked"] = "asked"
+
+
+LinkToken = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), Storable]
+_LINK_TOKEN = Field(
+    description="What follows the # of the link, or the code of the mail",
+    examples=["7f1f3c1e7b8a4a529c3b0a1b2c3d4e5f.d2hhdCBnb29kIHdvdWxkIGEgcmVhbCBvbmUgYmUgaGVyZT8"],
+)
+
+
+class ResetPasswordRequest(RequestBody):
+    """A new password, by the link of a mail."""
+
+    token: LinkToken = _LINK_TOKEN
+    password: NewPassword
+
+
+class PasswordResetAnswer(Answer):
+    """The password is changed, and nobody is logged in."""
+
+    status: Literal["changed"] = "changed"
+
+
+class VerifyEmailRequest(RequestBody):
+    """Shows that mail to the account's address arrives with its owner."""
+
+    token: LinkToken = _LINK_TOKEN
+
+
+class EmailVerifiedAnswer(Answer):
+    """The address is its owner's."""
+
+    status: Literal["verified"] = "verified"
+
+
+class ResendRequest(RequestBody):
+    """Nothing needs to be said: `{}` or no body."""
+
+
+class ResendAnswer(Answer):
+    """`asked`: a mail is on its way. `verified`: there is nothing to verify any more."""
+
+    status: Literal["asked", "verified"]

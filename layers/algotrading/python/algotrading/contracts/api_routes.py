@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-FunctionName = Literal["auth", "broker", "postback", "strategy", "docs"]
+FunctionName = Literal["auth", "broker", "postback", "strategy", "notifications", "docs"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,13 @@ API_ROUTES: tuple[ApiRoute, ...] = (
     ApiRoute("POST", "/api/v1/auth/second-factor", "auth"),
     ApiRoute("POST", "/api/v1/auth/second-factor/confirm", "auth"),
     ApiRoute("POST", "/api/v1/auth/second-factor/remove", "auth"),
+    ApiRoute("POST", "/api/v1/auth/password/forgot", "auth", is_open=True),
+    ApiRoute("POST", "/api/v1/auth/password/reset", "auth", is_open=True),
+    ApiRoute("POST", "/api/v1/auth/email/verify", "auth", is_open=True),
+    ApiRoute("POST", "/api/v1/auth/email/resend", "auth"),
     ApiRoute("GET", "/api/v1/account", "auth"),
+    ApiRoute("GET", "/api/v1/account/export", "auth"),
+    ApiRoute("POST", "/api/v1/account/delete", "auth"),
     ApiRoute("POST", "/api/v1/broker/connect", "broker"),
     ApiRoute("GET", "/api/v1/broker", "broker"),
     ApiRoute("DELETE", "/api/v1/broker", "broker"),
@@ -73,6 +79,16 @@ API_ROUTES: tuple[ApiRoute, ...] = (
     ApiRoute("PUT", "/api/v1/risk/profile", "strategy"),
     ApiRoute("POST", "/api/v1/risk/kill", "strategy", is_keyed=True, is_repeatable=True),
     ApiRoute("POST", "/api/v1/risk/release", "strategy", is_keyed=True),
+    ApiRoute("GET", "/api/v1/notifications", "notifications"),
+    ApiRoute("POST", "/api/v1/notifications/read", "notifications"),
+    ApiRoute("GET", "/api/v1/notifications/deliveries", "notifications"),
+    ApiRoute("GET", "/api/v1/notifications/preferences", "notifications"),
+    ApiRoute("PUT", "/api/v1/notifications/preferences", "notifications"),
+    ApiRoute("PUT", "/api/v1/notifications/webhook", "notifications"),
+    ApiRoute("DELETE", "/api/v1/notifications/webhook", "notifications"),
+    ApiRoute("PUT", "/api/v1/notifications/telegram", "notifications"),
+    ApiRoute("POST", "/api/v1/notifications/telegram/confirm", "notifications"),
+    ApiRoute("DELETE", "/api/v1/notifications/telegram", "notifications"),
 )
 
 DOCS_ROUTES: tuple[ApiRoute, ...] = (

@@ -30,6 +30,9 @@ _WORDS = {
     "model_type": "must be a JSON object",
     "model_attributes_type": "must be a JSON object",
     "dict_type": "must be a JSON object",
+    "list_type": "must be a list",
+    "too_long": "has too many entries: at most {max_length}",
+    "too_short": "has too few entries: at least {min_length}",
 }
 """With what pydantic names in an error's context: the limit, never what was sent."""
 _MOST = 20

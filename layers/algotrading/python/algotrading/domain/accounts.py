@@ -25,6 +25,13 @@ class User:
     user_id: UUID
     email: str
     created_at: datetime
+    email_verified_at: datetime | None = None
+    """When its owner showed that mail to it arrives with them."""
+
+    @property
+    def is_email_verified(self) -> bool:
+        """Whether mail to it reaches its owner."""
+        return self.email_verified_at is not None
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,6 +66,14 @@ class AuditKind(StrEnum):
     """This and the next two: `second_factor_entry`."""
     SECOND_FACTOR_OFF = "second_factor_off"
     RECOVERY_CODE_USED = "recovery_code_used"
+    PASSWORD_RESET = "password_reset"  # noqa: S105 - a name, no password
+    """By a link of an e-mail. This and the next: `account_entry`."""
+    EMAIL_VERIFIED = "email_verified"
+    CHANNEL_SET = "channel_set"
+    """Where notices go: `channel_entry`. The next one: no more."""
+    CHANNEL_REMOVED = "channel_removed"
+    ACCOUNT_DELETED = "account_deleted"
+    """Its owner is forgotten; what was done is not."""
     NOTHING_PLACED = "nothing_placed"
     """After the kill switch, our record had no order of its day and nothing open; the broker was not asked."""
 
@@ -209,6 +217,16 @@ def login_ended_entry(user_id: UUID, device_id: UUID, why: LoginEnd, at: datetim
 def second_factor_entry(user_id: UUID, kind: AuditKind, at: datetime) -> AuditEntry:
     """What is written down about a second factor: that, and nothing of it."""
     return AuditEntry(user_id, kind, at, {})
+
+
+def account_entry(user_id: UUID, kind: AuditKind, at: datetime) -> AuditEntry:
+    """What is written down about a password reset, an e-mail verified, an account deleted: that, and no more."""
+    return AuditEntry(user_id, kind, at, {})
+
+
+def channel_entry(user_id: UUID, kind: AuditKind, channel: str, target: str, at: datetime) -> AuditEntry:
+    """What is written down about a webhook or chat that notices go to."""
+    return AuditEntry(user_id, kind, at, {"channel": channel, "target": target})
 
 
 def disconnected_entry(user_id: UUID, broker: str, broker_user_id: str | None, at: datetime) -> AuditEntry:

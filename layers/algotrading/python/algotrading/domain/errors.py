@@ -2,13 +2,15 @@
 
     AlgotradingError
     ├── RequestInvalid            400  REQUEST_INVALID
-    │   └── StrategyInvalid       400  STRATEGY_INVALID
+    │   ├── StrategyInvalid       400  STRATEGY_INVALID
+    │   └── LinkInvalid           400  LINK_INVALID   (of an e-mail: used, over, or not ours)
     ├── AuthenticationFailed      401  CREDENTIALS_INVALID
     │   ├── SecondFactorNeeded    401  SECOND_FACTOR_NEEDED
     │   ├── TokenExpired          401  TOKEN_EXPIRED
     │   └── TokenInvalid          401  TOKEN_INVALID
     ├── AccessDenied              403  ACCESS_DENIED
-    │   └── SecondFactorRequired  403  SECOND_FACTOR_REQUIRED   (a broker account asks for a login with one)
+    │   ├── SecondFactorRequired  403  SECOND_FACTOR_REQUIRED   (a broker account asks for a login with one)
+    │   └── EmailUnverified       403  EMAIL_UNVERIFIED   (and for an e-mail that its owner has confirmed)
     ├── NotFound                  404  NOT_FOUND
     ├── Conflict                  409  CONFLICT
     │   ├── StrategyOverlap       409  STRATEGY_OVERLAP
@@ -48,12 +50,14 @@ if TYPE_CHECKING:
 ErrorCode = Literal[
     "REQUEST_INVALID",
     "STRATEGY_INVALID",
+    "LINK_INVALID",
     "CREDENTIALS_INVALID",
     "SECOND_FACTOR_NEEDED",
     "TOKEN_EXPIRED",
     "TOKEN_INVALID",
     "ACCESS_DENIED",
     "SECOND_FACTOR_REQUIRED",
+    "EMAIL_UNVERIFIED",
     "NOT_FOUND",
     "METHOD_NOT_ALLOWED",
     "CONFLICT",
@@ -110,6 +114,12 @@ class StrategyInvalid(RequestInvalid):
     code: ClassVar[ErrorCode] = "STRATEGY_INVALID"
 
 
+class LinkInvalid(RequestInvalid):
+    """The link of an e-mail is not good any more, or never was; nothing tells which."""
+
+    code: ClassVar[ErrorCode] = "LINK_INVALID"
+
+
 class AuthenticationFailed(AlgotradingError):
     """E-mail and password do not match (said the same way for an unknown e-mail)."""
 
@@ -158,6 +168,12 @@ class SecondFactorRequired(AccessDenied):
     """Only a login with a second factor may do this, and the caller's has none."""
 
     code: ClassVar[ErrorCode] = "SECOND_FACTOR_REQUIRED"
+
+
+class EmailUnverified(AccessDenied):
+    """Only an account whose e-mail was confirmed may do this."""
+
+    code: ClassVar[ErrorCode] = "EMAIL_UNVERIFIED"
 
 
 class NotFound(AlgotradingError):

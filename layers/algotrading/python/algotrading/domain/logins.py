@@ -40,6 +40,9 @@ class LoginEnd(StrEnum):
     LOGGED_OUT = "logged_out"
     REVOKED = "revoked"
     """Its owner ended it from elsewhere."""
+    PASSWORD_RESET = "password_reset"  # noqa: S105 - a name, no password
+    """Whoever knew the old password is not to stay."""
+    ACCOUNT_DELETED = "account_deleted"
     REUSED = "reused"
     """A used refresh token came again: one of the two who hold it is a thief, and nobody knows which."""
 

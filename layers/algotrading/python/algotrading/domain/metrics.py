@@ -92,6 +92,8 @@ INFORMATIVE: Final = frozenset(
         "FeedOrderUpdates",
         "FeedSilence",
         "InstrumentsLoaded",
+        "DeliveriesFailed",
+        "DeliveriesGivenUp",
         "NoticeDelay",
         "NoticeDelayed",
         "InstrumentsStale",

@@ -37,6 +37,10 @@ class NoticeKind(StrEnum):
     OPEN_AT_CLOSE = "open_at_close"
     SNAPSHOT_MISSING = "snapshot_missing"
 
+    PASSWORD_CHANGED = "password_changed"  # noqa: S105 - a name, no password
+
+    DAILY_SUMMARY = "daily_summary"
+
     LOSS_LIMIT = "loss_limit"
     KILLED = "killed"
     RELEASED = "released"

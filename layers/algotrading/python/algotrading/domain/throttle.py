@@ -45,6 +45,26 @@ def suspects_of_code(user_id: UUID) -> Sequence[Suspect]:
     return (Suspect(_digest("code", str(user_id)), free=5, is_cleared=True),)
 
 
+def suspects_of_forgotten_password(email: str, address: str) -> Sequence[Suspect]:
+    """Each try may send a mail to somebody who did not ask for it. None of them ever counts as good."""
+    account = email.lower()
+    return (
+        Suspect(_digest("forgotten at address", account, address), free=3, is_cleared=False),
+        Suspect(_digest("forgotten", account), free=10, is_cleared=False),
+        Suspect(_digest("forgotten from", address), free=20, is_cleared=False),
+    )
+
+
+def suspects_of_link(address: str) -> Sequence[Suspect]:
+    """Whoever guesses at the links of e-mails."""
+    return (Suspect(_digest("link", address), free=20, is_cleared=False),)
+
+
+def suspects_of_mail(user_id: UUID) -> Sequence[Suspect]:
+    """Whoever is logged in and has mails sent to the account's address."""
+    return (Suspect(_digest("mail", str(user_id)), free=3, is_cleared=False),)
+
+
 def wait_after(tries: int, free: int) -> float:
     """Seconds until the next try after so many."""
     return 0.0 if tries < free else min(2.0 ** (tries - free), LONGEST_WAIT_SECONDS)

@@ -20,15 +20,36 @@ from algotrading.ports.ledger import (
     Snapshots,
     Watched,
 )
+from algotrading.ports.mail import Errands, Mailer, MailRefused
 from algotrading.ports.messaging import Alarm, Lane, OrderQueue, Schedules
 from algotrading.ports.metrics import Meter
 from algotrading.ports.notices import Notice, Notifier, Outbox
-from algotrading.ports.people import BrokerAccounts, Logins, Passwords, SecondFactors, Throttle, Tokens, Users, Vault
+from algotrading.ports.notifications import (
+    Chats,
+    Deliveries,
+    DeliveryRefused,
+    Notifications,
+    Summaries,
+    Webhooks,
+)
+from algotrading.ports.people import (
+    AccountRecords,
+    BrokerAccounts,
+    EmailLinks,
+    Logins,
+    Passwords,
+    SecondFactors,
+    Throttle,
+    Tokens,
+    Users,
+    Vault,
+)
 from algotrading.ports.risk import RiskEvent, Risks, RiskStanding
 from algotrading.ports.runtime import LastPrice, Runtime
 from algotrading.ports.strategies import Instruments, Strategies
 
 __all__ = [
+    "AccountRecords",
     "Alarm",
     "AuditRoots",
     "AuditTrail",
@@ -37,15 +58,23 @@ __all__ = [
     "BrokerAccounts",
     "BrokerSession",
     "Brokers",
+    "Chats",
     "Clock",
+    "Deliveries",
+    "DeliveryRefused",
+    "EmailLinks",
     "EntryGate",
+    "Errands",
     "Instruments",
     "Lane",
     "LastPrice",
     "Ledger",
     "Logins",
+    "MailRefused",
+    "Mailer",
     "Meter",
     "Notice",
+    "Notifications",
     "Notifier",
     "OrderLog",
     "OrderQueue",
@@ -60,9 +89,11 @@ __all__ = [
     "SecondFactors",
     "Snapshots",
     "Strategies",
+    "Summaries",
     "Throttle",
     "Tokens",
     "Users",
     "Vault",
     "Watched",
+    "Webhooks",
 ]

@@ -13,6 +13,7 @@ from algotrading.domain.accounts import (
     User,
 )
 from algotrading.domain.egress import EgressRoute
+from algotrading.domain.email_links import LinkPurpose
 from algotrading.domain.logins import DeviceLogin
 from algotrading.domain.second_factor import SecondFactor
 from algotrading.domain.throttle import Suspect
@@ -93,6 +94,47 @@ class SecondFactors(Protocol):
 
     def remove(self, user_id: UUID, now: datetime) -> None:
         """Switch it off, and forget it with its recovery codes."""
+        ...
+
+
+class EmailLinks(Protocol):
+    """Links of e-mails, of which only hashes are stored. What is done by one leaves an audit record in the same
+    transaction, in which the link and all others of its user and purpose are used up."""
+
+    def add(
+        self, user_id: UUID, purpose: LinkPurpose, token_hash: bytes, *, now: datetime, expires_at: datetime
+    ) -> None:
+        """A new link, beside those that are still good."""
+        ...
+
+    def is_good(self, user_id: UUID, purpose: LinkPurpose, token_hash: bytes, now: datetime) -> bool:
+        """Whether it is the user's, for this purpose, and neither used nor over."""
+        ...
+
+    def reset_password(self, user_id: UUID, token_hash: bytes, password_hash: str, now: datetime) -> None:
+        """Store another password, end every login, and tell the user; the e-mail is verified by it, too. Second
+        factors are left alone. Raises LinkInvalid."""
+        ...
+
+    def verify_email(self, user_id: UUID, token_hash: bytes, now: datetime) -> None:
+        """The e-mail is its owner's. Raises LinkInvalid."""
+        ...
+
+
+class AccountRecords(Protocol):
+    """Everything that is kept of one user."""
+
+    def sections(self) -> Sequence[str]:
+        """What there is, in a fixed order."""
+        ...
+
+    def read(self, user_id: UUID, section: str, *, offset: int, limit: int) -> Sequence[str]:
+        """Rows of a section as JSON objects, in a fixed order; no secret is among them, and no hash of one."""
+        ...
+
+    def close(self, user_id: UUID, now: datetime) -> None:
+        """Forget who the user is, and end every login; what was traded stays, and so does the audit trail, in which it
+        is written. Raises NotFound; Conflict while strategies run or are not settled."""
         ...
 
 

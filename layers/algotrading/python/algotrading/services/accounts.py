@@ -11,14 +11,15 @@ from datetime import timedelta
 from uuid import UUID, uuid4
 
 from algotrading.domain.accounts import SealedBrokerAccount, User
-from algotrading.domain.errors import AuthenticationFailed, FieldProblem, RequestInvalid, TokenInvalid, TooManyTries
+from algotrading.domain.errors import AuthenticationFailed, TokenInvalid, TooManyTries
 from algotrading.domain.logins import LOGIN_LASTS, DeviceLogin
 from algotrading.domain.throttle import Suspect, suspects_of_code, suspects_of_login, suspects_of_registration
 from algotrading.ports import BrokerAccounts, Clock, Logins, Passwords, Throttle, Tokens, Users
+from algotrading.services.account_data import AccountData
+from algotrading.services.account_links import AccountLinks, refuse_easy
 from algotrading.services.second_factor import Enrolment, SecondFactorKeeper
 
 API_AUDIENCE = "api"
-_COMMON = FieldProblem("password", "is one of those that everybody tries first: choose another")
 _REFRESH_TOKEN = re.compile(r"([0-9a-f]{32})\.([A-Za-z0-9_-]{43})")
 """Whose it is, so that it is looked for among one user's, and 256 random bits."""
 
@@ -48,6 +49,8 @@ class Accounts:
     broker_accounts: BrokerAccounts
     passwords: Passwords
     second_factors: SecondFactorKeeper
+    links: AccountLinks
+    data: AccountData
     throttle: Throttle
     tokens: Tokens
     clock: Clock
@@ -64,13 +67,13 @@ class Accounts:
             EmailTaken: the e-mail has an account, in whatever case it is written.
             TooManyTries: too many e-mails that have one were tried from this address.
         """
-        if self.is_common(password) or password.lower() in {email.lower(), email.lower().rpartition("@")[0]}:
-            raise RequestInvalid("the request is not valid: see password", (_COMMON,))
+        refuse_easy(password, email, self.is_common)
         suspects = suspects_of_registration(address)
         self._try(suspects)
         user = User(user_id=self.new_id(), email=email, created_at=self.clock.now())
         self.users.add(user, self.passwords.hash(password))
         self.throttle.succeeded(suspects)
+        self.links.welcome(user.user_id)
         return user, self._begin(user.user_id, device)
 
     def log_in(self, email: str, password: str, device: str, address: str, code: str | None = None) -> Pass:

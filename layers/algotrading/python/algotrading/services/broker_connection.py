@@ -17,8 +17,8 @@ from algotrading.domain.accounts import (
     ConnectionStatus,
     SealedBrokerAccount,
 )
-from algotrading.domain.errors import BrokerAuthFailed, Conflict, SecondFactorRequired
-from algotrading.ports import BrokerAccounts, Brokers, Clock, Ledger, SecondFactors, Strategies, Tokens, Vault
+from algotrading.domain.errors import BrokerAuthFailed, Conflict, EmailUnverified, SecondFactorRequired
+from algotrading.ports import BrokerAccounts, Brokers, Clock, Ledger, SecondFactors, Strategies, Tokens, Users, Vault
 
 LOGIN_AUDIENCE = "broker-login"
 LOGIN_LIFETIME = timedelta(minutes=15)
@@ -68,18 +68,22 @@ class BrokerConnections:
     """Whether only a login with a second factor may reach a broker account: where it is real money."""
     is_bound: bool
     """Whether orders are taken from registered addresses alone."""
+    users: Users
+    needs_verified_email: bool
+    """Whether only an account whose e-mail its owner has confirmed may, too."""
 
     def connect(self, user_id: UUID, credentials: BrokerCredentials) -> Connecting:
         """Store keys. With an access token they are validated with the broker first; without one the
         answer is the URL at which the trader logs in. Addresses are set aside for the account's orders, for good.
 
         Raises:
+            EmailUnverified: the user has not confirmed the e-mail; nothing was stored.
             SecondFactorRequired: the user's login has none; nothing was stored.
             BrokerAuthFailed: the broker refuses these credentials; nothing was stored.
             BrokerUnavailable: the broker could not be asked; nothing was stored.
             Conflict: strategies trade through another broker account, or no addresses are left; nothing was stored.
         """
-        self._require_second_factor(user_id)
+        self._require_safe_login(user_id)
         stored = self.accounts.find(user_id)
         if credentials.access_token is not None:
             profile = self.brokers.connect(credentials).validate_credentials()
@@ -97,10 +101,10 @@ class BrokerConnections:
         """Where the trader logs in to the broker, with a state that only this user's login can bring back.
 
         Raises:
-            SecondFactorRequired: the user's login has none.
+            EmailUnverified, SecondFactorRequired: as for `connect`.
             BrokerAuthFailed: there are no keys yet.
         """
-        self._require_second_factor(user_id)
+        self._require_safe_login(user_id)
         return self._login_url(user_id, self._unseal(self._stored(user_id)))
 
     def complete_login(self, state: str, request_token: str) -> Connection:
@@ -141,7 +145,11 @@ class BrokerConnections:
             raise Conflict("no addresses are left for your orders to leave from: ask the operator for a pair")
         return route.addresses
 
-    def _require_second_factor(self, user_id: UUID) -> None:
+    def _require_safe_login(self, user_id: UUID) -> None:
+        if self.needs_verified_email and not self.users.get(user_id).is_email_verified:
+            raise EmailUnverified(
+                "confirm your e-mail first: a link was sent to it, and POST /auth/email/resend sends another"
+            )
         if not self.needs_second_factor:
             return
         factor = self.second_factors.find(user_id)

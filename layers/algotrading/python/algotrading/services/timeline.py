@@ -33,6 +33,11 @@ _NOT_OF_TRADING = {
     AuditKind.SECOND_FACTOR_ON,
     AuditKind.SECOND_FACTOR_OFF,
     AuditKind.RECOVERY_CODE_USED,
+    AuditKind.PASSWORD_RESET,
+    AuditKind.EMAIL_VERIFIED,
+    AuditKind.CHANNEL_SET,
+    AuditKind.CHANNEL_REMOVED,
+    AuditKind.ACCOUNT_DELETED,
 }
 _ALWAYS_TOLD = frozenset({"BUY", "SELL", "STOPLOSS", "STOP", "SQUARE_OFF", "KILL"})
 """Messages that are told whatever came of them; others, which come every minute, only with their news."""

@@ -91,10 +91,15 @@ class PostgresLogins:
     def end_all(self, user_id: UUID, now: datetime) -> int:
         """See ports.Logins."""
         with self._database.tenant(user_id) as session:
-            found = _alive(session, now)
-            for login in found:
-                _end(session, login, LoginEnd.REVOKED, now)
-        return len(found)
+            return end_all(session, LoginEnd.REVOKED, now)
+
+
+def end_all(session: Session, why: LoginEnd, now: datetime) -> int:
+    """End every login of the transaction's tenant; how many there were."""
+    found = _alive(session, now)
+    for login in found:
+        _end(session, login, why, now)
+    return len(found)
 
 
 def _alive(session: Session, now: datetime) -> list[DeviceLogin]:

@@ -32,14 +32,17 @@ class PostgresUsers:
         """See ports.Users."""
         with self._database.login(email) as session:
             row = session.execute(
-                "select id, password_hash from users where lower(email) = lower(%s)", (email,)
+                "select id, password_hash from users where lower(email) = lower(%s) and deleted_at is null", (email,)
             ).fetchone()
         return Login(row["id"], row["password_hash"]) if row else None
 
     def get(self, user_id: UUID) -> User:
         """See ports.Users."""
         with self._database.tenant(user_id) as session:
-            row = session.execute("select id, email, created_at from users where id = %s", (user_id,)).fetchone()
+            row = session.execute(
+                "select id, email, created_at, email_verified_at from users where id = %s and deleted_at is null",
+                (user_id,),
+            ).fetchone()
         if row is None:
             raise NotFound("no such user")
-        return User(row["id"], row["email"], row["created_at"])
+        return User(row["id"], row["email"], row["created_at"], row["email_verified_at"])

@@ -222,7 +222,13 @@ class AuthRoutes:
         accounts = self._services()
         user = accounts.get(caller(request))
         broker = _summarise(accounts.broker_of(user.user_id), accounts)
-        return AccountView(user_id=user.user_id, email=user.email, created_at=user.created_at, broker=broker)
+        return AccountView(
+            user_id=user.user_id,
+            email=user.email,
+            email_verified=user.is_email_verified,
+            created_at=user.created_at,
+            broker=broker,
+        )
 
 
 def _login(its_pass: Pass) -> LoginAnswer:

@@ -24,6 +24,7 @@ from algotrading.domain.errors import (
     BrokerAuthFailed,
     BrokerUnavailable,
     Conflict,
+    EmailUnverified,
     NotFound,
     RequestInvalid,
     SecondFactorRequired,
@@ -67,6 +68,7 @@ class BrokerRoutes:
             responses=answers(
                 "Connected, or where to log in",
                 RequestInvalid,
+                EmailUnverified,
                 SecondFactorRequired,
                 BrokerAuthFailed,
                 Conflict,
@@ -92,7 +94,7 @@ class BrokerRoutes:
             summary="Where to log in to the broker",
             tags=_TAGS,
             security=BEARER,
-            responses=answers("The broker's login page", SecondFactorRequired, BrokerAuthFailed),
+            responses=answers("The broker's login page", EmailUnverified, SecondFactorRequired, BrokerAuthFailed),
         )(self.show_login_url)
         router.get(
             "/api/v1/broker/callback",

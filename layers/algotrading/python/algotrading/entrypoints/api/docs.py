@@ -10,9 +10,12 @@ from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from aws_lambda_powertools.event_handler.api_gateway import Router
 from aws_lambda_powertools.event_handler.openapi.models import HTTPBearer
 
+from algotrading.entrypoints.api.account_data import AccountDataRoutes
+from algotrading.entrypoints.api.account_links import AccountLinkRoutes
 from algotrading.entrypoints.api.auth import AuthRoutes
 from algotrading.entrypoints.api.broker import BrokerRoutes
 from algotrading.entrypoints.api.document_extras import with_examples, with_headers, with_keys
+from algotrading.entrypoints.api.notifications import NotificationRoutes
 from algotrading.entrypoints.api.postback import PostbackRoutes
 from algotrading.entrypoints.api.risk import RiskRoutes
 from algotrading.entrypoints.api.strategy import StrategyRoutes
@@ -54,10 +57,13 @@ def openapi_document() -> dict[str, Any]:
     resolver = APIGatewayHttpResolver(enable_validation=True, debug=False)
     for routes in (
         AuthRoutes(_nobody),
+        AccountLinkRoutes(_nobody),
+        AccountDataRoutes(_nobody),
         BrokerRoutes(_nobody),
         PostbackRoutes(_nobody),
         StrategyRoutes(_nobody),
         RiskRoutes(_nobody),
+        NotificationRoutes(_nobody),
     ):
         resolver.include_router(routes.router())
     text = resolver.get_openapi_json_schema(

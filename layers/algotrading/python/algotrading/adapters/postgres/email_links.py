@@ -1,0 +1,92 @@
+"""ports.EmailLinks on PostgreSQL."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from algotrading.adapters.postgres import audit
+from algotrading.adapters.postgres.database import Database
+from algotrading.adapters.postgres.logins import end_all
+from algotrading.domain.audit import AuditKind, account_entry
+from algotrading.domain.email_links import LINK_IS_OVER, PASSWORD_CHANGED, LinkPurpose
+from algotrading.domain.errors import LinkInvalid
+from algotrading.domain.logins import LoginEnd
+from algotrading.domain.notices import NoticeKind
+
+if TYPE_CHECKING:
+    from algotrading.adapters.postgres.database import Session
+
+
+class PostgresEmailLinks:
+    """Links of e-mails. A row is a link that was not used."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def add(
+        self, user_id: UUID, purpose: LinkPurpose, token_hash: bytes, *, now: datetime, expires_at: datetime
+    ) -> None:
+        """See ports.EmailLinks."""
+        with self._database.tenant(user_id) as session:
+            session.execute("delete from email_links where user_id = %s and expires_at <= %s", (user_id, now))
+            session.execute(
+                "insert into email_links (token_hash, user_id, purpose, created_at, expires_at)"
+                " values (%s, %s, %s, %s, %s)",
+                (token_hash, user_id, purpose, now, expires_at),
+            )
+
+    def is_good(self, user_id: UUID, purpose: LinkPurpose, token_hash: bytes, now: datetime) -> bool:
+        """See ports.EmailLinks."""
+        with self._database.tenant(user_id) as session:
+            row = session.execute(
+                "select 1 from email_links where token_hash = %s and user_id = %s and purpose = %s and expires_at > %s",
+                (token_hash, user_id, purpose, now),
+            ).fetchone()
+        return row is not None
+
+    def reset_password(self, user_id: UUID, token_hash: bytes, password_hash: str, now: datetime) -> None:
+        """See ports.EmailLinks."""
+        with self._database.tenant(user_id) as session:
+            _use(session, user_id, LinkPurpose.RESET_PASSWORD, token_hash, now)
+            session.execute("update users set password_hash = %s where id = %s", (password_hash, user_id))
+            audit.append(session, account_entry(user_id, AuditKind.PASSWORD_RESET, now))
+            _verify(session, user_id, now)
+            end_all(session, LoginEnd.PASSWORD_RESET, now)
+            session.execute(
+                "insert into outbox (user_id, kind, text, created_at) values (%s, %s, %s, %s)",
+                (user_id, NoticeKind.PASSWORD_CHANGED, PASSWORD_CHANGED, now),
+            )
+
+    def verify_email(self, user_id: UUID, token_hash: bytes, now: datetime) -> None:
+        """See ports.EmailLinks."""
+        with self._database.tenant(user_id) as session:
+            _use(session, user_id, LinkPurpose.VERIFY_EMAIL, token_hash, now)
+            _verify(session, user_id, now)
+
+
+def _use(session: Session, user_id: UUID, purpose: LinkPurpose, token_hash: bytes, now: datetime) -> None:
+    """The link and its like are gone. Of two uses at once the second waits here, and then finds none.
+
+    Raises:
+        LinkInvalid: there is no such link any more.
+    """
+    used = session.execute(
+        "delete from email_links where token_hash = %s and user_id = %s and purpose = %s and expires_at > %s"
+        " returning token_hash",
+        (token_hash, user_id, purpose, now),
+    ).fetchone()
+    if used is None:
+        raise LinkInvalid(LINK_IS_OVER)
+    session.execute("delete from email_links where user_id = %s and purpose = %s", (user_id, purpose))
+
+
+def _verify(session: Session, user_id: UUID, now: datetime) -> None:
+    """Whoever used a link of a mail has read it."""
+    verified = session.execute(
+        "update users set email_verified_at = %s where id = %s and email_verified_at is null returning id",
+        (now, user_id),
+    ).fetchone()
+    if verified is not None:
+        audit.append(session, account_entry(user_id, AuditKind.EMAIL_VERIFIED, now))

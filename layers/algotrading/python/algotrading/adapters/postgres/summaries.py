@@ -1,0 +1,44 @@
+"""ports.Summaries on PostgreSQL, under the system role."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from uuid import UUID
+
+from algotrading.adapters.postgres.database import Database
+from algotrading.adapters.postgres.json_values import clean_text
+from algotrading.domain.notices import NoticeKind
+
+
+class PostgresSummaries:
+    """Whose day there is something to tell of, and that it was told."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def traders(self, day: date) -> Sequence[UUID]:
+        """See ports.Summaries."""
+        with self._database.system() as session:
+            rows = session.execute(
+                "select distinct c.user_id from cycles c where c.trading_day = %s and not exists ("
+                " select from daily_summaries d where d.user_id = c.user_id and d.trading_day = c.trading_day)"
+                " order by c.user_id",
+                (day,),
+            ).fetchall()
+        return [row["user_id"] for row in rows]
+
+    def tell(self, user_id: UUID, day: date, text: str, now: datetime) -> bool:
+        """See ports.Summaries."""
+        with self._database.tenant(user_id) as session:
+            taken = session.execute(
+                "insert into daily_summaries (user_id, trading_day) values (%s, %s) on conflict do nothing",
+                (user_id, day),
+            )
+            if taken.rowcount == 0:
+                return False
+            session.execute(
+                "insert into outbox (user_id, kind, text, created_at) values (%s, %s, %s, %s)",
+                (user_id, NoticeKind.DAILY_SUMMARY, clean_text(text), now),
+            )
+        return True

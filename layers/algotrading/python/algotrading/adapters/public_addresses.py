@@ -1,0 +1,71 @@
+"""Which addresses of the network a function may be made to call by somebody who only names a host.
+
+None that leads back inside: not ours, not the machine's, not the cloud's. A name is resolved once, every address of it
+must be public, and the connection goes to the very address that was looked at: a name that answers otherwise the next
+time changes nothing.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from collections.abc import Callable, Sequence
+from typing import Any
+
+IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
+Resolver = Callable[[str, int], Sequence[str]]
+
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+_NAT64_LOCAL = ipaddress.ip_network("64:ff9b:1::/48")
+"""For a network's own use (RFC 8215): it may lead anywhere inside."""
+
+
+class AddressForbidden(Exception):
+    """The host has an address that may not be called; the message says why without saying which."""
+
+
+def resolve(host: str, port: int) -> Sequence[str]:
+    """Every address of a host, as text. Raises OSError when there is none."""
+    found: list[Any] = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP)
+    return [str(each[4][0]) for each in found]
+
+
+def public_address(host: str, port: int, resolver: Resolver = resolve) -> str:
+    """An address of the host that may be called.
+
+    Raises:
+        AddressForbidden: one of its addresses may not, or it has none.
+    """
+    try:
+        found = list(resolver(host, port))
+    except (OSError, UnicodeError) as error:
+        raise AddressForbidden("the host has no address") from error
+    if not found or not all(map(is_public, found)):
+        raise AddressForbidden("the host is not on the public internet")
+    return found[0]
+
+
+def is_public(text: str) -> bool:
+    """Whether an address is one of the public internet, also where it wraps another."""
+    try:
+        address: IPAddress = ipaddress.ip_address(text.partition("%")[0])
+    except ValueError:
+        return False
+    return address not in _NAT64_LOCAL and all(
+        each.is_global and not each.is_multicast for each in (address, *_wrapped(address))
+    )
+
+
+def _wrapped(address: IPAddress) -> list[IPAddress]:
+    """The addresses of IPv4 that an address of IPv6 may lead to."""
+    if not isinstance(address, ipaddress.IPv6Address):
+        return []
+    found: list[IPAddress] = [each for each in (address.ipv4_mapped, address.sixtofour) if each is not None]
+    if address.teredo is not None:
+        found += address.teredo
+    if address in _NAT64:
+        found.append(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
+    if int(address) >> 32 == 0:
+        # "IPv4-compatible", deprecated (RFC 4291, section 2.5.5.1).
+        found.append(ipaddress.IPv4Address(int(address)))
+    return found

@@ -1,0 +1,155 @@
+"""Builds what reaches people outside of the app: account mails, notices, the day's summary."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import TYPE_CHECKING
+
+from algotrading.bootstrap import parts
+from algotrading.settings import (
+    MailerSettings,
+    MailSettings,
+    NotificationsSettings,
+    NotifierSettings,
+    SummarySettings,
+    TelegramSettings,
+    WebhookSettings,
+)
+
+if TYPE_CHECKING:
+    from algotrading.adapters.kms_vault import KmsVault
+    from algotrading.adapters.ses_mailer import SesMailer
+    from algotrading.adapters.telegram import TelegramChats
+    from algotrading.adapters.webhooks import HttpWebhooks
+    from algotrading.entrypoints.http import HttpDoor
+    from algotrading.services.account_mails import AccountMails
+    from algotrading.services.daily_summary import DailySummary
+    from algotrading.services.deliver_notices import NoticeDelivery
+    from algotrading.services.notification_center import NotificationCenter
+
+
+def build_mailer(settings: MailerSettings) -> Callable[[str], object]:
+    """lambdas/mailer: takes a message of its queue."""
+    from algotrading.contracts.errands import read_errand
+
+    mails = cache(lambda: _account_mails(settings))
+    return lambda text: mails().run(read_errand(text))
+
+
+def build_notifier(settings: NotifierSettings) -> Callable[[str], object]:
+    """lambdas/notifier: takes a message of its queue."""
+    from algotrading.contracts.errands import read_delivery_errand
+
+    delivery = cache(lambda: _notice_delivery(settings))
+    return lambda text: delivery().run(read_delivery_errand(text))
+
+
+def build_notifications(settings: NotificationsSettings) -> HttpDoor:
+    """lambdas/notifications"""
+    from algotrading.entrypoints.api.notifications import NotificationRoutes
+    from algotrading.entrypoints.http import HttpDoor
+
+    return HttpDoor(NotificationRoutes(cache(lambda: _notification_center(settings))).router())
+
+
+def build_summary(settings: SummarySettings) -> DailySummary:
+    """lambdas/summary"""
+    from algotrading.adapters.clock import SystemClock
+    from algotrading.adapters.postgres.ledger import PostgresLedger
+    from algotrading.adapters.postgres.summaries import PostgresSummaries
+    from algotrading.contracts.session_table import load_session_table
+    from algotrading.services.daily_summary import DailySummary
+
+    database = parts.database(settings)
+    table = load_session_table(settings.session_table)
+    return DailySummary(PostgresSummaries(database), PostgresLedger(database), SystemClock(), table)
+
+
+def _account_mails(settings: MailerSettings) -> AccountMails:
+    from algotrading.adapters.clock import SystemClock
+    from algotrading.adapters.postgres.email_links import PostgresEmailLinks
+    from algotrading.adapters.postgres.users import PostgresUsers
+    from algotrading.services.account_mails import AccountMails
+
+    database = parts.database(settings)
+    return AccountMails(
+        users=PostgresUsers(database),
+        links=PostgresEmailLinks(database),
+        mailer=_mailer(settings),
+        clock=SystemClock(),
+        app_url=settings.app_url.rstrip("/"),
+    )
+
+
+def _notice_delivery(settings: NotifierSettings) -> NoticeDelivery:
+    from algotrading.adapters.clock import SystemClock
+    from algotrading.adapters.emf_meter import EmfMeter
+    from algotrading.adapters.postgres.deliveries import PostgresDeliveries
+    from algotrading.adapters.postgres.notifications import PostgresNotifications
+    from algotrading.adapters.postgres.users import PostgresUsers
+    from algotrading.adapters.sqs_errands import SqsErrands
+    from algotrading.services.deliver_notices import NoticeDelivery
+
+    database = parts.database(settings)
+    return NoticeDelivery(
+        users=PostgresUsers(database),
+        notifications=PostgresNotifications(database),
+        deliveries=PostgresDeliveries(database),
+        vault=_webhook_vault(settings.kms_key_id),
+        mailer=_mailer(settings),
+        webhooks=_webhooks(settings),
+        chats=_chats(settings),
+        errands=SqsErrands(lambda: parts.client("sqs"), settings.notice_queue_url),
+        clock=SystemClock(),
+        meter=EmfMeter(),
+        app_url=settings.app_url.rstrip("/"),
+    )
+
+
+def _notification_center(settings: NotificationsSettings) -> NotificationCenter:
+    from algotrading.adapters.clock import SystemClock
+    from algotrading.adapters.postgres.deliveries import PostgresDeliveries
+    from algotrading.adapters.postgres.notifications import PostgresNotifications
+    from algotrading.adapters.postgres.users import PostgresUsers
+    from algotrading.adapters.sqs_errands import SqsErrands
+    from algotrading.services.notification_center import NotificationCenter
+
+    database = parts.database(settings)
+    return NotificationCenter(
+        users=PostgresUsers(database),
+        notifications=PostgresNotifications(database),
+        deliveries=PostgresDeliveries(database),
+        vault=_webhook_vault(settings.kms_key_id),
+        webhooks=_webhooks(settings),
+        chats=_chats(settings),
+        errands=SqsErrands(lambda: parts.client("sqs"), settings.notice_queue_url),
+        clock=SystemClock(),
+    )
+
+
+def _mailer(settings: MailSettings) -> SesMailer:
+    from algotrading.adapters.ses_mailer import SesMailer
+
+    return SesMailer(lambda: parts.client("sesv2"), settings.mail_sender)
+
+
+def _webhook_vault(key_id: str) -> KmsVault:
+    from algotrading.adapters.kms_vault import WEBHOOK, KmsVault
+
+    return KmsVault(parts.client("kms"), key_id, purpose=WEBHOOK)
+
+
+def _webhooks(settings: WebhookSettings) -> HttpWebhooks:
+    from algotrading.adapters.clock import SystemClock
+    from algotrading.adapters.webhooks import HttpWebhooks
+
+    return HttpWebhooks(SystemClock(), relay_url=settings.webhook_relay_url)
+
+
+def _chats(settings: TelegramSettings) -> TelegramChats:
+    from algotrading.adapters.telegram import TelegramChats
+
+    return TelegramChats(
+        lambda: str(parts.read_secret(settings.telegram_secret_arn)["token"]), settings.telegram_api_url
+    )

@@ -1,0 +1,103 @@
+"""What the functions that reach people are asked for, through their queues. No message holds a secret: links and codes
+are made by whoever sends them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic_core import from_json
+
+from algotrading.domain.notifications import Channel
+
+_FROZEN = ConfigDict(frozen=True, extra="forbid")
+
+
+class ResetPasswordErrand(BaseModel):
+    """Send a link for a new password to whoever has an account with this e-mail; to nobody where there is none."""
+
+    model_config = _FROZEN
+
+    kind: Literal["reset_password"] = "reset_password"
+    email: str
+
+
+class VerifyEmailErrand(BaseModel):
+    """Send a link that verifies the account's e-mail."""
+
+    model_config = _FROZEN
+
+    kind: Literal["verify_email"] = "verify_email"
+    user_id: UUID
+
+
+Errand = Annotated[ResetPasswordErrand | VerifyEmailErrand, Field(discriminator="kind")]
+
+_ERRAND: TypeAdapter[Errand] = TypeAdapter(Errand)
+
+
+def read_errand(text: str) -> Errand:
+    """A message of the queue. Raises pydantic.ValidationError."""
+    return _ERRAND.validate_json(text)
+
+
+# --- the function that delivers notices -----------------------------------------------------------
+
+
+class NoticeErrand(BaseModel):
+    """A notice has left the outbox: deliver it to its user's channels."""
+
+    model_config = _FROZEN
+
+    kind: Literal["notice"] = "notice"
+    user_id: UUID
+    notice_id: int
+
+
+class DeliverErrand(BaseModel):
+    """Try again what waits for one channel of a user."""
+
+    model_config = _FROZEN
+
+    kind: Literal["deliver"] = "deliver"
+    user_id: UUID
+    channel: Channel
+
+
+class ChatCodeErrand(BaseModel):
+    """Send a code to the chat that a user has named."""
+
+    model_config = _FROZEN
+
+    kind: Literal["chat_code"] = "chat_code"
+    user_id: UUID
+
+
+DeliveryErrand = Annotated[NoticeErrand | DeliverErrand | ChatCodeErrand, Field(discriminator="kind")]
+AnyErrand = ResetPasswordErrand | VerifyEmailErrand | NoticeErrand | DeliverErrand | ChatCodeErrand
+
+_DELIVERY_ERRAND: TypeAdapter[DeliveryErrand] = TypeAdapter(DeliveryErrand)
+
+
+class _Attribute(BaseModel):
+    Value: str
+
+
+class _TopicMessage(BaseModel):
+    """What SNS wraps a message in for a queue (Amazon SNS developer guide, SQS subscriptions)."""
+
+    Type: Literal["Notification"]
+    MessageAttributes: dict[str, _Attribute]
+
+
+def read_delivery_errand(text: str) -> DeliveryErrand:
+    """A message of the notifier's queue: an errand of ours, or a notice that came through the topic.
+
+    Raises:
+        pydantic.ValidationError: it is neither.
+    """
+    if "Type" not in from_json(text):
+        return _DELIVERY_ERRAND.validate_json(text)
+    attributes = _TopicMessage.model_validate_json(text).MessageAttributes
+    return NoticeErrand(user_id=UUID(attributes["user_id"].Value), notice_id=int(attributes["notice_id"].Value))

@@ -1,0 +1,62 @@
+"""An e-mail of ours, and the words of those that are about an account."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from algotrading.domain.email_links import LASTS, LinkPurpose
+from algotrading.domain.notifications import InboxNotice, title_of
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Mail:
+    """Plain text to one address. `repr` shows none of it: it may hold a link that is as good as a password."""
+
+    to: str
+    subject: str
+    text: str
+
+    def __repr__(self) -> str:
+        return "Mail(hidden)"
+
+
+def reset_mail(to: str, app_url: str, token: str) -> Mail:
+    """Brings a new password."""
+    minutes = int(LASTS[LinkPurpose.RESET_PASSWORD].total_seconds() // 60)
+    return Mail(
+        to,
+        "Choose a new password",
+        "Somebody asked for a new password of your account. If it was you, open this link and choose one:\n\n"
+        f"  {app_url}/reset#{token}\n\n"
+        f"It works once, within {minutes} minutes. In the app on a phone, paste this code instead:\n\n"
+        f"  {token}\n\n"
+        "A new password logs every device out. Your second factor stays as it is.\n"
+        "If it was not you, do nothing: without this mail nobody can choose a password for you.\n",
+    )
+
+
+def notice_mail(to: str, notice: InboxNotice, app_url: str) -> Mail:
+    """A notice, with what it is about."""
+    about = f"{notice.symbol}: " if notice.symbol else ""
+    return Mail(
+        to,
+        f"{about}{title_of(notice.kind).lower() if about else title_of(notice.kind)}",
+        f"{about}{notice.text}\n\n"
+        f"{notice.created_at:%Y-%m-%d %H:%M:%S} UTC, notice {notice.notice_id}.\n"
+        f"Everything is in the app: {app_url}\n"
+        "Which notices come by mail is set under /notifications/preferences.\n",
+    )
+
+
+def verification_mail(to: str, app_url: str, token: str) -> Mail:
+    """Shows that mail to the address arrives."""
+    hours = int(LASTS[LinkPurpose.VERIFY_EMAIL].total_seconds() // 3600)
+    return Mail(
+        to,
+        "Confirm your e-mail",
+        "Open this link to confirm that this is your e-mail address:\n\n"
+        f"  {app_url}/verify#{token}\n\n"
+        f"It works once, within {hours} hours. In the app on a phone, paste this code instead:\n\n"
+        f"  {token}\n\n"
+        "If you did not open an account, do nothing: nothing can be traded with an address that is not confirmed.\n",
+    )

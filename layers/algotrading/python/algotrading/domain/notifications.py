@@ -1,0 +1,142 @@
+"""Which notices go to which channel, besides the inbox, which has them all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Final
+from uuid import UUID
+
+from algotrading.domain.notices import NoticeKind
+
+
+class Channel(StrEnum):
+    """Ways to people outside of the app. Stored: add, never rename."""
+
+    EMAIL = "email"
+    WEBHOOK = "webhook"
+    TELEGRAM = "telegram"
+
+
+MOST_ATTEMPTS: Final = 12
+"""About an hour and a half, with the pauses of `delivery.pause_after`. What has not arrived by then is in the inbox."""
+CODE_LASTS: Final = timedelta(minutes=15)
+"""The code that shows whose a Telegram chat is."""
+CODE_REST: Final = timedelta(minutes=1)
+"""Between two codes."""
+
+_QUIET: Final = frozenset(
+    {NoticeKind.BUY_ACCEPTED, NoticeKind.PARTLY_BOUGHT, NoticeKind.SELL_ACCEPTED, NoticeKind.PARTLY_SOLD}
+)
+"""Steps on the way to what is told anyway: people are not sent them unless they ask for it, programs are."""
+_ALWAYS: Final = frozenset({(NoticeKind.PASSWORD_CHANGED, Channel.EMAIL)})
+"""Whoever has taken an account over is not to switch off that its owner hears of it."""
+
+Wishes = Mapping[tuple[NoticeKind, Channel], bool]
+"""Where a user wants something else than what is sent by default."""
+
+
+def is_sent(kind: NoticeKind, channel: Channel, wishes: Wishes) -> bool:
+    """Whether notices of a kind go to a channel that is set up."""
+    if (kind, channel) in _ALWAYS:
+        return True
+    return wishes.get((kind, channel), channel is Channel.WEBHOOK or kind not in _QUIET)
+
+
+def channels_by_kind(wishes: Wishes) -> dict[NoticeKind, list[Channel]]:
+    """Every kind with its channels."""
+    return {kind: [channel for channel in Channel if is_sent(kind, channel, wishes)] for kind in NoticeKind}
+
+
+def wishes_of(chosen: Mapping[NoticeKind, Iterable[Channel]]) -> dict[tuple[NoticeKind, Channel], bool]:
+    """What to store for a choice; kinds that it leaves out go by default."""
+    return {
+        (kind, channel): channel in set(channels)
+        for kind, channels in chosen.items()
+        for channel in Channel
+        if (channel in set(channels)) != is_sent(kind, channel, {})
+    }
+
+
+def title_of(kind: str) -> str:
+    """A kind in words, for a subject line."""
+    return kind.replace("_", " ").capitalize()
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class ChannelSetup:
+    """A webhook or a chat of a user. `repr` shows nothing of it."""
+
+    user_id: UUID
+    channel: Channel
+    target: str
+    """A webhook's URL, a chat's identifier."""
+    created_at: datetime
+    sealed_secret: str | None = None
+    """What a webhook's messages are signed with."""
+    code_hash: bytes | None = None
+    """Of the code that was sent to a chat."""
+    code_at: datetime | None = None
+    confirmed_at: datetime | None = None
+    """None: nothing but a code is sent there yet."""
+
+    def __repr__(self) -> str:
+        return f"ChannelSetup({self.channel}, hidden)"
+
+
+@dataclass(frozen=True, slots=True)
+class InboxNotice:
+    """A notice as its user finds it."""
+
+    notice_id: int
+    kind: str
+    text: str
+    created_at: datetime
+    strategy_id: UUID | None = None
+    symbol: str | None = None
+    """What the strategy trades."""
+    read_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A notice on its way to one channel."""
+
+    user_id: UUID
+    channel: Channel
+    notice: InboxNotice
+    attempts: int
+    """How often it was begun."""
+
+
+class DeliveryState(StrEnum):
+    """Where a delivery stands."""
+
+    WAITING = "waiting"
+    DELIVERED = "delivered"
+    GIVEN_UP = "given_up"
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryRecord:
+    """A line of the delivery log."""
+
+    notice_id: int
+    kind: str
+    channel: Channel
+    state: DeliveryState
+    attempts: int
+    created_at: datetime
+    ended_at: datetime | None
+    next_try_at: datetime | None
+    last_error: str | None
+
+
+def whole_notices(records: Sequence[DeliveryRecord], limit: int) -> Sequence[DeliveryRecord]:
+    """The first `limit`, and what else belongs to the last one's notice."""
+    if len(records) <= limit:
+        return records
+    last = records[limit - 1].notice_id
+    return [each for number, each in enumerate(records) if number < limit or each.notice_id == last]

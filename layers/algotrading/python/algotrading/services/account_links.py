@@ -1,0 +1,113 @@
+"""What is done by a link of an e-mail: a new password, a verified address; and asking for such a link."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from algotrading.contracts.errands import ResetPasswordErrand, VerifyEmailErrand
+from algotrading.domain.email_links import LINK_IS_OVER, LinkPurpose
+from algotrading.domain.errors import FieldProblem, LinkInvalid, NotFound, RequestInvalid, TooManyTries
+from algotrading.domain.throttle import (
+    Suspect,
+    suspects_of_forgotten_password,
+    suspects_of_link,
+    suspects_of_login,
+    suspects_of_mail,
+)
+from algotrading.ports import Clock, EmailLinks, Errands, Passwords, Throttle, Users
+from algotrading.services.link_tokens import read_link_token
+
+logger = logging.getLogger(__name__)
+
+_COMMON = FieldProblem("password", "is one of those that everybody tries first: choose another")
+
+
+def refuse_easy(password: str, email: str, is_common: Callable[[str], bool]) -> None:
+    """Raises RequestInvalid for a password that everybody tries first, or that is the e-mail itself."""
+    if is_common(password) or password.lower() in {email.lower(), email.lower().rpartition("@")[0]}:
+        raise RequestInvalid("the request is not valid: see password", (_COMMON,))
+
+
+@dataclass(frozen=True, slots=True)
+class AccountLinks:
+    """Asks for links, and takes them."""
+
+    users: Users
+    links: EmailLinks
+    errands: Errands
+    passwords: Passwords
+    throttle: Throttle
+    clock: Clock
+    is_common: Callable[[str], bool]
+
+    def forget(self, email: str, address: str) -> None:
+        """Have a link for a new password sent to whoever has an account with this e-mail.
+
+        Whether there is one is looked at by whoever sends the mail, later and elsewhere: here the same is done for
+        every address, in the same time.
+
+        Raises:
+            TooManyTries: for this address of mail, or from this address of the network.
+        """
+        self._try(suspects_of_forgotten_password(email, address))
+        self.errands.ask(ResetPasswordErrand(email=email))
+
+    def reset(self, token: str, password: str, address: str) -> None:
+        """Change the password by a link, which is used up by that, and end every login. The second factor stays: who
+        reads somebody's mail is not to get in by that alone.
+
+        Raises:
+            LinkInvalid: the link is not good, or not any more.
+            RequestInvalid: the password is one that everybody tries first; the link is still good.
+            TooManyTries: too many links that were none, from this address.
+        """
+        suspects = suspects_of_link(address)
+        self._try(suspects)
+        user_id, token_hash = read_link_token(token)
+        now = self.clock.now()
+        # Nothing slow is done, and nothing told about a password, for somebody without a link.
+        if not self.links.is_good(user_id, LinkPurpose.RESET_PASSWORD, token_hash, now):
+            raise LinkInvalid(LINK_IS_OVER)
+        email = self._email_of(user_id)
+        refuse_easy(password, email, self.is_common)
+        self.links.reset_password(user_id, token_hash, self.passwords.hash(password), now)
+        self.throttle.succeeded(suspects)
+        # Wrong tries at the old password, the owner's or anybody's, are over with it.
+        self.throttle.succeeded(suspects_of_login(email, address))
+
+    def verify(self, token: str, address: str) -> None:
+        """The account's owner reads mail to its address. Raises LinkInvalid, TooManyTries."""
+        suspects = suspects_of_link(address)
+        self._try(suspects)
+        user_id, token_hash = read_link_token(token)
+        self.links.verify_email(user_id, token_hash, self.clock.now())
+        self.throttle.succeeded(suspects)
+
+    def ask_to_verify(self, user_id: UUID) -> bool:
+        """Have the link sent again; False when there is nothing to verify any more. Raises NotFound, TooManyTries."""
+        if self.users.get(user_id).is_email_verified:
+            return False
+        self._try(suspects_of_mail(user_id))
+        self.errands.ask(VerifyEmailErrand(user_id=user_id))
+        return True
+
+    def welcome(self, user_id: UUID) -> None:
+        """The first link of a new account. An account is open without it, too: it can be asked for again."""
+        try:
+            self.errands.ask(VerifyEmailErrand(user_id=user_id))
+        except Exception:
+            logger.warning("nobody was asked to send the first mail", exc_info=True, extra={"user_id": str(user_id)})
+
+    def _email_of(self, user_id: UUID) -> str:
+        try:
+            return self.users.get(user_id).email
+        except NotFound as error:
+            raise LinkInvalid(LINK_IS_OVER) from error
+
+    def _try(self, suspects: Sequence[Suspect]) -> None:
+        seconds = self.throttle.try_now(suspects)
+        if seconds > 0:
+            raise TooManyTries(seconds)

@@ -1,0 +1,67 @@
+"""Sends what an account asked for by e-mail: the link for a new password, the link that verifies its address.
+
+Apart from the functions that people wait for: so that nothing about an answer, its time least of all, tells whether
+an address has an account.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from uuid import UUID
+
+from algotrading.contracts.errands import Errand, ResetPasswordErrand
+from algotrading.domain.email_links import LASTS, LinkPurpose
+from algotrading.domain.errors import NotFound
+from algotrading.domain.mail import reset_mail, verification_mail
+from algotrading.ports import Clock, EmailLinks, Mailer, MailRefused, Users
+from algotrading.services.link_tokens import new_link_token
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class AccountMails:
+    """Carries errands out, each at least once: one that comes again sends another link, which is as good."""
+
+    users: Users
+    links: EmailLinks
+    mailer: Mailer
+    clock: Clock
+    app_url: str
+    """Where the pages are that links lead to."""
+
+    def run(self, errand: Errand) -> bool:
+        """Whether a mail went out."""
+        try:
+            if isinstance(errand, ResetPasswordErrand):
+                return self._reset(errand.email)
+            return self._verify(errand.user_id)
+        except MailRefused:
+            logger.warning("a mail was refused for good: nothing is sent", exc_info=True)
+            return False
+
+    def _reset(self, email: str) -> bool:
+        login = self.users.find_login(email)
+        if login is None:
+            return False
+        token = self._new_link(login.user_id, LinkPurpose.RESET_PASSWORD)
+        # To the address as it is stored: what was typed may only look alike.
+        self.mailer.send(reset_mail(self.users.get(login.user_id).email, self.app_url, token))
+        return True
+
+    def _verify(self, user_id: UUID) -> bool:
+        try:
+            user = self.users.get(user_id)
+        except NotFound:
+            return False
+        if user.is_email_verified:
+            return False
+        self.mailer.send(verification_mail(user.email, self.app_url, self._new_link(user_id, LinkPurpose.VERIFY_EMAIL)))
+        return True
+
+    def _new_link(self, user_id: UUID, purpose: LinkPurpose) -> str:
+        now = self.clock.now()
+        token, token_hash = new_link_token(user_id)
+        self.links.add(user_id, purpose, token_hash, now=now, expires_at=now + LASTS[purpose])
+        return token

@@ -1,0 +1,123 @@
+"""What users do with their notices: read them, choose channels, set them up."""
+
+from __future__ import annotations
+
+import base64
+import secrets
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from algotrading.contracts.errands import ChatCodeErrand
+from algotrading.domain.errors import Conflict, FieldProblem, LinkInvalid, NotFound, RequestInvalid
+from algotrading.domain.notices import NoticeKind
+from algotrading.domain.notifications import (
+    CODE_LASTS,
+    CODE_REST,
+    Channel,
+    ChannelSetup,
+    DeliveryRecord,
+    InboxNotice,
+    channels_by_kind,
+    wishes_of,
+)
+from algotrading.ports import Chats, Clock, Deliveries, Errands, Notifications, Users, Vault, Webhooks
+from algotrading.services.deliver_notices import WEBHOOK_SECRET, code_hash_of
+
+_SECRET_BYTES = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Preferences:
+    """Which kinds go where, and which channels are ready."""
+
+    channels_by_kind: Mapping[NoticeKind, Sequence[Channel]]
+    email: str
+    is_email_verified: bool
+    setups: Sequence[ChannelSetup]
+
+
+@dataclass(frozen=True, slots=True)
+class NotificationCenter:
+    """Everything under /notifications."""
+
+    users: Users
+    notifications: Notifications
+    deliveries: Deliveries
+    vault: Vault
+    webhooks: Webhooks
+    chats: Chats
+    errands: Errands
+    clock: Clock
+
+    def inbox(self, user_id: UUID, *, limit: int, before: int | None) -> tuple[Sequence[InboxNotice], int | None, int]:
+        """A page, the newest first; what to go on with where more follow; and how many are unread."""
+        found = self.notifications.inbox(user_id, limit=limit + 1, before=before)
+        page = found[:limit]
+        following = page[-1].notice_id if len(found) > limit else None
+        return page, following, self.notifications.unread(user_id)
+
+    def mark_read(self, user_id: UUID, notice_ids: Collection[int] | None) -> int:
+        """These, or all; how many were unread. What is not the user's is passed over."""
+        return self.notifications.mark_read(user_id, notice_ids, self.clock.now())
+
+    def log(self, user_id: UUID, *, limit: int, before: int | None) -> tuple[Sequence[DeliveryRecord], int | None]:
+        """What became of deliveries, the newest notice first; and what to go on with where more may follow."""
+        found = self.deliveries.log(user_id, limit=limit, before=before)
+        return found, found[-1].notice_id if len(found) >= limit else None
+
+    def preferences(self, user_id: UUID) -> Preferences:
+        """As they stand. Raises NotFound."""
+        user = self.users.get(user_id)
+        by_kind = channels_by_kind(self.notifications.wishes(user_id))
+        return Preferences(by_kind, user.email, user.is_email_verified, self.notifications.setups(user_id))
+
+    def choose(self, user_id: UUID, chosen: Mapping[NoticeKind, Collection[Channel]]) -> Preferences:
+        """Every kind that is left out goes by default."""
+        self.notifications.set_wishes(user_id, wishes_of(chosen))
+        return self.preferences(user_id)
+
+    def set_webhook(self, user_id: UUID, url: str) -> str:
+        """Have notices posted there; answers the secret that they are signed with, which is shown this once.
+
+        Raises:
+            RequestInvalid: the address may not be posted to.
+        """
+        problem = self.webhooks.check(url)
+        if problem is not None:
+            raise RequestInvalid("the request is not valid: see url", (FieldProblem("url", problem),))
+        secret = "whsec_" + base64.b64encode(secrets.token_bytes(_SECRET_BYTES)).decode()
+        sealed = self.vault.seal(user_id, {WEBHOOK_SECRET: secret})[WEBHOOK_SECRET]
+        now = self.clock.now()
+        setup = ChannelSetup(user_id, Channel.WEBHOOK, url, now, sealed_secret=sealed, confirmed_at=now)
+        self.notifications.save_setup(setup)
+        return secret
+
+    def set_chat(self, user_id: UUID, chat_id: str) -> None:
+        """Have a code sent to a chat; notices go there once it has come back.
+
+        Raises:
+            Conflict: there is no bot, or the last code was asked for a moment ago.
+        """
+        if not self.chats.is_available():
+            raise Conflict("Telegram is not set up here")
+        now = self.clock.now()
+        setups = self.notifications.setups(user_id)
+        if any(s.channel is Channel.TELEGRAM and now < s.created_at + CODE_REST for s in setups):
+            raise Conflict("a code was asked for a moment ago: wait a minute, then ask for another")
+        self.notifications.save_setup(ChannelSetup(user_id, Channel.TELEGRAM, chat_id, now))
+        self.errands.ask(ChatCodeErrand(user_id=user_id))
+
+    def confirm_chat(self, user_id: UUID, code: str) -> None:
+        """The chat is the user's. Raises LinkInvalid for a code that is not the last one, or older than a quarter of
+        an hour."""
+        now = self.clock.now()
+        if not self.notifications.confirm(
+            user_id, Channel.TELEGRAM, code_hash_of(code), since=now - CODE_LASTS, now=now
+        ):
+            raise LinkInvalid("this code was not sent to the chat, was used, or is too old: ask for a new one")
+
+    def remove(self, user_id: UUID, channel: Channel) -> None:
+        """Nothing more goes there. Raises NotFound."""
+        if not self.notifications.remove_setup(user_id, channel, self.clock.now()):
+            raise NotFound(f"no {channel} is set up")

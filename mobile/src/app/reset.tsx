@@ -1,0 +1,53 @@
+import { useMutation } from "@tanstack/react-query";
+import { router } from "expo-router";
+import { useState } from "react";
+import { Button } from "react-native-paper";
+
+import { body } from "@/api/client";
+import { useSession } from "@/api/session";
+import { LinkCodeInput, takeLinkCode } from "@/ui/link-code";
+import { Panel, ProblemText, ToneText } from "@/ui/parts";
+import { PasswordInput } from "@/ui/password";
+import { Screen } from "@/ui/screen";
+import { useWords } from "@/words";
+
+export default function Reset() {
+  const words = useWords();
+  const session = useSession();
+  const [code, setCode] = useState(takeLinkCode);
+  const [password, setPassword] = useState("");
+  const choosing = useMutation({
+    mutationFn: async () => {
+      await body(session.api.POST("/api/v1/auth/password/reset", { body: { token: code.trim(), password } }));
+      // Every login has ended, this one too.
+      await session.logOut();
+    },
+  });
+  const isComplete = code.trim() !== "" && password !== "";
+  const choose = () => {
+    if (isComplete && !choosing.isPending) choosing.mutate();
+  };
+  return (
+    <Screen title={words.account.choose} back="/login">
+      <Panel>
+        {choosing.isSuccess ? (
+          <>
+            <ToneText tone="good">{words.account.chosen}</ToneText>
+            <Button mode="contained" onPress={() => router.replace("/login")} testID="to-login">
+              {words.account.logIn}
+            </Button>
+          </>
+        ) : (
+          <>
+            <LinkCodeInput value={code} onChange={setCode} />
+            <PasswordInput label={words.account.newPassword} value={password} onChange={setPassword} onSubmit={choose} isNew />
+            <ProblemText error={choosing.error} />
+            <Button mode="contained" loading={choosing.isPending} disabled={choosing.isPending || !isComplete} onPress={choose} testID="submit">
+              {words.account.choose}
+            </Button>
+          </>
+        )}
+      </Panel>
+    </Screen>
+  );
+}

@@ -1,0 +1,151 @@
+"""ports.Notifications: an inbox that is the outbox, wishes, channels with their confirmation."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from uuid import UUID, uuid4
+
+import pytest
+
+from algotrading.domain.effects import Decision, Tell
+from algotrading.domain.events import EntryMissed
+from algotrading.domain.notices import NoticeKind
+from algotrading.domain.notifications import Channel, ChannelSetup
+from tests.contract.ports.conftest import Stores
+from tests.fakes.examples import MOMENT, TRADING_DAY
+
+CODE = bytes(range(32))
+SECOND = timedelta(seconds=1)
+
+
+def tell(stores: Stores, user_id: UUID, times: int = 1) -> None:
+    """Notices, by the shortest way that writes some: a summary for one day after another."""
+    for number in range(times):
+        day = TRADING_DAY + timedelta(days=number)
+        assert stores.system_summaries.tell(user_id, day, f"day {number}", MOMENT + number * SECOND)
+
+
+def test_the_inbox_has_every_notice_the_newest_first_page_by_page(stores: Stores) -> None:
+    user, other = stores.add_user(), stores.add_user()
+    tell(stores, user.user_id, 5)
+    tell(stores, other.user_id)
+
+    first = stores.notifications.inbox(user.user_id, limit=2, before=None)
+    second = stores.notifications.inbox(user.user_id, limit=2, before=first[-1].notice_id)
+    rest = stores.notifications.inbox(user.user_id, limit=2, before=second[-1].notice_id)
+
+    assert [each.text for each in (*first, *second, *rest)] == ["day 4", "day 3", "day 2", "day 1", "day 0"]
+    assert {each.kind for each in first} == {"daily_summary"}
+    assert stores.notifications.notice(user.user_id, first[0].notice_id) == first[0]
+    assert stores.notifications.notice(other.user_id, first[0].notice_id) is None
+
+
+def test_a_notice_about_a_strategy_says_what_it_trades(stores: Stores) -> None:
+    cycle = stores.take_cycle()
+    told = Decision(cycle, (Tell(NoticeKind.BOUGHT, "bought 10"),))
+    stores.ledger.save(told, event=EntryMissed(MOMENT, "told"), now=MOMENT)
+
+    [notice] = stores.notifications.inbox(cycle.user_id, limit=9, before=None)
+
+    assert (notice.kind, notice.strategy_id, notice.symbol) == ("bought", cycle.strategy_id, cycle.plan.symbol)
+
+
+def test_what_was_read_is_read_and_others_are_not(stores: Stores) -> None:
+    user, other = stores.add_user(), stores.add_user()
+    tell(stores, user.user_id, 3)
+    tell(stores, other.user_id, 1)
+    [newest, *_] = stores.notifications.inbox(user.user_id, limit=9, before=None)
+    [hers] = stores.notifications.inbox(other.user_id, limit=9, before=None)
+    assert stores.notifications.unread(user.user_id) == 3
+
+    assert stores.notifications.mark_read(user.user_id, [newest.notice_id, hers.notice_id, 10**12], MOMENT) == 1
+    assert stores.notifications.mark_read(user.user_id, [newest.notice_id], MOMENT + SECOND) == 0
+
+    assert stores.notifications.unread(user.user_id) == 2
+    assert stores.notifications.unread(other.user_id) == 1
+    assert [n.read_at for n in stores.notifications.inbox(user.user_id, limit=9, before=None)] == [MOMENT, None, None]
+    assert stores.notifications.mark_read(user.user_id, None, MOMENT) == 2
+    assert stores.notifications.unread(user.user_id) == 0
+
+
+def test_wishes_replace_those_before(stores: Stores) -> None:
+    user = stores.add_user()
+    assert dict(stores.notifications.wishes(user.user_id)) == {}
+
+    stores.notifications.set_wishes(user.user_id, {(NoticeKind.SOLD, Channel.EMAIL): False})
+    stores.notifications.set_wishes(user.user_id, {(NoticeKind.BOUGHT, Channel.WEBHOOK): False})
+
+    assert dict(stores.notifications.wishes(user.user_id)) == {(NoticeKind.BOUGHT, Channel.WEBHOOK): False}
+    assert dict(stores.notifications.wishes(stores.add_user().user_id)) == {}
+
+
+def webhook(user_id: UUID, target: str = "https://hooks.in") -> ChannelSetup:
+    return ChannelSetup(user_id, Channel.WEBHOOK, target, MOMENT, sealed_secret="sealed", confirmed_at=MOMENT)
+
+
+def test_a_channel_replaces_the_one_before_and_can_be_taken_away(stores: Stores) -> None:
+    user = stores.add_user()
+    stores.notifications.save_setup(webhook(user.user_id, "https://old.in"))
+    stores.notifications.save_setup(webhook(user.user_id))
+
+    assert list(stores.notifications.setups(user.user_id)) == [webhook(user.user_id)]
+    assert stores.notifications.remove_setup(user.user_id, Channel.WEBHOOK, MOMENT)
+    assert not stores.notifications.remove_setup(user.user_id, Channel.WEBHOOK, MOMENT)
+    assert list(stores.notifications.setups(user.user_id)) == []
+
+
+def chat(stores: Stores) -> UUID:
+    user = stores.add_user()
+    stores.notifications.save_setup(ChannelSetup(user.user_id, Channel.TELEGRAM, "42", MOMENT))
+    stores.notifications.set_code(user.user_id, Channel.TELEGRAM, CODE, MOMENT)
+    return user.user_id
+
+
+def test_a_chat_is_confirmed_once_by_its_code(stores: Stores) -> None:
+    user_id = chat(stores)
+
+    def confirm(code: bytes) -> bool:
+        return stores.notifications.confirm(user_id, Channel.TELEGRAM, code, since=MOMENT - SECOND, now=MOMENT + SECOND)
+
+    assert not confirm(bytes(32))
+    assert confirm(CODE)
+    assert not confirm(CODE)
+    [setup] = stores.notifications.setups(user_id)
+    assert (setup.confirmed_at, setup.code_hash) == (MOMENT + SECOND, None)
+
+
+@pytest.mark.parametrize("whose", ["his, too old", "somebody else's", "a replaced one"])
+def test_a_code_is_good_for_the_last_chat_of_its_user_for_a_while(stores: Stores, whose: str) -> None:
+    user_id = chat(stores)
+    since, who = MOMENT - SECOND, user_id
+    if whose == "his, too old":
+        since = MOMENT
+    elif whose == "somebody else's":
+        who = stores.add_user().user_id
+    else:
+        stores.notifications.save_setup(ChannelSetup(user_id, Channel.TELEGRAM, "43", MOMENT))
+
+    assert not stores.notifications.confirm(who, Channel.TELEGRAM, CODE, since=since, now=MOMENT)
+    assert stores.notifications.setups(user_id)[0].confirmed_at is None
+
+
+def test_a_confirmed_chat_takes_no_other_code(stores: Stores) -> None:
+    user_id = chat(stores)
+    stores.notifications.confirm(user_id, Channel.TELEGRAM, CODE, since=MOMENT - SECOND, now=MOMENT)
+
+    stores.notifications.set_code(user_id, Channel.TELEGRAM, bytes(32), MOMENT)
+
+    assert stores.notifications.setups(user_id)[0].code_hash is None
+
+
+def test_a_day_is_told_once(stores: Stores) -> None:
+    cycle = stores.take_cycle()
+    assert list(stores.system_summaries.traders(TRADING_DAY)) == [cycle.user_id]
+    assert list(stores.system_summaries.traders(TRADING_DAY + timedelta(days=1))) == []
+
+    assert stores.system_summaries.tell(cycle.user_id, TRADING_DAY, "text", MOMENT)
+    assert not stores.system_summaries.tell(cycle.user_id, TRADING_DAY, "again", MOMENT)
+
+    assert list(stores.system_summaries.traders(TRADING_DAY)) == []
+    assert [n.text for n in stores.notifications.inbox(cycle.user_id, limit=9, before=None)] == ["text"]
+    assert stores.notifications.notice(uuid4(), 1) is None

@@ -1,0 +1,59 @@
+"""ports.AccountRecords in memory: a few sections, enough for what reads them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from uuid import UUID
+
+from algotrading.domain.audit import AuditKind, account_entry, disconnected_entry
+from algotrading.domain.errors import Conflict, NotFound
+from algotrading.domain.logins import LoginEnd
+from tests.fakes import audit
+from tests.fakes.accounts import MemoryLogins
+from tests.fakes.database import MemoryDatabase
+
+
+class MemoryAccountRecords:
+    """ports.AccountRecords in memory."""
+
+    def __init__(self, database: MemoryDatabase | None = None) -> None:
+        self._database = database or MemoryDatabase()
+
+    def sections(self) -> Sequence[str]:
+        """See ports.AccountRecords."""
+        return "account", "strategies", "notices"
+
+    def read(self, user_id: UUID, section: str, *, offset: int, limit: int) -> Sequence[str]:
+        """See ports.AccountRecords."""
+        user, _ = self._database.users[user_id]
+        strategies = [each for each in self._database.strategies.values() if each.user_id == user_id]
+        rows = {
+            "account": [{"email": user.email}],
+            "strategies": [{"strategy_id": str(each.strategy_id)} for each in strategies],
+            "notices": [{"text": each.text} for each in self._database.notices if each.user_id == user_id],
+        }[section]
+        return [json.dumps(row) for row in rows[offset : offset + limit]]
+
+    def close(self, user_id: UUID, now: datetime) -> None:
+        """See ports.AccountRecords."""
+        with self._database.turn:
+            if user_id not in self._database.users or user_id in self._database.closed:
+                raise NotFound("no such user")
+            mine = [each for each in self._database.strategies.values() if each.user_id == user_id]
+            cycles = [each for each in self._database.cycles.values() if each.user_id == user_id]
+            if any(each.is_running for each in mine) or not all(each.is_settled for each in cycles):
+                raise Conflict("strategies run or are not settled: stop them, and wait until nothing is held")
+            audit.append(self._database, account_entry(user_id, AuditKind.ACCOUNT_DELETED, now))
+            broker = self._database.broker_accounts.pop(user_id, None)
+            if broker is not None:
+                entry = disconnected_entry(user_id, broker.broker, broker.broker_user_id, now)
+                audit.append(self._database, entry)
+            MemoryLogins(self._database).end_for(user_id, LoginEnd.ACCOUNT_DELETED, now)
+            self._database.second_factors.pop(user_id, None)
+            user, _ = self._database.users[user_id]
+            forgotten = replace(user, email=f"{user_id}@deleted.invalid", email_verified_at=None)
+            self._database.users[user_id] = (forgotten, "")
+            self._database.closed.add(user_id)

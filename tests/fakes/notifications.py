@@ -1,0 +1,251 @@
+"""ports.Notifications, ports.Deliveries, ports.Summaries, ports.Webhooks and ports.Chats in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
+from uuid import UUID
+
+from algotrading.domain.audit import AuditKind, channel_entry
+from algotrading.domain.delivery import Waiting, next_of
+from algotrading.domain.notices import NoticeKind
+from algotrading.domain.notifications import (
+    Channel,
+    ChannelSetup,
+    Delivery,
+    DeliveryRecord,
+    DeliveryState,
+    InboxNotice,
+    Wishes,
+    whole_notices,
+)
+from algotrading.ports import DeliveryRefused, Notice
+from tests.fakes import audit
+from tests.fakes.database import MemoryDatabase
+from tests.fakes.ledger import add_notice
+
+
+class MemoryNotifications:
+    """ports.Notifications in memory."""
+
+    def __init__(self, database: MemoryDatabase | None = None) -> None:
+        self._database = database or MemoryDatabase()
+
+    def notice(self, user_id: UUID, notice_id: int) -> InboxNotice | None:
+        """See ports.Notifications."""
+        return next((self._shown(each) for each in self._of(user_id) if each.notice_id == notice_id), None)
+
+    def inbox(self, user_id: UUID, *, limit: int, before: int | None) -> Sequence[InboxNotice]:
+        """See ports.Notifications."""
+        found = [each for each in self._of(user_id) if before is None or each.notice_id < before]
+        return [self._shown(each) for each in sorted(found, key=lambda each: -each.notice_id)[:limit]]
+
+    def unread(self, user_id: UUID) -> int:
+        """See ports.Notifications."""
+        return min(1000, sum(each.notice_id not in self._database.inbox_reads for each in self._of(user_id)))
+
+    def mark_read(self, user_id: UUID, notice_ids: Collection[int] | None, now: datetime) -> int:
+        """See ports.Notifications."""
+        with self._database.turn:
+            wanted = [n.notice_id for n in self._of(user_id) if notice_ids is None or n.notice_id in notice_ids]
+            unread = [each for each in wanted if each not in self._database.inbox_reads]
+            self._database.inbox_reads.update(dict.fromkeys(unread, now))
+            return len(unread)
+
+    def wishes(self, user_id: UUID) -> Wishes:
+        """See ports.Notifications."""
+        return self._database.wishes.get(user_id, {})
+
+    def set_wishes(self, user_id: UUID, wishes: Wishes) -> None:
+        """See ports.Notifications."""
+        self._database.wishes[user_id] = dict(wishes)
+
+    def setups(self, user_id: UUID) -> Sequence[ChannelSetup]:
+        """See ports.Notifications."""
+        found = [each for (owner, _), each in self._database.channel_setups.items() if owner == user_id]
+        return sorted(found, key=lambda each: each.channel)
+
+    def save_setup(self, setup: ChannelSetup) -> None:
+        """See ports.Notifications."""
+        with self._database.turn:
+            self._database.channel_setups[setup.user_id, setup.channel] = setup
+            entry = channel_entry(setup.user_id, AuditKind.CHANNEL_SET, setup.channel, setup.target, setup.created_at)
+            audit.append(self._database, entry)
+
+    def set_code(self, user_id: UUID, channel: Channel, code_hash: bytes, now: datetime) -> None:
+        """See ports.Notifications."""
+        with self._database.turn:
+            setup = self._database.channel_setups.get((user_id, channel))
+            if setup is not None and setup.confirmed_at is None:
+                self._database.channel_setups[user_id, channel] = replace(setup, code_hash=code_hash, code_at=now)
+
+    def confirm(self, user_id: UUID, channel: Channel, code_hash: bytes, *, since: datetime, now: datetime) -> bool:
+        """See ports.Notifications."""
+        with self._database.turn:
+            setup = self._database.channel_setups.get((user_id, channel))
+            if setup is None or setup.confirmed_at is not None or setup.code_hash != code_hash:
+                return False
+            if setup.code_at is None or setup.code_at <= since:
+                return False
+            self._database.channel_setups[user_id, channel] = replace(setup, confirmed_at=now, code_hash=None)
+            return True
+
+    def remove_setup(self, user_id: UUID, channel: Channel, now: datetime) -> bool:
+        """See ports.Notifications."""
+        with self._database.turn:
+            setup = self._database.channel_setups.pop((user_id, channel), None)
+            if setup is not None:
+                entry = channel_entry(user_id, AuditKind.CHANNEL_REMOVED, channel, setup.target, now)
+                audit.append(self._database, entry)
+            return setup is not None
+
+    def _of(self, user_id: UUID) -> list[Notice]:
+        return [each for each in self._database.notices if each.user_id == user_id]
+
+    def _shown(self, notice: Notice) -> InboxNotice:
+        return shown(self._database, notice)
+
+
+def shown(database: MemoryDatabase, notice: Notice) -> InboxNotice:
+    """A notice as its user finds it."""
+    strategy = None if notice.strategy_id is None else database.strategies.get(notice.strategy_id)
+    return InboxNotice(
+        notice.notice_id,
+        notice.kind,
+        notice.text,
+        notice.created_at,
+        notice.strategy_id,
+        None if strategy is None else strategy.plan.symbol,
+        database.inbox_reads.get(notice.notice_id),
+    )
+
+
+class MemoryDeliveries:
+    """ports.Deliveries in memory."""
+
+    def __init__(self, database: MemoryDatabase | None = None) -> None:
+        self._database = database or MemoryDatabase()
+
+    def add(self, user_id: UUID, notice_id: int, channels: Collection[Channel], now: datetime) -> None:
+        """See ports.Deliveries."""
+        with self._database.turn:
+            notice = self._notice(user_id, notice_id)
+            for channel in channels if notice is not None else ():
+                assert notice is not None
+                record = DeliveryRecord(
+                    notice_id, notice.kind, channel, DeliveryState.WAITING, 0, now, None, None, None
+                )
+                self._database.channel_deliveries.setdefault((notice_id, channel), record)
+
+    def claim(self, user_id: UUID, channel: Channel, now: datetime, *, lease: timedelta) -> Delivery | None:
+        """See ports.Deliveries."""
+        with self._database.turn:
+            waiting = [each for each in self._of(user_id) if self._waits(each, channel)]
+            waiting.sort(key=lambda each: each.notice_id)
+            chosen = next_of([Waiting(each.notice_id, each.attempts, each.next_try_at) for each in waiting], now)
+            if chosen is None:
+                return None
+            key = (chosen.notice_id, channel)
+            record = self._database.channel_deliveries[key]
+            self._database.channel_deliveries[key] = replace(
+                record, attempts=record.attempts + 1, next_try_at=now + lease
+            )
+            notice = self._notice(user_id, chosen.notice_id)
+            assert notice is not None
+            return Delivery(user_id, channel, replace(shown(self._database, notice), read_at=None), record.attempts + 1)
+
+    def mark_delivered(self, delivery: Delivery, now: datetime) -> None:
+        """See ports.Deliveries."""
+        self._change(delivery, state=DeliveryState.DELIVERED, ended_at=now, next_try_at=None)
+
+    def mark_failed(self, delivery: Delivery, error: str, *, now: datetime, retry_at: datetime | None) -> None:
+        """See ports.Deliveries."""
+        state = DeliveryState.GIVEN_UP if retry_at is None else DeliveryState.WAITING
+        ended_at = now if retry_at is None else None
+        self._change(delivery, state=state, ended_at=ended_at, next_try_at=retry_at, last_error=error[:200])
+
+    def log(self, user_id: UUID, *, limit: int, before: int | None) -> Sequence[DeliveryRecord]:
+        """See ports.Deliveries."""
+        found = [each for each in self._of(user_id) if before is None or each.notice_id < before]
+        found.sort(key=lambda each: (-each.notice_id, each.channel))
+        return whole_notices(found[: limit + len(Channel) - 1], limit)
+
+    def _change(self, delivery: Delivery, **changes: object) -> None:
+        with self._database.turn:
+            key = (delivery.notice.notice_id, delivery.channel)
+            record = self._database.channel_deliveries.get(key)
+            if record is None or self._notice(delivery.user_id, delivery.notice.notice_id) is None:
+                return
+            if record.state is DeliveryState.WAITING and record.attempts == delivery.attempts:
+                self._database.channel_deliveries[key] = replace(record, **changes)  # type: ignore[arg-type]
+
+    def _of(self, user_id: UUID) -> list[DeliveryRecord]:
+        mine = {each.notice_id for each in self._database.notices if each.user_id == user_id}
+        return [each for each in self._database.channel_deliveries.values() if each.notice_id in mine]
+
+    def _notice(self, user_id: UUID, notice_id: int) -> Notice | None:
+        found = (n for n in self._database.notices if (n.user_id, n.notice_id) == (user_id, notice_id))
+        return next(found, None)
+
+    def _waits(self, record: DeliveryRecord, channel: Channel) -> bool:
+        return record.channel is channel and record.state is DeliveryState.WAITING
+
+
+class MemorySummaries:
+    """ports.Summaries in memory."""
+
+    def __init__(self, database: MemoryDatabase | None = None) -> None:
+        self._database = database or MemoryDatabase()
+
+    def traders(self, day: date) -> Sequence[UUID]:
+        """See ports.Summaries."""
+        found = {each.user_id for (_, its_day), each in self._database.cycles.items() if its_day == day}
+        return sorted(each for each in found if (each, day) not in self._database.summaries)
+
+    def tell(self, user_id: UUID, day: date, text: str, now: datetime) -> bool:
+        """See ports.Summaries."""
+        with self._database.turn:
+            if (user_id, day) in self._database.summaries:
+                return False
+            self._database.summaries.add((user_id, day))
+            add_notice(self._database, user_id, None, NoticeKind.DAILY_SUMMARY, text, now)
+            return True
+
+
+@dataclass(slots=True)
+class MemoryWebhooks:
+    """ports.Webhooks in memory."""
+
+    posted: list[tuple[str, str, str, bytes]] = field(default_factory=list)
+    faults: list[Exception] = field(default_factory=list)
+    """What the next posts end with."""
+
+    def check(self, url: str) -> str | None:
+        """See ports.Webhooks."""
+        return None if url.startswith("https://") else "must be an https:// address"
+
+    def post(self, url: str, secret: str, message_id: str, body: bytes) -> None:
+        """See ports.Webhooks."""
+        if self.faults:
+            raise self.faults.pop(0)
+        self.posted.append((url, secret, message_id, body))
+
+
+@dataclass(slots=True)
+class MemoryChats:
+    """ports.Chats in memory."""
+
+    sent: list[tuple[str, str]] = field(default_factory=list)
+    has_bot: bool = True
+    blocked: bool = False
+
+    def is_available(self) -> bool:
+        """See ports.Chats."""
+        return self.has_bot
+
+    def send(self, chat_id: str, text: str) -> None:
+        """See ports.Chats."""
+        if self.blocked:
+            raise DeliveryRefused("Telegram answered 403")
+        self.sent.append((chat_id, text))

@@ -1,0 +1,294 @@
+"""A forgotten password and an address to confirm: what a link of an e-mail does, and what it never tells."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+import pytest
+
+from algotrading.domain.email_links import LASTS, LinkPurpose
+from algotrading.domain.mail import Mail
+from tests.unit.api.test_second_factor import shown, switch_on, wait_a_step
+from tests.unit.api.world import Answer, ApiWorld
+
+PERSON = {"email": "trader@example.com", "password": "good-horse"}
+NEW = "a better horse"
+TOKEN = re.compile(r"[0-9a-f]{32}\.[A-Za-z0-9_-]{43}")
+
+
+def token_in(mail: Mail) -> str:
+    """The link's token, which the mail holds twice: in the link and for typing."""
+    first, second = TOKEN.findall(mail.text)
+    assert first == second
+    return str(first)
+
+
+def forget(world: ApiWorld, email: str = PERSON["email"]) -> Answer:
+    return world.call("POST", "/auth/password/forgot", {"email": email})
+
+
+def reset(world: ApiWorld, token: str, password: str = NEW) -> Answer:
+    return world.call("POST", "/auth/password/reset", {"token": token, "password": password})
+
+
+def log_in(world: ApiWorld, password: str, **code: str) -> Answer:
+    return world.call("POST", "/auth/login", {"email": PERSON["email"], "password": password, **code})
+
+
+def sent_link(world: ApiWorld, email: str = PERSON["email"]) -> str:
+    """The token that somebody who forgot the password is sent."""
+    world.deliver_mails()
+    assert forget(world, email).status == 202
+    [mail] = world.deliver_mails()
+    assert mail.to == email
+    return token_in(mail)
+
+
+# --- a forgotten password -------------------------------------------------------------------------
+
+
+def test_somebody_who_forgot_chooses_a_new_password_by_the_link_of_a_mail(world: ApiWorld) -> None:
+    world.register()
+    token = sent_link(world)
+
+    answer = reset(world, token)
+
+    assert (answer.status, answer.body) == (200, {"status": "changed"})
+    assert log_in(world, NEW).status == 200
+    assert log_in(world, PERSON["password"]).error == "CREDENTIALS_INVALID"
+
+
+def test_the_answer_is_the_same_whoever_has_an_account_and_so_is_the_work(world: ApiWorld) -> None:
+    world.register("known@example.com")
+    world.errands.asked.clear()
+    before = world.snapshot()
+
+    known, unknown = forget(world, "known@example.com"), forget(world, "nobody@example.com")
+
+    # The same is put into the queue for both, and nothing else is touched; who has an account is looked at elsewhere.
+    assert (known.status, known.body) == (unknown.status, unknown.body) == (202, {"status": "asked"})
+    assert [each.model_dump() for each in world.errands.asked] == [
+        {"kind": "reset_password", "email": "known@example.com"},
+        {"kind": "reset_password", "email": "nobody@example.com"},
+    ]
+    assert {**world.snapshot(), "errands": before["errands"]} == before
+    assert [mail.to for mail in world.deliver_mails()] == ["known@example.com"]
+
+
+def test_the_mail_goes_to_the_address_as_it_is_stored(world: ApiWorld) -> None:
+    world.register("Trader@Example.com")
+    world.deliver_mails()
+
+    forget(world, "TRADER@example.COM")
+
+    assert [mail.to for mail in world.deliver_mails()] == ["Trader@Example.com"]
+
+
+def test_a_link_is_good_once(world: ApiWorld) -> None:
+    world.register()
+    token = sent_link(world)
+    assert reset(world, token).status == 200
+
+    again = reset(world, token, "an even better horse")
+
+    assert (again.status, again.error) == (400, "LINK_INVALID")
+    assert log_in(world, NEW).status == 200
+
+
+def test_a_link_is_good_for_half_an_hour(world: ApiWorld) -> None:
+    world.register()
+    token = sent_link(world)
+    world.clock.sleep(timedelta(minutes=30).total_seconds())
+
+    late = reset(world, token)
+
+    assert LASTS[LinkPurpose.RESET_PASSWORD] == timedelta(minutes=30)
+    assert (late.status, late.error) == (400, "LINK_INVALID")
+    assert log_in(world, PERSON["password"]).status == 200
+
+
+def test_every_device_is_logged_out(world: ApiWorld) -> None:
+    world.register()
+    refresh_token = log_in(world, PERSON["password"]).body["refresh_token"]
+
+    reset(world, sent_link(world))
+
+    assert world.call("POST", "/auth/refresh", {"refresh_token": refresh_token}).error == "TOKEN_EXPIRED"
+
+
+def test_the_second_factor_is_asked_for_after_a_reset_as_before(world: ApiWorld) -> None:
+    _, secret, _ = switch_on(world)
+    reset(world, sent_link(world))
+    wait_a_step(world)
+
+    assert log_in(world, NEW).error == "SECOND_FACTOR_NEEDED"
+    assert log_in(world, NEW, code=shown(world, secret)).status == 200
+
+
+@pytest.mark.parametrize("password", ["password1", "short", "trader@example.com", "Trader"])
+def test_a_bad_new_password_is_refused_and_the_link_stays_good(world: ApiWorld, password: str) -> None:
+    world.register()
+    token = sent_link(world)
+
+    refused = reset(world, token, password)
+
+    assert (refused.status, refused.fields) == (400, ["password"])
+    assert reset(world, token).status == 200
+
+
+def test_a_password_is_not_judged_for_somebody_without_a_link(world: ApiWorld) -> None:
+    world.register()
+    made_up = f"{'0' * 32}.{'x' * 43}"
+
+    assert reset(world, made_up, "password1").error == "LINK_INVALID"
+
+
+@pytest.mark.parametrize("token", ["x", "no.token", f"{'0' * 32}.{'x' * 44}", f"{'g' * 32}.{'x' * 43}"])
+def test_what_cannot_be_a_link_is_none(world: ApiWorld, token: str) -> None:
+    assert reset(world, token).error == "LINK_INVALID"
+    assert world.call("POST", "/auth/email/verify", {"token": token}).error == "LINK_INVALID"
+
+
+def test_anothers_secret_is_worth_nothing_under_my_name(world: ApiWorld) -> None:
+    world.register()
+    world.register("other@example.com")
+    mine, hers = sent_link(world), sent_link(world, "other@example.com")
+    forged = f"{mine.partition('.')[0]}.{hers.partition('.')[2]}"
+
+    assert reset(world, forged).error == "LINK_INVALID"
+    assert reset(world, mine).status == 200
+
+
+def test_tokens_are_stored_as_hashes_only(world: ApiWorld) -> None:
+    world.register()
+    token = sent_link(world)
+    secret = token.partition(".")[2]
+
+    assert world.database.email_links
+    assert secret not in str(world.database.email_links)
+    assert secret not in str(world.errands.asked)
+    assert secret not in repr(world.mailer.sent)
+
+
+def test_asking_again_and_again_is_slowed_down_for_an_account_that_is_there_and_one_that_is_not(
+    world: ApiWorld,
+) -> None:
+    world.register()
+    for email in (PERSON["email"], "nobody@example.com"):
+        statuses = [forget(world, email).status for _ in range(5)]
+        assert statuses == [202, 202, 202, 429, 429]
+
+
+def test_guessing_at_links_is_slowed_down(world: ApiWorld) -> None:
+    answers = [reset(world, f"{number:032x}.{'x' * 43}") for number in range(25)]
+
+    assert [answer.status for answer in answers[:20]] == [400] * 20
+    assert answers[-1].error == "TOO_MANY_TRIES"
+    assert "Retry-After" in answers[-1].headers
+
+
+def test_a_reset_lifts_the_wait_that_somebody_elses_guesses_had_brought(world: ApiWorld) -> None:
+    world.register()
+    token = sent_link(world)
+    for _ in range(6):
+        log_in(world, "wrong-horse")
+    assert log_in(world, PERSON["password"]).error == "TOO_MANY_TRIES"
+
+    reset(world, token)
+
+    assert log_in(world, NEW).status == 200
+
+
+# --- an address to confirm ------------------------------------------------------------------------
+
+
+def is_verified(world: ApiWorld, token: str) -> bool:
+    return bool(world.call("GET", "/account", token=token).body["email_verified"])
+
+
+def test_a_new_account_is_sent_a_link_that_confirms_its_address(world: ApiWorld) -> None:
+    token = world.register()
+    [mail] = world.deliver_mails()
+    assert (mail.to, is_verified(world, token)) == (PERSON["email"], False)
+    assert f"https://app/verify#{token_in(mail)}" in mail.text
+
+    answer = world.call("POST", "/auth/email/verify", {"token": token_in(mail)})
+
+    assert (answer.status, answer.body) == (200, {"status": "verified"})
+    assert is_verified(world, token)
+    assert world.call("POST", "/auth/email/verify", {"token": token_in(mail)}).error == "LINK_INVALID"
+
+
+def test_the_link_can_be_sent_again_until_the_address_is_confirmed(world: ApiWorld) -> None:
+    token = world.register()
+    world.deliver_mails()
+
+    assert world.call("POST", "/auth/email/resend", token=token).body == {"status": "asked"}
+    [mail] = world.deliver_mails()
+    world.call("POST", "/auth/email/verify", {"token": token_in(mail)})
+
+    again = world.call("POST", "/auth/email/resend", {}, token=token)
+    assert (again.status, again.body) == (202, {"status": "verified"})
+    assert world.deliver_mails() == []
+
+
+def test_sending_again_is_slowed_down(world: ApiWorld) -> None:
+    token = world.register()
+
+    statuses = [world.call("POST", "/auth/email/resend", token=token).status for _ in range(5)]
+
+    assert statuses == [202, 202, 202, 429, 429]
+
+
+def test_an_account_opens_though_no_mail_can_be_asked_for(world: ApiWorld) -> None:
+    world.errands.is_away = True
+
+    token = world.register()
+
+    world.errands.is_away = False
+    assert world.call("POST", "/auth/email/resend", token=token).status == 202
+    assert len(world.deliver_mails()) == 1
+
+
+def test_a_link_for_one_thing_does_not_do_the_other(world: ApiWorld) -> None:
+    world.register()
+    [mail] = world.deliver_mails()
+    assert reset(world, token_in(mail)).error == "LINK_INVALID"
+
+    assert world.call("POST", "/auth/email/verify", {"token": sent_link(world)}).error == "LINK_INVALID"
+
+
+def test_a_mail_that_the_service_refuses_for_good_is_given_up(world: ApiWorld) -> None:
+    world.mailer.refuses = True
+    world.register()
+
+    assert world.deliver_mails() == []
+
+
+# --- where it is real money -----------------------------------------------------------------------
+
+
+def test_a_broker_is_connected_only_with_a_confirmed_address(world: ApiWorld) -> None:
+    world.needs_verified_email = True
+    token = world.register()
+    [mail] = world.deliver_mails()
+    keys = {"api_key": "key00001", "api_secret": "secret00001"}
+
+    refused = world.call("POST", "/broker/connect", keys, token=token)
+    login = world.call("GET", "/broker/login", token=token)
+
+    assert (refused.status, refused.error) == (403, "EMAIL_UNVERIFIED")
+    assert (login.status, login.error) == (403, "EMAIL_UNVERIFIED")
+    assert not world.database.broker_accounts
+
+    world.call("POST", "/auth/email/verify", {"token": token_in(mail)})
+    world.connect(token)
+
+
+def test_where_it_is_play_money_an_address_need_not_be_confirmed(world: ApiWorld) -> None:
+    token = world.register()
+
+    world.connect(token)
+
+    assert not is_verified(world, token)

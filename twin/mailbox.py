@@ -1,0 +1,157 @@
+"""Where everything arrives that the product sends to people: mails, webhooks and Telegram messages, on one page.
+
+It speaks to the product what the real services speak, each to the adapter that also runs in the cloud: SES's API (v2,
+SendEmail) under the address that AWS's own libraries read from `AWS_ENDPOINT_URL_SESV2`; Telegram's bot API
+(sendMessage); and for webhooks, which go to the public internet over HTTPS alone, a relay that is told whom they were
+meant for.
+"""
+
+from __future__ import annotations
+
+import html
+import itertools
+import json
+import re
+from collections import deque
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+
+from aiohttp import web
+
+from twin.console import clock_time
+
+_KEPT = 500
+_LINK = re.compile(r"https?://[^\s&<>\"']+")
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+_STYLE = """
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 46rem; margin: 2rem auto; padding: 0 1rem; }
+article { border: 1px solid #8886; border-radius: 8px; padding: .75rem 1rem; margin: 1rem 0; }
+pre { white-space: pre-wrap; overflow-wrap: anywhere; font: inherit; margin: .5rem 0 0; }
+small { opacity: .7; }
+@media (prefers-color-scheme: dark) { body { background: #111; color: #eee; } a { color: #8bf; } }
+"""
+_WITHOUT_APP = """the app is not built: make app builds it, and the next make run serves it here. Meanwhile the code of
+the mail, which follows the # in its link, goes into the token field of POST /api/v1/auth/password/reset or
+POST /api/v1/auth/email/verify."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One thing that arrived."""
+
+    number: int
+    at: datetime
+    channel: str
+    to: str
+    subject: str
+    text: str
+
+
+class Mailbox:
+    """Takes what is sent, and shows it on loopback."""
+
+    def __init__(self, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        self._now = now
+        self._numbers = itertools.count(1)
+        self._runner: web.AppRunner | None = None
+        self.messages: deque[Message] = deque(maxlen=_KEPT)
+        """The oldest first."""
+        self.url = ""
+
+    async def start(self, port: int = 0) -> str:
+        """Listen on loopback (0: any free port) and return the URL of the page."""
+        application = web.Application()
+        application.router.add_get("/", self._show)
+        application.router.add_get("/messages", self._list)
+        application.router.add_get("/reset", _explain)
+        application.router.add_get("/verify", _explain)
+        application.router.add_post("/v2/email/outbound-emails", self._take_mail)
+        application.router.add_post("/telegram/bot{token}/sendMessage", self._take_chat)
+        application.router.add_post("/webhook", self._take_webhook)
+        self._runner = web.AppRunner(application, access_log=None)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, "127.0.0.1", port).start()
+        self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
+        return self.url
+
+    async def stop(self) -> None:
+        """Listen no more."""
+        if self._runner is not None:
+            await self._runner.cleanup()
+
+    def environment(self) -> dict[str, str]:
+        """What leads AWS's own libraries here."""
+        return {"AWS_ENDPOINT_URL_SESV2": self.url}
+
+    def settings(self) -> dict[str, str]:
+        """What leads the functions here."""
+        return {"TELEGRAM_API_URL": f"{self.url}/telegram", "WEBHOOK_RELAY_URL": f"{self.url}/webhook"}
+
+    def of(self, to: str, subject: str = "") -> list[Message]:
+        """What arrived for an address, with a subject if one is given."""
+        return [each for each in self.messages if each.to == to and subject in each.subject]
+
+    def _keep(self, channel: str, to: str, subject: str, text: str) -> Message:
+        message = Message(next(self._numbers), self._now(), channel, to, subject, text)
+        self.messages.append(message)
+        return message
+
+    async def _take_mail(self, request: web.Request) -> web.Response:
+        """As Amazon SES API v2 (SendEmail) has it."""
+        body = await request.json()
+        content = body["Content"]["Simple"]
+        for to in body["Destination"]["ToAddresses"]:
+            kept = self._keep("e-mail", to, content["Subject"]["Data"], content["Body"]["Text"]["Data"])
+        return web.json_response({"MessageId": str(kept.number)})
+
+    async def _take_chat(self, request: web.Request) -> web.Response:
+        """As Telegram's bot API (sendMessage) has it."""
+        body = await request.json()
+        title, _, text = str(body["text"]).partition("\n")
+        self._keep("Telegram", str(body["chat_id"]), title if text else "", text or title)
+        return web.json_response({"ok": True, "result": {}})
+
+    async def _take_webhook(self, request: web.Request) -> web.Response:
+        body = await request.text()
+        signed = {
+            name: request.headers[name] for name in sorted(request.headers) if name.lower().startswith("webhook-")
+        }
+        head = "\n".join(f"{name.lower()}: {value}" for name, value in signed.items())
+        kind = str(json.loads(body).get("type"))
+        self._keep("webhook", request.headers["X-Meant-For"], kind, f"{head}\n\n{body}")
+        return web.Response(status=204)
+
+    async def _list(self, _request: web.Request) -> web.Response:
+        rows = [{**asdict(each), "at": each.at.isoformat()} for each in self.messages]
+        return web.Response(text=json.dumps(rows), content_type="application/json", headers=_HEADERS)
+
+    async def _show(self, _request: web.Request) -> web.Response:
+        shown = "".join(_article(each) for each in reversed(self.messages)) or "<p>Nothing has arrived yet.</p>"
+        return _page(f"<h1>Mailbox</h1><p>Everything that this twin sends to people.</p>{shown}", refresh=True)
+
+
+_HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
+
+
+async def _explain(_request: web.Request) -> web.Response:
+    """Links lead here while no app is built."""
+    return _page(f"<h1>Mailbox</h1><p>{html.escape(_WITHOUT_APP)}</p>")
+
+
+def _article(message: Message) -> str:
+    head = f"{clock_time(message.at)} · {message.channel} to {message.to}"
+    return (
+        f"<article><small>{html.escape(head)}</small><br><strong>{html.escape(message.subject)}</strong>"
+        f"<pre>{_LINK.sub(_anchor, html.escape(message.text))}</pre></article>"
+    )
+
+
+def _anchor(link: re.Match[str]) -> str:
+    return f'<a href="{link[0]}">{link[0]}</a>'
+
+
+def _page(body: str, *, refresh: bool = False) -> web.Response:
+    again = '<meta http-equiv="refresh" content="5">' if refresh else ""
+    text = f'<!doctype html><meta charset="utf-8">{again}<title>Mailbox</title><style>{_STYLE}</style>{body}'
+    return web.Response(text=text, content_type="text/html", headers={**_HEADERS, "Content-Security-Policy": _POLICY})
