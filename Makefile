@@ -16,7 +16,7 @@ export PYTHONPATH := $(SOURCES)
 export PYTHONDONTWRITEBYTECODE :=
 export UV_NO_PROGRESS := 1
 
-.PHONY: help setup run app app-client test-app chaos chaos-feed fuzz-decoder test simulate fuzz openapi check format bench bench-watcher replay-ticks build synth cost audit-verify deploy publish-app lock clean
+.PHONY: help setup run app app-client test-app chaos chaos-feed fuzz-decoder test simulate fuzz openapi check format bench bench-watcher replay-ticks build synth diff cost assure audit-verify deploy smoke publish-app lock clean
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -48,6 +48,9 @@ $(SYNTHESIZED): $(READY) $(shell find cdk lambdas layers/algotrading layers/depe
 
 synth: $(SYNTHESIZED) ## Synthesise the templates of ENV (dev, staging or prod), no account needed
 	@echo "Templates: build/cdk.out/$(ENV)"
+
+diff: $(READY) ## What the templates of ENV change against those of a commit (BASE=main)
+	@$(BIN)/python -m cdk.diff --env $(ENV) --base '$(or $(BASE),HEAD)'
 
 cost: $(SYNTHESIZED) ## What ENV costs in a month, from its settings (USERS=50, STRATEGIES=200)
 	@$(BIN)/python -m cdk.cost --env $(ENV) --users '$(or $(USERS),50)' --strategies '$(or $(STRATEGIES),200)'
@@ -152,9 +155,13 @@ audit-verify: $(READY) ## Verify every audit chain, of the running product or of
 
 deploy: $(READY) ## Deploy ENV to AWS: checks what is needed, then cdk deploy
 	@$(BIN)/python -m cdk.synth --check-env --env $(ENV)
+	@$(BIN)/python -m cdk.deploy --check --env $(ENV)
 	@$(MAKE) --no-print-directory build
 	@$(BIN)/python -m cdk.deploy --env $(ENV)
 	@$(MAKE) --no-print-directory publish-app ENV=$(ENV)
+
+smoke: $(READY) ## Ask the deployment of ENV whether it answers and is watched
+	@$(BIN)/python -m cdk.smoke --env $(ENV)
 
 publish-app: $(APP) ## Bring the web app to where ENV serves it; part of make deploy
 	@$(BIN)/python -m cdk.publish_app --env $(ENV)
@@ -163,9 +170,21 @@ UV_COMPILE := $(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-ur
 # Lambda and Fargate: Python 3.13 on 64-bit ARM Linux; the broker client's ticker and what only it needs stay out.
 UV_CLOUD := --override layers/dependencies/overrides.txt --python-version 3.13 \
 	--python-platform aarch64-manylinux_2_34 --only-binary :all:
+ASSURE := build/assure/venv/.ready
+
+$(ASSURE): requirements/assure.lock | $(READY)
+	@echo "[assure] $$(grep -c '==' requirements/assure.lock) packages of the checkers into build/assure/venv, each checked against its hash"
+	@test -x build/assure/venv/bin/python || $(BIN)/uv venv --quiet --python $(BIN)/python build/assure/venv
+	@$(BIN)/uv pip sync --quiet --python build/assure/venv/bin/python --require-hashes requirements/assure.lock
+	@touch $@
+
+assure: $(ASSURE) ## Have checkers look at templates, code, packages and workflows (ENV=prod for one environment, STRICT=1)
+	@build/assure/venv/bin/python -m cdk.assure $(if $(filter command line environment,$(origin ENV)),--env $(ENV)) $(if $(STRICT),--strict)
+
 lock: ## Resolve the dependency groups of pyproject.toml into the hash-locked lists
 	@$(UV_COMPILE) --universal --python-version 3.11 requirements/bootstrap.in -o requirements/bootstrap.lock
 	@$(UV_COMPILE) --universal --python-version 3.11 --group dev -o requirements/dev.lock
+	@$(UV_COMPILE) --universal --python-version 3.11 --group assure -o requirements/assure.lock
 	@$(UV_COMPILE) $(UV_CLOUD) --group listener -o fargate_listener/requirements.lock
 	@$(UV_COMPILE) $(UV_CLOUD) --group lambda -o layers/dependencies/requirements.lock
 

@@ -1,6 +1,6 @@
 """`make deploy ENV=dev`: says everything that is missing at once, and deploys when nothing is.
 
-Usage: python -m cdk.deploy --env dev [--check]
+Usage: python -m cdk.deploy --env dev [--check | --keep-data]
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from cdk.environments import ENVIRONMENTS, REGION, Environment
+from cdk.environments import AVAILABILITY_ZONES, ENVIRONMENTS, REGION, Environment
+from cdk.functions import FUNCTIONS
 from cdk.paths import ROOT
 from cdk.toolchain import bundled_npx
 
@@ -20,6 +21,14 @@ CDK_CLI = "aws-cdk@2.1148.1"
 """The command line that reads the cloud assembly of the pinned aws-cdk-lib (newer majors cannot)."""
 _BOOTSTRAP = "/cdk-bootstrap/hnb659fds/version"
 """Where `cdk bootstrap` leaves its mark (AWS CDK documentation, bootstrapping)."""
+_WITHOUT_DATA = ("trading", "api", "web", "listener", "observability")
+"""Stacks that hold code alone: ids as in cdk/estate.py."""
+_LEFT_UNRESERVED = 100
+"""Of an account's concurrent executions Lambda lets so many not be reserved (AWS Lambda documentation, concurrency)."""
+_ADDRESSES_QUOTA = "L-0263D0A3"
+"""EC2-VPC Elastic IPs (Service Quotas)."""
+_OWN = {("project", "algotrading")}
+"""Tags of everything that is deployed (cdk/estate.py)."""
 
 
 def find_missing(environment: Environment, *, aws: Callable[[str], Any], run: Callable[[list[str]], int]) -> list[str]:
@@ -27,7 +36,7 @@ def find_missing(environment: Environment, *, aws: Callable[[str], Any], run: Ca
 
     `aws` makes clients, `run` runs a command and answers its exit code.
     """
-    return [*_addresses(environment), *_docker(run), *_account(aws)]
+    return [*_addresses(environment), *_docker(run), *_account(environment, aws)]
 
 
 def find_next_steps(environment: Environment) -> list[str]:
@@ -55,7 +64,7 @@ def _docker(run: Callable[[list[str]], int]) -> Iterator[str]:
         yield "Docker does not answer: it builds the image of the watcher; install or start it (docs.docker.com)"
 
 
-def _account(aws: Callable[[str], Any]) -> Iterator[str]:
+def _account(environment: Environment, aws: Callable[[str], Any]) -> Iterator[str]:
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:
@@ -63,12 +72,61 @@ def _account(aws: Callable[[str], Any]) -> Iterator[str]:
     except (BotoCoreError, ClientError) as error:
         yield f"no AWS credentials ({error}): run `aws configure sso` or set AWS_PROFILE"
         return
-    try:
-        aws("ssm").get_parameter(Name=_BOOTSTRAP)
-    except ClientError:
+    for look in (_bootstrap, _functions_quota, _addresses_quota):
+        try:
+            yield from look(environment, aws, account)
+        except ClientError as error:
+            details = error.response["Error"]
+            why = f"{details['Code']}: {details['Message']}"
+            yield f"account {account} could not be looked at ({why}): log in as somebody who may"
+        except BotoCoreError as error:
+            yield f"AWS does not answer: {error}"
+            return
+
+
+def _bootstrap(_environment: Environment, aws: Callable[[str], Any], account: str) -> Iterator[str]:
+    found = aws("ssm").get_parameters(Names=[_BOOTSTRAP])
+    if not found["Parameters"]:
         yield f"account {account} is not prepared for CDK in {REGION}: run `npx {CDK_CLI} bootstrap aws://{account}/{REGION}`"
-    except BotoCoreError as error:
-        yield f"AWS does not answer: {error}"
+
+
+def _functions_quota(environment: Environment, aws: Callable[[str], Any], account: str) -> Iterator[str]:
+    reserved = sum(spec.concurrency(environment) for spec in FUNCTIONS.values() if spec.concurrency is not None)
+    needed = reserved + _LEFT_UNRESERVED
+    allowed = aws("lambda").get_account_settings()["AccountLimit"]["ConcurrentExecutions"]
+    if allowed < needed:
+        yield (
+            f"account {account} may run {allowed} functions at once and {environment.stage} needs {needed}: ask for "
+            "more in Service Quotas, AWS Lambda, concurrent executions"
+        )
+
+
+def _addresses_quota(environment: Environment, aws: Callable[[str], Any], account: str) -> Iterator[str]:
+    """Elastic IPs: those that are there already, of this environment, are not asked for again."""
+    zones = len(AVAILABILITY_ZONES)
+    wanted = environment.nat_gateways + zones * (environment.egress_pairs + len(environment.proxy_machines))
+    existing = aws("ec2").describe_addresses()["Addresses"]
+    own = [each for each in existing if _OWN | {("environment", environment.stage)} <= _tags(each)]
+    quota = aws("service-quotas").get_service_quota(ServiceCode="ec2", QuotaCode=_ADDRESSES_QUOTA)["Quota"]["Value"]
+    more = max(0, wanted - len(own))
+    if len(existing) + more > quota:
+        yield (
+            f"account {account} may hold {int(quota)} Elastic IPs, holds {len(existing)}, and {environment.stage} "
+            f"needs {more} more: ask for more in Service Quotas, Amazon EC2, EC2-VPC Elastic IPs"
+        )
+
+
+def _tags(resource: Any) -> set[tuple[str, str]]:
+    return {(tag["Key"], tag["Value"]) for tag in resource.get("Tags", ())}
+
+
+def cdk_words(stage: str, *, keep_data: bool) -> list[str]:
+    """What the CDK command line is asked for. Going back to an older version leaves the database at its newer schema,
+    which every version before it can work with (docs/operations.md, later deployments)."""
+    stacks = ["--exclusively", *_WITHOUT_DATA] if keep_data else ["--all"]
+    # Whoever runs this has read the difference before: in a pipeline nobody could answer.
+    asked = ["--require-approval", "never"] if not sys.stdin.isatty() else []
+    return ["deploy", *stacks, *asked, "-c", f"env={stage}"]
 
 
 def _client(service: str) -> Any:
@@ -91,6 +149,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m cdk.deploy", description=__doc__)
     parser.add_argument("--env", choices=sorted(ENVIRONMENTS), default="dev")
     parser.add_argument("--check", action="store_true", help="only say what is missing")
+    parser.add_argument("--keep-data", action="store_true", help="leave network and data as they are: for going back")
     arguments = parser.parse_args()
     missing = find_missing(ENVIRONMENTS[arguments.env], aws=_client, run=_run_quietly)
     for line in missing:
@@ -103,7 +162,7 @@ def main() -> int:
     if arguments.check:
         sys.stdout.write(f"Nothing is missing for {arguments.env}.\n")
         return 0
-    command = [*bundled_npx(), "--yes", CDK_CLI, "deploy", "--all", "-c", f"env={arguments.env}"]
+    command = [*bundled_npx(), "--yes", CDK_CLI, *cdk_words(arguments.env, keep_data=arguments.keep_data)]
     return subprocess.run(command, check=False, cwd=ROOT).returncode  # noqa: S603 - our own words
 
 

@@ -14,6 +14,10 @@ REGION: Final = "ap-south-1"
 AVAILABILITY_ZONES: Final = ("ap-south-1a", "ap-south-1b")
 """Named, not looked up: see docs/decisions/named-availability-zones.md."""
 
+_PROXY_ROOM: Final = ((3, "t4g.small"), (5, "t4g.medium"), (11, "t4g.large"))
+"""Pairs of addresses that a proxy machine carries beside an address of its own (Amazon EC2 documentation, IP addresses
+per network interface)."""
+
 
 @dataclass(frozen=True, slots=True)
 class FeedAccount:
@@ -56,6 +60,14 @@ class Environment:
     cidr: str
     nat_gateways: int
     """Each has an Elastic IP of its own: the addresses that orders leave from."""
+    family: tuple[str, ...] = ()
+    """E-mail addresses of the one family whose orders may all leave from the NAT's addresses (self, spouse, dependent
+    children and parents). Empty: those serve the first account that connects, and no other."""
+    egress_pairs: int = 0
+    """Pairs of addresses beside the NAT's, each for one more account. Behind each address stands a forward proxy."""
+    egress_image: str | None = None
+    """The image of the proxies' machines, Amazon Linux 2023 for arm64, by its id: another one replaces the machines.
+    docs/operations.md says how it is found."""
 
     database_class: str
     database_connections: int
@@ -106,11 +118,25 @@ class Environment:
         return tuple(WatcherTask(f"listener-{zone[-1]}", zone) for zone in AVAILABILITY_ZONES[: self.listener_tasks])
 
     @property
+    def proxy_machines(self) -> tuple[tuple[str, range], ...]:
+        """Of each proxy machine that stands in either zone: its type, and the numbers of the pairs that it carries."""
+        largest = _PROXY_ROOM[-1][0]
+        carried = [
+            range(first, min(first + largest, self.egress_pairs + 1))
+            for first in range(1, self.egress_pairs + 1, largest)
+        ]
+        return tuple((next(name for room, name in _PROXY_ROOM if len(pairs) <= room), pairs) for pairs in carried)
+
+    @property
     def feed_user_ids(self) -> tuple[str, ...]:
         """Whose broker secrets the watchers may open."""
         return tuple(account.user_id for account in self.feed_accounts if account.user_id is not None)
 
     def __post_init__(self) -> None:
+        if self.egress_pairs and self.egress_image is None:
+            raise ValueError(
+                f"egress_pairs of {self.stage} need an egress_image: docs/operations.md says how it is found"
+            )
         if not 1 <= self.listener_tasks <= len(AVAILABILITY_ZONES):
             raise ValueError(f"listener_tasks of {self.stage} must be 1 to {len(AVAILABILITY_ZONES)}: one to a zone")
 
@@ -124,6 +150,7 @@ class Environment:
             "EMAIL_VERIFICATION_REQUIRED": str(self.stage != "dev").lower(),
             "MAIL_SENDER": self.mail_sender,
             "APP_URL": self.app_url,
+            "EGRESS_BOUND": str(self.stage != "dev").lower(),
             "ACCESS_TOKEN_SECONDS": str(self.access_token_seconds),
             "ORDER_UPDATE_SOCKETS": str(self.order_update_sockets).lower(),
         }

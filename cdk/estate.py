@@ -7,6 +7,7 @@ from typing import Any
 from aws_cdk import App, Tags
 from aws_cdk import Environment as Target
 
+from cdk.acknowledge import acknowledge_helpers
 from cdk.environments import REGION, Environment
 from cdk.stacks.api import ApiStack
 from cdk.stacks.data import DataStack
@@ -48,8 +49,13 @@ def add_stacks(app: App, environment: Environment) -> None:
         "observability",
         environment=environment,
         dead_letters={**trading.dead_letters, **messages.dead_letters},
+        lanes={"Orders": trading.orders.queue, "PriorityOrders": trading.priority.queue},
         converge=trading.converge,
+        database=data.database.instance.instance_identifier,
+        runtime_store=data.runtime_store.group.ref,
+        api=api.api.api_id,
         **common("observability"),
     )
+    acknowledge_helpers(app)
     Tags.of(app).add("project", "algotrading")
     Tags.of(app).add("environment", environment.stage)

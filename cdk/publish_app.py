@@ -41,7 +41,7 @@ def publish(environment: Environment, folder: Path, *, aws: Callable[[str], Any]
     """
     if not (folder / "index.html").is_file():
         raise AppNotBuilt("the app is not built: run `make app`")
-    outputs = _outputs(aws("cloudformation"), environment)
+    outputs = outputs_of(aws("cloudformation"), environment)
     bucket = outputs["AppBucket"]
     for path in sorted(_files(folder), key=_page_last(folder)):
         name = path.relative_to(folder).as_posix()
@@ -89,7 +89,8 @@ def _put(s3: Any, bucket: str, name: str, content: bytes) -> None:
     )
 
 
-def _outputs(cloudformation: Any, environment: Environment) -> Mapping[str, str]:
+def outputs_of(cloudformation: Any, environment: Environment) -> Mapping[str, str]:
+    """Where the environment's API and app are. Raises NotDeployed."""
     from botocore.exceptions import ClientError
 
     found: dict[str, str] = {}

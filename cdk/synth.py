@@ -12,11 +12,14 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final, get_args
+from typing import TYPE_CHECKING, Any, Final, get_args
 
 from algotrading.settings import Stage
 from cdk.environments import Environment, environment_named
 from cdk.toolchain import committed_context, compiled_once, use_bundled_node
+
+if TYPE_CHECKING:
+    from aws_cdk import App
 
 _ALWAYS: Final = {
     # What the CDK command line sets too: readers of a template find an asset's folder, and a resource's construct.
@@ -34,6 +37,11 @@ def synthesize(environment: Environment, out: Path, *, in_place: bool = False) -
     for reading (tests, the twin), not for deployment. Raises what CDK raises when CloudFormation's own
     rules, which are checked with it, refuse a template.
     """
+    return [Path(stack.template_full_path) for stack in make_app(environment, out, in_place=in_place).synth().stacks]
+
+
+def make_app(environment: Environment, out: Path, *, in_place: bool = False) -> App:
+    """The app of `environment` with all its stacks, not synthesised yet; `in_place` as for `synthesize`."""
     use_bundled_node()
     with compiled_once():
         from aws_cdk import App
@@ -47,7 +55,7 @@ def synthesize(environment: Environment, out: Path, *, in_place: bool = False) -
     }
     app = App(context=context, outdir=str(out), analytics_reporting=False)
     add_stacks(app, environment)
-    return [Path(stack.template_full_path) for stack in app.synth().stacks]
+    return app
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -9,9 +9,10 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import date, timedelta
 from heapq import heapify, heappop
 from itertools import count
+from uuid import UUID
 
 from algotrading.contracts.messages import OrderCommand, OrderEvent
 from algotrading.ports import Clock
@@ -55,6 +56,9 @@ class HitSender:
         self._sorting = threading.Lock()
         self._by_risk: list[tuple[int, int, Hit]] = []
         """What the threads have taken over and not sent: a heap, the most at risk first."""
+        self._waits: set[tuple[UUID, date]] = set()
+        """Whose hit is in the heap. A stop is reported every few seconds while it is not answered: one hit waits for
+        each, the first, however long the queue is away."""
         self._serials = count()
         self._put = 0
         """Written by the event loop alone, which therefore never waits for a lock."""
@@ -125,18 +129,29 @@ class HitSender:
 
     def _sort_in(self, hits: Sequence[Hit]) -> None:
         with self._sorting:
-            self._by_risk += [(-hit.at_risk, next(self._serials), hit) for hit in hits]
+            fresh = {key: hit for hit in reversed(hits) if (key := _key_of(hit)) not in self._waits}
+            self._waits.update(fresh)
+            self._by_risk += [(-hit.at_risk, next(self._serials), hit) for hit in reversed(fresh.values())]
             heapify(self._by_risk)
+        if len(fresh) < len(hits):
+            with self._lock:
+                self._taken += len(hits) - len(fresh)
+                self._lock.notify_all()
 
-    def _most_at_risk(self) -> list[Hit]:
-        """The next batch. What came meanwhile is sorted in first: a larger risk overtakes."""
+    def _sort_in_all(self) -> None:
+        """What the event loop has put, as far as it has come."""
         with suppress(queue.Empty):
             while (hits := self._waiting.get_nowait()) is not None:
                 if hits:
                     self._sort_in(hits)
             self._waiting.put(None)  # for when everything is sent
+
+    def _most_at_risk(self) -> list[Hit]:
+        """The next batch. What came meanwhile is sorted in first: a larger risk overtakes."""
+        self._sort_in_all()
         with self._sorting:
             batch = [heappop(self._by_risk)[2] for _ in range(min(LARGEST_BATCH, len(self._by_risk)))]
+            self._waits.difference_update(map(_key_of, batch))
             is_more = bool(self._by_risk)
         if is_more:
             self._waiting.put(())  # wakes the next thread, which does the same
@@ -146,8 +161,6 @@ class HitSender:
         """Send until nothing is left; pauses grow while the queue refuses."""
         me = threading.get_ident()
         owed = {command.deduplication_id: (hit, command) for hit in hits for command in (self._command(hit),)}
-        with self._lock:
-            self._taken += len(hits) - len(owed)  # said twice within one turn
         pause = 0.05
         while True:
             self._attempt(lambda hit_queue: self._send_once(hit_queue, owed))
@@ -160,6 +173,7 @@ class HitSender:
                 "stop-loss hits are not getting into the queue: %s", self._trouble, extra={"undelivered": len(owed)}
             )
             time.sleep(pause)
+            self._sort_in_all()  # so that repetitions do not pile up while the queue is away
             pause = min(2 * pause, _LONGEST_PAUSE)
 
     def _send_once(self, hit_queue: HitQueue, owed: dict[str, tuple[Hit, OrderCommand]]) -> None:
@@ -209,6 +223,10 @@ class HitSender:
             cause="watcher",
             deduplication_id=f"{stop.strategy_id}:{stop.trading_day}:STOPLOSS:{turn}",
         )
+
+
+def _key_of(hit: Hit) -> tuple[UUID, date]:
+    return hit.stop.strategy_id, hit.stop.trading_day
 
 
 class QueueRefused(Exception):

@@ -11,6 +11,7 @@ from aws_cdk import aws_rds as rds
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
+from cdk.acknowledge import ENCRYPTED_BY_AWS, acknowledge
 from cdk.constructs.retention import removal_policy
 from cdk.environments import Environment
 from cdk.functions import DatabaseUser
@@ -37,6 +38,28 @@ class Database(Construct):
             user: self._secret(user, environment) for user in DatabaseUser
         }
         self.instance = self._instance(environment, vpc, security_group)
+        acknowledge(
+            self.instance,
+            "The port is no secret: its security group lets functions and watchers in, and nobody else.",
+            nag=("RDS11",),
+        )
+        acknowledge(
+            self.instance,
+            "Three users with generated passwords over TLS; each function is given the secret of the one it needs.",
+            checkov=("CKV_AWS_161",),
+        )
+        acknowledge(
+            self.instance,
+            "RDS's own metrics by the minute are enough: what trading needs of it is measured where it is asked.",
+            checkov=("CKV_AWS_118",),
+        )
+        if not environment.protected:
+            acknowledge(
+                self.instance,
+                "No money is at stake in this environment: one zone is enough, and it may be deleted.",
+                nag=("RDS3", "RDS10"),
+                checkov=("CKV_AWS_157",),
+            )
         self.values = {
             "DATABASE_HOST": self.instance.db_instance_endpoint_address,
             "DATABASE_PORT": self.instance.db_instance_endpoint_port,
@@ -78,7 +101,7 @@ class Database(Construct):
         )
 
     def _secret(self, user: DatabaseUser, environment: Environment) -> secretsmanager.Secret:
-        return secretsmanager.Secret(
+        secret = secretsmanager.Secret(
             self,
             f"{user.name.capitalize()}Secret",
             description=f"PostgreSQL user {user}",
@@ -90,3 +113,10 @@ class Database(Construct):
             ),
             removal_policy=removal_policy(environment),
         )
+        acknowledge(
+            secret,
+            "Changed by hand outside the session (docs/operations.md): functions hold connections made with it.",
+            nag=("SMG4",),
+        )
+        acknowledge(secret, ENCRYPTED_BY_AWS, checkov=("CKV_AWS_149",))
+        return secret

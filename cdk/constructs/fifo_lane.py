@@ -8,6 +8,8 @@ from aws_cdk import aws_lambda_event_sources as sources
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from cdk.acknowledge import SQS_AT_REST, acknowledge
+
 
 class FifoLane(Construct):
     """Messages of one strategy strictly in order, those of different strategies side by side."""
@@ -50,7 +52,7 @@ def _fifo_queue(
     visibility: Duration | None = None,
     dead_letters: sqs.DeadLetterQueue | None = None,
 ) -> sqs.Queue:
-    return sqs.Queue(
+    queue = sqs.Queue(
         scope,
         construct_id,
         queue_name=f"{name}.fifo",
@@ -65,3 +67,5 @@ def _fifo_queue(
         visibility_timeout=visibility,
         dead_letter_queue=dead_letters,
     )
+    acknowledge(queue, SQS_AT_REST, checkov=("CKV_AWS_27",))
+    return queue

@@ -10,6 +10,7 @@ from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
+from cdk.acknowledge import acknowledge_function
 from cdk.constructs.layers import ARCHITECTURE, NOT_DEPLOYED, RUNTIME, add_layers
 from cdk.constructs.network_access import NetworkAccess
 from cdk.constructs.powers import Powers
@@ -52,6 +53,7 @@ class PythonFunctions(Construct):
             **self._place(spec),
         )
         powers.grant(function, spec)
+        acknowledge_function(function)
         return function
 
     def _variables(self, spec: FunctionSpec, values: Mapping[str, str]) -> dict[str, str]:

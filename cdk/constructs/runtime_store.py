@@ -8,6 +8,7 @@ from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_elasticache as elasticache
 from constructs import Construct
 
+from cdk.acknowledge import acknowledge
 from cdk.environments import Environment
 
 _ENGINE: Final = "valkey"
@@ -48,6 +49,18 @@ class RuntimeStore(Construct):
             # UTC: the night in Asia/Kolkata, not together with PostgreSQL's.
             preferred_maintenance_window="sun:21:30-sun:22:30",
         )
+        acknowledge(
+            self.group,
+            "Its security group lets functions and watchers in, and nobody else, over TLS; it holds copies, no secret.",
+            nag=("AEC5", "AEC6"),
+            checkov=("CKV_AWS_31",),
+        )
+        if not replicated:
+            acknowledge(
+                self.group,
+                "No money is at stake in this environment: one node is enough, and it holds copies.",
+                nag=("AEC4",),
+            )
         self.values = {
             "REDIS_HOST": self.group.attr_primary_end_point_address,
             "REDIS_PORT": self.group.attr_primary_end_point_port,

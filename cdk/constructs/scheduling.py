@@ -12,6 +12,7 @@ from aws_cdk import aws_scheduler as scheduler
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from cdk.acknowledge import SQS_AT_REST, acknowledge, acknowledge_calls
 from cdk.constructs.retention import removal_policy
 from cdk.environments import Environment
 
@@ -21,10 +22,11 @@ class Scheduling(Construct):
 
     def __init__(self, scope: Construct, construct_id: str, *, environment: Environment) -> None:
         super().__init__(scope, construct_id)
+        self._group_name = f"algotrading-{environment.stage}-strategies"
         self.group = scheduler.ScheduleGroup(
             self,
             "Group",
-            schedule_group_name=f"algotrading-{environment.stage}-strategies",
+            schedule_group_name=self._group_name,
             removal_policy=removal_policy(environment),
         )
         # A standard queue: the service accepts no FIFO queue here.
@@ -51,10 +53,13 @@ class Scheduling(Construct):
             ),
         )
         self.dead_letters.grant_send_messages(self.role)
+        acknowledge(self.dead_letters, SQS_AT_REST, checkov=("CKV_AWS_27",))
+        acknowledge(self.dead_letters, "It is the dead-letter queue of every schedule.", nag=("SQS3",))
 
-    def invoke(self, target: lambda_.IFunction) -> dict[str, str]:
+    def invoke(self, target: lambda_.Function) -> dict[str, str]:
         """Let schedules of the group call `target`; the variables that describe such a schedule."""
         target.grant_invoke(self.role)
+        acknowledge_calls(self.role, target)
         return {
             "SCHEDULE_GROUP": self.group.schedule_group_name,
             "SCHEDULE_TARGET_ARN": target.function_arn,
@@ -70,6 +75,16 @@ class Scheduling(Construct):
             resource="schedule",
             resource_name=f"{self.group.schedule_group_name}/*",
             arn_format=ArnFormat.SLASH_RESOURCE_NAME,
+        )
+        acknowledge_in = grantee.grant_principal
+        assert isinstance(acknowledge_in, iam.Role)
+        acknowledge(
+            acknowledge_in,
+            "Every schedule of the group of strategies, and of no other group: their names are made as traders come.",
+            nag=(
+                f"IAM5[Resource::arn:aws:scheduler:{Stack.of(self).region}:<AWS::AccountId>:"
+                f"schedule/{self._group_name}/*]",
+            ),
         )
         actions = ("CreateSchedule", "GetSchedule", "UpdateSchedule", "DeleteSchedule")
         grantee.grant_principal.add_to_principal_policy(

@@ -9,7 +9,7 @@ from typing import Any, Final
 from algotrading.domain.metrics import INFORMATIVE
 from cdk.cost.lines import HOURS, Line
 from cdk.cost.prices import PriceTable
-from cdk.environments import Environment
+from cdk.environments import AVAILABILITY_ZONES, Environment
 
 Template = Mapping[str, Any]
 
@@ -26,6 +26,7 @@ SIZED: Final = frozenset(
     {
         "AWS::EC2::NatGateway",
         "AWS::EC2::EIP",
+        "AWS::EC2::Instance",
         "AWS::RDS::DBInstance",
         "AWS::ElastiCache::ReplicationGroup",
         "AWS::ECS::Service",
@@ -62,7 +63,11 @@ FREE: Final = frozenset(
         "AWS::CloudFront::OriginAccessControl",
         "AWS::CloudFront::ResponseHeadersPolicy",
         "AWS::CloudFormation::CustomResource",
+        "AWS::EC2::EIPAssociation",
+        "AWS::EC2::FlowLog",
         "AWS::EC2::InternetGateway",
+        "AWS::EC2::LaunchTemplate",
+        "AWS::EC2::NetworkInterface",
         "AWS::EC2::Route",
         "AWS::EC2::RouteTable",
         "AWS::EC2::SecurityGroup",
@@ -138,9 +143,15 @@ def _line(service: str, what: str, amount: float, name: str, prices: PriceTable)
 
 
 def _network(environment: Environment, prices: PriceTable) -> Iterator[Line]:
-    gateways = environment.nat_gateways
+    gateways, zones = environment.nat_gateways, len(AVAILABILITY_ZONES)
+    machines = [kind for kind, _ in environment.proxy_machines for _ in range(zones)]
+    addresses = gateways + zones * environment.egress_pairs + len(machines)
     yield _line("VPC", "NAT gateways", gateways * HOURS, "nat_gateway_hour", prices)
-    yield _line("VPC", "public addresses", gateways * HOURS, "public_address_hour", prices)
+    yield _line("VPC", "public addresses", addresses * HOURS, "public_address_hour", prices)
+    for kind, number in Counter(machines).items():
+        yield _line("EC2", f"{kind} as forward proxies", number * HOURS, f"machine_hour.{kind}", prices)
+    if machines:
+        yield _line("EC2", "their disks", 8.0 * len(machines), "disk_gib_month", prices)
 
 
 def _stores(environment: Environment, prices: PriceTable) -> Iterator[Line]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+import json
+from typing import Any, Final
 
 from aws_cdk import CfnOutput, Duration, Stack
 from aws_cdk import aws_apigatewayv2 as apigateway
@@ -11,10 +12,27 @@ from aws_cdk import aws_apigatewayv2_integrations as integrations
 from constructs import Construct
 
 from algotrading.contracts.api_routes import API_ROUTES, DOCS_ROUTES, UNKNOWN_PATHS, ApiRoute
+from cdk.acknowledge import acknowledge
 from cdk.constructs.powers import Powers
 from cdk.constructs.python_functions import PythonFunctions
+from cdk.constructs.retention import log_group
 from cdk.environments import Environment
 from cdk.stacks.network import NetworkStack
+
+_OPEN: Final = (
+    "Open by design: for who has no token yet, for the broker, or to answer an unknown path; throttled by itself."
+)
+_ACCESS: Final = {
+    "request_id": "$context.requestId",
+    "at": "$context.requestTime",
+    "address": "$context.identity.sourceIp",
+    "route": "$context.routeKey",
+    "status": "$context.status",
+    "bytes": "$context.responseLength",
+    "milliseconds": "$context.responseLatency",
+    "authorizer_error": "$context.authorizer.error",
+    "integration_error": "$context.integrationErrorMessage",
+}
 
 
 class ApiStack(Stack):
@@ -52,6 +70,7 @@ class ApiStack(Stack):
         )
         self._add_routes(environment)
         self._slow_brokers_down(stage, environment)
+        self._keep_access_log(stage, environment)
         CfnOutput(self, "ApiUrl", value=stage.url)
 
     def _add_routes(self, environment: Environment) -> None:
@@ -66,16 +85,28 @@ class ApiStack(Stack):
                     integration=integration,
                     authorizer=apigateway.HttpNoneAuthorizer() if route.is_open else authorizer,
                 )
+                for each in made if route.is_open else ():
+                    acknowledge(each, _OPEN, nag=("APIG4",))
                 self._limited += [(route, each) for each in made if route.is_from_broker]
 
         # Everything else: unknown paths and methods are answered by the product, not by the gateway's own words.
-        apigateway.HttpRoute(
+        unknown = apigateway.HttpRoute(
             self,
             "Unknown",
             http_api=self.api,
             route_key=apigateway.HttpRouteKey.DEFAULT,
             integration=integrations_by_function[UNKNOWN_PATHS],
             authorizer=apigateway.HttpNoneAuthorizer(),
+        )
+        acknowledge(unknown, _OPEN, nag=("APIG4",))
+
+    def _keep_access_log(self, stage: apigateway.HttpStage, environment: Environment) -> None:
+        """The route and not the path: a path may hold the address that a broker posts to, which is to be kept."""
+        group = log_group(self, "AccessLog", environment=environment, name="api-access")
+        settings = stage.node.default_child
+        assert isinstance(settings, apigateway.CfnStage)
+        settings.access_log_settings = apigateway.CfnStage.AccessLogSettingsProperty(
+            destination_arn=group.log_group_arn, format=json.dumps(_ACCESS)
         )
 
     def _slow_brokers_down(self, stage: apigateway.HttpStage, environment: Environment) -> None:

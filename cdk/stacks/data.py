@@ -10,6 +10,7 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
+from cdk.acknowledge import ENCRYPTED_BY_AWS, acknowledge, acknowledge_calls, acknowledge_function
 from cdk.constructs.database import Database
 from cdk.constructs.powers import Powers
 from cdk.constructs.python_functions import PythonFunctions
@@ -60,7 +61,7 @@ class DataStack(Stack):
         )
 
     def _jwt_secret(self, environment: Environment) -> secretsmanager.Secret:
-        return secretsmanager.Secret(
+        secret = secretsmanager.Secret(
             self,
             "JwtSecret",
             description="Signs our own bearer tokens",
@@ -72,6 +73,13 @@ class DataStack(Stack):
             ),
             removal_policy=removal_policy(environment),
         )
+        acknowledge(
+            secret,
+            "Rotated by hand with an overlap of both keys (docs/operations.md): nobody is logged out by it.",
+            nag=("SMG4",),
+        )
+        acknowledge(secret, ENCRYPTED_BY_AWS, checkov=("CKV_AWS_149",))
+        return secret
 
     def _migrate(self, environment: Environment, network: NetworkStack) -> None:
         functions = PythonFunctions(self, "Functions", environment=environment, network=network.functions)
@@ -87,10 +95,12 @@ class DataStack(Stack):
             "Migration",
             service_token=provider.service_token,
             resource_type="Custom::DatabaseMigration",
-            properties={"SchemaDigest": _schema_digest()},
+            properties={"SchemaDigest": _schema_digest(), "EgressRoutes": self.to_json_string(network.routes)},
             removal_policy=RemovalPolicy.RETAIN,
         )
         migration.node.add_dependency(self.database, function)
+        acknowledge_function(provider)
+        acknowledge_calls(provider, function)
 
 
 def _schema_digest() -> str:

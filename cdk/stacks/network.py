@@ -8,7 +8,9 @@ from aws_cdk import CfnOutput, RemovalPolicy, Stack
 from aws_cdk import aws_ec2 as ec2
 from constructs import Construct
 
+from cdk.constructs.forward_proxies import PORT, ForwardProxies
 from cdk.constructs.network_access import NetworkAccess
+from cdk.constructs.retention import log_group
 from cdk.environments import AVAILABILITY_ZONES, Environment
 
 _HTTPS = ec2.Port.tcp(443)
@@ -21,11 +23,14 @@ class NetworkStack(Stack):
 
     def __init__(self, scope: Construct, construct_id: str, *, environment: Environment, **stack: Any) -> None:
         super().__init__(scope, construct_id, **stack)
+        self._nat_addresses: list[str] = []
         self.vpc = self._vpc(environment)
         self.database_group = self._group("DatabaseGroup", "PostgreSQL")
         self.cache_group = self._group("CacheGroup", "Valkey")
         functions = self._client_group("FunctionsGroup", "Functions that talk to a store or a broker")
         listener = self._client_group("ListenerGroup", "The watcher of prices")
+        self.routes = [self._nat_route(environment), *self._pairs(environment, functions)]
+        """Where orders may leave from, as `algotrading.adapters.postgres.egress_routes` reads it."""
         self.functions = NetworkAccess(vpc=self.vpc, security_group=functions)
         self.listener = NetworkAccess(vpc=self.vpc, security_group=listener)
 
@@ -43,6 +48,14 @@ class NetworkStack(Stack):
             ],
             restrict_default_security_group=True,
         )
+        # What was turned away, by whom: what came through is in the logs of whoever it reached.
+        vpc.add_flow_log(
+            "Refused",
+            traffic_type=ec2.FlowLogTrafficType.REJECT,
+            destination=ec2.FlowLogDestination.to_cloud_watch_logs(
+                log_group(self, "RefusedLogs", environment=environment, name="refused-traffic")
+            ),
+        )
         # Free, and takes image layers off the NAT's bill.
         vpc.add_gateway_endpoint("S3", service=ec2.GatewayVpcEndpointAwsService.S3)
         return vpc
@@ -56,7 +69,23 @@ class NetworkStack(Stack):
             address.apply_removal_policy(RemovalPolicy.RETAIN)
             CfnOutput(self, f"EgressIp{number}", value=address.ref, description="Register this address with the broker")
             allocations.append(address.attr_allocation_id)
+            self._nat_addresses.append(address.ref)
         return allocations
+
+    def _nat_route(self, environment: Environment) -> dict[str, object]:
+        return {"name": "nat", "addresses": self._nat_addresses, "proxies": [], "members": list(environment.family)}
+
+    def _pairs(self, environment: Environment, functions: ec2.SecurityGroup) -> list[dict[str, object]]:
+        if not environment.egress_pairs:
+            return []
+        group = self._group("ProxiesGroup", "Forward proxies of the brokers' accounts")
+        group.add_egress_rule(ec2.Peer.any_ipv4(), _HTTPS, "brokers")
+        functions.connections.allow_to(group, ec2.Port.tcp(PORT), "forward proxies")
+        proxies = ForwardProxies(self, "Proxies", environment=environment, vpc=self.vpc, group=group)
+        return [
+            {"name": pair.name, "addresses": list(pair.addresses), "proxies": list(pair.proxies), "members": []}
+            for pair in proxies.pairs
+        ]
 
     def _group(self, construct_id: str, description: str) -> ec2.SecurityGroup:
         return ec2.SecurityGroup(self, construct_id, vpc=self.vpc, description=description, allow_all_outbound=False)

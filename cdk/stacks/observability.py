@@ -16,9 +16,26 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from algotrading.domain.metrics import BLIND, HEARTBEAT, TROUBLES
+from cdk.acknowledge import TOPIC_AT_REST, acknowledge
+from cdk.constructs.dashboard import TradingDashboard
 from cdk.environments import Environment, WatcherTask
 
 _MINUTE: Final = Duration.minutes(1)
+UNSAFE: Final = (
+    "NoWatcher",
+    "AllBlind",
+    "NoConverge",
+    "ConvergeErrors",
+    "PriorityOrdersDeadLetters",
+    "TroubleUnguarded",
+    "TroubleExitBlocked",
+    "TroubleStopLossDeliveryFailed",
+    "TroubleKillNotFlat",
+    "TroubleDuplicateOrder",
+    "TroubleOversold",
+    "TroubleAuditBroken",
+)
+"""The alarms, by construct, after any of which nobody should believe that positions are guarded and truly told."""
 
 
 class ObservabilityStack(Stack):
@@ -31,11 +48,16 @@ class ObservabilityStack(Stack):
         *,
         environment: Environment,
         dead_letters: Mapping[str, sqs.IQueue],
+        lanes: Mapping[str, sqs.IQueue],
         converge: lambda_.IFunction,
+        database: str,
+        runtime_store: str,
+        api: str,
         **stack: Any,
     ) -> None:
         super().__init__(scope, construct_id, **stack)
         self.alarms = self._topic(environment)
+        self._made: dict[str, cloudwatch.Alarm] = {}
         for name, queue in dead_letters.items():
             self._alarm_unless_empty(name, queue, environment)
         for name, meaning in TROUBLES.items():
@@ -45,6 +67,17 @@ class ObservabilityStack(Stack):
             self._alarm_on_one_watcher(watcher, environment)
         self._alarm_without_watchers(environment)
         self._alarm_without_converge(converge, environment)
+        unsafe = self._alarm_unsafe(environment)
+        TradingDashboard(
+            self,
+            "Dashboard",
+            environment=environment,
+            safety=[unsafe, *(self._made[name] for name in UNSAFE)],
+            queues={**lanes, **{f"{name}, dead": queue for name, queue in dead_letters.items()}},
+            database=database,
+            runtime_store=runtime_store,
+            api=api,
+        )
 
     def _topic(self, environment: Environment) -> sns.Topic:
         topic = sns.Topic(self, "Alarms", topic_name=f"algotrading-{environment.stage}-alarms", enforce_ssl=True)
@@ -57,6 +90,7 @@ class ObservabilityStack(Stack):
                 conditions={"StringEquals": {"aws:SourceAccount": self.account}},
             )
         )
+        acknowledge(topic, TOPIC_AT_REST, checkov=("CKV_AWS_26",))
         topic.add_subscription(subscriptions.EmailSubscription(environment.alarm_email))
         return topic
 
@@ -127,6 +161,16 @@ class ObservabilityStack(Stack):
             fires_below=True,
         )
 
+    def _alarm_unsafe(self, environment: Environment) -> cloudwatch.CompositeAlarm:
+        """One word for everybody who asks: while it is on, money may not be looked after. It repeats no mail."""
+        return cloudwatch.CompositeAlarm(
+            self,
+            "Unsafe",
+            composite_alarm_name=f"algotrading-{environment.stage}-trading-is-unsafe",
+            alarm_description="Money may not be looked after: something that guards or repairs is away. See which.",
+            alarm_rule=cloudwatch.AlarmRule.any_of(*(self._made[name] for name in UNSAFE)),
+        )
+
     def _alarm(
         self, construct_id: str, *, name: str, description: str, metric: cloudwatch.IMetric, fires_below: bool = False
     ) -> None:
@@ -148,6 +192,7 @@ class ObservabilityStack(Stack):
             treat_missing_data=missing.BREACHING if fires_below else missing.NOT_BREACHING,
         )
         alarm.add_alarm_action(actions.SnsAction(self.alarms))
+        self._made[construct_id] = alarm
 
 
 def _metric(

@@ -15,6 +15,7 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from algotrading.ports import Lane
+from cdk.acknowledge import TOPIC_AT_REST, acknowledge, acknowledge_calls
 from cdk.constructs.fifo_lane import FifoLane
 from cdk.constructs.powers import Powers
 from cdk.constructs.python_functions import PythonFunctions
@@ -84,6 +85,7 @@ class TradingStack(Stack):
         notifications = sns.Topic(
             self, "Notifications", topic_name=f"algotrading-{environment.stage}-notifications", enforce_ssl=True
         )
+        acknowledge(notifications, TOPIC_AT_REST, checkov=("CKV_AWS_26",))
         with_lanes = replace(
             data,
             lanes={Lane.NORMAL: self.orders.queue, Lane.PRIORITY: self.priority.queue},
@@ -142,6 +144,7 @@ class TradingStack(Stack):
             schedule=scheduler.ScheduleExpression.rate(Duration.minutes(1)),
             target=targets.LambdaInvoke(self.converge, retry_attempts=0, max_event_age=_STALE_AFTER),
         )
+        instruments = self._functions.add("instruments", self.powers)
         scheduler.Schedule(
             self,
             "EveryMorning",
@@ -149,7 +152,7 @@ class TradingStack(Stack):
             description="Load the broker's instrument dump of the day",
             schedule=scheduler.ScheduleExpression.cron(hour="8", minute="30", time_zone=TimeZone.ASIA_KOLKATA),
             target=targets.LambdaInvoke(
-                self._functions.add("instruments", self.powers),
+                instruments,
                 dead_letter_queue=self.scheduling.dead_letters,
                 retry_attempts=2,
                 max_event_age=Duration.minutes(15),
@@ -169,3 +172,5 @@ class TradingStack(Stack):
                 max_event_age=Duration.hours(1),
             ),
         )
+        # CDK makes a role of its own for each of these schedules' targets.
+        acknowledge_calls(self, self.converge, self.operator, instruments)

@@ -16,6 +16,7 @@ from algotrading.domain.audit import (
     login_entry,
     second_factor_entry,
 )
+from algotrading.domain.egress import EgressRoute
 from algotrading.domain.errors import Conflict, EmailTaken, NotFound, TokenExpired, TokenInvalid
 from algotrading.domain.logins import DeviceLogin, LoginEnd, Refresh, judge_refresh
 from algotrading.domain.second_factor import SecondFactor
@@ -196,7 +197,8 @@ class MemoryBrokerAccounts:
 
     def find(self, user_id: UUID) -> SealedBrokerAccount | None:
         """See ports.BrokerAccounts."""
-        return self._database.broker_accounts.get(user_id)
+        account = self._database.broker_accounts.get(user_id)
+        return None if account is None else replace(account, egress=self._held_route(user_id))
 
     def remove(self, user_id: UUID, *, now: datetime) -> None:
         """See ports.BrokerAccounts."""
@@ -220,3 +222,22 @@ class MemoryBrokerAccounts:
         """See ports.BrokerAccounts."""
         owners = [user_id for user_id, its_id in self._database.postback_ids.items() if its_id == postback_id]
         return self.find(owners[0]) if owners else None
+
+    def claim_egress(self, user_id: UUID) -> EgressRoute | None:
+        """See ports.BrokerAccounts."""
+        database = self._database
+        with database.turn:
+            if user_id not in database.egress_holders:
+                mail = database.users[user_id][0].email.lower()
+                held = set(database.egress_holders.values())
+                family = sorted(name for name, (_, members) in database.egress_routes.items() if mail in members)
+                free = sorted(
+                    name for name, (_, members) in database.egress_routes.items() if not members and name not in held
+                )
+                if family or free:
+                    database.egress_holders[user_id] = (family or free)[0]
+            return self._held_route(user_id)
+
+    def _held_route(self, user_id: UUID) -> EgressRoute | None:
+        name = self._database.egress_holders.get(user_id)
+        return None if name is None else self._database.egress_routes[name][0]

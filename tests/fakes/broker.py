@@ -50,8 +50,9 @@ class MemoryPreparedOrder:
 class MemoryBroker:
     """One trader's session."""
 
-    def __init__(self, exchange: MemoryExchange, credentials: BrokerCredentials) -> None:
+    def __init__(self, exchange: MemoryExchange, credentials: BrokerCredentials, proxies: tuple[str, ...] = ()) -> None:
         self._exchange = exchange
+        self.proxies = proxies
         self._credentials = credentials
         self.warmed = 0
         """How often the connection was opened ahead of need."""
@@ -106,7 +107,7 @@ class MemoryBroker:
         try:
             account = self._account()
         except BrokerUnavailable as fault:
-            return Refused("NOT_SENT", fault.message, retryable=True, raw={"error": fault.message})
+            return Refused("NOT_SENT", fault.message, retryable=True, raw={"error": fault.message}, throttled=True)
         except BrokerAuthFailed as fault:
             return _token_refused(fault)
         if fate.refusal is not None:
@@ -123,7 +124,7 @@ class MemoryBroker:
         try:
             account = self._account()
         except BrokerUnavailable as fault:
-            return Refused("NOT_SENT", fault.message, retryable=True, raw={"error": fault.message})
+            return Refused("NOT_SENT", fault.message, retryable=True, raw={"error": fault.message}, throttled=True)
         except BrokerAuthFailed as fault:
             return _token_refused(fault)
         if fate.refusal is not None:
@@ -176,8 +177,8 @@ class MemoryBroker:
         return tuple(fill for order in self._visible(at) for fill in _fills_of(order, at))
 
     def positions(self) -> Sequence[Holding]:
-        """Net quantities, closed ones included."""
-        at = self._seen_at()
+        """Net quantities, closed ones included, `position_lag` seconds later still than the book."""
+        at = self._seen_at() - timedelta(seconds=self._exchange.position_lag)
         net: dict[tuple[str, str, str], int] = {}
         for order in self._visible(at):
             ticket = order.ticket
@@ -210,7 +211,9 @@ class MemoryBroker:
         return self._exchange.clock.now() - timedelta(seconds=self._exchange.book_lag)
 
     def _visible(self, at: datetime) -> list[MemoryOrder]:
-        return [order for order in self._account().orders if order.placed_at <= at]
+        wiped_at = self._exchange.wiped_at
+        orders = [order for order in self._account().orders if order.placed_at <= at]
+        return orders if wiped_at is None else [order for order in orders if order.placed_at >= wiped_at]
 
 
 class MemoryBrokers:
@@ -219,11 +222,18 @@ class MemoryBrokers:
     def __init__(self, exchange: MemoryExchange) -> None:
         self._exchange = exchange
 
-    def connect(self, credentials: BrokerCredentials) -> MemoryBroker:
+    def connect(self, credentials: BrokerCredentials, proxies: Sequence[str] = ()) -> MemoryBroker:
         """A session. Raises BrokerAuthFailed without an access token."""
         if credentials.access_token is None:
             raise BrokerAuthFailed("log in first: there is no access token")
-        return MemoryBroker(self._exchange, credentials)
+        return MemoryBroker(self._exchange, credentials, tuple(proxies))
+
+    def outward_address(self, proxies: Sequence[str]) -> str:
+        """What the test says for the first proxy, or for none."""
+        address = self._exchange.outward.get(proxies[0] if proxies else "")
+        if address is None:
+            raise BrokerUnavailable("nobody can say where orders come from")
+        return address
 
     def login_url(self, broker: BrokerName, api_key: str, state: str) -> str:
         """A page that exists nowhere."""

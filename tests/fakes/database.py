@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
+from algotrading.adapters.postgres.egress_routes import DeployedRoute
 from algotrading.domain.accounts import SealedBrokerAccount, User
 from algotrading.domain.audit import AuditEntry
 from algotrading.domain.cycle import Cycle
 from algotrading.domain.delivery import Waiting
+from algotrading.domain.egress import EgressRoute
 from algotrading.domain.email_links import LinkPurpose
 from algotrading.domain.flatness import FlatProof, NothingPlaced
 from algotrading.domain.instruments import Instrument
@@ -43,6 +46,9 @@ class MemoryDatabase:
     turn: threading.RLock = field(default_factory=threading.RLock)
     users: dict[UUID, tuple[User, str]] = field(default_factory=dict)
     broker_accounts: dict[UUID, SealedBrokerAccount] = field(default_factory=dict)
+    egress_routes: dict[str, tuple[EgressRoute, frozenset[str]]] = field(default_factory=dict)
+    """With the e-mail addresses of the family that shares it."""
+    egress_holders: dict[UUID, str] = field(default_factory=dict)
     logins: dict[UUID, DeviceLogin] = field(default_factory=dict)
     refresh_tokens: dict[bytes, tuple[UUID, datetime | None]] = field(default_factory=dict)
     """By its hash: the device, and when the token was used."""
@@ -75,6 +81,15 @@ class MemoryDatabase:
     notices: list[Notice] = field(default_factory=list)
     delivered: set[int] = field(default_factory=set)
     deliveries: dict[int, Waiting] = field(default_factory=dict)
+
+    def deploy_routes(self, routes: Sequence[DeployedRoute]) -> None:
+        """What `store_routes` does."""
+        held = set(self.egress_holders.values())
+        kept = {name: route for name, route in self.egress_routes.items() if name in held}
+        deployed = {
+            one.name: (EgressRoute(one.name, one.addresses, one.proxies), frozenset(one.members)) for one in routes
+        }
+        self.egress_routes = kept | deployed
 
 
 def oldest_first(strategy: Strategy) -> Any:

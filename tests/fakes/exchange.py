@@ -79,7 +79,7 @@ def throttles() -> Fate:
 
 def not_sent() -> Fate:
     """No connection."""
-    return refuses("NOT_SENT", "connection refused")
+    return refuses("NOT_SENT", "connection refused", throttled=True)
 
 
 def loses(*, placed: bool, then: Fate | None = None, appears_after: float = 0.0) -> Fate:
@@ -167,6 +167,11 @@ class MemoryExchange:
         self.prices = {f"NSE:{symbol}": price for symbol, price in (prices or {}).items()}
         self.instruments: tuple[Instrument, ...] = ()
         self.book_lag = 0.0
+        self.position_lag = 0.0
+        self.outward: dict[str, str] = {}
+        """The address that requests come from, by the first proxy that they leave through; "" for none."""
+        self.wiped_at: datetime | None = None
+        """Since when the book and the positions of the days before are gone."""
         """How many seconds ago the state is that the book shows."""
         self.is_down = False
         """Whether nobody can reach the broker: reads fail, orders are not sent."""

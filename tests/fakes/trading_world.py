@@ -26,6 +26,7 @@ from algotrading.services.errand import Desk
 from algotrading.services.execute import Executor
 from algotrading.services.paced_broker import Pacing
 from algotrading.services.trigger import Trigger
+from algotrading.services.way_out import WayOut
 from tests.fakes.accounts import MemoryBrokerAccounts, MemoryUsers
 from tests.fakes.broker import MemoryBrokers
 from tests.fakes.clock import VirtualClock
@@ -74,6 +75,8 @@ class TradingWorld:
     schedules: MemorySchedules = field(default_factory=MemorySchedules)
     notifier: MemoryNotifier = field(default_factory=MemoryNotifier)
     vault: MemoryVault = field(default_factory=MemoryVault)
+    is_bound: bool = False
+    """Whether orders are taken from registered addresses alone."""
 
     def __post_init__(self) -> None:
         self.exchange = MemoryExchange(self.clock, {"TCS": Decimal(3600)})
@@ -86,6 +89,7 @@ class TradingWorld:
         self.instruments.replace_all([make_instrument("TCS")])
         self.accounts = MemoryBrokerAccounts(self.database)
         self.snapshots = MemorySnapshots(self.database)
+        self.way_out = WayOut(MemoryBrokers(self.exchange), self.clock, self.meter, self.is_bound)
         self.user_id = self.add_trader()
 
     @property
@@ -99,7 +103,9 @@ class TradingWorld:
         pacing = Pacing(self.runtime, self.clock, self.meter, desk.policy.rates)
         sessions = BrokerSessions(self.accounts, self.vault, MemoryBrokers(self.exchange), self.clock, pacing)
         courier = Courier(self.clock, MemoryOutbox(self.database), self.notifier, self.meter)
-        return Executor(desk, self.instruments, sessions, self.snapshots, NSE_SESSIONS, self.risks, courier)
+        return Executor(
+            desk, self.instruments, sessions, self.snapshots, NSE_SESSIONS, self.risks, courier, self.way_out
+        )
 
     @property
     def trigger(self) -> Trigger:
@@ -174,6 +180,17 @@ class TradingWorld:
         account = self.accounts.find(self.user_id)
         assert account is not None
         self.accounts.save(replace(account, token_at=at, updated_at=at))
+
+    def renew_broker_token(self) -> None:
+        """The owner logs in to the broker once more, which ends the token of before."""
+        account = self.accounts.find(self.user_id)
+        assert account is not None
+        api_key = self.vault.unseal(self.user_id, {"api_key": account.api_key})["api_key"]
+        token = self.exchange.log_in(api_key).access_token
+        assert token is not None
+        sealed = self.vault.seal(self.user_id, {"access_token": token})["access_token"]
+        now = self.clock.now()
+        self.accounts.save(replace(account, access_token=sealed, token_at=now, updated_at=now))
 
     def add_running(self, **plan: Any) -> Strategy:
         """A running strategy: TCS, 09:30 to 15:00, ten shares, stop at 3500, unless told otherwise."""

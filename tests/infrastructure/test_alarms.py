@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from typing import Any
 
 from algotrading.adapters.emf_meter import EmfMeter
@@ -176,3 +177,27 @@ def test_alarms_are_let_into_their_topic(estate: Estate) -> None:
     allowed = {each["Principal"].get("Service") for each in policy if each["Effect"] == "Allow"}
 
     assert "cloudwatch.amazonaws.com" in allowed
+
+
+def test_one_alarm_stands_for_all_that_make_trading_unsafe(estate: Estate, environment: Environment) -> None:
+    composite = estate.one("AWS::CloudWatch::CompositeAlarm").properties
+    rule = json.dumps(composite["AlarmRule"])
+    prefix = f"algotrading-{environment.stage}-"
+    alarms = estate.resources("AWS::CloudWatch::Alarm")
+    told = {each.properties["AlarmName"].removeprefix(prefix) for each in alarms if f'"{each.logical_id}"' in rule}
+
+    assert composite["AlarmName"] == f"algotrading-{environment.stage}-trading-is-unsafe"
+    assert told >= {"no-watcher", "all-blind", "no-converge", "PriorityOrders-dead-letters", "Unguarded", "KillNotFlat"}
+    assert len(told) == rule.count("ALARM(")
+
+
+def test_the_dashboard_shows_only_metrics_that_are_emitted(estate: Estate, environment: Environment) -> None:
+    body = json.dumps(estate.one("AWS::CloudWatch::Dashboard").properties["DashboardBody"]).replace("\\", "")
+    shown = set(re.findall(rf'"{environment.metrics_namespace}","(\w+)"', body))
+    functions = set(re.findall(r'"FunctionName","([\w-]+)"', body))
+
+    assert shown >= {"TickToOrder", "ReleaseError", "ArmedStops", "OrderUnknown", "Blind"}
+    assert shown <= {*TROUBLES, *INFORMATIVE}
+    assert functions == {
+        each.properties["FunctionName"] for each in estate.functions() if "FunctionName" in each.properties
+    } | ({f"algotrading-{environment.stage}-docs"} if not environment.docs else set())

@@ -8,7 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from layers.build import LOCK, WrongPlatform, content_digest, is_current, lock_digest, refuse_foreign_code, summary
+from layers.build import (
+    LOCK,
+    WrongPlatform,
+    build,
+    content_digest,
+    is_current,
+    lock_digest,
+    refuse_foreign_code,
+    summary,
+)
 
 AARCH64, X86_64 = 183, 62
 
@@ -42,6 +51,16 @@ def test_code_for_another_system_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(WrongPlatform, match=r"fast\.dylib"):
         refuse_foreign_code(tmp_path)
+
+
+def test_two_builds_are_alike_to_the_byte_and_to_the_second(tmp_path: Path) -> None:
+    first, second = tmp_path / "first", tmp_path / "elsewhere" / "second"
+    build(first)
+    build(second)
+
+    assert content_digest(first) == content_digest(second)
+    assert {path.stat().st_mtime for folder in (first, second) for path in folder.rglob("*")} == {315532800.0}
+    assert len(list(first.rglob("*.py"))) > 500
 
 
 def test_the_lock_has_the_broker_client_without_its_ticker() -> None:

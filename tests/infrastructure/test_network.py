@@ -3,8 +3,20 @@
 from __future__ import annotations
 
 import json
+import re
+from dataclasses import replace
+from typing import Any
 
-from cdk.environments import AVAILABILITY_ZONES, ENVIRONMENTS, Environment
+import pytest
+from aws_cdk import App, CfnOutput
+from aws_cdk import Environment as Target
+
+from algotrading.adapters.postgres.egress_routes import read_routes
+from cdk.cost.lines import HOURS
+from cdk.cost.prices import load_prices
+from cdk.cost.standing import standing_lines, unpriced
+from cdk.environments import AVAILABILITY_ZONES, ENVIRONMENTS, REGION, Environment
+from cdk.stacks.network import NetworkStack
 from tests.infrastructure.templates import Estate
 
 
@@ -74,3 +86,105 @@ def test_functions_without_a_store_stay_outside_the_network(estate: Estate) -> N
     outside = {each.path.rsplit("/", 1)[1] for each in estate.functions() if "VpcConfig" not in each.properties}
 
     assert outside - {"Docs"} == {"Authorizer", "Trigger"}
+
+
+# --- pairs of addresses beside the NAT's --------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def paired() -> dict[str, Any]:
+    """The network of a prod with addresses for 13 more accounts, which two machines to a zone carry."""
+    environment = replace(ENVIRONMENTS["prod"], egress_pairs=13, egress_image="ami-0123456789abcdef0")
+    app = App()
+    stack = NetworkStack(app, "network", environment=environment, env=Target(region=REGION))
+    routes = stack.to_json_string(stack.routes)
+    CfnOutput(stack, "Routes", value=routes)
+    template: dict[str, Any] = app.synth().get_stack_by_name("network").template
+    return template
+
+
+def _of(template: dict[str, Any], kind: str) -> dict[str, Any]:
+    return {name: each for name, each in template["Resources"].items() if each["Type"] == kind}
+
+
+def test_each_pair_has_an_address_in_either_zone_that_outlives_the_stack(paired: dict[str, Any]) -> None:
+    kept = {name for name, each in _of(paired, "AWS::EC2::EIP").items() if each.get("DeletionPolicy") == "Retain"}
+    machines = _of(paired, "AWS::EC2::Instance").values()
+
+    assert len(kept) == 2 + 2 * 13
+    assert sorted(each["Properties"]["InstanceType"] for each in machines) == ["t4g.large"] * 2 + ["t4g.small"] * 2
+
+
+def test_every_address_is_bound_to_a_private_one_of_its_own(paired: dict[str, Any]) -> None:
+    bound = [
+        (json.dumps(each["Properties"]["NetworkInterfaceId"]), each["Properties"]["PrivateIpAddress"])
+        for each in _of(paired, "AWS::EC2::EIPAssociation").values()
+    ]
+    carried = [
+        (json.dumps({"Ref": name}), address["PrivateIpAddress"])
+        for name, each in _of(paired, "AWS::EC2::NetworkInterface").items()
+        for address in each["Properties"]["PrivateIpAddresses"]
+    ]
+
+    assert sorted(bound) == sorted(carried)
+    assert len({private for _, private in bound}) == len(bound)
+
+
+def test_each_port_of_a_proxy_leaves_by_its_own_address_and_only_to_the_broker(paired: dict[str, Any]) -> None:
+    for machine in _of(paired, "AWS::EC2::Instance").values():
+        script = machine["Properties"]["UserData"]["Fn::Base64"]
+        ports = dict(re.findall(r"http_port ([0-9.]+):3128 name=(pair\d+)", script))
+        leaving = dict(re.findall(r"tcp_outgoing_address ([0-9.]+) by(\d+)", script))
+
+        assert {address: f"pair{number}" for address, number in leaving.items()} == ports
+        assert "acl known dstdomain api.kite.trade checkip.amazonaws.com" in script
+        assert script.index("http_access allow tunnel known https") < script.index("http_access deny all")
+
+
+def test_proxies_are_reached_by_functions_alone_and_know_no_password(paired: dict[str, Any]) -> None:
+    inbound = [
+        each["Properties"]
+        for each in _of(paired, "AWS::EC2::SecurityGroupIngress").values()
+        if each["Properties"]["FromPort"] == 3128
+    ]
+    machines = _of(paired, "AWS::EC2::Instance").values()
+    launches = _of(paired, "AWS::EC2::LaunchTemplate").values()
+
+    assert [json.dumps(each["SourceSecurityGroupId"]).count("FunctionsGroup") for each in inbound] == [1]
+    assert all(
+        "KeyName" not in each["Properties"] and "IamInstanceProfile" not in each["Properties"] for each in machines
+    )
+    assert all(
+        each["Properties"]["LaunchTemplateData"]["MetadataOptions"] == {"HttpTokens": "required"} for each in launches
+    )
+
+
+def test_the_database_is_told_every_pair_with_its_proxies(estate: Estate, paired: dict[str, Any]) -> None:
+    parts = paired["Outputs"]["Routes"]["Value"]["Fn::Join"][1]
+    text = "".join(part if isinstance(part, str) else "13.200.0.1" for part in parts)
+    routes = read_routes(text)
+
+    assert [route.name for route in routes] == ["nat", *(f"pair-{number}" for number in range(1, 14))]
+    assert {len(route.addresses) for route in routes} == {2}
+    assert all(len(route.proxies) == 2 for route in routes[1:])
+    (migration,) = estate.resources("Custom::DatabaseMigration")
+    assert '"name":"nat"' in json.dumps(migration.properties["EgressRoutes"]).replace("\\", "")
+
+
+def test_pairs_and_their_proxies_have_a_price(paired: dict[str, Any]) -> None:
+    plain, prices = ENVIRONMENTS["prod"], load_prices()
+    environment = replace(plain, egress_pairs=13, egress_image="ami-0123456789abcdef0")
+    templates = {"network": paired}
+
+    lines = {line.what: line.amount for line in standing_lines(environment, templates, prices)}
+    before = {line.what: line.amount for line in standing_lines(plain, templates, prices)}
+
+    assert unpriced(templates) == {}
+    assert lines["public addresses"] - before["public addresses"] == HOURS * (2 * 13 + 4)
+    assert (lines["t4g.large as forward proxies"], lines["t4g.small as forward proxies"]) == (2 * HOURS, 2 * HOURS)
+    assert lines["their disks"] == 4 * 8
+
+
+def test_pairs_without_an_image_are_refused() -> None:
+    with pytest.raises(ValueError, match="egress_image"):
+        replace(ENVIRONMENTS["prod"], egress_pairs=1)

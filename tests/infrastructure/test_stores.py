@@ -31,6 +31,7 @@ STATEFUL = {
     },
     "AWS::Scheduler::ScheduleGroup": {"SchedulingGroup2B5E8D3E", "Operations993AC38D", "Messages804FA4EB"},
     "AWS::SNS::Topic": {"Notifications87298708", "Alarms04B5A0BF"},
+    "AWS::S3::Bucket": {"AppF1B96344"},
 }
 """Logical ids that may never change: a new id is a new, empty resource in place of the old one."""
 
@@ -38,6 +39,12 @@ STATEFUL = {
 @pytest.mark.parametrize("resource_type", STATEFUL)
 def test_whatever_holds_state_keeps_its_logical_id(estate: Estate, resource_type: str) -> None:
     assert {each.logical_id for each in estate.resources(resource_type)} == STATEFUL[resource_type]
+
+
+def test_the_addresses_that_brokers_know_keep_their_logical_ids(estate: Estate, environment: Environment) -> None:
+    expected = {f"EgressAddress{number}" for number in range(1, environment.nat_gateways + 1)}
+
+    assert {each.logical_id for each in estate.resources("AWS::EC2::EIP")} == expected
 
 
 def test_postgresql_is_encrypted_private_and_speaks_tls_only(estate: Estate) -> None:

@@ -50,8 +50,8 @@ class Outages(Protocol):
     postgres_down: bool
 
     @property
-    def book_lag(self) -> int:
-        """How old what the broker shows is, microseconds."""
+    def position_lag(self) -> int:
+        """How old the positions are that the broker shows, microseconds."""
         ...
 
     @property
@@ -146,7 +146,7 @@ class Doors:
                 kernel.pause(500_000)
                 raise
             if notes_reading:
-                worker.read_at = read_at - outages.book_lag
+                worker.read_at, worker.is_unconfirmed = read_at - outages.position_lag, False
             if fault is not None:
                 door.after(port, name, fault)
             elif is_send and isinstance(answer, Unknown):

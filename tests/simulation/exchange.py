@@ -190,6 +190,11 @@ class SimulatedExchange(MemoryExchange):
             elif not order.status(now).is_terminal:
                 self.cancel(order)
 
+    def begin_day(self) -> None:
+        """The next session: it takes orders, and its book shows none of those before."""
+        self.is_closed = False
+        self.wiped_at = self.clock.now()
+
     def set_price(self, symbol: str, price: Decimal, exchange: str = "NSE") -> None:
         """Move the market; resting orders that can trade now do."""
         name = f"{exchange}:{symbol}"

@@ -114,6 +114,7 @@ WINDOW_FAULTS = (
     "broker.down",
     "broker.storm",
     "broker.book_lags",
+    "broker.positions_lag",
     "broker.token_dies",
     "watcher.dies",
     "watcher.split_brain",

@@ -20,7 +20,7 @@ from algotrading.domain.events import BookRead, DayOver, Event
 from algotrading.domain.limits import LAST_LOOK
 from algotrading.domain.nse_calendar import NSE_SESSIONS
 from algotrading.domain.orders import BrokerStatus, Leg, Side
-from algotrading.domain.sessions import instant_of
+from algotrading.domain.sessions import instant_of, trading_day_of
 from algotrading.domain.strategy import Strategy
 from tests.fakes.database import MemoryDatabase
 from tests.fakes.exchange import Execution, MemoryAccount, MemoryExchange, MemoryOrder
@@ -133,7 +133,7 @@ class Inspector:
     _traded: dict[Key, _Traded] = field(default_factory=dict)
     _cycles: dict[Key, Cycle] = field(default_factory=dict)
     _left_at: dict[str, int] = field(default_factory=dict)
-    _by_hand: set[str] = field(default_factory=set)
+    _hand_orders: dict[str, MemoryOrder] = field(default_factory=dict)
     _account_of: dict[str, MemoryAccount] = field(default_factory=dict)
     _held: set[Key] = field(default_factory=set)
     _naked_since: dict[Key, int] = field(default_factory=dict)
@@ -168,6 +168,8 @@ class Inspector:
     def counted(self, metric: str, value: int) -> None:
         """A metric was emitted."""
         self.alarms[metric] = self.alarms.get(metric, 0) + value
+        if metric == "UnconfirmedExit" and self.kernel.current is not None:
+            self.kernel.current.is_unconfirmed = True
 
     # --- the exchange's record ----------------------------------------------------------------------
 
@@ -181,7 +183,7 @@ class Inspector:
         self._account_of[order.order_id] = account
         self.on_update(order)
         if by_hand:
-            self._by_hand.add(order.order_id)
+            self._hand_orders[order.order_id] = order
             return
         tag = order.ticket.tag
         known = self._owner.get(tag)
@@ -192,6 +194,8 @@ class Inspector:
         if tag in self._order_of:
             self.broken("I1", f"the intent {intent.leg} {intent.attempt} was sent twice")
         cycle = self._cycles[key]
+        if key[1] != trading_day_of(self.kernel.now()):
+            self.broken("I9", f"an order of {key[1]} left on another day")
         if account.api_key != self.api_key_of[cycle.user_id]:
             self.broken("I11", "an order went to another trader's account")
         traded = self._traded.setdefault(key, _Traded())
@@ -339,10 +343,10 @@ class Inspector:
 
     def _check_reading(self, cycle: Cycle, order: MemoryOrder) -> None:
         """Never reverse a position: not even when the trader sells by hand meanwhile. The limit is the reading that
-        the exit was sized by: what the account does after it, nobody can know. An exit without a reading is alarmed
-        (decision "a stop outranks a perfect count")."""
+        the exit was sized by: what the account does after it, nobody can know. An exit that is not sized by its reading
+        is alarmed (decision "a stop outranks a perfect count")."""
         worker = self.kernel.current
-        if worker is None or worker.read_at is None or self.alarms.get("UnconfirmedExit"):
+        if worker is None or worker.read_at is None or worker.is_unconfirmed:
             return
         seen = self.kernel.now() - timedelta(microseconds=self.kernel.micros - worker.read_at)
         net = self._net(self._account_of[order.order_id], order, seen)
@@ -377,6 +381,8 @@ class Inspector:
             old = known.pop(intent.tag, None)
             if old is not intent:
                 self._check_intent(key, old, intent, event)
+        if cycle.closed_outside > (0 if before is None else before.closed_outside):
+            self._check_outside(cycle)
         if known:
             self.broken("I4", f"intents vanished from the ledger: {sorted(known)}")
         if cycle.claim is not None and cycle.state not in {CycleState.EXITING, CycleState.FLAT, CycleState.FAILED}:
@@ -386,6 +392,27 @@ class Inspector:
         if written is None or written.data.get("cycle") != cycle:
             self.broken("I10", "a decision was stored without its audit record")
         self._check_effects(cycle, decision)
+
+    def _check_outside(self, cycle: Cycle) -> None:
+        """What counts as sold by somebody else was: the owner's own sales of the instrument are no less than all that
+        is put down to them."""
+        now, plan = self.kernel.now(), cycle.plan
+        instrument = (plan.exchange, plan.symbol, plan.product)
+        put_down = sum(
+            one.closed_outside
+            for one in self._cycles.values()
+            if one.user_id == cycle.user_id and (one.plan.exchange, one.plan.symbol, one.plan.product) == instrument
+        )
+        orders = self._hand_orders.values()
+        sold = sum(
+            order.filled(now)
+            for order in orders
+            if order.ticket.side is Side.SELL
+            and (order.ticket.exchange, order.ticket.symbol, order.ticket.product) == instrument
+            and self.account_of(order) == self.api_key_of[cycle.user_id]
+        )
+        if put_down > sold:
+            self.broken("outside", f"{put_down} {plan.symbol} count as sold by their owner, who sold {sold}")
 
     def _check_intent(self, key: Key, old: Intent | None, new: Intent, event: Event) -> None:
         if old is None:

@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 from unittest.mock import patch
 
 from algotrading.domain import decide as decide_module
+from algotrading.domain import protect as protect_module
 from algotrading.domain import settle as settle_module
 from algotrading.domain.cycle import Cycle, Intent, IntentState
 from algotrading.domain.effects import Decision, Tell
@@ -23,6 +24,7 @@ from algotrading.domain.limits import Locks
 from algotrading.domain.notices import NoticeKind
 from algotrading.domain.orders import Accepted, Leg, Refused, Unknown
 from algotrading.domain.policy import Policy
+from algotrading.services import execute as execute_module
 from algotrading.services import send_orders
 from algotrading.services.broker_sessions import BrokerSessions
 from algotrading.services.converge import Converge, Repairs, _Run
@@ -181,11 +183,12 @@ def _audit_skipped() -> AbstractContextManager[object]:
 
 @_mutation("a worker trades through another user's broker account", "I11", 20)
 def _wrong_tenant() -> AbstractContextManager[object]:
-    def open_session(original: Any, sessions: BrokerSessions, user_id: Any) -> Any:
+    def open_session(original: Any, sessions: BrokerSessions, user_id: Any, _account: Any) -> Any:
         others = sorted(sessions.accounts.real._database.broker_accounts)  # type: ignore[attr-defined]
-        return original(sessions, next(other for other in others if other != user_id))
+        other = next(other for other in others if other != user_id)
+        return original(sessions, other, sessions.accounts.find(other))
 
-    return _wrapped(BrokerSessions, "open", open_session)
+    return _wrapped(BrokerSessions, "_connect", open_session)
 
 
 # --- exits ------------------------------------------------------------------------------------------
@@ -213,6 +216,35 @@ def _exit_ignores_the_position() -> AbstractContextManager[object]:
         return original(cycle, replace(event, held=cycle.open_quantity), policy)  # type: ignore[no-any-return]
 
     return _wrapped(decide_module, "_claim_exit", claim)
+
+
+@_mutation("a position of the day before is sold upon its record", "I9", 100)
+def _another_day_traded() -> AbstractContextManager[object]:
+    return patch.object(execute_module, "trading_day_of", lambda _: date.min)
+
+
+@_mutation(
+    "what positions do not show yet counts as sold by its owner at once",
+    "outside told I3",
+    60,
+    broker__positions_lag=3.0,
+)
+def _lag_taken_for_a_sale() -> AbstractContextManager[object]:
+    def find_less(original: Any, cycle: Cycle, held: int, look: Any, stops: Any, policy: Policy) -> Decision:
+        hasty = replace(policy, absent_window=timedelta(0))
+        return original(cycle, held, look, stops, hasty)  # type: ignore[no-any-return]
+
+    return _wrapped(protect_module, "find_less", find_less)
+
+
+@_mutation("an entry that nobody knows the fate of is sold as if it had been filled", "I2 I6", 60)
+def _unknown_entry_sold() -> AbstractContextManager[object]:
+    def leave(original: Any, cycle: Cycle, event: ExitDue, policy: Policy) -> Decision:
+        unseen = sum(intent.quantity for intent in cycle.open_intents(Leg.ENTRY) if intent.is_unseen)
+        before = cycle.held_before or 0
+        return original(replace(cycle, held_before=before), replace(event, held=before + unseen), policy)  # type: ignore[no-any-return]
+
+    return _wrapped(decide_module, "_leave_entering", leave)
 
 
 @_mutation("an exit is sent beside the stop order that rests at the broker", "I2", 40)

@@ -9,6 +9,8 @@ from decimal import Decimal
 from random import Random
 from uuid import UUID
 
+from algotrading.contracts.messages import OrderEvent
+from algotrading.domain.cycle import Cycle
 from algotrading.domain.errors import AlgotradingError
 from algotrading.domain.instruments import Product
 from algotrading.domain.limits import RiskLimits
@@ -16,6 +18,8 @@ from algotrading.domain.nse_calendar import NSE_SESSIONS
 from algotrading.domain.orders import OrderTicket, OrderType, Side
 from algotrading.domain.sessions import IST, instant_of
 from algotrading.domain.strategy import Plan, Strategy
+from algotrading.ports import Lane
+from algotrading.services.alarms import make_command
 from algotrading.services.check_plan import PlanDraft
 from cdk.functions import FUNCTIONS
 from tests.fakes.examples import TRADING_DAY
@@ -48,8 +52,10 @@ class Shape:
     ends: int
     closes: int | None
     """When the session closes, if the day goes on till then: faults last beyond it, and the next morning follows."""
+    halts: int | None
+    """When trading halts for the rest of that day: what is held then stays."""
+    sells: tuple[int, int]
     buys: tuple[int, int] = (3, 9)
-    sells: tuple[int, int] = (6, 15)
 
 
 def make_shape(random: Random) -> Shape:
@@ -60,8 +66,10 @@ def make_shape(random: Random) -> Shape:
         faults_end=32 if is_last_hour else 15,
         ends=45 if is_last_hour else 27,
         closes=30 if is_last_hour else None,
+        halts=random.randint(8, 30) if is_last_hour else None,
         traders=traders,
         strategies=random.randint(8, 40),
+        sells=(6, 29) if is_last_hour else (6, 15),
         symbols=random.randint(3, len(_SYMBOLS)),
         concurrency=(random.choice((4, 10, 30)), random.choice((3, 8, 20))),
     )
@@ -101,8 +109,8 @@ class Workload:
         for symbol in self._symbols:
             self._drift[symbol] = self.random.choice((-0.002, -0.0005, 0.0, 0.0, 0.0005))
             self._tick_later(symbol)
-        if shape.closes is not None:
-            self.kernel.at(shape.closes * MINUTE, world.close_session)
+        if shape.halts is not None:
+            self.kernel.at(shape.halts * MINUTE, world.close_session)
         for _ in range(shape.strategies):
             self._trader_makes_a_strategy()
         world.gives_hints = self.random.random() < 0.3
@@ -122,6 +130,7 @@ class Workload:
         world.exchange.is_down = False
         world.exchange.storm = False
         world.exchange.book_lag = 0.0
+        world.exchange.position_lag = 0.0
         world.set_redis_down(False)
         for trader in self.traders:
             world.log_in(trader)
@@ -133,16 +142,38 @@ class Workload:
             world.start_watcher()
 
     def next_morning(self) -> None:
-        """The watchers have left, everybody has logged in again, and converge runs a few times."""
+        """The watchers have left, the broker has wiped its book, everybody has logged in again, and converge runs a few
+        times. What the day before left open is hit at the opening, before anybody has looked at it, and on some
+        mornings before the broker shows anything."""
         world = self.world
         world.go_home()
         morning = self.kernel.micros_of(instant_of(NSE_SESSIONS.next_trading_day(_NEXT_DAY), time(9, 20)))
         self.kernel.run(morning)
+        world.exchange.begin_day()
         for trader in self.traders:
             world.log_in(trader)
+        for cycle in sorted(world.database.cycles.values(), key=lambda cycle: cycle.strategy_id):
+            if cycle.is_armed:
+                self._hit(cycle)
+        world.is_blind = self.random.random() < 0.5
+        self.kernel.at(morning + 30 * SECOND, self._see)
         for minute in range(_MORNING):
             self.kernel.at(morning + minute * MINUTE, world.every_minute.fire)
         self.kernel.run(morning + (_MORNING + 5) * MINUTE)
+
+    def _see(self) -> None:
+        self.world.is_blind = False
+
+    def _hit(self, cycle: Cycle) -> None:
+        command = make_command(
+            strategy_id=cycle.strategy_id,
+            user_id=cycle.user_id,
+            event=OrderEvent.STOPLOSS,
+            trading_day=cycle.trading_day,
+            now=self.kernel.now(),
+            cause="watcher",
+        )
+        self.world.memory_queue.send(command, Lane.PRIORITY)
 
     # --- owners -------------------------------------------------------------------------------------
 
@@ -319,6 +350,13 @@ class Workload:
         self._window("broker.down", lambda: self._set_broker(True), lambda: self._set_broker(False), (1, 120))
         self._window("broker.storm", lambda: self._set_storm(True), lambda: self._set_storm(False), (1, 40))
         self._window("broker.book_lags", lambda: self._lag(self.random.uniform(0.2, 6)), lambda: self._lag(0), (5, 240))
+        # Less than Policy.absent_window, after which what is not shown counts as gone.
+        self._window(
+            "broker.positions_lag",
+            lambda: self._lag_positions(self.random.uniform(1, 60)),
+            self._lag_positions,
+            (5, 240),
+        )
         self._window("broker.token_dies", self._token_dies, self._log_in_again, (5, 240))
         self._window("watcher.dies", self._watcher_dies, _nothing, (0, 0))
         self._window("watcher.split_brain", world.start_watcher, self._watcher_dies, (5, 200))
@@ -356,6 +394,9 @@ class Workload:
 
     def _lag(self, seconds: float) -> None:
         self.world.exchange.book_lag = seconds
+
+    def _lag_positions(self, seconds: float = 0.0) -> None:
+        self.world.exchange.position_lag = seconds
 
     def _token_dies(self) -> None:
         self.world.kill_token(self.random.choice(self.traders), is_known=self.random.random() < 0.3)

@@ -55,6 +55,7 @@ from algotrading.services.order_hints import OrderHints
 from algotrading.services.paced_broker import Pacing
 from algotrading.services.publish_strategy import Publisher
 from algotrading.services.trigger import Trigger
+from algotrading.services.way_out import WayOut
 from tests.fakes.accounts import MemoryBrokerAccounts, MemoryUsers
 from tests.fakes.broker import MemoryBrokers
 from tests.fakes.cloud import MemoryMeter, MemoryNotifier, MemorySchedules, MemoryVault
@@ -209,6 +210,8 @@ class World:
         self._outage = 0
         self.secrets: list[str] = []
         """Everything that must never be seen in clear."""
+        self.is_blind = False
+        """Whether the broker takes orders, and answers no question."""
         self.policy = Policy()
         self._make_servers(symbols)
         self._make_services()
@@ -217,12 +220,12 @@ class World:
     @property
     def broker_down(self) -> bool:
         """See doors.Outages."""
-        return self.exchange.is_down
+        return self.exchange.is_down or self.is_blind
 
     @property
-    def book_lag(self) -> int:
+    def position_lag(self) -> int:
         """See doors.Outages."""
-        return int(self.exchange.book_lag * 1_000_000)
+        return int((self.exchange.book_lag + self.exchange.position_lag) * 1_000_000)
 
     # --- parts --------------------------------------------------------------------------------------
 
@@ -284,7 +287,10 @@ class World:
         pacing = Pacing(self.runtime, clock, self.meter, self.policy.rates)
         sessions = BrokerSessions(self.accounts, self.vault, self.brokers, clock, pacing)
         courier = Courier(clock, self.outbox, self.notifier, self.meter)
-        self.executor = Executor(desk, self.instruments, sessions, self.snapshots, NSE_SESSIONS, self.risks, courier)
+        way_out = WayOut(self.brokers, clock, self.meter, is_bound=False)
+        self.executor = Executor(
+            desk, self.instruments, sessions, self.snapshots, NSE_SESSIONS, self.risks, courier, way_out
+        )
         self.trigger = Trigger(clock, self.queue, self.meter, NSE_SESSIONS, self.policy.entry_grace)
         self.converge = Converge(
             clock=clock,
@@ -470,7 +476,7 @@ class World:
             self.inspector.broken("bug", f"{type(fault).__name__}: {fault}")
 
     def close_session(self) -> None:
-        """15:30: the exchange cancels what rests, and takes no more."""
+        """15:30, or a halt for the rest of the day: the exchange cancels what rests, and takes no more."""
         self.exchange.close()
         self.inspector.exchange_closed = True
 

@@ -923,6 +923,16 @@ export interface components {
          */
         BrokerView: {
             /**
+             * Addresses
+             * @description Register these with your broker before the first order: it takes orders from nowhere else. Empty where the broker does not ask for that
+             * @default []
+             * @example [
+             *       "13.200.1.10",
+             *       "13.200.2.20"
+             *     ]
+             */
+            addresses: string[];
+            /**
              * Api Key
              * @description Masked: the last four characters
              */
@@ -1029,7 +1039,7 @@ export interface components {
          * @description What is looked at. Answered: add, never rename.
          * @enum {string}
          */
-        CheckName: "running" | "broker_login" | "login_lasts" | "kill_switch" | "plan" | "feed";
+        CheckName: "running" | "broker_login" | "login_lasts" | "addresses" | "kill_switch" | "plan" | "feed";
         /**
          * CheckView
          * @description One check.
@@ -1066,6 +1076,16 @@ export interface components {
          * @description Whether the broker knows these credentials.
          */
         ConnectAnswer: {
+            /**
+             * Addresses
+             * @description Register these with your broker before the first order: it takes orders from nowhere else. Empty where the broker does not ask for that
+             * @default []
+             * @example [
+             *       "13.200.1.10",
+             *       "13.200.2.20"
+             *     ]
+             */
+            addresses: string[];
             /** Broker Valid */
             broker_valid: boolean;
             /**

@@ -62,6 +62,9 @@ function Connection({
         {broker.status === "login_required" ? <Text>{words.broker.required}</Text> : null}
         {broker.status === "not_connected" ? <Text>{words.broker.none}</Text> : null}
         {broker.api_key ? <Text variant="bodySmall">{`${words.broker.key}: ${broker.api_key}`}</Text> : null}
+        {broker.addresses.length > 0 ? (
+          <Text variant="bodySmall" selectable>{`${words.broker.addresses}: ${broker.addresses.join(", ")}`}</Text>
+        ) : null}
         {broker.postback_url ? (
           <Text variant="bodySmall" selectable>{`${words.broker.postback}: ${broker.postback_url}`}</Text>
         ) : null}

@@ -76,6 +76,7 @@ function wayTo(name: Check["name"], id: string): (() => void) | null {
   switch (name) {
     case "broker_login":
     case "login_lasts":
+    case "addresses":
       return () => router.push("/broker");
     case "kill_switch":
       return () => router.push("/kill");

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import cast
 
@@ -11,6 +12,7 @@ from algotrading.adapters.postgres.account_records import PostgresAccountRecords
 from algotrading.adapters.postgres.audit_trail import PostgresAuditTrail
 from algotrading.adapters.postgres.broker_accounts import PostgresBrokerAccounts
 from algotrading.adapters.postgres.deliveries import PostgresDeliveries
+from algotrading.adapters.postgres.egress_routes import DeployedRoute, store_routes
 from algotrading.adapters.postgres.email_links import PostgresEmailLinks
 from algotrading.adapters.postgres.instruments import PostgresInstruments
 from algotrading.adapters.postgres.kept_answers import PostgresKeptAnswers
@@ -91,6 +93,8 @@ class Stores:
     system_snapshots: Snapshots
     audit_trail: AuditTrail
     system_audit_trail: AuditTrail
+    deploy: Callable[[tuple[DeployedRoute, ...]], None]
+    """Stores the deployment's pairs of addresses, as its owner does."""
 
     def add_user(self, email: str | None = None) -> User:
         """A stored user."""
@@ -141,11 +145,17 @@ def memory_stores() -> Stores:
         system_snapshots=snapshots,
         audit_trail=MemoryAuditTrail(database),
         system_audit_trail=MemoryAuditTrail(database),
+        deploy=database.deploy_routes,
     )
 
 
 def postgres_stores(store: PostgresStore) -> Stores:
     """Everything in PostgreSQL, as the app role and the system role."""
+
+    def deploy(routes: tuple[DeployedRoute, ...]) -> None:
+        with store.owner() as connection:
+            store_routes(connection, routes)
+
     return Stores(
         users=PostgresUsers(store.app),
         logins=PostgresLogins(store.app),
@@ -172,6 +182,7 @@ def postgres_stores(store: PostgresStore) -> Stores:
         system_snapshots=PostgresSnapshots(store.system),
         audit_trail=PostgresAuditTrail(store.app),
         system_audit_trail=PostgresAuditTrail(store.system, page=2),
+        deploy=deploy,
     )
 
 

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from uuid import uuid4
 
 import pytest
 
+from algotrading.adapters.postgres.broker_accounts import PostgresBrokerAccounts
+from algotrading.adapters.postgres.egress_routes import DeployedRoute, read_routes
 from algotrading.domain.accounts import BrokerName, ConnectionStatus, Login, SealedBrokerAccount, User
+from algotrading.domain.egress import EgressRoute
 from algotrading.domain.errors import EmailTaken, NotFound
-from tests.contract.ports.conftest import Stores
+from tests.contract.ports.conftest import Stores, postgres_stores
 from tests.fakes.examples import MOMENT, make_user
+from tests.stores import PostgresStore
 
 
 def make_account(user: User) -> SealedBrokerAccount:
@@ -128,3 +133,96 @@ def test_a_postback_address_leads_to_its_own_connection_alone(stores: Stores) ->
     assert found == [make_account(user) for user in users]
     assert stores.broker_accounts.find_by_postback(uuid4()) is None
     assert stores.broker_accounts.find_by_postback(users[0].user_id) is None
+
+
+# --- the addresses that orders leave from -----------------------------------------------------------
+
+FAMILY = ("Father@Example.com", "son@example.com")
+NAT = DeployedRoute(name="nat", addresses=("13.200.0.1", "13.200.0.2"), members=FAMILY)
+PAIRS = tuple(
+    DeployedRoute(name=f"pair-{n}", addresses=(f"13.200.{n}.1",), proxies=(f"10.0.{n}.1:3128",)) for n in (1, 2)
+)
+
+
+def test_a_family_shares_its_addresses_and_a_stranger_gets_a_pair_of_his_own(stores: Stores) -> None:
+    stores.deploy((NAT, *PAIRS))
+    father, son = stores.add_user("father@example.com"), stores.add_user("SON@example.com")
+    strangers = [stores.add_user() for _ in range(3)]
+
+    shared = {stores.broker_accounts.claim_egress(user.user_id) for user in (father, son)}
+    own = [stores.broker_accounts.claim_egress(user.user_id) for user in strangers]
+
+    assert shared == {EgressRoute("nat", ("13.200.0.1", "13.200.0.2"))}
+    assert own == [
+        EgressRoute("pair-1", ("13.200.1.1",), ("10.0.1.1:3128",)),
+        EgressRoute("pair-2", ("13.200.2.1",), ("10.0.2.1:3128",)),
+        None,
+    ]
+
+
+def test_a_claim_is_for_good_and_shows_in_the_connection(stores: Stores) -> None:
+    stores.deploy(PAIRS)
+    user, other = stores.add_user(), stores.add_user()
+    stores.broker_accounts.save(make_account(user))
+    before = stores.broker_accounts.find(user.user_id)
+
+    first = stores.broker_accounts.claim_egress(user.user_id)
+    stores.broker_accounts.remove(user.user_id, now=MOMENT)
+    second = stores.broker_accounts.claim_egress(user.user_id)
+    stores.broker_accounts.save(make_account(user))
+
+    assert before == make_account(user)
+    assert first == second is not None
+    assert stores.broker_accounts.find(user.user_id) == replace(make_account(user), egress=first)
+    assert stores.broker_accounts.claim_egress(other.user_id) != first
+
+
+def test_addresses_that_somebody_holds_stay_when_they_are_deployed_no_more(stores: Stores) -> None:
+    stores.deploy(PAIRS)
+    user, other = stores.add_user(), stores.add_user()
+    held = stores.broker_accounts.claim_egress(user.user_id)
+
+    stores.deploy((replace_addresses(PAIRS[1]),))
+
+    assert stores.broker_accounts.claim_egress(user.user_id) == held
+    assert stores.broker_accounts.claim_egress(other.user_id) == EgressRoute(
+        "pair-2", ("13.9.9.9",), ("10.0.2.1:3128",)
+    )
+
+
+def replace_addresses(route: DeployedRoute) -> DeployedRoute:
+    return route.model_copy(update={"addresses": ("13.9.9.9",)})
+
+
+def test_no_two_get_one_pair_however_close_they_come(postgres_store: PostgresStore) -> None:
+    stores = postgres_stores(postgres_store)
+    stores.deploy(PAIRS)
+    users = [stores.add_user() for _ in range(8)]
+
+    def claim(user: User) -> EgressRoute | None:
+        database = postgres_store.open("app_role")
+        try:
+            return PostgresBrokerAccounts(database).claim_egress(user.user_id)
+        finally:
+            database.close()
+
+    with ThreadPoolExecutor(len(users)) as pool:
+        claimed = [route.name for route in pool.map(claim, users) if route is not None]
+
+    assert sorted(claimed) == ["pair-1", "pair-2"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{}",
+        '[{"name": "nat"}]',
+        '[{"name": "nat", "addresses": []}]',
+        '[{"name": "nat", "addresses": ["not an address"]}]',
+        '[{"name": "nat", "addresses": ["1.2.3.4", "1.2.3.5", "1.2.3.6"]}]',
+        '[{"name": "nat", "addresses": ["1.2.3.4"], "proxies": ["http://10.0.0.1"]}]',
+    ],
+)
+def test_what_describes_no_addresses_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"\d+ validation error"):
+        read_routes(text)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import replace
-from datetime import time, timedelta
+from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import uuid4
@@ -16,7 +16,8 @@ from algotrading.domain.effects import Decision, StopStrategy, Tell
 from algotrading.domain.errors import Fenced
 from algotrading.domain.events import BookRead, EntryDue, EntryMissed
 from algotrading.domain.notices import NoticeKind
-from algotrading.domain.orders import BookReading, BrokerStatus, Fill, Leg
+from algotrading.domain.orders import BookReading, BrokerStatus, Fill, Leg, Side
+from algotrading.domain.sessions import trading_day_of
 from algotrading.domain.strategy import StrategyStatus
 from algotrading.ports import Ledger, OrderLog, Watched
 from tests.contract.ports.conftest import Stores, memory_stores, postgres_stores
@@ -472,6 +473,28 @@ def test_unfinished_are_all_that_may_hold_something_or_have_an_open_order(stores
     open_states = (CycleState.ENTERING, CycleState.LONG, CycleState.EXITING)
     assert set(found) == {cycles[state].strategy_id for state in open_states} | {late_order.strategy_id}
     assert found[late_order.strategy_id] == late_order
+
+
+def test_unfinished_are_those_whose_absent_order_may_surface_and_whose_end_nobody_has_verified(stores: Stores) -> None:
+    # given cycles of today that have ended: with an order that was never found, by a sale, and by one that was verified
+    today = trading_day_of(datetime.now(UTC))
+
+    def ended(state: IntentState, *, side: Side = Side.BUY, filled: int = 0, is_verified: bool = False) -> Cycle:
+        taken = stores.ledger.take(stores.add_strategy(stores.add_user()), today)
+        leg = Leg.ENTRY if side is Side.BUY else Leg.EXIT
+        intent = make_intent(taken, leg, state=state, filled=filled)
+        cycle = replace(taken, state=CycleState.FLAT, intents=(intent,), is_verified=is_verified)
+        save(stores.ledger, cycle)
+        return cycle
+
+    absent = ended(IntentState.NOT_PLACED)
+    sold = ended(IntentState.DONE, side=Side.SELL, filled=10)
+    verified = ended(IntentState.DONE, side=Side.SELL, filled=10, is_verified=True)
+    refused = ended(IntentState.REFUSED)
+
+    found = {cycle.strategy_id for cycle in stores.system_ledger.unfinished()}
+
+    assert found & {c.strategy_id for c in (absent, sold, verified, refused)} == {absent.strategy_id, sold.strategy_id}
 
 
 def test_a_watcher_is_told_of_running_strategies_and_of_all_that_may_hold_something(stores: Stores) -> None:

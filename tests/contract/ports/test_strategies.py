@@ -75,7 +75,8 @@ def test_another_users_strategy_is_not_found_whatever_is_asked(stores: Stores) -
 def test_saving_replaces_the_plan_and_the_status(stores: Stores) -> None:
     (strategy,) = add_created(stores)
     plan = make_plan(symbol="INFY", stop_loss=Decimal("1499.95"), quantity=5, sell_time=time(14))
-    after = replace(started(strategy), plan=plan, stop_reason="why", updated_at=MOMENT + timedelta(hours=1))
+    later = MOMENT + timedelta(hours=1)
+    after = replace(started(strategy), plan=plan, stop_reason="why", updated_at=later, timed_at=later)
 
     stores.strategies.save(after, expected_version=1)
 

@@ -63,6 +63,7 @@ def deployment(
             # Nobody listens: whoever is posted to is not what these tests are about.
             "WEBHOOK_RELAY_URL": "http://127.0.0.1:9/webhook",
             "TELEGRAM_API_URL": "http://127.0.0.1:9/telegram",
+            "EGRESS_BOUND": "false",
             "KITE_LOGIN_URL": f"{exchange.url}/connect/login",
         }
         for name, value in variables.items():

@@ -95,6 +95,7 @@ class World:
         kms = boto3.client("kms", **self.aws.client_options())
         vault = KmsVault(kms, self.environment["KMS_KEY_ID"])
         secrets = {"api_key": app.api_key, "api_secret": app.api_secret, "access_token": app.access_token or ""}
+        sealed = vault.seal(user.user_id, secrets)
         account = SealedBrokerAccount(
             user_id=user.user_id,
             broker=BrokerName.KITE,
@@ -102,7 +103,9 @@ class World:
             status=ConnectionStatus.CONNECTED,
             token_at=datetime.now(UTC),
             updated_at=MOMENT,
-            **vault.seal(user.user_id, secrets),
+            api_key=sealed["api_key"],
+            api_secret=sealed["api_secret"],
+            access_token=sealed["access_token"],
         )
         PostgresBrokerAccounts(self.postgres.app).save(account)
         return user.user_id

@@ -22,7 +22,10 @@ SHARED = {
 KEYS = {"app_user_id()", "app.login_email", "app.postback_id"}
 """What may open a row to the functions' role: the tenant, the e-mail of a login, the address of a postback."""
 
-BYPASSES = {"audit_append": "takes the chain's next place; writes for the tenant of the transaction only"}
+BYPASSES = {
+    "audit_append": "takes the chain's next place; writes for the tenant of the transaction only",
+    "claim_egress": "finds a pair of addresses that nobody holds; gives it to the tenant of the transaction only",
+}
 """Functions that run with their owner's rights, each with its reason."""
 
 

@@ -8,6 +8,7 @@ from hashlib import sha256
 from typing import Any
 from uuid import UUID, uuid4
 
+from algotrading.adapters.postgres.egress_routes import DeployedRoute
 from algotrading.domain.accounts import BrokerName, ConnectionStatus, SealedBrokerAccount
 from algotrading.domain.cycle import Cycle, CycleState
 from algotrading.domain.effects import Decision, Tell
@@ -58,6 +59,8 @@ def make_trader(stores: Stores) -> Trader:
     mark = f"mark{uuid4().hex[:12]}"
     user = stores.add_user(f"{mark}@example.com")
     stores.broker_accounts.save(sealed_account(user.user_id, mark))
+    stores.deploy((DeployedRoute(name=mark, addresses=("13.200.0.1",), proxies=(f"{mark}:3128",)),))
+    assert stores.broker_accounts.claim_egress(user.user_id) is not None
     strategy = stores.add_strategy(user, symbol=mark.upper())
     taken = stores.ledger.take(strategy, TRADING_DAY)
     intent = make_intent(taken, broker_order_id=f"{mark}-1")

@@ -34,6 +34,7 @@ from algotrading.services.courier import Courier
 from algotrading.services.errand import Desk
 from algotrading.services.execute import Executor
 from algotrading.services.paced_broker import Pacing
+from algotrading.services.way_out import WayOut
 from exchange_simulator.accounts import App
 from exchange_simulator.engine.orders import Order
 from exchange_simulator.money import paise
@@ -212,7 +213,16 @@ class Trader:
         sessions = BrokerSessions(self.accounts, self.vault, brokers, self.clock, pacing)
         snapshots, risks = MemorySnapshots(self.database), MemoryRisks(self.database)
         courier = Courier(self.clock, MemoryOutbox(self.database), MemoryNotifier(), self.meter)
-        self.executor = Executor(desk, instruments, sessions, snapshots, TABLE, risks, courier)
+        self.executor = Executor(
+            desk,
+            instruments,
+            sessions,
+            snapshots,
+            TABLE,
+            risks,
+            courier,
+            WayOut(brokers, self.clock, self.meter, False),
+        )
 
     def walk_in(self) -> Outcome:
         """A day: buy, settle, leave, settle."""
@@ -248,6 +258,7 @@ class Trader:
             "access_token": self.app.access_token,
         }
         now = self.clock.now()
+        sealed = self.vault.seal(self.user.user_id, secrets)
         self.accounts.save(
             SealedBrokerAccount(
                 user_id=self.user.user_id,
@@ -256,7 +267,9 @@ class Trader:
                 status=ConnectionStatus.CONNECTED,
                 token_at=now,
                 updated_at=now,
-                **self.vault.seal(self.user.user_id, secrets),
+                api_key=sealed["api_key"],
+                api_secret=sealed["api_secret"],
+                access_token=sealed["access_token"],
             )
         )
 

@@ -8,6 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from algotrading.adapters.postgres.egress_routes import DeployedRoute
 from algotrading.domain.cycle import CycleState
 from tests.unit.api.world import Answer, ApiWorld
 
@@ -210,6 +211,7 @@ def test_the_connection_is_shown_without_its_secrets(world: ApiWorld) -> None:
         "broker": "kite",
         "broker_user_id": "MEM001",
         "api_key": "****0001",
+        "addresses": [],
         "token_at": "2026-11-20T02:30:00Z",
         "token_expires_at": "2026-11-21T00:30:00Z",
         "postback_url": answer.body["postback_url"],
@@ -311,3 +313,25 @@ def test_a_living_connection_is_not_given_up_under_a_running_strategy(world: Api
 
     assert (answer.status, answer.error) == (409, "CONFLICT")
     assert world.snapshot() == before
+
+
+def test_the_addresses_to_register_are_answered_when_a_broker_is_connected(world: ApiWorld) -> None:
+    world.is_bound = True
+    world.database.deploy_routes([DeployedRoute(name="pair", addresses=("13.200.0.1", "13.200.0.2"))])
+    first, second = world.register(), world.register("other@example.com")
+    keys = {"api_key": "key", "api_secret": "secret"}
+
+    made = world.call("POST", "/broker/connect", keys, token=first)
+    refused = world.call("POST", "/broker/connect", keys, token=second)
+
+    assert made.body["addresses"] == ["13.200.0.1", "13.200.0.2"]
+    assert world.call("GET", "/broker", token=first).body["addresses"] == ["13.200.0.1", "13.200.0.2"]
+    assert (refused.status, refused.error) == (409, "CONFLICT")
+    assert "no addresses are left" in refused.body["message"]
+    assert world.call("GET", "/broker", token=second).body["status"] == "not_connected"
+
+
+def test_where_orders_are_taken_from_anywhere_there_is_nothing_to_register(world: ApiWorld) -> None:
+    made = world.call("POST", "/broker/connect", {"api_key": "key", "api_secret": "secret"}, token=world.register())
+
+    assert made.body["addresses"] == []

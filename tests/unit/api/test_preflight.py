@@ -35,7 +35,7 @@ def test_a_running_strategy_of_a_connected_trader_is_ready(seeing: ApiWorld) -> 
 
     assert (found["is_ready"], red(found)) == (True, {})
     assert found["next_buy_at"] == "2026-11-20T04:00:00Z"
-    assert [check["remedy"] for check in found["checks"]] == [None] * 6
+    assert [check["remedy"] for check in found["checks"]] == [None] * 7
 
 
 def test_everything_that_is_missing_is_told_at_once(world: ApiWorld) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from algotrading.contracts.messages import OrderEvent, StopChange
 from algotrading.domain.cycle import CycleState
+from algotrading.domain.sessions import IST
 from algotrading.ports import Lane
 from tests.unit.api.world import PLAN, ApiWorld
 
@@ -31,6 +32,24 @@ def test_an_update_takes_effect_everywhere_at_once(world: ApiWorld) -> None:
     assert world.schedules.alarms[f"{strategy_id}-BUY"].payload.at == "10:00:00"
     assert world.schedules.alarms[f"{strategy_id}-SELL"].payload.at == "14:00:00"
     assert world.runtime.changes[-1].stop_loss == Decimal(3400)
+
+
+@pytest.mark.parametrize(
+    ("change", "due_since"),
+    [({"stop_loss": 3400}, "09:20:00"), ({"quantity": 20}, "09:20:00"), ({"buy_time": "11:00:00"}, "10:00:00")],
+    ids=str,
+)
+def test_only_another_buy_time_lets_nothing_have_been_due_before(
+    world: ApiWorld, change: dict[str, object], due_since: str
+) -> None:
+    world.at("09:20:00")
+    token, strategy_id = world.running_trader()
+    world.at("10:00:00")
+
+    world.call("PUT", f"/strategy/{strategy_id}", {**PLAN, **change}, token=token)
+
+    strategy = world.database.strategies[UUID(strategy_id)]
+    assert strategy.due_since.astimezone(IST).time().isoformat() == due_since
 
 
 def test_an_update_into_the_alarms_window_is_armed_at_once(world: ApiWorld) -> None:

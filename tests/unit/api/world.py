@@ -113,6 +113,7 @@ class ApiWorld:
     meter: MemoryMeter = field(default_factory=MemoryMeter)
     schedules: MemorySchedules = field(default_factory=MemorySchedules)
     needs_second_factor: bool = False
+    is_bound: bool = False
     """As in an environment where it is real money."""
     needs_verified_email: bool = False
     """The same."""
@@ -376,6 +377,7 @@ class ApiWorld:
             needs_second_factor=self.needs_second_factor,
             users=MemoryUsers(self.database),
             needs_verified_email=self.needs_verified_email,
+            is_bound=self.is_bound,
         )
         return BrokerServices(connections, BrokerBooks(MemorySnapshots(self.database), self.ledger, self.clock))
 
@@ -410,7 +412,7 @@ class ApiWorld:
         timeline = TimelineReader(strategies, self.ledger, MemoryAuditTrail(self.database), self.clock, NSE_SESSIONS)
         accounts, risks = MemoryBrokerAccounts(self.database), MemoryRisks(self.database)
         checker = PlanChecker(instruments, NSE_SESSIONS)
-        preflight = PreflightReader(strategies, accounts, risks, self.runtime, checker, self.clock)
+        preflight = PreflightReader(strategies, accounts, risks, self.runtime, checker, self.clock, self.is_bound)
         return StrategyServices(manager, reader, timeline, preflight)
 
     def _risk(self) -> RiskServices:

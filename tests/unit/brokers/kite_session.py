@@ -45,6 +45,7 @@ def kite_at(
     clock: FixedClock | None = None,
     limits: Limits = QUICK,
     tls_context: ssl.SSLContext | None = None,
+    address_url: str = "https://address.invalid",
 ) -> KiteBrokers:
     return KiteBrokers(
         api_url=url,
@@ -52,6 +53,7 @@ def kite_at(
         clock=clock or FixedClock(datetime(2026, 11, 20, 4, 0, tzinfo=UTC)),
         limits=limits,
         tls_context=tls_context,
+        address_url=address_url,
     )
 
 

@@ -115,6 +115,7 @@ UNKNOWN_REPLIES = {
     "network error in a 400": failure(400, "NetworkException", "Request failed (kitetrade-oms)"),
     "order system down": failure(503, "NetworkException", "Request failed (kitetrade-oms)"),
     "refusal in a 500": failure(500, "MarginException", NO_FUNDS),
+    "refusal in a 503": failure(503, "OrderException", NO_FUNDS),
     "order system not understood": failure(502, "DataException"),
     "unclassified": failure(500, "GeneralException"),
     "unknown type": failure(400, "SomethingNewException"),

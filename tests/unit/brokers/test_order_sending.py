@@ -40,7 +40,7 @@ def unused_address() -> str:
 def assert_not_sent(broker: KiteBroker) -> None:
     answer = broker.place_order(market_order())
     assert isinstance(answer, Refused)
-    assert (answer.kind, answer.retryable, answer.throttled) == ("NOT_SENT", True, False)
+    assert (answer.kind, answer.retryable, answer.throttled) == ("NOT_SENT", True, True)
     assert answer.raw["error"]
 
 

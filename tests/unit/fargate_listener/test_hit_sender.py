@@ -166,21 +166,42 @@ def test_a_storm_is_carried_by_every_thread(sender_to: Callable[..., HitSender])
     assert queue.batches == [10] * 4
 
 
-def test_a_hit_said_twice_within_a_turn_is_owed_once(blocked: Queue, sender_to: Callable[..., HitSender]) -> None:
+def test_while_a_hit_waits_its_repetitions_add_nothing(blocked: Queue, sender_to: Callable[..., HitSender]) -> None:
     sender = sender_to(blocked)
-    sender.put([hit(1)])
-    sender.put([hit(1)])
+    first = hit(1)
+    repetitions = [first._replace(received=first.received + turn * REPEAT_SECONDS) for turn in range(60)]
+    sender.put([*repetitions[:2], hit(2)])
+    for repetition in repetitions[2:]:
+        sender.put([repetition])
 
     blocked.open.set()
 
     assert sender.flush(PATIENCE)
-    assert len(blocked.taken) == 1
+    assert [command.strategy_id for command in blocked.taken] == [strategy_id(1), strategy_id(2)]
+    assert blocked.taken[0].tick_at == NOW - timedelta(seconds=0.25)
+
+
+def test_during_an_outage_no_more_waits_than_there_are_stops(sender_to: Callable[..., HitSender]) -> None:
+    # Given a queue that is away for a while, and stops that are reported again and again
+    queue = Queue([ConnectionError()] * 6)
+    sender = sender_to(queue)
+    sender.put([hit(1)])
+    for turn in range(1, 200):
+        sender.put([hit(number)._replace(received=MONOTONIC + turn * REPEAT_SECONDS) for number in range(1, 4)])
+
+    assert sender.flush(PATIENCE)
+
+    # Then each is sent once more at most beside those that were on their way
+    assert len(queue.taken) <= 3 + 3
+    assert {command.strategy_id for command in queue.taken} == {strategy_id(number) for number in range(1, 4)}
 
 
 def test_the_next_turn_has_another_identity(sender_to: Callable[..., HitSender]) -> None:
     queue = Queue()
     sender = sender_to(queue)
-    sender.put([hit(1), hit(1)._replace(received=MONOTONIC - 0.25 - REPEAT_SECONDS)])
+    sender.put([hit(1)])
+    assert sender.flush(PATIENCE)
+    sender.put([hit(1)._replace(received=MONOTONIC - 0.25 + REPEAT_SECONDS)])
     assert sender.flush(PATIENCE)
 
     assert len({command.deduplication_id for command in queue.taken}) == 2

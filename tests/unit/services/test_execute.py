@@ -12,9 +12,10 @@ import pytest
 from algotrading.contracts.messages import OrderEvent
 from algotrading.domain.cycle import CycleState, ExitReason, IntentState, Position
 from algotrading.domain.effects import Decision
-from algotrading.domain.errors import BrokerAuthFailed, Fenced, LockBusy, RedisDown
+from algotrading.domain.errors import BrokerAuthFailed, BrokerUnavailable, Fenced, LockBusy, RedisDown
 from algotrading.domain.orders import Side
 from algotrading.domain.strategy import Strategy, StrategyStatus
+from tests.fakes.broker import MemoryBroker
 from tests.fakes.exchange import MemoryOrder, fills, loses, refuses, rejects, rests, throttles
 from tests.fakes.ledger import MemoryLedger
 from tests.fakes.trading_world import TradingWorld
@@ -284,12 +285,17 @@ class TestExit:
         sold_at = [order.placed_at for order in world.exchange.all_orders() if order.ticket.side is Side.SELL]
         assert sold_at == [world.at(time(9, 30, 30))]
 
-    def test_whoever_takes_a_timed_exit_over_does_not_sell_before_its_time(self, world: TradingWorld) -> None:
+    def test_whoever_takes_a_timed_exit_over_does_not_sell_before_its_time(
+        self, world: TradingWorld, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        # Nobody knows what was held before, so that the book has to show what the entry bought.
         strategy = world.add_running(sell_time=time(9, 30, 30))
+        monkeypatch.setattr(MemoryBroker, "positions", _refuse_to_answer)
         with pytest.raises(_Killed):
             world.make_executor(_DiesAfter(world.ledger, saves=2)).handle(
                 world.command(strategy, OrderEvent.BUY, time(9, 30))
             )
+        monkeypatch.undo()
         with pytest.raises(_Killed):
             world.make_executor(_DiesAfter(world.ledger, saves=0)).handle(
                 world.command(strategy, OrderEvent.SELL, time(9, 30, 30))
@@ -472,6 +478,10 @@ class TestTwoWorkers:
             world.make_executor(ledger).handle(world.command(strategy, OrderEvent.BUY, time(9, 30)))
 
         assert len(world.sent(Side.BUY)) == 1
+
+
+def _refuse_to_answer(*_: Any) -> Any:
+    raise BrokerUnavailable("HTTP 503")
 
 
 class _Killed(BaseException):

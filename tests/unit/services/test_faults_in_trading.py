@@ -226,6 +226,26 @@ class TestLogins:
         assert world.sent(Side.BUY) == []
         assert world.strategies.get(strategy.user_id, strategy.strategy_id).is_running
 
+    @pytest.mark.parametrize("event", [OrderEvent.BUY, OrderEvent.SELL])
+    def test_a_login_during_the_wait_ends_the_old_token_and_not_the_order(
+        self, world: TradingWorld, clock: InterruptedClock, event: OrderEvent
+    ) -> None:
+        # Given an executor that waits for its instant with a token which its owner's next login ends
+        strategy = world.add_running()
+        due = strategy.plan.buy_time
+        if event is OrderEvent.SELL:
+            world.buy(strategy)
+            due = strategy.plan.sell_time
+            clock.sleep_until(world.at(due) - timedelta(seconds=60))
+        clock.interrupt(world.at(due) - timedelta(seconds=30), world.renew_broker_token)
+
+        world.executor.handle(world.command(strategy, event, due))
+
+        # Then its order leaves in time, and the broker takes it
+        state = CycleState.LONG if event is OrderEvent.BUY else CycleState.FLAT
+        assert world.cycle(strategy).state is state
+        assert clock.now() < world.at(due) + timedelta(seconds=1)
+
     def test_a_token_that_died_misses_the_entry_and_leaves_the_strategy_running(self, world: TradingWorld) -> None:
         strategy = world.add_running()
         world.exchange.plan(refuses("TOKEN", "Incorrect access_token.", retryable=False, is_auth=True))

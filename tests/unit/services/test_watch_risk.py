@@ -160,12 +160,13 @@ class TestSquareOff:
         assert (cycle.state, cycle.bought, cycle.sold) == (CycleState.FLAT, 4, 4)
 
 
-def test_a_loss_limit_neither_sells_nor_forbids_upon_a_price_of_the_day_before() -> None:
-    # Given a position that is worth what it cost, and a store that knows yesterday's price alone
+@pytest.mark.parametrize("age", [timedelta(hours=18), timedelta(minutes=16)])
+def test_a_loss_limit_neither_sells_nor_forbids_upon_a_price_of_long_before(age: timedelta) -> None:
+    # Given a position that is worth what it cost, and a store that knows a price of long before alone
     world = TradingWorld()
     world.instruments.replace_all([make_instrument("TCS"), make_instrument("INFY")])
     world.exchange.set_price("INFY", Decimal(1500))
-    world.runtime.put_price("TCS", Decimal(3000), world.clock.now() - timedelta(hours=18))
+    world.runtime.put_price("TCS", Decimal(3000), world.clock.now() - age)
     world.buy(world.add_running(stop_loss=Decimal(2900)))
     limits = RiskLimits(daily_loss=Decimal(500), square_off=True)
     world.risks.set_limits(world.user_id, limits, world.clock.now())

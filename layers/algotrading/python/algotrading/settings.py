@@ -141,6 +141,18 @@ def _is_encrypted(url: str) -> bool:
     return url.startswith(("https://", "wss://"))
 
 
+class EgressSettings(Settings):
+    """Whether orders may leave from the addresses of their account alone."""
+
+    egress_bound: bool = True
+
+    @model_validator(mode="after")
+    def _bound_outside_dev(self) -> Self:
+        if self.stage != "dev" and not self.egress_bound:
+            raise ValueError("EGRESS_BOUND may be off in dev only: brokers take orders from registered addresses alone")
+        return self
+
+
 class VaultSettings(Settings):
     """The KMS key that broker secrets are sealed under."""
 
@@ -207,7 +219,7 @@ class AuthorizerSettings(TokenSettings):
     """lambdas/authorizer"""
 
 
-class BrokerSettings(DatabaseSettings, TokenSettings, VaultSettings, KiteSettings):
+class BrokerSettings(DatabaseSettings, TokenSettings, VaultSettings, KiteSettings, EgressSettings):
     """lambdas/broker"""
 
     second_factor_required: bool = True
@@ -299,7 +311,9 @@ class SummarySettings(DatabaseSettings, SessionSettings):
     """lambdas/summary"""
 
 
-class StrategySettings(DatabaseSettings, RedisSettings, QueueSettings, ScheduleSettings, TimingSettings):
+class StrategySettings(
+    DatabaseSettings, RedisSettings, QueueSettings, ScheduleSettings, TimingSettings, EgressSettings
+):
     """lambdas/strategy"""
 
 
@@ -308,7 +322,14 @@ class TriggerSettings(SessionSettings, QueueSettings, TimingSettings):
 
 
 class ExecutorSettings(
-    DatabaseSettings, RedisSettings, SessionSettings, VaultSettings, KiteSettings, QueueSettings, TimingSettings
+    DatabaseSettings,
+    RedisSettings,
+    SessionSettings,
+    VaultSettings,
+    KiteSettings,
+    QueueSettings,
+    TimingSettings,
+    EgressSettings,
 ):
     """lambdas/executor and lambdas/priority_executor"""
 

@@ -163,6 +163,7 @@ def _broker_services(settings: BrokerSettings) -> BrokerServices:
         needs_second_factor=settings.second_factor_required,
         users=PostgresUsers(database),
         needs_verified_email=settings.email_verification_required,
+        is_bound=settings.egress_bound,
     )
     return BrokerServices(connections, BrokerBooks(PostgresSnapshots(database), ledger, clock))
 
@@ -236,7 +237,7 @@ def _strategy_services(settings: StrategySettings) -> tuple[StrategyServices, Ri
     switch = KillSwitch(risks, ledger, Flattener(risks, ledger, publisher.queue), clock, meter)
     accounts = PostgresBrokerAccounts(database)
     checker = PlanChecker(instruments, table)
-    preflight = PreflightReader(strategies, accounts, risks, publisher.runtime, checker, clock)
+    preflight = PreflightReader(strategies, accounts, risks, publisher.runtime, checker, clock, settings.egress_bound)
     return (
         StrategyServices(manager, reader, timeline, preflight),
         RiskServices(RiskProfiles(risks, prices, clock), switch),

@@ -69,6 +69,7 @@ def build_executor(settings: ExecutorSettings) -> tuple[Executor, Redelivery]:
     from algotrading.services.errand import Desk
     from algotrading.services.execute import Executor
     from algotrading.services.paced_broker import Pacing
+    from algotrading.services.way_out import WayOut
 
     clock, database = SystemClock(), parts.database(settings)
     desk = Desk(
@@ -82,15 +83,16 @@ def build_executor(settings: ExecutorSettings) -> tuple[Executor, Redelivery]:
             evidence_window=timedelta(seconds=settings.evidence_window_seconds),
         ),
     )
+    brokers = KiteBrokers(
+        api_url=settings.kite_api_url,
+        login_url=settings.kite_login_url,
+        clock=clock,
+        limits=Limits(order_seconds=_ANSWER_SECONDS),
+    )
     sessions = BrokerSessions(
         accounts=PostgresBrokerAccounts(database),
         vault=KmsVault(parts.client("kms"), settings.kms_key_id),
-        brokers=KiteBrokers(
-            api_url=settings.kite_api_url,
-            login_url=settings.kite_login_url,
-            clock=clock,
-            limits=Limits(order_seconds=_ANSWER_SECONDS),
-        ),
+        brokers=brokers,
         clock=clock,
         pacing=Pacing(desk.runtime, clock, desk.meter, desk.policy.rates),
     )
@@ -111,6 +113,7 @@ def build_executor(settings: ExecutorSettings) -> tuple[Executor, Redelivery]:
         table=table,
         risks=PostgresRisks(database),
         courier=courier,
+        way_out=WayOut(brokers, clock, desk.meter, settings.egress_bound),
     )
     if parts.is_provisioned():
         _get_ready(desk)

@@ -22,6 +22,15 @@ def _looks_issued(value: str) -> str:
     return value
 
 
+Addresses = Annotated[
+    tuple[str, ...],
+    Field(
+        description="Register these with your broker before the first order: it takes orders from nowhere else. Empty "
+        "where the broker does not ask for that",
+        json_schema_extra={"examples": [["13.200.1.10", "13.200.2.20"]]},
+    ),
+]
+
 Secret = Annotated[
     str,
     StringConstraints(min_length=1, max_length=200),
@@ -46,6 +55,7 @@ class ConnectAnswer(Answer):
     status: ConnectionStatus
     broker_valid: bool
     login_url: str | None = Field(default=None, description="Where to log in, while status is login_required")
+    addresses: Addresses = ()
 
 
 class LoginUrlAnswer(Answer):
@@ -68,6 +78,7 @@ class BrokerView(BrokerSummary):
     """A broker connection, without its secrets."""
 
     api_key: str | None = Field(default=None, description="Masked: the last four characters")
+    addresses: Addresses = ()
     postback_url: str | None = Field(
         default=None,
         description="Enter it as the postback URL of your broker app, and order updates arrive at once. Keep it to "

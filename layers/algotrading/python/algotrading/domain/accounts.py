@@ -8,6 +8,7 @@ from decimal import Decimal
 from enum import StrEnum
 from uuid import UUID
 
+from algotrading.domain.egress import EgressRoute
 from algotrading.domain.sessions import instant_of, trading_day_of
 
 
@@ -71,6 +72,8 @@ class SealedBrokerAccount:
     token_at: datetime | None
     """When the access token was validated last."""
     updated_at: datetime
+    egress: EgressRoute | None = None
+    """Where its orders leave from; kept apart from the rest, see `ports.BrokerAccounts.claim_egress`."""
 
     @property
     def token_expires_at(self) -> datetime | None:

@@ -67,7 +67,7 @@ class IntentState(StrEnum):
     REFUSED = "refused"
     UNKNOWN = "unknown"
     THROTTLED = "throttled"
-    """Never looked at by the broker (its rate limit, or we held it back): not an attempt, and safe to
+    """Never looked at by the broker (its rate limit, no connection, or we held it back): not an attempt, and safe to
     send again."""
     NOT_PLACED = "not_placed"
     """Proven absent by the book (broker never had it)."""
@@ -78,6 +78,10 @@ class IntentState(StrEnum):
     def is_open(self) -> bool:
         """Whether this intent can still change what is held."""
         return self in {IntentState.PENDING, IntentState.ACCEPTED, IntentState.UNKNOWN}
+
+
+CANCELS_IN_VAIN = 2
+"""Cancels of an entry that do not show, after which an exit does not wait for its end."""
 
 
 class TurnAnswer(StrEnum):
@@ -135,6 +139,13 @@ class Intent:
         """Whether the broker has this stop order waiting for its trigger, as far as its book was read."""
         at_broker = self.state is IntentState.ACCEPTED and self.broker_status in {None, BrokerStatus.WAITING}
         return self.leg is Leg.STOP and at_broker and self.turned_at is None
+
+    @property
+    def is_unseen(self) -> bool:
+        """Whether it may have been filled without our knowing: the broker's book has not shown it yet, or goes on
+        showing it at work after it was to be cancelled."""
+        is_at_work = self.state is IntentState.ACCEPTED and self.broker_status is not None
+        return self.state.is_open and (not is_at_work or self.cancels >= CANCELS_IN_VAIN)
 
     @property
     def failed_proven(self) -> bool:

@@ -150,10 +150,10 @@ def _leave_idle(cycle: Cycle, reason: ExitReason) -> Decision:
 
 
 def _leave_entering(cycle: Cycle, event: ExitDue, policy: Policy) -> Decision:
-    """Of an entry that nobody knows the fate of, both may be true. An account that holds all of it beyond what it held
-    before has it, unless its owner bought just as many by hand in those seconds: that is sold. Anything else may be the
-    owner's own, and the book has to show first what the entry has bought."""
-    unknown = [i for i in cycle.open_intents(Leg.ENTRY) if i.state is not IntentState.ACCEPTED]
+    """Of an entry that the book has not shown, both may be true, whatever was answered. An account that holds all of it
+    beyond what it held before has it, unless its owner bought just as many by hand in those seconds: that is sold.
+    Anything else may be the owner's own, and the book has to show first what the entry has bought."""
+    unknown = [i for i in cycle.open_intents(Leg.ENTRY) if i.is_unseen]
     if cycle.bought or not unknown or event.held is None or cycle.held_before is None:
         return settle(cycle, Look(event.now), policy)
     surplus = sum(intent.quantity for intent in unknown)

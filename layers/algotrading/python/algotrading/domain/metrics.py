@@ -23,6 +23,8 @@ _POSITIONS: Final = {
     "Oversold": "An order that was proven absent surfaced and has sold what was sold already. The owner must buy back.",
     "DuplicateOrder": "The broker shows two orders under one mark. The strategy is stopped; compare with the broker.",
     "StopNotResting": "The broker keeps no stop order of a position; why is in the log. The watcher guards alone.",
+    "EgressWrong": "Orders would leave from an address that their broker does not know: nothing is bought. See NAT.",
+    "EgressUnseen": "A way that orders take could not be looked at: a proxy is away. The other one carries them.",
     "Unguarded": "Shares are held, no watcher sees and no stop order rests at the broker. Look at the watcher now.",
 }
 _STORES: Final = {

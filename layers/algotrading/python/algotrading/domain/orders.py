@@ -101,7 +101,8 @@ class Refused:
     raw: dict[str, Any]
     is_auth: bool = False
     throttled: bool = False
-    """Nobody has looked at the order: the broker's rate limit turned it away, or it was held back."""
+    """Nobody has looked at the order: the broker's rate limit turned it away, no connection came about, or it was held
+    back."""
 
 
 @dataclass(frozen=True, slots=True)

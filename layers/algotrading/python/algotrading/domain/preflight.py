@@ -24,6 +24,8 @@ class CheckName(StrEnum):
     """The access token is alive now."""
     LOGIN_LASTS = "login_lasts"
     """It lives until the strategy's next sell time."""
+    ADDRESSES = "addresses"
+    """Orders have addresses to leave from."""
     KILL_SWITCH = "kill_switch"
     PLAN = "plan"
     """The instrument is listed, and the plan fits it and the session."""
@@ -68,6 +70,17 @@ def check_login_lasts(account: SealedBrokerAccount | None, now: datetime, last_n
         text = f"the broker login ends at {_ist(expires)}, before the sale at {_ist(last_needed)}"
         return Check(CheckName.LOGIN_LASTS, False, text, f"after 06:00 IST of that day, {_LOG_IN}")
     return Check(CheckName.LOGIN_LASTS, True, f"the login outlasts the sale at {_ist(last_needed)}")
+
+
+def check_addresses(account: SealedBrokerAccount | None, *, is_bound: bool) -> Check:
+    """Whether there are addresses that the broker can know the account's orders by, where it asks for that."""
+    if not is_bound:
+        return Check(CheckName.ADDRESSES, True, "this broker takes orders from anywhere")
+    if account is None or account.egress is None:
+        remedy = "send your keys to POST /broker/connect, and register the addresses it answers with your broker"
+        return Check(CheckName.ADDRESSES, False, "no addresses are set aside for your orders", remedy)
+    known = " and ".join(account.egress.addresses)
+    return Check(CheckName.ADDRESSES, True, f"orders leave from {known}, which your broker must know")
 
 
 def check_locks(locks: Locks) -> Check:

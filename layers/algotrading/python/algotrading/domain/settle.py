@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import takewhile
 
-from algotrading.domain.cycle import Cycle, CycleState, ExitReason, Intent, IntentState, TurnAnswer
+from algotrading.domain.cycle import CANCELS_IN_VAIN, Cycle, CycleState, ExitReason, Intent, IntentState, TurnAnswer
 from algotrading.domain.effects import (
     Decision,
     Effect,
@@ -25,8 +25,6 @@ from algotrading.domain.tell import bought, sold
 
 _QUICK_TRIES = 3
 """Tries in a row, a second apart, that a limit may turn away: it is counted by the second."""
-_CANCELS_BEFORE_EXIT = 2
-"""Cancels of an entry after which what it has bought is sold without waiting for its end."""
 
 
 def settle(cycle: Cycle, look: Look, policy: Policy) -> Decision:
@@ -100,7 +98,7 @@ def _settle_entry(cycle: Cycle, look: Look, policy: Policy) -> Decision:
 def _may_leave_already(cycle: Cycle, entries: tuple[Intent, ...]) -> bool:
     """Whether an exit need not wait for the entry's end: it has bought something, and cancelling the rest
     does not show. What it buys after is an order that must not be, and is sold as well."""
-    stuck = all(entry.cancels >= _CANCELS_BEFORE_EXIT for entry in entries)
+    stuck = all(entry.cancels >= CANCELS_IN_VAIN for entry in entries)
     return cycle.wanted is not None and cycle.open_quantity > 0 and stuck
 
 

@@ -53,6 +53,13 @@ class Strategy:
     created_at: datetime
     updated_at: datetime
     stop_reason: str | None = None
+    timed_at: datetime | None = None
+    """When it was started or its buy time was changed, whichever came last; None in rows older than this record."""
+
+    @property
+    def due_since(self) -> datetime:
+        """Since when the plan's buy time has been waited for: an instant before that was never due."""
+        return self.timed_at or self.updated_at
 
     @property
     def is_running(self) -> bool:

@@ -110,9 +110,15 @@ class BrokerSession:
 class Brokers(Protocol):
     """Opens broker sessions, whatever the broker."""
 
-    def connect(self, credentials: BrokerCredentials) -> Broker:
-        """A session with these credentials; nothing is sent yet. Raises BrokerAuthFailed when there is no
-        access token, or a credential that can be none of this broker's."""
+    def connect(self, credentials: BrokerCredentials, proxies: Sequence[str] = ()) -> Broker:
+        """A session with these credentials; nothing is sent yet. Its orders leave through the first of `proxies`
+        (`host:port`) that can be reached. Raises BrokerAuthFailed when there is no access token, or a credential that
+        can be none of this broker's."""
+        ...
+
+    def outward_address(self, proxies: Sequence[str]) -> str:
+        """The address that an order would come from if it left now through `proxies`. Raises BrokerUnavailable when
+        nobody can say."""
         ...
 
     def login_url(self, broker: BrokerName, api_key: str, state: str) -> str:

@@ -12,6 +12,7 @@ from algotrading.domain.accounts import (
     SealedBrokerAccount,
     User,
 )
+from algotrading.domain.egress import EgressRoute
 from algotrading.domain.email_links import LinkPurpose
 from algotrading.domain.logins import DeviceLogin
 from algotrading.domain.second_factor import SecondFactor
@@ -163,6 +164,11 @@ class BrokerAccounts(Protocol):
 
     def find_by_postback(self, postback_id: UUID) -> SealedBrokerAccount | None:
         """The connection whose address this is, whoever's it is: the broker comes without a token of ours."""
+        ...
+
+    def claim_egress(self, user_id: UUID) -> EgressRoute | None:
+        """The addresses that the user's orders leave from, for good: those held already, else those of the user's
+        family, else a free pair. None: there is none left."""
         ...
 
 

@@ -38,6 +38,18 @@ class Connection:
     token_at: datetime | None
     token_expires_at: datetime | None
     postback_id: UUID | None
+    addresses: tuple[str, ...]
+    """Which its orders leave from, where the broker asks for that."""
+
+
+@dataclass(frozen=True, slots=True)
+class Connecting:
+    """What came of storing keys."""
+
+    login_url: str | None
+    """Where the trader logs in; None: the access token was validated."""
+    addresses: tuple[str, ...]
+    """As in `Connection`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,29 +69,33 @@ class BrokerConnections:
     users: Users
     needs_verified_email: bool
     """Whether only an account whose e-mail its owner has confirmed may, too."""
+    is_bound: bool
+    """Whether orders are taken from registered addresses alone."""
 
-    def connect(self, user_id: UUID, credentials: BrokerCredentials) -> str | None:
+    def connect(self, user_id: UUID, credentials: BrokerCredentials) -> Connecting:
         """Store keys. With an access token they are validated with the broker first; without one the
-        answer is the URL at which the trader logs in.
+        answer is the URL at which the trader logs in. Addresses are set aside for the account's orders, for good.
 
         Raises:
             EmailUnverified: the user has not confirmed the e-mail; nothing was stored.
             SecondFactorRequired: the user's login has none; nothing was stored.
             BrokerAuthFailed: the broker refuses these credentials; nothing was stored.
             BrokerUnavailable: the broker could not be asked; nothing was stored.
-            Conflict: strategies trade through another broker account; nothing was stored.
+            Conflict: strategies trade through another broker account, or no addresses are left; nothing was stored.
         """
         self._require_safe_login(user_id)
         stored = self.accounts.find(user_id)
         if credentials.access_token is not None:
             profile = self.brokers.connect(credentials).validate_credentials()
+            addresses = self._claim_addresses(user_id)
             self._store_validated(user_id, credentials, profile, stored)
-            return None
+            return Connecting(None, addresses)
         if stored is not None and stored.is_connected(self.clock.now()):
             self._refuse_while_trading(user_id, "its broker login would be lost")
         login_url = self._login_url(user_id, credentials)
+        addresses = self._claim_addresses(user_id)
         self._save(user_id, credentials, stored.broker_user_id if stored else None)
-        return login_url
+        return Connecting(login_url, addresses)
 
     def login_url(self, user_id: UUID) -> str:
         """Where the trader logs in to the broker, with a state that only this user's login can bring back.
@@ -120,6 +136,14 @@ class BrokerConnections:
         if self.accounts.find(user_id) is not None:
             self._refuse_while_trading(user_id, "they could not be sold any more")
             self.accounts.remove(user_id, now=self.clock.now())
+
+    def _claim_addresses(self, user_id: UUID) -> tuple[str, ...]:
+        if not self.is_bound:
+            return ()
+        route = self.accounts.claim_egress(user_id)
+        if route is None:
+            raise Conflict("no addresses are left for your orders to leave from: ask the operator for a pair")
+        return route.addresses
 
     def _require_safe_login(self, user_id: UUID) -> None:
         if self.needs_verified_email and not self.users.get(user_id).is_email_verified:
@@ -189,7 +213,12 @@ class BrokerConnections:
             token_at=stored.token_at,
             token_expires_at=stored.token_expires_at,
             postback_id=self.accounts.postback_id(stored.user_id),
+            addresses=self._addresses_of(stored.user_id),
         )
+
+    def _addresses_of(self, user_id: UUID) -> tuple[str, ...]:
+        account = self.accounts.find(user_id) if self.is_bound else None
+        return () if account is None or account.egress is None else account.egress.addresses
 
     def _refuse_while_trading(self, user_id: UUID, why: str) -> None:
         for strategy in self.strategies.list_for(user_id):

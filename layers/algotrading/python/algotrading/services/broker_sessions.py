@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from uuid import UUID
 
-from algotrading.domain.accounts import BrokerCredentials
+from algotrading.domain.accounts import BrokerCredentials, SealedBrokerAccount
 from algotrading.domain.errors import BrokerAuthFailed
 from algotrading.ports import BrokerAccounts, Brokers, Clock, Vault
 from algotrading.services.paced_broker import PacedBroker, Pacing
@@ -27,7 +27,18 @@ class BrokerSessions:
         Raises:
             BrokerAuthFailed: the user has no broker connection, or must log in to the broker again.
         """
+        return self._connect(user_id, self.accounts.find(user_id))
+
+    def renew(self, user_id: UUID, opened: PacedBroker | None) -> PacedBroker:
+        """The session that was `opened` before a wait, or a new one where its owner has logged in again since. Raises
+        as `open` does."""
         account = self.accounts.find(user_id)
+        is_alive = account is not None and account.is_connected(self.clock.now())
+        if opened is not None and account is not None and is_alive and account.token_at == opened.token_at:
+            return opened
+        return self._connect(user_id, account)
+
+    def _connect(self, user_id: UUID, account: SealedBrokerAccount | None) -> PacedBroker:
         if account is None:
             raise BrokerAuthFailed("no broker account is connected")
         if account.access_token is None or not account.is_connected(self.clock.now()):
@@ -38,7 +49,10 @@ class BrokerSessions:
             "access_token": account.access_token,
         }
         secrets = self.vault.unseal(user_id, sealed)
-        session = self.brokers.connect(BrokerCredentials(broker=account.broker, **secrets))
+        proxies = () if account.egress is None else account.egress.proxies
+        session = self.brokers.connect(BrokerCredentials(broker=account.broker, **secrets), proxies)
         # Two of our users may have connected one broker account, whose limits are the broker's.
         owner = account.broker_user_id or str(user_id)
-        return PacedBroker(session, f"{account.broker}:{owner}", self.pacing)
+        return PacedBroker(
+            session, f"{account.broker}:{owner}", self.pacing, token_at=account.token_at, egress=account.egress
+        )

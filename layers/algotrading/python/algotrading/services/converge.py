@@ -280,7 +280,7 @@ class _Run:
     def _look_for_entries(self, running: Sequence[Strategy]) -> None:
         today = trading_day_of(self.now)
         dues = [(strategy, instant_of(today, strategy.plan.buy_time)) for strategy in running]
-        passed = [(strategy, due) for strategy, due in dues if strategy.updated_at <= due <= self.now - _OVERDUE]
+        passed = [(strategy, due) for strategy, due in dues if strategy.due_since <= due <= self.now - _OVERDUE]
         begun = self.world.ledger.begun([strategy.strategy_id for strategy, _ in passed], today) if passed else ()
         for strategy, due in passed:
             if strategy.strategy_id not in begun:

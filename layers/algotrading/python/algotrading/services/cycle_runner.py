@@ -41,6 +41,7 @@ from algotrading.domain.strategy import Strategy
 from algotrading.ports import OrderLog
 from algotrading.services import order_logs, read_broker, send_orders
 from algotrading.services.errand import Desk, Errand
+from algotrading.services.live_prices import marks_of
 
 logger = logging.getLogger(__name__)
 
@@ -116,10 +117,9 @@ class CycleRunner:
 
     def _last_price(self, symbol: str) -> Mapping[str, Decimal]:
         try:
-            known = self.desk.runtime.last_price(symbol)
+            return marks_of(self.desk.runtime.last_prices([symbol]), self.desk.clock.now())
         except RedisDown:
             return {}
-        return {} if known is None else {symbol: known.price}
 
     def _count_blocked(self, event: Event) -> None:
         if breach_of(event) is not None:

@@ -30,11 +30,12 @@ from algotrading.services.cycle_runner import CycleRunner
 from algotrading.services.errand import Desk, Errand, spread_of
 from algotrading.services.flatten import LOSS_LIMIT
 from algotrading.services.keep_book import BookKeeper
-from algotrading.services.live_prices import prices_of_today
+from algotrading.services.live_prices import marks_of
 from algotrading.services.paced_broker import PacedBroker
 from algotrading.services.read_broker import held_by, see
 from algotrading.services.strategy_lock import StrategyLock
 from algotrading.services.verify_flat import FlatVerifier
+from algotrading.services.way_out import WayOut
 
 logger = logging.getLogger(__name__)
 
@@ -63,6 +64,8 @@ _HAND_OVER = timedelta(seconds=3)
 5 s after which converge holds it to be lost."""
 _HAND_OVER_PAUSE = timedelta(seconds=0.25)
 _LOGIN_OVER = "the broker login is missing or over"
+_TIME_TO_LOOK = timedelta(seconds=20)
+"""An entry that is due sooner is not held up by asking where it would come from: longer than any answer takes."""
 _PATIENCE_BEFORE_ENTRY = timedelta(seconds=0.1)
 
 
@@ -107,6 +110,7 @@ class Executor:
     table: SessionTable
     risks: Risks
     courier: Courier
+    way_out: WayOut
     pace: Pace = Pace()
 
     def handle(self, command: OrderCommand) -> Cycle | None:
@@ -149,9 +153,10 @@ class Executor:
         clock = self.desk.clock
         due = command.due or clock.now()
         broker = self._open(command.user_id)
+        if broker is not None and due - clock.now() > _TIME_TO_LOOK:
+            self.way_out.look(broker.egress)
         self._wait(strategy, broker, due)
-        # Who logged in during the wait is logged in.
-        broker = broker or self._open(command.user_id)
+        broker = self._renew(command.user_id, broker)
         is_late = clock.now() > due + self.desk.policy.entry_grace
         with nullcontext() if is_late else self._entry_lock(command):
             taken = self._take(command)
@@ -187,6 +192,9 @@ class Executor:
             return Obstacle(f"not bought: {breach.text}", breach)
         if broker is None:
             return Obstacle(_NO_LOGIN)
+        way_out = self.way_out.problem(broker.egress)
+        if way_out is not None:
+            return Obstacle(f"not bought: {way_out}")
         if self.instrument(taken.cycle.plan) is None:
             return Obstacle("the symbol is not in today's instrument list, so its stop could not be watched")
         if gate.unsettled_day is not None:
@@ -201,7 +209,7 @@ class Executor:
         """Last prices of what the user holds, where a loss limit needs them."""
         if not gate.symbols:
             return {}
-        return prices_of_today(self.desk.runtime.last_prices(gate.symbols), self.desk.clock.now())
+        return marks_of(self.desk.runtime.last_prices(gate.symbols), self.desk.clock.now())
 
     def _price(self, strategy: Strategy, broker: PacedBroker) -> Decimal | None:
         """The latest price anyone knows; None rather than holding the entry up."""
@@ -228,13 +236,15 @@ class Executor:
 
     def _exit(self, command: OrderCommand, reason: ExitReason) -> Cycle | None:
         clock = self.desk.clock
+        if command.trading_day < trading_day_of(clock.now()):
+            return self._end_day(command)
         broker = self._open(command.user_id)
         if command.due is not None and command.due > clock.now():
             strategy = self._current(command)
             if strategy is None:
                 return None
             self._wait(strategy, broker, command.due)
-            broker = broker or self._open(command.user_id)
+            broker = self._renew(command.user_id, broker)
         with self._lock.preferred(command.strategy_id):
             taken = self._take(command)
             if taken is None:
@@ -279,12 +289,21 @@ class Executor:
 
     def _reconcile(self, command: OrderCommand) -> Cycle | None:
         if command.trading_day < trading_day_of(self.desk.clock.now()):
-            return self._note_event(command, DayOver(self.desk.clock.now()))
+            return self._end_day(command)
         try:
             return self._look_into_book(command, self.sessions.open(command.user_id))
         except BrokerAuthFailed:
             self._note_blocked(command)
             raise
+
+    def _end_day(self, command: OrderCommand) -> Cycle | None:
+        """A cycle of another day is traded no more: the broker's book of it is gone, so that no order of it could be
+        followed up, and what is held by now is not its own to sell. Until it is gone, the keeping of that book ends
+        the day."""
+        now = self.desk.clock.now()
+        if self.table.day_to_keep(now) == command.trading_day:
+            return None
+        return self._note_event(command, DayOver(now))
 
     def _look_into_book(self, command: OrderCommand, broker: PacedBroker) -> Cycle | None:
         glance = broker.glancing(_PATIENCE_OF_HINTS[command.cause]) if command.is_hint else broker
@@ -361,8 +380,12 @@ class Executor:
         return self.sell_due(strategy.plan, command.trading_day) or command.due
 
     def _open(self, user_id: UUID) -> PacedBroker | None:
+        return self._renew(user_id, None)
+
+    def _renew(self, user_id: UUID, opened: PacedBroker | None) -> PacedBroker | None:
+        """Who logged in during a wait is logged in, and speaks with the new token: the old one may be dead by that."""
         try:
-            return self.sessions.open(user_id)
+            return self.sessions.renew(user_id, opened)
         except BrokerAuthFailed as fault:
             logger.error("no broker session: %s", fault.message, extra={"user_id": str(user_id)})
             return None

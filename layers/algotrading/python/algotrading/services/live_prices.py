@@ -5,21 +5,23 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from algotrading.domain.errors import RedisDown
-from algotrading.domain.sessions import trading_day_of
 from algotrading.ports import LastPrice, Meter, Runtime
 
 logger = logging.getLogger(__name__)
 
 
-def prices_of_today(known: Mapping[str, LastPrice], now: datetime) -> dict[str, Decimal]:
-    """Those of the day that it is in India: what the market did before says nothing about what is lost now, and a loss
-    limit neither sells nor forbids a purchase upon it."""
-    today = trading_day_of(now)
-    return {symbol: last.price for symbol, last in known.items() if trading_day_of(last.at) == today}
+OLDEST_MARK = timedelta(minutes=15)
+"""A price of before that is no mark. Shorter, and shares that trade rarely would count at what they cost."""
+
+
+def marks_of(known: Mapping[str, LastPrice], now: datetime) -> dict[str, Decimal]:
+    """Those that limits in rupees may be held against: what the market did long before says nothing about what is lost
+    now, and a limit neither sells nor forbids a purchase upon it."""
+    return {symbol: last.price for symbol, last in known.items() if now - last.at <= OLDEST_MARK}
 
 
 @dataclass(frozen=True, slots=True)

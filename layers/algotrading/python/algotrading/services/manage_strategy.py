@@ -111,7 +111,14 @@ class StrategyManager:
         checked = self.checker.check(draft, now)
         if before.is_running:
             self._refuse_overtaking(before, checked, self._cycles(before), now)
-        after = replace(before, plan=checked.plan, version=before.version + 1, updated_at=now)
+        is_same_time = checked.plan.buy_time == before.plan.buy_time
+        after = replace(
+            before,
+            plan=checked.plan,
+            version=before.version + 1,
+            updated_at=now,
+            timed_at=before.due_since if is_same_time else now,
+        )
         self.strategies.save(after, expected_version=before.version)
         cycles = self._cycles(after)
         if after.is_running:
@@ -233,7 +240,12 @@ class StrategyManager:
 
     def _save_running(self, before: Strategy, now: datetime) -> Strategy:
         after = replace(
-            before, status=StrategyStatus.RUNNING, version=before.version + 1, updated_at=now, stop_reason=None
+            before,
+            status=StrategyStatus.RUNNING,
+            version=before.version + 1,
+            updated_at=now,
+            stop_reason=None,
+            timed_at=now,
         )
         try:
             self.strategies.save(after, expected_version=before.version)

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from algotrading.domain.accounts import BrokerProfile, Margins
+from algotrading.domain.egress import EgressRoute
 from algotrading.domain.errors import BrokerBusy, RedisDown
 from algotrading.domain.orders import AccountBook, Answer, BookReading, Fill, Holding, OrderRow, OrderTicket, Refused
 from algotrading.domain.rates import RateLimits, Request
@@ -53,6 +54,10 @@ class PacedBroker:
     look: Request = Request.URGENT_LOOK
     patience: timedelta | None = None
     """How long readings wait for their place, where that is less than is usual for their kind."""
+    token_at: datetime | None = None
+    """When the access token that it speaks with was made."""
+    egress: EgressRoute | None = None
+    """Where its orders leave from."""
 
     def yielding(self) -> PacedBroker:
         """The same session for somebody who looks after an entry, and lets exits go first."""

@@ -11,6 +11,7 @@ from uuid import UUID
 from algotrading.domain.errors import CalendarMissing, RedisDown, StrategyInvalid
 from algotrading.domain.preflight import (
     Check,
+    check_addresses,
     check_feed,
     check_locks,
     check_login,
@@ -52,6 +53,8 @@ class PreflightReader:
     runtime: Runtime
     checker: PlanChecker
     clock: Clock
+    is_bound: bool
+    """Whether orders are taken from registered addresses alone."""
 
     def look(self, user_id: UUID, strategy_id: UUID) -> Preflight:
         """Every check of the strategy.
@@ -68,6 +71,7 @@ class PreflightReader:
             check_running(strategy),
             check_login(account, now),
             check_login_lasts(account, now, sell),
+            check_addresses(account, is_bound=self.is_bound),
             check_locks(self.risks.locks(user_id)),
             check_plan(problems),
             check_feed(self._sight(), now),

@@ -20,7 +20,7 @@ from algotrading.domain.risk import loss_breaches
 from algotrading.domain.sessions import trading_day_of
 from algotrading.ports import Clock, Lane, Ledger, Meter, OrderQueue, Risks, RiskStanding, Runtime
 from algotrading.services.flatten import LOSS_LIMIT, Flattener, leave_command
-from algotrading.services.live_prices import prices_of_today
+from algotrading.services.live_prices import marks_of
 
 logger = logging.getLogger(__name__)
 
@@ -107,7 +107,7 @@ class RiskWatch:
         """Last prices of all that is held; none while the store is away, and losses then count what is realised."""
         symbols = {c.plan.symbol for one in standings.values() for c in one.usage.open_cycles}
         try:
-            return prices_of_today(self.runtime.last_prices(symbols), self.clock.now())
+            return marks_of(self.runtime.last_prices(symbols), self.clock.now())
         except RedisDown:
             self.meter.count("RedisDown")
             return {}

@@ -27,6 +27,7 @@ SECTIONS: Final[Mapping[str, _Section]] = MappingProxyType(
     {
         "account": _Section("users", "id", "id as user_id, email, email_verified_at, created_at", "id"),
         "broker": _Section("broker_keys", "user_id", "broker, broker_user_id, status, token_at, updated_at"),
+        "order_addresses": _Section("egress_holders", "user_id", "route, held_since"),
         "devices": _Section(
             "logins", "created_at, device_id", "device_id, name, created_at, used_at, expires_at, ended_at, end_reason"
         ),

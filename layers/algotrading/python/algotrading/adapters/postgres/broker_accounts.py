@@ -11,10 +11,13 @@ from algotrading.adapters.postgres import audit
 from algotrading.adapters.postgres.database import Database
 from algotrading.domain.accounts import BrokerName, ConnectionStatus, SealedBrokerAccount
 from algotrading.domain.audit import broker_entry, disconnected_entry
+from algotrading.domain.egress import EgressRoute
 
-_COLUMNS = (
-    "k.user_id, k.broker, k.api_key, k.secret_key, k.access_token, k.broker_user_id, k.status, k.token_at, k.updated_at"
-)
+_ACCOUNTS = """
+    select k.user_id, k.broker, k.api_key, k.secret_key, k.access_token, k.broker_user_id, k.status, k.token_at,
+           k.updated_at, r.name as route, r.addresses, r.proxies
+    from broker_keys k left join egress_holders h using (user_id) left join egress_routes r on r.name = h.route
+"""
 
 
 class PostgresBrokerAccounts:
@@ -57,10 +60,7 @@ class PostgresBrokerAccounts:
     def find(self, user_id: UUID) -> SealedBrokerAccount | None:
         """See ports.BrokerAccounts."""
         with self._database.tenant(user_id) as session:
-            row = session.execute(
-                f"select {_COLUMNS} from broker_keys k where k.user_id = %s",  # noqa: S608 - constant columns
-                (user_id,),
-            ).fetchone()
+            row = session.execute(f"{_ACCOUNTS} where k.user_id = %s", (user_id,)).fetchone()
         return _account(row) if row else None
 
     def remove(self, user_id: UUID, *, now: datetime) -> None:
@@ -77,9 +77,7 @@ class PostgresBrokerAccounts:
         """See ports.BrokerAccounts."""
         with self._database.system() as session:
             row = session.execute(
-                f"select {_COLUMNS} from broker_keys k join users u on u.id = k.user_id"  # noqa: S608 - constant columns
-                " where lower(u.email) = lower(%s)",
-                (email,),
+                f"{_ACCOUNTS} join users u on u.id = k.user_id where lower(u.email) = lower(%s)", (email,)
             ).fetchone()
         return _account(row) if row else None
 
@@ -92,11 +90,20 @@ class PostgresBrokerAccounts:
     def find_by_postback(self, postback_id: UUID) -> SealedBrokerAccount | None:
         """See ports.BrokerAccounts."""
         with self._database.postback(postback_id) as session:
-            row = session.execute(
-                f"select {_COLUMNS} from broker_keys k where k.postback_id = %s",  # noqa: S608 - constant columns
-                (postback_id,),
-            ).fetchone()
+            row = session.execute(f"{_ACCOUNTS} where k.postback_id = %s", (postback_id,)).fetchone()
         return _account(row) if row else None
+
+    def claim_egress(self, user_id: UUID) -> EgressRoute | None:
+        """See ports.BrokerAccounts."""
+        with self._database.tenant(user_id) as session:
+            # Claimed by a statement of its own: the next one sees it.
+            session.execute("select claim_egress()")
+            row = session.execute(
+                "select r.name as route, r.addresses, r.proxies from egress_holders h"
+                " join egress_routes r on r.name = h.route where h.user_id = %s",
+                (user_id,),
+            ).fetchone()
+        return _route(row) if row else None
 
 
 def _account(row: Mapping[str, Any]) -> SealedBrokerAccount:
@@ -110,4 +117,11 @@ def _account(row: Mapping[str, Any]) -> SealedBrokerAccount:
         status=ConnectionStatus(row["status"]),
         token_at=row["token_at"],
         updated_at=row["updated_at"],
+        egress=_route(row),
     )
+
+
+def _route(row: Mapping[str, Any]) -> EgressRoute | None:
+    if row["route"] is None:
+        return None
+    return EgressRoute(row["route"], tuple(row["addresses"]), tuple(row["proxies"]))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from algotrading.adapters.postgres.backfill import AFTER
 from algotrading.adapters.postgres.database import Database
+from algotrading.adapters.postgres.egress_routes import read_routes, store_routes
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -42,10 +43,15 @@ class Migrator:
     database: Database
     passwords: Callable[[], Mapping[str, str]]
 
-    def run(self) -> tuple[str, ...]:
-        """The names of the migrations applied now."""
+    def run(self, routes: str | None = None) -> tuple[str, ...]:
+        """The names of the migrations applied now. `routes` is the JSON of the deployment's addresses, where it has
+        any (see egress_routes). Raises ValueError when it cannot be read, before anything is changed."""
+        deployed = None if routes is None else read_routes(routes)
         with self.database.dedicated() as connection:
-            return migrate(connection, self.passwords())
+            applied = migrate(connection, self.passwords())
+            if deployed is not None:
+                store_routes(connection, deployed)
+            return applied
 
 
 def read_migrations() -> tuple[Migration, ...]:

@@ -53,6 +53,7 @@ def read_strategy(row: Row) -> Strategy:
         created_at=row["created_at"],
         updated_at=row["updated_at"],
         stop_reason=row["stop_reason"],
+        timed_at=row["timed_at"],
     )
 
 

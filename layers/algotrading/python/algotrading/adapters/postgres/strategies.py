@@ -32,10 +32,11 @@ class PostgresStrategies:
             session.execute(
                 """
                 insert into strategies (strategy_id, user_id, exchange, symbol, product, buy_time, sell_time, stop_loss,
-                                        quantity, broker_stop, status, stop_reason, version, created_at, updated_at)
+                                        quantity, broker_stop, status, stop_reason, version, created_at, updated_at,
+                                        timed_at)
                 values (%(strategy_id)s, %(user_id)s, %(exchange)s, %(symbol)s, %(product)s, %(buy_time)s,
                         %(sell_time)s, %(stop_loss)s, %(quantity)s, %(broker_stop)s, %(status)s, %(stop_reason)s,
-                        %(version)s, %(created_at)s, %(updated_at)s)
+                        %(version)s, %(created_at)s, %(updated_at)s, %(timed_at)s)
                 """,
                 _parameters(strategy),
             )
@@ -78,7 +79,8 @@ class PostgresStrategies:
                     exchange = %(exchange)s, symbol = %(symbol)s, product = %(product)s, buy_time = %(buy_time)s,
                     sell_time = %(sell_time)s, stop_loss = %(stop_loss)s, quantity = %(quantity)s,
                     broker_stop = %(broker_stop)s, status = %(status)s,
-                    stop_reason = %(stop_reason)s, version = %(version)s, updated_at = %(updated_at)s
+                    stop_reason = %(stop_reason)s, version = %(version)s, updated_at = %(updated_at)s,
+                    timed_at = %(timed_at)s
                 from before where s.strategy_id = before.strategy_id
                 returning before.*
                 """,
@@ -217,4 +219,5 @@ def _parameters(strategy: Strategy) -> dict[str, Any]:
         "version": strategy.version,
         "created_at": strategy.created_at,
         "updated_at": strategy.updated_at,
+        "timed_at": strategy.timed_at,
     }

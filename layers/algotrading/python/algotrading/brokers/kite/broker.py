@@ -74,7 +74,7 @@ class PreparedKiteOrder:
             reply = self._line.send(self._request)
         except ConnectFailed as failure:
             raw = self._transcript.of_failure(self._request, failure)
-            return Refused(NOT_SENT, raw["error"], retryable=True, raw=raw)
+            return Refused(NOT_SENT, raw["error"], retryable=True, raw=raw, throttled=True)
         except ReplyLost as loss:
             raw = self._transcript.of_failure(self._request, loss)
             return Unknown(raw["error"], raw)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 import ssl
 from collections.abc import Sequence
+from ipaddress import ip_address
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
 
-from algotrading.brokers.kite.connection import Endpoint
+from algotrading.brokers.kite.connection import ConnectFailed, Endpoint, ReplyLost, WireRequest
 from algotrading.brokers.kite.instruments import parse_instruments
 from algotrading.brokers.kite.line import Limits, Line
 from algotrading.brokers.kite.transcript import Transcript
@@ -35,15 +36,19 @@ class KiteBrokers:
         clock: Clock,
         limits: Limits | None = None,
         tls_context: ssl.SSLContext | None = None,
+        address_url: str = "https://checkip.amazonaws.com",
     ) -> None:
+        """`address_url` answers a request with the address that it came from, as text."""
         self._endpoint = Endpoint.parse(api_url)
+        self._address_endpoint = Endpoint.parse(address_url)
         self._login_url = login_url
         self._clock = clock
         self._limits = limits or Limits()
         self._tls_context = tls_context
 
-    def connect(self, credentials: BrokerCredentials) -> KiteBroker:
-        """A session with these credentials; nothing is sent yet.
+    def connect(self, credentials: BrokerCredentials, proxies: Sequence[str] = ()) -> KiteBroker:
+        """A session with these credentials; nothing is sent yet. Only orders leave through `proxies`: Kite looks at
+        where they come from, and at nothing else (Zerodha support, "static IP").
 
         Raises:
             BrokerAuthFailed: there is no access token, or a credential can be none of Kite's.
@@ -57,7 +62,7 @@ class KiteBrokers:
         return KiteBroker(
             writer=RequestWriter(self._endpoint, api_key=api_key, access_token=access_token),
             reads=self._line(limits.read_seconds, limits.read_bytes, kept=True),
-            orders=self._line(limits.order_seconds, limits.order_bytes, kept=False),
+            orders=self._line(limits.order_seconds, limits.order_bytes, kept=False, proxies=proxies),
             transcript=Transcript([api_key, access_token, credentials.api_secret]),
             clock=self._clock,
         )
@@ -111,7 +116,30 @@ class KiteBrokers:
             raise BrokerUnavailable(f"Kite gives no instrument dump (HTTP {reply.status})")
         return parse_instruments(reply.body)
 
-    def _line(self, seconds: float, max_bytes: int, *, kept: bool) -> Line:
+    def outward_address(self, proxies: Sequence[str]) -> str:
+        """Asked of a server outside, over the same way that orders take.
+
+        Raises:
+            BrokerUnavailable: it did not answer with an address.
+        """
+        endpoint, limits = self._address_endpoint, self._limits
+        request = WireRequest.build(endpoint, method="GET", target="/", headers={}, body=b"", form={})
+        line = Line(
+            endpoint,
+            limits,
+            seconds=limits.read_seconds,
+            max_bytes=limits.order_bytes,
+            kept=False,
+            tls_context=self._tls_context,
+            proxies=_endpoints(proxies),
+        )
+        try:
+            reply = line.send(request)
+            return str(ip_address(reply.body.decode("ascii").strip()))
+        except (ConnectFailed, ReplyLost, ValueError) as error:
+            raise BrokerUnavailable(f"the address that orders leave from is not known: {error}") from error
+
+    def _line(self, seconds: float, max_bytes: int, *, kept: bool, proxies: Sequence[str] = ()) -> Line:
         return Line(
             self._endpoint,
             self._limits,
@@ -119,7 +147,12 @@ class KiteBrokers:
             max_bytes=max_bytes,
             kept=kept,
             tls_context=self._tls_context,
+            proxies=_endpoints(proxies),
         )
+
+
+def _endpoints(proxies: Sequence[str]) -> tuple[Endpoint, ...]:
+    return tuple(Endpoint.parse(f"http://{proxy}") for proxy in proxies)
 
 
 def _checked(secret: str | None) -> str:

@@ -5,6 +5,7 @@ A request is sent once: no retries, no redirects. An answer is bounded in time a
 
 from __future__ import annotations
 
+import http
 import http.client
 import io
 import socket
@@ -110,8 +111,17 @@ def verifying_tls_context() -> ssl.SSLContext:
 class Connection:
     """At most one open socket to one endpoint. Not for use by two threads at once."""
 
-    def __init__(self, endpoint: Endpoint, *, connect_seconds: float, tls_context: ssl.SSLContext | None = None):
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        *,
+        connect_seconds: float,
+        tls_context: ssl.SSLContext | None = None,
+        proxies: tuple[Endpoint, ...] = (),
+    ):
+        """With `proxies` it is opened through the first of them that can be reached, and never past them all."""
         self._endpoint = endpoint
+        self._proxies = proxies
         self._connect_seconds = connect_seconds
         self._tls_context = tls_context
         self._socket: socket.socket | None = None
@@ -164,10 +174,7 @@ class Connection:
 
     def _open(self) -> None:
         self.close()
-        try:
-            sock = socket.create_connection((self._endpoint.host, self._endpoint.port), timeout=self._connect_seconds)
-        except (OSError, UnicodeError) as error:
-            raise ConnectFailed(f"{self._endpoint.authority}: {type(error).__name__}: {error}") from error
+        sock = self._reach()
         try:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if self._endpoint.tls:
@@ -178,6 +185,38 @@ class Connection:
             raise ConnectFailed(f"{self._endpoint.authority}: {type(error).__name__}: {error}") from error
         self._socket = sock
         self._used_at = time.monotonic()
+
+    def _reach(self) -> socket.socket:
+        failures = []
+        for proxy in self._proxies or (None,):
+            try:
+                return self._dial(self._endpoint) if proxy is None else self._tunnel(proxy)
+            except ConnectFailed as failure:
+                failures.append(str(failure))
+        raise ConnectFailed("; ".join(failures))
+
+    def _dial(self, endpoint: Endpoint) -> socket.socket:
+        try:
+            return socket.create_connection((endpoint.host, endpoint.port), timeout=self._connect_seconds)
+        except (OSError, UnicodeError) as error:
+            raise ConnectFailed(f"{endpoint.authority}: {type(error).__name__}: {error}") from error
+
+    def _tunnel(self, proxy: Endpoint) -> socket.socket:
+        """A way through the proxy: HTTP CONNECT, RFC 9110 section 9.3.6."""
+        sock = self._dial(proxy)
+        target = f"{self._endpoint.host}:{self._endpoint.port}"
+        try:
+            sock.sendall(f"CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n\r\n".encode("ascii"))
+            reader = cast("socket.socket", _DeadlineReader(sock, time.monotonic() + self._connect_seconds))
+            response = http.client.HTTPResponse(reader, method="CONNECT")
+            response.begin()
+            if response.status != http.HTTPStatus.OK:
+                raise OSError(f"HTTP {response.status} {response.reason}")
+        except (OSError, UnicodeError, http.client.HTTPException) as error:
+            sock.close()
+            raise ConnectFailed(f"proxy {proxy.authority}: {type(error).__name__}: {error}") from error
+        sock.settimeout(self._connect_seconds)
+        return sock
 
     def _is_alive(self) -> bool:
         """Nothing to read is the one healthy state of an idle connection: an end of file is a closed

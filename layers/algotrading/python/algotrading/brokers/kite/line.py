@@ -45,8 +45,11 @@ class Line:
         max_bytes: int,
         kept: bool,
         tls_context: ssl.SSLContext | None = None,
+        proxies: tuple[Endpoint, ...] = (),
     ) -> None:
-        self._connection = Connection(endpoint, connect_seconds=limits.connect_seconds, tls_context=tls_context)
+        self._connection = Connection(
+            endpoint, connect_seconds=limits.connect_seconds, tls_context=tls_context, proxies=proxies
+        )
         self._limits = limits
         self._seconds = seconds
         self._max_bytes = max_bytes

@@ -114,10 +114,10 @@ class BrokerRoutes:
     def connect(self, request: Request, body: ConnectRequest) -> ConnectAnswer:
         """Store broker keys: validated, with an access token; else with the URL of the broker's login."""
         credentials = BrokerCredentials(BrokerName.KITE, body.api_key, body.api_secret, body.access_token)
-        login_url = self._services().connections.connect(caller(request), credentials)
-        if login_url is None:
-            return ConnectAnswer(status=ConnectionStatus.CONNECTED, broker_valid=True)
-        return ConnectAnswer(status=ConnectionStatus.LOGIN_REQUIRED, broker_valid=False, login_url=login_url)
+        made = self._services().connections.connect(caller(request), credentials)
+        is_valid = made.login_url is None
+        status = ConnectionStatus.CONNECTED if is_valid else ConnectionStatus.LOGIN_REQUIRED
+        return ConnectAnswer(status=status, broker_valid=is_valid, login_url=made.login_url, addresses=made.addresses)
 
     def show(self, request: Request) -> BrokerView:
         """The caller's broker connection."""
@@ -162,6 +162,7 @@ def _view(connection: Connection, request: Request) -> BrokerView:
         token_at=connection.token_at,
         token_expires_at=connection.token_expires_at,
         api_key=connection.api_key,
+        addresses=connection.addresses,
         postback_url=None if connection.postback_id is None else public_url(request, path),
     )
 

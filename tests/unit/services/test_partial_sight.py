@@ -1,4 +1,4 @@
-"""What is known to be wrong and not mended yet: each test fails today, and says so when it no longer does."""
+"""Days on which the broker shows only a part of the truth, and messages or connections are lost beside it."""
 
 from __future__ import annotations
 
@@ -44,7 +44,6 @@ def log_in_again(world: TradingWorld) -> None:
     world.accounts.save(replace(account, token_at=world.clock.now(), updated_at=world.clock.now()))
 
 
-@pytest.mark.xfail(strict=True, reason="an accepted entry is sold only once the order book has shown its fill")
 def test_a_stop_sells_what_the_broker_says_is_held_while_the_order_book_is_away(
     world: TradingWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -63,8 +62,7 @@ def test_a_stop_sells_what_the_broker_says_is_held_while_the_order_book_is_away(
     assert len(world.sent(Side.SELL)) == 1
 
 
-@pytest.mark.xfail(strict=True, reason="the book of another day is not read for an exit that leaves today")
-def test_an_exit_of_a_position_of_the_day_before_is_followed_up(world: TradingWorld) -> None:
+def test_a_position_of_the_day_before_is_given_back_to_its_owner(world: TradingWorld) -> None:
     strategy = world.add_running()
     world.buy(strategy)
     world.clock.sleep_until(world.at(time(9, 15)) + timedelta(days=3))
@@ -73,10 +71,11 @@ def test_an_exit_of_a_position_of_the_day_before_is_followed_up(world: TradingWo
     world.executor.handle(world.command(strategy, OrderEvent.STOPLOSS, price=Decimal(3490)))
     converge(world)
 
-    assert not world.sent(Side.SELL) or world.cycle(strategy).sold == 10
+    assert world.sent(Side.SELL) == []
+    assert world.cycle(strategy).state is CycleState.FAILED
+    assert world.told()[-1] == "unsettled"
 
 
-@pytest.mark.xfail(strict=True, reason="where positions cannot be read, the record of the day before is believed")
 def test_a_position_of_the_day_before_is_not_sold_upon_the_record_alone(
     world: TradingWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -92,7 +91,6 @@ def test_a_position_of_the_day_before_is_not_sold_upon_the_record_alone(
     assert world.sent(Side.SELL) == []
 
 
-@pytest.mark.xfail(strict=True, reason="three connections that could not be opened count as three refusals")
 def test_orders_that_never_left_do_not_stop_a_strategy(world: TradingWorld) -> None:
     strategy = world.add_running()
     world.exchange.plan(not_sent(), not_sent(), not_sent())
@@ -102,14 +100,35 @@ def test_orders_that_never_left_do_not_stop_a_strategy(world: TradingWorld) -> N
     assert world.strategies.get(strategy.user_id, strategy.strategy_id).status is StrategyStatus.RUNNING
 
 
-@pytest.mark.xfail(strict=True, reason="a changed plan hides that the entry of its old time was lost")
-def test_a_lost_entry_is_told_also_when_its_owner_changes_the_plan_right_after(world: TradingWorld) -> None:
+@pytest.mark.parametrize(
+    ("changed_at", "told"),
+    [(time(9, 30, 10), ["buy_accepted", "bought"]), (time(9, 32, 30), ["entry_missed"])],
+    ids=["while it may still be bought", "too late"],
+)
+def test_a_change_of_the_stop_does_not_hide_that_an_entry_was_lost(
+    world: TradingWorld, changed_at: time, told: list[str]
+) -> None:
     # Given a due time whose alarm and message were lost
     strategy = world.add_running()
-    world.clock.sleep_until(world.at(time(9, 30, 10)))
+    world.clock.sleep_until(world.at(changed_at))
 
-    world.change(strategy, plan=replace(strategy.plan, stop_loss=Decimal(3490)))
+    # When its owner changes the stop right after
+    plan = replace(strategy.plan, stop_loss=Decimal(3490))
+    world.change(strategy, plan=plan, timed_at=strategy.due_since)
     for _ in range(5):
         converge(world)
 
-    assert world.told() == ["entry_missed"]
+    # Then it is bought late, or its owner hears that it was not
+    assert world.told() == told
+
+
+def test_a_buy_time_that_is_new_and_past_is_not_bought_upon(world: TradingWorld) -> None:
+    strategy = world.add_running(buy_time=time(11, 0))
+    world.clock.sleep_until(world.at(time(9, 30, 10)))
+
+    world.change(strategy, plan=replace(strategy.plan, buy_time=time(9, 29, 55)), timed_at=world.clock.now())
+    for _ in range(3):
+        converge(world)
+
+    assert world.sent(Side.BUY) == []
+    assert world.told() == []

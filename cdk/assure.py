@@ -1,0 +1,156 @@
+"""`make assure`: what checkers find in templates, code, locked packages and workflows, without an account.
+
+    python -m cdk.assure --env prod     one environment's templates (default: every one)
+    python -m cdk.assure --strict       fails also where the advisories of packages cannot be looked up
+
+Runs in a virtual environment of its own (requirements/assure.lock). A finding that is meant is acknowledged by one
+sentence beside its resource (cdk/acknowledge.py) or line; any other is printed, and ends this with 1.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+from cdk.environments import ENVIRONMENTS, Environment
+from cdk.paths import ROOT
+
+OUT: Final = ROOT / "build" / "assure"
+_CODE: Final = ("layers", "lambdas", "fargate_listener", "cdk", "twin", "exchange_simulator")
+_LOCKS: Final = (
+    "requirements/dev.lock",
+    "requirements/bootstrap.lock",
+    "layers/dependencies/requirements.lock",
+    "fargate_listener/requirements.lock",
+)
+_SKIPPED_LINTS: Final = "W3005"
+"""cfn-lint: CDK writes dependencies that CloudFormation would find by itself."""
+
+Findings = Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One checker over one thing."""
+
+    name: str
+    look: Callable[[], Findings]
+
+
+def nag(environment: Environment, out: Path) -> Findings:
+    """Synthesise into `out` with cdk-nag's AWS Solutions pack; what it finds and nobody has acknowledged."""
+    from cdk.synth import make_app
+    from cdk.toolchain import use_bundled_node
+
+    use_bundled_node()
+    app = make_app(environment, out, in_place=True)
+    from aws_cdk import Validations
+    from cdk_nag import AwsSolutionsChecks
+
+    Validations.of(app).add_plugins(AwsSolutionsChecks(app))
+    failure = None
+    try:
+        app.synth()
+    except RuntimeError as error:  # what jsii makes of CDK's ValidationFailed
+        failure = str(error).splitlines()[0]
+    found = list(read_report(json.loads((out / "validation-report.json").read_text(encoding="utf-8"))))
+    return found or ([failure] if failure else [])
+
+
+def read_report(report: Any) -> Iterator[str]:
+    """The violations in CDK's validation report, one line for each construct."""
+    for plugin in report["pluginReports"]:
+        for violation in plugin["violations"]:
+            for construct in violation["violatingConstructs"]:
+                yield f"{violation['ruleName']} at {construct['constructPath']}: {violation['description']}"
+
+
+def run_tool(*command: str) -> Findings:
+    """What a tool says that ends with another code than 0."""
+    binary = Path(sys.executable).with_name(command[0])
+    ran = subprocess.run(  # noqa: S603 - fixed arguments
+        [str(binary), *command[1:]], cwd=ROOT, check=False, capture_output=True, text=True
+    )
+    if ran.returncode == 0:
+        return []
+    return (ran.stdout + ran.stderr).strip().splitlines() or [f"{command[0]} ended with {ran.returncode}"]
+
+
+def read_audit(text: str, *, is_strict: bool) -> Findings:
+    """Vulnerable packages of pip-audit's JSON; in strict mode those that could not be looked up as well."""
+    packages = json.loads(text)["dependencies"]
+    unseen = [each["name"] for each in packages if "skip_reason" in each]
+    found = [
+        f"{each['name']} {each['version']}: {advisory['id']}, mended in {', '.join(advisory['fix_versions']) or 'none'}"
+        for each in packages
+        for advisory in each.get("vulns", ())
+    ]
+    if unseen and is_strict:
+        found.append(f"{len(unseen)} of {len(packages)} packages could not be looked up: {', '.join(unseen[:5])} ...")
+    elif unseen:
+        sys.stdout.write(f"         advisories of {len(unseen)} of {len(packages)} packages could not be looked up\n")
+    return found
+
+
+def _audit(lock: str, *, is_strict: bool) -> Findings:
+    binary = Path(sys.executable).with_name("pip-audit")
+    command = [str(binary), "--requirement", lock, "--disable-pip", "--require-hashes", "--format", "json"]
+    ran = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True)  # noqa: S603 - fixed arguments
+    try:
+        return read_audit(ran.stdout, is_strict=is_strict)
+    except (ValueError, KeyError):
+        return (ran.stderr.strip().splitlines() or [f"pip-audit ended with {ran.returncode}"])[-3:]
+
+
+def _lint(out: Path) -> Findings:
+    templates = sorted(map(str, out.glob("*.template.json")))
+    return run_tool("cfn-lint", "--regions", "ap-south-1", "--ignore-checks", _SKIPPED_LINTS, "--", *templates)
+
+
+def _check(out: Path) -> Findings:
+    return run_tool(
+        "checkov", "-d", str(out), "--framework", "cloudformation", "--compact", "--quiet", "--skip-download"
+    )
+
+
+def _steps(environments: Sequence[Environment], *, is_strict: bool) -> Iterator[Step]:
+    for environment in environments:
+        out = OUT / environment.stage
+        yield Step(f"cdk-nag, {environment.stage}", partial(nag, environment, out))
+        yield Step(f"cfn-lint, {environment.stage}", partial(_lint, out))
+        yield Step(f"checkov, {environment.stage}", partial(_check, out))
+    bandit = ("bandit", "--quiet", "--configfile", "pyproject.toml", "--recursive", *_CODE)
+    yield Step("bandit", partial(run_tool, *bandit))
+    yield Step("zizmor, workflows", partial(run_tool, "zizmor", "--offline", "--quiet", ".github/workflows"))
+    for lock in _LOCKS:
+        yield Step(f"pip-audit, {lock}", partial(_audit, lock, is_strict=is_strict))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line."""
+    parser = argparse.ArgumentParser(description="Check templates, code, packages and workflows.")
+    parser.add_argument("--env", choices=sorted(ENVIRONMENTS), default=None, help="only its templates")
+    parser.add_argument("--strict", action="store_true", help="fail where advisories cannot be looked up")
+    options = parser.parse_args(arguments)
+    environments = [ENVIRONMENTS[options.env]] if options.env else list(ENVIRONMENTS.values())
+    steps = list(_steps(environments, is_strict=options.strict))
+    found = 0
+    for number, step in enumerate(steps, 1):
+        sys.stdout.write(f"[assure {number}/{len(steps)}] {step.name}\n")
+        sys.stdout.flush()
+        for line in step.look():
+            found += 1
+            sys.stdout.write(f"         {line}\n")
+    sys.stdout.write(f"[assure] {'nothing is found that is not meant' if not found else 'see above'}\n")
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

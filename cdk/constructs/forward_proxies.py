@@ -1,0 +1,184 @@
+"""Forward proxies: machines with several fixed addresses, through which orders of unrelated accounts leave apart.
+
+A NAT gateway's address serves one family. Each further account has a pair of addresses, one in each zone. A machine
+holds as many addresses as its network interface takes, and Squid lets each port leave by its own address. It opens
+tunnels to the broker and to the server that tells an address back, and to nothing else; the TLS inside them ends there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from ipaddress import IPv4Network
+from typing import Final
+
+from aws_cdk import CfnOutput, Fn, RemovalPolicy
+from aws_cdk import aws_ec2 as ec2
+from constructs import Construct
+
+from cdk.environments import Environment
+
+PORT: Final = 3128
+_FIRST_HOST: Final = 200
+"""Of a public subnet's addresses those from here on are the proxies'; NAT gateways take theirs from the rest."""
+_ROOM: Final = 12
+"""Addresses set aside for each machine, its own among them."""
+_DESTINATIONS: Final = ("api.kite.trade", "checkip.amazonaws.com")
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Two addresses for one account, and the proxies behind them."""
+
+    name: str
+    addresses: tuple[str, ...]
+    proxies: tuple[str, ...]
+
+
+class ForwardProxies(Construct):
+    """One machine to a zone for every eleven pairs."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        environment: Environment,
+        vpc: ec2.Vpc,
+        group: ec2.SecurityGroup,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        self._environment, self._vpc, self._group = environment, vpc, group
+        found: dict[int, list[tuple[str, str]]] = {}
+        for host, (kind, carried) in enumerate(environment.proxy_machines):
+            for subnet in vpc.public_subnets:
+                for number, way in zip(carried, self._machine(host, kind, subnet, carried), strict=True):
+                    found.setdefault(number, []).append(way)
+        self.pairs = tuple(
+            Pair(
+                name=f"pair-{number}",
+                addresses=tuple(address for address, _ in ways),
+                proxies=tuple(f"{private}:{PORT}" for _, private in ways),
+            )
+            for number, ways in found.items()
+        )
+
+    def _machine(self, host: int, kind: str, subnet: ec2.ISubnet, carried: range) -> list[tuple[str, str]]:
+        """A machine in this zone; the address outside and the one inside of each pair that it carries."""
+        zone = subnet.availability_zone[-1]
+        hosts = list(IPv4Network(subnet.ipv4_cidr_block).hosts())
+        start = _FIRST_HOST + host * _ROOM
+        own, *others = (str(hosts[start + place]) for place in range(len(carried) + 1))
+        interface = ec2.CfnNetworkInterface(
+            self,
+            f"Interface{host}{zone}",
+            subnet_id=subnet.subnet_id,
+            group_set=[self._group.security_group_id],
+            description="Forward proxies of the brokers' accounts",
+            private_ip_addresses=[
+                ec2.CfnNetworkInterface.PrivateIpAddressSpecificationProperty(
+                    private_ip_address=address, primary=address == own
+                )
+                for address in (own, *others)
+            ],
+        )
+        launch = ec2.CfnLaunchTemplate(
+            self,
+            f"Launch{host}{zone}",
+            launch_template_data=ec2.CfnLaunchTemplate.LaunchTemplateDataProperty(
+                metadata_options=ec2.CfnLaunchTemplate.MetadataOptionsProperty(http_tokens="required")
+            ),
+        )
+        ec2.CfnInstance(
+            self,
+            f"Machine{host}{zone}",
+            image_id=self._environment.egress_image,
+            instance_type=kind,
+            launch_template=ec2.CfnInstance.LaunchTemplateSpecificationProperty(
+                launch_template_id=launch.ref, version=launch.attr_latest_version_number
+            ),
+            network_interfaces=[
+                ec2.CfnInstance.NetworkInterfaceProperty(device_index="0", network_interface_id=interface.ref)
+            ],
+            block_device_mappings=[
+                ec2.CfnInstance.BlockDeviceMappingProperty(
+                    device_name="/dev/xvda",
+                    ebs=ec2.CfnInstance.EbsProperty(encrypted=True, volume_size=8, volume_type="gp3"),
+                )
+            ],
+            monitoring=True,
+            disable_api_termination=self._environment.protected,
+            user_data=_user_data(others),
+        )
+        # The machine's own way out, by which it fetches Squid: not registered with anybody.
+        self._address(f"OwnAddress{host}{zone}", interface, own)
+        return [
+            (self._address(f"PairAddress{number}{zone}", interface, private, f"EgressPair{number}{zone}"), private)
+            for number, private in zip(carried, others, strict=True)
+        ]
+
+    def _address(self, name: str, interface: ec2.CfnNetworkInterface, private: str, output: str | None = None) -> str:
+        address = ec2.CfnEIP(self, name, domain="vpc")
+        ec2.CfnEIPAssociation(
+            self,
+            f"{name}Bound",
+            allocation_id=address.attr_allocation_id,
+            network_interface_id=interface.ref,
+            private_ip_address=private,
+        )
+        if output is not None:
+            address.apply_removal_policy(RemovalPolicy.RETAIN)
+            CfnOutput(self, output, value=address.ref, description="One account registers this address with its broker")
+        return address.ref
+
+
+def _user_data(addresses: Sequence[str]) -> str:
+    return Fn.base64(_script(addresses))
+
+
+def _script(addresses: Sequence[str]) -> str:
+    """Install Squid, and let each port leave by its own address (Squid configuration reference,
+    tcp_outgoing_address). Run at every start, since a changed number of pairs stops and starts the machine."""
+    ports = [
+        line
+        for number, address in enumerate(addresses, 1)
+        for line in (
+            f"http_port {address}:{PORT} name=pair{number}",
+            f"acl by{number} myportname pair{number}",
+            f"tcp_outgoing_address {address} by{number}",
+        )
+    ]
+    return "\n".join(
+        [
+            'Content-Type: multipart/mixed; boundary="//"',
+            "MIME-Version: 1.0",
+            "",
+            "--//",
+            'Content-Type: text/cloud-config; charset="us-ascii"',
+            "",
+            "#cloud-config",
+            "cloud_final_modules:",
+            "- [scripts-user, always]",
+            "",
+            "--//",
+            'Content-Type: text/x-shellscript; charset="us-ascii"',
+            "",
+            "#!/bin/bash",
+            "set -euo pipefail",
+            "dnf install --assumeyes squid",
+            "cat > /etc/squid/squid.conf <<'EOF'",
+            *ports,
+            f"acl known dstdomain {' '.join(_DESTINATIONS)}",
+            "acl https port 443",
+            "acl tunnel method CONNECT",
+            "http_access allow tunnel known https",
+            "http_access deny all",
+            "cache deny all",
+            "shutdown_lifetime 30 seconds",
+            "EOF",
+            "systemctl enable squid",
+            "systemctl restart squid",
+            "--//--",
+            "",
+        ]
+    )

@@ -1,0 +1,80 @@
+"""How checkers' words are read: nothing that was found is lost."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cdk import assure
+from cdk.assure import read_audit, read_report, run_tool
+
+REPORT = {
+    "pluginReports": [
+        {
+            "pluginName": "AwsSolutions",
+            "violations": [
+                {
+                    "ruleName": "AwsSolutions-VPC7",
+                    "description": "no flow log",
+                    "violatingConstructs": [{"constructPath": "network/Vpc"}, {"constructPath": "network/Other"}],
+                }
+            ],
+        },
+        {"pluginName": "CloudFormation Validate", "violations": []},
+    ]
+}
+
+
+def test_every_construct_that_breaks_a_rule_is_named() -> None:
+    assert list(read_report(REPORT)) == [
+        "AwsSolutions-VPC7 at network/Vpc: no flow log",
+        "AwsSolutions-VPC7 at network/Other: no flow log",
+    ]
+
+
+def audit(*packages: dict[str, Any]) -> str:
+    return json.dumps({"dependencies": list(packages), "fixes": []})
+
+
+BAD = {"name": "leaky", "version": "1.0", "vulns": [{"id": "PYSEC-1", "fix_versions": ["1.1"]}]}
+UNSEEN = {"name": "unknown", "skip_reason": "not found"}
+
+
+def test_a_vulnerable_package_is_found_with_what_mends_it() -> None:
+    assert read_audit(audit(BAD, {"name": "fine", "version": "2", "vulns": []}), is_strict=False) == [
+        "leaky 1.0: PYSEC-1, mended in 1.1"
+    ]
+
+
+def test_packages_that_could_not_be_looked_up_are_said_and_fail_where_that_is_asked(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert read_audit(audit(UNSEEN), is_strict=False) == []
+    assert "1 of 1 packages could not be looked up" in capsys.readouterr().out
+    assert read_audit(audit(UNSEEN), is_strict=True) != []
+
+
+def test_a_checker_that_fails_without_a_word_has_found_something(monkeypatch: pytest.MonkeyPatch) -> None:
+    def run(command: list[str], **_: Any) -> subprocess.CompletedProcess[str]:
+        assert Path(command[0]).parent == Path(sys.executable).parent
+        return subprocess.CompletedProcess(command, 2, "", "")
+
+    monkeypatch.setattr(subprocess, "run", run)
+
+    assert run_tool("zizmor", ".github") == ["zizmor ended with 2"]
+
+
+def test_what_is_found_ends_it_with_1(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    steps = [assure.Step("one", list), assure.Step("two", lambda: ["a weakness"])]
+    monkeypatch.setattr(assure, "_steps", lambda *_, **__: iter(steps))
+
+    assert assure.main(["--env", "dev"]) == 1
+    assert "a weakness" in capsys.readouterr().out
+
+    steps.pop()
+    assert assure.main([]) == 0
