@@ -8,6 +8,8 @@ from aws_cdk import aws_lambda_event_sources as sources
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from cdk.acknowledge import SQS_AT_REST, acknowledge
+
 
 class WorkQueue(Construct):
     """For work that has no order and may be done twice."""
@@ -46,7 +48,7 @@ def _queue(
     visibility: Duration | None = None,
     dead_letters: sqs.DeadLetterQueue | None = None,
 ) -> sqs.Queue:
-    return sqs.Queue(
+    queue = sqs.Queue(
         scope,
         construct_id,
         queue_name=name,
@@ -56,3 +58,5 @@ def _queue(
         visibility_timeout=visibility,
         dead_letter_queue=dead_letters,
     )
+    acknowledge(queue, SQS_AT_REST, checkov=("CKV_AWS_27",))
+    return queue

@@ -15,6 +15,7 @@ from aws_cdk import aws_sns_subscriptions as subscriptions
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from cdk.acknowledge import ENCRYPTED_BY_AWS, acknowledge, acknowledge_calls
 from cdk.constructs.powers import Powers
 from cdk.constructs.python_functions import PythonFunctions
 from cdk.constructs.retention import removal_policy
@@ -78,6 +79,8 @@ class MessagesStack(Stack):
             ),
             removal_policy=removal_policy(environment),
         )
+        acknowledge(telegram, "The bot's token is Telegram's to change, and is replaced by hand.", nag=("SMG4",))
+        acknowledge(telegram, ENCRYPTED_BY_AWS, checkov=("CKV_AWS_149",))
         return replace(
             powers,
             mails=self.mails.queue,
@@ -109,3 +112,4 @@ class MessagesStack(Stack):
             schedule=scheduler.ScheduleExpression.cron(hour="16", minute="0", time_zone=TimeZone.ASIA_KOLKATA),
             target=targets.LambdaInvoke(summary, retry_attempts=2, max_event_age=Duration.hours(1)),
         )
+        acknowledge_calls(self, summary)
