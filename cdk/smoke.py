@@ -44,8 +44,8 @@ def find_problems(environment: Environment, *, aws: Callable[[str], Any], fetch:
     found = aws("cloudwatch").describe_alarms(AlarmNames=[name], AlarmTypes=["CompositeAlarm"])["CompositeAlarms"]
     if not found:
         yield f"there is no alarm {name}"
-    elif found[0]["StateValue"] == "ALARM":
-        yield f"{name} is in alarm: {found[0].get('StateReason', 'no reason given')}"
+    elif found[0]["StateValue"] != "OK":
+        yield f"{name} is {found[0]['StateValue']}: {found[0].get('StateReason', 'no reason given')}"
 
 
 def wait_for_health(

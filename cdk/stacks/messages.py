@@ -52,7 +52,7 @@ class MessagesStack(Stack):
         self.powers = self._powers(powers, environment)
         self.mails.deliver_to(self._functions.add("mailer", self.powers), max_concurrency=_FEW)
         self.notices.deliver_to(self._functions.add("notifier", self.powers), max_concurrency=_SOME)
-        self._each_afternoon(self._functions.add("summary", self.powers), environment)
+        self._each_day(self._functions.add("summary", self.powers), environment)
 
     @property
     def dead_letters(self) -> dict[str, sqs.IQueue]:
@@ -99,8 +99,9 @@ class MessagesStack(Stack):
             },
         )
 
-    def _each_afternoon(self, summary: lambda_.Function, environment: Environment) -> None:
-        """Half an hour after the close, when the last orders are settled; nobody is told twice."""
+    def _each_day(self, summary: lambda_.Function, environment: Environment) -> None:
+        """Half an hour before the open, when there is time to act, and half an hour after the close, when the last
+        orders are settled; nobody is told twice."""
         summary.configure_async_invoke(retry_attempts=0)
         group = scheduler.ScheduleGroup(
             self,
@@ -115,6 +116,20 @@ class MessagesStack(Stack):
             description="Tell every trader how the day went",
             schedule=scheduler.ScheduleExpression.cron(hour="16", minute="0", time_zone=TimeZone.ASIA_KOLKATA),
             target=targets.LambdaInvoke(summary, retry_attempts=2, max_event_age=Duration.hours(1)),
+        )
+        scheduler.Schedule(
+            self,
+            "EveryMorning",
+            schedule_group=group,
+            description="Tell every trader what keeps a strategy from trading today",
+            schedule=scheduler.ScheduleExpression.cron(hour="8", minute="45", time_zone=TimeZone.ASIA_KOLKATA),
+            target=targets.LambdaInvoke(
+                summary,
+                input=scheduler.ScheduleTargetInput.from_object({"tell": "readiness"}),
+                retry_attempts=2,
+                # Later, the first buys have come.
+                max_event_age=Duration.minutes(25),
+            ),
         )
         # CDK makes a role of its own for the schedule's target.
         acknowledge_calls(self, summary)

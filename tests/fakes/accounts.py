@@ -230,12 +230,15 @@ class MemoryBrokerAccounts:
             if user_id not in database.egress_holders:
                 mail = database.users[user_id][0].email.lower()
                 held = set(database.egress_holders.values())
-                family = sorted(name for name, (_, members) in database.egress_routes.items() if mail in members)
-                free = sorted(
-                    name for name, (_, members) in database.egress_routes.items() if not members and name not in held
-                )
+                routes = [(name, members) for name, (_, members) in sorted(database.egress_routes.items())]
+                deployed = [(name, members) for name, members in routes if name in database.deployed_routes]
+                family = [n for n, members in deployed if mail in members and n not in database.exclusive_routes]
+                free = [name for name, members in deployed if not members and name not in held]
                 if family or free:
-                    database.egress_holders[user_id] = (family or free)[0]
+                    name = (family or free)[0]
+                    database.egress_holders[user_id] = name
+                    if not family:
+                        database.exclusive_routes.add(name)
             return self._held_route(user_id)
 
     def _held_route(self, user_id: UUID) -> EgressRoute | None:

@@ -49,6 +49,8 @@ class MemoryDatabase:
     egress_routes: dict[str, tuple[EgressRoute, frozenset[str]]] = field(default_factory=dict)
     """With the e-mail addresses of the family that shares it."""
     egress_holders: dict[UUID, str] = field(default_factory=dict)
+    exclusive_routes: set[str] = field(default_factory=set)
+    deployed_routes: set[str] = field(default_factory=set)
     logins: dict[UUID, DeviceLogin] = field(default_factory=dict)
     refresh_tokens: dict[bytes, tuple[UUID, datetime | None]] = field(default_factory=dict)
     """By its hash: the device, and when the token was used."""
@@ -61,7 +63,7 @@ class MemoryDatabase:
     channel_deliveries: dict[tuple[int, Channel], DeliveryRecord] = field(default_factory=dict)
     closed: set[UUID] = field(default_factory=set)
     """Accounts that were deleted."""
-    summaries: set[tuple[UUID, date]] = field(default_factory=set)
+    summaries: set[tuple[UUID, date, str]] = field(default_factory=set)
     kept_answers: dict[tuple[UUID, str], KeptRequest] = field(default_factory=dict)
     recovery_codes: dict[UUID, set[bytes]] = field(default_factory=dict)
     postback_ids: dict[UUID, UUID] = field(default_factory=dict)
@@ -90,6 +92,7 @@ class MemoryDatabase:
             one.name: (EgressRoute(one.name, one.addresses, one.proxies), frozenset(one.members)) for one in routes
         }
         self.egress_routes = kept | deployed
+        self.deployed_routes = set(deployed)
 
 
 def oldest_first(strategy: Strategy) -> Any:

@@ -201,15 +201,16 @@ class MemorySummaries:
     def traders(self, day: date) -> Sequence[UUID]:
         """See ports.Summaries."""
         found = {each.user_id for (_, its_day), each in self._database.cycles.items() if its_day == day}
-        return sorted(each for each in found if (each, day) not in self._database.summaries)
+        told = self._database.summaries
+        return sorted(each for each in found if (each, day, NoticeKind.DAILY_SUMMARY) not in told)
 
-    def tell(self, user_id: UUID, day: date, text: str, now: datetime) -> bool:
+    def tell(self, user_id: UUID, day: date, kind: NoticeKind, text: str, now: datetime) -> bool:
         """See ports.Summaries."""
         with self._database.turn:
-            if (user_id, day) in self._database.summaries:
+            if (user_id, day, kind) in self._database.summaries:
                 return False
-            self._database.summaries.add((user_id, day))
-            add_notice(self._database, user_id, None, NoticeKind.DAILY_SUMMARY, text, now)
+            self._database.summaries.add((user_id, day, kind))
+            add_notice(self._database, user_id, None, kind, text, now)
             return True
 
 

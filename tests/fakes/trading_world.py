@@ -12,6 +12,7 @@ from algotrading.adapters import redis_keys as keys
 from algotrading.contracts.messages import OrderCommand, OrderEvent
 from algotrading.domain.accounts import BrokerName, ConnectionStatus, SealedBrokerAccount
 from algotrading.domain.cycle import Cycle
+from algotrading.domain.instruments import Product
 from algotrading.domain.nse_calendar import NSE_SESSIONS
 from algotrading.domain.orders import OrderTicket, Side
 from algotrading.domain.policy import Policy
@@ -33,7 +34,7 @@ from tests.fakes.clock import VirtualClock
 from tests.fakes.cloud import MemoryMeter, MemoryNotifier, MemorySchedules, MemoryVault
 from tests.fakes.database import MemoryDatabase
 from tests.fakes.examples import TRADING_DAY, make_instrument, make_strategy, make_user
-from tests.fakes.exchange import MemoryExchange
+from tests.fakes.exchange import MemoryExchange, trades
 from tests.fakes.instruments import MemoryInstruments
 from tests.fakes.ledger import MemoryLedger, MemoryOutbox
 from tests.fakes.queue import MemoryQueue
@@ -198,6 +199,15 @@ class TradingWorld:
         strategy = replace(strategy, created_at=self.clock.now(), updated_at=self.clock.now())
         self.strategies.add(strategy)
         return strategy
+
+    def buy_by_hand(self, symbol: str, quantity: int) -> None:
+        """The owner's own order, from the broker's app."""
+        account = self.accounts.find(self.user_id)
+        assert account is not None
+        api_key = self.vault.unseal(self.user_id, {"api_key": account.api_key})["api_key"]
+        token = self.vault.unseal(self.user_id, {"access_token": str(account.access_token)})["access_token"]
+        ticket = OrderTicket("NSE", symbol, Side.BUY, quantity, Product.MIS, "byhand")
+        self.exchange.place(self.exchange.authenticate(api_key, token), ticket, trades())
 
     def change(self, strategy: Strategy, **changes: Any) -> Strategy:
         """Store another version of a strategy."""

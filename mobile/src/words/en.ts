@@ -69,7 +69,7 @@ const remedies: Record<CheckName, string> = {
   running: "Press Start above.",
   broker_login: "Log in at the broker.",
   login_lasts: "After 06:00 IST of that day, log in at the broker again.",
-  addresses: "Save your broker keys once more, and register the addresses shown there with your broker.",
+  addresses: "Log in at the broker again, and register the addresses shown there. Without any, ask the operator.",
   kill_switch: "Release the switch. The operator's can only be waited for.",
   plan: "Change the plan.",
   feed: "Nothing: it is being repaired, and entries wait until it sees.",

@@ -144,6 +144,9 @@ PAIRS = tuple(
 )
 
 
+PAIRS_OF_ONE = (("13.200.1.1",), ("10.0.1.1:3128",))
+
+
 def test_a_family_shares_its_addresses_and_a_stranger_gets_a_pair_of_his_own(stores: Stores) -> None:
     stores.deploy((NAT, *PAIRS))
     father, son = stores.add_user("father@example.com"), stores.add_user("SON@example.com")
@@ -190,8 +193,48 @@ def test_addresses_that_somebody_holds_stay_when_they_are_deployed_no_more(store
     )
 
 
+def test_a_pair_that_one_account_holds_is_not_shared_when_a_family_is_named_for_it(stores: Stores) -> None:
+    stores.deploy((NAT.model_copy(update={"members": ()}),))
+    stranger, son = stores.add_user(), stores.add_user("son@example.com")
+    held = stores.broker_accounts.claim_egress(stranger.user_id)
+
+    stores.deploy((NAT,))
+
+    assert held is not None
+    assert stores.broker_accounts.claim_egress(son.user_id) is None
+
+
+def test_a_familys_pair_that_is_deployed_no_more_is_given_to_no_further_member(stores: Stores) -> None:
+    stores.deploy((NAT, *PAIRS))
+    father, son = stores.add_user("father@example.com"), stores.add_user("son@example.com")
+    held = stores.broker_accounts.claim_egress(father.user_id)
+
+    stores.deploy(PAIRS)
+
+    assert stores.broker_accounts.claim_egress(father.user_id) == held
+    assert stores.broker_accounts.claim_egress(son.user_id) == EgressRoute("pair-1", *PAIRS_OF_ONE)
+
+
 def replace_addresses(route: DeployedRoute) -> DeployedRoute:
     return route.model_copy(update={"addresses": ("13.9.9.9",)})
+
+
+def test_who_asks_for_a_pair_many_times_at_once_gets_one(postgres_store: PostgresStore) -> None:
+    stores = postgres_stores(postgres_store)
+    stores.deploy(PAIRS)
+    user = stores.add_user()
+
+    def claim(_: int) -> EgressRoute | None:
+        database = postgres_store.open("app_role")
+        try:
+            return PostgresBrokerAccounts(database).claim_egress(user.user_id)
+        finally:
+            database.close()
+
+    with ThreadPoolExecutor(8) as pool:
+        claimed = set(pool.map(claim, range(8)))
+
+    assert claimed == {EgressRoute("pair-1", *PAIRS_OF_ONE)}
 
 
 def test_no_two_get_one_pair_however_close_they_come(postgres_store: PostgresStore) -> None:

@@ -22,7 +22,9 @@ def tell(stores: Stores, user_id: UUID, times: int = 1) -> None:
     """Notices, by the shortest way that writes some: a summary for one day after another."""
     for number in range(times):
         day = TRADING_DAY + timedelta(days=number)
-        assert stores.system_summaries.tell(user_id, day, f"day {number}", MOMENT + number * SECOND)
+        assert stores.system_summaries.tell(
+            user_id, day, NoticeKind.DAILY_SUMMARY, f"day {number}", MOMENT + number * SECOND
+        )
 
 
 def test_the_inbox_has_every_notice_the_newest_first_page_by_page(stores: Stores) -> None:
@@ -143,9 +145,19 @@ def test_a_day_is_told_once(stores: Stores) -> None:
     assert list(stores.system_summaries.traders(TRADING_DAY)) == [cycle.user_id]
     assert list(stores.system_summaries.traders(TRADING_DAY + timedelta(days=1))) == []
 
-    assert stores.system_summaries.tell(cycle.user_id, TRADING_DAY, "text", MOMENT)
-    assert not stores.system_summaries.tell(cycle.user_id, TRADING_DAY, "again", MOMENT)
+    assert stores.system_summaries.tell(cycle.user_id, TRADING_DAY, NoticeKind.DAILY_SUMMARY, "text", MOMENT)
+    assert not stores.system_summaries.tell(cycle.user_id, TRADING_DAY, NoticeKind.DAILY_SUMMARY, "again", MOMENT)
 
     assert list(stores.system_summaries.traders(TRADING_DAY)) == []
     assert [n.text for n in stores.notifications.inbox(cycle.user_id, limit=9, before=None)] == ["text"]
     assert stores.notifications.notice(uuid4(), 1) is None
+
+
+def test_a_reminder_of_the_morning_does_not_stand_for_the_days_summary(stores: Stores) -> None:
+    cycle = stores.take_cycle()
+
+    assert stores.system_summaries.tell(cycle.user_id, TRADING_DAY, NoticeKind.NOT_READY, "log in", MOMENT)
+    assert not stores.system_summaries.tell(cycle.user_id, TRADING_DAY, NoticeKind.NOT_READY, "log in", MOMENT)
+
+    assert list(stores.system_summaries.traders(TRADING_DAY)) == [cycle.user_id]
+    assert stores.system_summaries.tell(cycle.user_id, TRADING_DAY, NoticeKind.DAILY_SUMMARY, "a day", MOMENT)

@@ -238,7 +238,9 @@ SYSTEM: dict[str, Callable[[Any, Intruder], Any]] = {
     "PostgresAuditTrail.empty_heads": lambda r, me: list(r.empty_heads()),
     "PostgresAuditTrail.unchained": lambda r, me: list(r.unchained()),
     "PostgresSummaries.traders": lambda r, me: list(r.traders(TRADING_DAY)),
-    "PostgresSummaries.tell": lambda r, me: r.tell(me.victim.user_id, TRADING_DAY + DAY, "forged", MOMENT),
+    "PostgresSummaries.tell": lambda r, me: r.tell(
+        me.victim.user_id, TRADING_DAY + DAY, NoticeKind.DAILY_SUMMARY, "forged", MOMENT
+    ),
 }
 """What the system role asks about everybody; under the functions' role it finds nobody."""
 

@@ -93,7 +93,7 @@ def make_trader(stores: Stores) -> Trader:
     for told_before in stores.notifications.inbox(user.user_id, limit=10, before=None):
         stores.deliveries.add(user.user_id, told_before.notice_id, list(Channel), MOMENT)
     stores.notifications.mark_read(user.user_id, None, MOMENT)
-    stores.system_summaries.tell(user.user_id, TRADING_DAY, mark, MOMENT)
+    stores.system_summaries.tell(user.user_id, TRADING_DAY, NoticeKind.DAILY_SUMMARY, mark, MOMENT)
     postback_id = stores.broker_accounts.postback_id(user.user_id)
     assert postback_id is not None
     notice = Notice(0, user.user_id, strategy.strategy_id, "bought", mark, MOMENT, attempts=0)

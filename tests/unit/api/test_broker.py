@@ -315,20 +315,51 @@ def test_a_living_connection_is_not_given_up_under_a_running_strategy(world: Api
     assert world.snapshot() == before
 
 
-def test_the_addresses_to_register_are_answered_when_a_broker_is_connected(world: ApiWorld) -> None:
+def bound(world: ApiWorld) -> ApiWorld:
+    """One pair of addresses, for whoever comes first."""
     world.is_bound = True
     world.database.deploy_routes([DeployedRoute(name="pair", addresses=("13.200.0.1", "13.200.0.2"))])
-    first, second = world.register(), world.register("other@example.com")
-    keys = {"api_key": "key", "api_secret": "secret"}
+    return world
 
-    made = world.call("POST", "/broker/connect", keys, token=first)
-    refused = world.call("POST", "/broker/connect", keys, token=second)
+
+def connect_validated(world: ApiWorld, token: str) -> Answer:
+    keys = world.exchange.open_account()
+    return connect(world, token, api_key=keys.api_key, api_secret=keys.api_secret, access_token=str(keys.access_token))
+
+
+def test_the_addresses_to_register_are_answered_once_the_broker_has_vouched_for_the_account(world: ApiWorld) -> None:
+    token = bound(world).register()
+
+    made = connect_validated(world, token)
 
     assert made.body["addresses"] == ["13.200.0.1", "13.200.0.2"]
-    assert world.call("GET", "/broker", token=first).body["addresses"] == ["13.200.0.1", "13.200.0.2"]
-    assert (refused.status, refused.error) == (409, "CONFLICT")
-    assert "no addresses are left" in refused.body["message"]
-    assert world.call("GET", "/broker", token=second).body["status"] == "not_connected"
+    assert world.call("GET", "/broker", token=token).body["addresses"] == ["13.200.0.1", "13.200.0.2"]
+
+
+def test_made_up_keys_take_no_addresses_away_from_anybody(world: ApiWorld) -> None:
+    stranger, owner = bound(world).register("stranger@example.com"), world.register()
+
+    made_up = connect(world, stranger, api_key="nobodys", api_secret="nobodys")
+
+    assert (made_up.status, made_up.body["addresses"]) == (200, [])
+    assert connect_validated(world, owner).body["addresses"] == ["13.200.0.1", "13.200.0.2"]
+
+
+def test_an_account_that_carries_prices_takes_none_either(world: ApiWorld) -> None:
+    feed, owner = bound(world).register("feed@example.com"), world.register()
+
+    assert connect_validated(world, feed).body["addresses"] == []
+    assert connect_validated(world, owner).body["addresses"] != []
+
+
+def test_where_none_are_left_an_account_is_connected_all_the_same_since_it_may_have_to_sell(world: ApiWorld) -> None:
+    first, second = bound(world).register(), world.register("other@example.com")
+    connect_validated(world, first)
+
+    made = connect_validated(world, second)
+
+    assert (made.status, made.body["status"], made.body["addresses"]) == (200, "connected", [])
+    assert world.call("GET", "/broker", token=second).body["status"] == "connected"
 
 
 def test_where_orders_are_taken_from_anywhere_there_is_nothing_to_register(world: ApiWorld) -> None:

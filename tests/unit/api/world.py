@@ -376,6 +376,7 @@ class ApiWorld:
             second_factors=MemorySecondFactors(self.database),
             needs_second_factor=self.needs_second_factor,
             is_bound=self.is_bound,
+            feed_emails=frozenset({"feed@example.com"}),
             users=MemoryUsers(self.database),
             needs_verified_email=self.needs_verified_email,
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,14 +15,16 @@ from algotrading.brokers.kite.brokers import KiteBrokers
 from algotrading.domain.errors import BrokerUnavailable
 from algotrading.domain.orders import Accepted, Refused
 from tests.unit.brokers.certificates import self_signed
-from tests.unit.brokers.kite_session import CREDENTIALS, kite_at, market_order
+from tests.unit.brokers.kite_session import CREDENTIALS, QUICK, kite_at, market_order
 from tests.unit.brokers.misbehaving_server import MisbehavingServer, answers, http_reply, success
 
 
 class ForwardProxy:
     """Takes CONNECT requests on loopback, and answers them with `status`."""
 
-    def __init__(self, status: str = "200 Connection established") -> None:
+    def __init__(self, status: str = "200 Connection established", tunnels_to: bytes | None = None) -> None:
+        """`tunnels_to`: what its tunnels say, and then end; None: they lead to where they were asked for."""
+        self._tunnels_to = tunnels_to
         self.asked_for: list[str] = []
         self._status = status
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -46,6 +49,9 @@ class ForwardProxy:
             self.asked_for.append(f"{method} {target}")
             client.sendall(f"HTTP/1.1 {self._status}\r\n\r\n".encode())
             if not self._status.startswith("200"):
+                return
+            if self._tunnels_to is not None:
+                client.sendall(self._tunnels_to)
                 return
             host, port = target.rsplit(":", 1)
             with socket.create_connection((host, int(port))) as server:
@@ -108,6 +114,42 @@ def test_past_its_proxies_no_order_leaves(server: MisbehavingServer, dead_proxy:
     assert isinstance(answer, Refused)
     assert (answer.kind, answer.throttled) == ("NOT_SENT", True)
     assert server.requests == []
+
+
+@pytest.mark.parametrize("after", [b"", b"no TLS at all"], ids=["closes", "answers garbage"])
+def test_a_proxy_whose_tunnel_leads_nowhere_is_passed_over_and_not_tried_first_again(
+    tmp_path: Path, proxy: ForwardProxy, after: bytes
+) -> None:
+    server_side, client_side = self_signed(tmp_path)
+    nowhere = ForwardProxy(tunnels_to=after)
+    try:
+        with MisbehavingServer(tls=server_side) as server:
+            server.will(answers(success({"order_id": "1"})), answers(success({"order_id": "2"})))
+            ways = (nowhere.address, proxy.address)
+            broker = kite_at(server.url, tls_context=client_side).connect(CREDENTIALS, ways)
+
+            both = [broker.place_order(market_order()) for _ in range(2)]
+    finally:
+        nowhere.close()
+
+    assert all(isinstance(answer, Accepted) for answer in both)
+    assert len(nowhere.asked_for) == 1
+
+
+def test_opening_takes_no_longer_than_each_way_may(server: MisbehavingServer) -> None:
+    silent = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]
+    ways = tuple(f"127.0.0.1:{each.getsockname()[1]}" for each in silent)
+    try:
+        began = time.monotonic()
+        answer = kite_at(server.url).connect(CREDENTIALS, ways).place_order(market_order())
+        took = time.monotonic() - began
+    finally:
+        for each in silent:
+            each.close()
+
+    assert isinstance(answer, Refused)
+    # Prepared and sent: twice two ways of half a second each.
+    assert took < 4 * QUICK.connect_seconds + 2
 
 
 def test_readings_do_not_need_the_proxy(server: MisbehavingServer, dead_proxy: str) -> None:

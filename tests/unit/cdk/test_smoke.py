@@ -73,7 +73,11 @@ def test_an_app_without_its_page_is_not_well(answer: tuple[int, bytes]) -> None:
 
 @pytest.mark.parametrize(
     ("state", "words"),
-    [("ALARM", "is in alarm: AllBlind"), (None, "there is no alarm algotrading-dev-trading-is-unsafe")],
+    [
+        ("ALARM", "is ALARM: AllBlind"),
+        ("INSUFFICIENT_DATA", "is INSUFFICIENT_DATA"),
+        (None, "there is no alarm algotrading-dev-trading-is-unsafe"),
+    ],
 )
 def test_unsafe_trading_is_told_and_so_is_that_nobody_would_say_so(state: str | None, words: str) -> None:
     cloud = Cloud()

@@ -67,9 +67,16 @@ def look(
     return decide(cycle, BookRead(now, reading, held), POLICY)
 
 
-def want_out(cycle: Cycle, reason: ExitReason = ExitReason.STOPLOSS, held: int | None = 10, at: float = 60) -> Decision:
+def want_out(
+    cycle: Cycle,
+    reason: ExitReason = ExitReason.STOPLOSS,
+    held: int | None = 10,
+    at: float = 60,
+    *,
+    is_book_away: bool = False,
+) -> Decision:
     now = MOMENT + timedelta(seconds=at)
-    return decide(cycle, ExitDue(now, now, reason, held), POLICY)
+    return decide(cycle, ExitDue(now, now, reason, held, is_book_away=is_book_away), POLICY)
 
 
 def kinds(decision: Decision) -> list[type]:
@@ -356,6 +363,40 @@ class TestEntryOfUnknownFate:
 
         assert SendOrder not in kinds(decision)
         assert decision.cycle.wanted is ExitReason.STOPLOSS
+
+    @pytest.mark.parametrize(
+        ("entry", "age", "is_away", "is_sold"),
+        [
+            ({}, 60, True, True),
+            ({}, 60, False, False),
+            ({}, 301, True, False),
+            ({"broker_status": BrokerStatus.OPEN}, 60, True, False),
+            ({"broker_status": BrokerStatus.OPEN, "cancels": 1}, 60, True, False),
+            ({"broker_status": BrokerStatus.OPEN, "cancels": 2}, 60, True, True),
+            ({"broker_status": BrokerStatus.OPEN, "cancels": 2}, 60, False, False),
+        ],
+        ids=[
+            "not seen, book away",
+            "book answers",
+            "too long ago",
+            "at work",
+            "being cancelled",
+            "cancelled in vain",
+            "in vain, book answers",
+        ],
+    )
+    def test_of_an_order_that_was_taken_positions_speak_only_where_the_book_cannot(
+        self, entry: dict[str, Any], age: int, is_away: bool, is_sold: bool
+    ) -> None:
+        entering = self.entering(held_before=0)
+        now = MOMENT + timedelta(seconds=60)
+        sent_at = now - timedelta(seconds=age)
+        fields = {"state": IntentState.ACCEPTED, "broker_order_id": "E1", "sent_at": sent_at, **entry}
+        taken = replace(entering.intents[0], cancel_asked_at=now, **fields)
+
+        decision = want_out(replace(entering, intents=(taken,)), held=10, is_book_away=is_away)
+
+        assert (SendOrder in kinds(decision)) is is_sold
 
     def test_the_entry_that_surfaces_then_settles_it(self) -> None:
         sold = want_out(self.entering(held_before=0), held=10).cycle

@@ -15,8 +15,9 @@ from algotrading.domain.errors import BrokerUnavailable
 from algotrading.domain.orders import Side
 from algotrading.domain.strategy import StrategyStatus
 from algotrading.ports import Lane
+from algotrading.services.execute import Pace
 from tests.fakes.broker import MemoryBroker
-from tests.fakes.exchange import not_sent
+from tests.fakes.exchange import not_sent, rests, throttles
 from tests.fakes.trading_world import TradingWorld
 
 
@@ -132,3 +133,47 @@ def test_a_buy_time_that_is_new_and_past_is_not_bought_upon(world: TradingWorld)
 
     assert world.sent(Side.BUY) == []
     assert world.told() == []
+
+
+def test_an_exit_that_cannot_leave_is_alarmed_and_told_once(world: TradingWorld) -> None:
+    # Given a position whose stop is hit while no connection to the broker comes about
+    strategy = world.add_running()
+    world.buy(strategy)
+    world.exchange.plan(*[not_sent()] * 60)
+
+    world.executor.handle(world.command(strategy, OrderEvent.STOPLOSS, price=Decimal(3490)))
+    for _ in range(3):
+        converge(world)
+
+    # Then everybody hears of it, and its owner once
+    assert world.told().count("exit_blocked") == 1
+    assert world.meter.counts["ExitBlocked"] > 3
+    assert "ExitRefused" not in world.meter.counts
+
+
+def test_two_exits_that_a_limit_holds_back_for_a_second_each_are_no_news(world: TradingWorld) -> None:
+    strategy = world.add_running()
+    world.buy(strategy)
+    world.exchange.plan(throttles(), throttles())
+
+    world.executor.handle(world.command(strategy, OrderEvent.STOPLOSS, price=Decimal(3490)))
+
+    assert world.cycle(strategy).state is CycleState.FLAT
+    assert "exit_blocked" not in world.told()
+
+
+def test_an_order_that_works_in_the_book_is_not_taken_for_filled_by_what_its_owner_bought(world: TradingWorld) -> None:
+    # Given an entry that rests, whose owner cancels it in the broker's app and buys just as many by hand
+    strategy = world.add_running()
+    world.exchange.plan(rests())
+    hasty = replace(world.executor, pace=Pace(follow=1.0))
+    world.clock.sleep_until(world.at(time(9, 29, 59)))
+    hasty.handle(world.command(strategy, OrderEvent.BUY, strategy.plan.buy_time))
+    (entry,) = world.exchange.all_orders()
+    world.exchange.cancel(entry)
+    world.buy_by_hand("TCS", 10)
+
+    world.executor.handle(world.command(strategy, OrderEvent.STOPLOSS, price=Decimal(3490)))
+
+    assert world.sent(Side.SELL) == []
+    assert world.cycle(strategy).state is CycleState.FLAT

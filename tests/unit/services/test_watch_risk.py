@@ -160,8 +160,14 @@ class TestSquareOff:
         assert (cycle.state, cycle.bought, cycle.sold) == (CycleState.FLAT, 4, 4)
 
 
-@pytest.mark.parametrize("age", [timedelta(hours=18), timedelta(minutes=16)])
-def test_a_loss_limit_neither_sells_nor_forbids_upon_a_price_of_long_before(age: timedelta) -> None:
+@pytest.mark.parametrize(
+    ("age", "bought"),
+    [(timedelta(hours=18), CycleState.LONG), (timedelta(minutes=16), CycleState.FLAT)],
+    ids=["of the day before", "of this morning"],
+)
+def test_nothing_is_sold_upon_a_price_of_long_before_and_nothing_bought_upon_todays(
+    age: timedelta, bought: CycleState
+) -> None:
     # Given a position that is worth what it cost, and a store that knows a price of long before alone
     world = TradingWorld()
     world.instruments.replace_all([make_instrument("TCS"), make_instrument("INFY")])
@@ -175,6 +181,6 @@ def test_a_loss_limit_neither_sells_nor_forbids_upon_a_price_of_long_before(age:
     converge(world)
     second = world.buy(world.add_running(symbol="INFY", stop_loss=Decimal(1400), buy_time=time(9, 40)))
 
-    # Then nothing is sold, and it is bought
+    # Then nothing is sold, and it is bought unless the day's last price speaks against it
     assert world.sent(Side.SELL) == []
-    assert second.state is CycleState.LONG
+    assert second.state is bought

@@ -88,10 +88,10 @@ def test_who_has_no_addresses_buys_nothing_and_still_sells(world: TradingWorld) 
     assert world.cycle(bought).state is CycleState.FLAT
 
 
-def test_it_is_asked_once_a_day_and_anew_on_the_next(world: TradingWorld) -> None:
+def test_what_is_right_is_asked_once_a_day_and_anew_on_the_next(world: TradingWorld) -> None:
     route = world.accounts.claim_egress(world.user_id)
     world.way_out.look(route)
-    world.exchange.outward = {"10.0.1.5:3128": "52.66.1.1"}
+    world.exchange.outward["10.0.1.5:3128"] = "52.66.1.1"
 
     world.way_out.look(route)
     same_day = world.way_out.problem(route)
@@ -99,6 +99,34 @@ def test_it_is_asked_once_a_day_and_anew_on_the_next(world: TradingWorld) -> Non
     world.way_out.look(route)
 
     assert same_day is None
+    assert world.way_out.problem(route) is not None
+
+
+def test_what_was_wrong_is_asked_again_and_forgotten_the_next_day(world: TradingWorld) -> None:
+    route = world.accounts.claim_egress(world.user_id)
+    right = world.exchange.outward
+    world.exchange.outward = {**right, "10.0.1.5:3128": "52.66.1.1"}
+    world.way_out.look(route)
+    wrong = world.way_out.problem(route)
+
+    world.exchange.outward = right
+    world.way_out.look(route)
+    mended = world.way_out.problem(route)
+    world.exchange.outward = {**right, "10.0.1.5:3128": "52.66.1.1"}
+    world.clock.sleep(timedelta(days=1).total_seconds())
+
+    assert (wrong is None, mended) == (False, None)
+    assert world.way_out.problem(route) is None
+
+
+def test_a_way_that_could_not_be_looked_at_is_looked_at_again(world: TradingWorld) -> None:
+    route = world.accounts.claim_egress(world.user_id)
+    del world.exchange.outward["10.0.2.5:3128"]
+    world.way_out.look(route)
+    world.exchange.outward["10.0.2.5:3128"] = "52.66.1.1"
+
+    world.way_out.look(route)
+
     assert world.way_out.problem(route) is not None
 
 

@@ -222,6 +222,9 @@ class AuthorizerSettings(TokenSettings):
 class BrokerSettings(DatabaseSettings, TokenSettings, VaultSettings, KiteSettings, EgressSettings):
     """lambdas/broker"""
 
+    feed_account_email: Annotated[tuple[EmailAddress, ...], BeforeValidator(_split)] = ()
+    """Accounts that carry prices and place no orders: no addresses are set aside for them."""
+
     second_factor_required: bool = True
     """Whether a broker account may be connected only by a login with a second factor."""
     email_verification_required: bool = True
@@ -307,7 +310,7 @@ class NotifierSettings(DatabaseSettings, MailSettings, WebhookSettings, Telegram
     """Where it asks for what has to be tried again."""
 
 
-class SummarySettings(DatabaseSettings, SessionSettings):
+class SummarySettings(DatabaseSettings, RedisSettings, SessionSettings, EgressSettings):
     """lambdas/summary"""
 
 

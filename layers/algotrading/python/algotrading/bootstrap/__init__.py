@@ -12,7 +12,13 @@ from algotrading.bootstrap.api import (
     build_postback,
     build_strategy,
 )
-from algotrading.bootstrap.messages import build_mailer, build_notifications, build_notifier, build_summary
+from algotrading.bootstrap.messages import (
+    build_mailer,
+    build_morning,
+    build_notifications,
+    build_notifier,
+    build_summary,
+)
 from algotrading.bootstrap.operations import build_audit_verifier, build_instruments, build_migrate, build_operator
 from algotrading.bootstrap.trading import build_converge, build_executor, build_hold, build_trigger
 
@@ -28,6 +34,7 @@ __all__ = [
     "build_instruments",
     "build_mailer",
     "build_migrate",
+    "build_morning",
     "build_notifications",
     "build_notifier",
     "build_operator",

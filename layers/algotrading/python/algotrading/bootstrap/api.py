@@ -162,6 +162,7 @@ def _broker_services(settings: BrokerSettings) -> BrokerServices:
         second_factors=PostgresSecondFactors(database),
         needs_second_factor=settings.second_factor_required,
         is_bound=settings.egress_bound,
+        feed_emails=frozenset(email.lower() for email in settings.feed_account_email),
         users=PostgresUsers(database),
         needs_verified_email=settings.email_verification_required,
     )

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from algotrading.services.account_mails import AccountMails
     from algotrading.services.daily_summary import DailySummary
     from algotrading.services.deliver_notices import NoticeDelivery
+    from algotrading.services.morning import MorningCheck
     from algotrading.services.notification_center import NotificationCenter
 
 
@@ -64,6 +65,35 @@ def build_summary(settings: SummarySettings) -> DailySummary:
     database = parts.database(settings)
     table = load_session_table(settings.session_table)
     return DailySummary(PostgresSummaries(database), PostgresLedger(database), SystemClock(), table)
+
+
+def build_morning(settings: SummarySettings) -> MorningCheck:
+    """lambdas/summary, before the open"""
+    from algotrading.adapters.clock import SystemClock
+    from algotrading.adapters.postgres.broker_accounts import PostgresBrokerAccounts
+    from algotrading.adapters.postgres.instruments import PostgresInstruments
+    from algotrading.adapters.postgres.risks import PostgresRisks
+    from algotrading.adapters.postgres.strategies import PostgresStrategies
+    from algotrading.adapters.postgres.summaries import PostgresSummaries
+    from algotrading.adapters.redis_runtime import RedisRuntime, make_redis_client
+    from algotrading.contracts.session_table import load_session_table
+    from algotrading.services.check_plan import PlanChecker
+    from algotrading.services.morning import MorningCheck
+    from algotrading.services.preflight import PreflightReader
+
+    database, clock = parts.database(settings), SystemClock()
+    table = load_session_table(settings.session_table)
+    strategies = PostgresStrategies(database)
+    preflight = PreflightReader(
+        strategies,
+        PostgresBrokerAccounts(database),
+        PostgresRisks(database),
+        RedisRuntime(make_redis_client(settings.redis_host, settings.redis_port, tls=settings.redis_tls)),
+        PlanChecker(PostgresInstruments(database), table),
+        clock,
+        settings.egress_bound,
+    )
+    return MorningCheck(strategies, preflight, PostgresSummaries(database), clock, table)
 
 
 def _account_mails(settings: MailerSettings) -> AccountMails:

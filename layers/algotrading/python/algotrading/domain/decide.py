@@ -51,6 +51,7 @@ from algotrading.domain.sessions import trading_day_of
 from algotrading.domain.settle import after_failure, settle
 from algotrading.domain.steps import cancel_now, exit_pause, intents_of, miss, with_intent, with_order
 
+_POSITIONS_SPEAK_FOR = timedelta(minutes=5)
 _LEAVES_IDLE = frozenset({ExitReason.USER, ExitReason.SQUARE_OFF, ExitReason.RISK})
 
 
@@ -153,7 +154,7 @@ def _leave_entering(cycle: Cycle, event: ExitDue, policy: Policy) -> Decision:
     """Of an entry that the book has not shown, both may be true, whatever was answered. An account that holds all of it
     beyond what it held before has it, unless its owner bought just as many by hand in those seconds: that is sold.
     Anything else may be the owner's own, and the book has to show first what the entry has bought."""
-    unknown = [i for i in cycle.open_intents(Leg.ENTRY) if i.is_unseen]
+    unknown = [i for i in cycle.open_intents(Leg.ENTRY) if _may_be_filled(i, event)]
     if cycle.bought or not unknown or event.held is None or cycle.held_before is None:
         return settle(cycle, Look(event.now), policy)
     surplus = sum(intent.quantity for intent in unknown)
@@ -163,6 +164,15 @@ def _leave_entering(cycle: Cycle, event: ExitDue, policy: Policy) -> Decision:
     decision = with_order(exiting, Leg.EXIT, surplus, now=event.now, due=event.due, cause_at=event.cause_at)
     text = f"{cycle.plan.symbol}: the buy's fate is not known; selling the {surplus} that the broker shows since"
     return replace(decision, effects=(RaiseAlarm("UnconfirmedExit", text), *decision.effects))
+
+
+def _may_be_filled(entry: Intent, event: ExitDue) -> bool:
+    """Whether positions are the only word on it. Of an order that the broker took, the book is; where that cannot be
+    read, positions are for a while: later on its owner may have bought by hand."""
+    if entry.state is not IntentState.ACCEPTED:
+        return True
+    is_young = event.now - (entry.sent_at or entry.created_at) <= _POSITIONS_SPEAK_FOR
+    return event.is_book_away and is_young and entry.is_unseen
 
 
 def _claim_exit(cycle: Cycle, event: ExitDue, policy: Policy) -> Decision:

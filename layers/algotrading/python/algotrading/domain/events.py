@@ -52,6 +52,8 @@ class ExitDue:
     reason: ExitReason
     held: int | None
     cause_at: datetime | None = None
+    is_book_away: bool = False
+    """Whether the order book was asked, too, and did not answer: where it does, it decides what an entry has bought."""
 
 
 @dataclass(frozen=True, slots=True)

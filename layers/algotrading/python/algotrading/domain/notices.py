@@ -39,6 +39,8 @@ class NoticeKind(StrEnum):
 
     PASSWORD_CHANGED = "password_changed"  # noqa: S105 - a name, no password
 
+    NOT_READY = "not_ready"
+    """Before the open: something keeps strategies of the day from buying or selling."""
     DAILY_SUMMARY = "daily_summary"
 
     LOSS_LIMIT = "loss_limit"

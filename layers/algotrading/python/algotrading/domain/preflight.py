@@ -77,7 +77,9 @@ def check_addresses(account: SealedBrokerAccount | None, *, is_bound: bool) -> C
     if not is_bound:
         return Check(CheckName.ADDRESSES, True, "this broker takes orders from anywhere")
     if account is None or account.egress is None:
-        remedy = "send your keys to POST /broker/connect, and register the addresses it answers with your broker"
+        remedy = (
+            f"{_LOG_IN} again, then register the addresses of GET /broker; without any, ask the operator for a pair"
+        )
         return Check(CheckName.ADDRESSES, False, "no addresses are set aside for your orders", remedy)
     known = " and ".join(account.egress.addresses)
     return Check(CheckName.ADDRESSES, True, f"orders leave from {known}, which your broker must know")

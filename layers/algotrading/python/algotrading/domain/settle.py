@@ -223,7 +223,9 @@ def _release_claim(cycle: Cycle, intent: Intent, policy: Policy) -> Decision:
     reason = cycle.claim or ExitReason.SELL_TIME
     message = intent.message or "the broker did not take the order"
     effects: list[Effect] = []
-    if intent.state is not IntentState.THROTTLED:
+    if intent.state is IntentState.THROTTLED:
+        effects += _say_held_up(cycle, message)
+    else:
         effects.append(RaiseAlarm("ExitRefused", f"{cycle.plan.symbol}: {message}"))
         if sum(1 for exit_ in intents_of(cycle, Leg.EXIT) if exit_.failed_proven) == 1:
             text = f"{cycle.plan.symbol}: the sell was refused and is tried again: {message}"
@@ -232,6 +234,19 @@ def _release_claim(cycle: Cycle, intent: Intent, policy: Policy) -> Decision:
     state = CycleState.ENTERING if _is_entry_open(cycle) else CycleState.LONG
     long = replace(cycle, state=state, claim=None, wanted=wanted, note=message)
     return Decision(long, (*effects, RetryExit(wanted, exit_pause(long, policy))))
+
+
+def _say_held_up(cycle: Cycle, message: str) -> list[Effect]:
+    """A limit that is counted by the second is over in a moment; what goes on keeping exits from leaving is told."""
+    exits = reversed(intents_of(cycle, Leg.EXIT))
+    in_a_row = sum(1 for _ in takewhile(lambda i: i.state is IntentState.THROTTLED, exits))
+    if in_a_row < _QUICK_TRIES:
+        return []
+    why = f"the sell does not leave and is tried again and again: {message}"
+    alarm = RaiseAlarm("ExitBlocked", f"{cycle.plan.symbol}: {why}")
+    if in_a_row > _QUICK_TRIES:
+        return [alarm]
+    return [alarm, Tell(NoticeKind.EXIT_BLOCKED, f"{cycle.plan.symbol}: {why}")]
 
 
 def _is_entry_open(cycle: Cycle) -> bool:

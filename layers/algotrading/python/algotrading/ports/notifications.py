@@ -7,6 +7,7 @@ from datetime import date, datetime, timedelta
 from typing import Protocol
 from uuid import UUID
 
+from algotrading.domain.notices import NoticeKind
 from algotrading.domain.notifications import (
     Channel,
     ChannelSetup,
@@ -126,6 +127,6 @@ class Summaries(Protocol):
         """Whose strategies had to do with the day, and who was not told yet."""
         ...
 
-    def tell(self, user_id: UUID, day: date, text: str, now: datetime) -> bool:
-        """Write the notice; False when this day was told to the user before."""
+    def tell(self, user_id: UUID, day: date, kind: NoticeKind, text: str, now: datetime) -> bool:
+        """Write the notice; False when one of this kind was told to the user on this day before."""
         ...

@@ -6,7 +6,8 @@ strategies trade, the account they trade in cannot be changed or removed under t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import logging
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -17,8 +18,11 @@ from algotrading.domain.accounts import (
     ConnectionStatus,
     SealedBrokerAccount,
 )
+from algotrading.domain.egress import EgressRoute
 from algotrading.domain.errors import BrokerAuthFailed, Conflict, EmailUnverified, SecondFactorRequired
 from algotrading.ports import BrokerAccounts, Brokers, Clock, Ledger, SecondFactors, Strategies, Tokens, Users, Vault
+
+logger = logging.getLogger(__name__)
 
 LOGIN_AUDIENCE = "broker-login"
 LOGIN_LIFETIME = timedelta(minutes=15)
@@ -68,34 +72,34 @@ class BrokerConnections:
     """Whether only a login with a second factor may reach a broker account: where it is real money."""
     is_bound: bool
     """Whether orders are taken from registered addresses alone."""
+    feed_emails: frozenset[str]
+    """Accounts that carry prices, in lower case."""
     users: Users
     needs_verified_email: bool
     """Whether only an account whose e-mail its owner has confirmed may, too."""
 
     def connect(self, user_id: UUID, credentials: BrokerCredentials) -> Connecting:
         """Store keys. With an access token they are validated with the broker first; without one the
-        answer is the URL at which the trader logs in. Addresses are set aside for the account's orders, for good.
+        answer is the URL at which the trader logs in.
 
         Raises:
             EmailUnverified: the user has not confirmed the e-mail; nothing was stored.
             SecondFactorRequired: the user's login has none; nothing was stored.
             BrokerAuthFailed: the broker refuses these credentials; nothing was stored.
             BrokerUnavailable: the broker could not be asked; nothing was stored.
-            Conflict: strategies trade through another broker account, or no addresses are left; nothing was stored.
+            Conflict: strategies trade through another broker account; nothing was stored.
         """
         self._require_safe_login(user_id)
         stored = self.accounts.find(user_id)
         if credentials.access_token is not None:
             profile = self.brokers.connect(credentials).validate_credentials()
-            addresses = self._claim_addresses(user_id)
-            self._store_validated(user_id, credentials, profile, stored)
-            return Connecting(None, addresses)
+            account = self._store_validated(user_id, credentials, profile, stored)
+            return Connecting(None, _addresses_of(account.egress))
         if stored is not None and stored.is_connected(self.clock.now()):
             self._refuse_while_trading(user_id, "its broker login would be lost")
         login_url = self._login_url(user_id, credentials)
-        addresses = self._claim_addresses(user_id)
         self._save(user_id, credentials, stored.broker_user_id if stored else None)
-        return Connecting(login_url, addresses)
+        return Connecting(login_url, _addresses_of(None if stored is None else stored.egress))
 
     def login_url(self, user_id: UUID) -> str:
         """Where the trader logs in to the broker, with a state that only this user's login can bring back.
@@ -137,13 +141,15 @@ class BrokerConnections:
             self._refuse_while_trading(user_id, "they could not be sold any more")
             self.accounts.remove(user_id, now=self.clock.now())
 
-    def _claim_addresses(self, user_id: UUID) -> tuple[str, ...]:
-        if not self.is_bound:
-            return ()
+    def _claim_addresses(self, user_id: UUID) -> EgressRoute | None:
+        """Addresses for the account's orders, for good: once the broker has vouched for it, and not for an account that
+        carries prices and places none. Without any it is connected all the same: what it holds can be sold."""
+        if not self.is_bound or self.users.get(user_id).email.lower() in self.feed_emails:
+            return None
         route = self.accounts.claim_egress(user_id)
         if route is None:
-            raise Conflict("no addresses are left for your orders to leave from: ask the operator for a pair")
-        return route.addresses
+            logger.error("no addresses are left for orders", extra={"user_id": str(user_id)})
+        return route
 
     def _require_safe_login(self, user_id: UUID) -> None:
         if self.needs_verified_email and not self.users.get(user_id).is_email_verified:
@@ -167,7 +173,8 @@ class BrokerConnections:
     ) -> SealedBrokerAccount:
         if stored is not None and stored.broker_user_id not in {None, profile.broker_user_id}:
             self._refuse_while_trading(user_id, "these credentials belong to another broker account")
-        return self._save(user_id, credentials, profile.broker_user_id)
+        account = self._save(user_id, credentials, profile.broker_user_id)
+        return replace(account, egress=self._claim_addresses(user_id))
 
     def _save(self, user_id: UUID, credentials: BrokerCredentials, broker_user_id: str | None) -> SealedBrokerAccount:
         secrets = {"api_key": credentials.api_key, "api_secret": credentials.api_secret}
@@ -213,17 +220,17 @@ class BrokerConnections:
             token_at=stored.token_at,
             token_expires_at=stored.token_expires_at,
             postback_id=self.accounts.postback_id(stored.user_id),
-            addresses=self._addresses_of(stored.user_id),
+            addresses=_addresses_of(stored.egress) if self.is_bound else (),
         )
-
-    def _addresses_of(self, user_id: UUID) -> tuple[str, ...]:
-        account = self.accounts.find(user_id) if self.is_bound else None
-        return () if account is None or account.egress is None else account.egress.addresses
 
     def _refuse_while_trading(self, user_id: UUID, why: str) -> None:
         for strategy in self.strategies.list_for(user_id):
             if strategy.is_running or self.ledger.unsettled(user_id, strategy.strategy_id):
                 raise Conflict(f"strategies are trading through this broker connection, and {why}: stop them first")
+
+
+def _addresses_of(route: EgressRoute | None) -> tuple[str, ...]:
+    return () if route is None else route.addresses
 
 
 def _mask(api_key: str) -> str:

@@ -8,6 +8,7 @@ from datetime import date
 from uuid import UUID
 
 from algotrading.domain.errors import CalendarMissing
+from algotrading.domain.notices import NoticeKind
 from algotrading.domain.sessions import SessionTable, trading_day_of
 from algotrading.domain.summary import summary_of
 from algotrading.ports import Clock, Ledger, Summaries
@@ -51,4 +52,4 @@ class DailySummary:
 
     def _tell(self, user_id: UUID, day: date) -> bool:
         text = summary_of(day, self.ledger.of_day(user_id, day))
-        return text is not None and self.summaries.tell(user_id, day, text, self.clock.now())
+        return text is not None and self.summaries.tell(user_id, day, NoticeKind.DAILY_SUMMARY, text, self.clock.now())

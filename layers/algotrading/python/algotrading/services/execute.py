@@ -30,7 +30,7 @@ from algotrading.services.cycle_runner import CycleRunner
 from algotrading.services.errand import Desk, Errand, spread_of
 from algotrading.services.flatten import LOSS_LIMIT
 from algotrading.services.keep_book import BookKeeper
-from algotrading.services.live_prices import marks_of
+from algotrading.services.live_prices import prices_of_today
 from algotrading.services.paced_broker import PacedBroker
 from algotrading.services.read_broker import held_by, see
 from algotrading.services.strategy_lock import StrategyLock
@@ -64,7 +64,7 @@ _HAND_OVER = timedelta(seconds=3)
 5 s after which converge holds it to be lost."""
 _HAND_OVER_PAUSE = timedelta(seconds=0.25)
 _LOGIN_OVER = "the broker login is missing or over"
-_TIME_TO_LOOK = timedelta(seconds=20)
+_TIME_TO_LOOK = timedelta(seconds=30)
 """An entry that is due sooner is not held up by asking where it would come from: longer than any answer takes."""
 _PATIENCE_BEFORE_ENTRY = timedelta(seconds=0.1)
 
@@ -209,7 +209,7 @@ class Executor:
         """Last prices of what the user holds, where a loss limit needs them."""
         if not gate.symbols:
             return {}
-        return marks_of(self.desk.runtime.last_prices(gate.symbols), self.desk.clock.now())
+        return prices_of_today(self.desk.runtime.last_prices(gate.symbols), self.desk.clock.now())
 
     def _price(self, strategy: Strategy, broker: PacedBroker) -> Decimal | None:
         """The latest price anyone knows; None rather than holding the entry up."""
@@ -257,8 +257,12 @@ class Executor:
             errand = self._errand(taken, broker)
             may_hold = taken.cycle.open_quantity > 0 or taken.cycle.state is CycleState.ENTERING
             held = read_broker.ask_held(errand) if may_hold else None
+            is_entering = taken.cycle.state is CycleState.ENTERING
+            is_book_away = is_entering and held is not None and not read_broker.has_book(errand)
             now = clock.now()
-            return CycleRunner(errand).run(ExitDue(now, command.due or now, reason, held, command.tick_at))
+            return CycleRunner(errand).run(
+                ExitDue(now, command.due or now, reason, held, command.tick_at, is_book_away=is_book_away)
+            )
 
     def _kill(self, command: OrderCommand) -> Cycle | None:
         """Leave, and once nothing of the user is open any more, have the broker's book show it."""

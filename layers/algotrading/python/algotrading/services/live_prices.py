@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from algotrading.domain.errors import RedisDown
+from algotrading.domain.sessions import trading_day_of
 from algotrading.ports import LastPrice, Meter, Runtime
 
 logger = logging.getLogger(__name__)
@@ -19,9 +20,16 @@ OLDEST_MARK = timedelta(minutes=15)
 
 
 def marks_of(known: Mapping[str, LastPrice], now: datetime) -> dict[str, Decimal]:
-    """Those that limits in rupees may be held against: what the market did long before says nothing about what is lost
-    now, and a limit neither sells nor forbids a purchase upon it."""
+    """Those that something may be sold upon, or an order be sized by: what the market did long before says nothing
+    about what is lost now."""
     return {symbol: last.price for symbol, last in known.items() if now - last.at <= OLDEST_MARK}
+
+
+def prices_of_today(known: Mapping[str, LastPrice], now: datetime) -> dict[str, Decimal]:
+    """Those of the day that it is in India, however old: what an entry is held against, since a loss that may have been
+    made up meanwhile forbids it rather than one that may not."""
+    today = trading_day_of(now)
+    return {symbol: last.price for symbol, last in known.items() if trading_day_of(last.at) == today}
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,6 +83,17 @@ def as_event(errand: Errand, reading: BookReading, held: int | None = None) -> B
     return BookRead(now, reading, held, sight, obstacle)
 
 
+def has_book(errand: Errand) -> bool:
+    """Whether the book can be read now. Asked only before an entry is left whose order it has not shown."""
+    try:
+        errand.broker.read_book(errand.tags)
+    except BrokerFault as fault:
+        errand.desk.meter.count("BookReadFailed")
+        logger.warning("the order book could not be read: %s", fault.message)
+        return False
+    return True
+
+
 def retry_exit(errand: Errand, effect: RetryExit) -> Event | None:
     """Read what is held after a pause, and want the exit again; None when there is no time left for it."""
     if not _has_time_for(errand, effect.pause):

@@ -39,17 +39,20 @@ def store_routes(connection: Connection[Any], routes: tuple[DeployedRoute, ...])
     """Add or replace `routes` by name, as the database's owner. A pair that is not among them any more stays with
     whoever holds it, and is given to nobody else."""
     with connection.transaction():
+        # Nobody claims meanwhile: a pair that goes is not given away in the same moment.
+        connection.execute("lock table egress_holders in share row exclusive mode")
         connection.execute(
             "delete from egress_routes r where r.name <> all (%s)"
             " and not exists (select from egress_holders h where h.route = r.name)",
             ([route.name for route in routes],),
         )
+        connection.execute("update egress_routes set is_deployed = false")
         for route in routes:
             connection.execute(
                 """
                 insert into egress_routes (name, addresses, proxies, members) values (%s, %s, %s, %s)
                 on conflict (name) do update set addresses = excluded.addresses, proxies = excluded.proxies,
-                    members = excluded.members
+                    members = excluded.members, is_deployed = true
                 """,
                 (route.name, list(route.addresses), list(route.proxies), list(route.members)),
             )

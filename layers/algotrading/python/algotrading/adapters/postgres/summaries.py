@@ -22,23 +22,23 @@ class PostgresSummaries:
         with self._database.system() as session:
             rows = session.execute(
                 "select distinct c.user_id from cycles c where c.trading_day = %s and not exists ("
-                " select from daily_summaries d where d.user_id = c.user_id and d.trading_day = c.trading_day)"
-                " order by c.user_id",
-                (day,),
+                " select from daily_summaries d where d.user_id = c.user_id and d.trading_day = c.trading_day"
+                " and d.kind = %s) order by c.user_id",
+                (day, NoticeKind.DAILY_SUMMARY),
             ).fetchall()
         return [row["user_id"] for row in rows]
 
-    def tell(self, user_id: UUID, day: date, text: str, now: datetime) -> bool:
+    def tell(self, user_id: UUID, day: date, kind: NoticeKind, text: str, now: datetime) -> bool:
         """See ports.Summaries."""
         with self._database.tenant(user_id) as session:
             taken = session.execute(
-                "insert into daily_summaries (user_id, trading_day) values (%s, %s) on conflict do nothing",
-                (user_id, day),
+                "insert into daily_summaries (user_id, trading_day, kind) values (%s, %s, %s) on conflict do nothing",
+                (user_id, day, kind),
             )
             if taken.rowcount == 0:
                 return False
             session.execute(
                 "insert into outbox (user_id, kind, text, created_at) values (%s, %s, %s, %s)",
-                (user_id, NoticeKind.DAILY_SUMMARY, clean_text(text), now),
+                (user_id, kind, clean_text(text), now),
             )
         return True

@@ -18,6 +18,9 @@ from functools import lru_cache
 from typing import Self, cast
 from urllib.parse import urlsplit
 
+_LEAST_SECONDS = 0.05
+"""What TLS may take where the rest of opening has used the time up: no time-out of 0, which means none at all."""
+
 
 class ConnectFailed(Exception):
     """There is no connection, so not one byte of the request has left."""
@@ -119,9 +122,11 @@ class Connection:
         tls_context: ssl.SSLContext | None = None,
         proxies: tuple[Endpoint, ...] = (),
     ):
-        """With `proxies` it is opened through the first of them that can be reached, and never past them all."""
+        """With `proxies` it is opened through the first of them that works, TLS included, and never past them all."""
         self._endpoint = endpoint
-        self._proxies = proxies
+        self._ways: tuple[Endpoint | None, ...] = proxies or (None,)
+        self._way = 0
+        """The one that worked last."""
         self._connect_seconds = connect_seconds
         self._tls_context = tls_context
         self._socket: socket.socket | None = None
@@ -173,50 +178,51 @@ class Connection:
         self.close()
 
     def _open(self) -> None:
+        """By the way that worked last, or else by another; each has the time of one connection."""
         self.close()
-        sock = self._reach()
-        try:
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            if self._endpoint.tls:
-                context = self._tls_context or verifying_tls_context()
-                sock = context.wrap_socket(sock, server_hostname=self._endpoint.host)
-        except (OSError, ValueError) as error:
-            sock.close()
-            raise ConnectFailed(f"{self._endpoint.authority}: {type(error).__name__}: {error}") from error
-        self._socket = sock
-        self._used_at = time.monotonic()
-
-    def _reach(self) -> socket.socket:
         failures = []
-        for proxy in self._proxies or (None,):
+        ways = self._ways[self._way :] + self._ways[: self._way]
+        for way in ways:
             try:
-                return self._dial(self._endpoint) if proxy is None else self._tunnel(proxy)
+                self._socket = self._connect(way)
             except ConnectFailed as failure:
                 failures.append(str(failure))
+                continue
+            self._way = self._ways.index(way)
+            self._used_at = time.monotonic()
+            return
         raise ConnectFailed("; ".join(failures))
 
-    def _dial(self, endpoint: Endpoint) -> socket.socket:
+    def _connect(self, proxy: Endpoint | None) -> socket.socket:
+        deadline = time.monotonic() + self._connect_seconds
+        at = self._endpoint if proxy is None else proxy
+        name = self._endpoint.authority if proxy is None else f"{self._endpoint.authority} through {proxy.authority}"
         try:
-            return socket.create_connection((endpoint.host, endpoint.port), timeout=self._connect_seconds)
+            sock = socket.create_connection((at.host, at.port), timeout=self._connect_seconds)
         except (OSError, UnicodeError) as error:
-            raise ConnectFailed(f"{endpoint.authority}: {type(error).__name__}: {error}") from error
-
-    def _tunnel(self, proxy: Endpoint) -> socket.socket:
-        """A way through the proxy: HTTP CONNECT, RFC 9110 section 9.3.6."""
-        sock = self._dial(proxy)
-        target = f"{self._endpoint.host}:{self._endpoint.port}"
+            raise ConnectFailed(f"{name}: {type(error).__name__}: {error}") from error
         try:
-            sock.sendall(f"CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n\r\n".encode("ascii"))
-            reader = cast("socket.socket", _DeadlineReader(sock, time.monotonic() + self._connect_seconds))
-            response = http.client.HTTPResponse(reader, method="CONNECT")
-            response.begin()
-            if response.status != http.HTTPStatus.OK:
-                raise OSError(f"HTTP {response.status} {response.reason}")
-        except (OSError, UnicodeError, http.client.HTTPException) as error:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if proxy is not None:
+                self._ask_for_tunnel(sock, deadline)
+            if self._endpoint.tls:
+                sock.settimeout(max(_LEAST_SECONDS, deadline - time.monotonic()))
+                context = self._tls_context or verifying_tls_context()
+                sock = context.wrap_socket(sock, server_hostname=self._endpoint.host)
+        except (OSError, ValueError, http.client.HTTPException) as error:
             sock.close()
-            raise ConnectFailed(f"proxy {proxy.authority}: {type(error).__name__}: {error}") from error
-        sock.settimeout(self._connect_seconds)
+            raise ConnectFailed(f"{name}: {type(error).__name__}: {error}") from error
         return sock
+
+    def _ask_for_tunnel(self, sock: socket.socket, deadline: float) -> None:
+        """HTTP CONNECT, RFC 9110 section 9.3.6."""
+        host = f"[{self._endpoint.host}]" if ":" in self._endpoint.host else self._endpoint.host
+        target = f"{host}:{self._endpoint.port}"
+        sock.sendall(f"CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n\r\n".encode("ascii"))
+        response = http.client.HTTPResponse(cast("socket.socket", _DeadlineReader(sock, deadline)), method="CONNECT")
+        response.begin()
+        if response.status != http.HTTPStatus.OK:
+            raise OSError(f"HTTP {response.status} {response.reason}")
 
     def _is_alive(self) -> bool:
         """Nothing to read is the one healthy state of an idle connection: an end of file is a closed

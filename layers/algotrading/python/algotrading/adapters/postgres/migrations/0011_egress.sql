@@ -5,7 +5,8 @@ create table egress_routes (
     name      text primary key check (name ~ '^[a-z0-9-]{1,32}$'),
     addresses text[] not null check (cardinality(addresses) between 1 and 2),
     proxies   text[] not null check (cardinality(proxies) in (0, cardinality(addresses))),
-    members   text[] not null
+    members   text[] not null,
+    is_deployed boolean not null default true
 );
 comment on column egress_routes.members is 'E-mail addresses, in lower case, of the family that shares it; empty: one account alone';
 
@@ -46,15 +47,22 @@ begin
     if mail is null then
         return null;
     end if;
-    select name into found from egress_routes where mail = any (members) order by name limit 1;
+    -- One at a time: two who look at once would both take the first free pair, and so would one who asks twice.
+    lock table egress_holders in share row exclusive mode;
+    select route into found from egress_holders where user_id = claimant;
+    if found is not null then
+        return found;
+    end if;
+    select r.name into found from egress_routes r
+    where r.is_deployed and mail = any (r.members)
+        and not exists (select from egress_holders h where h.route = r.name and h.is_exclusive)
+    order by r.name limit 1;
     if found is not null then
         insert into egress_holders (user_id, route, is_exclusive) values (claimant, found, false);
         return found;
     end if;
-    -- One at a time: two who look at once would both take the first free pair.
-    lock table egress_holders in share row exclusive mode;
     select r.name into found from egress_routes r
-    where r.members = '{}' and not exists (select from egress_holders h where h.route = r.name)
+    where r.is_deployed and r.members = '{}' and not exists (select from egress_holders h where h.route = r.name)
     order by r.name limit 1;
     if found is not null then
         insert into egress_holders (user_id, route, is_exclusive) values (claimant, found, true);
