@@ -83,9 +83,33 @@ def run_tool(*command: str) -> Findings:
     return (ran.stdout + ran.stderr).strip().splitlines() or [f"{command[0]} ended with {ran.returncode}"]
 
 
+def read_bandit(text: str) -> Findings:
+    """What bandit's JSON names; also where it could not read a file, or looked at nothing."""
+    report = json.loads(text)
+    unread = [f"bandit could not read {each['filename']}: {each['reason']}" for each in report["errors"]]
+    if not report["metrics"]["_totals"]["loc"]:
+        unread.append("bandit has looked at no line")
+    return unread + [
+        f"{each['filename']}:{each['line_number']}: {each['test_id']}: {each['issue_text']}"
+        for each in report["results"]
+    ]
+
+
+def read_checkov(text: str) -> Findings:
+    """What checkov's JSON names; also where it could not read a template, or looked at nothing."""
+    report = json.loads(text)
+    if "results" not in report:
+        return ["checkov has looked at nothing"]
+    unread = [f"checkov could not read {each}" for each in report["results"].get("parsing_errors", ())]
+    failed = report["results"]["failed_checks"]
+    return unread + [f"{each['check_id']} at {each['resource']}: {each['check_name']}" for each in failed]
+
+
 def read_audit(text: str, *, is_strict: bool) -> Findings:
     """Vulnerable packages of pip-audit's JSON; in strict mode those that could not be looked up as well."""
     packages = json.loads(text)["dependencies"]
+    if not packages:
+        return ["pip-audit has looked at no package"]
     unseen = [each["name"] for each in packages if "skip_reason" in each]
     found = [
         f"{each['name']} {each['version']}: {advisory['id']}, mended in {', '.join(advisory['fix_versions']) or 'none'}"
@@ -99,14 +123,21 @@ def read_audit(text: str, *, is_strict: bool) -> Findings:
     return found
 
 
-def _audit(lock: str, *, is_strict: bool) -> Findings:
-    binary = Path(sys.executable).with_name("pip-audit")
-    command = [str(binary), "--requirement", lock, "--disable-pip", "--require-hashes", "--format", "json"]
-    ran = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True)  # noqa: S603 - fixed arguments
+def read_tool(read: Callable[[str], Findings], *command: str) -> Findings:
+    """A tool's words in JSON, whatever code it ends with: some end with 0 where they could not look."""
+    binary = Path(sys.executable).with_name(command[0])
+    ran = subprocess.run(  # noqa: S603 - fixed arguments
+        [str(binary), *command[1:]], cwd=ROOT, check=False, capture_output=True, text=True
+    )
     try:
-        return read_audit(ran.stdout, is_strict=is_strict)
-    except (ValueError, KeyError):
-        return (ran.stderr.strip().splitlines() or [f"pip-audit ended with {ran.returncode}"])[-3:]
+        return read(ran.stdout)
+    except (ValueError, KeyError, TypeError):
+        return [f"{command[0]} ended with {ran.returncode}", *ran.stderr.strip().splitlines()[-3:]]
+
+
+def _audit(lock: str, *, is_strict: bool) -> Findings:
+    words = ("pip-audit", "--requirement", lock, "--disable-pip", "--require-hashes", "--format", "json")
+    return read_tool(partial(read_audit, is_strict=is_strict), *words)
 
 
 def _lint(out: Path) -> Findings:
@@ -115,9 +146,14 @@ def _lint(out: Path) -> Findings:
 
 
 def _check(out: Path) -> Findings:
-    return run_tool(
-        "checkov", "-d", str(out), "--framework", "cloudformation", "--compact", "--quiet", "--skip-download"
-    )
+    words = ("checkov", "-d", str(out), "--framework", "cloudformation", "--compact", "--output", "json")
+    return read_tool(read_checkov, *words, "--skip-download")
+
+
+def _secure() -> Findings:
+    missing = [f"there is no folder {name}" for name in _CODE if not (ROOT / name).is_dir()]
+    words = ("bandit", "--quiet", "--configfile", "pyproject.toml", "--format", "json", "--recursive", *_CODE)
+    return [*missing, *read_tool(read_bandit, *words)]
 
 
 def _steps(environments: Sequence[Environment], *, is_strict: bool) -> Iterator[Step]:
@@ -126,8 +162,7 @@ def _steps(environments: Sequence[Environment], *, is_strict: bool) -> Iterator[
         yield Step(f"cdk-nag, {environment.stage}", partial(nag, environment, out))
         yield Step(f"cfn-lint, {environment.stage}", partial(_lint, out))
         yield Step(f"checkov, {environment.stage}", partial(_check, out))
-    bandit = ("bandit", "--quiet", "--configfile", "pyproject.toml", "--recursive", *_CODE)
-    yield Step("bandit", partial(run_tool, *bandit))
+    yield Step("bandit", _secure)
     yield Step("zizmor, workflows", partial(run_tool, "zizmor", "--offline", "--quiet", ".github/workflows"))
     for lock in _LOCKS:
         yield Step(f"pip-audit, {lock}", partial(_audit, lock, is_strict=is_strict))

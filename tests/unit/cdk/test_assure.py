@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from cdk import assure
-from cdk.assure import read_audit, read_report, run_tool
+from cdk.assure import read_audit, read_bandit, read_checkov, read_report, read_tool, run_tool
 
 REPORT = {
     "pluginReports": [
@@ -67,6 +67,45 @@ def test_a_checker_that_fails_without_a_word_has_found_something(monkeypatch: py
     monkeypatch.setattr(subprocess, "run", run)
 
     assert run_tool("zizmor", ".github") == ["zizmor ended with 2"]
+
+
+LOOKED = {"_totals": {"loc": 1000}}
+FOUND = {"filename": "a.py", "line_number": 7, "test_id": "B602", "issue_text": "shell"}
+
+
+def test_bandit_has_looked_at_everything_or_that_is_a_finding() -> None:
+    clean = {"errors": [], "results": [], "metrics": LOOKED}
+
+    assert read_bandit(json.dumps(clean)) == []
+    assert read_bandit(json.dumps({**clean, "results": [FOUND]})) == ["a.py:7: B602: shell"]
+    assert read_bandit(json.dumps({**clean, "errors": [{"filename": "a.py", "reason": "syntax"}]})) != []
+    assert read_bandit(json.dumps({**clean, "metrics": {"_totals": {"loc": 0}}})) != []
+
+
+def test_checkov_has_read_every_template_or_that_is_a_finding() -> None:
+    failed = {"check_id": "CKV_AWS_27", "resource": "AWS::SQS::Queue.Q", "check_name": "encrypted"}
+
+    def report(**results: Any) -> str:
+        return json.dumps({"results": {"failed_checks": [], "parsing_errors": [], **results}})
+
+    assert read_checkov(report()) == []
+    assert read_checkov(report(failed_checks=[failed])) == ["CKV_AWS_27 at AWS::SQS::Queue.Q: encrypted"]
+    assert read_checkov(report(parsing_errors=["/data.template.json"])) != []
+    # What it says of a folder without templates.
+    assert read_checkov(json.dumps({"passed": 0, "failed": 0, "parsing_errors": 0})) != []
+
+
+def test_an_audit_of_nothing_is_a_finding() -> None:
+    assert read_audit(audit(), is_strict=False) != []
+
+
+def test_a_tool_that_says_nothing_readable_has_found_something(monkeypatch: pytest.MonkeyPatch) -> None:
+    def run(command: list[str], **_: Any) -> subprocess.CompletedProcess[str]:
+        return subprocess.CompletedProcess(command, 0, "", "it crashed")
+
+    monkeypatch.setattr(subprocess, "run", run)
+
+    assert read_tool(read_bandit, "bandit") == ["bandit ended with 0", "it crashed"]
 
 
 def test_what_is_found_ends_it_with_1(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
