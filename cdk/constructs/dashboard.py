@@ -10,6 +10,7 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from algotrading.domain.metrics import BROKER_FAULTS, BROKER_QUEUED
 from cdk.environments import REGION, Environment
 from cdk.functions import FUNCTIONS
 
@@ -55,6 +56,15 @@ class TradingDashboard(Construct):
                     self._graph("Exits held up", self._sums("ExitRefused", "ExitBlocked", "ExitUnfilled"), _THIRD),
                     self._graph(
                         "Entries not made", self._sums("EntriesBlocked", "TriggerTooLate", "TriggerMissed"), _THIRD
+                    ),
+                ],
+                [
+                    self._graph(
+                        "Requests to brokers without an answer, share", self._of(BROKER_FAULTS, "Average"), _THIRD
+                    ),
+                    self._graph("Requests to brokers", self._of(BROKER_FAULTS, "SampleCount"), _THIRD),
+                    self._graph(
+                        "Requests that waited for their place", self._sums(BROKER_QUEUED, "RateLimited"), _THIRD
                     ),
                 ],
                 [
