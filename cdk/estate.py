@@ -35,7 +35,15 @@ def add_stacks(app: App, environment: Environment) -> None:
     network = NetworkStack(app, "network", environment=environment, **common("network", holds_data=True))
     data = DataStack(app, "data", environment=environment, network=network, **common("data", holds_data=True))
     trading = TradingStack(app, "trading", environment=environment, network=network, data=data, **common("trading"))
-    api = ApiStack(app, "api", environment=environment, network=network, powers=trading.powers, **common("api"))
+    api = ApiStack(
+        app,
+        "api",
+        environment=environment,
+        network=network,
+        powers=trading.powers,
+        operations=trading.operations,
+        **common("api"),
+    )
     WebStack(app, "web", environment=environment, api_url=api.api.api_endpoint, **common("web"))
     ListenerStack(
         app, "listener", environment=environment, network=network, powers=trading.powers, **common("listener")

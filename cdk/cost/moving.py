@@ -62,6 +62,8 @@ class Habits:
     """The app polls a strategy every 5 s, the list every 15 s, the broker every 30 s (mobile/src/api/queries.ts)."""
     api_seconds: float = 0.025
     """p50 is 0.0125 s on two shared cores (docs/benchmarks.md)."""
+    canary_seconds: float = 0.2
+    """Two requests, one after the other. Guessed."""
     api_bytes: float = 2_000.0
     notices: int = 4
     """Of a strategy and day."""
@@ -130,7 +132,7 @@ class _Monthly:
 
     @property
     def invocations(self) -> float:
-        return 2 * self.messages + self.looks + 2 * self.postbacks + self.requests + self.authorizations + _MINUTES
+        return 2 * self.messages + self.looks + 2 * self.postbacks + self.requests + self.authorizations + 2 * _MINUTES
 
 
 def _line(service: str, what: str, amount: float, name: str, prices: PriceTable) -> Line:
@@ -148,6 +150,7 @@ def _lambda(monthly: _Monthly, prices: PriceTable) -> Iterator[Line]:
         "converge": monthly.converge_seconds,
         "strategy": monthly.requests * habits.api_seconds,
         "authorizer": monthly.authorizations * habits.api_seconds,
+        "canary": _MINUTES * habits.canary_seconds,
     }
     for name, total in seconds.items():
         amount = total * FUNCTIONS[name].memory_mib / 1024
@@ -162,7 +165,13 @@ def _queues(monthly: _Monthly, prices: PriceTable) -> Iterator[Line]:
     requests = monthly.messages * (each + renewals) + (monthly.looks + monthly.postbacks) * each
     yield _line("SQS", "requests", requests / _MEGA, "fifo_million", prices)
     yield _line("EventBridge Scheduler", "alarms", monthly.messages / _MEGA, "scheduler_million", prices)
-    yield _line("API Gateway", "requests", (monthly.requests + monthly.postbacks) / _MEGA, "http_api_million", prices)
+    yield _line(
+        "API Gateway",
+        "requests",
+        (monthly.requests + monthly.postbacks + 2 * _MINUTES) / _MEGA,
+        "http_api_million",
+        prices,
+    )
     notices = monthly.strategy_days * habits.notices
     yield _line("SNS", "notices", notices / _MEGA, "notice_million", prices)
     yield _line("SNS", "e-mails", notices / 1e5, "notice_mail_hundred_thousand", prices)

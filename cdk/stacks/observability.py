@@ -15,7 +15,7 @@ from aws_cdk import aws_sns_subscriptions as subscriptions
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from algotrading.domain.metrics import BLIND, BROKER_FAULTS, BROKER_QUEUED, HEARTBEAT, TROUBLES
+from algotrading.domain.metrics import API_ANSWERS, BLIND, BROKER_FAULTS, BROKER_QUEUED, HEARTBEAT, TROUBLES
 from cdk.acknowledge import TOPIC_AT_REST, acknowledge
 from cdk.constructs.dashboard import TradingDashboard
 from cdk.environments import Environment, WatcherTask
@@ -28,6 +28,7 @@ UNSAFE: Final = (
     "ConvergeErrors",
     "PriorityOrdersDeadLetters",
     "BrokerFaults",
+    "NoApi",
     "TroubleUnguarded",
     "TroubleExitBlocked",
     "TroubleStopLossDeliveryFailed",
@@ -74,6 +75,7 @@ class ObservabilityStack(Stack):
         self._alarm_without_watchers(environment)
         self._alarm_without_converge(converge, environment)
         self._alarm_on_brokers(environment)
+        self._alarm_without_api(environment)
         unsafe = self._alarm_unsafe(environment)
         TradingDashboard(
             self,
@@ -195,6 +197,16 @@ class ObservabilityStack(Stack):
             metric=_metric(BROKER_QUEUED, cloudwatch.Stats.SUM, environment),
             threshold=_CROWDED,
             minutes=5,
+        )
+
+    def _alarm_without_api(self, environment: Environment) -> None:
+        """Traders stop and kill through it. Also where nobody asks."""
+        self._alarm(
+            "NoApi",
+            name=f"algotrading-{environment.stage}-no-api",
+            description="The API does not answer as it should: nobody can stop or kill by the app. See the canary.",
+            metric=_metric(API_ANSWERS, cloudwatch.Stats.SUM, environment),
+            fires_below=True,
         )
 
     def _alarm_unsafe(self, environment: Environment) -> cloudwatch.CompositeAlarm:

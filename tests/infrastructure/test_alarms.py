@@ -8,7 +8,15 @@ import re
 from typing import Any
 
 from algotrading.adapters.emf_meter import EmfMeter
-from algotrading.domain.metrics import BLIND, BROKER_FAULTS, BROKER_QUEUED, HEARTBEAT, INFORMATIVE, TROUBLES
+from algotrading.domain.metrics import (
+    API_ANSWERS,
+    BLIND,
+    BROKER_FAULTS,
+    BROKER_QUEUED,
+    HEARTBEAT,
+    INFORMATIVE,
+    TROUBLES,
+)
 from algotrading.domain.rates import SECOND, RateLimits, Request
 from cdk.environments import Environment
 from tests.infrastructure.templates import Estate, Resource
@@ -214,6 +222,16 @@ def test_accounts_that_stay_near_their_brokers_limit_wake_somebody_and_the_open_
     assert alarm["Threshold"] <= 60 * a_second / 10
 
 
+def test_an_api_that_does_not_answer_and_a_canary_that_does_not_ask_wake_somebody(
+    estate: Estate, environment: Environment
+) -> None:
+    alarm = _named(estate, environment, "no-api")
+
+    assert (alarm["MetricName"], alarm["Statistic"], alarm["Period"]) == (API_ANSWERS, "Sum", 60)
+    assert (alarm["ComparisonOperator"], alarm["Threshold"]) == ("LessThanThreshold", 1)
+    assert (alarm["TreatMissingData"], alarm["EvaluationPeriods"]) == ("breaching", 3)
+
+
 def test_alarms_listen_where_the_metrics_of_their_own_environment_are_written(
     estate: Estate, environment: Environment
 ) -> None:
@@ -249,7 +267,7 @@ def test_one_alarm_stands_for_all_that_make_trading_unsafe(estate: Estate, envir
 
     assert composite["AlarmName"] == f"algotrading-{environment.stage}-trading-is-unsafe"
     assert told >= {"no-watcher", "all-blind", "no-converge", "PriorityOrders-dead-letters", "Unguarded", "KillNotFlat"}
-    assert "broker-faults" in told
+    assert {"broker-faults", "no-api"} <= told
     assert len(told) == rule.count("ALARM(")
 
 

@@ -112,6 +112,13 @@ def test_order_updates_open_secrets_give_hints_and_do_nothing_else(estate: Estat
     }
 
 
+def test_the_canary_may_do_nothing(estate: Estate) -> None:
+    assert {action for action, _ in _grants_of(estate, "api/Functions/Canary/ServiceRole")} <= {
+        "xray:PutTelemetryRecords",
+        "xray:PutTraceSegments",
+    }
+
+
 def test_exits_and_looks_are_asked_for_by_owner_broker_operator_watcher_and_converge(estate: Estate) -> None:
     assert estate.roles_allowed("sqs:SendMessage", PRIORITY) == {
         "api/Functions/Strategy",

@@ -6,7 +6,7 @@ from pydantic import TypeAdapter
 
 from algotrading.contracts.operator import OperatorAction, VerifyAuditAction
 from algotrading.domain.metrics import TROUBLES
-from tests.infrastructure.templates import Estate, Resource
+from tests.infrastructure.templates import API_ENDPOINT, Estate, Resource
 
 
 def _schedule(estate: Estate, function: str) -> Resource:
@@ -89,6 +89,16 @@ def test_converge_looks_every_minute_and_never_twice_at_once(estate: Estate) -> 
     assert _asynchronous(estate, "converge").properties["MaximumRetryAttempts"] == 0
     assert estate.function("converge").properties["ReservedConcurrentExecutions"] == 1
     assert estate.function("converge").properties["Timeout"] < 60
+
+
+def test_the_api_is_asked_every_minute_at_its_public_address(estate: Estate) -> None:
+    schedule = _schedule(estate, "canary").properties
+
+    assert schedule["ScheduleExpression"] == "rate(1 minute)"
+    assert schedule["Target"]["RetryPolicy"] == {"MaximumEventAgeInSeconds": 60, "MaximumRetryAttempts": 0}
+    assert _asynchronous(estate, "canary").properties["MaximumRetryAttempts"] == 0
+    assert estate.function("canary").properties["Timeout"] < 60
+    assert estate.variables(estate.function("canary"))["API_URL"] == API_ENDPOINT
 
 
 def test_instruments_are_loaded_each_morning_before_the_session(estate: Estate) -> None:

@@ -12,7 +12,13 @@ from algotrading.bootstrap.api import (
     build_postback,
     build_strategy,
 )
-from algotrading.bootstrap.operations import build_audit_verifier, build_instruments, build_migrate, build_operator
+from algotrading.bootstrap.operations import (
+    build_audit_verifier,
+    build_canary,
+    build_instruments,
+    build_migrate,
+    build_operator,
+)
 from algotrading.bootstrap.trading import build_converge, build_executor, build_hold, build_trigger
 
 __all__ = [
@@ -20,6 +26,7 @@ __all__ = [
     "build_auth",
     "build_authorizer",
     "build_broker",
+    "build_canary",
     "build_converge",
     "build_docs",
     "build_executor",

@@ -80,8 +80,13 @@ BROKER_QUEUED: Final = "BrokerQueued"
 """Told of every request that did not find a place in its own second: of one account, as many leave as its broker
 takes."""
 
+API_ANSWERS: Final = "ApiAnswers"
+"""Told by the canary each minute: 1 where the API answered as the product does, else 0."""
+
 INFORMATIVE: Final = frozenset(
     {
+        API_ANSWERS,
+        "ApiAnswerTime",
         HEARTBEAT,
         BROKER_FAULTS,
         BROKER_QUEUED,
