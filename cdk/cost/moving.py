@@ -18,6 +18,10 @@ _MINUTES = 30 * 24 * 60
 _LONGEST_RUN = 48.0
 """Converge ends then whatever is left (services/converge.py)."""
 _GIB = 1024.0**3
+_FIREHOSE_STEP = 5_120.0
+"""Bytes that a record is rounded up to."""
+_WARM_DAYS = 90
+"""Then logs move to a colder class (cdk/constructs/log_archive.py)."""
 _MEGA = 1e6
 
 
@@ -72,6 +76,8 @@ class Habits:
     log_bytes_per_look: float = 2_000.0
     """Two or three requests to the broker are counted in it, with 237 bytes each."""
     log_bytes_per_request: float = 900.0
+    log_compression: float = 0.15
+    """Of JSON by gzip. Guessed."""
     nat_bytes_per_look: float = 20_000.0
     """To the broker and to AWS, with the TLS handshakes. Guessed."""
     trace_share: float = 0.05
@@ -187,9 +193,23 @@ def _records(environment: Environment, monthly: _Monthly, prices: PriceTable) ->
     yield _line("CloudWatch", "logs taken in", written, "log_gib", prices)
     kept = written * environment.log_retention_days / 30
     yield _line("CloudWatch", f"logs kept {environment.log_retention_days} days", kept, "log_gib_month", prices)
+    if environment.log_archive_days:
+        yield from _archive(environment, monthly, written, prices)
     if environment.tracing:
         traces = monthly.invocations * habits.trace_share
         yield _line("X-Ray", "traces", traces / _MEGA, "trace_million", prices)
+
+
+def _archive(environment: Environment, monthly: _Monthly, written: float, prices: PriceTable) -> Iterator[Line]:
+    """Of `written` GiB in a month, when the archive is as old as it gets."""
+    records = 2 * monthly.messages + monthly.looks + monthly.postbacks + monthly.requests + 2 * _MINUTES
+    passed = records * _FIREHOSE_STEP / _GIB
+    yield _line("Firehose", "logs into their archive", passed, "firehose_gib", prices)
+    stored = written * monthly.habits.log_compression
+    warm = min(environment.log_archive_days, _WARM_DAYS)
+    yield _line("S3", f"logs of {warm} days", stored * warm / 30, "bucket_gib_month", prices)
+    if cold := environment.log_archive_days - warm:
+        yield _line("S3", f"logs of {cold} days more", stored * cold / 30, "cold_gib_month", prices)
 
 
 def _network(monthly: _Monthly, prices: PriceTable) -> Iterator[Line]:

@@ -18,6 +18,7 @@ from constructs import Construct
 from algotrading.domain.metrics import API_ANSWERS, BLIND, BROKER_FAULTS, BROKER_QUEUED, HEARTBEAT, TROUBLES
 from cdk.acknowledge import TOPIC_AT_REST, acknowledge
 from cdk.constructs.dashboard import TradingDashboard
+from cdk.constructs.log_archive import LogArchive
 from cdk.environments import Environment, WatcherTask
 
 _MINUTE: Final = Duration.minutes(1)
@@ -76,6 +77,7 @@ class ObservabilityStack(Stack):
         self._alarm_without_converge(converge, environment)
         self._alarm_on_brokers(environment)
         self._alarm_without_api(environment)
+        self._archive_logs(environment)
         unsafe = self._alarm_unsafe(environment)
         TradingDashboard(
             self,
@@ -188,7 +190,7 @@ class ObservabilityStack(Stack):
                 label="requests to brokers without an answer, %",
             ),
             threshold=_FAULTY_PERCENT,
-            minutes=2,
+            periods=2,
         )
         self._alarm(
             "BrokerLimitNear",
@@ -196,7 +198,7 @@ class ObservabilityStack(Stack):
             description="For five minutes requests to brokers have queued: accounts are near what their broker takes.",
             metric=_metric(BROKER_QUEUED, cloudwatch.Stats.SUM, environment),
             threshold=_CROWDED,
-            minutes=5,
+            periods=5,
         )
 
     def _alarm_without_api(self, environment: Environment) -> None:
@@ -206,6 +208,23 @@ class ObservabilityStack(Stack):
             name=f"algotrading-{environment.stage}-no-api",
             description="The API does not answer as it should: nobody can stop or kill by the app. See the canary.",
             metric=_metric(API_ANSWERS, cloudwatch.Stats.SUM, environment),
+            fires_below=True,
+        )
+
+    def _archive_logs(self, environment: Environment) -> None:
+        """Converge writes each minute and the stream delivers within fifteen, so an hour in which nothing arrived means
+        that something between both is broken."""
+        if not environment.log_archive_days:
+            return
+        archive = LogArchive(self, "LogArchive", environment=environment)
+        self._alarm(
+            "LogArchiveSilent",
+            name=f"algotrading-{environment.stage}-log-archive-silent",
+            description="For an hour no logs have reached their archive. They are in CloudWatch meanwhile.",
+            metric=archive.stream.metric(
+                "DeliveryToS3.Records", statistic=cloudwatch.Stats.SUM, period=Duration.hours(1)
+            ),
+            periods=1,
             fires_below=True,
         )
 
@@ -227,11 +246,11 @@ class ObservabilityStack(Stack):
         description: str,
         metric: cloudwatch.IMetric,
         threshold: float = 1,
-        minutes: int | None = None,
+        periods: int | None = None,
         fires_below: bool = False,
     ) -> None:
         """At one (or `threshold`) or more, where silence is good; or below it for three minutes, where silence is the
-        trouble. `minutes` in a row, where not as usual."""
+        trouble. `periods` in a row, where not as usual."""
         at_least, below = (
             cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
             cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD,
@@ -244,7 +263,7 @@ class ObservabilityStack(Stack):
             alarm_description=description,
             metric=metric,
             threshold=threshold,
-            evaluation_periods=minutes or (3 if fires_below else 1),
+            evaluation_periods=periods or (3 if fires_below else 1),
             comparison_operator=below if fires_below else at_least,
             treat_missing_data=missing.BREACHING if fires_below else missing.NOT_BREACHING,
         )

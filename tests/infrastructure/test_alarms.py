@@ -237,7 +237,11 @@ def test_alarms_listen_where_the_metrics_of_their_own_environment_are_written(
 ) -> None:
     listened = {each["Namespace"] for alarm in estate.resources("AWS::CloudWatch::Alarm") for each in _metrics(alarm)}
 
-    assert listened - {"AWS/SQS", "AWS/Lambda"} == _namespaces(estate) == {f"AlgoTrading/{environment.stage}"}
+    assert (
+        listened - {"AWS/SQS", "AWS/Lambda", "AWS/Firehose"}
+        == _namespaces(estate)
+        == {f"AlgoTrading/{environment.stage}"}
+    )
 
 
 def test_every_alarm_is_mailed(estate: Estate, environment: Environment) -> None:
