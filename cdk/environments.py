@@ -46,6 +46,9 @@ class Environment:
     protected: bool
     """Keep data when a stack goes, refuse to delete databases and stacks that hold data."""
     log_retention_days: int
+    """In CloudWatch, where they are searched."""
+    log_archive_days: int
+    """In a bucket, where they are kept; 0: they are not."""
     tracing: bool
     """X-Ray traces of the functions."""
     log_level: str
@@ -160,6 +163,7 @@ _DEV: Final = Environment(
     stage="dev",
     protected=False,
     log_retention_days=7,
+    log_archive_days=0,
     tracing=False,
     log_level="DEBUG",
     alarm_email="algotrading-dev@example.com",
@@ -191,6 +195,7 @@ _STAGING: Final = Environment(
     stage="staging",
     protected=False,
     log_retention_days=14,
+    log_archive_days=30,
     tracing=True,
     log_level="INFO",
     alarm_email="algotrading-staging@example.com",
@@ -222,6 +227,7 @@ _PROD: Final = Environment(
     stage="prod",
     protected=True,
     log_retention_days=90,
+    log_archive_days=1826,  # five years, as brokers keep their records of orders
     tracing=True,
     log_level="INFO",
     alarm_email="algotrading-prod@example.com",

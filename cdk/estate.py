@@ -39,12 +39,20 @@ def add_stacks(app: App, environment: Environment) -> None:
     messages = MessagesStack(
         app, "messages", environment=environment, network=network, powers=trading.powers, **common("messages")
     )
-    api = ApiStack(app, "api", environment=environment, network=network, powers=messages.powers, **common("api"))
+    api = ApiStack(
+        app,
+        "api",
+        environment=environment,
+        network=network,
+        powers=messages.powers,
+        operations=trading.operations,
+        **common("api"),
+    )
     WebStack(app, "web", environment=environment, api_url=api.api.api_endpoint, **common("web"))
-    ListenerStack(
+    listener = ListenerStack(
         app, "listener", environment=environment, network=network, powers=trading.powers, **common("listener")
     )
-    ObservabilityStack(
+    observability = ObservabilityStack(
         app,
         "observability",
         environment=environment,
@@ -56,6 +64,8 @@ def add_stacks(app: App, environment: Environment) -> None:
         api=api.api.api_id,
         **common("observability"),
     )
+    # It archives the logs of every other.
+    observability.add_stack_dependency(listener)
     acknowledge_helpers(app)
     Tags.of(app).add("project", "algotrading")
     Tags.of(app).add("environment", environment.stage)

@@ -17,6 +17,7 @@ from algotrading.settings import (
     AuthorizerSettings,
     AuthSettings,
     BrokerSettings,
+    CanarySettings,
     ConvergeSettings,
     DatabaseSettings,
     DocsSettings,
@@ -247,6 +248,12 @@ _SPECS: Final = (
         memory_mib=1769,
         timeout_seconds=300,
         database=DatabaseUser.SYSTEM,
+    ),
+    FunctionSpec(
+        name="canary",
+        settings=CanarySettings,
+        memory_mib=512,
+        timeout_seconds=25,  # two questions of 8 s at the most
     ),
     FunctionSpec(
         name="migrate",

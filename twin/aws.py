@@ -157,6 +157,7 @@ class DeployedResources:
             "AWS::Scheduler::ScheduleGroup": self._make_group,
             "AWS::Lambda::Function": self._name_function,
             "AWS::IAM::Role": self._name_role,
+            "AWS::ApiGatewayV2::Api": self._name_api,
             **dict.fromkeys(self._endpoints, self._name_server),
         }
 
@@ -253,6 +254,11 @@ class DeployedResources:
     def _name_role(self, resource: Resource) -> _Made:
         name = self.resolver.properties(resource, "RoleName").get("RoleName", self._physical_name(resource))
         return _Made(name, {"Arn": f"arn:aws:iam::{self._access.account}:role/{name}", "RoleId": name})
+
+    def _name_api(self, resource: Resource) -> _Made:
+        """Where nobody answers: the twin tells those who ask where its gateway is."""
+        name = self._physical_name(resource)
+        return _Made(name, {"ApiId": name, "ApiEndpoint": f"https://{name.lower()}.invalid"})
 
     def _name_server(self, resource: Resource) -> _Made:
         endpoint = self._endpoints[resource.type]

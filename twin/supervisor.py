@@ -34,6 +34,7 @@ from twin.processes import REPOSITORY, StateFolder
 from twin.routing import RouteTable
 from twin.running import InvocationFailed, Options, Twin
 from twin.scheduler import EmulatorSchedules, Scheduler, WallClock
+from twin.servers import free_port
 from twin.telemetry import Telemetry
 from twin.template import read_wiring
 from twin.watcher import Watcher, Watchers
@@ -100,7 +101,13 @@ class _Starter:
         )
         mailbox = await self._mailbox()
         app, app_url = await self._app()
-        shared = {**_PLAIN, "SESSION_TABLE": await control.session_table(), **self._options.deviations.settings}
+        port = self._options.port or free_port()
+        shared = {
+            **_PLAIN,
+            "API_URL": f"http://127.0.0.1:{port}",
+            "SESSION_TABLE": await control.session_table(),
+            **self._options.deviations.settings,
+        }
         shared |= {"APP_URL": app_url or mailbox.url, **mailbox.settings()}
         wiring = (await self._wire(ground.assembly, deployed)).with_overrides(
             functions=shared | ground.exchange.settings(near[Part.EXCHANGE]) | _ports(near),
@@ -120,7 +127,7 @@ class _Starter:
         await self._consumers(wiring, functions, access, http)
         scheduler = await self._scheduler(wiring, functions, access)
         wiring = wiring if app_url is None else open_to(wiring, app_url)
-        api_url = await self._gateway(wiring, functions, access, self._options.port)
+        api_url = await self._gateway(wiring, functions, access, port)
         app.tell({"name": "twin", "apiUrl": api_url})
         return Twin(
             api_url=api_url,

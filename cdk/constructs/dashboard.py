@@ -10,6 +10,7 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from algotrading.domain.metrics import API_ANSWERS, BROKER_FAULTS, BROKER_QUEUED
 from cdk.environments import REGION, Environment
 from cdk.functions import FUNCTIONS
 
@@ -58,6 +59,15 @@ class TradingDashboard(Construct):
                     ),
                 ],
                 [
+                    self._graph(
+                        "Requests to brokers without an answer, share", self._of(BROKER_FAULTS, "Average"), _THIRD
+                    ),
+                    self._graph("Requests to brokers", self._of(BROKER_FAULTS, "SampleCount"), _THIRD),
+                    self._graph(
+                        "Requests that waited for their place", self._sums(BROKER_QUEUED, "RateLimited"), _THIRD
+                    ),
+                ],
+                [
                     self._graph("Armed stops", self._of("ArmedStops", "Maximum"), _THIRD),
                     self._graph("Ticks and hits", self._sums("Ticks", "StopLossHits"), _THIRD),
                     self._graph("Decision latency, ms", self._of("DecisionLatency", *_PERCENTILES), _THIRD),
@@ -83,8 +93,9 @@ class TradingDashboard(Construct):
                     ),
                 ],
                 [
-                    self._graph("API answers 5xx and 4xx", [_api("5xx", api), _api("4xx", api)], _HALF),
-                    self._graph("API latency, ms", [_api("Latency", api, stat) for stat in ("p50", "p99")], _HALF),
+                    self._graph("API answers 5xx and 4xx", [_api("5xx", api), _api("4xx", api)], _THIRD),
+                    self._graph("API latency, ms", [_api("Latency", api, stat) for stat in ("p50", "p99")], _THIRD),
+                    self._graph("API as the canary sees it", self._sums(API_ANSWERS), _THIRD),
                 ],
                 [
                     self._graph(

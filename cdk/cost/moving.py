@@ -18,6 +18,10 @@ _MINUTES = 30 * 24 * 60
 _LONGEST_RUN = 48.0
 """Converge ends then whatever is left (services/converge.py)."""
 _GIB = 1024.0**3
+_FIREHOSE_STEP = 5_120.0
+"""Bytes that a record is rounded up to."""
+_WARM_DAYS = 90
+"""Then logs move to a colder class (cdk/constructs/log_archive.py)."""
 _MEGA = 1e6
 
 
@@ -62,6 +66,8 @@ class Habits:
     """The app polls a strategy every 5 s, the list every 15 s, the broker every 30 s (mobile/src/api/queries.ts)."""
     api_seconds: float = 0.025
     """p50 is 0.0125 s on two shared cores (docs/benchmarks.md)."""
+    canary_seconds: float = 0.2
+    """Two requests, one after the other. Guessed."""
     api_bytes: float = 2_000.0
     notices: int = 4
     """Of a strategy and day."""
@@ -71,8 +77,11 @@ class Habits:
     """A few round trips to the database and a call out. Guessed."""
     log_bytes_per_message: float = 2_500.0
     """1.8 kB of our own were measured in the twin; Lambda writes three lines more."""
-    log_bytes_per_look: float = 1_500.0
+    log_bytes_per_look: float = 2_000.0
+    """Two or three requests to the broker are counted in it, with 237 bytes each."""
     log_bytes_per_request: float = 900.0
+    log_compression: float = 0.15
+    """Of JSON by gzip. Guessed."""
     nat_bytes_per_look: float = 20_000.0
     """To the broker and to AWS, with the TLS handshakes. Guessed."""
     trace_share: float = 0.05
@@ -135,7 +144,7 @@ class _Monthly:
     def invocations(self) -> float:
         orders = 2 * self.messages + self.looks + 2 * self.postbacks
         notices = self.strategy_days * self.habits.notices
-        return orders + notices + self.requests + self.authorizations + _MINUTES
+        return orders + notices + self.requests + self.authorizations + 2 * _MINUTES
 
 
 def _line(service: str, what: str, amount: float, name: str, prices: PriceTable) -> Line:
@@ -154,6 +163,7 @@ def _lambda(monthly: _Monthly, prices: PriceTable) -> Iterator[Line]:
         "notifier": monthly.strategy_days * habits.notices * habits.notifier_seconds,
         "strategy": monthly.requests * habits.api_seconds,
         "authorizer": monthly.authorizations * habits.api_seconds,
+        "canary": _MINUTES * habits.canary_seconds,
     }
     for name, total in seconds.items():
         amount = total * FUNCTIONS[name].memory_mib / 1024
@@ -168,7 +178,13 @@ def _queues(monthly: _Monthly, prices: PriceTable) -> Iterator[Line]:
     requests = monthly.messages * (each + renewals) + (monthly.looks + monthly.postbacks) * each
     yield _line("SQS", "requests", requests / _MEGA, "fifo_million", prices)
     yield _line("EventBridge Scheduler", "alarms", monthly.messages / _MEGA, "scheduler_million", prices)
-    yield _line("API Gateway", "requests", (monthly.requests + monthly.postbacks) / _MEGA, "http_api_million", prices)
+    yield _line(
+        "API Gateway",
+        "requests",
+        (monthly.requests + monthly.postbacks + 2 * _MINUTES) / _MEGA,
+        "http_api_million",
+        prices,
+    )
     notices = monthly.strategy_days * habits.notices
     yield _line("SNS", "notices", notices / _MEGA, "notice_million", prices)
     yield _line("SQS", "deliveries of notices", notices * each / _MEGA, "fifo_million", prices)
@@ -185,9 +201,23 @@ def _records(environment: Environment, monthly: _Monthly, prices: PriceTable) ->
     yield _line("CloudWatch", "logs taken in", written, "log_gib", prices)
     kept = written * environment.log_retention_days / 30
     yield _line("CloudWatch", f"logs kept {environment.log_retention_days} days", kept, "log_gib_month", prices)
+    if environment.log_archive_days:
+        yield from _archive(environment, monthly, written, prices)
     if environment.tracing:
         traces = monthly.invocations * habits.trace_share
         yield _line("X-Ray", "traces", traces / _MEGA, "trace_million", prices)
+
+
+def _archive(environment: Environment, monthly: _Monthly, written: float, prices: PriceTable) -> Iterator[Line]:
+    """Of `written` GiB in a month, when the archive is as old as it gets."""
+    records = 2 * monthly.messages + monthly.looks + monthly.postbacks + monthly.requests + 2 * _MINUTES
+    passed = records * _FIREHOSE_STEP / _GIB
+    yield _line("Firehose", "logs into their archive", passed, "firehose_gib", prices)
+    stored = written * monthly.habits.log_compression
+    warm = min(environment.log_archive_days, _WARM_DAYS)
+    yield _line("S3", f"logs of {warm} days", stored * warm / 30, "bucket_gib_month", prices)
+    if cold := environment.log_archive_days - warm:
+        yield _line("S3", f"logs of {cold} days more", stored * cold / 30, "cold_gib_month", prices)
 
 
 def _network(monthly: _Monthly, prices: PriceTable) -> Iterator[Line]:

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any, Final
 
 from aws_cdk import CfnOutput, Duration, Stack
 from aws_cdk import aws_apigatewayv2 as apigateway
 from aws_cdk import aws_apigatewayv2_authorizers as authorizers
 from aws_cdk import aws_apigatewayv2_integrations as integrations
+from aws_cdk import aws_scheduler as scheduler
+from aws_cdk import aws_scheduler_targets as targets
 from constructs import Construct
 
 from algotrading.contracts.api_routes import API_ROUTES, DOCS_ROUTES, UNKNOWN_PATHS, ApiRoute
-from cdk.acknowledge import acknowledge
+from cdk.acknowledge import acknowledge, acknowledge_calls
 from cdk.constructs.powers import Powers
 from cdk.constructs.python_functions import PythonFunctions
 from cdk.constructs.retention import log_group
 from cdk.environments import Environment
 from cdk.stacks.network import NetworkStack
 
+_STALE_AFTER: Final = Duration.seconds(60)
+"""The next minute asks anew."""
 _OPEN: Final = (
     "Open by design: for who has no token yet, for the broker, or to answer an unknown path; throttled by itself."
 )
@@ -46,8 +51,10 @@ class ApiStack(Stack):
         environment: Environment,
         network: NetworkStack,
         powers: Powers,
+        operations: scheduler.IScheduleGroup,
         **stack: Any,
     ) -> None:
+        """`operations`: the group of what the clock calls."""
         super().__init__(scope, construct_id, **stack)
         self._functions = PythonFunctions(self, "Functions", environment=environment, network=network.functions)
         self._powers = powers
@@ -71,6 +78,7 @@ class ApiStack(Stack):
         self._add_routes(environment)
         self._slow_brokers_down(stage, environment)
         self._keep_access_log(stage, environment)
+        self._ask_each_minute(operations)
         CfnOutput(self, "ApiUrl", value=stage.url)
 
     def _add_routes(self, environment: Environment) -> None:
@@ -108,6 +116,21 @@ class ApiStack(Stack):
         settings.access_log_settings = apigateway.CfnStage.AccessLogSettingsProperty(
             destination_arn=group.log_group_arn, format=json.dumps(_ACCESS)
         )
+
+    def _ask_each_minute(self, operations: scheduler.IScheduleGroup) -> None:
+        """Over the public address, as the app does."""
+        powers = replace(self._powers, values={**self._powers.values, "API_URL": self.api.api_endpoint})
+        canary = self._functions.add("canary", powers)
+        canary.configure_async_invoke(retry_attempts=0, max_event_age=_STALE_AFTER)
+        scheduler.Schedule(
+            self,
+            "EveryMinute",
+            schedule_group=operations,
+            description="Ask the API whether it answers",
+            schedule=scheduler.ScheduleExpression.rate(Duration.minutes(1)),
+            target=targets.LambdaInvoke(canary, retry_attempts=0, max_event_age=_STALE_AFTER),
+        )
+        acknowledge_calls(self, canary)
 
     def _slow_brokers_down(self, stage: apigateway.HttpStage, environment: Environment) -> None:
         """Order updates come without a token of ours, so anyone may send some: they get a part of the rate, that

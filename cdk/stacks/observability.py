@@ -15,9 +15,10 @@ from aws_cdk import aws_sns_subscriptions as subscriptions
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from algotrading.domain.metrics import BLIND, HEARTBEAT, TROUBLES
+from algotrading.domain.metrics import API_ANSWERS, BLIND, BROKER_FAULTS, BROKER_QUEUED, HEARTBEAT, TROUBLES
 from cdk.acknowledge import TOPIC_AT_REST, acknowledge
 from cdk.constructs.dashboard import TradingDashboard
+from cdk.constructs.log_archive import LogArchive
 from cdk.environments import Environment, WatcherTask
 
 _MINUTE: Final = Duration.minutes(1)
@@ -27,6 +28,8 @@ UNSAFE: Final = (
     "NoConverge",
     "ConvergeErrors",
     "PriorityOrdersDeadLetters",
+    "BrokerFaults",
+    "NoApi",
     "TroubleUnguarded",
     "TroubleExitBlocked",
     "TroubleStopLossDeliveryFailed",
@@ -36,6 +39,11 @@ UNSAFE: Final = (
     "TroubleAuditBroken",
 )
 """The alarms, by construct, after any of which nobody should believe that positions are guarded and truly told."""
+_FAULTY_PERCENT: Final = 20
+_ENOUGH_REQUESTS: Final = 10
+"""In a minute, to speak of a share of them: one strategy's looks are three."""
+_CROWDED: Final = 60
+"""Requests in a minute that waited for their place: one in ten of those that a broker takes of one account."""
 
 
 class ObservabilityStack(Stack):
@@ -67,6 +75,9 @@ class ObservabilityStack(Stack):
             self._alarm_on_one_watcher(watcher, environment)
         self._alarm_without_watchers(environment)
         self._alarm_without_converge(converge, environment)
+        self._alarm_on_brokers(environment)
+        self._alarm_without_api(environment)
+        self._archive_logs(environment)
         unsafe = self._alarm_unsafe(environment)
         TradingDashboard(
             self,
@@ -161,6 +172,62 @@ class ObservabilityStack(Stack):
             fires_below=True,
         )
 
+    def _alarm_on_brokers(self, environment: Environment) -> None:
+        """One request without an answer wakes somebody by what it meant (TROUBLES); this says that it is everybody's.
+        A crowd at 09:15 is over within the minute; one that stays has outgrown what its broker takes."""
+        told = {
+            name: _metric(BROKER_FAULTS, statistic, environment)
+            for name, statistic in (("failed", cloudwatch.Stats.SUM), ("sent", cloudwatch.Stats.SAMPLE_COUNT))
+        }
+        self._alarm(
+            "BrokerFaults",
+            name=f"algotrading-{environment.stage}-broker-faults",
+            description=f"Of all requests to brokers {_FAULTY_PERCENT} % or more get no answer that says anything.",
+            metric=cloudwatch.MathExpression(
+                expression=f"IF(sent >= {_ENOUGH_REQUESTS}, 100 * failed / sent, 0)",
+                using_metrics=told,
+                period=_MINUTE,
+                label="requests to brokers without an answer, %",
+            ),
+            threshold=_FAULTY_PERCENT,
+            periods=2,
+        )
+        self._alarm(
+            "BrokerLimitNear",
+            name=f"algotrading-{environment.stage}-broker-limit-near",
+            description="For five minutes requests to brokers have queued: accounts are near what their broker takes.",
+            metric=_metric(BROKER_QUEUED, cloudwatch.Stats.SUM, environment),
+            threshold=_CROWDED,
+            periods=5,
+        )
+
+    def _alarm_without_api(self, environment: Environment) -> None:
+        """Traders stop and kill through it. Also where nobody asks."""
+        self._alarm(
+            "NoApi",
+            name=f"algotrading-{environment.stage}-no-api",
+            description="The API does not answer as it should: nobody can stop or kill by the app. See the canary.",
+            metric=_metric(API_ANSWERS, cloudwatch.Stats.SUM, environment),
+            fires_below=True,
+        )
+
+    def _archive_logs(self, environment: Environment) -> None:
+        """Converge writes each minute and the stream delivers within fifteen, so an hour in which nothing arrived means
+        that something between both is broken."""
+        if not environment.log_archive_days:
+            return
+        archive = LogArchive(self, "LogArchive", environment=environment)
+        self._alarm(
+            "LogArchiveSilent",
+            name=f"algotrading-{environment.stage}-log-archive-silent",
+            description="For an hour no logs have reached their archive. They are in CloudWatch meanwhile.",
+            metric=archive.stream.metric(
+                "DeliveryToS3.Records", statistic=cloudwatch.Stats.SUM, period=Duration.hours(1)
+            ),
+            periods=1,
+            fires_below=True,
+        )
+
     def _alarm_unsafe(self, environment: Environment) -> cloudwatch.CompositeAlarm:
         """One word for everybody who asks: while it is on, money may not be looked after. It repeats no mail."""
         return cloudwatch.CompositeAlarm(
@@ -172,9 +239,18 @@ class ObservabilityStack(Stack):
         )
 
     def _alarm(
-        self, construct_id: str, *, name: str, description: str, metric: cloudwatch.IMetric, fires_below: bool = False
+        self,
+        construct_id: str,
+        *,
+        name: str,
+        description: str,
+        metric: cloudwatch.IMetric,
+        threshold: float = 1,
+        periods: int | None = None,
+        fires_below: bool = False,
     ) -> None:
-        """At one or more, where silence is good; or below one for three minutes, where silence is the trouble."""
+        """At one (or `threshold`) or more, where silence is good; or below it for three minutes, where silence is the
+        trouble. `periods` in a row, where not as usual."""
         at_least, below = (
             cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
             cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD,
@@ -186,8 +262,8 @@ class ObservabilityStack(Stack):
             alarm_name=name,
             alarm_description=description,
             metric=metric,
-            threshold=1,
-            evaluation_periods=3 if fires_below else 1,
+            threshold=threshold,
+            evaluation_periods=periods or (3 if fires_below else 1),
             comparison_operator=below if fires_below else at_least,
             treat_missing_data=missing.BREACHING if fires_below else missing.NOT_BREACHING,
         )

@@ -130,7 +130,7 @@ class TradingStack(Stack):
 
     def _periodic(self, environment: Environment) -> None:
         # A group of their own: whoever manages the strategies' schedules cannot touch these.
-        group = scheduler.ScheduleGroup(
+        self.operations = group = scheduler.ScheduleGroup(
             self,
             "Operations",
             schedule_group_name=f"algotrading-{environment.stage}-operations",

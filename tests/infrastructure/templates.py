@@ -10,6 +10,7 @@ from typing import Any
 
 Json = Any
 ACCOUNT = "111122223333"
+API_ENDPOINT = "https://a1.execute-api.ap-south-1.amazonaws.com"
 FEED_USER_IDS = ["5f0c8a8e-7d5c-4f4e-9a7b-0d3c2b1a0f9e", "0b9c51c4-2b0e-4c59-8c2f-6c8a1d7f3e21"]
 
 
@@ -87,6 +88,8 @@ class Estate:
                 return self._resource(stack, logical_id).path
             case {"Fn::GetAtt": [_, str(attribute)]} if attribute.endswith("Port"):
                 return "5432"
+            case {"Fn::GetAtt": [_, "ApiEndpoint"]}:
+                return API_ENDPOINT
             case {"Fn::GetAtt": [str(logical_id), _]}:
                 return self._resource(stack, logical_id).path
             case {"Fn::ImportValue": str(name)}:

@@ -8,7 +8,16 @@ import re
 from typing import Any
 
 from algotrading.adapters.emf_meter import EmfMeter
-from algotrading.domain.metrics import BLIND, HEARTBEAT, INFORMATIVE, TROUBLES
+from algotrading.domain.metrics import (
+    API_ANSWERS,
+    BLIND,
+    BROKER_FAULTS,
+    BROKER_QUEUED,
+    HEARTBEAT,
+    INFORMATIVE,
+    TROUBLES,
+)
+from algotrading.domain.rates import SECOND, RateLimits, Request
 from cdk.environments import Environment
 from tests.infrastructure.templates import Estate, Resource
 
@@ -19,7 +28,7 @@ def _alarms(estate: Estate, namespace: str) -> dict[str, dict[str, Any]]:
         ", ".join(estate.text(each.stack, d["Value"]) for d in each.properties.get("Dimensions", ()))
         or each.properties["MetricName"]: dict(each.properties)
         for each in estate.resources("AWS::CloudWatch::Alarm")
-        if each.properties["Namespace"] == namespace and not _is_of_one_watcher(each)
+        if each.properties.get("Namespace") == namespace and not _is_of_one_watcher(each)
     }
 
 
@@ -30,6 +39,13 @@ def _of_each_watcher(estate: Estate, metric: str) -> dict[str, dict[str, Any]]:
         for each in estate.resources("AWS::CloudWatch::Alarm")
         if _is_of_one_watcher(each) and each.properties["MetricName"] == metric
     }
+
+
+def _metrics(alarm: Resource) -> list[dict[str, Any]]:
+    """What an alarm listens to: one metric, or those of its expression."""
+    if "Metrics" not in alarm.properties:
+        return [dict(alarm.properties)]
+    return [each["MetricStat"]["Metric"] for each in alarm.properties["Metrics"] if "MetricStat" in each]
 
 
 def _is_of_one_watcher(alarm: Resource) -> bool:
@@ -139,7 +155,7 @@ def _emitted(namespace: str, service: str) -> list[str]:
 
 def test_a_converge_that_fails_or_is_not_called_wakes_somebody(estate: Estate) -> None:
     alarms = [
-        each for each in estate.resources("AWS::CloudWatch::Alarm") if each.properties["Namespace"] == "AWS/Lambda"
+        each for each in estate.resources("AWS::CloudWatch::Alarm") if each.properties.get("Namespace") == "AWS/Lambda"
     ]
     watched = {estate.text(each.stack, d["Value"]) for each in alarms for d in each.properties["Dimensions"]}
     rules = {
@@ -154,12 +170,78 @@ def test_a_converge_that_fails_or_is_not_called_wakes_somebody(estate: Estate) -
     }
 
 
+def _named(estate: Estate, environment: Environment, name: str) -> dict[str, Any]:
+    [alarm] = [
+        each.properties
+        for each in estate.resources("AWS::CloudWatch::Alarm")
+        if each.properties["AlarmName"] == f"algotrading-{environment.stage}-{name}"
+    ]
+    return dict(alarm)
+
+
+def _value(expression: str, **values: float) -> float:
+    """CloudWatch's `IF(condition, then, else)` with numbers for names."""
+    condition, then, otherwise = re.fullmatch(r"IF\((.+), (.+), (.+)\)", expression).groups()  # type: ignore[union-attr]
+    chosen = then if eval(condition, {}, dict(values)) else otherwise
+    return float(eval(chosen, {}, dict(values)))
+
+
+def test_brokers_that_answer_nobody_wake_somebody_and_one_lost_answer_does_not(
+    estate: Estate, environment: Environment
+) -> None:
+    alarm = _named(estate, environment, "broker-faults")
+    expression = next(each["Expression"] for each in alarm["Metrics"] if "Expression" in each)
+    told = {each["Id"]: each["MetricStat"] for each in alarm["Metrics"] if "MetricStat" in each}
+
+    def rings(**values: float) -> bool:
+        return bool(_value(expression, **values) >= alarm["Threshold"])
+
+    assert {name: (each["Metric"]["MetricName"], each["Stat"], each["Period"]) for name, each in told.items()} == {
+        "failed": (BROKER_FAULTS, "Sum", 60),
+        "sent": (BROKER_FAULTS, "SampleCount", 60),
+    }
+    assert rings(failed=10, sent=10)
+    assert rings(failed=20, sent=100)
+    assert not rings(failed=19, sent=100)
+    assert not rings(failed=1, sent=1)
+    assert (alarm["ComparisonOperator"], alarm["EvaluationPeriods"], alarm["TreatMissingData"]) == (
+        "GreaterThanOrEqualToThreshold",
+        2,
+        "notBreaching",
+    )
+
+
+def test_accounts_that_stay_near_their_brokers_limit_wake_somebody_and_the_open_does_not(
+    estate: Estate, environment: Environment
+) -> None:
+    alarm = _named(estate, environment, "broker-limit-near")
+    [a_second] = [window.limit for window in RateLimits().windows[Request.EXIT] if window.seconds == SECOND]
+
+    assert (alarm["MetricName"], alarm["Statistic"], alarm["Period"]) == (BROKER_QUEUED, "Sum", 60)
+    assert alarm["EvaluationPeriods"] == 5
+    assert alarm["Threshold"] <= 60 * a_second / 10
+
+
+def test_an_api_that_does_not_answer_and_a_canary_that_does_not_ask_wake_somebody(
+    estate: Estate, environment: Environment
+) -> None:
+    alarm = _named(estate, environment, "no-api")
+
+    assert (alarm["MetricName"], alarm["Statistic"], alarm["Period"]) == (API_ANSWERS, "Sum", 60)
+    assert (alarm["ComparisonOperator"], alarm["Threshold"]) == ("LessThanThreshold", 1)
+    assert (alarm["TreatMissingData"], alarm["EvaluationPeriods"]) == ("breaching", 3)
+
+
 def test_alarms_listen_where_the_metrics_of_their_own_environment_are_written(
     estate: Estate, environment: Environment
 ) -> None:
-    listened = {each.properties["Namespace"] for each in estate.resources("AWS::CloudWatch::Alarm")}
+    listened = {each["Namespace"] for alarm in estate.resources("AWS::CloudWatch::Alarm") for each in _metrics(alarm)}
 
-    assert listened - {"AWS/SQS", "AWS/Lambda"} == _namespaces(estate) == {f"AlgoTrading/{environment.stage}"}
+    assert (
+        listened - {"AWS/SQS", "AWS/Lambda", "AWS/Firehose"}
+        == _namespaces(estate)
+        == {f"AlgoTrading/{environment.stage}"}
+    )
 
 
 def test_every_alarm_is_mailed(estate: Estate, environment: Environment) -> None:
@@ -188,6 +270,7 @@ def test_one_alarm_stands_for_all_that_make_trading_unsafe(estate: Estate, envir
 
     assert composite["AlarmName"] == f"algotrading-{environment.stage}-trading-is-unsafe"
     assert told >= {"no-watcher", "all-blind", "no-converge", "PriorityOrders-dead-letters", "Unguarded", "KillNotFlat"}
+    assert {"broker-faults", "no-api"} <= told
     assert len(told) == rule.count("ALARM(")
 
 

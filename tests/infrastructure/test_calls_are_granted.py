@@ -86,7 +86,7 @@ def test_the_watcher_may_do_all_that_it_is_built_for(feeding_estate: Estate) -> 
 
 def test_what_is_built_is_found_through_helpers_too() -> None:
     """Else the tests above would ask for nothing, and pass."""
-    assert _askers("secretsmanager:GetSecretValue") == set(FUNCTIONS) - {"docs", "trigger"}
+    assert _askers("secretsmanager:GetSecretValue") == set(FUNCTIONS) - {"canary", "docs", "trigger"}
     assert _askers("iam:PassRole") == {"strategy", "converge"}
     assert _askers("ses:SendEmail") == {"mailer", "notifier"}
     assert _askers("sns:Publish") == {"converge", "executor", "priority_executor"}

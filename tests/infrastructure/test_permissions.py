@@ -176,6 +176,13 @@ def test_mails_are_asked_for_by_logins_and_sent_by_two_functions_from_one_addres
     assert all(grant.resource.endswith(":identity/messages/Sender") for grant in mails)
 
 
+def test_the_canary_may_do_nothing(estate: Estate) -> None:
+    assert {action for action, _ in _grants_of(estate, "api/Functions/Canary/ServiceRole")} <= {
+        "xray:PutTelemetryRecords",
+        "xray:PutTraceSegments",
+    }
+
+
 def test_exits_and_looks_are_asked_for_by_owner_broker_operator_watcher_and_converge(estate: Estate) -> None:
     assert estate.roles_allowed("sqs:SendMessage", PRIORITY) == {
         "api/Functions/Strategy",

@@ -6,16 +6,17 @@ from pydantic import TypeAdapter
 
 from algotrading.contracts.operator import OperatorAction, VerifyAuditAction
 from algotrading.domain.metrics import TROUBLES
-from tests.infrastructure.templates import Estate, Resource
+from tests.infrastructure.templates import API_ENDPOINT, Estate, Resource
+
+
+def _schedules(estate: Estate, function: str) -> list[Resource]:
+    target = estate.function(function).path
+    schedules = estate.resources("AWS::Scheduler::Schedule")
+    return [each for each in schedules if estate.text(each.stack, each.properties["Target"]["Arn"]) == target]
 
 
 def _schedule(estate: Estate, function: str) -> Resource:
-    target = estate.function(function).path
-    (schedule,) = (
-        each
-        for each in estate.resources("AWS::Scheduler::Schedule")
-        if estate.text(each.stack, each.properties["Target"]["Arn"]) == target
-    )
+    (schedule,) = _schedules(estate, function)
     return schedule
 
 
@@ -91,6 +92,16 @@ def test_converge_looks_every_minute_and_never_twice_at_once(estate: Estate) -> 
     assert estate.function("converge").properties["Timeout"] < 60
 
 
+def test_the_api_is_asked_every_minute_at_its_public_address(estate: Estate) -> None:
+    schedule = _schedule(estate, "canary").properties
+
+    assert schedule["ScheduleExpression"] == "rate(1 minute)"
+    assert schedule["Target"]["RetryPolicy"] == {"MaximumEventAgeInSeconds": 60, "MaximumRetryAttempts": 0}
+    assert _asynchronous(estate, "canary").properties["MaximumRetryAttempts"] == 0
+    assert estate.function("canary").properties["Timeout"] < 60
+    assert estate.variables(estate.function("canary"))["API_URL"] == API_ENDPOINT
+
+
 def test_instruments_are_loaded_each_morning_before_the_session(estate: Estate) -> None:
     schedule = _schedule(estate, "instruments").properties
 
@@ -115,7 +126,13 @@ def test_the_audit_trail_is_verified_each_evening(estate: Estate) -> None:
 
 
 def test_every_trader_is_told_of_the_day_after_its_close(estate: Estate) -> None:
-    schedule = _schedule(estate, "summary").properties
+    schedules = [each.properties for each in _schedules(estate, "summary")]
+    schedule = next(each for each in schedules if "readiness" not in str(each["Target"].get("Input")))
+    morning = next(each for each in schedules if "readiness" in str(each["Target"].get("Input")))
+
+    assert morning["ScheduleExpression"] == "cron(45 8 * * ? *)"
+    assert morning["ScheduleExpressionTimezone"] == "Asia/Kolkata"
+    assert morning["Target"]["RetryPolicy"]["MaximumEventAgeInSeconds"] < 30 * 60
 
     assert schedule["ScheduleExpression"] == "cron(0 16 * * ? *)"
     assert schedule["ScheduleExpressionTimezone"] == "Asia/Kolkata"

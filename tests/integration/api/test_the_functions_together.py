@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
+from algotrading.adapters.clock import SystemClock
 from algotrading.domain.alarms import alarm_time
 from algotrading.domain.sessions import IST
+from algotrading.services.canary import Canary
 from exchange_simulator.threaded import ThreadedExchange
+from tests.fakes.cloud import MemoryMeter
 from tests.integration.api.deployment import Deployment
 
 
@@ -221,3 +226,14 @@ def test_an_instrument_search_takes_any_text(deployment: Deployment, query: str)
 
     assert status == 200
     assert len(answer["instruments"]) <= 1
+
+
+def test_the_canary_believes_these_functions(deployment: Deployment) -> None:
+    def ask(method: str, url: str, headers: Mapping[str, str], body: bytes | None) -> tuple[int, bytes]:
+        """What API Gateway makes of a request."""
+        token = headers.get("Authorization", "").removeprefix("Bearer ") or None
+        path = url.removeprefix("https://api/api/v1")
+        status, answer = deployment.call(method, path, None if body is None else json.loads(body), token)
+        return status, json.dumps(answer).encode()
+
+    assert Canary("https://api", ask, SystemClock(), MemoryMeter()).look() == []

@@ -13,7 +13,7 @@ import pytest
 
 from algotrading.contracts.messages import OrderEvent
 from algotrading.domain.cycle import Cycle, CycleState, IntentState
-from algotrading.domain.errors import BrokerBusy
+from algotrading.domain.errors import BrokerAuthFailed, BrokerBusy, BrokerUnavailable
 from algotrading.domain.orders import BookReading, Holding, OrderTicket, Refused, Side
 from algotrading.domain.policy import Policy
 from algotrading.domain.rates import Request
@@ -21,13 +21,27 @@ from algotrading.domain.strategy import Strategy
 from algotrading.services.paced_broker import PacedBroker, Pacing
 from tests.fakes.broker import MemoryBroker
 from tests.fakes.clock import VirtualClock
+from tests.fakes.cloud import MemoryMeter
 from tests.fakes.examples import make_instrument
-from tests.fakes.exchange import rests
+from tests.fakes.exchange import loses, not_sent, refuses, rests, throttles, trades
 from tests.fakes.trading_world import TradingWorld
 
 BURST = 50
 BUY = time(9, 30)
 _PER_SECOND = 10
+
+
+class Heard(MemoryMeter):
+    """What was told of each request in turn: 0 where the broker answered, 1 where it did not."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.told: list[int] = []
+
+    def count(self, metric: str, value: int = 1) -> None:
+        """See ports.Meter."""
+        if metric == "BrokerFaults":
+            self.told.append(value)
 
 
 class CrowdedWorld(TradingWorld):
@@ -289,6 +303,48 @@ def test_every_reading_and_command_passes_on_what_the_session_says(rich: Crowded
     assert broker.margins().net == broker.session.margins().net
     assert broker.validate_credentials() == broker.session.validate_credentials()
     assert isinstance(broker.modify_order("nothing", quantity=1), Refused)
+
+
+def test_each_request_tells_whether_the_broker_answered(rich: CrowdedWorld) -> None:
+    paced_session, meter = paced(rich), Heard()
+    broker = replace(paced_session, pacing=replace(paced_session.pacing, meter=meter))
+    bought = OrderTicket("NSE", "TCS", Side.BUY, 10, rich.add_running().plan.product, "tag1")
+    rich.exchange.plan(trades(), refuses("MARGIN"), loses(placed=True), throttles(), not_sent())
+
+    broker.positions()
+    broker.prepare_order(bought).send()
+    broker.place_order(bought)  # a refusal is an answer, if not the one that was hoped for
+    assert meter.told == [0, 0, 0]
+
+    broker.prepare_order(bought).send()
+    broker.place_order(bought)
+    broker.place_order(bought)
+    rich.exchange.is_down = True
+    with pytest.raises(BrokerUnavailable):
+        broker.trades()
+    assert meter.told == [0, 0, 0, 1, 1, 1, 1]
+
+
+def test_a_login_that_is_over_is_no_fault_of_the_brokers(rich: CrowdedWorld) -> None:
+    broker = paced(rich)
+    rich.renew_broker_token()
+
+    with pytest.raises(BrokerAuthFailed):
+        broker.margins()
+
+    assert rich.meter.counts["BrokerFaults"] == 0
+
+
+def test_what_was_held_back_says_nothing_of_the_broker(rich: CrowdedWorld) -> None:
+    broker, now = paced(rich), rich.clock.now()
+    for _ in range(30):
+        broker.reserve(Request.EXIT, now, now + timedelta(seconds=10))
+    waited = rich.meter.counts["BrokerQueued"]
+
+    broker.cancel_order("1")
+
+    assert "BrokerFaults" not in rich.meter.counts
+    assert (waited, rich.meter.counts["BrokerQueued"]) == (20, 21)
 
 
 def test_the_reserve_is_a_part_of_the_brokers_limit() -> None:

@@ -367,6 +367,20 @@ class DocsSettings(Settings):
     """lambdas/docs"""
 
 
+class CanarySettings(Settings):
+    """lambdas/canary"""
+
+    api_url: str
+    """Where the API is, without a path."""
+
+    @model_validator(mode="after")
+    def _over_http_and_encrypted_outside_dev(self) -> Self:
+        allowed = ("https://", "http://") if self.stage == "dev" else ("https://",)
+        if not self.api_url.startswith(allowed):
+            raise ValueError(f"API_URL must begin with {' or '.join(allowed)} in {self.stage}")
+        return self
+
+
 class ListenerSettings(DatabaseSettings, RedisSettings, VaultSettings, SessionSettings, KiteSettings, QueueSettings):
     """fargate_listener"""
 

@@ -19,7 +19,13 @@ from algotrading.bootstrap.messages import (
     build_notifier,
     build_summary,
 )
-from algotrading.bootstrap.operations import build_audit_verifier, build_instruments, build_migrate, build_operator
+from algotrading.bootstrap.operations import (
+    build_audit_verifier,
+    build_canary,
+    build_instruments,
+    build_migrate,
+    build_operator,
+)
 from algotrading.bootstrap.trading import build_converge, build_executor, build_hold, build_trigger
 
 __all__ = [
@@ -27,6 +33,7 @@ __all__ = [
     "build_auth",
     "build_authorizer",
     "build_broker",
+    "build_canary",
     "build_converge",
     "build_docs",
     "build_executor",

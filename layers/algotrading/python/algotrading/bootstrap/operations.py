@@ -1,5 +1,5 @@
 """Builds what keeps the system fed and in order: instruments, migrations, the audit trail's verifier, the operator's
-function."""
+function, the canary."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from functools import cache, partial
 from typing import TYPE_CHECKING
 
 from algotrading.bootstrap import parts
-from algotrading.settings import InstrumentsSettings, MigrateSettings, OperatorSettings
+from algotrading.settings import CanarySettings, InstrumentsSettings, MigrateSettings, OperatorSettings
 
 if TYPE_CHECKING:
     from algotrading.adapters.postgres.migrate import Migrator
     from algotrading.entrypoints.operator import OperatorDoor
     from algotrading.services.audit_verify import AuditVerifier
+    from algotrading.services.canary import Canary
     from algotrading.services.load_instruments import InstrumentLoader
     from algotrading.services.operate import Operator
 
@@ -56,6 +57,17 @@ def build_audit_verifier(settings: OperatorSettings) -> AuditVerifier:
 
     roots = S3AuditRoots(partial(parts.client, "s3"), settings.audit_bucket)
     return AuditVerifier(PostgresAuditTrail(parts.database(settings)), EmfMeter(), SystemClock(), roots)
+
+
+def build_canary(settings: CanarySettings) -> Canary:
+    """lambdas/canary"""
+    from algotrading.adapters.clock import SystemClock
+    from algotrading.adapters.emf_meter import EmfMeter
+    from algotrading.adapters.web import ask
+    from algotrading.services.canary import Canary
+
+    clock = SystemClock()
+    return Canary(settings.api_url, ask, clock, EmfMeter(clock=clock))
 
 
 def build_operator(settings: OperatorSettings) -> OperatorDoor:

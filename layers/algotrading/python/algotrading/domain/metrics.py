@@ -72,9 +72,24 @@ BLIND: Final = "Blind"
 HEARTBEAT: Final = "ArmedStops"
 """Told by every watcher in every report, whatever its value: where it is missing, nobody watches."""
 
+BROKER_FAULTS: Final = "BrokerFaults"
+"""Told of every request to a broker: 1 where no answer came that says anything (silence, an error of the broker's, too
+many requests), else 0. So its mean is the share of requests that fail, and its samples are the requests."""
+
+BROKER_QUEUED: Final = "BrokerQueued"
+"""Told of every request that did not find a place in its own second: of one account, as many leave as its broker
+takes."""
+
+API_ANSWERS: Final = "ApiAnswers"
+"""Told by the canary each minute: 1 where the API answered as the product does, else 0."""
+
 INFORMATIVE: Final = frozenset(
     {
+        API_ANSWERS,
+        "ApiAnswerTime",
         HEARTBEAT,
+        BROKER_FAULTS,
+        BROKER_QUEUED,
         "BrokerAnswer",
         "CandleWritesFailed",
         "CandlesLost",

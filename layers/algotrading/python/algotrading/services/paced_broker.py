@@ -7,20 +7,32 @@ and two of our users may have connected the same one. Requests that find their s
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import TypeVar
 
 from algotrading.domain.accounts import BrokerProfile, Margins
 from algotrading.domain.egress import EgressRoute
-from algotrading.domain.errors import BrokerBusy, RedisDown
-from algotrading.domain.orders import AccountBook, Answer, BookReading, Fill, Holding, OrderRow, OrderTicket, Refused
+from algotrading.domain.errors import BrokerAuthFailed, BrokerBusy, BrokerUnavailable, RedisDown
+from algotrading.domain.orders import (
+    AccountBook,
+    Answer,
+    BookReading,
+    Fill,
+    Holding,
+    OrderRow,
+    OrderTicket,
+    Refused,
+    Unknown,
+)
 from algotrading.domain.rates import RateLimits, Request
 from algotrading.ports import Broker, Clock, Meter, PreparedOrder, Runtime
 
 logger = logging.getLogger(__name__)
 
+_Told = TypeVar("_Told")
 _PATIENCE = {
     Request.EXIT: timedelta(seconds=2),
     Request.POSITION: timedelta(seconds=2),
@@ -41,6 +53,18 @@ class Pacing:
     clock: Clock
     meter: Meter
     limits: RateLimits = RateLimits()  # noqa: RUF009 - frozen
+
+
+@dataclass(frozen=True, slots=True)
+class CountedOrder:
+    """An order ready to leave; whether the broker answered is counted when it has."""
+
+    order: PreparedOrder
+    meter: Meter
+
+    def send(self) -> Answer:
+        """See ports.PreparedOrder."""
+        return _count_answer(self.order.send(), self.meter)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +97,10 @@ class PacedBroker:
         is no place until `until`. Raises RedisDown."""
         limits = self.pacing.limits
         windows = limits.windows[request]
-        return self.pacing.runtime.reserve(self.account, wanted, windows, until=until, margin=limits.margin)
+        place = self.pacing.runtime.reserve(self.account, wanted, windows, until=until, margin=limits.margin)
+        if place != wanted and request is not Request.PRICE:  # a price is asked for where there is room, or not at all
+            self.pacing.meter.count("BrokerQueued")
+        return place
 
     # --- orders -----------------------------------------------------------------------------------
 
@@ -88,11 +115,11 @@ class PacedBroker:
 
     def prepare_order(self, ticket: OrderTicket) -> PreparedOrder:
         """See ports.Broker."""
-        return self.session.prepare_order(ticket)
+        return CountedOrder(self.session.prepare_order(ticket), self.pacing.meter)
 
     def place_order(self, ticket: OrderTicket) -> Answer:
         """See ports.Broker; takes the place of an exit."""
-        return self.session.place_order(ticket) if self._wait(Request.EXIT) else _held_back()
+        return self._command(lambda: self.session.place_order(ticket))
 
     def modify_order(
         self,
@@ -104,60 +131,76 @@ class PacedBroker:
         order_type: str | None = None,
     ) -> Answer:
         """See ports.Broker."""
-        if not self._wait(Request.EXIT):
-            return _held_back()
-        return self.session.modify_order(
-            broker_order_id, quantity=quantity, price=price, trigger_price=trigger_price, order_type=order_type
+        return self._command(
+            lambda: self.session.modify_order(
+                broker_order_id, quantity=quantity, price=price, trigger_price=trigger_price, order_type=order_type
+            )
         )
 
     def cancel_order(self, broker_order_id: str) -> Answer:
         """See ports.Broker."""
-        return self.session.cancel_order(broker_order_id) if self._wait(Request.EXIT) else _held_back()
+        return self._command(lambda: self.session.cancel_order(broker_order_id))
 
     # --- reads ------------------------------------------------------------------------------------
 
     def get_price(self, exchange: str, symbol: str) -> Decimal:
         """See ports.Broker. Does not wait."""
         self._take_turn(Request.PRICE, "prices")
-        return self.session.get_price(exchange, symbol)
+        return self._asked(lambda: self.session.get_price(exchange, symbol))
 
     def read_book(self, tags: frozenset[str]) -> BookReading:
         """See ports.Broker."""
         self._take_turn(self.look, "the order book")
-        return self.session.read_book(tags)
+        return self._asked(lambda: self.session.read_book(tags))
 
     def read_account(self) -> AccountBook:
         """See ports.Broker."""
         self._take_turn(self.look, "the order book")
         self._take_turn(Request.POSITION, "positions")
-        return self.session.read_account()
+        return self._asked(self.session.read_account)
 
     def order_history(self, broker_order_id: str) -> Sequence[OrderRow]:
         """See ports.Broker."""
         self._take_turn(self.look, "an order's history")
-        return self.session.order_history(broker_order_id)
+        return self._asked(lambda: self.session.order_history(broker_order_id))
 
     def trades(self) -> Sequence[Fill]:
         """See ports.Broker."""
         self._take_turn(self.look, "trades")
-        return self.session.trades()
+        return self._asked(self.session.trades)
 
     def positions(self) -> Sequence[Holding]:
         """See ports.Broker."""
         self._take_turn(Request.POSITION if self.look is Request.URGENT_LOOK else Request.GLANCE, "positions")
-        return self.session.positions()
+        return self._asked(self.session.positions)
 
     def margins(self) -> Margins:
         """See ports.Broker."""
         self._take_turn(self.look, "margins")
-        return self.session.margins()
+        return self._asked(self.session.margins)
 
     def validate_credentials(self) -> BrokerProfile:
         """See ports.Broker."""
         self._take_turn(self.look, "the profile")
-        return self.session.validate_credentials()
+        return self._asked(self.session.validate_credentials)
 
     # --- how --------------------------------------------------------------------------------------
+
+    def _command(self, send: Callable[[], Answer]) -> Answer:
+        return _count_answer(send(), self.pacing.meter) if self._wait(Request.EXIT) else _held_back()
+
+    def _asked(self, read: Callable[[], _Told]) -> _Told:
+        """What the session answers to a reading; whether it does is counted."""
+        try:
+            told = read()
+        except BrokerUnavailable:
+            self.pacing.meter.count("BrokerFaults")
+            raise
+        except BrokerAuthFailed:
+            self.pacing.meter.count("BrokerFaults", 0)
+            raise
+        self.pacing.meter.count("BrokerFaults", 0)
+        return told
 
     def _take_turn(self, request: Request, what: str) -> None:
         if not self._wait(request):
@@ -178,6 +221,13 @@ class PacedBroker:
             return False
         clock.sleep_until(place)
         return True
+
+
+def _count_answer(answer: Answer, meter: Meter) -> Answer:
+    """A refusal is an answer; one before anybody looked at the order (too many requests, no connection) is none."""
+    is_fault = isinstance(answer, Unknown) or (isinstance(answer, Refused) and answer.throttled)
+    meter.count("BrokerFaults", int(is_fault))
+    return answer
 
 
 def _held_back() -> Answer:

@@ -1,0 +1,109 @@
+"""What becomes of logs that CloudWatch has forgotten."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from cdk.environments import ENVIRONMENTS, Environment
+from tests.infrastructure.templates import Estate
+
+BUCKET = "observability/LogArchive/Bucket"
+STREAM = "observability/LogArchive/Stream"
+NOT_KEPT = ("refused-traffic", "migration-provider", "log-archive")
+"""Who was turned away from the network, CDK's helper around the migration, and the archive's own complaints."""
+
+
+@pytest.fixture(params=[stage for stage, each in ENVIRONMENTS.items() if each.log_archive_days])
+def archiving(request: pytest.FixtureRequest) -> Environment:
+    """Each environment that keeps its logs, in turn."""
+    return ENVIRONMENTS[request.param]
+
+
+@pytest.fixture
+def archive(estates: dict[str, Estate], archiving: Environment) -> Estate:
+    """Its templates."""
+    return estates[archiving.stage]
+
+
+def test_where_money_is_at_stake_logs_are_kept_for_years_and_in_dev_not_at_all(estates: dict[str, Estate]) -> None:
+    assert {stage: each.log_archive_days for stage, each in ENVIRONMENTS.items()} == {
+        "dev": 0,
+        "staging": 30,
+        "prod": 1826,
+    }
+    assert estates["dev"].resources("AWS::KinesisFirehose::DeliveryStream") == []
+    assert estates["dev"].resources("AWS::Logs::SubscriptionFilter") == []
+
+
+def test_every_log_of_ours_flows_into_the_archive(archive: Estate, archiving: Environment) -> None:
+    prefix = f"/algotrading/{archiving.stage}/"
+    groups = {each.properties["LogGroupName"] for each in archive.resources("AWS::Logs::LogGroup")}
+    filters = archive.resources("AWS::Logs::SubscriptionFilter")
+
+    assert {each.properties["LogGroupName"] for each in filters} == groups - {f"{prefix}{name}" for name in NOT_KEPT}
+    assert {each.properties["FilterPattern"] for each in filters} == {""}
+    assert {archive.text(each.stack, each.properties["DestinationArn"]) for each in filters} == {STREAM}
+
+
+def test_subscriptions_are_made_after_every_stack_whose_logs_they_take(archive: Estate) -> None:
+    order = list(archive.templates)
+    makers = {each.stack for each in archive.resources("AWS::Logs::LogGroup")} - {"observability"}
+
+    assert all(order.index(maker) < order.index("observability") for maker in makers)
+
+
+def test_the_bucket_is_private_kept_and_forgets_on_the_tables_day(archive: Estate, archiving: Environment) -> None:
+    bucket = archive.one("AWS::S3::Bucket", BUCKET)
+    [rule] = bucket.properties["LifecycleConfiguration"]["Rules"]
+
+    assert set(bucket.properties["PublicAccessBlockConfiguration"].values()) == {True}
+    assert bucket.properties["VersioningConfiguration"] == {"Status": "Enabled"}
+    assert bucket.body["DeletionPolicy"] == "Retain"
+    assert rule["ExpirationInDays"] == archiving.log_archive_days
+    assert archiving.log_archive_days > archiving.log_retention_days
+    assert all(each["TransitionInDays"] < rule["ExpirationInDays"] for each in rule.get("Transitions", ()))
+
+
+def test_whoever_writes_into_the_archive_cannot_remove_from_it(archive: Estate) -> None:
+    allowed = {
+        (grant.role, grant.action)
+        for grant in archive.grants()
+        if grant.resource.startswith(BUCKET) and not grant.role.startswith("observability/Custom")
+    }
+
+    assert allowed == {
+        ("observability/LogArchive/Writer", f"s3:{action}")
+        for action in (
+            "AbortMultipartUpload",
+            "GetBucketLocation",
+            "GetObject",
+            "ListBucket",
+            "ListBucketMultipartUploads",
+            "PutObject",
+        )
+    }
+
+
+@pytest.mark.parametrize("role", ["Writer", "Sender"])
+def test_services_act_for_this_account_alone(archive: Estate, role: str) -> None:
+    [statement] = archive.one("AWS::IAM::Role", f"observability/LogArchive/{role}").properties[
+        "AssumeRolePolicyDocument"
+    ]["Statement"]
+
+    assert statement["Condition"]["StringEquals"] == {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}
+
+
+def test_objects_are_compressed_once_and_no_hour_passes_without_one(archive: Estate) -> None:
+    stream = archive.one("AWS::KinesisFirehose::DeliveryStream").properties
+    destination = stream["ExtendedS3DestinationConfiguration"]
+    [alarm] = [_of(each.properties) for each in archive.resources("AWS::CloudWatch::Alarm") if _of(each.properties)]
+
+    assert (destination["CompressionFormat"], destination["FileExtension"]) == ("UNCOMPRESSED", ".json.gz")
+    assert (alarm["MetricName"], alarm["TreatMissingData"]) == ("DeliveryToS3.Records", "breaching")
+    assert destination["BufferingHints"]["IntervalInSeconds"] * 2 <= alarm["Period"] == 3600
+
+
+def _of(alarm: Any) -> dict[str, Any]:
+    return dict(alarm) if alarm.get("Namespace") == "AWS/Firehose" else {}
