@@ -8,6 +8,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from uuid import UUID
 
 from algotrading.domain.audit import AuditHead
@@ -69,16 +70,18 @@ class MemoryVault:
 
     def unseal(self, user_id: UUID, sealed: Mapping[str, str]) -> dict[str, str]:
         """See ports.Vault."""
-        return {name: self._open(user_id, name, envelope) for name, envelope in sealed.items()}
+        return {name: _open(user_id, name, envelope) for name, envelope in sealed.items()}
 
-    def _open(self, user_id: UUID, name: str, envelope: str) -> str:
-        try:
-            value, digest = json.loads(base64.b64decode(envelope, validate=True))
-        except ValueError as error:
-            raise AccessDenied("this envelope cannot be opened") from error
-        if digest != _digest(user_id, name, value):
-            raise AccessDenied("this envelope cannot be opened")
-        return str(value)
+
+@lru_cache(maxsize=1024)
+def _open(user_id: UUID, name: str, envelope: str) -> str:
+    try:
+        value, digest = json.loads(base64.b64decode(envelope, validate=True))
+    except ValueError as error:
+        raise AccessDenied("this envelope cannot be opened") from error
+    if digest != _digest(user_id, name, value):
+        raise AccessDenied("this envelope cannot be opened")
+    return str(value)
 
 
 def _digest(user_id: UUID, name: str, value: str) -> str:

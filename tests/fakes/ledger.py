@@ -202,8 +202,10 @@ class MemoryLedger:
             other = known.get((intent.leg, intent.attempt), intent)
             if (other.tag, other.created_at, other.quantity) != (intent.tag, intent.created_at, intent.quantity):
                 raise Fenced("one of this cycle's orders was written down by another worker")
-        elsewhere = {i.tag for key, c in self.database.cycles.items() if key != _key(cycle) for i in c.intents}
-        if elsewhere & {intent.tag for intent in cycle.intents}:
+        fresh = {intent.tag for intent in cycle.intents if (intent.leg, intent.attempt) not in known}
+        if fresh and any(
+            i.tag in fresh for key, c in self.database.cycles.items() if key != _key(cycle) for i in c.intents
+        ):
             raise Fenced("an order with one of this cycle's tags was written down by another worker")
 
     def _add_fills(self, cycle: Cycle, reading: BookReading) -> None:

@@ -85,7 +85,7 @@ class MemoryRuntime:
         self._reach()
         self.hashes[keys.price_key(symbol)] = keys.price_fields(price, at)
         for strategy_id in self.members[keys.symbol_key(symbol)]:
-            runtime = self.hashes.get(keys.runtime_key(UUID(strategy_id)))
+            runtime = self.hashes.get(keys.runtime_key(strategy_id))
             if runtime is not None:
                 runtime["last_price"] = keys.decimal_text(price)
 

@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
-from tests.simulation.day import Found, simulate_days
+from tests.simulation.day import Found, simulate_day
 from tests.simulation.faults import CATALOGUE
 
 _CHUNK = 10
@@ -25,18 +25,22 @@ _SHOWN_SEEDS = 10
 
 def _simulate_chunk(seeds: range) -> tuple[Found, float]:
     """In a process of the pool: the days, and the seconds of processor time they took."""
-    # A day makes many young objects and few cycles of garbage, and what was imported stays: collected once a chunk.
+    # A day makes many young objects and few cycles of garbage, and what was imported stays: collected once a day,
+    # so that the memory of the day before is used again while the processor still holds it.
     gc.freeze()
     gc.disable()
     begun = time.process_time()
-    found = simulate_days(seeds)
-    gc.collect()
+    found = Found()
+    for seed in seeds:
+        found.add(simulate_day(seed))
+        gc.collect()
     return found, time.process_time() - begun
 
 
 def run_many(seeds: range, *, processes: int | None = None) -> tuple[Found, float, float]:
     """Simulate the days of `seeds`. Also the seconds it took, and the seconds of processor time."""
     chunks = [seeds[at : at + _CHUNK] for at in range(0, len(seeds), _CHUNK)]
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # a process of the pool has one core
     total, cpu, begun = Found(), 0.0, time.perf_counter()
     workers = min(processes or os.cpu_count() or 1, len(chunks))
     columns = (TextColumn("[progress.description]{task.description}"), BarColumn(), MofNCompleteColumn())

@@ -44,7 +44,7 @@ def strategy_key(strategy_id: UUID) -> str:
     return f"strategy:{strategy_id}"
 
 
-def runtime_key(strategy_id: UUID) -> str:
+def runtime_key(strategy_id: UUID | str) -> str:
     """Hash: where today's cycle stands."""
     return f"runtime:{strategy_id}"
 

@@ -8,6 +8,7 @@ EventBridge Scheduler promises a minute, not a second: an alarm for minute M rin
 from __future__ import annotations
 
 from datetime import UTC, datetime, time, timedelta
+from functools import lru_cache
 
 from algotrading.domain.sessions import IST, instant_of, trading_day_of
 
@@ -21,6 +22,7 @@ def alarm_instant(due: datetime) -> datetime:
     return (due - _LEAD).astimezone(UTC).replace(second=0, microsecond=0)
 
 
+@lru_cache(maxsize=4096)
 def alarm_time(due: time) -> time:
     """The same for a time of day that comes every day. Due times before 00:02 ring on the day before;
     `due_after` finds the day back."""

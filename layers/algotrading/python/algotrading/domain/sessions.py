@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta, timezone
+from functools import lru_cache
 
 from algotrading.domain.errors import CalendarMissing
 from algotrading.domain.instruments import Instrument, Product
@@ -20,8 +21,11 @@ IST = timezone(timedelta(hours=5, minutes=30), "IST")
 _BOOKS_WIPED = time(6)
 _SETTLING = timedelta(minutes=5)
 _LATEST_KEEPING = time(23, 50)
+_REMEMBERED = 4096
+"""Due instants, and alarm times: asked for in every minute's sweep, and few for as many strategies as there are."""
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def instant_of(day: date, at: time) -> datetime:
     """The UTC instant of an Asia/Kolkata time of day."""
     return datetime.combine(day, at, IST).astimezone(UTC)

@@ -40,8 +40,8 @@ def build_alarms(strategy: Strategy, hours: SessionHours) -> tuple[Alarm, Alarm]
     buy, sell = (
         Alarm(
             name=alarm_name(strategy.strategy_id, event),
-            hour=alarm_time(at).hour,
-            minute=alarm_time(at).minute,
+            hour=rings.hour,
+            minute=rings.minute,
             payload=ScheduleInput(
                 strategy_id=strategy.strategy_id,
                 user_id=strategy.user_id,
@@ -52,6 +52,7 @@ def build_alarms(strategy: Strategy, hours: SessionHours) -> tuple[Alarm, Alarm]
             ),
         )
         for event, at in zip(_TIMED, (strategy.plan.buy_time, sell_at), strict=True)
+        for rings in (alarm_time(at),)
     )
     return buy, sell
 
