@@ -17,7 +17,7 @@ from algotrading.domain.audit import (
     second_factor_entry,
 )
 from algotrading.domain.egress import EgressRoute
-from algotrading.domain.errors import Conflict, EmailTaken, NotFound, TokenExpired, TokenInvalid
+from algotrading.domain.errors import BrokerAccountTaken, Conflict, EmailTaken, NotFound, TokenExpired, TokenInvalid
 from algotrading.domain.logins import DeviceLogin, LoginEnd, Refresh, judge_refresh
 from algotrading.domain.second_factor import SecondFactor
 from tests.fakes import audit
@@ -190,6 +190,9 @@ class MemoryBrokerAccounts:
     def save(self, account: SealedBrokerAccount) -> None:
         """See ports.BrokerAccounts."""
         with self._database.turn:
+            others = [a for user_id, a in self._database.broker_accounts.items() if user_id != account.user_id]
+            if account.places_orders and any(_is_same(account, other) for other in others):
+                raise BrokerAccountTaken
             before = self.find(account.user_id)
             self._database.broker_accounts[account.user_id] = account
             self._database.postback_ids.setdefault(account.user_id, uuid4())
@@ -244,3 +247,8 @@ class MemoryBrokerAccounts:
     def _held_route(self, user_id: UUID) -> EgressRoute | None:
         name = self._database.egress_holders.get(user_id)
         return None if name is None else self._database.egress_routes[name][0]
+
+
+def _is_same(account: SealedBrokerAccount, other: SealedBrokerAccount) -> bool:
+    its, theirs = (account.broker, account.broker_user_id), (other.broker, other.broker_user_id)
+    return other.places_orders and account.broker_user_id is not None and its == theirs

@@ -12,7 +12,7 @@ from algotrading.adapters.postgres.broker_accounts import PostgresBrokerAccounts
 from algotrading.adapters.postgres.egress_routes import DeployedRoute, read_routes
 from algotrading.domain.accounts import BrokerName, ConnectionStatus, Login, SealedBrokerAccount, User
 from algotrading.domain.egress import EgressRoute
-from algotrading.domain.errors import EmailTaken, NotFound
+from algotrading.domain.errors import BrokerAccountTaken, EmailTaken, NotFound
 from tests.contract.ports.conftest import Stores, postgres_stores
 from tests.fakes.examples import MOMENT, make_user
 from tests.stores import PostgresStore
@@ -20,7 +20,15 @@ from tests.stores import PostgresStore
 
 def make_account(user: User) -> SealedBrokerAccount:
     return SealedBrokerAccount(
-        user.user_id, BrokerName.KITE, "key", "secret", "token", "AB1234", ConnectionStatus.CONNECTED, MOMENT, MOMENT
+        user.user_id,
+        BrokerName.KITE,
+        "key",
+        "secret",
+        "token",
+        str(user.user_id)[:8],
+        ConnectionStatus.CONNECTED,
+        MOMENT,
+        MOMENT,
     )
 
 
@@ -120,6 +128,44 @@ def test_a_connection_has_a_postback_address_that_stays_until_it_is_removed(stor
     assert first != user.user_id
     assert (kept, removed) == (first, None)
     assert stores.broker_accounts.postback_id(user.user_id) not in {None, first}
+
+
+def test_a_broker_account_is_traded_through_by_one_user(stores: Stores) -> None:
+    # given a connected trader, and another user of ours who can log in to the same broker account
+    trader, other = stores.add_user(), stores.add_user()
+    account = make_account(trader)
+    same = replace(make_account(other), broker_user_id=account.broker_user_id)
+    stores.broker_accounts.save(account)
+
+    # when the other one connects it, nothing of it is kept
+    with pytest.raises(BrokerAccountTaken):
+        stores.broker_accounts.save(same)
+    assert stores.broker_accounts.find(other.user_id) is None
+
+    # then the trader logs in each day as before, and once the account is given up, the other may have it
+    stores.broker_accounts.save(replace(account, access_token="next"))
+    stores.broker_accounts.remove(trader.user_id, now=MOMENT)
+    stores.broker_accounts.save(same)
+    assert stores.broker_accounts.find(other.user_id) == same
+
+
+def test_an_account_may_carry_prices_beside_its_trader(stores: Stores) -> None:
+    trader, feed = stores.add_user(), stores.add_user()
+    account = make_account(trader)
+    carrier = replace(make_account(feed), broker_user_id=account.broker_user_id, places_orders=False)
+
+    stores.broker_accounts.save(account)
+    stores.broker_accounts.save(carrier)
+
+    assert stores.broker_accounts.find(feed.user_id) == carrier
+
+
+def test_users_who_have_not_logged_in_to_the_broker_hold_no_account(stores: Stores) -> None:
+    for user in (stores.add_user(), stores.add_user()):
+        keys = replace(make_account(user), access_token=None, broker_user_id=None, token_at=None)
+        stores.broker_accounts.save(keys)
+
+        assert stores.broker_accounts.find(user.user_id) == keys
 
 
 def test_a_postback_address_leads_to_its_own_connection_alone(stores: Stores) -> None:

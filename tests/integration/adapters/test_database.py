@@ -192,10 +192,10 @@ def test_a_postback_address_opens_its_own_connection_to_reading_and_nothing_else
     # given two connected traders
     accounts = PostgresBrokerAccounts(postgres_store.app)
     traders = [add_user(postgres_store.app, f"{name}@example.com") for name in ("one", "two")]
-    for trader in traders:
+    for trader, login in zip(traders, ("AB1234", "CD5678"), strict=True):
         accounts.save(
             SealedBrokerAccount(
-                trader, BrokerName.KITE, "key", "secret", "token", "AB1234", ConnectionStatus.CONNECTED, MOMENT, MOMENT
+                trader, BrokerName.KITE, "key", "secret", "token", login, ConnectionStatus.CONNECTED, MOMENT, MOMENT
             )
         )
     address = accounts.postback_id(traders[0])

@@ -52,6 +52,22 @@ def test_credentials_that_the_broker_refuses_are_not_stored(world: ApiWorld) -> 
     assert world.database.broker_accounts == {}
 
 
+def test_a_broker_account_that_another_user_trades_through_is_refused(world: ApiWorld) -> None:
+    # Given a trader, and somebody with a second login of ours who can log in to the same broker account
+    keys = world.connect(world.register())
+    other = world.register("second@example.com")
+    before = world.snapshot()
+
+    # When it is connected there as well
+    answer = connect(
+        world, other, api_key=keys.api_key, api_secret=keys.api_secret, access_token=str(keys.access_token)
+    )
+
+    # Then it stays with the first: both would sell upon the same positions
+    assert (answer.status, answer.error) == (409, "BROKER_ACCOUNT_TAKEN")
+    assert world.snapshot() == before
+
+
 def test_a_broker_that_is_away_is_no_refusal(world: ApiWorld) -> None:
     token = world.register()
     keys = world.exchange.open_account()

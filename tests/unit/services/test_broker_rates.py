@@ -165,14 +165,14 @@ def test_an_exit_leaves_in_the_second_that_entries_have_filled(rich: CrowdedWorl
     assert cycle.intents[-1].sent_at == due
 
 
-def test_two_users_of_one_broker_account_share_its_places(rich: CrowdedWorld) -> None:
+def test_connections_of_one_broker_account_share_its_places(rich: CrowdedWorld) -> None:
     first = rich.add(5)
     account = rich.accounts.find(rich.user_id)
     rich.user_id = rich.add_trader(cash=Decimal(10**9))
     other = rich.accounts.find(rich.user_id)
     assert account is not None
     assert other is not None
-    rich.accounts.save(replace(other, broker_user_id=account.broker_user_id))
+    rich.accounts.save(replace(other, broker_user_id=account.broker_user_id, places_orders=False))
     second = rich.add(5)
 
     rich.at_once([*first, *second], OrderEvent.BUY, rich.at(time(9, 28, 30)), BUY)

@@ -160,6 +160,27 @@ class TestSquareOff:
         assert (cycle.state, cycle.bought, cycle.sold) == (CycleState.FLAT, 4, 4)
 
 
+@pytest.mark.parametrize("age", [timedelta(minutes=13), timedelta(minutes=16)])
+@pytest.mark.parametrize("seen", [timedelta(seconds=2), timedelta(seconds=4)])
+def test_a_share_that_nobody_trades_counts_at_its_last_price_while_a_watcher_sees(
+    age: timedelta, seen: timedelta
+) -> None:
+    # Given a position whose last price, of a while ago, is a loss beyond the limit
+    world = TradingWorld()
+    world.buy(world.add_running(stop_loss=Decimal(2900)))
+    world.runtime.put_price("TCS", Decimal(3000), world.clock.now() - age)
+    world.risks.set_limits(world.user_id, RiskLimits(daily_loss=Decimal(500), square_off=True), world.clock.now())
+
+    # When converge looks while watchers see, or while they are away
+    world.runtime.is_watched = False
+    world.runtime.report_sight(world.clock.now() + timedelta(minutes=1) - seen)
+    converge(world)
+
+    # Then it is sold: the price is the market's, or at least young
+    is_sold = age < timedelta(minutes=15) or seen < timedelta(seconds=3)
+    assert len(world.sent(Side.SELL)) == is_sold
+
+
 @pytest.mark.parametrize(
     ("age", "bought"),
     [(timedelta(hours=18), CycleState.LONG), (timedelta(minutes=16), CycleState.FLAT)],
@@ -172,6 +193,7 @@ def test_nothing_is_sold_upon_a_price_of_long_before_and_nothing_bought_upon_tod
     world = TradingWorld()
     world.instruments.replace_all([make_instrument("TCS"), make_instrument("INFY")])
     world.exchange.set_price("INFY", Decimal(1500))
+    world.runtime.is_watched = False
     world.runtime.put_price("TCS", Decimal(3000), world.clock.now() - age)
     world.buy(world.add_running(stop_loss=Decimal(2900)))
     limits = RiskLimits(daily_loss=Decimal(500), square_off=True)

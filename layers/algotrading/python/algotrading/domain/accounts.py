@@ -74,6 +74,8 @@ class SealedBrokerAccount:
     updated_at: datetime
     egress: EgressRoute | None = None
     """Where its orders leave from; kept apart from the rest, see `ports.BrokerAccounts.claim_egress`."""
+    places_orders: bool = True
+    """Not so for one that carries prices to the watchers, which a trader may connect as well."""
 
     @property
     def token_expires_at(self) -> datetime | None:

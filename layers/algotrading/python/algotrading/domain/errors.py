@@ -15,6 +15,7 @@
     ├── Conflict                  409  CONFLICT
     │   ├── StrategyOverlap       409  STRATEGY_OVERLAP
     │   ├── EmailTaken            409  EMAIL_TAKEN
+    │   ├── BrokerAccountTaken    409  BROKER_ACCOUNT_TAKEN
     │   ├── KeyInUse              409  IDEMPOTENCY_KEY_IN_USE   (the first request is under way)
     │   ├── KeyOutcomeUnknown     409  IDEMPOTENCY_OUTCOME_UNKNOWN   (the first request broke off)
     │   └── RiskRefused           409  RISK_LIMIT   (an entry over a limit; never leaves the executor)
@@ -63,6 +64,7 @@ ErrorCode = Literal[
     "CONFLICT",
     "STRATEGY_OVERLAP",
     "EMAIL_TAKEN",
+    "BROKER_ACCOUNT_TAKEN",
     "IDEMPOTENCY_KEY_IN_USE",
     "IDEMPOTENCY_OUTCOME_UNKNOWN",
     "IDEMPOTENCY_KEY_REUSED",
@@ -200,6 +202,15 @@ class EmailTaken(Conflict):
     """An account with this e-mail exists."""
 
     code: ClassVar[ErrorCode] = "EMAIL_TAKEN"
+
+
+class BrokerAccountTaken(Conflict):
+    """Another of our users trades through this broker account."""
+
+    code: ClassVar[ErrorCode] = "BROKER_ACCOUNT_TAKEN"
+
+    def __init__(self) -> None:
+        super().__init__("another user trades through this broker account: disconnect it there first")
 
 
 class KeyInUse(Conflict):

@@ -142,7 +142,8 @@ class BrokerAccounts(Protocol):
     """Broker connections, secrets sealed. Every change leaves an audit record in the same transaction."""
 
     def save(self, account: SealedBrokerAccount) -> None:
-        """Add or replace the user's connection."""
+        """Add or replace the user's connection. Raises BrokerAccountTaken where another user's places orders there:
+        each would take the other's orders for its owner's own, and both may sell the same shares."""
         ...
 
     def find(self, user_id: UUID) -> SealedBrokerAccount | None:

@@ -87,6 +87,7 @@ class BrokerConnections:
             SecondFactorRequired: the user's login has none; nothing was stored.
             BrokerAuthFailed: the broker refuses these credentials; nothing was stored.
             BrokerUnavailable: the broker could not be asked; nothing was stored.
+            BrokerAccountTaken: another user trades through this broker account; nothing was stored.
             Conflict: strategies trade through another broker account; nothing was stored.
         """
         self._require_safe_login(user_id)
@@ -116,7 +117,7 @@ class BrokerConnections:
 
         Raises:
             TokenExpired, TokenInvalid: the state is too old or not ours.
-            BrokerAuthFailed, BrokerUnavailable, Conflict: as for `connect`; nothing was stored.
+            BrokerAuthFailed, BrokerUnavailable, BrokerAccountTaken, Conflict: as for `connect`; nothing was stored.
         """
         user_id = self.tokens.verify(state, audience=LOGIN_AUDIENCE)
         stored = self._stored(user_id)
@@ -144,12 +145,15 @@ class BrokerConnections:
     def _claim_addresses(self, user_id: UUID) -> EgressRoute | None:
         """Addresses for the account's orders, for good: once the broker has vouched for it, and not for an account that
         carries prices and places none. Without any it is connected all the same: what it holds can be sold."""
-        if not self.is_bound or self.users.get(user_id).email.lower() in self.feed_emails:
+        if not self.is_bound or self._carries_prices(user_id):
             return None
         route = self.accounts.claim_egress(user_id)
         if route is None:
             logger.error("no addresses are left for orders", extra={"user_id": str(user_id)})
         return route
+
+    def _carries_prices(self, user_id: UUID) -> bool:
+        return self.users.get(user_id).email.lower() in self.feed_emails
 
     def _require_safe_login(self, user_id: UUID) -> None:
         if self.needs_verified_email and not self.users.get(user_id).is_email_verified:
@@ -193,6 +197,7 @@ class BrokerConnections:
             status=ConnectionStatus.CONNECTED if connected else ConnectionStatus.LOGIN_REQUIRED,
             token_at=now if connected else None,
             updated_at=now,
+            places_orders=not self._carries_prices(user_id),
         )
         self.accounts.save(account)
         return account

@@ -51,7 +51,7 @@ class BrokerSessions:
         secrets = self.vault.unseal(user_id, sealed)
         proxies = () if account.egress is None else account.egress.proxies
         session = self.brokers.connect(BrokerCredentials(broker=account.broker, **secrets), proxies)
-        # Two of our users may have connected one broker account, whose limits are the broker's.
+        # An account may carry prices beside its trader's orders, and the limits of both are the broker's.
         owner = account.broker_user_id or str(user_id)
         return PacedBroker(
             session, f"{account.broker}:{owner}", self.pacing, token_at=account.token_at, egress=account.egress

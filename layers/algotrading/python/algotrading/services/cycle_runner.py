@@ -117,7 +117,8 @@ class CycleRunner:
 
     def _last_price(self, symbol: str) -> Mapping[str, Decimal]:
         try:
-            return marks_of(self.desk.runtime.last_prices([symbol]), self.desk.clock.now())
+            runtime = self.desk.runtime
+            return marks_of(runtime.last_prices([symbol]), self.desk.clock.now(), runtime.sight())
         except RedisDown:
             return {}
 

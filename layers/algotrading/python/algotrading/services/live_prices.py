@@ -10,19 +10,24 @@ from decimal import Decimal
 
 from algotrading.domain.errors import RedisDown
 from algotrading.domain.sessions import trading_day_of
+from algotrading.domain.sight import LONGEST_UNREPORTED, Sight
 from algotrading.ports import LastPrice, Meter, Runtime
 
 logger = logging.getLogger(__name__)
 
 
 OLDEST_MARK = timedelta(minutes=15)
-"""A price of before that is no mark. Shorter, and shares that trade rarely would count at what they cost."""
+"""While no watcher sees, a price of before that is no mark."""
 
 
-def marks_of(known: Mapping[str, LastPrice], now: datetime) -> dict[str, Decimal]:
-    """Those that something may be sold upon, or an order be sized by: what the market did long before says nothing
-    about what is lost now."""
-    return {symbol: last.price for symbol, last in known.items() if now - last.at <= OLDEST_MARK}
+def marks_of(known: Mapping[str, LastPrice], now: datetime, sight: Sight | None) -> dict[str, Decimal]:
+    """Those that something may be sold upon, or an order be sized by. While watchers see, today's last price is the
+    market's, however long nobody traded: a watcher that was blind is shown every price anew. Otherwise what the
+    market did long before says nothing about what is lost now."""
+    today = prices_of_today(known, now)
+    if sight is not None and now - sight.at <= LONGEST_UNREPORTED:
+        return today
+    return {symbol: price for symbol, price in today.items() if now - known[symbol].at <= OLDEST_MARK}
 
 
 def prices_of_today(known: Mapping[str, LastPrice], now: datetime) -> dict[str, Decimal]:

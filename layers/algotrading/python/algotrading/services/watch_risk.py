@@ -107,7 +107,7 @@ class RiskWatch:
         """Last prices of all that is held; none while the store is away, and losses then count what is realised."""
         symbols = {c.plan.symbol for one in standings.values() for c in one.usage.open_cycles}
         try:
-            return marks_of(self.runtime.last_prices(symbols), self.clock.now())
+            return marks_of(self.runtime.last_prices(symbols), self.clock.now(), self.runtime.sight())
         except RedisDown:
             self.meter.count("RedisDown")
             return {}

@@ -12,10 +12,11 @@ from algotrading.adapters.postgres.database import Database
 from algotrading.domain.accounts import BrokerName, ConnectionStatus, SealedBrokerAccount
 from algotrading.domain.audit import broker_entry, disconnected_entry
 from algotrading.domain.egress import EgressRoute
+from algotrading.domain.errors import BrokerAccountTaken
 
 _ACCOUNTS = """
     select k.user_id, k.broker, k.api_key, k.secret_key, k.access_token, k.broker_user_id, k.status, k.token_at,
-           k.updated_at, r.name as route, r.addresses, r.proxies
+           k.updated_at, k.places_orders, r.name as route, r.addresses, r.proxies
     from broker_keys k left join egress_holders h using (user_id) left join egress_routes r on r.name = h.route
 """
 
@@ -28,17 +29,28 @@ class PostgresBrokerAccounts:
 
     def save(self, account: SealedBrokerAccount) -> None:
         """See ports.BrokerAccounts."""
+        from psycopg.errors import UniqueViolation
+
+        try:
+            self._save(account)
+        except UniqueViolation as error:
+            if error.diag.constraint_name == "broker_keys_one_holder":
+                raise BrokerAccountTaken from error
+            raise
+
+    def _save(self, account: SealedBrokerAccount) -> None:
         with self._database.tenant(account.user_id) as session:
             stored = session.execute(
                 """
                 with before as materialized (select broker_user_id from broker_keys where user_id = %s)
                 insert into broker_keys (user_id, broker, api_key, secret_key, access_token, broker_user_id, status,
-                                         token_at, updated_at)
-                values (%s, %s, %s, %s, %s, %s, %s, %s, %s)
+                                         token_at, updated_at, places_orders)
+                values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
                 on conflict (user_id) do update set
                     broker = excluded.broker, api_key = excluded.api_key, secret_key = excluded.secret_key,
                     access_token = excluded.access_token, broker_user_id = excluded.broker_user_id,
-                    status = excluded.status, token_at = excluded.token_at, updated_at = excluded.updated_at
+                    status = excluded.status, token_at = excluded.token_at, updated_at = excluded.updated_at,
+                    places_orders = excluded.places_orders
                 returning (select broker_user_id from before) as before
                 """,
                 (
@@ -52,6 +64,7 @@ class PostgresBrokerAccounts:
                     account.status,
                     account.token_at,
                     account.updated_at,
+                    account.places_orders,
                 ),
             ).fetchone()
             assert stored is not None
@@ -118,6 +131,7 @@ def _account(row: Mapping[str, Any]) -> SealedBrokerAccount:
         token_at=row["token_at"],
         updated_at=row["updated_at"],
         egress=_route(row),
+        places_orders=row["places_orders"],
     )
 
 

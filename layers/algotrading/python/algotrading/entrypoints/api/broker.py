@@ -21,6 +21,7 @@ from algotrading.contracts.api_broker import (
 from algotrading.contracts.api_timeline import Day
 from algotrading.domain.accounts import BrokerCredentials, BrokerName, ConnectionStatus
 from algotrading.domain.errors import (
+    BrokerAccountTaken,
     BrokerAuthFailed,
     BrokerUnavailable,
     Conflict,
@@ -71,6 +72,7 @@ class BrokerRoutes:
                 EmailUnverified,
                 SecondFactorRequired,
                 BrokerAuthFailed,
+                BrokerAccountTaken,
                 Conflict,
                 BrokerUnavailable,
             ),
@@ -169,7 +171,15 @@ def _view(connection: Connection, request: Request) -> BrokerView:
 
 def _callback_answers() -> dict[int, Any]:
     failures = answers(
-        "", RequestInvalid, TokenExpired, TokenInvalid, BrokerAuthFailed, Conflict, BrokerUnavailable, is_open=True
+        "",
+        RequestInvalid,
+        TokenExpired,
+        TokenInvalid,
+        BrokerAuthFailed,
+        BrokerAccountTaken,
+        Conflict,
+        BrokerUnavailable,
+        is_open=True,
     )
     for answer in failures.values():
         answer.setdefault("content", {})["text/html"] = {"schema": {"type": "string"}}

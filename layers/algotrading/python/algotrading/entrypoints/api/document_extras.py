@@ -22,6 +22,7 @@ _EXAMPLES = {
     "TOKEN_INVALID": ("the bearer token is not valid: log in again", []),
     "NOT_FOUND": ("no such strategy", []),
     "EMAIL_TAKEN": ("an account with this e-mail exists", []),
+    "BROKER_ACCOUNT_TAKEN": ("another user trades through this broker account: disconnect it there first", []),
     "PRECONDITION_FAILED": ("the strategy has changed since you read it: read it again, then decide", []),
     "PAYLOAD_TOO_LARGE": ("the body is larger than 32768 bytes", []),
     "INTERNAL": ("something went wrong on our side; mention request 7f0c... when you report it", []),
