@@ -135,6 +135,7 @@ class HitSender:
             heapify(self._by_risk)
         if len(fresh) < len(hits):
             with self._lock:
+                # Another thread may have sent the hit itself meanwhile: whoever waits is told here as well.
                 self._taken += len(hits) - len(fresh)
                 self._lock.notify_all()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -205,6 +206,46 @@ def test_the_next_turn_has_another_identity(sender_to: Callable[..., HitSender])
     assert sender.flush(PATIENCE)
 
     assert len({command.deduplication_id for command in queue.taken}) == 2
+
+
+def test_hits_of_two_days_are_two(blocked: Queue, sender_to: Callable[..., HitSender]) -> None:
+    # Given a position of yesterday and one of today, of one strategy, whose hits wait together
+    today = hit(1)
+    yesterday = today._replace(stop=armed(1, "1500", trading_day=DAY - timedelta(days=1)))
+    sender = sender_to(blocked)
+    sender.put([today, yesterday])
+
+    blocked.open.set()
+
+    assert sender.flush(PATIENCE)
+    assert {command.trading_day for command in blocked.taken} == {DAY, DAY - timedelta(days=1)}
+    assert len({command.deduplication_id for command in blocked.taken}) == 2
+
+
+def test_during_an_outage_repetitions_do_not_pile_up(sender_to: Callable[..., HitSender]) -> None:
+    # Given a queue that is away until further notice, and a stop that is reported again and again
+    class Away(Queue):
+        is_away = True
+
+        def send(self, commands: Sequence[OrderCommand]) -> Sequence[OrderCommand]:
+            if self.is_away:
+                raise ConnectionError
+            return super().send(commands)
+
+    queue = Away()
+    sender = sender_to(queue)
+    for turn in range(1000):
+        sender.put([hit(1)._replace(received=MONOTONIC + turn * REPEAT_SECONDS)])
+
+    # Then, while nothing can be sent, the one that is being tried and the next are all that is owed
+    deadline = time.monotonic() + PATIENCE
+    while sender.undelivered > 2 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    owed = sender.undelivered
+    queue.is_away = False
+
+    assert owed <= 2
+    assert sender.flush(PATIENCE)
 
 
 def test_a_failing_queue_is_asked_again_until_it_takes_the_hit(sender_to: Callable[..., HitSender]) -> None:

@@ -264,6 +264,26 @@ def test_after_midnight_absence_proves_nothing(world: TradingWorld) -> None:
     assert snapshot(world) is not None
 
 
+@pytest.mark.parametrize("event", [OrderEvent.STOPLOSS, OrderEvent.RECONCILE])
+def test_while_a_days_book_can_be_kept_nothing_but_its_keeping_ends_the_day(
+    world: TradingWorld, event: OrderEvent
+) -> None:
+    # given a position that was not sold, and nobody who has kept the book yet
+    strategy = bought(world)
+    command = world.command(strategy, event)
+
+    # when somebody asks about it in the night, or once the book is gone
+    world.clock.sleep_until(instant_of(TRADING_DAY + timedelta(days=1), time(5, 59)))
+    assert world.executor.handle(command) is None
+    before = world.cycle(strategy)
+    world.clock.sleep_until(instant_of(TRADING_DAY + timedelta(days=1), time(6, 0)))
+    world.executor.handle(command)
+
+    assert before.state is CycleState.LONG
+    assert world.cycle(strategy).state.is_over
+    assert world.sent(Side.SELL) == []
+
+
 # --- when -----------------------------------------------------------------------------------------
 
 
