@@ -234,13 +234,13 @@ def test_during_an_outage_repetitions_do_not_pile_up(sender_to: Callable[..., Hi
 
     queue = Away()
     sender = sender_to(queue)
-    for turn in range(1000):
+    sender.put([hit(1)])
+    _wait_for(lambda: sender.take_report().failures > 0)
+    for turn in range(1, 1000):
         sender.put([hit(1)._replace(received=MONOTONIC + turn * REPEAT_SECONDS)])
 
     # Then, while nothing can be sent, the one that is being tried and the next are all that is owed
-    deadline = time.monotonic() + PATIENCE
-    while sender.undelivered > 2 and time.monotonic() < deadline:
-        time.sleep(0.01)
+    _wait_for(lambda: sender.undelivered <= 2)
     owed = sender.undelivered
     queue.is_away = False
 
@@ -308,3 +308,10 @@ def test_a_hanging_call_holds_up_nobody_else(sender_to: Callable[..., HitSender]
     assert [command.strategy_id for command in queue.taken] == [strategy_id(2)]
     released.set()
     assert sender.flush(PATIENCE)
+
+
+def _wait_for(condition: Callable[[], bool]) -> None:
+    """Until it holds, or patience is over."""
+    deadline = time.monotonic() + PATIENCE
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.01)
