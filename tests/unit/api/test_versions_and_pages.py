@@ -70,6 +70,14 @@ def test_what_was_not_seen_as_it_is_is_not_deleted(world: ApiWorld) -> None:
     assert world.call("DELETE", path, token=token, headers={"If-Match": current}).status == 200
 
 
+@pytest.mark.parametrize("seen", ['W/"v1"', '"v9"', '"theirs"'])
+def test_a_plan_that_is_wrong_is_told_before_the_state_is(world: ApiWorld, seen: str) -> None:
+    token = world.register()
+    strategy_id = world.create(token)
+
+    assert change(world, token, strategy_id, seen, quantity=0).error == "STRATEGY_INVALID"
+
+
 @pytest.mark.parametrize("seen", [None, "*", " * ", '"v1"'])
 def test_whoever_names_no_state_or_any_changes_whatever_is_there(world: ApiWorld, seen: str | None) -> None:
     token = world.register()

@@ -9,10 +9,11 @@ from typing import TypeVar
 from aws_lambda_powertools.event_handler import Request, Response
 from pydantic import BaseModel
 
-from algotrading.domain.errors import PreconditionFailed, RequestInvalid
+from algotrading.domain.errors import RequestInvalid
 from algotrading.entrypoints.http import JSON
 
 _Body = TypeVar("_Body", bound=BaseModel)
+_NO_STATE = -1
 _TAG = re.compile(r'"v(\d{1,9})"')
 _TAGS = re.compile(r'\s*(?:W/)?"[\x21\x23-\x7e]*"(?:\s*,\s*(?:W/)?"[\x21\x23-\x7e]*")*\s*')
 
@@ -23,11 +24,11 @@ def tagged(body: _Body, version: int) -> Response[_Body]:
 
 
 def seen_version(request: Request) -> int | None:
-    """The version that the caller has seen and wants to replace; None where any will do.
+    """The version that the caller has seen and wants to replace; None where any will do. A tag that is none of ours,
+    or a weak one, or several, name a version that nothing ever has.
 
     Raises:
         RequestInvalid: If-Match holds no entity tag.
-        PreconditionFailed: its tag is none of ours, or a weak one, which never matches, or there are several.
     """
     wanted = request.headers.get("if-match")
     if wanted is None or wanted.strip() == "*":
@@ -36,5 +37,5 @@ def seen_version(request: Request) -> int | None:
         raise RequestInvalid("If-Match must be an ETag as it was answered, or *")
     found = _TAG.fullmatch(wanted.strip())
     if found is None:
-        raise PreconditionFailed("If-Match does not name a state of this thing: read it again, then decide")
+        return _NO_STATE
     return int(found[1])

@@ -106,9 +106,10 @@ class StrategyManager:
             StrategyOverlap: it runs, and another running strategy trades the new symbol.
         """
         before = self.strategies.get(user_id, strategy_id)
-        _require_seen(before, seen_version)
         now = self.clock.now()
         checked = self.checker.check(draft, now)
+        # A plan that is refused without a condition is refused with one as well (RFC 9110, section 13.2.1).
+        _require_seen(before, seen_version)
         if before.is_running:
             self._refuse_overtaking(before, checked, self._cycles(before), now)
         is_same_time = checked.plan.buy_time == before.plan.buy_time
