@@ -16,7 +16,7 @@ export PYTHONPATH := $(SOURCES)
 export PYTHONDONTWRITEBYTECODE :=
 export UV_NO_PROGRESS := 1
 
-.PHONY: help setup run app app-client test-app chaos chaos-feed fuzz-decoder test simulate fuzz openapi check format bench bench-watcher replay-ticks build synth diff cost assure audit-verify deploy smoke publish-app lock clean
+.PHONY: help setup run app app-client test-app chaos chaos-feed fuzz-decoder test simulate fuzz openapi check format bench bench-watcher bench-peers bench-plots replay-ticks build synth diff cost assure audit-verify deploy smoke publish-app lock clean
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -142,8 +142,22 @@ format: $(READY) ## Format the code and mend what the linter can
 bench: $(READY) ## Measure, beside peers; writes build/bench.json
 	@$(BIN)/python -m benchmarks
 
-bench-watcher: $(READY) ## Measure the watcher beside its peers; writes build/bench-watcher.json (RESTART=1: only its start)
-	@$(BIN)/python -m benchmarks.watcher $(if $(QUICK),--quick) $(if $(RESTART),--restart)
+bench-watcher: $(READY) ## Measure the watcher beside its peers; writes build/bench-watcher.json (RESTART=1: only its start; WEEK=1: its memory)
+	@$(BIN)/python -m benchmarks.watcher$(if $(WEEK),.week) $(if $(QUICK),--quick) $(if $(RESTART),--restart)
+
+PEERS := build/peers/venv/.ready
+
+$(PEERS): requirements/peers.lock | $(READY)
+	@echo "[peers] $$(grep -c '==' requirements/peers.lock) packages of the benchmarks' peers into build/peers/venv, each checked against its hash"
+	@test -x build/peers/venv/bin/python || $(BIN)/uv venv --quiet --python $(BIN)/python build/peers/venv
+	@$(BIN)/uv pip sync --quiet --python build/peers/venv/bin/python --require-hashes requirements/peers.lock
+	@touch $@
+
+bench-peers: $(PEERS) ## Find the stops that ticks reach, beside nautilus_trader's engine; writes build/bench-peers.json
+	@$(BIN)/python -m benchmarks.watcher.evaluation --peers build/peers/venv/bin/python $(if $(QUICK),--quick)
+
+bench-plots: $(PEERS) ## Draw what bench-watcher has measured into docs/benchmarks
+	@build/peers/venv/bin/python -m benchmarks.watcher.plots
 
 replay-ticks: $(READY) ## Real prices through the tick path, each decision held against a plain reference (TICKS='file ...')
 	@test -n "$(TICKS)" || { echo "give TICKS='file.csv.gz ...': ticks (timestamp,symbol,last_price) or minute candles"; exit 2; }
@@ -185,6 +199,7 @@ lock: ## Resolve the dependency groups of pyproject.toml into the hash-locked li
 	@$(UV_COMPILE) --universal --python-version 3.11 requirements/bootstrap.in -o requirements/bootstrap.lock
 	@$(UV_COMPILE) --universal --python-version 3.11 --group dev -o requirements/dev.lock
 	@$(UV_COMPILE) --universal --python-version 3.11 --group assure -o requirements/assure.lock
+	@$(UV_COMPILE) --universal --python-version 3.11 --group peers -o requirements/peers.lock
 	@$(UV_COMPILE) $(UV_CLOUD) --group listener -o fargate_listener/requirements.lock
 	@$(UV_COMPILE) $(UV_CLOUD) --group lambda -o layers/dependencies/requirements.lock
 
