@@ -1,5 +1,7 @@
 import { Tabs } from "expo-router";
 
+import { useInbox } from "@/api/notices";
+import { showCount } from "@/rules/notices";
 import { Icon } from "@/ui/icon";
 import type { IconName } from "@/ui/icon-paths";
 import { useAppTheme } from "@/ui/theme";
@@ -8,6 +10,7 @@ import { useWords } from "@/words";
 export default function TabsLayout() {
   const words = useWords();
   const { colors } = useAppTheme();
+  const unread = useInbox().data?.unread ?? 0;
   const tab = (title: string, icon: IconName) => ({
     title,
     tabBarIcon: ({ color }: { color: unknown }) => <Icon name={icon} color={String(color)} size={24} />,
@@ -23,6 +26,15 @@ export default function TabsLayout() {
     >
       <Tabs.Screen name="index" options={tab(words.today.title, "home")} />
       <Tabs.Screen name="positions" options={tab(words.positions.title, "cash-multiple")} />
+      <Tabs.Screen
+        name="inbox"
+        options={{
+          ...tab(words.notices.inbox.title, "bell"),
+          tabBarAccessibilityLabel: words.notices.inbox.tab(unread),
+          tabBarBadgeStyle: { backgroundColor: colors.bad, color: colors.surface },
+          ...(unread > 0 ? { tabBarBadge: showCount(unread) } : {}),
+        }}
+      />
       <Tabs.Screen name="risk" options={tab(words.risk.title, "shield-alert")} />
       <Tabs.Screen name="settings" options={tab(words.settings.title, "cog")} />
     </Tabs>
