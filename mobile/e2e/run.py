@@ -26,6 +26,8 @@ from twin.supervisor import run_twin
 _STORY = REPOSITORY / "mobile" / "e2e" / "story.test.mjs"
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 _BUILT = REPOSITORY / "build" / "app"
+_KEPT = REPOSITORY / "docs" / "app"
+"""The pictures that a run is held against."""
 _USERS = ("APP001", "APP002")
 _UNAVAILABLE = 2
 _TRADED = timedelta(minutes=4)
@@ -42,17 +44,18 @@ def main() -> int:
     if not (_BUILT / INDEX).is_file():
         print("[test-app] the app is not built: make app")  # noqa: T201
         return _UNAVAILABLE
-    return asyncio.run(_run(browser, arguments.pictures and arguments.pictures.resolve()))
+    return asyncio.run(_run(browser, arguments))
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m mobile.e2e.run", description=__doc__)
     parser.add_argument("--browser", help="path of a Chromium (default: the one on PATH)")
-    parser.add_argument("--pictures", type=Path, help="take a picture of every screen into this folder")
+    parser.add_argument("--pictures", type=Path, help="take the pictures that have changed anew into this folder")
+    parser.add_argument("--record", action="store_true", help="record the day anew that the pictures show")
     return parser
 
 
-async def _run(browser: str, pictures: Path | None) -> int:
+async def _run(browser: str, arguments: argparse.Namespace) -> int:
     narrator = Narrator(Console(width=140))
     if pause := time_to_wait(datetime.now(UTC), _TRADED):
         narrator.say(f"waits {pause.total_seconds():.0f} s: no order may live across midnight or 06:00 in India")
@@ -62,7 +65,7 @@ async def _run(browser: str, pictures: Path | None) -> int:
         operator = ApiClient(twin.http, twin.api_url)
         await enter_feed(twin, operator)
         await twin.settled
-        facts = await _facts(twin, browser, pictures)
+        facts = await _facts(twin, browser, arguments)
         node = bundled_npx()[0]
         story = await asyncio.create_subprocess_exec(
             node, "--test", "--test-reporter=spec", str(_STORY), env={**os.environ, "STORY": json.dumps(facts)}
@@ -74,15 +77,19 @@ async def _run(browser: str, pictures: Path | None) -> int:
                 story.terminate()
 
 
-async def _facts(twin: Twin, browser: str, pictures: Path | None) -> dict[str, object]:
+async def _facts(twin: Twin, browser: str, arguments: argparse.Namespace) -> dict[str, object]:
     callback = f"{twin.api_url}/api/v1/broker/callback"
     accounts = [await twin.exchange.open_account(user, funds=FUNDS, redirect_url=callback) for user in _USERS]
     return {
         "app": twin.app_url,
         "api": twin.api_url,
         "exchange": twin.exchange_address.url,
+        "mailbox": twin.mailbox.url,
         "browser": browser,
-        "pictures": str(pictures) if pictures else None,
+        "kept": str(_KEPT),
+        "pictures": str(arguments.pictures.resolve()) if arguments.pictures else None,
+        "differences": str(REPOSITORY / "build" / "app-pictures"),
+        "isRecording": arguments.record,
         "measures": str(REPOSITORY / "build" / "app-measures.json"),
         "accounts": [{"key": one.api_key, "secret": one.api_secret, "token": one.access_token} for one in accounts],
     }

@@ -201,6 +201,8 @@ export const en = {
     save: "Save",
     symbolMissing: "choose an instrument from the list",
     soon: "in 1 min",
+    pick: "Pick",
+    take: "Take it",
   },
   control: {
     start: "Start",
