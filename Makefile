@@ -93,6 +93,7 @@ test-app: $(APP) ## Test the app: units, then end to end in a headless Chromium 
 	export PATH="$$node/bin:$$PATH"
 	echo "[test-app 1/2] units"
 	(cd mobile && nice -n 5 node node_modules/jest/bin/jest.js --ci)
+	node --test mobile/e2e/pictures.test.mjs
 	echo "[test-app 2/2] end to end"
 	nice -n 5 $(BIN)/python -m mobile.e2e.run $(if $(PICTURES),--pictures $(PICTURES)) $(if $(RECORD),--record)
 

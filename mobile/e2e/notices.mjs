@@ -44,7 +44,7 @@ export async function chooseChannels({ page }, who) {
 export async function readInbox({ page }, who) {
   const { token } = await call("/auth/login", { body: who });
   const unread = async () => Number(/^\d+/.exec(await front(page, "unread").innerText())?.[0] ?? 0);
-  await tab(page, /^Inbox, \d+ unread$/);
+  await tab(page, /^Inbox \(\d+\), unread$/);
   const sold = page.locator('[data-testid="notice-sold"]:visible').filter({ hasText: "TCS" });
   await sold.getByText("New").waitFor();
   const before = await unread();

@@ -273,7 +273,7 @@ test("limits are stored, wrong ones are named", async () => {
 test("the day that pictures show is recorded anew", { skip: facts.isRecording ? false : "only with RECORD=1" }, async () => {
   const { page } = phone;
   await page.getByRole("tab", { name: "Today" }).click();
-  await create(page, { symbol: "RELIANCE", price: 2800, stopPercent: 2, buyIn: 15 });
+  await create(page, { symbol: "RELIANCE", price: 1480, stopPercent: 2, buyIn: 15 });
   await press(page, "save");
   await press(page, "start");
   await until("it holds", async () => (await front(page, "state").innerText()) === "Holding", 60);

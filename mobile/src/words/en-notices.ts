@@ -53,7 +53,8 @@ export const notices = {
   groups,
   inbox: {
     title: "Inbox",
-    tab: (unread: number) => (unread === 0 ? "Inbox" : `Inbox, ${unread} unread`),
+    tab: (unread: string | null) => (unread === null ? "Inbox" : `Inbox (${unread})`),
+    tabAloud: (unread: string | null) => (unread === null ? "Inbox" : `Inbox (${unread}), unread`),
     unread: (count: number) => (count === 0 ? "Everything is read." : `${count >= 1000 ? "1,000 or more" : count} unread`),
     isNew: "New",
     none: "Nothing yet. Whatever happens to your strategies is told here first.",

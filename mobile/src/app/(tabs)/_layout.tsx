@@ -2,18 +2,20 @@ import { Tabs } from "expo-router";
 
 import { useInbox } from "@/api/notices";
 import { showCount } from "@/rules/notices";
-import { Icon } from "@/ui/icon";
 import type { IconName } from "@/ui/icon-paths";
+import { TabIcon } from "@/ui/tab-icon";
 import { useAppTheme } from "@/ui/theme";
 import { useWords } from "@/words";
 
 export default function TabsLayout() {
   const words = useWords();
   const { colors } = useAppTheme();
+  const { inbox } = words.notices;
   const unread = useInbox().data?.unread ?? 0;
-  const tab = (title: string, icon: IconName) => ({
+  const count = unread === 0 ? null : showCount(unread);
+  const tab = (title: string, icon: IconName, isMarked = false) => ({
     title,
-    tabBarIcon: ({ color }: { color: unknown }) => <Icon name={icon} color={String(color)} size={24} />,
+    tabBarIcon: ({ color }: { color: unknown }) => <TabIcon icon={icon} color={String(color)} isMarked={isMarked} />,
   });
   return (
     <Tabs
@@ -28,12 +30,7 @@ export default function TabsLayout() {
       <Tabs.Screen name="positions" options={tab(words.positions.title, "cash-multiple")} />
       <Tabs.Screen
         name="inbox"
-        options={{
-          ...tab(words.notices.inbox.title, "bell"),
-          tabBarAccessibilityLabel: words.notices.inbox.tab(unread),
-          tabBarBadgeStyle: { backgroundColor: colors.bad, color: colors.surface },
-          ...(unread > 0 ? { tabBarBadge: showCount(unread) } : {}),
-        }}
+        options={{ ...tab(inbox.tab(count), "bell", unread > 0), tabBarAccessibilityLabel: inbox.tabAloud(count) }}
       />
       <Tabs.Screen name="risk" options={tab(words.risk.title, "shield-alert")} />
       <Tabs.Screen name="settings" options={tab(words.settings.title, "cog")} />

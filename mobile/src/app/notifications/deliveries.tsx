@@ -7,7 +7,7 @@ import type { Tone } from "@/rules/standing";
 import { kindName } from "@/ui/notice-row";
 import { Older } from "@/ui/older";
 import { Loaded, Panel, ToneText } from "@/ui/parts";
-import { Screen } from "@/ui/screen";
+import { FOCUSABLE, Screen } from "@/ui/screen";
 import { useWords } from "@/words";
 
 const TONES: Record<Delivery["state"], Tone> = { waiting: "busy", delivered: "good", given_up: "bad" };
@@ -28,6 +28,7 @@ export default function Deliveries() {
             ListFooterComponent={<Older pages={deliveries} />}
             contentContainerStyle={styles.list}
             testID="deliveries"
+            {...FOCUSABLE}
           />
         )}
       </Loaded>
