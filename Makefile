@@ -95,7 +95,7 @@ test-app: $(APP) ## Test the app: units, then end to end in a headless Chromium 
 	(cd mobile && nice -n 5 node node_modules/jest/bin/jest.js --ci)
 	node --test mobile/e2e/pictures.test.mjs
 	echo "[test-app 2/2] end to end"
-	nice -n 5 $(BIN)/python -m mobile.e2e.run $(if $(PICTURES),--pictures $(PICTURES)) $(if $(RECORD),--record)
+	nice -n 5 $(BIN)/python -m mobile.e2e.run $(if $(ONLY),--only '$(ONLY)') $(if $(PICTURES),--pictures $(PICTURES)) $(if $(RECORD),--record)
 
 run: $(READY) ## Run the whole product and play a session (ONCE=1, REPLAY=prices.csv.gz, SPEED=60, WATCHERS=2)
 	@$(BIN)/python -m twin $(if $(ONCE),--once) $(if $(REPLAY),--replay $(REPLAY)) $(if $(SPEED),--speed $(SPEED)) \

@@ -1,7 +1,7 @@
 // Pictures of every screen, held against the kept ones. Text is drawn differently by every version of Chromium and every
 // set of fonts: a picture is compared only with one that was drawn alike, and a run that cannot compare says so.
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import pixelmatch from "pixelmatch";
 import { PNG } from "pngjs";
 
@@ -28,6 +28,7 @@ export function gallery({ kept, into, differences, drawn }) {
   const before = existsSync(`${folder}/${DRAWN_WITH}`) ? JSON.parse(readFileSync(`${folder}/${DRAWN_WITH}`, "utf8")) : null;
   const isAlike = before !== null && major(before.chromium) === major(drawn.chromium) && before.text === drawn.text;
   const changed = [];
+  const taken = new Set();
   const tally = { taken: 0, unchanged: 0 };
   rmSync(differences, { recursive: true, force: true });
   mkdirSync(differences, { recursive: true });
@@ -43,6 +44,7 @@ export function gallery({ kept, into, differences, drawn }) {
     whyNot: isAlike || into !== null ? null : before === null ? "no pictures are kept" : notAlike(before, drawn),
     add(name, picture) {
       tally.taken += 1;
+      taken.add(name);
       const path = `${folder}/${name}.png`;
       if (into === null && !isAlike) return;
       const verdict = isAlike && existsSync(path) ? compare(readFileSync(path), picture) : { text: existsSync(path) ? "drawn differently" : "there was none", image: null };
@@ -55,6 +57,15 @@ export function gallery({ kept, into, differences, drawn }) {
       writeFileSync(`${differences}/${name}-now.png`, picture);
       if (existsSync(path)) writeFileSync(`${differences}/${name}-kept.png`, readFileSync(path));
       if (verdict.image) writeFileSync(`${differences}/${name}-difference.png`, verdict.image);
+    },
+    /** Once every screen was looked at: pictures of screens that are no more. */
+    finish() {
+      if (!existsSync(folder)) return;
+      const pictures = readdirSync(folder).filter((file) => file.endsWith(".png")).map((file) => file.slice(0, -4));
+      for (const name of pictures.filter((each) => !taken.has(each))) {
+        changed.push(`${name}: kept, but there is no such screen`);
+        if (into !== null) rmSync(`${folder}/${name}.png`);
+      }
     },
   };
 }

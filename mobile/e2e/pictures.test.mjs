@@ -61,6 +61,23 @@ test("what is kept is compared; only what changed is taken anew", () => {
   const anew = gallery({ kept, into: kept, differences, drawn: HERE });
   anew.add("one", picture());
   assert.deepEqual(anew.tally, { taken: 1, unchanged: 1 });
+  anew.finish();
+  assert.deepEqual(anew.changed, []);
+});
+
+test("a picture without a screen is found, and goes when pictures are taken anew", () => {
+  const { kept, differences } = rooms();
+  const first = gallery({ kept, into: kept, differences, drawn: HERE });
+  first.add("one", picture());
+  first.add("gone", picture());
+  for (const into of [null, kept]) {
+    const later = gallery({ kept, into, differences, drawn: HERE });
+    later.add("one", picture());
+    later.finish();
+    assert.deepEqual(later.changed, ["gone: kept, but there is no such screen"]);
+  }
+  assert.equal(existsSync(join(kept, "gone.png")), false);
+  assert.equal(existsSync(join(kept, "one.png")), true);
 });
 
 test("another Chromium or other fonts are not compared, and that is said", () => {

@@ -1,20 +1,14 @@
 // One trader's day in the app, in a real browser, against the whole product.
 import assert from "node:assert/strict";
 import { createHmac } from "node:crypto";
-import { readFileSync, writeFileSync } from "node:fs";
-import { createRequire } from "node:module";
+import { writeFileSync } from "node:fs";
 import { after, before, test as step } from "node:test";
 
 import { chooseNewPassword, confirmEmail, leave, takeEverythingAlong } from "./account.mjs";
-import { readDay, record, replay, trader as shownTrader } from "./day.mjs";
+import { record } from "./day.mjs";
 import { chooseChannels, readDeliveries, readInbox } from "./notices.mjs";
-import { drawnWith, gallery } from "./pictures.mjs";
 import { call, DESKTOP, device, facts, fill, front, india, logIn, named, openBrowser, person, PHONE, pin, press, until } from "./stage.mjs";
-import { walk } from "./walk.mjs";
 
-const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-/** More of the recorded day than a look takes. */
-const LOOK_MS = 30_000;
 const measures = {};
 const trader = { email: `app-${Date.now()}@example.com`, password: "a long passphrase" };
 let browser;
@@ -281,43 +275,6 @@ test("the day that pictures show is recorded anew", { skip: facts.isRecording ? 
   await record(trader);
 });
 
-test("every screen looks as it is kept, free of serious accessibility faults, at phone and desktop size, light and dark", { timeout: 600_000 }, async () => {
-  const day = readDay();
-  const begin = Date.parse(day.at);
-  const shown = gallery({ kept: facts.kept, into: facts.pictures, differences: facts.differences, drawn: await drawnWith(browser) });
-  const serious = [];
-  for (const [size, viewport] of Object.entries({ phone: PHONE, desktop: DESKTOP })) {
-    for (const scheme of ["light", "dark"]) {
-      let answering;
-      const prepare = async (context) => {
-        answering = await replay(context, day);
-        await context.clock.install({ time: begin });
-      };
-      const { page, context, faults } = await device(browser, { viewport, scheme, prepare });
-      let looks = 0;
-      await walk(page, facts.app, shownTrader, async (name) => {
-        await page.mouse.move(0, 0);
-        await page.waitForTimeout(700);
-        await until("everything is read", answering.isQuiet);
-        // The same instant of the recorded day in every run: countdowns stand where they stood.
-        await context.clock.pauseAt(begin + (looks += 1) * LOOK_MS);
-        shown.add(`${name}-${size}-${scheme}`, await page.screenshot({ animations: "disabled" }));
-        await context.clock.resume();
-        serious.push(...(await faultsOf(page)).map((fault) => `${name} ${size} ${scheme}: ${fault}`));
-      });
-      assert.deepEqual([...answering.unknown], [], "the app reads what was not recorded: make test-app RECORD=1 PICTURES=docs/app");
-      assert.deepEqual(faults, []);
-      await context.close();
-    }
-  }
-  measures.pictures = { ...shown.tally, changed: shown.changed.length };
-  if (shown.whyNot !== null) console.log(`[pictures] NOT COMPARED: ${shown.whyNot}. make test-app PICTURES=docs/app takes them anew here.`);
-  assert.deepEqual([...new Set(serious)], []);
-  if (facts.pictures === null) {
-    assert.deepEqual(shown.changed, [], `these look otherwise than kept: see ${facts.differences}. If it is meant: make test-app PICTURES=docs/app, look at what git shows as changed, and commit it.`);
-  }
-});
-
 /** What an authenticator app shows now (RFC 6238). */
 function digitsOf(secret) {
   const bits = [...secret].map((letter) => "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567".indexOf(letter).toString(2).padStart(5, "0")).join("");
@@ -326,14 +283,6 @@ function digitsOf(secret) {
   step.writeBigUInt64BE(BigInt(Math.floor(Date.now() / 30_000)));
   const hash = createHmac("sha1", key).update(step).digest();
   return String((hash.readUInt32BE(hash[19] & 15) & 0x7fffffff) % 1_000_000).padStart(6, "0");
-}
-
-async function faultsOf(page) {
-  await page.evaluate(AXE);
-  const found = await page.evaluate(() => globalThis.axe.run(document, { resultTypes: ["violations"] }));
-  return found.violations
-    .filter(({ impact }) => impact === "serious" || impact === "critical")
-    .map(({ id, nodes }) => `${id} (${nodes.length}) ${nodes[0].html.slice(0, 160)} ${nodes[0].failureSummary.slice(0, 200)}`);
 }
 
 // How long it takes is measured and printed, not asserted: what else the machine does moves it.
