@@ -88,7 +88,7 @@ app-client: $(APP_PACKAGES) ## Write the app's typed client anew from the API's 
 	mv build/openapi.json mobile/src/api/openapi.json
 	(cd mobile && "$$node/bin/node" node_modules/openapi-typescript/bin/cli.js src/api/openapi.json -o src/api/schema.ts)
 
-test-app: $(APP) ## Test the app: units, then end to end in a headless Chromium against the running product
+test-app: $(APP) ## Test the app: units, end to end in a headless Chromium, every screen (ONLY=pictures, PICTURES=docs/app, RECORD=1)
 	@node="$(NODE)"
 	export PATH="$$node/bin:$$PATH"
 	echo "[test-app 1/2] units"

@@ -29,51 +29,49 @@ export function KindChoice({ preferences }: { preferences: Preferences }) {
   };
   const isTouched = Object.keys(touched).length > 0;
   return (
-    <>
-      <Panel title={said.choose}>
-        <Text variant="bodySmall">{said.chooseHow}</Text>
-        {groupsOf(Object.keys(chosen)).map(({ group, kinds }) => (
-          <View key={group} style={styles.group}>
-            <Text variant="titleSmall" role="heading" aria-level={3}>
-              {groups[group]}
-            </Text>
-            {kinds.map((kind) => (
-              <View key={kind} style={styles.kind}>
-                <Text style={styles.name}>{kindName(words, kind)}</Text>
-                <View style={styles.switches}>
-                  {shown.map((channel) => (
-                    <View key={channel} style={styles.one}>
-                      <Text variant="bodySmall">{isAlwaysSent(kind, channel) ? said.always : said.channels[channel]}</Text>
-                      <Switch
-                        value={(chosen[kind] ?? []).includes(channel)}
-                        disabled={saving.isPending || isAlwaysSent(kind, channel)}
-                        onValueChange={(isOn) => turn(kind, channel, isOn)}
-                        accessibilityLabel={said.by(kindName(words, kind), said.channels[channel])}
-                        testID={`${kind}-${channel}`}
-                      />
-                    </View>
-                  ))}
-                </View>
+    <Panel title={said.choose}>
+      <Text variant="bodySmall">{said.chooseHow}</Text>
+      {groupsOf(Object.keys(chosen)).map(({ group, kinds }) => (
+        <View key={group} style={styles.group}>
+          <Text variant="titleSmall" role="heading" aria-level={3}>
+            {groups[group]}
+          </Text>
+          {kinds.map((kind) => (
+            <View key={kind} style={styles.kind}>
+              <Text style={styles.name}>{kindName(words, kind)}</Text>
+              <View style={styles.switches}>
+                {shown.map((channel) => (
+                  <View key={channel} style={styles.one}>
+                    <Text variant="bodySmall">{isAlwaysSent(kind, channel) ? said.always : said.channels[channel]}</Text>
+                    <Switch
+                      value={(chosen[kind] ?? []).includes(channel)}
+                      disabled={saving.isPending || isAlwaysSent(kind, channel)}
+                      onValueChange={(isOn) => turn(kind, channel, isOn)}
+                      accessibilityLabel={said.by(kindName(words, kind), said.channels[channel])}
+                      testID={`${kind}-${channel}`}
+                    />
+                  </View>
+                ))}
               </View>
-            ))}
-          </View>
-        ))}
-        <ProblemText error={saving.error} />
-        <View role="status" accessibilityLiveRegion="polite">
-          {saving.isSuccess && !isTouched ? <Text testID="choice-saved">{said.saved}</Text> : null}
-          {isTouched ? <Text>{said.unsaved}</Text> : null}
+            </View>
+          ))}
         </View>
-        <Button
-          mode="contained"
-          loading={saving.isPending}
-          disabled={saving.isPending || !isTouched}
-          onPress={() => saving.mutate(chosen, { onSuccess: () => setTouched({}) })}
-          testID="save-choice"
-        >
-          {said.save}
-        </Button>
-      </Panel>
-    </>
+      ))}
+      <ProblemText error={saving.error} />
+      <View role="status" accessibilityLiveRegion="polite">
+        {saving.isSuccess && !isTouched ? <Text testID="choice-saved">{said.saved}</Text> : null}
+        {isTouched ? <Text>{said.unsaved}</Text> : null}
+      </View>
+      <Button
+        mode="contained"
+        loading={saving.isPending}
+        disabled={saving.isPending || !isTouched}
+        onPress={() => saving.mutate(chosen, { onSuccess: () => setTouched({}) })}
+        testID="save-choice"
+      >
+        {said.save}
+      </Button>
+    </Panel>
   );
 }
 
