@@ -1,4 +1,4 @@
-import { act, fireEvent, screen, waitFor } from "@testing-library/react-native";
+import { act, fireEvent, screen, waitFor, within } from "@testing-library/react-native";
 import { readFileSync } from "node:fs";
 
 import type { Delivery, Notice, Preferences } from "@/api/notices";
@@ -129,7 +129,12 @@ describe("what is sent where", () => {
     expect(screen.queryByLabelText("Bought: by Webhook")).toBeNull();
     expect(screen.getByTestId("password_changed-email").props).toMatchObject({ disabled: true });
     fireEvent(mail, "valueChange", false);
-    fireEvent(screen.getByTestId("buy_accepted-email"), "valueChange", true);
+    // Its words turn a switch as well, as often as they are pressed.
+    const words = within(screen.getByTestId("buy_accepted-switches")).getByText("Mail");
+    fireEvent.press(words);
+    fireEvent.press(words);
+    expect(screen.getByTestId("buy_accepted-email").props.value).toBe(false);
+    fireEvent.press(words);
     expect(screen.getByText("Not stored yet.")).toBeTruthy();
     await act(async () => fireEvent.press(screen.getByTestId("save-choice")));
     await screen.findByTestId("choice-saved");

@@ -1,7 +1,7 @@
 import { useMutation } from "@tanstack/react-query";
 import { useState } from "react";
-import { StyleSheet, View } from "react-native";
-import { Switch, Text } from "react-native-paper";
+import { StyleSheet } from "react-native";
+import { Text } from "react-native-paper";
 
 import { body } from "@/api/client";
 import { ApiProblem } from "@/api/problem";
@@ -10,6 +10,7 @@ import { useSession } from "@/api/session";
 import { useWords } from "@/words";
 
 import { CodeInput } from "./code";
+import { LabelledSwitch } from "./labelled-switch";
 import { AskedButton, Panel, ProblemText } from "./parts";
 import { PasswordInput } from "./password";
 
@@ -35,10 +36,7 @@ export function AccountDeletion({ onDeleted }: { onDeleted: () => void }) {
       <Text>{words.leaveHow}</Text>
       <Text>{words.stopFirst}</Text>
       <Text variant="bodySmall">{words.first}</Text>
-      <View style={styles.line}>
-        <Text variant="titleMedium" style={styles.grow}>{words.arm}</Text>
-        <Switch value={isArmed} onValueChange={setArmed} accessibilityLabel={words.arm} testID="deletion-arm" />
-      </View>
+      <LabelledSwitch label={words.arm} value={isArmed} onChange={setArmed} variant="titleMedium" style={styles.line} textStyle={styles.grow} testID="deletion-arm" />
       <PasswordInput label={words.password} value={password} onChange={setPassword} onSubmit={() => undefined} isNew={false} />
       {asksCode ? <CodeInput value={code} onChange={setCode} onSubmit={() => undefined} /> : null}
       <ProblemText error={deletion.error} />
@@ -48,6 +46,6 @@ export function AccountDeletion({ onDeleted }: { onDeleted: () => void }) {
 }
 
 const styles = StyleSheet.create({
-  line: { flexDirection: "row", alignItems: "center", gap: 12, minHeight: 48 },
+  line: { gap: 12 },
   grow: { flex: 1 },
 });

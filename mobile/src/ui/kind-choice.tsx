@@ -1,12 +1,13 @@
 import { useState } from "react";
 import { StyleSheet, View } from "react-native";
-import { Button, Switch, Text } from "react-native-paper";
+import { Button, Text } from "react-native-paper";
 
 import { body } from "@/api/client";
 import { useNoticeChange, type ChannelName, type Preferences } from "@/api/notices";
 import { groupsOf, isAlwaysSent } from "@/rules/notices";
 import { useWords } from "@/words";
 
+import { LabelledSwitch } from "./labelled-switch";
 import { kindName } from "./notice-row";
 import { Panel, ProblemText } from "./parts";
 
@@ -39,18 +40,17 @@ export function KindChoice({ preferences }: { preferences: Preferences }) {
           {kinds.map((kind) => (
             <View key={kind} style={styles.kind}>
               <Text style={styles.name}>{kindName(words, kind)}</Text>
-              <View style={styles.switches}>
+              <View style={styles.switches} testID={`${kind}-switches`}>
                 {shown.map((channel) => (
-                  <View key={channel} style={styles.one}>
-                    <Text variant="bodySmall">{isAlwaysSent(kind, channel) ? said.always : said.channels[channel]}</Text>
-                    <Switch
-                      value={(chosen[kind] ?? []).includes(channel)}
-                      disabled={saving.isPending || isAlwaysSent(kind, channel)}
-                      onValueChange={(isOn) => turn(kind, channel, isOn)}
-                      accessibilityLabel={said.by(kindName(words, kind), said.channels[channel])}
-                      testID={`${kind}-${channel}`}
-                    />
-                  </View>
+                  <LabelledSwitch
+                    key={channel}
+                    label={isAlwaysSent(kind, channel) ? said.always : said.channels[channel]}
+                    aloud={said.by(kindName(words, kind), said.channels[channel])}
+                    value={(chosen[kind] ?? []).includes(channel)}
+                    isDisabled={saving.isPending || isAlwaysSent(kind, channel)}
+                    onChange={(isOn) => turn(kind, channel, isOn)}
+                    testID={`${kind}-${channel}`}
+                  />
                 ))}
               </View>
             </View>
@@ -80,5 +80,4 @@ const styles = StyleSheet.create({
   kind: { flexDirection: "row", flexWrap: "wrap", alignItems: "center", justifyContent: "space-between", columnGap: 16, minHeight: 48 },
   name: { flexShrink: 1, flexGrow: 1, minWidth: 180 },
   switches: { flexDirection: "row", gap: 16 },
-  one: { flexDirection: "row", alignItems: "center", gap: 6, minHeight: 48 },
 });
