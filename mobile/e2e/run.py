@@ -1,4 +1,5 @@
-"""`python -m mobile.e2e.run` starts the whole product and drives the built app in a headless Chromium against it."""
+"""`python -m mobile.e2e.run` starts the whole product and drives the built app in a headless Chromium against it, then
+looks at every screen of a recorded day; with `--only pictures` it does only the latter, which needs no product."""
 
 from __future__ import annotations
 
@@ -15,7 +16,7 @@ from rich.console import Console
 
 from cdk.toolchain import bundled_npx
 from twin.api_client import ApiClient
-from twin.app_server import INDEX
+from twin.app_server import INDEX, AppServer
 from twin.console import Narrator
 from twin.processes import REPOSITORY
 from twin.running import Options, Twin
@@ -24,10 +25,15 @@ from twin.stage import enter_feed
 from twin.supervisor import run_twin
 
 _STORY = REPOSITORY / "mobile" / "e2e" / "story.test.mjs"
+_LOOKS = REPOSITORY / "mobile" / "e2e" / "looks.test.mjs"
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 _BUILT = REPOSITORY / "build" / "app"
+_KEPT = REPOSITORY / "docs" / "app"
+"""The pictures that a run is held against."""
 _USERS = ("APP001", "APP002")
 _UNAVAILABLE = 2
+_NO_API = "http://127.0.0.1:9"
+"""Nobody answers there: what the screens show then is recorded."""
 _TRADED = timedelta(minutes=4)
 """From the start until the story's last order."""
 
@@ -42,17 +48,23 @@ def main() -> int:
     if not (_BUILT / INDEX).is_file():
         print("[test-app] the app is not built: make app")  # noqa: T201
         return _UNAVAILABLE
-    return asyncio.run(_run(browser, arguments.pictures and arguments.pictures.resolve()))
+    if arguments.only == "pictures":
+        return asyncio.run(_look(browser, arguments))
+    return asyncio.run(_play(browser, arguments))
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m mobile.e2e.run", description=__doc__)
     parser.add_argument("--browser", help="path of a Chromium (default: the one on PATH)")
-    parser.add_argument("--pictures", type=Path, help="take a picture of every screen into this folder")
+    parser.add_argument("--pictures", type=Path, help="take the pictures that have changed anew into this folder")
+    parser.add_argument("--record", action="store_true", help="record the day anew that the pictures show")
+    parser.add_argument(
+        "--only", choices=["pictures"], help="look at the screens of the recorded day, and nothing else"
+    )
     return parser
 
 
-async def _run(browser: str, pictures: Path | None) -> int:
+async def _play(browser: str, arguments: argparse.Namespace) -> int:
     narrator = Narrator(Console(width=140))
     if pause := time_to_wait(datetime.now(UTC), _TRADED):
         narrator.say(f"waits {pause.total_seconds():.0f} s: no order may live across midnight or 06:00 in India")
@@ -62,28 +74,51 @@ async def _run(browser: str, pictures: Path | None) -> int:
         operator = ApiClient(twin.http, twin.api_url)
         await enter_feed(twin, operator)
         await twin.settled
-        facts = await _facts(twin, browser, pictures)
-        node = bundled_npx()[0]
-        story = await asyncio.create_subprocess_exec(
-            node, "--test", "--test-reporter=spec", str(_STORY), env={**os.environ, "STORY": json.dumps(facts)}
-        )
-        try:
-            return await story.wait()
-        finally:
-            if story.returncode is None:
-                story.terminate()
+        facts = _common(browser, arguments) | await _of(twin)
+        return await _test(_STORY, facts) or await _test(_LOOKS, facts)
 
 
-async def _facts(twin: Twin, browser: str, pictures: Path | None) -> dict[str, object]:
+async def _look(browser: str, arguments: argparse.Namespace) -> int:
+    server = AppServer(_BUILT)
+    server.tell({"name": "twin", "apiUrl": _NO_API})
+    url = await server.start(0)
+    try:
+        return await _test(_LOOKS, _common(browser, arguments) | {"app": url, "api": _NO_API})
+    finally:
+        await server.stop()
+
+
+async def _test(file: Path, facts: dict[str, object]) -> int:
+    node = bundled_npx()[0]
+    tests = await asyncio.create_subprocess_exec(
+        node, "--test", "--test-reporter=spec", str(file), env={**os.environ, "STORY": json.dumps(facts)}
+    )
+    try:
+        return await tests.wait()
+    finally:
+        if tests.returncode is None:
+            tests.terminate()
+
+
+def _common(browser: str, arguments: argparse.Namespace) -> dict[str, object]:
+    return {
+        "browser": browser,
+        "kept": str(_KEPT),
+        "pictures": str(arguments.pictures.resolve()) if arguments.pictures else None,
+        "differences": str(REPOSITORY / "build" / "app-pictures"),
+        "isRecording": arguments.record,
+        "measures": str(REPOSITORY / "build" / "app-measures.json"),
+    }
+
+
+async def _of(twin: Twin) -> dict[str, object]:
     callback = f"{twin.api_url}/api/v1/broker/callback"
     accounts = [await twin.exchange.open_account(user, funds=FUNDS, redirect_url=callback) for user in _USERS]
     return {
         "app": twin.app_url,
         "api": twin.api_url,
         "exchange": twin.exchange_address.url,
-        "browser": browser,
-        "pictures": str(pictures) if pictures else None,
-        "measures": str(REPOSITORY / "build" / "app-measures.json"),
+        "mailbox": twin.mailbox.url,
         "accounts": [{"key": one.api_key, "secret": one.api_secret, "token": one.access_token} for one in accounts],
     }
 

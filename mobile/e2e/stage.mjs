@@ -11,9 +11,10 @@ export async function openBrowser() {
   return chromium.launch({ executablePath: facts.browser, args: ["--no-sandbox", "--disable-dev-shm-usage"] });
 }
 
-/** A device of somebody: its page, and every error that the page raised. */
-export async function device(browser, { viewport = PHONE, scheme = "light" } = {}) {
+/** A device of somebody: its page, and every error that the page raised. `prepare` is done before the app is loaded. */
+export async function device(browser, { viewport = PHONE, scheme = "light", prepare = async () => undefined } = {}) {
   const context = await browser.newContext({ viewport, colorScheme: scheme, locale: "en-IN", timezoneId: "America/New_York" });
+  await prepare(context);
   const page = await context.newPage();
   const faults = [];
   page.on("pageerror", (error) => faults.push(String(error)));
@@ -44,6 +45,26 @@ export async function logIn(page, { email, password }) {
   await fill(page, "password", password);
   await press(page, "submit");
   await front(page, "open-kill").waitFor();
+}
+
+/** Waits for a mail in the mailbox, follows its link there, and answers the page that it led to and the link. */
+export async function followMail(context, to, subject) {
+  await until(`a mail "${subject}" to ${to}`, async () => {
+    const messages = await (await fetch(`${facts.mailbox}/messages`)).json();
+    return messages.some((each) => each.to === to && each.subject.includes(subject));
+  });
+  const page = await context.newPage();
+  page.setDefaultTimeout(20_000);
+  await page.goto(facts.mailbox);
+  const link = page.locator("article").filter({ hasText: to }).filter({ hasText: subject }).first().getByRole("link");
+  const url = await link.getAttribute("href");
+  await link.click();
+  await page.waitForURL(`${facts.app}/**`);
+  return { page, url };
+}
+
+export async function tab(page, name) {
+  await page.getByRole("tab", { name }).click();
 }
 
 export async function call(path, { token, body, method = body ? "POST" : "GET" } = {}) {

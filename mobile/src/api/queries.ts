@@ -26,7 +26,7 @@ export type Instrument = Schemas["InstrumentView"];
 
 /** The specification's interval of polling a strategy's status. */
 export const STATUS_POLL_MS = 5_000;
-const LIST_POLL_MS = 15_000;
+export const LIST_POLL_MS = 15_000;
 const BROKER_POLL_MS = 30_000;
 const WAITING_FOR_BROKER_MS = 2_000;
 const MOST_RETRIES = 2;
@@ -266,6 +266,6 @@ async function carryOut(
   }
 }
 
-function useIsIn(): boolean {
+export function useIsIn(): boolean {
   return useSession().state === "in";
 }

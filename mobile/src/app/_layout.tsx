@@ -97,11 +97,16 @@ function Pages() {
           <Stack.Screen name="strategy/[id]/timeline" />
           <Stack.Screen name="strategy/[id]/orders" />
           <Stack.Screen name="kill" />
+          <Stack.Screen name="devices" />
+          <Stack.Screen name="second-factor" />
+          <Stack.Screen name="notifications/preferences" />
+          <Stack.Screen name="notifications/deliveries" />
         </Stack.Protected>
         <Stack.Protected guard={!isIn}>
           <Stack.Screen name="login" />
           <Stack.Screen name="register" />
         </Stack.Protected>
+        <Stack.Screen name="account-data" />
         <Stack.Screen name="forgot" />
         <Stack.Screen name="reset" />
         <Stack.Screen name="verify" />

@@ -4,8 +4,9 @@ import { useState } from "react";
 import { Button } from "react-native-paper";
 
 import { body } from "@/api/client";
+import { takeLinkCode } from "@/api/link";
 import { useSession } from "@/api/session";
-import { LinkCodeInput, takeLinkCode } from "@/ui/link-code";
+import { LinkCodeInput } from "@/ui/link-code";
 import { Panel, ProblemText, ToneText } from "@/ui/parts";
 import { PasswordInput } from "@/ui/password";
 import { Screen } from "@/ui/screen";

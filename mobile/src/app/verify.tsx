@@ -3,8 +3,9 @@ import { useState } from "react";
 import { Button, Text } from "react-native-paper";
 
 import { body } from "@/api/client";
+import { takeLinkCode } from "@/api/link";
 import { useSession } from "@/api/session";
-import { LinkCodeInput, takeLinkCode } from "@/ui/link-code";
+import { LinkCodeInput } from "@/ui/link-code";
 import { Panel, ProblemText, ToneText } from "@/ui/parts";
 import { Screen } from "@/ui/screen";
 import { useWords } from "@/words";

@@ -1,5 +1,6 @@
 /** Times as traders in India read them, wherever the phone is. India has one offset and no summer time. */
 
+export const INDIA = "Asia/Kolkata";
 const IST_OFFSET_MS = 5.5 * 3_600_000;
 const TIME_OF_DAY = /^([01]\d|2[0-3]):([0-5]\d)(?::([0-5]\d))?$/;
 
@@ -26,6 +27,16 @@ export function shiftDay(day: string, days: number): string {
 export function readTimeOfDay(text: string): string | null {
   const found = TIME_OF_DAY.exec(text.trim());
   return found === null ? null : `${found[1]}:${found[2]}:${found[3] ?? "00"}`;
+}
+
+/** Today's instant of a time of day in India, for pickers, which deal in instants; now where there is no such time. */
+export function instantOf(time: string | null, now: number): Date {
+  return time === null ? new Date(now) : new Date(`${istDay(now)}T${time}+05:30`);
+}
+
+/** What was picked, to the minute: pickers have no seconds. */
+export function pickedTime(picked: Date): string {
+  return `${istTime(picked).slice(0, 5)}:00`;
 }
 
 /** `2 h 05 min`, `4 min 09 s`, `9 s`; `now` once it is reached. */

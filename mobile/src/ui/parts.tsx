@@ -28,7 +28,7 @@ export function ProblemText({ error }: { error: unknown }) {
 }
 
 /** Shows what was read last: before the first answer why there is none, after a failure how old it is. */
-export function Loaded<T>({ query, children }: { query: UseQueryResult<T>; children: (data: T) => ReactNode }) {
+export function Loaded<T>({ query, children }: { query: Reading<T>; children: (data: T) => ReactNode }) {
   const words = useWords();
   if (query.data === undefined) {
     if (query.error === null) return <ActivityIndicator accessibilityLabel={words.common.loading} style={styles.wait} />;
@@ -50,6 +50,7 @@ export function Loaded<T>({ query, children }: { query: UseQueryResult<T>; child
 }
 
 type Freshness = Pick<UseQueryResult, "dataUpdatedAt" | "failureCount" | "isError" | "error" | "failureReason">;
+type Reading<T> = Freshness & { data: T | undefined; refetch: () => unknown };
 
 /** The age of a state that could not be renewed. */
 export function StaleBanner({ query }: { query: Freshness }) {

@@ -15,6 +15,7 @@ import { useWords } from "@/words";
 
 import { InstrumentField, type Chosen } from "./instrument-field";
 import { FieldError, Panel, ProblemText, ToneText } from "./parts";
+import { TimePicker } from "./time-picker";
 
 export interface PlanEntered {
   symbol: string;
@@ -224,7 +225,7 @@ function TextField({ control, name, label, problem, isNumber = false }: FieldPro
   );
 }
 
-/** A time of day in India, typed or picked from the usual ones. */
+/** A time of day in India: typed, picked from the usual ones, or on a phone with its own picker. */
 function TimeField({ usual, ...props }: FieldProps & { usual: readonly string[] }) {
   const words = useWords();
   return (
@@ -235,6 +236,7 @@ function TimeField({ usual, ...props }: FieldProps & { usual: readonly string[] 
         name={props.name}
         render={({ field }) => (
           <View style={styles.chips}>
+            <TimePicker label={props.label} time={readTimeOfDay(field.value)} onPicked={field.onChange} />
             {usual.map((time) => (
               <Button key={time} compact mode="outlined" accessibilityLabel={`${props.label} ${time.slice(0, 5)}`} onPress={() => field.onChange(time)}>
                 {time.slice(0, 5)}

@@ -55,7 +55,6 @@ export function Screen({
         {isList ? (
           <View style={[styles.column, styles.whole]}>{children}</View>
         ) : (
-          // Whoever has only a keyboard scrolls this with its arrows.
           <ScrollView contentContainerStyle={styles.scrolled} keyboardShouldPersistTaps="handled" {...FOCUSABLE}>
             <View style={styles.column}>{children}</View>
           </ScrollView>
@@ -65,7 +64,8 @@ export function Screen({
   );
 }
 
-const FOCUSABLE = Platform.OS === "web" ? { tabIndex: 0 as const } : {};
+/** Whoever has only a keyboard scrolls with its arrows what can be focused. */
+export const FOCUSABLE = Platform.OS === "web" ? { tabIndex: 0 as const } : {};
 
 function Title({ text }: { text: string }) {
   return (

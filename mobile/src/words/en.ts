@@ -3,6 +3,9 @@ import type { ProblemCode } from "@/api/problem";
 import type { Check } from "@/api/queries";
 import type { OrderTruth, StateName } from "@/rules/standing";
 
+import { accountData } from "./en-account-data";
+import { notices } from "./en-notices";
+
 type CheckName = Check["name"];
 
 /** What each code asks its reader to do. The API's own message says what happened. */
@@ -199,6 +202,8 @@ export const en = {
     save: "Save",
     symbolMissing: "choose an instrument from the list",
     soon: "in 1 min",
+    pick: "Pick",
+    take: "Take it",
   },
   control: {
     start: "Start",
@@ -338,6 +343,8 @@ export const en = {
     endAllAsk: "Every device, this one too, has to log in again with the password.",
     note: "A device that you do not know: log out everywhere.",
   },
+  notices,
+  accountData,
   notFound: { title: "Not here", text: "There is no such page.", home: "To today's strategies" },
   start: { failed: "The app could not learn where its product is." },
 };

@@ -1,16 +1,21 @@
 import { Tabs } from "expo-router";
 
-import { Icon } from "@/ui/icon";
+import { useInbox } from "@/api/notices";
+import { showCount } from "@/rules/notices";
 import type { IconName } from "@/ui/icon-paths";
+import { TabIcon } from "@/ui/tab-icon";
 import { useAppTheme } from "@/ui/theme";
 import { useWords } from "@/words";
 
 export default function TabsLayout() {
   const words = useWords();
   const { colors } = useAppTheme();
-  const tab = (title: string, icon: IconName) => ({
+  const { inbox } = words.notices;
+  const unread = useInbox().data?.unread ?? 0;
+  const count = unread === 0 ? null : showCount(unread);
+  const tab = (title: string, icon: IconName, isMarked = false) => ({
     title,
-    tabBarIcon: ({ color }: { color: unknown }) => <Icon name={icon} color={String(color)} size={24} />,
+    tabBarIcon: ({ color }: { color: unknown }) => <TabIcon icon={icon} color={String(color)} isMarked={isMarked} />,
   });
   return (
     <Tabs
@@ -23,6 +28,10 @@ export default function TabsLayout() {
     >
       <Tabs.Screen name="index" options={tab(words.today.title, "home")} />
       <Tabs.Screen name="positions" options={tab(words.positions.title, "cash-multiple")} />
+      <Tabs.Screen
+        name="inbox"
+        options={{ ...tab(inbox.tab(count), "bell", unread > 0), tabBarAccessibilityLabel: inbox.tabAloud(count) }}
+      />
       <Tabs.Screen name="risk" options={tab(words.risk.title, "shield-alert")} />
       <Tabs.Screen name="settings" options={tab(words.settings.title, "cog")} />
     </Tabs>

@@ -50,6 +50,12 @@ export default function Settings() {
         <Button mode="outlined" icon="link-variant" onPress={() => router.push("/devices")} testID="to-devices">
           {words.devices.title}
         </Button>
+        <Button mode="outlined" icon="bell" onPress={() => router.push("/notifications/preferences")} testID="to-notices">
+          {words.notices.preferences.title}
+        </Button>
+        <Button mode="outlined" icon="information" onPress={() => router.push("/account-data")} testID="to-account-data">
+          {words.accountData.title}
+        </Button>
         <Button mode="outlined" icon="logout" onPress={() => void session.logOut()} testID="log-out">
           {words.account.logOut}
         </Button>

@@ -1,0 +1,88 @@
+// What somebody does with an account: confirm its e-mail, choose a new password, take everything along, leave.
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+
+import { call, device, facts, fill, followMail, front, logIn, named, person, press, tab } from "./stage.mjs";
+
+export async function confirmEmail({ context }, who) {
+  const { page } = await followMail(context, who.email, "Confirm your e-mail");
+  assert.notEqual(await front(page, "link-code").inputValue(), "", "the link brings its code along");
+  assert.equal(new URL(page.url()).hash, "", "the code does not stay in the address");
+  await press(page, "submit");
+  await page.getByText("Your e-mail is confirmed.").waitFor();
+  await page.close();
+  const { token } = await call("/auth/login", { body: who });
+  assert.equal((await call("/account", { token })).email_verified, true);
+}
+
+export async function chooseNewPassword(browser) {
+  const { token: _, ...who } = await person("forgetful");
+  const changed = { email: who.email, password: "another long passphrase" };
+  const one = await device(browser);
+  await press(one.page, "to-forgot");
+  await fill(one.page, "email", who.email);
+  await press(one.page, "submit");
+  await one.page.getByText("If this address has an account, a mail is on its way.").waitFor();
+  const { page, url } = await followMail(one.context, who.email, "Choose a new password");
+  await choose(page, changed.password);
+  await page.getByText("Your password is changed and every device is logged out.").waitFor();
+  await press(page, "to-login");
+  await logIn(page, changed);
+  await assert.rejects(call("/auth/login", { body: who }), /CREDENTIALS_INVALID/);
+
+  await page.goto("about:blank");
+  await page.goto(url);
+  await choose(page, "a third long passphrase");
+  await page.getByText("This link was used or is too old.").waitFor();
+  assert.deepEqual(one.faults, []);
+  await one.context.close();
+}
+
+async function choose(page, password) {
+  await fill(page, "password", password);
+  await press(page, "submit");
+}
+
+export async function takeEverythingAlong({ page }, who) {
+  await tab(page, "Settings");
+  await press(page, "to-account-data");
+  await press(page, "collect");
+  await page.getByText(/^Complete: [\d,]+ rows in \d+ sections/).waitFor();
+  const download = page.waitForEvent("download");
+  await press(page, "hand-over");
+  const file = await download;
+  assert.match(file.suggestedFilename(), /^algotrading-data-\d{4}-\d\d-\d\d\.json$/);
+  const text = readFileSync(await file.path(), "utf8");
+  const { sections } = JSON.parse(text);
+  assert.ok(text.includes(who.email), "whose it is");
+  assert.ok(sections.strategies.some(({ symbol }) => symbol === "TCS"), "what was traded");
+  for (const secret of [who.password, facts.accounts[0].secret]) assert.ok(!text.includes(secret), "no secret");
+  await page.getByText("Handed to your browser's downloads.").waitFor();
+  await named(page, "Back");
+}
+
+export async function leave(browser) {
+  const { token: _, ...who } = await person("leaving");
+  const { page, context, faults } = await device(browser);
+  await logIn(page, who);
+  await tab(page, "Settings");
+  await press(page, "to-account-data");
+  const fire = page.getByRole("button", { name: "Delete the account for good", exact: true }).locator("visible=true").first();
+  assert.equal(await fire.isDisabled(), true, "one gesture must not do it");
+  await page.getByRole("switch", { name: "I want my account deleted for good" }).click();
+  assert.equal(await fire.isDisabled(), true, "without the password it must not be done");
+  await fill(page, "password", "a wrong passphrase");
+  await fire.click();
+  await press(page, "confirm");
+  await page.getByText("E-mail and password do not match.").waitFor();
+  await call("/auth/login", { body: who });
+  await fill(page, "password", who.password);
+  await fire.click();
+  await press(page, "confirm");
+  await page.getByText("Your account is deleted. Nobody can log in to it any more.").waitFor();
+  await assert.rejects(call("/auth/login", { body: who }), /CREDENTIALS_INVALID/);
+  await press(page, "to-start");
+  await front(page, "submit").waitFor();
+  assert.deepEqual(faults, []);
+  await context.close();
+}

@@ -1,0 +1,58 @@
+// The day that the pictures show: the API's answers to one trader, recorded from the running product. Prices, times and
+// identifiers are the same in every run, so that a picture changes only when the app does.
+import { readFileSync, writeFileSync } from "node:fs";
+
+import { call, facts } from "./stage.mjs";
+
+const FILE = new URL("./day.json", import.meta.url);
+const ANSWERED = { token: "recorded", refresh_token: "recorded", expires_in: 900, device_id: "00000000-0000-4000-8000-000000000000" };
+
+export const trader = { email: "trader@example.com", password: "a long passphrase" };
+
+/** Asks the API for all that the app reads, and keeps it without what belongs to this run alone. */
+export async function record(who) {
+  const { token } = await call("/auth/login", { body: who });
+  const { strategies } = await call("/strategy", { token });
+  const paths = [
+    "/strategy",
+    "/risk/profile",
+    "/broker",
+    "/auth/devices",
+    "/auth/second-factor",
+    "/notifications?limit=50",
+    "/notifications/deliveries?limit=50",
+    "/notifications/preferences",
+    ...strategies.flatMap(({ strategy_id: id }) => [`/strategy/${id}`, `/strategy/status/${id}`, `/strategy/${id}/preflight`, `/strategy/${id}/timeline`, `/strategy/${id}/orders`]),
+  ];
+  const answers = {};
+  for (const path of paths) answers[path] = await call(path, { token });
+  const own = [
+    [who.email, trader.email],
+    [facts.api, "https://api.example.com"],
+    [facts.accounts[0].key, "simulated"],
+  ];
+  const text = own.reduce((all, [value, kept]) => all.replaceAll(value, kept), JSON.stringify({ at: new Date().toISOString(), answers }, null, 1));
+  writeFileSync(FILE, `${text}\n`);
+}
+
+export function readDay() {
+  return JSON.parse(readFileSync(FILE, "utf8"));
+}
+
+/** Answers a page from the recorded day. `isQuiet()`: nothing is being answered right now; `unknown`: what was asked beside. */
+export async function replay(context, day) {
+  const unknown = new Set();
+  let open = 0;
+  await context.route(`${facts.api}/api/v1/**`, async (route) => {
+    open += 1;
+    const request = route.request();
+    const path = request.url().slice(`${facts.api}/api/v1`.length);
+    const isLogin = request.method() === "POST" && path === "/auth/login";
+    const answer = isLogin ? ANSWERED : request.method() === "GET" ? day.answers[path] : undefined;
+    if (answer === undefined && request.method() !== "OPTIONS") unknown.add(`${request.method()} ${path}`);
+    const headers = { "Access-Control-Allow-Origin": facts.app, "Access-Control-Allow-Headers": "*, authorization, content-type" };
+    await (answer === undefined ? route.fulfill({ status: 404, headers, json: { error: "NOT_FOUND", message: "not recorded", details: [] } }) : route.fulfill({ headers, json: answer }));
+    open -= 1;
+  });
+  return { isQuiet: () => open === 0, unknown };
+}

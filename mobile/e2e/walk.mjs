@@ -1,0 +1,63 @@
+// The way through every screen, for whoever looks at them all.
+import { front, logIn, named, press, tab } from "./stage.mjs";
+
+/** `look(name)` is called on every screen, when it stands still. */
+export async function walk(page, app, trader, look) {
+  const open = async (id, shown, name, further) => {
+    await press(page, id);
+    await front(page, shown).waitFor();
+    await look(name);
+    await further?.();
+    await named(page, "Back");
+  };
+  const to = async (id) => front(page, id).scrollIntoViewIfNeeded();
+
+  await front(page, "submit").waitFor();
+  await look("login");
+  await page.getByText("No account yet? Register").click();
+  await look("register");
+  await page.getByText("Have an account? Log in").click();
+  await press(page, "to-forgot");
+  await look("forgot");
+  for (const [path, name] of [["reset", "reset"], ["verify", "verify"]]) {
+    await page.goto(`${app}/${path}#code-of-the-mail`);
+    await front(page, "link-code").waitFor();
+    await look(name);
+  }
+  await page.goto(app);
+
+  await logIn(page, trader);
+  await front(page, "strategy-TCS").waitFor();
+  await look("today");
+  await open("new-strategy", "save", "create");
+  await press(page, "strategy-TCS");
+  await front(page, "state").waitFor();
+  await look("strategy");
+  await named(page, "Change");
+  await front(page, "save").waitFor();
+  await look("edit");
+  await named(page, "Back");
+  await open("timeline", "timeline-lines", "timeline");
+  await open("orders", "trade", "orders");
+  await open("open-kill", "kill-arm", "kill");
+  await named(page, "Back");
+
+  await tab(page, "Positions");
+  await look("positions");
+  await tab(page, /^Inbox/);
+  await front(page, "notice-sold").waitFor();
+  await look("inbox");
+  await open("to-preferences", "email-state", "preferences", async () => {
+    await to("bought-email");
+    await look("preferences-choice");
+  });
+  await open("to-deliveries", "deliveries", "deliveries");
+  await tab(page, "Risk");
+  await look("risk");
+  await tab(page, "Settings");
+  await look("settings");
+  await open("to-second-factor", "set-up", "second-factor");
+  await open("to-devices", "device", "devices");
+  await open("to-account-data", "collect", "account-data");
+  await open("to-broker", "broker-connected", "broker");
+}

@@ -1,0 +1,29 @@
+import { Text } from "react-native-paper";
+
+import { usePreferencesOfNotices } from "@/api/notices";
+import { MailChannel, TelegramChannel, WebhookChannel } from "@/ui/channels";
+import { KindChoice } from "@/ui/kind-choice";
+import { Loaded } from "@/ui/parts";
+import { Screen } from "@/ui/screen";
+import { useWords } from "@/words";
+
+/** Which channels there are beside the inbox, and which notices go to which. */
+export default function NoticePreferences() {
+  const words = useWords().notices.preferences;
+  const preferences = usePreferencesOfNotices();
+  return (
+    <Screen title={words.title} back="/inbox">
+      <Text>{words.intro}</Text>
+      <Loaded query={preferences}>
+        {(found) => (
+          <>
+            <MailChannel channel={found.email} />
+            <WebhookChannel channel={found.webhook} />
+            <TelegramChannel channel={found.telegram} />
+            <KindChoice preferences={found} />
+          </>
+        )}
+      </Loaded>
+    </Screen>
+  );
+}

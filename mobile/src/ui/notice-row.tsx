@@ -1,0 +1,52 @@
+import { memo } from "react";
+import { StyleSheet, View } from "react-native";
+import { Text, TouchableRipple } from "react-native-paper";
+
+import type { Notice } from "@/api/notices";
+import { istDay, istTime } from "@/rules/clock";
+import { screenOf } from "@/rules/notices";
+import { useWords } from "@/words";
+import type { Words } from "@/words/en";
+
+import { ToneText } from "./parts";
+import { useAppTheme } from "./theme";
+
+/** The API may have learnt kinds that this app does not know yet. */
+export function kindName(words: Words, kind: string): string {
+  return (words.notices.kinds as Record<string, string | undefined>)[kind] ?? kind.replaceAll("_", " ");
+}
+
+/** One notice. Opening it marks it as read and leads to what it speaks of. */
+export const NoticeRow = memo(function NoticeRow({ notice, onOpen }: { notice: Notice; onOpen: () => void }) {
+  const words = useWords();
+  const { colors } = useAppTheme();
+  const isNew = notice.read_at === null;
+  const title = kindName(words, notice.kind);
+  return (
+    <TouchableRipple
+      role={screenOf(notice) === null ? "button" : "link"}
+      onPress={onOpen}
+      style={[styles.row, { backgroundColor: colors.surface, borderColor: isNew ? colors.primary : colors.outlineVariant }]}
+      testID={`notice-${notice.kind}`}
+    >
+      <View style={styles.inside}>
+        <View style={styles.head}>
+          <Text variant="titleSmall" style={[styles.title, isNew ? styles.bold : null]}>
+            {notice.symbol === null ? title : `${notice.symbol} · ${title}`}
+          </Text>
+          {isNew ? <ToneText tone="busy">{words.notices.inbox.isNew}</ToneText> : null}
+        </View>
+        <Text>{notice.text}</Text>
+        <Text variant="bodySmall" style={{ color: colors.onSurfaceVariant }}>{`${istDay(notice.created_at)} ${istTime(notice.created_at)} IST`}</Text>
+      </View>
+    </TouchableRipple>
+  );
+});
+
+const styles = StyleSheet.create({
+  row: { borderWidth: 1, borderRadius: 10, padding: 12 },
+  inside: { gap: 4 },
+  head: { flexDirection: "row", justifyContent: "space-between", gap: 8 },
+  title: { flexShrink: 1 },
+  bold: { fontWeight: "700" },
+});
