@@ -1,0 +1,1 @@
+"""A typed client, generated from the API's document."""
