@@ -6,8 +6,8 @@ function's environments as Lambda gives it to them; the figure is the runtime's:
 AWS's runtime client until its answer. It therefore holds the handler and about half a millisecond of
 runtime, and neither the gateway nor the authorizer.
 
-Listed apart: starting and stopping, which call AWS APIs that an emulator answers here, and register and
-login, whose password hashing is made to be slow.
+Listed apart: starting and stopping, which call AWS APIs that an emulator answers here; register and login,
+whose password hashing is made to be slow; and the authorizer, which the gateway asks before anything else.
 """
 
 from __future__ import annotations
@@ -29,9 +29,13 @@ from benchmarks.stage import SYMBOLS, Holding, Stage, StageFailed
 
 RATE = 50
 TARGET = Target("p99", 25.0)
+LOGIN_TARGET = Target("p99", 150.0)
+"""With Argon2 at the parameters that OWASP's password storage cheat sheet names."""
+AUTHORIZER_TARGET = Target("p99", 3.0)
 _WARM_ENVIRONMENTS = {"strategy": 3, "auth": 1, "broker": 1}
 _FLOOR = "floor: one empty transaction and one Valkey read, bare clients"
 _APART_ROUNDS = 10
+_LOGINS, _VERDICTS = 100, 500
 _PASSWORD = "correct horse battery staple"  # of accounts that live as long as the run
 
 
@@ -56,6 +60,7 @@ async def measure(stage: Stage, *, count: int, seconds: float) -> list[Figure]:
     times = await _play(calls, stage)
     stage.progress("start and stop, register and login, one at a time")
     apart = await _time_apart(stage, drafts)
+    logins, verdicts = await _time_logins(stage), await _time_authorizer(stage, holdings[0])
     floor = await asyncio.to_thread(_time_floor, stage, 200)
     return [
         Figure(
@@ -69,6 +74,8 @@ async def measure(stage: Stage, *, count: int, seconds: float) -> list[Figure]:
         ),
         *(Figure("api", f"  {kind}", "ms", spread(values), len(values)) for kind, values in times.items()),
         *(Figure("api", f"apart: {kind}", "ms", spread(values), len(values)) for kind, values in apart.items()),
+        Figure("api", "apart: login", "ms", spread(logins), len(logins), LOGIN_TARGET),
+        Figure("api", "apart: authorizer, warm", "ms", spread(verdicts), len(verdicts), AUTHORIZER_TARGET),
     ]
 
 
@@ -180,10 +187,30 @@ async def _time_apart(stage: Stage, drafts: Sequence[tuple[Holding, str]]) -> di
             event = _event("POST", f"/api/v1/strategy/{kind}", holding.trader.api.user_id, {"strategy_id": identifier})
             times[kind].append((await _time(Call(kind, "strategy", event), stage))[0])
         account = {"email": f"apart-{number}@example.com", "password": _PASSWORD}
-        for kind in ("register", "login"):
-            event = _event("POST", f"/api/v1/auth/{kind}", None, account)
-            times[kind].append((await _time(Call(kind, "auth", event), stage))[0])
+        event = _event("POST", "/api/v1/auth/register", None, account)
+        times["register"].append((await _time(Call("register", "auth", event), stage))[0])
     return times
+
+
+async def _time_logins(stage: Stage) -> list[float]:
+    account = {"email": "apart-0@example.com", "password": _PASSWORD}
+    call = Call("login", "auth", _event("POST", "/api/v1/auth/login", None, account))
+    return [(await _time(call, stage))[0] for _ in range(_LOGINS)]
+
+
+async def _time_authorizer(stage: Stage, holding: Holding) -> list[float]:
+    """The function alone: the gateway remembers its answers, and would not ask again."""
+    function = stage.twin.functions["authorizer"]
+    await function.warm(1)
+    event = _event("GET", "/api/v1/strategy", None, None)
+    asked = event | {"headers": event["headers"] | {"authorization": f"Bearer {holding.trader.api.token}"}}
+    times = []
+    for _ in range(_VERDICTS + 1):
+        result = await function.invoke(json.dumps(asked).encode())
+        if "user_id" not in json.loads(result.payload).get("context", {}):
+            raise StageFailed(f"the authorizer answered {result.payload!r}")
+        times.append(result.milliseconds)
+    return times[1:]  # the first reads the keys
 
 
 def _time_floor(stage: Stage, rounds: int) -> list[float]:
