@@ -152,6 +152,38 @@ def test_opening_takes_no_longer_than_each_way_may(server: MisbehavingServer) ->
     assert took < 4 * QUICK.connect_seconds + 2
 
 
+def test_a_proxy_whose_answer_drips_is_not_waited_for(server: MisbehavingServer) -> None:
+    # Given a proxy that says a header, byte after byte, each well within the time of one connection
+    listener = socket.create_server(("127.0.0.1", 0))
+    over = threading.Event()
+    threading.Thread(target=_drip, args=(listener, over), daemon=True).start()
+    way = f"127.0.0.1:{listener.getsockname()[1]}"
+    try:
+        began = time.monotonic()
+        answer = kite_at(server.url).connect(CREDENTIALS, (way,)).place_order(market_order())
+        took = time.monotonic() - began
+    finally:
+        over.set()
+        listener.close()
+
+    assert isinstance(answer, Refused)
+    assert server.requests == []
+    # Prepared and sent: twice half a second. It would have gone on for ten seconds, twice.
+    assert took < 2 * QUICK.connect_seconds + 2
+
+
+def _drip(listener: socket.socket, over: threading.Event) -> None:
+    with contextlib.suppress(OSError):
+        while True:
+            client, _ = listener.accept()
+            with client, contextlib.suppress(OSError):
+                client.sendall(b"HTTP/1.1 200 OK\r\nSlow: ")
+                for _ in range(100):
+                    if over.wait(0.1):
+                        return
+                    client.sendall(b"a")
+
+
 def test_readings_do_not_need_the_proxy(server: MisbehavingServer, dead_proxy: str) -> None:
     server.will(answers(success([])))
 
