@@ -232,7 +232,7 @@ class RestCover:
         return quote.last_trade is None or trading_day_of(quote.last_trade) >= self._day
 
     def _turn_day(self) -> None:
-        """Yesterday's limits are not today's; what was known of instruments that nobody watches any more goes with them."""
+        """Yesterday's limits are not today's. With them goes what was known of instruments that nobody watches now."""
         if self._hours.day != self._day:
             self._day = self._hours.day
             self._limits_at.clear()
