@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from functools import cache
 from typing import Any, Protocol, TypeVar, cast
 from uuid import UUID
 
@@ -68,6 +69,14 @@ class Tenancy(Protocol):
         ...
 
 
+@cache
+def _members(protocol: type) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The public methods of a port, and its properties."""
+    members = inspect.getmembers(protocol)
+    methods = (name for name, member in members if inspect.isfunction(member) and not name.startswith("_"))
+    return tuple(methods), tuple(name for name, member in members if isinstance(member, property))
+
+
 class Doors:
     """Makes the doors of one world."""
 
@@ -95,11 +104,10 @@ class Doors:
             self._gates.append(gate)
             commands = Gate("PreparedOrder", self._weather)
             self._gates.append(commands)
-            names = [name for name, _ in inspect.getmembers(protocol, inspect.isfunction) if not name.startswith("_")]
+            methods, properties = _members(protocol)
             body: dict[str, Any] = {"__init__": _keep, "__slots__": ("real",)}
-            for name, _ in inspect.getmembers(protocol, lambda member: isinstance(member, property)):
-                body[name] = _passed_on(name)
-            for name in names:
+            body |= {name: _passed_on(name) for name in properties}
+            for name in methods:
                 is_command = port == "Broker" and name in BROKER_COMMANDS
                 body[name] = self._method(port, name, commands if is_command else gate)
             self._classes[port] = type(f"{port}Door", (), body)

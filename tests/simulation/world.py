@@ -21,7 +21,7 @@ from algotrading.domain.order_updates import OrderUpdate
 from algotrading.domain.orders import OrderTicket
 from algotrading.domain.policy import Policy
 from algotrading.domain.sessions import instant_of, trading_day_of
-from algotrading.domain.sight import Sight
+from algotrading.domain.sight import LONGEST_UNREPORTED, Sight
 from algotrading.domain.strategy import Strategy
 from algotrading.entrypoints.queue import Redelivery
 from algotrading.ports import (
@@ -141,6 +141,9 @@ class _Meter(MemoryMeter):
         """They, too."""
 
 
+_AT_ONCE = timedelta(0)
+
+
 class _Exchange(SimulatedExchange):
     """Tells the inspector when a request reaches the door."""
 
@@ -157,12 +160,14 @@ class _Runtime(MemoryRuntime):
 
     def __init__(self, world: World, kernel: Kernel) -> None:
         self._sight: Sight | None = None
+        self._reports: tuple[datetime, datetime] | None = None
+        """The first and the last of reports without a gap, not in `_sight` yet: of thousands, few are read."""
         super().__init__(TrueClock(kernel), lambda: f"{kernel.random.getrandbits(128):032x}")
         self._world = world
 
     def lose_everything(self) -> None:
         super().lose_everything()
-        self._sight = None
+        self._sight = self._reports = None
         if hasattr(self, "_world"):
             self._world.inspector.locks_lost()
 
@@ -179,12 +184,23 @@ class _Runtime(MemoryRuntime):
         self._world.inspector.unlocked(strategy_id, token)
 
     def report_sight(self, now: datetime) -> None:
-        if not self.is_down:
-            self._sight = Sight(now, timedelta(0)) if self._sight is None else self._sight.with_report(now)
+        if self.is_down:
+            return
+        if self._reports is not None and _AT_ONCE <= now - self._reports[1] <= LONGEST_UNREPORTED:
+            self._reports = (self._reports[0], now)
+            return
+        self._take_reports()
+        self._reports = (now, now)
 
     def sight(self) -> Sight | None:
         self._reach()
+        self._take_reports()
         return self._sight
+
+    def _take_reports(self) -> None:
+        for at in self._reports or ():
+            self._sight = Sight(at, timedelta(0)) if self._sight is None else self._sight.with_report(at)
+        self._reports = None
 
     def announce(self, change: StopChange) -> None:
         super().announce(change)
