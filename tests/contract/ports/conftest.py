@@ -23,9 +23,11 @@ from algotrading.adapters.postgres.outbox import PostgresOutbox
 from algotrading.adapters.postgres.risks import PostgresRisks
 from algotrading.adapters.postgres.second_factors import PostgresSecondFactors
 from algotrading.adapters.postgres.snapshots import PostgresSnapshots
+from algotrading.adapters.postgres.standings import PostgresStandings
 from algotrading.adapters.postgres.strategies import PostgresStrategies
 from algotrading.adapters.postgres.summaries import PostgresSummaries
 from algotrading.adapters.postgres.users import PostgresUsers
+from algotrading.adapters.postgres.viewer_grants import PostgresViewerGrants
 from algotrading.domain.accounts import User
 from algotrading.domain.cycle import Cycle
 from algotrading.domain.strategy import Strategy, StrategyStatus
@@ -43,11 +45,14 @@ from algotrading.ports import (
     Risks,
     SecondFactors,
     Snapshots,
+    Standings,
     Strategies,
     Summaries,
     Users,
+    ViewerGrants,
 )
 from algotrading.ports.requests import KeptAnswers
+from tests.fakes.access import MemoryStandings, MemoryViewerGrants
 from tests.fakes.account_records import MemoryAccountRecords
 from tests.fakes.accounts import MemoryBrokerAccounts, MemoryLogins, MemorySecondFactors, MemoryUsers
 from tests.fakes.audit import MemoryAuditTrail
@@ -76,6 +81,9 @@ class Stores:
     notifications: Notifications
     deliveries: Deliveries
     system_summaries: Summaries
+    standings: Standings
+    system_standings: Standings
+    viewers: ViewerGrants
     kept_answers: KeptAnswers
     broker_accounts: BrokerAccounts
     system_broker_accounts: BrokerAccounts
@@ -128,6 +136,9 @@ def memory_stores() -> Stores:
         notifications=MemoryNotifications(database),
         deliveries=MemoryDeliveries(database),
         system_summaries=MemorySummaries(database),
+        standings=MemoryStandings(database),
+        system_standings=MemoryStandings(database),
+        viewers=MemoryViewerGrants(database),
         kept_answers=MemoryKeptAnswers(database),
         broker_accounts=accounts,
         system_broker_accounts=accounts,
@@ -165,6 +176,9 @@ def postgres_stores(store: PostgresStore) -> Stores:
         notifications=PostgresNotifications(store.app),
         deliveries=PostgresDeliveries(store.app),
         system_summaries=PostgresSummaries(store.system),
+        standings=PostgresStandings(store.app),
+        system_standings=PostgresStandings(store.system),
+        viewers=PostgresViewerGrants(store.app),
         kept_answers=PostgresKeptAnswers(store.app),
         broker_accounts=PostgresBrokerAccounts(store.app),
         system_broker_accounts=PostgresBrokerAccounts(store.system),

@@ -33,6 +33,7 @@ class Deployment:
         query: dict[str, str] | None = None,
         *,
         key: str | None = None,
+        account: str | None = None,
     ) -> tuple[int, Any]:
         """Ask as API Gateway does: the authorizer first, then the route's function."""
         full_path = f"/api/v1{path}"
@@ -40,6 +41,8 @@ class Deployment:
         headers = {"content-type": "application/json"} | ({"authorization": f"Bearer {token}"} if token else {})
         if key is not None:
             headers["idempotency-key"] = key
+        if account is not None:
+            headers["x-account"] = account
         text = None if body is None else json.dumps(body)
         event = http_event(method, full_path, body=text, headers=headers, query=query)
         event["routeKey"] = f"{route.method} {route.path}"

@@ -139,7 +139,9 @@ def test_a_fault_of_our_own_is_told_without_its_words(
 
 
 def test_an_event_that_is_no_http_request_is_answered_all_the_same(world: ApiWorld) -> None:
-    answer = world.doors["auth"].resolve({"body": {"not": "text"}}, None)
+    # What has no route of the table is nobody's to use, whatever else is in it.
+    nothing = world.doors["auth"].resolve({}, None)
+    unknown = world.doors["auth"].resolve({"routeKey": "$default", "body": {"not": "text"}}, None)
 
-    assert answer["statusCode"] == 400
-    assert json.loads(answer["body"])["error"] == "REQUEST_INVALID"
+    assert (nothing["statusCode"], json.loads(nothing["body"])["error"]) == (401, "TOKEN_INVALID")
+    assert (unknown["statusCode"], json.loads(unknown["body"])["error"]) == (400, "REQUEST_INVALID")

@@ -29,6 +29,7 @@ from algotrading.entrypoints.api.notifications import NotificationRoutes
 from algotrading.entrypoints.api.postback import PostbackRoutes
 from algotrading.entrypoints.api.risk import RiskRoutes, RiskServices
 from algotrading.entrypoints.api.strategy import StrategyRoutes, StrategyServices
+from algotrading.entrypoints.api.viewers import ViewerRoutes
 from algotrading.entrypoints.authorizer import TokenAuthorizer
 from algotrading.entrypoints.http import HttpDoor
 from algotrading.ports import Lane
@@ -36,6 +37,7 @@ from algotrading.services.account_data import AccountData
 from algotrading.services.account_links import AccountLinks
 from algotrading.services.account_mails import AccountMails
 from algotrading.services.accounts import API_AUDIENCE, Accounts
+from algotrading.services.admission import Admission
 from algotrading.services.broker_books import BrokerBooks
 from algotrading.services.broker_connection import BrokerConnections
 from algotrading.services.check_plan import PlanChecker
@@ -54,6 +56,8 @@ from algotrading.services.risk_profile import RiskProfiles
 from algotrading.services.second_factor import SecondFactorKeeper
 from algotrading.services.strategy_status import StrategyReader
 from algotrading.services.timeline import TimelineReader
+from algotrading.services.viewers import Viewers
+from tests.fakes.access import MemoryStandings, MemoryViewerGrants
 from tests.fakes.account_records import MemoryAccountRecords
 from tests.fakes.accounts import MemoryBrokerAccounts, MemoryLogins, MemorySecondFactors, MemoryUsers
 from tests.fakes.audit import MemoryAuditTrail
@@ -147,13 +151,18 @@ class ApiWorld:
                 AuthRoutes(self._accounts).router(),
                 AccountLinkRoutes(lambda: self._accounts().links).router(),
                 AccountDataRoutes(lambda: self._accounts().data).router(),
+                ViewerRoutes(lambda: self._accounts().viewers).router(),
+                admission=self._admission,
             ),
-            "broker": HttpDoor(BrokerRoutes(self._broker).router()),
-            "notifications": HttpDoor(NotificationRoutes(self._notification_center).router()),
+            "broker": HttpDoor(BrokerRoutes(self._broker).router(), admission=self._admission),
+            "notifications": HttpDoor(
+                NotificationRoutes(self._notification_center).router(), admission=self._admission
+            ),
             "postback": HttpDoor(PostbackRoutes(self._postbacks).router()),
             "strategy": HttpDoor(
                 StrategyRoutes(self._strategies).router(),
                 RiskRoutes(self._risk).router(),
+                admission=self._admission,
                 keyed=lambda: KeyedRequests(MemoryKeptAnswers(self.database), self.clock),
             ),
         }
@@ -305,6 +314,9 @@ class ApiWorld:
             "users": dict(self.database.users),
             "email_links": dict(self.database.email_links),
             "errands": list(self.errands.asked),
+            "viewers": dict(self.database.viewers),
+            "roles": {user_id: set(roles) for user_id, roles in self.database.roles.items()},
+            "locked": dict(self.database.locked),
             "broker_accounts": dict(self.database.broker_accounts),
             "strategies": dict(self.database.strategies),
             "deleted": set(self.database.deleted),
@@ -319,11 +331,25 @@ class ApiWorld:
             "commands": self.commands(),
         }
 
-    def token_for(self, user_id: UUID, *, audience: str = API_AUDIENCE, hours: float = 12) -> str:
+    def token_for(
+        self, user_id: UUID, *, audience: str = API_AUDIENCE, hours: float = 12, second_factor: bool = False
+    ) -> str:
         """A token of ours."""
-        return self.tokens.issue(user_id, audience=audience, lifetime=timedelta(hours=hours))
+        lifetime = timedelta(hours=hours)
+        return self.tokens.issue(user_id, audience=audience, lifetime=lifetime, second_factor=second_factor)
+
+    def user_of(self, token: str) -> UUID:
+        """Whose token it is."""
+        return self.tokens.verify(token, audience=API_AUDIENCE)
+
+    def user_of_email(self, email: str) -> UUID:
+        """Whose account it is, also after their tokens have expired."""
+        return next(user_id for user_id, (user, _) in self.database.users.items() if user.email == email)
 
     # --- services -----------------------------------------------------------------------------------
+
+    def _admission(self) -> Admission:
+        return Admission(MemoryStandings(self.database), self.clock)
 
     def _accounts(self) -> Accounts:
         users, passwords = MemoryUsers(self.database), Argon2Passwords(memory_kib=8, passes=1)
@@ -344,6 +370,7 @@ class ApiWorld:
             access_lasts=ACCESS_LASTS,
             is_common=CommonPasswords().__contains__,
             second_factors=second_factors,
+            viewers=Viewers(users, MemoryViewerGrants(self.database), self.throttle, self.clock),
             data=AccountData(users, records, passwords, second_factors, self.throttle, self.clock),
             throttle=self.throttle,
             broker_accounts=MemoryBrokerAccounts(self.database),

@@ -18,6 +18,7 @@ from uuid import UUID
 import jwt
 
 from algotrading.domain.errors import TokenExpired, TokenInvalid
+from algotrading.domain.logins import Bearer
 from algotrading.ports import Clock
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 _ISSUER = "algotrading"
 _ALGORITHM = "EdDSA"
 _CLAIMS = ["iss", "aud", "sub", "iat", "exp"]
+_OTP = "otp"
 _DERIVED_FOR = b"algotrading bearer tokens, Ed25519, 1"
 
 
@@ -38,8 +40,8 @@ class JwtTokens:
         self._secrets = secrets
         self._clock = clock
 
-    def issue(self, user_id: UUID, *, audience: str, lifetime: timedelta) -> str:
-        """A token that says who the user is."""
+    def issue(self, user_id: UUID, *, audience: str, lifetime: timedelta, second_factor: bool = False) -> str:
+        """See ports.Tokens."""
         now = self._clock.now()
         claims = {
             "iss": _ISSUER,
@@ -47,12 +49,18 @@ class JwtTokens:
             "sub": str(user_id),
             "iat": int(now.timestamp()),
             "exp": int((now + lifetime).timestamp()),
+            # How the login was made (RFC 8176).
+            "amr": ["pwd", _OTP] if second_factor else ["pwd"],
         }
         key, kid = signing_key(self._secrets(False)[0])
         return jwt.encode(claims, key, algorithm=_ALGORITHM, headers={"kid": kid})
 
     def verify(self, token: str, *, audience: str) -> UUID:
-        """Whose token it is.
+        """See ports.Tokens."""
+        return self.read(token, audience=audience).user_id
+
+    def read(self, token: str, *, audience: str) -> Bearer:
+        """What a good token says.
 
         Raises:
             TokenExpired: it was ours and is over.
@@ -68,11 +76,12 @@ class JwtTokens:
                 options={"require": _CLAIMS, "verify_exp": False, "verify_iat": False, "verify_nbf": False},
             )
             user_id, expires = UUID(claims["sub"]), int(claims["exp"])
+            methods = claims.get("amr", [])
         except (jwt.PyJWTError, ValueError, TypeError, AttributeError) as error:
             raise TokenInvalid("this token is not one of ours") from error
         if self._clock.now().timestamp() >= expires:
             raise TokenExpired("this token has expired: log in again")
-        return user_id
+        return Bearer(user_id, has_second_factor=isinstance(methods, list) and _OTP in methods)
 
     def _public_key(self, kid: object) -> Ed25519PublicKey:
         for is_unknown in (False, True):

@@ -13,10 +13,17 @@ if TYPE_CHECKING:
     from algotrading.adapters.eventbridge_schedules import EventBridgeSchedules
     from algotrading.adapters.postgres.database import Database
     from algotrading.adapters.tokens import JwtTokens
+    from algotrading.services.admission import Admission
 
 
 def database(settings: DatabaseSettings) -> Database:
-    """The database under the login role of the settings' secret."""
+    """The database under the login role of the settings' secret: one for an entry point, whatever it is built of, so
+    that `Database.reading_only` holds for all of it."""
+    return _database_of(settings)
+
+
+@cache
+def _database_of(settings: DatabaseSettings) -> Database:
     from algotrading.adapters.postgres.database import Credentials, Database
 
     def credentials() -> Credentials:
@@ -30,6 +37,15 @@ def database(settings: DatabaseSettings) -> Database:
         credentials=credentials,
         tls=settings.database_tls,
     )
+
+
+def admission(settings: DatabaseSettings) -> Admission:
+    """Who comes in to an HTTP function."""
+    from algotrading.adapters.clock import SystemClock
+    from algotrading.adapters.postgres.standings import PostgresStandings
+    from algotrading.services.admission import Admission
+
+    return Admission(PostgresStandings(database(settings)), SystemClock())
 
 
 def tokens(settings: TokenSettings) -> JwtTokens:
@@ -96,4 +112,5 @@ def client(service: str, *, read_seconds: float = 5, attempts: int = 3) -> Any:
 def forget() -> None:
     """Let go of every client, so that the next ones see another environment."""
     client.cache_clear()
+    _database_of.cache_clear()
     _secret_reader.cache_clear()

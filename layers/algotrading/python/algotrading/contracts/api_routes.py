@@ -31,6 +31,11 @@ class ApiRoute:
     is_repeatable: bool = False
     """Of those one that lessens risk: done again rather than held up while nobody knows how it ended."""
 
+    @property
+    def key(self) -> str:
+        """As API Gateway names a route."""
+        return f"{self.method} {self.path}"
+
     def matches(self, path: str) -> bool:
         """Whether `path` is this route's, whatever the method."""
         return re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", self.path), path) is not None
@@ -55,6 +60,12 @@ API_ROUTES: tuple[ApiRoute, ...] = (
     ApiRoute("GET", "/api/v1/account", "auth"),
     ApiRoute("GET", "/api/v1/account/export", "auth"),
     ApiRoute("POST", "/api/v1/account/delete", "auth"),
+    ApiRoute("GET", "/api/v1/account/viewers", "auth"),
+    ApiRoute("POST", "/api/v1/account/viewers", "auth"),
+    ApiRoute("DELETE", "/api/v1/account/viewers/{id}", "auth"),
+    ApiRoute("GET", "/api/v1/account/shared", "auth"),
+    ApiRoute("POST", "/api/v1/account/shared/accept", "auth"),
+    ApiRoute("DELETE", "/api/v1/account/shared/{id}", "auth"),
     ApiRoute("POST", "/api/v1/broker/connect", "broker"),
     ApiRoute("GET", "/api/v1/broker", "broker"),
     ApiRoute("DELETE", "/api/v1/broker", "broker"),

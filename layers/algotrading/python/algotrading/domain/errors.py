@@ -10,7 +10,8 @@
     │   └── TokenInvalid          401  TOKEN_INVALID
     ├── AccessDenied              403  ACCESS_DENIED
     │   ├── SecondFactorRequired  403  SECOND_FACTOR_REQUIRED   (a broker account asks for a login with one)
-    │   └── EmailUnverified       403  EMAIL_UNVERIFIED   (and for an e-mail that its owner has confirmed)
+    │   ├── EmailUnverified       403  EMAIL_UNVERIFIED   (and for an e-mail that its owner has confirmed)
+    │   └── AccountLocked         403  ACCOUNT_LOCKED   (by an administrator)
     ├── NotFound                  404  NOT_FOUND
     ├── Conflict                  409  CONFLICT
     │   ├── StrategyOverlap       409  STRATEGY_OVERLAP
@@ -58,6 +59,7 @@ ErrorCode = Literal[
     "ACCESS_DENIED",
     "SECOND_FACTOR_REQUIRED",
     "EMAIL_UNVERIFIED",
+    "ACCOUNT_LOCKED",
     "NOT_FOUND",
     "METHOD_NOT_ALLOWED",
     "CONFLICT",
@@ -165,7 +167,7 @@ class AccessDenied(AlgotradingError):
 
 
 class SecondFactorRequired(AccessDenied):
-    """Only a login with a second factor may do this, and the caller's has none."""
+    """Only a login with a second factor may do this, and the caller's was one without."""
 
     code: ClassVar[ErrorCode] = "SECOND_FACTOR_REQUIRED"
 
@@ -174,6 +176,12 @@ class EmailUnverified(AccessDenied):
     """Only an account whose e-mail was confirmed may do this."""
 
     code: ClassVar[ErrorCode] = "EMAIL_UNVERIFIED"
+
+
+class AccountLocked(AccessDenied):
+    """An administrator has locked the account: nobody gets in to it, by whatever they hold."""
+
+    code: ClassVar[ErrorCode] = "ACCOUNT_LOCKED"
 
 
 class NotFound(AlgotradingError):

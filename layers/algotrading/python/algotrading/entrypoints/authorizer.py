@@ -25,10 +25,11 @@ class TokenAuthorizer:
     def judge(self, event: Mapping[str, Any]) -> dict[str, Any]:
         """The simple response for one request."""
         try:
-            user_id = self._tokens().verify(_bearer_token(event), audience=API_AUDIENCE)
+            bearer = self._tokens().read(_bearer_token(event), audience=API_AUDIENCE)
         except AuthenticationFailed as error:
             return {"isAuthorized": True, "context": {"error": error.code}}
-        return {"isAuthorized": True, "context": {"user_id": str(user_id)}}
+        context = {"user_id": str(bearer.user_id), "has_second_factor": bearer.has_second_factor}
+        return {"isAuthorized": True, "context": context}
 
 
 def _bearer_token(event: Mapping[str, Any]) -> str:

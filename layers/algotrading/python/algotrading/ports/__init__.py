@@ -8,6 +8,7 @@ there is no way to ask for a row without saying whose it is, except through the 
 
 from __future__ import annotations
 
+from algotrading.ports.access import Standings, ViewerGrants
 from algotrading.ports.brokers import Broker, Brokers, BrokerSession, PreparedOrder
 from algotrading.ports.clock import Clock
 from algotrading.ports.ledger import (
@@ -88,12 +89,14 @@ __all__ = [
     "Schedules",
     "SecondFactors",
     "Snapshots",
+    "Standings",
     "Strategies",
     "Summaries",
     "Throttle",
     "Tokens",
     "Users",
     "Vault",
+    "ViewerGrants",
     "Watched",
     "Webhooks",
 ]

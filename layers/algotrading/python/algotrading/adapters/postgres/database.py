@@ -71,6 +71,7 @@ class Database:
         self._connection: Session | None = None
         self._turn = threading.RLock()
         self._is_busy = False
+        self._is_reading_only = False
 
     @contextmanager
     def tenant(self, user_id: UUID) -> Iterator[Session]:
@@ -95,6 +96,15 @@ class Database:
         """A transaction without a tenant: the system role sees every user's rows, others none."""
         with self._transaction("app.user_id", "", statement_seconds) as session:
             yield session
+
+    @contextmanager
+    def reading_only(self) -> Iterator[None]:
+        """Within the block PostgreSQL refuses every statement that would store something."""
+        self._is_reading_only = True
+        try:
+            yield
+        finally:
+            self._is_reading_only = False
 
     @contextmanager
     def dedicated(self) -> Iterator[Connection[Any]]:
@@ -151,8 +161,15 @@ class Database:
         # The connection is not in autocommit mode: its first statement begins the transaction.
         session.execute(
             "select set_config(%s, %s, true), set_config('statement_timeout', %s, true),"
-            " set_config('lock_timeout', %s, true), set_config('idle_in_transaction_session_timeout', '5s', true)",
-            (setting, value, f"{statement_seconds * 1000:.0f}ms", f"{self._lock_seconds * 1000:.0f}ms"),
+            " set_config('lock_timeout', %s, true), set_config('idle_in_transaction_session_timeout', '5s', true),"
+            " set_config('transaction_read_only', %s, true)",
+            (
+                setting,
+                value,
+                f"{statement_seconds * 1000:.0f}ms",
+                f"{self._lock_seconds * 1000:.0f}ms",
+                "on" if self._is_reading_only else "off",
+            ),
         )
 
     def _settle(self) -> None:

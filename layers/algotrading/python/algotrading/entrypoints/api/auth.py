@@ -27,6 +27,7 @@ from algotrading.contracts.api_auth import (
 from algotrading.contracts.api_broker import BrokerSummary
 from algotrading.domain.accounts import SealedBrokerAccount
 from algotrading.domain.errors import (
+    AccountLocked,
     AuthenticationFailed,
     Conflict,
     EmailTaken,
@@ -68,7 +69,13 @@ class AuthRoutes:
             summary="Log in",
             tags=_TAGS,
             responses=answers(
-                "Logged in", RequestInvalid, AuthenticationFailed, SecondFactorNeeded, TooManyTries, is_open=True
+                "Logged in",
+                RequestInvalid,
+                AuthenticationFailed,
+                SecondFactorNeeded,
+                AccountLocked,
+                TooManyTries,
+                is_open=True,
             ),
         )(self.log_in)
         self._add_login_routes(router)

@@ -14,11 +14,12 @@ from algotrading.entrypoints.api.account_data import AccountDataRoutes
 from algotrading.entrypoints.api.account_links import AccountLinkRoutes
 from algotrading.entrypoints.api.auth import AuthRoutes
 from algotrading.entrypoints.api.broker import BrokerRoutes
-from algotrading.entrypoints.api.document_extras import with_examples, with_headers, with_keys
+from algotrading.entrypoints.api.document_extras import with_accounts, with_examples, with_headers, with_keys
 from algotrading.entrypoints.api.notifications import NotificationRoutes
 from algotrading.entrypoints.api.postback import PostbackRoutes
 from algotrading.entrypoints.api.risk import RiskRoutes
 from algotrading.entrypoints.api.strategy import StrategyRoutes
+from algotrading.entrypoints.api.viewers import ViewerRoutes
 from algotrading.entrypoints.http import JSON, new_router
 
 _VERSION = "1.0.0"
@@ -59,6 +60,7 @@ def openapi_document() -> dict[str, Any]:
         AuthRoutes(_nobody),
         AccountLinkRoutes(_nobody),
         AccountDataRoutes(_nobody),
+        ViewerRoutes(_nobody),
         BrokerRoutes(_nobody),
         PostbackRoutes(_nobody),
         StrategyRoutes(_nobody),
@@ -72,7 +74,7 @@ def openapi_document() -> dict[str, Any]:
         description=_DESCRIPTION,
         security_schemes={"bearer": HTTPBearer(bearerFormat="JWT", description="From /auth/login")},
     )
-    return with_headers(with_examples(with_keys(_without_validation_shapes(json.loads(text)))))
+    return with_headers(with_examples(with_accounts(with_keys(_without_validation_shapes(json.loads(text))))))
 
 
 def _nobody() -> NoReturn:

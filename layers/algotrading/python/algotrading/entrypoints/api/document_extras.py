@@ -6,9 +6,18 @@ import re
 from collections.abc import Iterator
 from typing import Any, get_args
 
+from algotrading.contracts.api_access import ACCESS
 from algotrading.contracts.api_routes import API_ROUTES
-from algotrading.domain.errors import ErrorCode, KeyInUse, KeyOutcomeUnknown, KeyReused
-from algotrading.entrypoints.http import CLIENT_REQUEST_ID, JSON, REQUEST_ID
+from algotrading.domain.errors import (
+    AccessDenied,
+    ErrorCode,
+    KeyInUse,
+    KeyOutcomeUnknown,
+    KeyReused,
+    SecondFactorRequired,
+)
+from algotrading.domain.roles import Role
+from algotrading.entrypoints.http import ACCOUNT, CLIENT_REQUEST_ID, JSON, REQUEST_ID
 from algotrading.entrypoints.http_keys import IDEMPOTENCY_KEY, KEY_PATTERN, REPLAYED
 
 _VERSIONED = "/api/v1/strategy/{id}"
@@ -40,6 +49,28 @@ def with_keys(document: dict[str, Any]) -> dict[str, Any]:
                 _add_code(operation["responses"], error.status, error.code)
             _add_code(operation["responses"], 400, "REQUEST_INVALID")
     return document
+
+
+def with_accounts(document: dict[str, Any]) -> dict[str, Any]:
+    """The document with as whom each route may be asked: the role matrix."""
+    for route in API_ROUTES:
+        if route.is_open:
+            continue
+        operation, access = document["paths"][route.path][route.method.lower()], ACCESS[route.key]
+        operation["x-roles"] = sorted(access.roles)
+        if Role.VIEWER in access.roles:
+            operation.setdefault("parameters", []).append(_account())
+        _add_code(operation["responses"], 403, AccessDenied.code)
+        _add_code(operation["responses"], 400, "REQUEST_INVALID")
+        if Role.TRADER not in access.roles:
+            _add_code(operation["responses"], 403, SecondFactorRequired.code)
+    return document
+
+
+def _account() -> dict[str, Any]:
+    text = "The account that is to be read, of those in GET /account/shared; without it the caller's own"
+    schema = {"type": "string", "format": "uuid"}
+    return {"name": ACCOUNT, "in": "header", "required": False, "description": text, "schema": schema}
 
 
 def _key() -> dict[str, Any]:

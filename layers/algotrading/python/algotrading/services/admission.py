@@ -1,0 +1,82 @@
+"""Whether a request comes in: who asks, as whom, and for whose account. The one place where that is decided."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from uuid import UUID
+
+from algotrading.contracts.api_access import Access
+from algotrading.domain.errors import AccessDenied, AccountLocked, SecondFactorRequired, TokenInvalid
+from algotrading.domain.logins import Bearer
+from algotrading.domain.roles import STAFF, Role
+from algotrading.ports import Clock, Standings
+from algotrading.services.accounts import LOCKED
+
+_NOT_YOURS = "this account is not shared with you"
+"""Also where there is no such account."""
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """Who came in."""
+
+    user_id: UUID
+    """Who asks."""
+    account: UUID
+    """Whose account is acted on: the tenant of every transaction that follows."""
+    role: Role
+
+    @property
+    def is_reading_only(self) -> bool:
+        """Whether nothing may be stored."""
+        return self.role is Role.VIEWER
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """Looks at the store at every request, and keeps nothing: a lock, a role or an invitation that was withdrawn counts
+    from the next request on, however long a bearer token has still to go."""
+
+    standings: Standings
+    clock: Clock
+
+    def admit(self, bearer: Bearer, access: Access, account: UUID | None, *, door: str, path: str) -> Admitted:
+        """Let in whom the matrix lets in. `account`: whose the caller asks to read, None for their own.
+
+        Raises:
+            TokenInvalid: there is no such user any more.
+            AccountLocked: nobody gets in.
+            AccessDenied: not as what the caller is.
+            SecondFactorRequired: staff, and their login showed none.
+        """
+        standing = self.standings.read(bearer.user_id)
+        if standing is None:
+            raise TokenInvalid("this account is gone")
+        if standing.is_locked:
+            raise AccountLocked(LOCKED)
+        if account is not None and account != bearer.user_id:
+            return self._as_viewer(bearer, access, account, door)
+        if Role.TRADER in access.roles:
+            return Admitted(bearer.user_id, bearer.user_id, Role.TRADER)
+        return self._as_staff(bearer, access.roles & standing.roles & STAFF, door, path)
+
+    def reading_only(self) -> AbstractContextManager[None]:
+        """See ports.Standings."""
+        return self.standings.reading_only()
+
+    def _as_viewer(self, bearer: Bearer, access: Access, account: UUID, door: str) -> Admitted:
+        if Role.VIEWER not in access.roles:
+            raise AccessDenied("this is its owner's alone: a viewer reads strategies, orders, limits and notices")
+        if not self.standings.enter(account, bearer.user_id, door, self.clock.now()):
+            raise AccessDenied(_NOT_YOURS)
+        return Admitted(bearer.user_id, account, Role.VIEWER)
+
+    def _as_staff(self, bearer: Bearer, held: frozenset[Role], door: str, path: str) -> Admitted:
+        if not held:
+            raise AccessDenied("this is for the staff of the deployment")
+        if not bearer.has_second_factor:
+            raise SecondFactorRequired("log in with your second factor first")
+        role = Role.ADMIN if Role.ADMIN in held else Role.SUPPORT
+        self.standings.note_staff(bearer.user_id, role, door, path, self.clock.now())
+        return Admitted(bearer.user_id, bearer.user_id, role)
