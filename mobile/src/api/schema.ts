@@ -141,6 +141,159 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/admin/health": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Health of the deployment */
+        get: operations["show_health_api_v1_admin_health_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/kill": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Stop everybody's trading */
+        post: operations["kill_api_v1_admin_kill_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/release": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Let trading go on */
+        post: operations["release_api_v1_admin_release_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/users": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Users */
+        get: operations["show_users_api_v1_admin_users_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/users/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How an account stands */
+        get: operations["show_user_api_v1_admin_users__id__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/users/{id}/lock": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Lock an account */
+        post: operations["lock_api_v1_admin_users__id__lock_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/users/{id}/roles": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Grant a role */
+        post: operations["grant_api_v1_admin_users__id__roles_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/users/{id}/roles/withdraw": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Withdraw a role */
+        post: operations["withdraw_api_v1_admin_users__id__roles_withdraw_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/users/{id}/unlock": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Unlock an account */
+        post: operations["unlock_api_v1_admin_users__id__unlock_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/auth/devices": {
         parameters: {
             query?: never;
@@ -979,6 +1132,21 @@ export interface components {
          */
         BrokerName: "kite";
         /**
+         * BrokerStateView
+         * @description A broker connection, without its keys.
+         */
+        BrokerStateView: {
+            /** Broker */
+            broker: string;
+            /** Broker User Id */
+            broker_user_id: string | null;
+            /**
+             * Connected Until
+             * @description When its token dies; null where a login is needed
+             */
+            connected_until: string | null;
+        };
+        /**
          * BrokerStopView
          * @description A stop order that rests at the broker.
          */
@@ -1169,6 +1337,18 @@ export interface components {
             code: string;
         };
         /**
+         * ConfirmedRequest
+         * @description Shows who asks.
+         */
+        ConfirmedRequest: {
+            /**
+             * Code
+             * @description Of the caller's authenticator app, or a recovery code: good once
+             * @example 492039
+             */
+            code: string;
+        };
+        /**
          * ConnectAnswer
          * @description Whether the broker knows these credentials.
          */
@@ -1295,6 +1475,42 @@ export interface components {
              * @enum {string}
              */
             state: "waiting" | "delivered" | "given_up";
+        };
+        /**
+         * DeploymentKillRequest
+         * @description Why everybody's trading stops; everybody reads it.
+         */
+        DeploymentKillRequest: {
+            /**
+             * Code
+             * @description Of the caller's authenticator app, or a recovery code: good once
+             * @example 492039
+             */
+            code: string;
+            /**
+             * Reason
+             * @example exchange trouble
+             */
+            reason: string;
+        };
+        /**
+         * DeploymentSwitchAnswer
+         * @description The switch for everybody, and how far everybody is from flat.
+         */
+        DeploymentSwitchAnswer: {
+            /** Is Locked */
+            is_locked: boolean;
+            lock: components["schemas"]["LockView"] | null;
+            /**
+             * Open Cycles
+             * @description Of all users, not settled; null when the switch was stored and this could not be read
+             */
+            open_cycles: number | null;
+            /**
+             * Unproven Users
+             * @description While locked: users who traded today, or still hold something, and whose broker has not shown flat yet
+             */
+            unproven_users: number | null;
         };
         /**
          * DeviceView
@@ -1448,6 +1664,34 @@ export interface components {
              * @example user@gmail.com
              */
             email: string;
+        };
+        /**
+         * HealthView
+         * @description What each part answered, just now. null: it did not.
+         */
+        HealthView: {
+            /**
+             * As Of
+             * Format: date-time
+             */
+            as_of: string;
+            database: components["schemas"]["StoreView"];
+            /** @description The kill switch for everybody */
+            lock: components["schemas"]["LockView"] | null;
+            /** Oldest Notice At */
+            oldest_notice_at: string | null;
+            /** Open Cycles */
+            open_cycles: number | null;
+            /** Queues */
+            queues: components["schemas"]["QueueView"][] | null;
+            redis: components["schemas"]["StoreView"];
+            /** Running Strategies */
+            running_strategies: number | null;
+            /** Users */
+            users: number | null;
+            /** Waiting Notices */
+            waiting_notices: number | null;
+            watchers: components["schemas"]["WatchersView"];
         };
         /**
          * InboxView
@@ -1634,6 +1878,23 @@ export interface components {
              * @description For people
              */
             text: string;
+        };
+        /**
+         * LockUserRequest
+         * @description Why, for the record and for support.
+         */
+        LockUserRequest: {
+            /**
+             * Code
+             * @description Of the caller's authenticator app, or a recovery code: good once
+             * @example 492039
+             */
+            code: string;
+            /**
+             * Reason
+             * @example the owner called: a phone was stolen
+             */
+            reason: string;
         };
         /**
          * LockView
@@ -2037,6 +2298,18 @@ export interface components {
          */
         Product: "MIS" | "CNC" | "NRML";
         /**
+         * QueueView
+         * @description About how much is in a queue. What lies in one of dead letters was given up.
+         */
+        QueueView: {
+            /** In Flight */
+            in_flight: number;
+            /** Name */
+            name: string;
+            /** Waiting */
+            waiting: number;
+        };
+        /**
          * RecoveryCodesAnswer
          * @description The second factor is on. Each code is good once, for a phone that is lost; they are shown once.
          */
@@ -2311,6 +2584,23 @@ export interface components {
             week: components["schemas"]["ResultView"];
         };
         /**
+         * RoleRequest
+         * @description Which role, and who asks.
+         */
+        RoleRequest: {
+            /**
+             * Code
+             * @description Of the caller's authenticator app, or a recovery code: good once
+             * @example 492039
+             */
+            code: string;
+            /**
+             * Role
+             * @enum {string}
+             */
+            role: "support" | "admin";
+        };
+        /**
          * SecondFactorAnswer
          * @description Whether logins of the caller need a code.
          */
@@ -2362,6 +2652,16 @@ export interface components {
          * @enum {string}
          */
         Side: "BUY" | "SELL";
+        /**
+         * StoreView
+         * @description Whether a store answered this request.
+         */
+        StoreView: {
+            /** Is Up */
+            is_up: boolean;
+            /** Milliseconds */
+            milliseconds: number;
+        };
         /**
          * StrategyCreated
          * @description A new strategy; it trades once it is started.
@@ -2703,6 +3003,125 @@ export interface components {
             trade_id: string;
         };
         /**
+         * UserDoneAnswer
+         * @description It is so now, whether it was before or not.
+         */
+        UserDoneAnswer: {
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "locked" | "unlocked" | "granted" | "withdrawn";
+            /**
+             * User Id
+             * Format: uuid
+             */
+            user_id: string;
+        };
+        /**
+         * UserStateView
+         * @description How one account stands: no secret, no order, no plan.
+         */
+        UserStateView: {
+            broker: components["schemas"]["BrokerStateView"] | null;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Email */
+            email: string;
+            /** Email Verified */
+            email_verified: boolean;
+            /**
+             * Kill Switch Since
+             * @description Of the user's own switch
+             */
+            kill_switch_since: string | null;
+            /** Last Login At */
+            last_login_at: string | null;
+            /** Lock Reason */
+            lock_reason: string | null;
+            /** Locked At */
+            locked_at: string | null;
+            /**
+             * Logins
+             * @description Devices on which the user is logged in
+             */
+            logins: number;
+            /**
+             * Open Cycles
+             * @description Not settled yet
+             */
+            open_cycles: number;
+            /**
+             * Roles
+             * @description Beside that of a trader
+             */
+            roles: ("support" | "admin")[];
+            /** Running Strategies */
+            running_strategies: number;
+            /**
+             * Second Factor
+             * @description Whether it is on
+             */
+            second_factor: boolean;
+            /** Strategies */
+            strategies: number;
+            /**
+             * User Id
+             * Format: uuid
+             */
+            user_id: string;
+            /** Viewers */
+            viewers: number;
+            /**
+             * Waiting Notices
+             * @description Not taken on to their channels yet
+             */
+            waiting_notices: number;
+        };
+        /**
+         * UserView
+         * @description One user in a list.
+         */
+        UserView: {
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Email */
+            email: string;
+            /** Email Verified */
+            email_verified: boolean;
+            /** Locked At */
+            locked_at: string | null;
+            /**
+             * Roles
+             * @description Beside that of a trader
+             */
+            roles: ("support" | "admin")[];
+            /**
+             * User Id
+             * Format: uuid
+             */
+            user_id: string;
+        };
+        /**
+         * UsersView
+         * @description Users, the newest first.
+         */
+        UsersView: {
+            /**
+             * Next Cursor
+             * @description For the next page; null after the last
+             */
+            next_cursor: string | null;
+            /** Users */
+            users: components["schemas"]["UserView"][];
+        };
+        /**
          * VerifyEmailRequest
          * @description Shows that mail to the account's address arrives with its owner.
          */
@@ -2762,6 +3181,19 @@ export interface components {
         ViewersView: {
             /** Viewers */
             viewers: components["schemas"]["ViewerView"][];
+        };
+        /**
+         * WatchersView
+         * @description What the watchers last reported, all together.
+         */
+        WatchersView: {
+            /**
+             * Is Seeing
+             * @description Reported within the last three seconds; by night nobody does
+             */
+            is_seeing: boolean;
+            /** Last Report At */
+            last_report_at: string | null;
         };
         /**
          * WebhookAnswer
@@ -3850,6 +4282,1159 @@ export interface operations {
             };
             /** @description PAYLOAD_TOO_LARGE */
             413: {
+                headers: {
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description INTERNAL */
+            500: {
+                headers: {
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description DATABASE_UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    show_health_api_v1_admin_health_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What each part answered */
+            200: {
+                headers: {
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HealthView"];
+                };
+            };
+            /** @description REQUEST_INVALID */
+            400: {
+                headers: {
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            401: {
+                headers: {
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED or SECOND_FACTOR_REQUIRED */
+            403: {
+                headers: {
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description PAYLOAD_TOO_LARGE */
+            413: {
+                headers: {
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description INTERNAL */
+            500: {
+                headers: {
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description DATABASE_UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    kill_api_v1_admin_kill_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DeploymentKillRequest"];
+            };
+        };
+        responses: {
+            /** @description No entry of anybody leaves any more */
+            200: {
+                headers: {
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeploymentSwitchAnswer"];
+                };
+            };
+            /** @description REQUEST_INVALID */
+            400: {
+                headers: {
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description CREDENTIALS_INVALID or TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            401: {
+                headers: {
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED or SECOND_FACTOR_REQUIRED */
+            403: {
+                headers: {
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description PAYLOAD_TOO_LARGE */
+            413: {
+                headers: {
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description TOO_MANY_TRIES */
+            429: {
+                headers: {
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description INTERNAL */
+            500: {
+                headers: {
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description DATABASE_UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    release_api_v1_admin_release_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ConfirmedRequest"];
+            };
+        };
+        responses: {
+            /** @description The switch is off */
+            200: {
+                headers: {
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeploymentSwitchAnswer"];
+                };
+            };
+            /** @description REQUEST_INVALID */
+            400: {
+                headers: {
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description CREDENTIALS_INVALID or TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            401: {
+                headers: {
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED or SECOND_FACTOR_REQUIRED */
+            403: {
+                headers: {
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description CONFLICT */
+            409: {
+                headers: {
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description PAYLOAD_TOO_LARGE */
+            413: {
+                headers: {
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description TOO_MANY_TRIES */
+            429: {
+                headers: {
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description INTERNAL */
+            500: {
+                headers: {
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description DATABASE_UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    show_users_api_v1_admin_users_get: {
+        parameters: {
+            query?: {
+                /** @description A part of the e-mail */
+                query?: string | null;
+                limit?: number;
+                /** @description `next_cursor` of the page before */
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of them */
+            200: {
+                headers: {
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UsersView"];
+                };
+            };
+            /** @description REQUEST_INVALID */
+            400: {
+                headers: {
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            401: {
+                headers: {
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED or SECOND_FACTOR_REQUIRED */
+            403: {
+                headers: {
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description PAYLOAD_TOO_LARGE */
+            413: {
+                headers: {
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description INTERNAL */
+            500: {
+                headers: {
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description DATABASE_UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    show_user_api_v1_admin_users__id__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Its state */
+            200: {
+                headers: {
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UserStateView"];
+                };
+            };
+            /** @description REQUEST_INVALID */
+            400: {
+                headers: {
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            401: {
+                headers: {
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED or SECOND_FACTOR_REQUIRED */
+            403: {
+                headers: {
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description NOT_FOUND */
+            404: {
+                headers: {
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description PAYLOAD_TOO_LARGE */
+            413: {
+                headers: {
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description INTERNAL */
+            500: {
+                headers: {
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description DATABASE_UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    lock_api_v1_admin_users__id__lock_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LockUserRequest"];
+            };
+        };
+        responses: {
+            /** @description Nobody gets in */
+            200: {
+                headers: {
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UserDoneAnswer"];
+                };
+            };
+            /** @description REQUEST_INVALID */
+            400: {
+                headers: {
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description CREDENTIALS_INVALID or TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            401: {
+                headers: {
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED or SECOND_FACTOR_REQUIRED */
+            403: {
+                headers: {
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description NOT_FOUND */
+            404: {
+                headers: {
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description CONFLICT */
+            409: {
+                headers: {
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description PAYLOAD_TOO_LARGE */
+            413: {
+                headers: {
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description TOO_MANY_TRIES */
+            429: {
+                headers: {
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description INTERNAL */
+            500: {
+                headers: {
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description DATABASE_UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    grant_api_v1_admin_users__id__roles_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RoleRequest"];
+            };
+        };
+        responses: {
+            /** @description The user has it */
+            200: {
+                headers: {
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UserDoneAnswer"];
+                };
+            };
+            /** @description REQUEST_INVALID */
+            400: {
+                headers: {
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description CREDENTIALS_INVALID or TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            401: {
+                headers: {
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED or SECOND_FACTOR_REQUIRED */
+            403: {
+                headers: {
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description NOT_FOUND */
+            404: {
+                headers: {
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description CONFLICT */
+            409: {
+                headers: {
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description PAYLOAD_TOO_LARGE */
+            413: {
+                headers: {
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description TOO_MANY_TRIES */
+            429: {
+                headers: {
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description INTERNAL */
+            500: {
+                headers: {
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description DATABASE_UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    withdraw_api_v1_admin_users__id__roles_withdraw_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RoleRequest"];
+            };
+        };
+        responses: {
+            /** @description The user has it no more */
+            200: {
+                headers: {
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UserDoneAnswer"];
+                };
+            };
+            /** @description REQUEST_INVALID */
+            400: {
+                headers: {
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description CREDENTIALS_INVALID or TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            401: {
+                headers: {
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED or SECOND_FACTOR_REQUIRED */
+            403: {
+                headers: {
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description NOT_FOUND */
+            404: {
+                headers: {
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description CONFLICT */
+            409: {
+                headers: {
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description PAYLOAD_TOO_LARGE */
+            413: {
+                headers: {
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description TOO_MANY_TRIES */
+            429: {
+                headers: {
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description INTERNAL */
+            500: {
+                headers: {
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description DATABASE_UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    unlock_api_v1_admin_users__id__unlock_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ConfirmedRequest"];
+            };
+        };
+        responses: {
+            /** @description Its owner may log in */
+            200: {
+                headers: {
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UserDoneAnswer"];
+                };
+            };
+            /** @description REQUEST_INVALID */
+            400: {
+                headers: {
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description CREDENTIALS_INVALID or TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            401: {
+                headers: {
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED or SECOND_FACTOR_REQUIRED */
+            403: {
+                headers: {
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description NOT_FOUND */
+            404: {
+                headers: {
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description PAYLOAD_TOO_LARGE */
+            413: {
+                headers: {
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description TOO_MANY_TRIES */
+            429: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;

@@ -9,6 +9,7 @@ from typing import cast
 import pytest
 
 from algotrading.adapters.postgres.account_records import PostgresAccountRecords
+from algotrading.adapters.postgres.administration import PostgresAdministration
 from algotrading.adapters.postgres.audit_trail import PostgresAuditTrail
 from algotrading.adapters.postgres.broker_accounts import PostgresBrokerAccounts
 from algotrading.adapters.postgres.deliveries import PostgresDeliveries
@@ -33,6 +34,7 @@ from algotrading.domain.cycle import Cycle
 from algotrading.domain.strategy import Strategy, StrategyStatus
 from algotrading.ports import (
     AccountRecords,
+    Administration,
     AuditTrail,
     BrokerAccounts,
     Deliveries,
@@ -55,6 +57,7 @@ from algotrading.ports.requests import KeptAnswers
 from tests.fakes.access import MemoryStandings, MemoryViewerGrants
 from tests.fakes.account_records import MemoryAccountRecords
 from tests.fakes.accounts import MemoryBrokerAccounts, MemoryLogins, MemorySecondFactors, MemoryUsers
+from tests.fakes.administration import MemoryAdministration
 from tests.fakes.audit import MemoryAuditTrail
 from tests.fakes.database import MemoryDatabase
 from tests.fakes.examples import TRADING_DAY, make_strategy, make_user
@@ -84,6 +87,8 @@ class Stores:
     standings: Standings
     system_standings: Standings
     viewers: ViewerGrants
+    administration: Administration
+    """The system's."""
     kept_answers: KeptAnswers
     broker_accounts: BrokerAccounts
     system_broker_accounts: BrokerAccounts
@@ -139,6 +144,7 @@ def memory_stores() -> Stores:
         standings=MemoryStandings(database),
         system_standings=MemoryStandings(database),
         viewers=MemoryViewerGrants(database),
+        administration=MemoryAdministration(database),
         kept_answers=MemoryKeptAnswers(database),
         broker_accounts=accounts,
         system_broker_accounts=accounts,
@@ -179,6 +185,7 @@ def postgres_stores(store: PostgresStore) -> Stores:
         standings=PostgresStandings(store.app),
         system_standings=PostgresStandings(store.system),
         viewers=PostgresViewerGrants(store.app),
+        administration=PostgresAdministration(store.system),
         kept_answers=PostgresKeptAnswers(store.app),
         broker_accounts=PostgresBrokerAccounts(store.app),
         system_broker_accounts=PostgresBrokerAccounts(store.system),

@@ -123,7 +123,7 @@ def test_an_export_has_something_of_every_section_and_no_secret(postgres_store: 
 
     found = {name: records.read(trader.user_id, name, offset=0, limit=999) for name in records.sections()}
 
-    assert {name for name, rows in found.items() if not rows} <= {"risk_events", "roles"}
+    assert {name for name, rows in found.items() if not rows} <= {"risk_events"}
     text = str(found)
     for secret in (f"{trader.mark}-secret", f"{trader.mark}-token", trader.refresh_hash.hex(), "sealed", "password"):
         assert secret not in text, secret

@@ -53,6 +53,11 @@ class Deployment:
         response = self.handlers[route.function].lambda_handler(event, context)
         return response["statusCode"], json.loads(response["body"])
 
+    def operate(self, action: dict[str, Any]) -> dict[str, Any]:
+        """An action of the operator, who invokes the function."""
+        answer: dict[str, Any] = self.handlers["operator"].lambda_handler(action, None)
+        return answer
+
     def route_of(self, method: str, full_path: str) -> ApiRoute:
         """The route that API Gateway finds for a request."""
         return next(route for route in API_ROUTES if route.method == method and route.matches(full_path))

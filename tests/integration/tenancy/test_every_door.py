@@ -46,6 +46,14 @@ BODIES |= {
     "PUT /api/v1/notifications/telegram": {"chat_id": "666"},
     "POST /api/v1/notifications/telegram/confirm": {"code": "forged"},
 }
+BODIES |= {
+    "POST /api/v1/admin/users/{id}/lock": {"reason": "forged", "code": "123456"},
+    "POST /api/v1/admin/users/{id}/unlock": {"code": "123456"},
+    "POST /api/v1/admin/users/{id}/roles": {"role": "admin", "code": "123456"},
+    "POST /api/v1/admin/users/{id}/roles/withdraw": {"role": "admin", "code": "123456"},
+    "POST /api/v1/admin/kill": {"reason": "forged", "code": "123456"},
+    "POST /api/v1/admin/release": {"code": "123456"},
+}
 BODIES |= {f"POST /api/v1/auth/second-factor/{what}": {"code": "123456"} for what in ("confirm", "remove")}
 QUERIES = {"GET /api/v1/instruments": {"query": "TCS"}}
 
@@ -122,7 +130,9 @@ def test_a_stranger_meets_nothing_of_another_trader(
     status, answer = ask(deployment, route, victim, stranger)
 
     names_an_object = "{id}" in route.path or key_of(route) in OF_AN_OBJECT
-    if names_an_object:
+    if Role.TRADER not in ACCESS[route.key].roles:
+        assert (status, answer["error"]) == (403, "ACCESS_DENIED")
+    elif names_an_object:
         assert (status, answer["error"]) == (404, "NOT_FOUND")
     assert not [word for word in victim.words if word in json.dumps(answer)]
     assert rows_of(postgres_module_store, victim.user_id) == before

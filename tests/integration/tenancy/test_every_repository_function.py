@@ -15,6 +15,7 @@ import psycopg
 import pytest
 
 from algotrading.adapters.postgres.account_records import SECTIONS, PostgresAccountRecords
+from algotrading.adapters.postgres.administration import PostgresAdministration
 from algotrading.adapters.postgres.audit_trail import PostgresAuditTrail
 from algotrading.adapters.postgres.broker_accounts import PostgresBrokerAccounts
 from algotrading.adapters.postgres.database import Database
@@ -74,6 +75,7 @@ REPOSITORIES: tuple[Callable[[Database], Any], ...] = (
     PostgresAccountRecords,
     PostgresStandings,
     PostgresViewerGrants,
+    PostgresAdministration,
 )
 """All but the instruments, which belong to nobody."""
 DAY = timedelta(days=1)
@@ -255,6 +257,16 @@ SYSTEM: dict[str, Callable[[Any, Intruder], Any]] = {
     "PostgresAuditTrail.empty_heads": lambda r, me: list(r.empty_heads()),
     "PostgresAuditTrail.unchained": lambda r, me: list(r.unchained()),
     "PostgresStandings.note_staff": lambda r, me: r.note_staff(me.user_id, Role.ADMIN, "GET /", "/", MOMENT),
+    "PostgresAdministration.users": lambda r, me: list(r.users(query=None, limit=10, after=None)),
+    "PostgresAdministration.find": lambda r, me: r.find(me.victim.email),
+    "PostgresAdministration.state": lambda r, me: r.state(
+        me.victim.user_id, by=me.user_id, role=Role.ADMIN, door="GET /", now=MOMENT
+    ),
+    "PostgresAdministration.lock": lambda r, me: r.lock(me.victim.user_id, by="me", reason="forged", now=MOMENT),
+    "PostgresAdministration.unlock": lambda r, me: r.unlock(me.victim.user_id, by="me", now=MOMENT),
+    "PostgresAdministration.grant": lambda r, me: r.grant(me.victim.user_id, Role.ADMIN, by="me", now=MOMENT),
+    "PostgresAdministration.withdraw": lambda r, me: r.withdraw(me.victim.user_id, Role.SUPPORT, by="me", now=MOMENT),
+    "PostgresAdministration.pulse": lambda r, me: r.pulse().users,
     "PostgresSummaries.traders": lambda r, me: list(r.traders(TRADING_DAY)),
     "PostgresSummaries.tell": lambda r, me: r.tell(
         me.victim.user_id, TRADING_DAY + DAY, NoticeKind.DAILY_SUMMARY, "forged", MOMENT

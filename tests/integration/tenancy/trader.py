@@ -20,7 +20,7 @@ from algotrading.domain.logins import LOGIN_LASTS, DeviceLogin
 from algotrading.domain.notices import NoticeKind
 from algotrading.domain.notifications import Channel, ChannelSetup
 from algotrading.domain.orders import AccountBook, BookReading, Fill
-from algotrading.domain.roles import INVITATION_LASTS, ViewerGrant
+from algotrading.domain.roles import INVITATION_LASTS, Role, ViewerGrant
 from algotrading.domain.second_factor import SecondFactor
 from algotrading.domain.strategy import Strategy
 from algotrading.ports import BookSnapshot, Notice, OrderLog
@@ -99,6 +99,17 @@ def make_trader(stores: Stores) -> Trader:
         stores.deliveries.add(user.user_id, told_before.notice_id, list(Channel), MOMENT)
     stores.notifications.mark_read(user.user_id, None, MOMENT)
     stores.system_summaries.tell(user.user_id, TRADING_DAY, NoticeKind.DAILY_SUMMARY, mark, MOMENT)
+    stores.email_links.verify_email(
+        user.user_id, sha256(f"{mark} {LinkPurpose.VERIFY_EMAIL}".encode()).digest(), MOMENT
+    )
+    stores.administration.grant(user.user_id, Role.SUPPORT, by=mark, now=MOMENT)
+    stores.email_links.add(
+        user.user_id,
+        LinkPurpose.VERIFY_EMAIL,
+        sha256(f"{mark} {LinkPurpose.VERIFY_EMAIL}".encode()).digest(),
+        now=MOMENT,
+        expires_at=MOMENT + LOGIN_LASTS,
+    )
     viewer = stores.add_user()
     grants = [ViewerGrant(uuid4(), user.user_id, mark, user.email, MOMENT, MOMENT + INVITATION_LASTS) for _ in range(2)]
     for grant, name in zip(grants, ("viewer", "another"), strict=True):

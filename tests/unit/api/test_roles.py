@@ -12,7 +12,9 @@ from algotrading.contracts.api_access import ACCESS
 from algotrading.contracts.api_routes import API_ROUTES, ApiRoute
 from algotrading.domain.audit import DEPLOYMENT, AuditKind
 from algotrading.domain.roles import STAFF, Role
+from algotrading.domain.second_factor import SecondFactor
 from algotrading.entrypoints.http import HttpDoor
+from tests.fakes.cloud import MemoryVault
 from tests.http_events import http_event
 from tests.unit.api.test_hostile_bodies import WITH_BODY, good_body
 from tests.unit.api.world import Answer, ApiWorld
@@ -157,6 +159,8 @@ def test_staff_are_let_in_where_the_table_says(world: ApiWorld, route: ApiRoute,
     own = world.register()
     user_id, thing = world.user_of(own), world.create(own)
     world.database.roles[user_id] = {role}
+    sealed = MemoryVault().seal(user_id, {"totp_secret": "A" * 32})["totp_secret"]
+    world.database.second_factors[user_id] = SecondFactor(user_id, sealed, world.clock.now(), world.clock.now())
 
     answer = ask(world, route, world.token_for(user_id, second_factor=True), thing)
 

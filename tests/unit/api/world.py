@@ -21,8 +21,10 @@ from algotrading.domain.accounts import BrokerCredentials
 from algotrading.domain.cycle import Cycle, CycleState
 from algotrading.domain.mail import Mail
 from algotrading.domain.nse_calendar import NSE_SESSIONS
+from algotrading.domain.roles import Role
 from algotrading.entrypoints.api.account_data import AccountDataRoutes
 from algotrading.entrypoints.api.account_links import AccountLinkRoutes
+from algotrading.entrypoints.api.admin import AdminRoutes, AdminServices
 from algotrading.entrypoints.api.auth import AuthRoutes
 from algotrading.entrypoints.api.broker import BrokerRoutes, BrokerServices
 from algotrading.entrypoints.api.notifications import NotificationRoutes
@@ -37,17 +39,20 @@ from algotrading.services.account_data import AccountData
 from algotrading.services.account_links import AccountLinks
 from algotrading.services.account_mails import AccountMails
 from algotrading.services.accounts import API_AUDIENCE, Accounts
+from algotrading.services.administration import Administrators
 from algotrading.services.admission import Admission
 from algotrading.services.broker_books import BrokerBooks
 from algotrading.services.broker_connection import BrokerConnections
 from algotrading.services.check_plan import PlanChecker
 from algotrading.services.deliver_notices import NoticeDelivery
 from algotrading.services.flatten import Flattener
+from algotrading.services.health import HealthReader
 from algotrading.services.keyed_requests import KeyedRequests
 from algotrading.services.kill_switch import KillSwitch
 from algotrading.services.live_prices import LivePrices
 from algotrading.services.manage_strategy import StrategyManager
 from algotrading.services.notification_center import NotificationCenter
+from algotrading.services.operate import Operator
 from algotrading.services.order_hints import OrderHints
 from algotrading.services.postbacks import Postbacks
 from algotrading.services.preflight import PreflightReader
@@ -60,6 +65,7 @@ from algotrading.services.viewers import Viewers
 from tests.fakes.access import MemoryStandings, MemoryViewerGrants
 from tests.fakes.account_records import MemoryAccountRecords
 from tests.fakes.accounts import MemoryBrokerAccounts, MemoryLogins, MemorySecondFactors, MemoryUsers
+from tests.fakes.administration import MemoryAdministration, MemoryGauge
 from tests.fakes.audit import MemoryAuditTrail
 from tests.fakes.broker import MemoryBrokers
 from tests.fakes.clock import VirtualClock
@@ -126,6 +132,7 @@ class ApiWorld:
     notice_errands: MemoryErrands = field(default_factory=MemoryErrands)
     webhooks: MemoryWebhooks = field(default_factory=MemoryWebhooks)
     chats: MemoryChats = field(default_factory=MemoryChats)
+    gauge: MemoryGauge = field(default_factory=MemoryGauge)
     exchange: MemoryExchange = field(init=False)
     runtime: MemoryRuntime = field(init=False)
     queue: MemoryQueue = field(init=False)
@@ -158,6 +165,7 @@ class ApiWorld:
             "notifications": HttpDoor(
                 NotificationRoutes(self._notification_center).router(), admission=self._admission
             ),
+            "admin": HttpDoor(AdminRoutes(self._admin).router(), admission=self._admission),
             "postback": HttpDoor(PostbackRoutes(self._postbacks).router()),
             "strategy": HttpDoor(
                 StrategyRoutes(self._strategies).router(),
@@ -325,6 +333,7 @@ class ApiWorld:
             "inbox_reads": dict(self.database.inbox_reads),
             "risk_limits": dict(self.database.risk_limits),
             "kill_locks": dict(self.database.kill_locks),
+            "deployment_lock": self.database.deployment_lock,
             "schedules": dict(self.schedules.alarms),
             "keys": {key: dict(value) for key, value in self.runtime.hashes.items()},
             "changes": list(self.runtime.changes),
@@ -342,6 +351,12 @@ class ApiWorld:
         """Whose token it is."""
         return self.tokens.verify(token, audience=API_AUDIENCE)
 
+    def clerk(self, role: Role, email: str = "clerk@example.com") -> str:
+        """The token of somebody who has a role of staff, and has shown a second factor."""
+        user_id = self.user_of(self.register(email))
+        self.database.roles[user_id] = {role}
+        return self.token_for(user_id, second_factor=True)
+
     def user_of_email(self, email: str) -> UUID:
         """Whose account it is, also after their tokens have expired."""
         return next(user_id for user_id, (user, _) in self.database.users.items() if user.email == email)
@@ -350,6 +365,16 @@ class ApiWorld:
 
     def _admission(self) -> Admission:
         return Admission(MemoryStandings(self.database), self.clock)
+
+    def _admin(self) -> AdminServices:
+        store, risks = MemoryAdministration(self.database), MemoryRisks(self.database)
+        second_factors = SecondFactorKeeper(MemorySecondFactors(self.database), MemoryVault(), self.clock)
+        flattener = Flattener(risks, self.ledger, self.queue)
+        return AdminServices(
+            Administrators(store, second_factors, self.throttle, self.clock),
+            Operator(risks, self.ledger, flattener, self.clock, self.meter),
+            HealthReader(store, self.runtime, self.gauge, self.clock),
+        )
 
     def _accounts(self) -> Accounts:
         users, passwords = MemoryUsers(self.database), Argon2Passwords(memory_kib=8, passes=1)

@@ -352,6 +352,15 @@ class OperatorSettings(DatabaseSettings, QueueSettings):
     """Where the heads of the audit chains are kept out of the database's reach."""
 
 
+class AdminSettings(DatabaseSettings, RedisSettings, QueueSettings):
+    """lambdas/admin"""
+
+    kms_key_id: str
+    """The key that second factors were sealed under."""
+    watched_queue_urls: Annotated[tuple[str, ...], BeforeValidator(_split)]
+    """Queues whose depth is part of the deployment's health, those of dead letters too."""
+
+
 class InstrumentsSettings(DatabaseSettings, KiteSettings):
     """lambdas/instruments"""
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
-from algotrading.domain.roles import Role
+from algotrading.domain.roles import STAFF, Role
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +26,8 @@ class Access:
 
 _OWNER = Access(frozenset({Role.TRADER}))
 _READERS = Access(frozenset({Role.TRADER, Role.VIEWER}))
+_STAFF = Access(STAFF)
+_ADMINS = Access(frozenset({Role.ADMIN}))
 
 ACCESS: Final[Mapping[str, Access]] = MappingProxyType(
     {
@@ -84,6 +86,16 @@ ACCESS: Final[Mapping[str, Access]] = MappingProxyType(
         "PUT /api/v1/notifications/telegram": _OWNER,
         "POST /api/v1/notifications/telegram/confirm": _OWNER,
         "DELETE /api/v1/notifications/telegram": _OWNER,
+        # --- the deployment
+        "GET /api/v1/admin/users": _STAFF,
+        "GET /api/v1/admin/users/{id}": _STAFF,
+        "POST /api/v1/admin/users/{id}/lock": _ADMINS,
+        "POST /api/v1/admin/users/{id}/unlock": _ADMINS,
+        "POST /api/v1/admin/users/{id}/roles": _ADMINS,
+        "POST /api/v1/admin/users/{id}/roles/withdraw": _ADMINS,
+        "GET /api/v1/admin/health": _STAFF,
+        "POST /api/v1/admin/kill": _ADMINS,
+        "POST /api/v1/admin/release": _ADMINS,
     }
 )
 """By the route's key: method and path template."""

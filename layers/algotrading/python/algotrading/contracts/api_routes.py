@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-FunctionName = Literal["auth", "broker", "postback", "strategy", "notifications", "docs"]
+FunctionName = Literal["auth", "broker", "postback", "strategy", "notifications", "admin", "docs"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +100,15 @@ API_ROUTES: tuple[ApiRoute, ...] = (
     ApiRoute("PUT", "/api/v1/notifications/telegram", "notifications"),
     ApiRoute("POST", "/api/v1/notifications/telegram/confirm", "notifications"),
     ApiRoute("DELETE", "/api/v1/notifications/telegram", "notifications"),
+    ApiRoute("GET", "/api/v1/admin/users", "admin"),
+    ApiRoute("GET", "/api/v1/admin/users/{id}", "admin"),
+    ApiRoute("POST", "/api/v1/admin/users/{id}/lock", "admin"),
+    ApiRoute("POST", "/api/v1/admin/users/{id}/unlock", "admin"),
+    ApiRoute("POST", "/api/v1/admin/users/{id}/roles", "admin"),
+    ApiRoute("POST", "/api/v1/admin/users/{id}/roles/withdraw", "admin"),
+    ApiRoute("GET", "/api/v1/admin/health", "admin"),
+    ApiRoute("POST", "/api/v1/admin/kill", "admin"),
+    ApiRoute("POST", "/api/v1/admin/release", "admin"),
 )
 
 DOCS_ROUTES: tuple[ApiRoute, ...] = (

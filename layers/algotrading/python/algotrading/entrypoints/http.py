@@ -50,8 +50,10 @@ CLIENT_REQUEST_ID = "X-Client-Request-Id"
 ACCOUNT = "X-Account"
 """Header by which a viewer names the account that is to be read; without it everybody means their own."""
 _ACCOUNT = re.compile(r"[0-9a-fA-F]{8}-([0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
+_UNPRINTABLE = re.compile(r"[^\x20-\x7e]")
+"""What the audit trail is not given of a path."""
 _ADMITTED = "admitted"
-"""Where in an event who was let in stands."""
+"""Where in an event who was let in stands. It comes from this door alone: an event is JSON, without such values."""
 _OPEN = frozenset(route.key for route in (*API_ROUTES, *DOCS_ROUTES) if route.is_open)
 _UNKNOWN = "$default"
 """What API Gateway calls the route of paths and methods that there are none for."""
@@ -100,15 +102,14 @@ class HttpDoor(APIGatewayHttpResolver):
         """Answer one API Gateway HTTP API event, payload version 2.0."""
         request_id = str(getattr(context, "aws_request_id", "none"))
         started = time.perf_counter()
-        admitted: Admitted | None = None
+        who: Admitted | None = None
         try:
             refuse_bad_token(event)
-            admitted = self._admit(event)
-            request = admit_body(
-                _acting(event, admitted), any_type=_has_route(event, lambda route: route.is_from_broker)
-            )
+            who = self._admit(event)
+            any_type = _has_route(event, lambda route: route.is_from_broker)
+            request = admit_body({**event, _ADMITTED: who}, any_type=any_type)
             self.context["request_id"] = request_id
-            answer = self._answer_as(admitted, request, context)
+            answer = self._answer_as(who, request, context)
         except AlgotradingError as error:
             answer = _as_event_answer(error_response(error, request_id))
         except Exception:
@@ -118,7 +119,7 @@ class HttpDoor(APIGatewayHttpResolver):
             text = json.loads(answer["body"])["message"]
             answer = _as_event_answer(html_page(answer["statusCode"], _FAILED, text))
         answer["headers"] = {**_HEADERS, REQUEST_ID: request_id, **_client_id(event), **answer.get("headers", {})}
-        _log_answer(event, answer, request_id, time.perf_counter() - started, admitted)
+        _log_answer(event, answer, request_id, time.perf_counter() - started, who)
         return answer
 
     def _admit(self, event: Mapping[str, Any]) -> Admitted | None:
@@ -133,11 +134,11 @@ class HttpDoor(APIGatewayHttpResolver):
         access, bearer = ACCESS.get(key), _bearer_of(event)
         if access is None or self._admission is None:
             raise AccessDenied("nobody may do this")
-        path = str(event.get("rawPath", ""))[:200]
+        path = _UNPRINTABLE.sub("?", str(event.get("rawPath", "")))[:200]
         return self._admission().admit(bearer, access, _named_account(event), door=key, path=path)
 
-    def _answer_as(self, admitted: Admitted | None, request: dict[str, Any], context: Any) -> dict[str, Any]:
-        if admitted is None or not admitted.is_reading_only or self._admission is None:
+    def _answer_as(self, who: Admitted | None, request: dict[str, Any], context: Any) -> dict[str, Any]:
+        if who is None or not who.is_reading_only or self._admission is None:
             return self._answer_once(request, context)
         with self._admission().reading_only():
             return self._answer_once(request, context)
@@ -222,16 +223,20 @@ def caller(request: Request) -> UUID:
     return _caller_of(request.resolved_event.raw_event)
 
 
+def admitted(request: Request) -> Admitted:
+    """Who asks, and as what. Raises TokenInvalid: nobody was let in."""
+    return _admitted_of(request.resolved_event.raw_event)
+
+
 def _caller_of(event: Mapping[str, Any]) -> UUID:
-    admitted = event.get(_ADMITTED)
-    if not isinstance(admitted, Admitted):
+    return _admitted_of(event).account
+
+
+def _admitted_of(event: Mapping[str, Any]) -> Admitted:
+    found = event.get(_ADMITTED)
+    if not isinstance(found, Admitted):
         raise TokenInvalid("a bearer token is needed: log in")
-    return admitted.account
-
-
-def _acting(event: Mapping[str, Any], admitted: Admitted | None) -> dict[str, Any]:
-    """The event with who was let in. Only this door adds that: an event comes as JSON, which has no such values."""
-    return {**event, _ADMITTED: admitted}
+    return found
 
 
 def _bearer_of(event: Mapping[str, Any]) -> Bearer:
@@ -284,15 +289,15 @@ def _json_response(status: int, body: dict[str, Any]) -> Response[str]:
 
 
 def _log_answer(
-    event: Mapping[str, Any], answer: Mapping[str, Any], request_id: str, seconds: float, admitted: Admitted | None
+    event: Mapping[str, Any], answer: Mapping[str, Any], request_id: str, seconds: float, who: Admitted | None
 ) -> None:
     """One line a request: who asked for what, and how it went. The route, not the path: paths hold ids."""
     fields = {
         "event_type": str(event.get("routeKey")),
         "status": answer["statusCode"],
         "user_id": _authorizer_context(event).get("user_id"),
-        "role": None if admitted is None else admitted.role.value,
-        "account": None if admitted is None else str(admitted.account),
+        "role": None if who is None else who.role.value,
+        "account": None if who is None else str(who.account),
         "request_id": request_id,
         "client_request_id": _client_id(event).get(CLIENT_REQUEST_ID),
         "execution_time_ms": round(seconds * 1000, 3),

@@ -9,6 +9,7 @@ there is no way to ask for a row without saying whose it is, except through the 
 from __future__ import annotations
 
 from algotrading.ports.access import Standings, ViewerGrants
+from algotrading.ports.administration import Administration, QueueGauge
 from algotrading.ports.brokers import Broker, Brokers, BrokerSession, PreparedOrder
 from algotrading.ports.clock import Clock
 from algotrading.ports.ledger import (
@@ -51,6 +52,7 @@ from algotrading.ports.strategies import Instruments, Strategies
 
 __all__ = [
     "AccountRecords",
+    "Administration",
     "Alarm",
     "AuditRoots",
     "AuditTrail",
@@ -82,6 +84,7 @@ __all__ = [
     "Outbox",
     "Passwords",
     "PreparedOrder",
+    "QueueGauge",
     "RiskEvent",
     "RiskStanding",
     "Risks",

@@ -12,6 +12,7 @@ from aws_lambda_powertools.event_handler.openapi.models import HTTPBearer
 
 from algotrading.entrypoints.api.account_data import AccountDataRoutes
 from algotrading.entrypoints.api.account_links import AccountLinkRoutes
+from algotrading.entrypoints.api.admin import AdminRoutes
 from algotrading.entrypoints.api.auth import AuthRoutes
 from algotrading.entrypoints.api.broker import BrokerRoutes
 from algotrading.entrypoints.api.document_extras import with_accounts, with_examples, with_headers, with_keys
@@ -66,6 +67,7 @@ def openapi_document() -> dict[str, Any]:
         StrategyRoutes(_nobody),
         RiskRoutes(_nobody),
         NotificationRoutes(_nobody),
+        AdminRoutes(_nobody),
     ):
         resolver.include_router(routes.router())
     text = resolver.get_openapi_json_schema(
