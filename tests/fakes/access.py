@@ -1,4 +1,4 @@
-"""ports.Standings and ports.ViewerGrants in memory."""
+"""ports.Standings, ports.ApiKeys and ports.ViewerGrants in memory."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from datetime import datetime
 from uuid import UUID
 
 from algotrading.domain.accounts import User
-from algotrading.domain.audit import AuditKind, access_entry, staff_entry, viewer_entry
+from algotrading.domain.api_keys import MOST_KEYS, USE_NOTED_EVERY, ApiKey
+from algotrading.domain.audit import AuditKind, access_entry, api_key_entry, staff_entry, viewer_entry
 from algotrading.domain.email_links import LINK_IS_OVER
 from algotrading.domain.errors import Conflict, LinkInvalid, NotFound
 from algotrading.domain.roles import MOST_VIEWERS, Role, Standing, ViewerGrant
@@ -23,12 +24,19 @@ class MemoryStandings:
     def __init__(self, database: MemoryDatabase | None = None) -> None:
         self._database = database or MemoryDatabase()
 
-    def read(self, user_id: UUID) -> Standing | None:
+    def read(self, user_id: UUID, key_hash: bytes | None, now: datetime) -> Standing | None:
         """See ports.Standings."""
         database = self._database
         if user_id not in database.users or user_id in database.closed:
             return None
-        return Standing(user_id, user_id in database.locked, frozenset(database.roles.get(user_id, ())))
+        key = database.api_keys.get(key_hash or b"")
+        if key is not None and key.user_id != user_id:
+            key = None
+        if key_hash is not None and key is not None and key.is_alive(now):
+            last = key.last_used_at
+            if last is None or now - last >= USE_NOTED_EVERY:
+                database.api_keys[key_hash] = replace(key, last_used_at=now)
+        return Standing(user_id, user_id in database.locked, frozenset(database.roles.get(user_id, ())), key)
 
     def enter(self, account: UUID, viewer: UUID, door: str, now: datetime) -> bool:
         """See ports.Standings."""
@@ -50,6 +58,36 @@ class MemoryStandings:
         before = repr(self._database)
         yield
         assert repr(self._database) == before, "something was stored while nothing may be"
+
+
+class MemoryApiKeys:
+    """ports.ApiKeys in memory."""
+
+    def __init__(self, database: MemoryDatabase | None = None) -> None:
+        self._database = database or MemoryDatabase()
+
+    def add(self, key: ApiKey, key_hash: bytes) -> None:
+        """See ports.ApiKeys."""
+        with self._database.turn:
+            if len(self.of_user(key.user_id)) >= MOST_KEYS:
+                raise Conflict(f"an account has {MOST_KEYS} keys at most: revoke one first")
+            self._database.api_keys[key_hash] = key
+            audit.append(self._database, api_key_entry(key, AuditKind.API_KEY_CREATED, key.created_at))
+
+    def of_user(self, user_id: UUID) -> Sequence[ApiKey]:
+        """See ports.ApiKeys."""
+        found = [key for key in self._database.api_keys.values() if key.user_id == user_id]
+        return sorted(found, key=lambda key: (key.created_at, key.key_id))
+
+    def revoke(self, user_id: UUID, key_id: UUID, now: datetime) -> None:
+        """See ports.ApiKeys."""
+        with self._database.turn:
+            for key_hash, key in list(self._database.api_keys.items()):
+                if (key.user_id, key.key_id) == (user_id, key_id):
+                    del self._database.api_keys[key_hash]
+                    audit.append(self._database, api_key_entry(key, AuditKind.API_KEY_REVOKED, now))
+                    return
+            raise NotFound("no such key")
 
 
 class MemoryViewerGrants:

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from algotrading.adapters.postgres.egress_routes import DeployedRoute
 from algotrading.domain.accounts import SealedBrokerAccount, User
+from algotrading.domain.api_keys import ApiKey
 from algotrading.domain.audit import AuditEntry
 from algotrading.domain.cycle import Cycle
 from algotrading.domain.delivery import Waiting
@@ -69,6 +70,8 @@ class MemoryDatabase:
     roles: dict[UUID, set[Role]] = field(default_factory=dict)
     viewers: dict[UUID, tuple[ViewerGrant, bytes | None]] = field(default_factory=dict)
     """By grant, with the hash of an invitation that was not accepted yet."""
+    api_keys: dict[bytes, ApiKey] = field(default_factory=dict)
+    """By hash."""
     summaries: set[tuple[UUID, date, str]] = field(default_factory=set)
     kept_answers: dict[tuple[UUID, str], KeptRequest] = field(default_factory=dict)
     recovery_codes: dict[UUID, set[bytes]] = field(default_factory=dict)

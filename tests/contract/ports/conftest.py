@@ -10,6 +10,7 @@ import pytest
 
 from algotrading.adapters.postgres.account_records import PostgresAccountRecords
 from algotrading.adapters.postgres.administration import PostgresAdministration
+from algotrading.adapters.postgres.api_keys import PostgresApiKeys
 from algotrading.adapters.postgres.audit_trail import PostgresAuditTrail
 from algotrading.adapters.postgres.broker_accounts import PostgresBrokerAccounts
 from algotrading.adapters.postgres.deliveries import PostgresDeliveries
@@ -35,6 +36,7 @@ from algotrading.domain.strategy import Strategy, StrategyStatus
 from algotrading.ports import (
     AccountRecords,
     Administration,
+    ApiKeys,
     AuditTrail,
     BrokerAccounts,
     Deliveries,
@@ -54,7 +56,7 @@ from algotrading.ports import (
     ViewerGrants,
 )
 from algotrading.ports.requests import KeptAnswers
-from tests.fakes.access import MemoryStandings, MemoryViewerGrants
+from tests.fakes.access import MemoryApiKeys, MemoryStandings, MemoryViewerGrants
 from tests.fakes.account_records import MemoryAccountRecords
 from tests.fakes.accounts import MemoryBrokerAccounts, MemoryLogins, MemorySecondFactors, MemoryUsers
 from tests.fakes.administration import MemoryAdministration
@@ -87,6 +89,7 @@ class Stores:
     standings: Standings
     system_standings: Standings
     viewers: ViewerGrants
+    api_keys: ApiKeys
     administration: Administration
     """The system's."""
     kept_answers: KeptAnswers
@@ -144,6 +147,7 @@ def memory_stores() -> Stores:
         standings=MemoryStandings(database),
         system_standings=MemoryStandings(database),
         viewers=MemoryViewerGrants(database),
+        api_keys=MemoryApiKeys(database),
         administration=MemoryAdministration(database),
         kept_answers=MemoryKeptAnswers(database),
         broker_accounts=accounts,
@@ -185,6 +189,7 @@ def postgres_stores(store: PostgresStore) -> Stores:
         standings=PostgresStandings(store.app),
         system_standings=PostgresStandings(store.system),
         viewers=PostgresViewerGrants(store.app),
+        api_keys=PostgresApiKeys(store.app),
         administration=PostgresAdministration(store.system),
         kept_answers=PostgresKeptAnswers(store.app),
         broker_accounts=PostgresBrokerAccounts(store.app),

@@ -123,13 +123,13 @@ def test_invitations_that_are_over_make_room(stores: Stores) -> None:
 
 def test_who_is_gone_stands_nowhere(stores: Stores) -> None:
     user = stores.add_user()
-    before = stores.standings.read(user.user_id)
+    before = stores.standings.read(user.user_id, None, MOMENT)
     stores.records.close(user.user_id, MOMENT)
 
     assert before is not None
     assert (before.is_locked, before.roles) == (False, frozenset())
-    assert stores.standings.read(user.user_id) is None
-    assert stores.standings.read(uuid4()) is None
+    assert stores.standings.read(user.user_id, None, MOMENT) is None
+    assert stores.standings.read(uuid4(), None, MOMENT) is None
 
 
 @pytest.mark.parametrize("who", ["owner", "viewer"])

@@ -39,6 +39,7 @@ BODIES: dict[str, Any] = {
 }
 BODIES |= {
     "POST /api/v1/account/delete": {"password": "wrong-horse"},
+    "POST /api/v1/account/keys": {"name": "forged", "scopes": ["read"], "code": "123456"},
     "POST /api/v1/account/viewers": {"name": "forged"},
     "POST /api/v1/account/shared/accept": {"invitation": f"{'0' * 32}.{'x' * 43}"},
     "PUT /api/v1/notifications/preferences": {"kinds": {"bought": []}},

@@ -16,6 +16,7 @@ import pytest
 
 from algotrading.adapters.postgres.account_records import SECTIONS, PostgresAccountRecords
 from algotrading.adapters.postgres.administration import PostgresAdministration
+from algotrading.adapters.postgres.api_keys import PostgresApiKeys
 from algotrading.adapters.postgres.audit_trail import PostgresAuditTrail
 from algotrading.adapters.postgres.broker_accounts import PostgresBrokerAccounts
 from algotrading.adapters.postgres.database import Database
@@ -76,6 +77,7 @@ REPOSITORIES: tuple[Callable[[Database], Any], ...] = (
     PostgresStandings,
     PostgresViewerGrants,
     PostgresAdministration,
+    PostgresApiKeys,
 )
 """All but the instruments, which belong to nobody."""
 DAY = timedelta(days=1)
@@ -120,6 +122,12 @@ def _read_all(records: PostgresAccountRecords, me: Intruder) -> Any:
     if me.user_id == me.victim.user_id:
         return rows
     return [row for row in rows if any(word in row for word in me.victim.words)]
+
+
+def _standing_with_the_victims_key(standings: PostgresStandings, me: Intruder) -> Any:
+    """His own standing is no leak; that the victim's key would be taken for his is."""
+    found = standings.read(me.user_id, me.victim.link_hash("key"), MOMENT)
+    return None if found is None else found.key
 
 
 BREACH = Breach(BreachKind.DAILY_LOSS, Decimal(1), Decimal(1), "forged")
@@ -223,7 +231,12 @@ CALLS: dict[str, Callable[[Any, Intruder], Any]] = {
     "PostgresDeliveries.mark_delivered": lambda r, me: r.mark_delivered(_delivery(me), MOMENT),
     "PostgresDeliveries.mark_failed": lambda r, me: r.mark_failed(_delivery(me), "forged", now=MOMENT, retry_at=None),
     "PostgresDeliveries.log": lambda r, me: list(r.log(me.user_id, limit=100, before=None)),
-    "PostgresStandings.read": lambda r, me: me.user_id == me.victim.user_id and r.read(me.user_id),
+    "PostgresStandings.read": _standing_with_the_victims_key,
+    "PostgresApiKeys.add": lambda r, me: r.add(
+        replace(me.victim.api_key, user_id=me.user_id), me.victim.link_hash("key")
+    ),
+    "PostgresApiKeys.of_user": lambda r, me: list(r.of_user(me.user_id)),
+    "PostgresApiKeys.revoke": lambda r, me: r.revoke(me.user_id, me.victim.api_key.key_id, MOMENT),
     "PostgresStandings.enter": lambda r, me: r.enter(me.victim.user_id, me.user_id, "GET /api/v1/strategy", MOMENT),
     "PostgresViewerGrants.invite": lambda r, me: r.invite(
         replace(me.victim.grant, user_id=me.user_id), me.victim.link_hash("viewer")
@@ -405,6 +418,7 @@ def test_the_owner_himself_finds_what_the_stranger_did_not(postgres_store: Postg
         "PostgresDeliveries.log",
         "PostgresAccountRecords.read",
         "PostgresStandings.read",
+        "PostgresApiKeys.of_user",
         "PostgresViewerGrants.of_account",
         "PostgresViewerGrants.shared_with",
     ]:

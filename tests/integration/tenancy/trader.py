@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 
 from algotrading.adapters.postgres.egress_routes import DeployedRoute
 from algotrading.domain.accounts import BrokerName, ConnectionStatus, SealedBrokerAccount, User
+from algotrading.domain.api_keys import ApiKey, Scope
 from algotrading.domain.cycle import Cycle, CycleState
 from algotrading.domain.effects import Decision, Tell
 from algotrading.domain.email_links import LinkPurpose
@@ -46,6 +47,8 @@ class Trader:
     keyed: KeyedRequest
     grant: ViewerGrant
     """An invitation that waits to be accepted, by what `link_hash("viewer")` is the hash of."""
+    api_key: ApiKey
+    """By what `link_hash("key")` is the hash of."""
     viewer: User
     """Who reads his account."""
 
@@ -119,6 +122,8 @@ def make_trader(stores: Stores) -> Trader:
     lent = ViewerGrant(uuid4(), other.user_id, mark, other.email, MOMENT, MOMENT + INVITATION_LASTS)
     stores.viewers.invite(lent, sha256(f"{mark} lent".encode()).digest())
     stores.viewers.accept(other.user_id, sha256(f"{mark} lent".encode()).digest(), user, MOMENT)
+    api_key = ApiKey(uuid4(), user.user_id, mark, frozenset(Scope), MOMENT, MOMENT + LOGIN_LASTS)
+    stores.api_keys.add(api_key, sha256(f"{mark} key".encode()).digest())
     postback_id = stores.broker_accounts.postback_id(user.user_id)
     assert postback_id is not None
     notice = Notice(0, user.user_id, strategy.strategy_id, "bought", mark, MOMENT, attempts=0)
@@ -134,6 +139,7 @@ def make_trader(stores: Stores) -> Trader:
         refresh_hash,
         keyed,
         grants[0],
+        api_key,
         viewer,
     )
 

@@ -18,6 +18,7 @@ GOOD_BODIES: dict[str, dict[str, Any]] = {
     "/api/v1/auth/refresh": {"refresh_token": f"{'0' * 32}.{'x' * 43}"},
     "/api/v1/auth/logout": {"refresh_token": f"{'0' * 32}.{'x' * 43}"},
     "/api/v1/account/delete": {"password": "wrong-horse"},
+    "/api/v1/account/keys": {"name": "My spreadsheet", "scopes": ["read"], "code": "123456"},
     "/api/v1/account/viewers": {"name": "My accountant"},
     "/api/v1/account/shared/accept": {"invitation": f"{'0' * 32}.{'x' * 43}"},
     "/api/v1/auth/password/forgot": {"email": "trader@example.com"},

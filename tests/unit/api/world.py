@@ -27,6 +27,7 @@ from algotrading.entrypoints.api.account_links import AccountLinkRoutes
 from algotrading.entrypoints.api.admin import AdminRoutes, AdminServices
 from algotrading.entrypoints.api.auth import AuthRoutes
 from algotrading.entrypoints.api.broker import BrokerRoutes, BrokerServices
+from algotrading.entrypoints.api.keys import KeyRoutes
 from algotrading.entrypoints.api.notifications import NotificationRoutes
 from algotrading.entrypoints.api.postback import PostbackRoutes
 from algotrading.entrypoints.api.risk import RiskRoutes, RiskServices
@@ -56,13 +57,14 @@ from algotrading.services.operate import Operator
 from algotrading.services.order_hints import OrderHints
 from algotrading.services.postbacks import Postbacks
 from algotrading.services.preflight import PreflightReader
+from algotrading.services.programs import Programs
 from algotrading.services.publish_strategy import Publisher
 from algotrading.services.risk_profile import RiskProfiles
 from algotrading.services.second_factor import SecondFactorKeeper
 from algotrading.services.strategy_status import StrategyReader
 from algotrading.services.timeline import TimelineReader
 from algotrading.services.viewers import Viewers
-from tests.fakes.access import MemoryStandings, MemoryViewerGrants
+from tests.fakes.access import MemoryApiKeys, MemoryStandings, MemoryViewerGrants
 from tests.fakes.account_records import MemoryAccountRecords
 from tests.fakes.accounts import MemoryBrokerAccounts, MemoryLogins, MemorySecondFactors, MemoryUsers
 from tests.fakes.administration import MemoryAdministration, MemoryGauge
@@ -159,6 +161,7 @@ class ApiWorld:
                 AccountLinkRoutes(lambda: self._accounts().links).router(),
                 AccountDataRoutes(lambda: self._accounts().data).router(),
                 ViewerRoutes(lambda: self._accounts().viewers).router(),
+                KeyRoutes(lambda: self._accounts().programs).router(),
                 admission=self._admission,
             ),
             "broker": HttpDoor(BrokerRoutes(self._broker).router(), admission=self._admission),
@@ -323,6 +326,7 @@ class ApiWorld:
             "email_links": dict(self.database.email_links),
             "errands": list(self.errands.asked),
             "viewers": dict(self.database.viewers),
+            "api_keys": set(self.database.api_keys),
             "roles": {user_id: set(roles) for user_id, roles in self.database.roles.items()},
             "locked": dict(self.database.locked),
             "broker_accounts": dict(self.database.broker_accounts),
@@ -364,7 +368,7 @@ class ApiWorld:
     # --- services -----------------------------------------------------------------------------------
 
     def _admission(self) -> Admission:
-        return Admission(MemoryStandings(self.database), self.clock)
+        return Admission(MemoryStandings(self.database), self.throttle, self.clock)
 
     def _admin(self) -> AdminServices:
         store, risks = MemoryAdministration(self.database), MemoryRisks(self.database)
@@ -395,6 +399,7 @@ class ApiWorld:
             access_lasts=ACCESS_LASTS,
             is_common=CommonPasswords().__contains__,
             second_factors=second_factors,
+            programs=Programs(MemoryApiKeys(self.database), second_factors, self.throttle, self.clock),
             viewers=Viewers(users, MemoryViewerGrants(self.database), self.throttle, self.clock),
             data=AccountData(users, records, passwords, second_factors, self.throttle, self.clock),
             throttle=self.throttle,

@@ -284,7 +284,7 @@ def test_the_first_administrator_is_made_by_the_operator(world: TradingWorld, do
     again = door.handle(grant())
 
     assert answer == again == {"user_id": str(user.user_id), "role": "admin", "status": "granted"}
-    standing = MemoryStandings(world.database).read(user.user_id)
+    standing = MemoryStandings(world.database).read(user.user_id, None, world.clock.now())
     assert standing is not None
     assert standing.roles == {Role.ADMIN}
     [record] = [each for each in world.database.audit if each.user_id == user.user_id]

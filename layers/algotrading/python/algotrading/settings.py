@@ -197,7 +197,12 @@ class TimingSettings(Settings):
         return self
 
 
-class AuthSettings(DatabaseSettings, RedisSettings, TokenSettings):
+class DoorSettings(DatabaseSettings, RedisSettings):
+    """A function behind the HTTP API that asks who calls: how callers stand is in PostgreSQL, how often they tried in
+    Redis."""
+
+
+class AuthSettings(DoorSettings, TokenSettings):
     """lambdas/auth"""
 
     mail_queue_url: str
@@ -219,7 +224,7 @@ class AuthorizerSettings(TokenSettings):
     """lambdas/authorizer"""
 
 
-class BrokerSettings(DatabaseSettings, TokenSettings, VaultSettings, KiteSettings, EgressSettings):
+class BrokerSettings(DoorSettings, TokenSettings, VaultSettings, KiteSettings, EgressSettings):
     """lambdas/broker"""
 
     feed_account_email: Annotated[tuple[EmailAddress, ...], BeforeValidator(_split)] = ()
@@ -292,7 +297,7 @@ class TelegramSettings(Settings):
         return self
 
 
-class NotificationsSettings(DatabaseSettings, WebhookSettings, TelegramSettings):
+class NotificationsSettings(DoorSettings, WebhookSettings, TelegramSettings):
     """lambdas/notifications"""
 
     kms_key_id: str
@@ -314,9 +319,7 @@ class SummarySettings(DatabaseSettings, RedisSettings, SessionSettings, EgressSe
     """lambdas/summary"""
 
 
-class StrategySettings(
-    DatabaseSettings, RedisSettings, QueueSettings, ScheduleSettings, TimingSettings, EgressSettings
-):
+class StrategySettings(DoorSettings, QueueSettings, ScheduleSettings, TimingSettings, EgressSettings):
     """lambdas/strategy"""
 
 
@@ -352,7 +355,7 @@ class OperatorSettings(DatabaseSettings, QueueSettings):
     """Where the heads of the audit chains are kept out of the database's reach."""
 
 
-class AdminSettings(DatabaseSettings, RedisSettings, QueueSettings):
+class AdminSettings(DoorSettings, QueueSettings):
     """lambdas/admin"""
 
     kms_key_id: str

@@ -35,6 +35,7 @@ def build_auth(settings: AuthSettings) -> HttpDoor:
     from algotrading.entrypoints.api.account_data import AccountDataRoutes
     from algotrading.entrypoints.api.account_links import AccountLinkRoutes
     from algotrading.entrypoints.api.auth import AuthRoutes
+    from algotrading.entrypoints.api.keys import KeyRoutes
     from algotrading.entrypoints.api.viewers import ViewerRoutes
     from algotrading.entrypoints.http import HttpDoor
 
@@ -44,6 +45,7 @@ def build_auth(settings: AuthSettings) -> HttpDoor:
         AccountLinkRoutes(lambda: accounts().links).router(),
         AccountDataRoutes(lambda: accounts().data).router(),
         ViewerRoutes(lambda: accounts().viewers).router(),
+        KeyRoutes(lambda: accounts().programs).router(),
         admission=cache(lambda: parts.admission(settings)),
     )
 
@@ -100,6 +102,7 @@ def _accounts(settings: AuthSettings) -> Accounts:
     from algotrading.adapters.kms_vault import SECOND_FACTOR, KmsVault
     from algotrading.adapters.passwords import Argon2Passwords
     from algotrading.adapters.postgres.account_records import PostgresAccountRecords
+    from algotrading.adapters.postgres.api_keys import PostgresApiKeys
     from algotrading.adapters.postgres.broker_accounts import PostgresBrokerAccounts
     from algotrading.adapters.postgres.email_links import PostgresEmailLinks
     from algotrading.adapters.postgres.logins import PostgresLogins
@@ -112,6 +115,7 @@ def _accounts(settings: AuthSettings) -> Accounts:
     from algotrading.services.account_data import AccountData
     from algotrading.services.account_links import AccountLinks
     from algotrading.services.accounts import Accounts
+    from algotrading.services.programs import Programs
     from algotrading.services.second_factor import SecondFactorKeeper
     from algotrading.services.viewers import Viewers
 
@@ -139,6 +143,7 @@ def _accounts(settings: AuthSettings) -> Accounts:
         passwords=passwords,
         data=AccountData(users, PostgresAccountRecords(database), passwords, second_factors, throttle, clock),
         viewers=Viewers(users, PostgresViewerGrants(database), throttle, clock),
+        programs=Programs(PostgresApiKeys(database), second_factors, throttle, clock),
         second_factors=second_factors,
         tokens=parts.tokens(settings),
         clock=clock,

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from algotrading.settings import DatabaseSettings, ScheduleSettings, TokenSettings
+from algotrading.settings import DatabaseSettings, DoorSettings, ScheduleSettings, TokenSettings
 
 if TYPE_CHECKING:
     from algotrading.adapters.eventbridge_schedules import EventBridgeSchedules
@@ -39,13 +39,16 @@ def _database_of(settings: DatabaseSettings) -> Database:
     )
 
 
-def admission(settings: DatabaseSettings) -> Admission:
+def admission(settings: DoorSettings) -> Admission:
     """Who comes in to an HTTP function."""
     from algotrading.adapters.clock import SystemClock
     from algotrading.adapters.postgres.standings import PostgresStandings
+    from algotrading.adapters.redis_runtime import make_redis_client
+    from algotrading.adapters.throttles import LocalThrottle, RedisThrottle
     from algotrading.services.admission import Admission
 
-    return Admission(PostgresStandings(database(settings)), SystemClock())
+    redis = make_redis_client(settings.redis_host, settings.redis_port, tls=settings.redis_tls)
+    return Admission(PostgresStandings(database(settings)), RedisThrottle(redis, LocalThrottle()), SystemClock())
 
 
 def tokens(settings: TokenSettings) -> JwtTokens:

@@ -5,6 +5,9 @@ Open routes have no row: nobody is known there.
 
 A viewer reads and never writes, and what is not the account's trading stays with its owner: logins, secrets, where
 notices go, and the broker's whole book, which shows orders from outside of this product, too.
+
+A key of a program's asks in its owner's name, within its scopes: never for another's account, never for what keeps the
+account safe, and never as staff.
 """
 
 from __future__ import annotations
@@ -14,6 +17,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
+from algotrading.domain.api_keys import Scope
 from algotrading.domain.roles import STAFF, Role
 
 
@@ -22,10 +26,15 @@ class Access:
     """Who may use a route."""
 
     roles: frozenset[Role]
+    scope: Scope | None = None
+    """What a key of a program's must have, which asks in its owner's name; None: no key opens it."""
 
 
 _OWNER = Access(frozenset({Role.TRADER}))
-_READERS = Access(frozenset({Role.TRADER, Role.VIEWER}))
+_LOOK = Access(frozenset({Role.TRADER}), Scope.READ)
+_STRATEGIES = Access(frozenset({Role.TRADER}), Scope.STRATEGIES_WRITE)
+_RISK = Access(frozenset({Role.TRADER}), Scope.RISK_WRITE)
+_READERS = Access(frozenset({Role.TRADER, Role.VIEWER}), Scope.READ)
 _STAFF = Access(STAFF)
 _ADMINS = Access(frozenset({Role.ADMIN}))
 
@@ -50,21 +59,24 @@ ACCESS: Final[Mapping[str, Access]] = MappingProxyType(
         "GET /api/v1/account/shared": _OWNER,
         "POST /api/v1/account/shared/accept": _OWNER,
         "DELETE /api/v1/account/shared/{id}": _OWNER,
+        "GET /api/v1/account/keys": _OWNER,
+        "POST /api/v1/account/keys": _OWNER,
+        "DELETE /api/v1/account/keys/{id}": _OWNER,
         # --- the broker
         "POST /api/v1/broker/connect": _OWNER,
         "GET /api/v1/broker": _OWNER,
         "DELETE /api/v1/broker": _OWNER,
         "GET /api/v1/broker/login": _OWNER,
-        "GET /api/v1/broker/book": _OWNER,
+        "GET /api/v1/broker/book": _LOOK,
         # --- strategies
-        "POST /api/v1/strategy/create": _OWNER,
-        "POST /api/v1/strategy/start": _OWNER,
-        "POST /api/v1/strategy/stop": _OWNER,
-        "POST /api/v1/strategy/square-off": _OWNER,
+        "POST /api/v1/strategy/create": _STRATEGIES,
+        "POST /api/v1/strategy/start": _STRATEGIES,
+        "POST /api/v1/strategy/stop": _STRATEGIES,
+        "POST /api/v1/strategy/square-off": _STRATEGIES,
         "GET /api/v1/strategy": _READERS,
         "GET /api/v1/strategy/{id}": _READERS,
-        "PUT /api/v1/strategy/{id}": _OWNER,
-        "DELETE /api/v1/strategy/{id}": _OWNER,
+        "PUT /api/v1/strategy/{id}": _STRATEGIES,
+        "DELETE /api/v1/strategy/{id}": _STRATEGIES,
         "GET /api/v1/strategy/status/{id}": _READERS,
         "GET /api/v1/strategy/{id}/orders": _READERS,
         "GET /api/v1/strategy/{id}/timeline": _READERS,
@@ -72,9 +84,9 @@ ACCESS: Final[Mapping[str, Access]] = MappingProxyType(
         "GET /api/v1/instruments": _READERS,
         # --- risk
         "GET /api/v1/risk/profile": _READERS,
-        "PUT /api/v1/risk/profile": _OWNER,
-        "POST /api/v1/risk/kill": _OWNER,
-        "POST /api/v1/risk/release": _OWNER,
+        "PUT /api/v1/risk/profile": _RISK,
+        "POST /api/v1/risk/kill": _RISK,
+        "POST /api/v1/risk/release": _RISK,
         # --- notices
         "GET /api/v1/notifications": _READERS,
         "POST /api/v1/notifications/read": _OWNER,

@@ -17,6 +17,7 @@ from typing import Final
 from uuid import UUID
 
 from algotrading.domain.accounts import ConnectionStatus, SealedBrokerAccount
+from algotrading.domain.api_keys import ApiKey
 from algotrading.domain.effects import Decision
 from algotrading.domain.events import Event
 from algotrading.domain.logins import DeviceLogin, LoginEnd
@@ -250,6 +251,12 @@ def viewer_entry(grant: ViewerGrant, kind: AuditKind, at: datetime, *, by: UUID)
 def access_entry(account: UUID, by: UUID, role: Role, door: str, at: datetime) -> AuditEntry:
     """What is written down, before it is read, about a look at somebody's account."""
     return AuditEntry(account, AuditKind.ACCOUNT_READ, at, {"by": by, "role": role, "door": door})
+
+
+def api_key_entry(key: ApiKey, kind: AuditKind, at: datetime) -> AuditEntry:
+    """What is written down about a key of a program's: what it is good for, and nothing of it."""
+    data = {"key_id": key.key_id, "name": key.name, "scopes": sorted(key.scopes), "expires_at": key.expires_at}
+    return AuditEntry(key.user_id, kind, at, data)
 
 
 def staff_deed_entry(

@@ -38,11 +38,13 @@ class DeviceLogin:
 
 @dataclass(frozen=True, slots=True)
 class Bearer:
-    """What a bearer token says."""
+    """What a bearer token says, or a key of a program's."""
 
     user_id: UUID
     has_second_factor: bool = False
     """Whether the login that it belongs to showed one."""
+    key_hash: bytes | None = None
+    """Of a key: who it is of is only said by it, until the hash was found among that user's."""
 
 
 class LoginEnd(StrEnum):

@@ -8,6 +8,8 @@ from enum import StrEnum
 from typing import Final
 from uuid import UUID
 
+from algotrading.domain.api_keys import ApiKey
+
 
 class Role(StrEnum):
     """In what capacity somebody asks. Stored and in tokens of ours: add, never rename."""
@@ -37,6 +39,8 @@ class Standing:
     is_locked: bool
     roles: frozenset[Role]
     """Those of staff; that of a trader needs no granting."""
+    key: ApiKey | None = None
+    """The one that was shown, if it is theirs."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,7 +35,7 @@ from algotrading.domain.logins import Bearer
 from algotrading.entrypoints.http_body import admit_body, read_json
 from algotrading.entrypoints.http_keys import given_again, named_key, to_keep
 from algotrading.entrypoints.http_page import asks_for_page, html_page
-from algotrading.services.admission import Admission, Admitted
+from algotrading.services.admission import Admission, Admitted, Asked
 from algotrading.services.keyed_requests import KeyedRequests
 
 logger = logging.getLogger(__name__)
@@ -135,7 +135,7 @@ class HttpDoor(APIGatewayHttpResolver):
         if access is None or self._admission is None:
             raise AccessDenied("nobody may do this")
         path = _UNPRINTABLE.sub("?", str(event.get("rawPath", "")))[:200]
-        return self._admission().admit(bearer, access, _named_account(event), door=key, path=path)
+        return self._admission().admit(bearer, access, _named_account(event), Asked(key, path, _address_of(event)))
 
     def _answer_as(self, who: Admitted | None, request: dict[str, Any], context: Any) -> dict[str, Any]:
         if who is None or not who.is_reading_only or self._admission is None:
@@ -211,7 +211,11 @@ def refuse_bad_token(event: Mapping[str, Any]) -> None:
 
 def address(request: Request) -> str:
     """Where the request came from, as the gateway saw it."""
-    return str(request.resolved_event.raw_event["requestContext"]["http"]["sourceIp"])
+    return _address_of(request.resolved_event.raw_event)
+
+
+def _address_of(event: Mapping[str, Any]) -> str:
+    return str(event["requestContext"]["http"]["sourceIp"])
 
 
 def caller(request: Request) -> UUID:
@@ -240,9 +244,11 @@ def _admitted_of(event: Mapping[str, Any]) -> Admitted:
 
 
 def _bearer_of(event: Mapping[str, Any]) -> Bearer:
-    """Whom the authorizer identified. Raises TokenInvalid: nobody."""
+    """Whom the authorizer identified, or whose key it was shown, which is yet to be found. Raises TokenInvalid."""
     found = _authorizer_context(event)
     try:
+        if "key_hash" in found:
+            return Bearer(UUID(found["key_owner"]), key_hash=bytes.fromhex(found["key_hash"]))
         return Bearer(UUID(found["user_id"]), has_second_factor=found.get("has_second_factor") in (True, "true"))
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise TokenInvalid("a bearer token is needed: log in") from error
@@ -295,7 +301,8 @@ def _log_answer(
     fields = {
         "event_type": str(event.get("routeKey")),
         "status": answer["statusCode"],
-        "user_id": _authorizer_context(event).get("user_id"),
+        "user_id": _authorizer_context(event).get("user_id") if who is None else str(who.user_id),
+        "key_id": None if who is None or who.key_id is None else str(who.key_id),
         "role": None if who is None else who.role.value,
         "account": None if who is None else str(who.account),
         "request_id": request_id,

@@ -9,14 +9,16 @@ from typing import Protocol
 from uuid import UUID
 
 from algotrading.domain.accounts import User
+from algotrading.domain.api_keys import ApiKey
 from algotrading.domain.roles import Role, Standing, ViewerGrant
 
 
 class Standings(Protocol):
     """What the door asks before it lets anybody in."""
 
-    def read(self, user_id: UUID) -> Standing | None:
-        """How the user stands at this moment; None for one that is not there, or not any more."""
+    def read(self, user_id: UUID, key_hash: bytes | None, now: datetime) -> Standing | None:
+        """How the user stands at this moment, with the key of that hash if it is theirs, whose use is noted; None for a
+        user that is not there, or not any more."""
         ...
 
     def enter(self, account: UUID, viewer: UUID, door: str, now: datetime) -> bool:
@@ -30,6 +32,23 @@ class Standings(Protocol):
 
     def reading_only(self) -> AbstractContextManager[None]:
         """Within the block nothing can be stored, whatever the code that runs there tries."""
+        ...
+
+
+class ApiKeys(Protocol):
+    """Keys of programs, of which only hashes are stored. Every change leaves an audit record in the same
+    transaction."""
+
+    def add(self, key: ApiKey, key_hash: bytes) -> None:
+        """Raises Conflict when the user has as many as they may."""
+        ...
+
+    def of_user(self, user_id: UUID) -> Sequence[ApiKey]:
+        """The user's, the oldest first."""
+        ...
+
+    def revoke(self, user_id: UUID, key_id: UUID, now: datetime) -> None:
+        """Forget one. Raises NotFound."""
         ...
 
 

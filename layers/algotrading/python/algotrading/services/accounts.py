@@ -17,6 +17,7 @@ from algotrading.domain.throttle import Suspect, suspects_of_code, suspects_of_l
 from algotrading.ports import BrokerAccounts, Clock, Logins, Passwords, Throttle, Tokens, Users
 from algotrading.services.account_data import AccountData
 from algotrading.services.account_links import AccountLinks, refuse_easy
+from algotrading.services.programs import Programs
 from algotrading.services.second_factor import Enrolment, SecondFactorKeeper
 from algotrading.services.viewers import Viewers
 
@@ -54,6 +55,7 @@ class Accounts:
     links: AccountLinks
     data: AccountData
     viewers: Viewers
+    programs: Programs
     throttle: Throttle
     tokens: Tokens
     clock: Clock

@@ -32,6 +32,9 @@ SECTIONS: Final[Mapping[str, _Section]] = MappingProxyType(
             "logins", "created_at, device_id", "device_id, name, created_at, used_at, expires_at, ended_at, end_reason"
         ),
         "second_factor": _Section("second_factors", "user_id", "created_at, confirmed_at"),
+        "keys": _Section(
+            "api_keys", "created_at, key_id", "key_id, name, scopes, created_at, expires_at, last_used_at"
+        ),
         "roles": _Section("user_roles", "role", "role, granted_at"),
         "viewers": _Section(
             "viewer_grants", "created_at, grant_id", "name, created_at, expires_at, viewer_email, accepted_at"
@@ -68,6 +71,7 @@ _FORGET = (
     "delete from refresh_tokens where user_id = %s",
     "delete from email_links where user_id = %s",
     "delete from kept_answers where user_id = %s",
+    "delete from api_keys where user_id = %s",
     "delete from user_roles where user_id = %s",
     "delete from viewer_grants where user_id = %s",
     "delete from viewer_grants where viewer_id = %s",

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import hmac
 from contextlib import AbstractContextManager
 from datetime import datetime
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from algotrading.adapters.postgres import audit
+from algotrading.adapters.postgres.api_keys import api_key
 from algotrading.adapters.postgres.database import Database
+from algotrading.domain.api_keys import USE_NOTED_EVERY, ApiKey
 from algotrading.domain.audit import DEPLOYMENT, access_entry, staff_entry
 from algotrading.domain.roles import Role, Standing
+
+if TYPE_CHECKING:
+    from algotrading.adapters.postgres.database import Session
 
 
 class PostgresStandings:
@@ -18,7 +25,7 @@ class PostgresStandings:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def read(self, user_id: UUID) -> Standing | None:
+    def read(self, user_id: UUID, key_hash: bytes | None, now: datetime) -> Standing | None:
         """See ports.Standings."""
         with self._database.tenant(user_id) as session:
             row = session.execute(
@@ -27,7 +34,10 @@ class PostgresStandings:
                 " from users u where u.id = %s and u.deleted_at is null",
                 (user_id,),
             ).fetchone()
-        return None if row is None else Standing(user_id, row["is_locked"], frozenset(map(Role, row["roles"])))
+            if row is None:
+                return None
+            key = None if key_hash is None else _use_key(session, user_id, key_hash, now)
+        return Standing(user_id, row["is_locked"], frozenset(map(Role, row["roles"])), key)
 
     def enter(self, account: UUID, viewer: UUID, door: str, now: datetime) -> bool:
         """See ports.Standings."""
@@ -50,3 +60,19 @@ class PostgresStandings:
     def reading_only(self) -> AbstractContextManager[None]:
         """See ports.Standings. Routes and this share one connection: bootstrap.parts.database."""
         return self._database.reading_only()
+
+
+def _use_key(session: Session, user_id: UUID, key_hash: bytes, now: datetime) -> ApiKey | None:
+    row = session.execute(
+        "select key_hash, key_id, user_id, name, scopes, created_at, expires_at, last_used_at"
+        " from api_keys where user_id = %s and key_hash = %s",
+        (user_id, key_hash),
+    ).fetchone()
+    # How long an index looks could tell something about a hash, never about the key; and whether it is the one is
+    # decided in a time that says nothing.
+    if row is None or not hmac.compare_digest(bytes(row.pop("key_hash")), key_hash):
+        return None
+    found = api_key(row)
+    if found.is_alive(now) and (found.last_used_at is None or now - found.last_used_at >= USE_NOTED_EVERY):
+        session.execute("update api_keys set last_used_at = %s where key_id = %s", (now, found.key_id))
+    return found

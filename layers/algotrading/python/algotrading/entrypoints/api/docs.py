@@ -16,6 +16,7 @@ from algotrading.entrypoints.api.admin import AdminRoutes
 from algotrading.entrypoints.api.auth import AuthRoutes
 from algotrading.entrypoints.api.broker import BrokerRoutes
 from algotrading.entrypoints.api.document_extras import with_accounts, with_examples, with_headers, with_keys
+from algotrading.entrypoints.api.keys import KeyRoutes
 from algotrading.entrypoints.api.notifications import NotificationRoutes
 from algotrading.entrypoints.api.postback import PostbackRoutes
 from algotrading.entrypoints.api.risk import RiskRoutes
@@ -30,6 +31,7 @@ Every error, on every path, is `{"error": CODE, "message": ..., "details": [{"fi
 gateway answers by itself. A request without any Authorization header, to a path that needs one, is refused with
 401 `{"message": "Unauthorized"}`: treat a 401 without `error` as `TOKEN_INVALID` and log in. What is too much at once
 is turned away with 429 or 503 `{"message": ...}`: ask again later."""
+_BEARER = "From /auth/login, or a key of POST /account/keys, which opens what is said as x-scope"
 _OWN_VALIDATION_SHAPES = ("HTTPValidationError", "ValidationError", "ResponseValidationError")
 """Powertools' own error bodies, which our door never answers."""
 
@@ -62,6 +64,7 @@ def openapi_document() -> dict[str, Any]:
         AccountLinkRoutes(_nobody),
         AccountDataRoutes(_nobody),
         ViewerRoutes(_nobody),
+        KeyRoutes(_nobody),
         BrokerRoutes(_nobody),
         PostbackRoutes(_nobody),
         StrategyRoutes(_nobody),
@@ -74,7 +77,7 @@ def openapi_document() -> dict[str, Any]:
         title="Algorithmic trading",
         version=_VERSION,
         description=_DESCRIPTION,
-        security_schemes={"bearer": HTTPBearer(bearerFormat="JWT", description="From /auth/login")},
+        security_schemes={"bearer": HTTPBearer(description=_BEARER)},
     )
     return with_headers(with_examples(with_accounts(with_keys(_without_validation_shapes(json.loads(text))))))
 

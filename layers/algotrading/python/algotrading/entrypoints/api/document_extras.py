@@ -15,6 +15,7 @@ from algotrading.domain.errors import (
     KeyOutcomeUnknown,
     KeyReused,
     SecondFactorRequired,
+    TooManyTries,
 )
 from algotrading.domain.roles import Role
 from algotrading.entrypoints.http import ACCOUNT, CLIENT_REQUEST_ID, JSON, REQUEST_ID
@@ -58,6 +59,10 @@ def with_accounts(document: dict[str, Any]) -> dict[str, Any]:
             continue
         operation, access = document["paths"][route.path][route.method.lower()], ACCESS[route.key]
         operation["x-roles"] = sorted(access.roles)
+        if access.scope is not None:
+            operation["x-scope"] = access.scope.value
+        # Too many wrong keys from one address.
+        _add_code(operation["responses"], 429, TooManyTries.code)
         if Role.VIEWER in access.roles:
             operation.setdefault("parameters", []).append(_account())
         _add_code(operation["responses"], 403, AccessDenied.code)
