@@ -183,6 +183,13 @@ def _cors(environment: Environment) -> apigateway.CorsPreflightOptions | None:
             "x-account",
             "x-client-request-id",
         ],
-        expose_headers=["etag", "retry-after", "x-request-id", "x-client-request-id"],
+        expose_headers=[
+            "etag",
+            "ratelimit",
+            "ratelimit-policy",
+            "retry-after",
+            "x-request-id",
+            "x-client-request-id",
+        ],
         max_age=Duration.hours(1),
     )

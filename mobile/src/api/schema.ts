@@ -1707,7 +1707,7 @@ export interface components {
              * @description Stable code, for programs
              * @enum {string}
              */
-            error: "REQUEST_INVALID" | "STRATEGY_INVALID" | "LINK_INVALID" | "CREDENTIALS_INVALID" | "SECOND_FACTOR_NEEDED" | "TOKEN_EXPIRED" | "TOKEN_INVALID" | "ACCESS_DENIED" | "SECOND_FACTOR_REQUIRED" | "EMAIL_UNVERIFIED" | "ACCOUNT_LOCKED" | "NOT_FOUND" | "METHOD_NOT_ALLOWED" | "CONFLICT" | "STRATEGY_OVERLAP" | "EMAIL_TAKEN" | "IDEMPOTENCY_KEY_IN_USE" | "IDEMPOTENCY_OUTCOME_UNKNOWN" | "IDEMPOTENCY_KEY_REUSED" | "RISK_LIMIT" | "RISK_LOCKED" | "PRECONDITION_FAILED" | "PAYLOAD_TOO_LARGE" | "TOO_MANY_TRIES" | "BROKER_AUTH_FAILED" | "BROKER_UNAVAILABLE" | "ORDER_FAILED" | "DATABASE_UNAVAILABLE" | "REDIS_DOWN" | "CALENDAR_MISSING" | "INTERNAL";
+            error: "REQUEST_INVALID" | "STRATEGY_INVALID" | "LINK_INVALID" | "CREDENTIALS_INVALID" | "SECOND_FACTOR_NEEDED" | "TOKEN_EXPIRED" | "TOKEN_INVALID" | "ACCESS_DENIED" | "SECOND_FACTOR_REQUIRED" | "EMAIL_UNVERIFIED" | "ACCOUNT_LOCKED" | "NOT_FOUND" | "METHOD_NOT_ALLOWED" | "CONFLICT" | "STRATEGY_OVERLAP" | "EMAIL_TAKEN" | "IDEMPOTENCY_KEY_IN_USE" | "IDEMPOTENCY_OUTCOME_UNKNOWN" | "IDEMPOTENCY_KEY_REUSED" | "RISK_LIMIT" | "RISK_LOCKED" | "PRECONDITION_FAILED" | "PAYLOAD_TOO_LARGE" | "TOO_MANY_TRIES" | "RATE_LIMITED" | "BROKER_AUTH_FAILED" | "BROKER_UNAVAILABLE" | "ORDER_FAILED" | "DATABASE_UNAVAILABLE" | "REDIS_DOWN" | "CALENDAR_MISSING" | "INTERNAL";
             /**
              * Message
              * @description What happened and what to do about it, for people
@@ -3408,6 +3408,16 @@ export interface operations {
             /** @description The caller's account */
             200: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -3421,6 +3431,16 @@ export interface operations {
             /** @description REQUEST_INVALID */
             400: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -3434,6 +3454,16 @@ export interface operations {
             /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -3447,6 +3477,16 @@ export interface operations {
             /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
             403: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -3460,6 +3500,16 @@ export interface operations {
             /** @description NOT_FOUND */
             404: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -3473,6 +3523,16 @@ export interface operations {
             /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -3483,9 +3543,19 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -3499,6 +3569,16 @@ export interface operations {
             /** @description INTERNAL */
             500: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -3512,6 +3592,16 @@ export interface operations {
             /** @description DATABASE_UNAVAILABLE */
             503: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -3540,6 +3630,16 @@ export interface operations {
             /** @description It is deleted */
             200: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -3553,6 +3653,16 @@ export interface operations {
             /** @description REQUEST_INVALID */
             400: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -3566,6 +3676,16 @@ export interface operations {
             /** @description CREDENTIALS_INVALID or SECOND_FACTOR_NEEDED or TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -3579,6 +3699,16 @@ export interface operations {
             /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
             403: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -3592,6 +3722,16 @@ export interface operations {
             /** @description NOT_FOUND */
             404: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -3605,6 +3745,16 @@ export interface operations {
             /** @description CONFLICT */
             409: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -3618,6 +3768,16 @@ export interface operations {
             /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -3628,9 +3788,19 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -3644,6 +3814,16 @@ export interface operations {
             /** @description INTERNAL */
             500: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -3657,6 +3837,16 @@ export interface operations {
             /** @description DATABASE_UNAVAILABLE */
             503: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -3683,6 +3873,16 @@ export interface operations {
             /** @description A page of it */
             200: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -3696,6 +3896,16 @@ export interface operations {
             /** @description REQUEST_INVALID */
             400: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -3709,6 +3919,16 @@ export interface operations {
             /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -3722,6 +3942,16 @@ export interface operations {
             /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
             403: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -3735,6 +3965,16 @@ export interface operations {
             /** @description NOT_FOUND */
             404: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -3748,6 +3988,16 @@ export interface operations {
             /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -3758,9 +4008,19 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -3774,6 +4034,16 @@ export interface operations {
             /** @description INTERNAL */
             500: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -3787,6 +4057,16 @@ export interface operations {
             /** @description DATABASE_UNAVAILABLE */
             503: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -3811,6 +4091,16 @@ export interface operations {
             /** @description Every key */
             200: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -3824,6 +4114,16 @@ export interface operations {
             /** @description REQUEST_INVALID */
             400: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -3837,6 +4137,16 @@ export interface operations {
             /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -3850,6 +4160,16 @@ export interface operations {
             /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
             403: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -3863,6 +4183,16 @@ export interface operations {
             /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -3873,9 +4203,19 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -3889,6 +4229,16 @@ export interface operations {
             /** @description INTERNAL */
             500: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -3902,6 +4252,16 @@ export interface operations {
             /** @description DATABASE_UNAVAILABLE */
             503: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -3930,6 +4290,16 @@ export interface operations {
             /** @description The key */
             201: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -3943,6 +4313,16 @@ export interface operations {
             /** @description REQUEST_INVALID */
             400: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -3956,6 +4336,16 @@ export interface operations {
             /** @description CREDENTIALS_INVALID or TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -3969,6 +4359,16 @@ export interface operations {
             /** @description SECOND_FACTOR_REQUIRED or ACCOUNT_LOCKED or ACCESS_DENIED */
             403: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -3982,6 +4382,16 @@ export interface operations {
             /** @description CONFLICT */
             409: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -3995,6 +4405,16 @@ export interface operations {
             /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -4005,9 +4425,19 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -4021,6 +4451,16 @@ export interface operations {
             /** @description INTERNAL */
             500: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -4034,6 +4474,16 @@ export interface operations {
             /** @description DATABASE_UNAVAILABLE */
             503: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -4060,6 +4510,16 @@ export interface operations {
             /** @description It opens nothing any more */
             200: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -4073,6 +4533,16 @@ export interface operations {
             /** @description REQUEST_INVALID */
             400: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -4086,6 +4556,16 @@ export interface operations {
             /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -4099,6 +4579,16 @@ export interface operations {
             /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
             403: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -4112,6 +4602,16 @@ export interface operations {
             /** @description NOT_FOUND */
             404: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -4125,6 +4625,16 @@ export interface operations {
             /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -4135,9 +4645,19 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -4151,6 +4671,16 @@ export interface operations {
             /** @description INTERNAL */
             500: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -4164,6 +4694,16 @@ export interface operations {
             /** @description DATABASE_UNAVAILABLE */
             503: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -4188,6 +4728,16 @@ export interface operations {
             /** @description Every account */
             200: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -4201,6 +4751,16 @@ export interface operations {
             /** @description REQUEST_INVALID */
             400: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -4214,6 +4774,16 @@ export interface operations {
             /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -4227,6 +4797,16 @@ export interface operations {
             /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
             403: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -4240,6 +4820,16 @@ export interface operations {
             /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -4250,9 +4840,19 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -4266,6 +4866,16 @@ export interface operations {
             /** @description INTERNAL */
             500: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -4279,6 +4889,16 @@ export interface operations {
             /** @description DATABASE_UNAVAILABLE */
             503: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -4307,6 +4927,16 @@ export interface operations {
             /** @description The account can be read */
             200: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -4320,6 +4950,16 @@ export interface operations {
             /** @description REQUEST_INVALID or LINK_INVALID */
             400: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -4333,6 +4973,16 @@ export interface operations {
             /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -4346,6 +4996,16 @@ export interface operations {
             /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
             403: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -4359,6 +5019,16 @@ export interface operations {
             /** @description NOT_FOUND */
             404: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -4372,6 +5042,16 @@ export interface operations {
             /** @description CONFLICT */
             409: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -4385,6 +5065,16 @@ export interface operations {
             /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -4395,9 +5085,19 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -4411,6 +5111,16 @@ export interface operations {
             /** @description INTERNAL */
             500: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -4424,6 +5134,16 @@ export interface operations {
             /** @description DATABASE_UNAVAILABLE */
             503: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -4450,6 +5170,16 @@ export interface operations {
             /** @description It is not read any more */
             200: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -4463,6 +5193,16 @@ export interface operations {
             /** @description REQUEST_INVALID */
             400: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -4476,6 +5216,16 @@ export interface operations {
             /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -4489,6 +5239,16 @@ export interface operations {
             /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
             403: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -4502,6 +5262,16 @@ export interface operations {
             /** @description NOT_FOUND */
             404: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -4515,6 +5285,16 @@ export interface operations {
             /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -4525,9 +5305,19 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -4541,6 +5331,16 @@ export interface operations {
             /** @description INTERNAL */
             500: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -4554,6 +5354,16 @@ export interface operations {
             /** @description DATABASE_UNAVAILABLE */
             503: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -4578,6 +5388,16 @@ export interface operations {
             /** @description Every viewer */
             200: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -4591,6 +5411,16 @@ export interface operations {
             /** @description REQUEST_INVALID */
             400: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -4604,6 +5434,16 @@ export interface operations {
             /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -4617,6 +5457,16 @@ export interface operations {
             /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
             403: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -4630,6 +5480,16 @@ export interface operations {
             /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -4640,9 +5500,19 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -4656,6 +5526,16 @@ export interface operations {
             /** @description INTERNAL */
             500: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -4669,6 +5549,16 @@ export interface operations {
             /** @description DATABASE_UNAVAILABLE */
             503: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -4697,6 +5587,16 @@ export interface operations {
             /** @description The invitation */
             201: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -4710,6 +5610,16 @@ export interface operations {
             /** @description REQUEST_INVALID */
             400: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -4723,6 +5633,16 @@ export interface operations {
             /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -4736,6 +5656,16 @@ export interface operations {
             /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
             403: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -4749,6 +5679,16 @@ export interface operations {
             /** @description NOT_FOUND */
             404: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -4762,6 +5702,16 @@ export interface operations {
             /** @description CONFLICT */
             409: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -4775,6 +5725,16 @@ export interface operations {
             /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -4785,9 +5745,19 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -4801,6 +5771,16 @@ export interface operations {
             /** @description INTERNAL */
             500: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -4814,6 +5794,16 @@ export interface operations {
             /** @description DATABASE_UNAVAILABLE */
             503: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -4840,6 +5830,16 @@ export interface operations {
             /** @description They read nothing any more */
             200: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -4853,6 +5853,16 @@ export interface operations {
             /** @description REQUEST_INVALID */
             400: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -4866,6 +5876,16 @@ export interface operations {
             /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -4879,6 +5899,16 @@ export interface operations {
             /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
             403: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -4892,6 +5922,16 @@ export interface operations {
             /** @description NOT_FOUND */
             404: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -4905,6 +5945,16 @@ export interface operations {
             /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -4915,9 +5965,19 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -4931,6 +5991,16 @@ export interface operations {
             /** @description INTERNAL */
             500: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -4944,6 +6014,16 @@ export interface operations {
             /** @description DATABASE_UNAVAILABLE */
             503: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -4968,6 +6048,16 @@ export interface operations {
             /** @description What each part answered */
             200: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -4981,6 +6071,16 @@ export interface operations {
             /** @description REQUEST_INVALID */
             400: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -4994,6 +6094,16 @@ export interface operations {
             /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -5007,6 +6117,16 @@ export interface operations {
             /** @description ACCOUNT_LOCKED or ACCESS_DENIED or SECOND_FACTOR_REQUIRED */
             403: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -5020,6 +6140,16 @@ export interface operations {
             /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -5030,9 +6160,19 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -5046,6 +6186,16 @@ export interface operations {
             /** @description INTERNAL */
             500: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -5059,6 +6209,16 @@ export interface operations {
             /** @description DATABASE_UNAVAILABLE */
             503: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -5087,6 +6247,16 @@ export interface operations {
             /** @description No entry of anybody leaves any more */
             200: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -5100,6 +6270,16 @@ export interface operations {
             /** @description REQUEST_INVALID */
             400: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -5113,6 +6293,16 @@ export interface operations {
             /** @description CREDENTIALS_INVALID or TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -5126,6 +6316,16 @@ export interface operations {
             /** @description ACCOUNT_LOCKED or ACCESS_DENIED or SECOND_FACTOR_REQUIRED */
             403: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -5139,6 +6339,16 @@ export interface operations {
             /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -5149,9 +6359,19 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -5165,6 +6385,16 @@ export interface operations {
             /** @description INTERNAL */
             500: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -5178,6 +6408,16 @@ export interface operations {
             /** @description DATABASE_UNAVAILABLE */
             503: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -5206,6 +6446,16 @@ export interface operations {
             /** @description The switch is off */
             200: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -5219,6 +6469,16 @@ export interface operations {
             /** @description REQUEST_INVALID */
             400: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -5232,6 +6492,16 @@ export interface operations {
             /** @description CREDENTIALS_INVALID or TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -5245,6 +6515,16 @@ export interface operations {
             /** @description ACCOUNT_LOCKED or ACCESS_DENIED or SECOND_FACTOR_REQUIRED */
             403: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -5258,6 +6538,16 @@ export interface operations {
             /** @description CONFLICT */
             409: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -5271,6 +6561,16 @@ export interface operations {
             /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -5281,9 +6581,19 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -5297,6 +6607,16 @@ export interface operations {
             /** @description INTERNAL */
             500: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -5310,6 +6630,16 @@ export interface operations {
             /** @description DATABASE_UNAVAILABLE */
             503: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -5340,6 +6670,16 @@ export interface operations {
             /** @description A page of them */
             200: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -5353,6 +6693,16 @@ export interface operations {
             /** @description REQUEST_INVALID */
             400: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -5366,6 +6716,16 @@ export interface operations {
             /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -5379,6 +6739,16 @@ export interface operations {
             /** @description ACCOUNT_LOCKED or ACCESS_DENIED or SECOND_FACTOR_REQUIRED */
             403: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -5392,6 +6762,16 @@ export interface operations {
             /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -5402,9 +6782,19 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -5418,6 +6808,16 @@ export interface operations {
             /** @description INTERNAL */
             500: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -5431,6 +6831,16 @@ export interface operations {
             /** @description DATABASE_UNAVAILABLE */
             503: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -5457,6 +6867,16 @@ export interface operations {
             /** @description Its state */
             200: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -5470,6 +6890,16 @@ export interface operations {
             /** @description REQUEST_INVALID */
             400: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -5483,6 +6913,16 @@ export interface operations {
             /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -5496,6 +6936,16 @@ export interface operations {
             /** @description ACCOUNT_LOCKED or ACCESS_DENIED or SECOND_FACTOR_REQUIRED */
             403: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -5509,6 +6959,16 @@ export interface operations {
             /** @description NOT_FOUND */
             404: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -5522,6 +6982,16 @@ export interface operations {
             /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -5532,9 +7002,19 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -5548,6 +7028,16 @@ export interface operations {
             /** @description INTERNAL */
             500: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -5561,6 +7051,16 @@ export interface operations {
             /** @description DATABASE_UNAVAILABLE */
             503: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -5591,6 +7091,16 @@ export interface operations {
             /** @description Nobody gets in */
             200: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -5604,6 +7114,16 @@ export interface operations {
             /** @description REQUEST_INVALID */
             400: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -5617,6 +7137,16 @@ export interface operations {
             /** @description CREDENTIALS_INVALID or TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -5630,6 +7160,16 @@ export interface operations {
             /** @description ACCOUNT_LOCKED or ACCESS_DENIED or SECOND_FACTOR_REQUIRED */
             403: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -5643,6 +7183,16 @@ export interface operations {
             /** @description NOT_FOUND */
             404: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -5656,6 +7206,16 @@ export interface operations {
             /** @description CONFLICT */
             409: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -5669,6 +7229,16 @@ export interface operations {
             /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -5679,9 +7249,19 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -5695,6 +7275,16 @@ export interface operations {
             /** @description INTERNAL */
             500: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -5708,6 +7298,16 @@ export interface operations {
             /** @description DATABASE_UNAVAILABLE */
             503: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -5738,6 +7338,16 @@ export interface operations {
             /** @description The user has it */
             200: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -5751,6 +7361,16 @@ export interface operations {
             /** @description REQUEST_INVALID */
             400: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -5764,6 +7384,16 @@ export interface operations {
             /** @description CREDENTIALS_INVALID or TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -5777,6 +7407,16 @@ export interface operations {
             /** @description ACCOUNT_LOCKED or ACCESS_DENIED or SECOND_FACTOR_REQUIRED */
             403: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -5790,6 +7430,16 @@ export interface operations {
             /** @description NOT_FOUND */
             404: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -5803,6 +7453,16 @@ export interface operations {
             /** @description CONFLICT */
             409: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -5816,6 +7476,16 @@ export interface operations {
             /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -5826,9 +7496,19 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -5842,6 +7522,16 @@ export interface operations {
             /** @description INTERNAL */
             500: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -5855,6 +7545,16 @@ export interface operations {
             /** @description DATABASE_UNAVAILABLE */
             503: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -5885,6 +7585,16 @@ export interface operations {
             /** @description The user has it no more */
             200: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -5898,6 +7608,16 @@ export interface operations {
             /** @description REQUEST_INVALID */
             400: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -5911,6 +7631,16 @@ export interface operations {
             /** @description CREDENTIALS_INVALID or TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -5924,6 +7654,16 @@ export interface operations {
             /** @description ACCOUNT_LOCKED or ACCESS_DENIED or SECOND_FACTOR_REQUIRED */
             403: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -5937,6 +7677,16 @@ export interface operations {
             /** @description NOT_FOUND */
             404: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -5950,6 +7700,16 @@ export interface operations {
             /** @description CONFLICT */
             409: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -5963,6 +7723,16 @@ export interface operations {
             /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -5973,9 +7743,19 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -5989,6 +7769,16 @@ export interface operations {
             /** @description INTERNAL */
             500: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -6002,6 +7792,16 @@ export interface operations {
             /** @description DATABASE_UNAVAILABLE */
             503: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -6032,6 +7832,16 @@ export interface operations {
             /** @description Its owner may log in */
             200: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -6045,6 +7855,16 @@ export interface operations {
             /** @description REQUEST_INVALID */
             400: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -6058,6 +7878,16 @@ export interface operations {
             /** @description CREDENTIALS_INVALID or TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -6071,6 +7901,16 @@ export interface operations {
             /** @description ACCOUNT_LOCKED or ACCESS_DENIED or SECOND_FACTOR_REQUIRED */
             403: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -6084,6 +7924,16 @@ export interface operations {
             /** @description NOT_FOUND */
             404: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -6097,6 +7947,16 @@ export interface operations {
             /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -6107,9 +7967,19 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -6123,6 +7993,16 @@ export interface operations {
             /** @description INTERNAL */
             500: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -6136,6 +8016,16 @@ export interface operations {
             /** @description DATABASE_UNAVAILABLE */
             503: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -6160,6 +8050,16 @@ export interface operations {
             /** @description Every device */
             200: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -6173,6 +8073,16 @@ export interface operations {
             /** @description REQUEST_INVALID */
             400: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -6186,6 +8096,16 @@ export interface operations {
             /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -6199,6 +8119,16 @@ export interface operations {
             /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
             403: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -6212,6 +8142,16 @@ export interface operations {
             /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -6222,9 +8162,19 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -6238,6 +8188,16 @@ export interface operations {
             /** @description INTERNAL */
             500: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -6251,6 +8211,16 @@ export interface operations {
             /** @description DATABASE_UNAVAILABLE */
             503: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -6275,6 +8245,16 @@ export interface operations {
             /** @description Every login has ended */
             200: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -6288,6 +8268,16 @@ export interface operations {
             /** @description REQUEST_INVALID */
             400: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -6301,6 +8291,16 @@ export interface operations {
             /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -6314,6 +8314,16 @@ export interface operations {
             /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
             403: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -6327,6 +8337,16 @@ export interface operations {
             /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -6337,9 +8357,19 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -6353,6 +8383,16 @@ export interface operations {
             /** @description INTERNAL */
             500: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -6366,6 +8406,16 @@ export interface operations {
             /** @description DATABASE_UNAVAILABLE */
             503: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -6392,6 +8442,16 @@ export interface operations {
             /** @description Its login has ended */
             200: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -6405,6 +8465,16 @@ export interface operations {
             /** @description REQUEST_INVALID */
             400: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -6418,6 +8488,16 @@ export interface operations {
             /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -6431,6 +8511,16 @@ export interface operations {
             /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
             403: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -6444,6 +8534,16 @@ export interface operations {
             /** @description NOT_FOUND */
             404: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -6457,6 +8557,16 @@ export interface operations {
             /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -6467,9 +8577,19 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -6483,6 +8603,16 @@ export interface operations {
             /** @description INTERNAL */
             500: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -6496,6 +8626,16 @@ export interface operations {
             /** @description DATABASE_UNAVAILABLE */
             503: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -6524,6 +8664,16 @@ export interface operations {
             /** @description A mail is on its way */
             202: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -6537,6 +8687,16 @@ export interface operations {
             /** @description REQUEST_INVALID */
             400: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -6550,6 +8710,16 @@ export interface operations {
             /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -6563,6 +8733,16 @@ export interface operations {
             /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
             403: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -6576,6 +8756,16 @@ export interface operations {
             /** @description NOT_FOUND */
             404: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -6589,6 +8779,16 @@ export interface operations {
             /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -6599,9 +8799,19 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -6615,6 +8825,16 @@ export interface operations {
             /** @description INTERNAL */
             500: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -6628,6 +8848,16 @@ export interface operations {
             /** @description DATABASE_UNAVAILABLE */
             503: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -7342,6 +9572,16 @@ export interface operations {
             /** @description Whether it is on */
             200: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -7355,6 +9595,16 @@ export interface operations {
             /** @description REQUEST_INVALID */
             400: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -7368,6 +9618,16 @@ export interface operations {
             /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -7381,6 +9641,16 @@ export interface operations {
             /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
             403: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -7394,6 +9664,16 @@ export interface operations {
             /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -7404,9 +9684,19 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -7420,6 +9710,16 @@ export interface operations {
             /** @description INTERNAL */
             500: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -7433,6 +9733,16 @@ export interface operations {
             /** @description DATABASE_UNAVAILABLE */
             503: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -7461,6 +9771,16 @@ export interface operations {
             /** @description What the authenticator app is given */
             201: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -7474,6 +9794,16 @@ export interface operations {
             /** @description REQUEST_INVALID */
             400: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -7487,6 +9817,16 @@ export interface operations {
             /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -7500,6 +9840,16 @@ export interface operations {
             /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
             403: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -7513,6 +9863,16 @@ export interface operations {
             /** @description NOT_FOUND */
             404: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -7526,6 +9886,16 @@ export interface operations {
             /** @description CONFLICT */
             409: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -7539,6 +9909,16 @@ export interface operations {
             /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -7549,9 +9929,19 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -7565,6 +9955,16 @@ export interface operations {
             /** @description INTERNAL */
             500: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -7578,6 +9978,16 @@ export interface operations {
             /** @description DATABASE_UNAVAILABLE */
             503: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -7606,6 +10016,16 @@ export interface operations {
             /** @description It is on */
             200: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -7619,6 +10039,16 @@ export interface operations {
             /** @description REQUEST_INVALID */
             400: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -7632,6 +10062,16 @@ export interface operations {
             /** @description CREDENTIALS_INVALID or TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -7645,6 +10085,16 @@ export interface operations {
             /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
             403: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -7658,6 +10108,16 @@ export interface operations {
             /** @description CONFLICT */
             409: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -7671,6 +10131,16 @@ export interface operations {
             /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -7681,9 +10151,19 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -7697,6 +10177,16 @@ export interface operations {
             /** @description INTERNAL */
             500: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -7710,6 +10200,16 @@ export interface operations {
             /** @description DATABASE_UNAVAILABLE */
             503: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -7738,6 +10238,16 @@ export interface operations {
             /** @description It is off */
             200: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -7751,6 +10261,16 @@ export interface operations {
             /** @description REQUEST_INVALID */
             400: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -7764,6 +10284,16 @@ export interface operations {
             /** @description CREDENTIALS_INVALID or TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -7777,6 +10307,16 @@ export interface operations {
             /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
             403: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -7790,6 +10330,16 @@ export interface operations {
             /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -7800,9 +10350,19 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -7816,6 +10376,16 @@ export interface operations {
             /** @description INTERNAL */
             500: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -7829,6 +10399,16 @@ export interface operations {
             /** @description DATABASE_UNAVAILABLE */
             503: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -7853,6 +10433,16 @@ export interface operations {
             /** @description The connection, without its secrets */
             200: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -7866,6 +10456,16 @@ export interface operations {
             /** @description REQUEST_INVALID */
             400: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -7879,6 +10479,16 @@ export interface operations {
             /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -7892,6 +10502,16 @@ export interface operations {
             /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
             403: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -7905,6 +10525,16 @@ export interface operations {
             /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -7915,9 +10545,19 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -7931,6 +10571,16 @@ export interface operations {
             /** @description INTERNAL */
             500: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -7944,6 +10594,16 @@ export interface operations {
             /** @description DATABASE_UNAVAILABLE */
             503: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -7968,6 +10628,16 @@ export interface operations {
             /** @description There is no connection any more */
             200: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -7981,6 +10651,16 @@ export interface operations {
             /** @description REQUEST_INVALID */
             400: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -7994,6 +10674,16 @@ export interface operations {
             /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -8007,6 +10697,16 @@ export interface operations {
             /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
             403: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -8020,6 +10720,16 @@ export interface operations {
             /** @description CONFLICT */
             409: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -8033,6 +10743,16 @@ export interface operations {
             /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -8043,9 +10763,19 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -8059,6 +10789,16 @@ export interface operations {
             /** @description INTERNAL */
             500: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -8072,6 +10812,16 @@ export interface operations {
             /** @description DATABASE_UNAVAILABLE */
             503: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -8098,6 +10848,16 @@ export interface operations {
             /** @description Every order, trade and position, whoever placed them */
             200: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -8111,6 +10871,16 @@ export interface operations {
             /** @description REQUEST_INVALID */
             400: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -8124,6 +10894,16 @@ export interface operations {
             /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -8137,6 +10917,16 @@ export interface operations {
             /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
             403: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -8150,6 +10940,16 @@ export interface operations {
             /** @description NOT_FOUND */
             404: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -8163,6 +10963,16 @@ export interface operations {
             /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -8173,9 +10983,19 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -8189,6 +11009,16 @@ export interface operations {
             /** @description INTERNAL */
             500: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -8202,6 +11032,16 @@ export interface operations {
             /** @description DATABASE_UNAVAILABLE */
             503: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -8343,6 +11183,16 @@ export interface operations {
             /** @description Connected, or where to log in */
             200: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -8356,6 +11206,16 @@ export interface operations {
             /** @description REQUEST_INVALID or BROKER_AUTH_FAILED */
             400: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -8369,6 +11229,16 @@ export interface operations {
             /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -8382,6 +11252,16 @@ export interface operations {
             /** @description EMAIL_UNVERIFIED or SECOND_FACTOR_REQUIRED or ACCOUNT_LOCKED or ACCESS_DENIED */
             403: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -8395,6 +11275,16 @@ export interface operations {
             /** @description CONFLICT */
             409: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -8408,6 +11298,16 @@ export interface operations {
             /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -8418,9 +11318,19 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -8434,6 +11344,16 @@ export interface operations {
             /** @description INTERNAL */
             500: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -8447,6 +11367,16 @@ export interface operations {
             /** @description BROKER_UNAVAILABLE or DATABASE_UNAVAILABLE */
             503: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -8471,6 +11401,16 @@ export interface operations {
             /** @description The broker's login page */
             200: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -8484,6 +11424,16 @@ export interface operations {
             /** @description BROKER_AUTH_FAILED or REQUEST_INVALID */
             400: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -8497,6 +11447,16 @@ export interface operations {
             /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -8510,6 +11470,16 @@ export interface operations {
             /** @description EMAIL_UNVERIFIED or SECOND_FACTOR_REQUIRED or ACCOUNT_LOCKED or ACCESS_DENIED */
             403: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -8523,6 +11493,16 @@ export interface operations {
             /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -8533,9 +11513,19 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -8549,6 +11539,16 @@ export interface operations {
             /** @description INTERNAL */
             500: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -8562,6 +11562,16 @@ export interface operations {
             /** @description DATABASE_UNAVAILABLE */
             503: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -8699,6 +11709,16 @@ export interface operations {
             /** @description Instruments, best first */
             200: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -8712,6 +11732,16 @@ export interface operations {
             /** @description REQUEST_INVALID */
             400: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -8725,6 +11755,16 @@ export interface operations {
             /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -8738,6 +11778,16 @@ export interface operations {
             /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
             403: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -8751,6 +11801,16 @@ export interface operations {
             /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -8761,9 +11821,19 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -8777,6 +11847,16 @@ export interface operations {
             /** @description INTERNAL */
             500: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -8790,6 +11870,16 @@ export interface operations {
             /** @description DATABASE_UNAVAILABLE */
             503: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -8820,6 +11910,16 @@ export interface operations {
             /** @description A page of the inbox */
             200: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -8833,6 +11933,16 @@ export interface operations {
             /** @description REQUEST_INVALID */
             400: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -8846,6 +11956,16 @@ export interface operations {
             /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -8859,6 +11979,16 @@ export interface operations {
             /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
             403: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -8872,6 +12002,16 @@ export interface operations {
             /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -8882,9 +12022,19 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -8898,6 +12048,16 @@ export interface operations {
             /** @description INTERNAL */
             500: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -8911,6 +12071,16 @@ export interface operations {
             /** @description DATABASE_UNAVAILABLE */
             503: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -8938,6 +12108,16 @@ export interface operations {
             /** @description A page of the log */
             200: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -8951,6 +12131,16 @@ export interface operations {
             /** @description REQUEST_INVALID */
             400: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -8964,6 +12154,16 @@ export interface operations {
             /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -8977,6 +12177,16 @@ export interface operations {
             /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
             403: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -8990,6 +12200,16 @@ export interface operations {
             /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -9000,9 +12220,19 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -9016,6 +12246,16 @@ export interface operations {
             /** @description INTERNAL */
             500: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -9029,6 +12269,16 @@ export interface operations {
             /** @description DATABASE_UNAVAILABLE */
             503: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -9053,6 +12303,16 @@ export interface operations {
             /** @description As it stands */
             200: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -9066,6 +12326,16 @@ export interface operations {
             /** @description REQUEST_INVALID */
             400: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -9079,6 +12349,16 @@ export interface operations {
             /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -9092,6 +12372,16 @@ export interface operations {
             /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
             403: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -9105,6 +12395,16 @@ export interface operations {
             /** @description NOT_FOUND */
             404: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -9118,6 +12418,16 @@ export interface operations {
             /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -9128,9 +12438,19 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -9144,6 +12464,16 @@ export interface operations {
             /** @description INTERNAL */
             500: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -9157,6 +12487,16 @@ export interface operations {
             /** @description DATABASE_UNAVAILABLE */
             503: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -9185,6 +12525,16 @@ export interface operations {
             /** @description Chosen */
             200: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -9198,6 +12548,16 @@ export interface operations {
             /** @description REQUEST_INVALID */
             400: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -9211,6 +12571,16 @@ export interface operations {
             /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -9224,6 +12594,16 @@ export interface operations {
             /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
             403: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -9237,6 +12617,16 @@ export interface operations {
             /** @description NOT_FOUND */
             404: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -9250,6 +12640,16 @@ export interface operations {
             /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -9260,9 +12660,19 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -9276,6 +12686,16 @@ export interface operations {
             /** @description INTERNAL */
             500: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -9289,6 +12709,16 @@ export interface operations {
             /** @description DATABASE_UNAVAILABLE */
             503: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -9317,6 +12747,16 @@ export interface operations {
             /** @description They are */
             200: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -9330,6 +12770,16 @@ export interface operations {
             /** @description REQUEST_INVALID */
             400: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -9343,6 +12793,16 @@ export interface operations {
             /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -9356,6 +12816,16 @@ export interface operations {
             /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
             403: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -9369,6 +12839,16 @@ export interface operations {
             /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -9379,9 +12859,19 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -9395,6 +12885,16 @@ export interface operations {
             /** @description INTERNAL */
             500: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -9408,6 +12908,16 @@ export interface operations {
             /** @description DATABASE_UNAVAILABLE */
             503: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -9436,6 +12946,16 @@ export interface operations {
             /** @description A code is sent */
             200: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -9449,6 +12969,16 @@ export interface operations {
             /** @description REQUEST_INVALID */
             400: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -9462,6 +12992,16 @@ export interface operations {
             /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -9475,6 +13015,16 @@ export interface operations {
             /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
             403: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -9488,6 +13038,16 @@ export interface operations {
             /** @description CONFLICT */
             409: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -9501,6 +13061,16 @@ export interface operations {
             /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -9511,9 +13081,19 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -9527,6 +13107,16 @@ export interface operations {
             /** @description INTERNAL */
             500: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -9540,6 +13130,16 @@ export interface operations {
             /** @description DATABASE_UNAVAILABLE */
             503: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -9564,6 +13164,16 @@ export interface operations {
             /** @description It is off */
             200: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -9577,6 +13187,16 @@ export interface operations {
             /** @description REQUEST_INVALID */
             400: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -9590,6 +13210,16 @@ export interface operations {
             /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -9603,6 +13233,16 @@ export interface operations {
             /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
             403: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -9616,6 +13256,16 @@ export interface operations {
             /** @description NOT_FOUND */
             404: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -9629,6 +13279,16 @@ export interface operations {
             /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -9639,9 +13299,19 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -9655,6 +13325,16 @@ export interface operations {
             /** @description INTERNAL */
             500: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -9668,6 +13348,16 @@ export interface operations {
             /** @description DATABASE_UNAVAILABLE */
             503: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -9696,6 +13386,16 @@ export interface operations {
             /** @description It is on */
             200: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -9709,6 +13409,16 @@ export interface operations {
             /** @description REQUEST_INVALID or LINK_INVALID */
             400: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -9722,6 +13432,16 @@ export interface operations {
             /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -9735,6 +13455,16 @@ export interface operations {
             /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
             403: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -9748,6 +13478,16 @@ export interface operations {
             /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -9758,9 +13498,19 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -9774,6 +13524,16 @@ export interface operations {
             /** @description INTERNAL */
             500: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -9787,6 +13547,16 @@ export interface operations {
             /** @description DATABASE_UNAVAILABLE */
             503: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -9815,6 +13585,16 @@ export interface operations {
             /** @description It is on */
             200: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -9828,6 +13608,16 @@ export interface operations {
             /** @description REQUEST_INVALID */
             400: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -9841,6 +13631,16 @@ export interface operations {
             /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -9854,6 +13654,16 @@ export interface operations {
             /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
             403: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -9867,6 +13677,16 @@ export interface operations {
             /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -9877,9 +13697,19 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -9893,6 +13723,16 @@ export interface operations {
             /** @description INTERNAL */
             500: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -9906,6 +13746,16 @@ export interface operations {
             /** @description DATABASE_UNAVAILABLE */
             503: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -9930,6 +13780,16 @@ export interface operations {
             /** @description It is off */
             200: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -9943,6 +13803,16 @@ export interface operations {
             /** @description REQUEST_INVALID */
             400: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -9956,6 +13826,16 @@ export interface operations {
             /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -9969,6 +13849,16 @@ export interface operations {
             /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
             403: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -9982,6 +13872,16 @@ export interface operations {
             /** @description NOT_FOUND */
             404: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -9995,6 +13895,16 @@ export interface operations {
             /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -10005,9 +13915,19 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -10021,6 +13941,16 @@ export interface operations {
             /** @description INTERNAL */
             500: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -10034,6 +13964,16 @@ export interface operations {
             /** @description DATABASE_UNAVAILABLE */
             503: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -10232,6 +14172,16 @@ export interface operations {
             /** @description Limits, what is used of them, the kill switch */
             200: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -10245,6 +14195,16 @@ export interface operations {
             /** @description REQUEST_INVALID */
             400: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -10258,6 +14218,16 @@ export interface operations {
             /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -10271,6 +14241,16 @@ export interface operations {
             /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
             403: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -10284,6 +14264,16 @@ export interface operations {
             /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -10294,9 +14284,19 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -10310,6 +14310,16 @@ export interface operations {
             /** @description INTERNAL */
             500: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -10323,6 +14333,16 @@ export interface operations {
             /** @description DATABASE_UNAVAILABLE */
             503: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -10351,6 +14371,16 @@ export interface operations {
             /** @description The limits as they are now, and what is used */
             200: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -10364,6 +14394,16 @@ export interface operations {
             /** @description REQUEST_INVALID */
             400: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -10377,6 +14417,16 @@ export interface operations {
             /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -10390,6 +14440,16 @@ export interface operations {
             /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
             403: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -10403,6 +14463,16 @@ export interface operations {
             /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -10413,9 +14483,19 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -10429,6 +14509,16 @@ export interface operations {
             /** @description INTERNAL */
             500: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -10442,6 +14532,16 @@ export interface operations {
             /** @description DATABASE_UNAVAILABLE */
             503: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -10478,6 +14578,16 @@ export interface operations {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
                     "Idempotency-Replayed"?: string;
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -10493,6 +14603,16 @@ export interface operations {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
                     "Idempotency-Replayed"?: string;
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -10508,6 +14628,16 @@ export interface operations {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
                     "Idempotency-Replayed"?: string;
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -10523,6 +14653,16 @@ export interface operations {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
                     "Idempotency-Replayed"?: string;
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -10538,6 +14678,16 @@ export interface operations {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
                     "Idempotency-Replayed"?: string;
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -10553,6 +14703,16 @@ export interface operations {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
                     "Idempotency-Replayed"?: string;
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -10568,6 +14728,16 @@ export interface operations {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
                     "Idempotency-Replayed"?: string;
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -10578,11 +14748,21 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
                     "Idempotency-Replayed"?: string;
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -10598,6 +14778,16 @@ export interface operations {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
                     "Idempotency-Replayed"?: string;
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -10613,6 +14803,16 @@ export interface operations {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
                     "Idempotency-Replayed"?: string;
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -10643,6 +14843,16 @@ export interface operations {
             /** @description The strategies, oldest first; with `limit` a page of them */
             200: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -10656,6 +14866,16 @@ export interface operations {
             /** @description REQUEST_INVALID */
             400: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -10669,6 +14889,16 @@ export interface operations {
             /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -10682,6 +14912,16 @@ export interface operations {
             /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
             403: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -10695,6 +14935,16 @@ export interface operations {
             /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -10705,9 +14955,19 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -10721,6 +14981,16 @@ export interface operations {
             /** @description INTERNAL */
             500: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -10734,6 +15004,16 @@ export interface operations {
             /** @description DATABASE_UNAVAILABLE */
             503: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -10770,6 +15050,16 @@ export interface operations {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
                     "Idempotency-Replayed"?: string;
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -10785,6 +15075,16 @@ export interface operations {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
                     "Idempotency-Replayed"?: string;
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -10800,6 +15100,16 @@ export interface operations {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
                     "Idempotency-Replayed"?: string;
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -10815,6 +15125,16 @@ export interface operations {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
                     "Idempotency-Replayed"?: string;
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -10830,6 +15150,16 @@ export interface operations {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
                     "Idempotency-Replayed"?: string;
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -10845,6 +15175,16 @@ export interface operations {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
                     "Idempotency-Replayed"?: string;
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -10860,6 +15200,16 @@ export interface operations {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
                     "Idempotency-Replayed"?: string;
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -10870,11 +15220,21 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
                     "Idempotency-Replayed"?: string;
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -10890,6 +15250,16 @@ export interface operations {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
                     "Idempotency-Replayed"?: string;
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -10905,6 +15275,16 @@ export interface operations {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
                     "Idempotency-Replayed"?: string;
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -11127,6 +15507,16 @@ export interface operations {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
                     "Idempotency-Replayed"?: string;
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -11142,6 +15532,16 @@ export interface operations {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
                     "Idempotency-Replayed"?: string;
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -11157,6 +15557,16 @@ export interface operations {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
                     "Idempotency-Replayed"?: string;
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -11172,6 +15582,16 @@ export interface operations {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
                     "Idempotency-Replayed"?: string;
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -11187,6 +15607,16 @@ export interface operations {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
                     "Idempotency-Replayed"?: string;
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -11202,6 +15632,16 @@ export interface operations {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
                     "Idempotency-Replayed"?: string;
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -11217,6 +15657,16 @@ export interface operations {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
                     "Idempotency-Replayed"?: string;
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -11232,6 +15682,16 @@ export interface operations {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
                     "Idempotency-Replayed"?: string;
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -11242,11 +15702,21 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
                     "Idempotency-Replayed"?: string;
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -11262,6 +15732,16 @@ export interface operations {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
                     "Idempotency-Replayed"?: string;
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -11277,6 +15757,16 @@ export interface operations {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
                     "Idempotency-Replayed"?: string;
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -11306,6 +15796,16 @@ export interface operations {
             /** @description The strategy's standing */
             200: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -11319,6 +15819,16 @@ export interface operations {
             /** @description REQUEST_INVALID */
             400: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -11332,6 +15842,16 @@ export interface operations {
             /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -11345,6 +15865,16 @@ export interface operations {
             /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
             403: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -11358,6 +15888,16 @@ export interface operations {
             /** @description NOT_FOUND */
             404: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -11371,6 +15911,16 @@ export interface operations {
             /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -11381,9 +15931,19 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -11397,6 +15957,16 @@ export interface operations {
             /** @description INTERNAL */
             500: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -11410,6 +15980,16 @@ export interface operations {
             /** @description DATABASE_UNAVAILABLE */
             503: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -11630,6 +16210,16 @@ export interface operations {
                      * @example "v3"
                      */
                     ETag?: string;
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -11643,6 +16233,16 @@ export interface operations {
             /** @description REQUEST_INVALID */
             400: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -11656,6 +16256,16 @@ export interface operations {
             /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -11669,6 +16279,16 @@ export interface operations {
             /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
             403: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -11682,6 +16302,16 @@ export interface operations {
             /** @description NOT_FOUND */
             404: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -11695,6 +16325,16 @@ export interface operations {
             /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -11705,9 +16345,19 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -11721,6 +16371,16 @@ export interface operations {
             /** @description INTERNAL */
             500: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -11734,6 +16394,16 @@ export interface operations {
             /** @description CALENDAR_MISSING or DATABASE_UNAVAILABLE */
             503: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -11772,6 +16442,16 @@ export interface operations {
                      * @example "v3"
                      */
                     ETag?: string;
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -11785,6 +16465,16 @@ export interface operations {
             /** @description REQUEST_INVALID or STRATEGY_INVALID */
             400: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -11798,6 +16488,16 @@ export interface operations {
             /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -11811,6 +16511,16 @@ export interface operations {
             /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
             403: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -11824,6 +16534,16 @@ export interface operations {
             /** @description NOT_FOUND */
             404: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -11837,6 +16557,16 @@ export interface operations {
             /** @description CONFLICT or STRATEGY_OVERLAP */
             409: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -11850,6 +16580,16 @@ export interface operations {
             /** @description PRECONDITION_FAILED */
             412: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -11863,6 +16603,16 @@ export interface operations {
             /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -11873,9 +16623,19 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -11889,6 +16649,16 @@ export interface operations {
             /** @description INTERNAL */
             500: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -11902,6 +16672,16 @@ export interface operations {
             /** @description CALENDAR_MISSING or DATABASE_UNAVAILABLE */
             503: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -11931,6 +16711,16 @@ export interface operations {
             /** @description The strategy is gone; its orders stay on record */
             200: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -11944,6 +16734,16 @@ export interface operations {
             /** @description REQUEST_INVALID */
             400: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -11957,6 +16757,16 @@ export interface operations {
             /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -11970,6 +16780,16 @@ export interface operations {
             /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
             403: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -11983,6 +16803,16 @@ export interface operations {
             /** @description NOT_FOUND */
             404: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -11996,6 +16826,16 @@ export interface operations {
             /** @description CONFLICT */
             409: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -12009,6 +16849,16 @@ export interface operations {
             /** @description PRECONDITION_FAILED */
             412: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -12022,6 +16872,16 @@ export interface operations {
             /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -12032,9 +16892,19 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -12048,6 +16918,16 @@ export interface operations {
             /** @description INTERNAL */
             500: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -12061,6 +16941,16 @@ export interface operations {
             /** @description DATABASE_UNAVAILABLE */
             503: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -12090,6 +16980,16 @@ export interface operations {
             /** @description Its order log and its executions */
             200: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -12103,6 +17003,16 @@ export interface operations {
             /** @description REQUEST_INVALID */
             400: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -12116,6 +17026,16 @@ export interface operations {
             /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -12129,6 +17049,16 @@ export interface operations {
             /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
             403: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -12142,6 +17072,16 @@ export interface operations {
             /** @description NOT_FOUND */
             404: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -12155,6 +17095,16 @@ export interface operations {
             /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -12165,9 +17115,19 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -12181,6 +17141,16 @@ export interface operations {
             /** @description INTERNAL */
             500: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -12194,6 +17164,16 @@ export interface operations {
             /** @description DATABASE_UNAVAILABLE */
             503: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -12223,6 +17203,16 @@ export interface operations {
             /** @description Every check, green or red, with what to do about it */
             200: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -12236,6 +17226,16 @@ export interface operations {
             /** @description REQUEST_INVALID */
             400: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -12249,6 +17249,16 @@ export interface operations {
             /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -12262,6 +17272,16 @@ export interface operations {
             /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
             403: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -12275,6 +17295,16 @@ export interface operations {
             /** @description NOT_FOUND */
             404: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -12288,6 +17318,16 @@ export interface operations {
             /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -12298,9 +17338,19 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -12314,6 +17364,16 @@ export interface operations {
             /** @description INTERNAL */
             500: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -12327,6 +17387,16 @@ export interface operations {
             /** @description DATABASE_UNAVAILABLE */
             503: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -12358,6 +17428,16 @@ export interface operations {
             /** @description The day, oldest first; by default the latest day with anything to say */
             200: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -12371,6 +17451,16 @@ export interface operations {
             /** @description REQUEST_INVALID */
             400: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -12384,6 +17474,16 @@ export interface operations {
             /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -12397,6 +17497,16 @@ export interface operations {
             /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
             403: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -12410,6 +17520,16 @@ export interface operations {
             /** @description NOT_FOUND */
             404: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -12423,6 +17543,16 @@ export interface operations {
             /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -12433,9 +17563,19 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description TOO_MANY_TRIES */
+            /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -12449,6 +17589,16 @@ export interface operations {
             /** @description INTERNAL */
             500: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -12462,6 +17612,16 @@ export interface operations {
             /** @description DATABASE_UNAVAILABLE */
             503: {
                 headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */

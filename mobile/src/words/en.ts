@@ -31,6 +31,7 @@ const problems: Record<ProblemCode, string> = {
   RISK_LOCKED: "The kill switch is on, so nothing is bought. Release it under Risk first.",
   PAYLOAD_TOO_LARGE: "Too much text was sent. Shorten it and send again.",
   TOO_MANY_TRIES: "Too many wrong tries. Wait as long as the message says, then try again.",
+  RATE_LIMITED: "Too many requests within a minute. Wait until it is over, then try again.",
   BROKER_AUTH_FAILED: "Your broker does not accept this login. Log in at the broker again.",
   BROKER_UNAVAILABLE: "Your broker does not answer. Wait a minute, then look before you try again.",
   ORDER_FAILED: "The broker refused the order. Read its reason in the timeline.",

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
+from algotrading.adapters.allowances import LocalAllowances
 from algotrading.adapters.common_passwords import CommonPasswords
 from algotrading.adapters.passwords import Argon2Passwords
 from algotrading.adapters.throttles import LocalThrottle
@@ -18,6 +19,7 @@ from algotrading.contracts.api_routes import API_ROUTES
 from algotrading.contracts.errands import read_errand
 from algotrading.contracts.messages import OrderCommand, OrderEvent
 from algotrading.domain.accounts import BrokerCredentials
+from algotrading.domain.allowances import Allowance
 from algotrading.domain.cycle import Cycle, CycleState
 from algotrading.domain.mail import Mail
 from algotrading.domain.nse_calendar import NSE_SESSIONS
@@ -129,6 +131,8 @@ class ApiWorld:
     """As in an environment where it is real money."""
     needs_verified_email: bool = False
     """The same."""
+    requests_per_minute: int = 600
+    """Of one person."""
     errands: MemoryErrands = field(default_factory=MemoryErrands)
     mailer: MemoryMailer = field(default_factory=MemoryMailer)
     notice_errands: MemoryErrands = field(default_factory=MemoryErrands)
@@ -141,6 +145,7 @@ class ApiWorld:
     ledger: MemoryLedger = field(init=False)
     tokens: JwtTokens = field(init=False)
     throttle: LocalThrottle = field(init=False)
+    allowances: LocalAllowances = field(init=False)
     doors: dict[str, HttpDoor] = field(init=False)
     authorizer: TokenAuthorizer = field(init=False)
 
@@ -150,6 +155,7 @@ class ApiWorld:
         self.queue = MemoryQueue(self.clock)
         self.ledger = MemoryLedger(self.database)
         self.throttle = LocalThrottle(lambda: self.clock.now().timestamp())
+        self.allowances = LocalAllowances(lambda: self.clock.now().timestamp())
         self.tokens = JwtTokens(lambda _: [SIGNING_KEY], self.clock)
         self.authorizer = TokenAuthorizer(lambda: self.tokens)
         for symbol in ("TCS", "INFY"):
@@ -368,7 +374,14 @@ class ApiWorld:
     # --- services -----------------------------------------------------------------------------------
 
     def _admission(self) -> Admission:
-        return Admission(MemoryStandings(self.database), self.throttle, self.clock)
+        return Admission(
+            MemoryStandings(self.database),
+            self.throttle,
+            self.allowances,
+            self.clock,
+            of_person=Allowance("person", self.requests_per_minute),
+            of_program=Allowance("key", 120),
+        )
 
     def _admin(self) -> AdminServices:
         store, risks = MemoryAdministration(self.database), MemoryRisks(self.database)

@@ -198,8 +198,13 @@ class TimingSettings(Settings):
 
 
 class DoorSettings(DatabaseSettings, RedisSettings):
-    """A function behind the HTTP API that asks who calls: how callers stand is in PostgreSQL, how often they tried in
+    """A function behind the HTTP API that asks who calls: how callers stand is in PostgreSQL, how often they asked in
     Redis."""
+
+    requests_per_minute: int = Field(default=600, ge=60)
+    """Of one person, however many devices; the app asks some twenty times a minute for each open page."""
+    key_requests_per_minute: int = Field(default=120, ge=10)
+    """Of one key of a program."""
 
 
 class AuthSettings(DoorSettings, TokenSettings):

@@ -41,14 +41,23 @@ def _database_of(settings: DatabaseSettings) -> Database:
 
 def admission(settings: DoorSettings) -> Admission:
     """Who comes in to an HTTP function."""
+    from algotrading.adapters.allowances import LocalAllowances, RedisAllowances
     from algotrading.adapters.clock import SystemClock
     from algotrading.adapters.postgres.standings import PostgresStandings
     from algotrading.adapters.redis_runtime import make_redis_client
     from algotrading.adapters.throttles import LocalThrottle, RedisThrottle
+    from algotrading.domain.allowances import Allowance
     from algotrading.services.admission import Admission
 
     redis = make_redis_client(settings.redis_host, settings.redis_port, tls=settings.redis_tls)
-    return Admission(PostgresStandings(database(settings)), RedisThrottle(redis, LocalThrottle()), SystemClock())
+    return Admission(
+        standings=PostgresStandings(database(settings)),
+        throttle=RedisThrottle(redis, LocalThrottle()),
+        allowances=RedisAllowances(redis, LocalAllowances()),
+        clock=SystemClock(),
+        of_person=Allowance("person", settings.requests_per_minute),
+        of_program=Allowance("key", settings.key_requests_per_minute),
+    )
 
 
 def tokens(settings: TokenSettings) -> JwtTokens:

@@ -24,6 +24,7 @@
     ├── PayloadTooLarge           413  PAYLOAD_TOO_LARGE
     ├── KeyReused                 422  IDEMPOTENCY_KEY_REUSED   (the key stands for another request)
     ├── TooManyTries              429  TOO_MANY_TRIES   (guessing is slowed down)
+    ├── RateLimited               429  RATE_LIMITED   (a caller's requests of this minute are used up)
     ├── BrokerFault               (what a broker or the way to it did)
     │   ├── BrokerAuthFailed      400  BROKER_AUTH_FAILED
     │   ├── BrokerUnavailable     503  BROKER_UNAVAILABLE
@@ -46,6 +47,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 if TYPE_CHECKING:
+    from algotrading.domain.allowances import Spent
     from algotrading.domain.limits import Breach
 
 ErrorCode = Literal[
@@ -73,6 +75,7 @@ ErrorCode = Literal[
     "PRECONDITION_FAILED",
     "PAYLOAD_TOO_LARGE",
     "TOO_MANY_TRIES",
+    "RATE_LIMITED",
     "BROKER_AUTH_FAILED",
     "BROKER_UNAVAILABLE",
     "ORDER_FAILED",
@@ -157,6 +160,19 @@ class TooManyTries(AlgotradingError):
         self.retry_after = max(1, math.ceil(seconds))
         """Whole seconds until another try is looked at."""
         super().__init__(f"too many tries: wait {self.retry_after} s")
+
+
+class RateLimited(AlgotradingError):
+    """The caller's requests of this minute are used up; nothing was looked at."""
+
+    code: ClassVar[ErrorCode] = "RATE_LIMITED"
+    status: ClassVar[int] = 429
+
+    def __init__(self, spent: Spent) -> None:
+        self.spent = spent
+        self.retry_after = spent.seconds
+        """Whole seconds until requests are answered again."""
+        super().__init__(f"{spent.allowance.requests} requests a minute are answered: wait {spent.seconds} s")
 
 
 class AccessDenied(AlgotradingError):

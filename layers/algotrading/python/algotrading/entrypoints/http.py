@@ -25,6 +25,7 @@ from algotrading.domain.errors import (
     DatabaseUnavailable,
     KeyInUse,
     NotFound,
+    RateLimited,
     RequestInvalid,
     TokenExpired,
     TokenInvalid,
@@ -35,6 +36,7 @@ from algotrading.domain.logins import Bearer
 from algotrading.entrypoints.http_body import admit_body, read_json
 from algotrading.entrypoints.http_keys import given_again, named_key, to_keep
 from algotrading.entrypoints.http_page import asks_for_page, html_page
+from algotrading.entrypoints.http_rates import rate_headers
 from algotrading.services.admission import Admission, Admitted, Asked
 from algotrading.services.keyed_requests import KeyedRequests
 
@@ -118,7 +120,8 @@ class HttpDoor(APIGatewayHttpResolver):
         if answer["statusCode"] >= HTTPStatus.BAD_REQUEST and _is_for_a_browser(event):
             text = json.loads(answer["body"])["message"]
             answer = _as_event_answer(html_page(answer["statusCode"], _FAILED, text))
-        answer["headers"] = {**_HEADERS, REQUEST_ID: request_id, **_client_id(event), **answer.get("headers", {})}
+        own = {**_HEADERS, REQUEST_ID: request_id, **_client_id(event), **rate_headers(who.spent if who else None)}
+        answer["headers"] = {**own, **answer.get("headers", {})}
         _log_answer(event, answer, request_id, time.perf_counter() - started, who)
         return answer
 
@@ -135,7 +138,9 @@ class HttpDoor(APIGatewayHttpResolver):
         if access is None or self._admission is None:
             raise AccessDenied("nobody may do this")
         path = _UNPRINTABLE.sub("?", str(event.get("rawPath", "")))[:200]
-        return self._admission().admit(bearer, access, _named_account(event), Asked(key, path, _address_of(event)))
+        lessens_risk = _has_route(event, lambda route: route.is_repeatable)
+        asked = Asked(key, path, _address_of(event), lessens_risk)
+        return self._admission().admit(bearer, access, _named_account(event), asked)
 
     def _answer_as(self, who: Admitted | None, request: dict[str, Any], context: Any) -> dict[str, Any]:
         if who is None or not who.is_reading_only or self._admission is None:
@@ -276,8 +281,10 @@ def error_response(error: AlgotradingError, request_id: str) -> Response[str]:
         return failure_response(request_id, error)
     details = [{"field": detail.field, "problem": detail.problem} for detail in error.details]
     response = _json_response(error.status, {"error": error.code, "message": error.message, "details": details})
-    if isinstance(error, TooManyTries | KeyInUse):
+    if isinstance(error, TooManyTries | KeyInUse | RateLimited):
         response.headers["Retry-After"] = str(error.retry_after)
+    if isinstance(error, RateLimited):
+        response.headers.update(rate_headers(error.spent))
     return response
 
 

@@ -8,7 +8,7 @@ there is no way to ask for a row without saying whose it is, except through the 
 
 from __future__ import annotations
 
-from algotrading.ports.access import ApiKeys, Standings, ViewerGrants
+from algotrading.ports.access import Allowances, ApiKeys, Standings, ViewerGrants
 from algotrading.ports.administration import Administration, QueueGauge
 from algotrading.ports.brokers import Broker, Brokers, BrokerSession, PreparedOrder
 from algotrading.ports.clock import Clock
@@ -54,6 +54,7 @@ __all__ = [
     "AccountRecords",
     "Administration",
     "Alarm",
+    "Allowances",
     "ApiKeys",
     "AuditRoots",
     "AuditTrail",

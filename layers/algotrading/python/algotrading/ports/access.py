@@ -9,6 +9,7 @@ from typing import Protocol
 from uuid import UUID
 
 from algotrading.domain.accounts import User
+from algotrading.domain.allowances import Allowance, Spent
 from algotrading.domain.api_keys import ApiKey
 from algotrading.domain.roles import Role, Standing, ViewerGrant
 
@@ -32,6 +33,14 @@ class Standings(Protocol):
 
     def reading_only(self) -> AbstractContextManager[None]:
         """Within the block nothing can be stored, whatever the code that runs there tries."""
+        ...
+
+
+class Allowances(Protocol):
+    """How many requests a caller has made in the present minute. Never keeps anybody out for a fault of its own."""
+
+    def spend(self, who: str, allowance: Allowance) -> Spent:
+        """Count one request, also where it is one too many."""
         ...
 
 

@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NoReturn
 from uuid import UUID
 
 from algotrading.contracts.api_access import Access
+from algotrading.domain.allowances import Allowance, Spent
 from algotrading.domain.api_keys import ApiKey
 from algotrading.domain.errors import (
     AccessDenied,
     AccountLocked,
+    RateLimited,
     SecondFactorRequired,
     TokenExpired,
     TokenInvalid,
     TooManyTries,
 )
 from algotrading.domain.logins import Bearer
-from algotrading.domain.roles import STAFF, Role
+from algotrading.domain.roles import STAFF, Role, Standing
 from algotrading.domain.throttle import suspects_of_key
-from algotrading.ports import Clock, Standings, Throttle
+from algotrading.ports import Allowances, Clock, Standings, Throttle
 from algotrading.services.accounts import LOCKED
 
 _NOT_YOURS = "this account is not shared with you"
@@ -36,6 +38,8 @@ class Asked:
     path: str
     address: str
     """As the gateway saw it."""
+    lessens_risk: bool = False
+    """A stop, a square-off, the kill switch: never held up by how much was asked before, and by no store for that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,8 @@ class Admitted:
     role: Role
     key_id: UUID | None = None
     """The key of the program that asks in the caller's name."""
+    spent: Spent | None = None
+    """What is left of the caller's requests of this minute; None where they are not counted."""
 
     @property
     def is_reading_only(self) -> bool:
@@ -63,7 +69,10 @@ class Admission:
 
     standings: Standings
     throttle: Throttle
+    allowances: Allowances
     clock: Clock
+    of_person: Allowance
+    of_program: Allowance
 
     def admit(self, bearer: Bearer, access: Access, account: UUID | None, asked: Asked) -> Admitted:
         """Let in whom the matrix lets in. `account`: whose the caller asks to read, None for their own.
@@ -72,6 +81,7 @@ class Admission:
             TokenInvalid: there is no such user any more, or no such key.
             TokenExpired: the key has.
             TooManyTries: too many keys that were none, from this address.
+            RateLimited: the caller's requests of this minute are used up.
             AccountLocked: nobody gets in.
             AccessDenied: not as what the caller is.
             SecondFactorRequired: staff, and their login showed none.
@@ -83,6 +93,16 @@ class Admission:
             raise TokenInvalid("this account is gone")
         if standing.is_locked:
             raise AccountLocked(LOCKED)
+        spent = None if asked.lessens_risk else self._spend(standing)
+        return replace(self._admit(bearer, standing, access, account, asked), spent=spent)
+
+    def reading_only(self) -> AbstractContextManager[None]:
+        """See ports.Standings."""
+        return self.standings.reading_only()
+
+    def _admit(
+        self, bearer: Bearer, standing: Standing, access: Access, account: UUID | None, asked: Asked
+    ) -> Admitted:
         if standing.key is not None:
             return self._as_program(standing.key, access, account)
         if account is not None and account != bearer.user_id:
@@ -91,9 +111,14 @@ class Admission:
             return Admitted(bearer.user_id, bearer.user_id, Role.TRADER)
         return self._as_staff(bearer, access.roles & standing.roles & STAFF, asked)
 
-    def reading_only(self) -> AbstractContextManager[None]:
-        """See ports.Standings."""
-        return self.standings.reading_only()
+    def _spend(self, standing: Standing) -> Spent:
+        """Each key has an allowance of its own: a program that runs wild leaves its owner's alone."""
+        key = standing.key
+        who, allowance = (standing.user_id, self.of_person) if key is None else (key.key_id, self.of_program)
+        spent = self.allowances.spend(str(who), allowance)
+        if spent.is_over:
+            raise RateLimited(spent)
+        return spent
 
     def _refuse_key(self, address: str) -> NoReturn:
         seconds = self.throttle.try_now(suspects_of_key(address))
