@@ -139,6 +139,7 @@ def _event(method: str, target: str, user_id: str | None, body: Mapping[str, Any
         "rawQueryString": query,
         "headers": {"content-type": "application/json", "host": "api.example.com", "user-agent": "app/1.0"},
         "requestContext": {
+            "domainName": "api.example.com",
             "http": {"method": method, "path": path, "protocol": "HTTP/1.1", "sourceIp": "127.0.0.1"},
             "requestId": "benchmark",
             "stage": "$default",

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
 from algotrading.domain.errors import DatabaseUnavailable
@@ -19,6 +19,11 @@ if TYPE_CHECKING:
     Session = Connection[dict[str, Any]]
     """A connection inside one transaction; rows come as dictionaries."""
 
+_SETTINGS: Final = (
+    "select set_config(%s, %s, true), set_config('statement_timeout', %s, true),"
+    " set_config('lock_timeout', %s, true), set_config('idle_in_transaction_session_timeout', '5s', true)"
+)
+_SETTINGS_READING_ONLY: Final = f"{_SETTINGS}, set_config('transaction_read_only', 'on', true)"
 _RDS_AUTHORITIES = Path(__file__).with_name("rds-ap-south-1.pem")
 
 
@@ -160,16 +165,8 @@ class Database:
     def _open_transaction(self, session: Session, setting: str, value: str, statement_seconds: float) -> None:
         # The connection is not in autocommit mode: its first statement begins the transaction.
         session.execute(
-            "select set_config(%s, %s, true), set_config('statement_timeout', %s, true),"
-            " set_config('lock_timeout', %s, true), set_config('idle_in_transaction_session_timeout', '5s', true),"
-            " set_config('transaction_read_only', %s, true)",
-            (
-                setting,
-                value,
-                f"{statement_seconds * 1000:.0f}ms",
-                f"{self._lock_seconds * 1000:.0f}ms",
-                "on" if self._is_reading_only else "off",
-            ),
+            _SETTINGS_READING_ONLY if self._is_reading_only else _SETTINGS,
+            (setting, value, f"{statement_seconds * 1000:.0f}ms", f"{self._lock_seconds * 1000:.0f}ms"),
         )
 
     def _settle(self) -> None:
