@@ -95,8 +95,8 @@ class Environment:
     web_origins: tuple[str, ...]
     """Browser origins that may call the API (the phone app needs none)."""
     access_token_seconds: int
-    """How long a bearer token is good for, which nothing can call back. Clients renew it by themselves; in dev it lasts
-    for a day's work with curl."""
+    """How long a bearer token is good for, unless its login ends before. Clients renew it by themselves; in dev it is
+    good for a day's work with curl."""
     docs: bool
     """Serve the OpenAPI document and its page."""
 

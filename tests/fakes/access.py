@@ -13,6 +13,7 @@ from algotrading.domain.api_keys import MOST_KEYS, USE_NOTED_EVERY, ApiKey
 from algotrading.domain.audit import AuditKind, access_entry, api_key_entry, staff_entry, viewer_entry
 from algotrading.domain.email_links import LINK_IS_OVER
 from algotrading.domain.errors import Conflict, LinkInvalid, NotFound
+from algotrading.domain.logins import Bearer
 from algotrading.domain.roles import MOST_VIEWERS, Role, Standing, ViewerGrant
 from tests.fakes import audit
 from tests.fakes.database import MemoryDatabase
@@ -24,9 +25,9 @@ class MemoryStandings:
     def __init__(self, database: MemoryDatabase | None = None) -> None:
         self._database = database or MemoryDatabase()
 
-    def read(self, user_id: UUID, key_hash: bytes | None, now: datetime) -> Standing | None:
+    def read(self, bearer: Bearer, now: datetime) -> Standing | None:
         """See ports.Standings."""
-        database = self._database
+        database, user_id, key_hash = self._database, bearer.user_id, bearer.key_hash
         if user_id not in database.users or user_id in database.closed:
             return None
         key = database.api_keys.get(key_hash or b"")
@@ -36,7 +37,14 @@ class MemoryStandings:
             last = key.last_used_at
             if last is None or now - last >= USE_NOTED_EVERY:
                 database.api_keys[key_hash] = replace(key, last_used_at=now)
-        return Standing(user_id, user_id in database.locked, frozenset(database.roles.get(user_id, ())), key)
+        roles = frozenset(database.roles.get(user_id, ()))
+        return Standing(user_id, user_id in database.locked, roles, self._is_logged_in(bearer, now), key)
+
+    def _is_logged_in(self, bearer: Bearer, now: datetime) -> bool:
+        if bearer.device_id is None:
+            return True
+        login = self._database.logins.get(bearer.device_id)
+        return login is not None and login.user_id == bearer.user_id and login.is_alive(now)
 
     def enter(self, account: UUID, viewer: UUID, door: str, now: datetime) -> bool:
         """See ports.Standings."""

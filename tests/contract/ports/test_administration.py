@@ -15,6 +15,7 @@ from algotrading.domain.accounts import User
 from algotrading.domain.audit import AuditKind
 from algotrading.domain.email_links import LinkPurpose
 from algotrading.domain.errors import Conflict, NotFound, TokenExpired
+from algotrading.domain.logins import Bearer
 from algotrading.domain.roles import Role
 from algotrading.domain.second_factor import SecondFactor
 from tests.contract.ports.conftest import Stores, postgres_stores
@@ -82,7 +83,7 @@ def test_a_lock_ends_every_login_of_that_user_and_of_nobody_else(stores: Stores)
     stores.administration.lock(user.user_id, by=BY, reason="a phone was stolen", now=LATER)
     stores.administration.lock(user.user_id, by=BY, reason="again", now=LATER)
 
-    standing = stores.standings.read(user.user_id, None, MOMENT)
+    standing = stores.standings.read(Bearer(user.user_id), MOMENT)
     assert standing is not None
     assert standing.is_locked
     assert stores.logins.alive(user.user_id, LATER) == []
@@ -102,7 +103,7 @@ def test_an_unlocked_user_is_let_in_and_what_was_so_leaves_no_record(stores: Sto
     for _ in range(2):
         stores.administration.unlock(user.user_id, by=BY, now=LATER)
 
-    standing = stores.standings.read(user.user_id, None, MOMENT)
+    standing = stores.standings.read(Bearer(user.user_id), MOMENT)
     assert standing is not None
     assert not standing.is_locked
     assert kinds_of(stores, user.user_id) == ["account_locked", "account_unlocked"]
@@ -113,7 +114,7 @@ def test_a_role_counts_until_it_is_withdrawn(stores: Stores) -> None:
     for _ in range(2):
         stores.administration.grant(user.user_id, Role.SUPPORT, by=BY, now=MOMENT)
     stores.administration.grant(user.user_id, Role.ADMIN, by=BY, now=MOMENT)
-    held = stores.standings.read(user.user_id, None, MOMENT)
+    held = stores.standings.read(Bearer(user.user_id), MOMENT)
     assert held is not None
     assert held.roles == {Role.SUPPORT, Role.ADMIN}
     [shown] = stores.administration.users(query=user.email, limit=2, after=None)
@@ -122,7 +123,7 @@ def test_a_role_counts_until_it_is_withdrawn(stores: Stores) -> None:
     for _ in range(2):
         stores.administration.withdraw(user.user_id, Role.ADMIN, by=BY, now=LATER)
 
-    left = stores.standings.read(user.user_id, None, MOMENT)
+    left = stores.standings.read(Bearer(user.user_id), MOMENT)
     assert left is not None
     assert left.roles == {Role.SUPPORT}
     kinds = [kind for kind in kinds_of(stores, user.user_id) if kind.startswith("role_")]

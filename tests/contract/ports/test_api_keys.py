@@ -11,6 +11,7 @@ import pytest
 
 from algotrading.domain.api_keys import MOST_KEYS, USE_NOTED_EVERY, ApiKey, Scope
 from algotrading.domain.errors import Conflict, NotFound
+from algotrading.domain.logins import Bearer
 from tests.contract.ports.conftest import Stores, postgres_stores
 from tests.fakes.examples import MOMENT
 from tests.integration.tenancy.trader import rows_of
@@ -30,7 +31,7 @@ def add(stores: Stores, user_id: UUID, name: str, *scopes: Scope) -> ApiKey:
 
 
 def found(stores: Stores, user_id: UUID, name: str, at: datetime = MOMENT) -> ApiKey | None:
-    standing = stores.standings.read(user_id, hash_of(name), at)
+    standing = stores.standings.read(Bearer(user_id, key_hash=hash_of(name)), at)
     assert standing is not None
     return standing.key
 
@@ -111,7 +112,7 @@ def test_keys_go_with_their_owner(stores: Stores) -> None:
     stores.records.close(user.user_id, MOMENT)
 
     assert stores.api_keys.of_user(user.user_id) == []
-    assert stores.standings.read(user.user_id, hash_of("script"), MOMENT) is None
+    assert stores.standings.read(Bearer(user.user_id, key_hash=hash_of("script")), MOMENT) is None
 
 
 # --- on PostgreSQL ----------------------------------------------------------------------------------

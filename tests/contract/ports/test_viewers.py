@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import threading
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
 import pytest
 
 from algotrading.domain.accounts import User
 from algotrading.domain.errors import Conflict, LinkInvalid, NotFound
+from algotrading.domain.logins import LOGIN_LASTS, Bearer, DeviceLogin
 from algotrading.domain.roles import INVITATION_LASTS, MOST_VIEWERS, ViewerGrant
 from tests.contract.ports.conftest import Stores, postgres_stores
 from tests.fakes.examples import MOMENT
@@ -123,13 +124,32 @@ def test_invitations_that_are_over_make_room(stores: Stores) -> None:
 
 def test_who_is_gone_stands_nowhere(stores: Stores) -> None:
     user = stores.add_user()
-    before = stores.standings.read(user.user_id, None, MOMENT)
+    before = stores.standings.read(Bearer(user.user_id), MOMENT)
     stores.records.close(user.user_id, MOMENT)
 
     assert before is not None
     assert (before.is_locked, before.roles) == (False, frozenset())
-    assert stores.standings.read(user.user_id, None, MOMENT) is None
-    assert stores.standings.read(uuid4(), None, MOMENT) is None
+    assert stores.standings.read(Bearer(user.user_id), MOMENT) is None
+    assert stores.standings.read(Bearer(uuid4()), MOMENT) is None
+
+
+def test_a_login_goes_on_until_it_ends_and_is_its_users_alone(stores: Stores) -> None:
+    user, other = stores.add_user(), stores.add_user()
+    login = DeviceLogin(uuid4(), user.user_id, "phone", MOMENT, MOMENT, MOMENT + LOGIN_LASTS)
+    stores.logins.begin(login, hash_of("refresh"))
+
+    def goes_on(who: User, at: datetime, device_id: UUID | None = login.device_id) -> bool:
+        standing = stores.standings.read(Bearer(who.user_id, device_id=device_id), at)
+        assert standing is not None
+        return standing.is_logged_in
+
+    assert goes_on(user, LATER)
+    assert goes_on(user, LATER, None), "what names no login is judged by its user"
+    assert not goes_on(other, LATER)
+    assert not goes_on(user, LATER, uuid4())
+    assert not goes_on(user, MOMENT + LOGIN_LASTS)
+    stores.logins.end_all(user.user_id, LATER)
+    assert not goes_on(user, LATER)
 
 
 @pytest.mark.parametrize("who", ["owner", "viewer"])

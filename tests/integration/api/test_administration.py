@@ -84,7 +84,8 @@ def test_a_lock_counts_in_every_function_from_the_next_request_on(deployment: De
     refused = [deployment.call("GET", path, None, token) for path in doors]
     assert [(status, answer["error"]) for status, answer in refused] == [(403, "ACCOUNT_LOCKED")] * 4
     assert boss.do(f"/admin/users/{user_id}/unlock")[0] == 200
-    assert [deployment.call("GET", path, None, token)[0] for path in doors] == [200] * 4
+    # Its logins have ended, and their tokens with them.
+    assert [deployment.call("GET", path, None, token)[0] for path in doors] == [401] * 4
 
 
 def test_a_wrong_code_does_nothing(deployment: Deployment, boss: Boss) -> None:

@@ -46,6 +46,7 @@ from algotrading.domain.events import EntryMissed
 from algotrading.domain.flatness import FlatProof
 from algotrading.domain.keyed_requests import KeptAnswer
 from algotrading.domain.limits import Breach, BreachKind, RiskLimits
+from algotrading.domain.logins import Bearer
 from algotrading.domain.notices import NoticeKind
 from algotrading.domain.notifications import Channel, ChannelSetup, Delivery, InboxNotice
 from algotrading.domain.orders import AccountBook
@@ -126,7 +127,7 @@ def _read_all(records: PostgresAccountRecords, me: Intruder) -> Any:
 
 def _standing_with_the_victims_key(standings: PostgresStandings, me: Intruder) -> Any:
     """His own standing is no leak; that the victim's key would be taken for his is."""
-    found = standings.read(me.user_id, me.victim.link_hash("key"), MOMENT)
+    found = standings.read(Bearer(me.user_id, key_hash=me.victim.link_hash("key")), MOMENT)
     return None if found is None else found.key
 
 

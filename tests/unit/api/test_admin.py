@@ -219,8 +219,8 @@ def test_a_locked_user_is_out_at_once_and_stays_out_until_unlocked(world: ApiWor
 
     assert boss.do(f"/admin/users/{user_id}/unlock").body["status"] == "unlocked"
     assert world.call("POST", "/auth/login", login).status == 200
-    # A bearer token is of its user: it is good again for what is left of its time.
-    assert world.call("GET", "/strategy", token=token).status == 200
+    # A bearer token of a login that ended is not good again for what is left of its time: it may be a thief's.
+    assert world.call("GET", "/strategy", token=token).error == "TOKEN_INVALID"
     assert [kind for kind in kinds(world, user_id) if kind.startswith("account_") and kind != "account_read"] == [
         AuditKind.ACCOUNT_LOCKED,
         AuditKind.ACCOUNT_UNLOCKED,

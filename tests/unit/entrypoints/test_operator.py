@@ -14,6 +14,7 @@ from algotrading.adapters.postgres.database import TransactionFailed
 from algotrading.contracts.messages import OrderEvent
 from algotrading.domain.accounts import User
 from algotrading.domain.cycle import Cycle, CycleState, ExitReason
+from algotrading.domain.logins import Bearer
 from algotrading.domain.roles import Role
 from algotrading.domain.second_factor import SecondFactor
 from algotrading.entrypoints.operator import OperatorDoor
@@ -284,7 +285,7 @@ def test_the_first_administrator_is_made_by_the_operator(world: TradingWorld, do
     again = door.handle(grant())
 
     assert answer == again == {"user_id": str(user.user_id), "role": "admin", "status": "granted"}
-    standing = MemoryStandings(world.database).read(user.user_id, None, world.clock.now())
+    standing = MemoryStandings(world.database).read(Bearer(user.user_id), world.clock.now())
     assert standing is not None
     assert standing.roles == {Role.ADMIN}
     [record] = [each for each in world.database.audit if each.user_id == user.user_id]

@@ -216,7 +216,7 @@ class AuthSettings(DoorSettings, TokenSettings):
     kms_key_id: str
     """The key that second factors are sealed under, for that purpose alone."""
     access_token_seconds: int = Field(default=900, ge=60, le=43_200)
-    """How long a bearer token is good for. It cannot be called back, so it is short where money is at stake."""
+    """How long a bearer token is good for, at most: it ends with its login."""
 
     @model_validator(mode="after")
     def _short_outside_dev(self) -> Self:

@@ -40,7 +40,15 @@ class JwtTokens:
         self._secrets = secrets
         self._clock = clock
 
-    def issue(self, user_id: UUID, *, audience: str, lifetime: timedelta, second_factor: bool = False) -> str:
+    def issue(
+        self,
+        user_id: UUID,
+        *,
+        audience: str,
+        lifetime: timedelta,
+        second_factor: bool = False,
+        device_id: UUID | None = None,
+    ) -> str:
         """See ports.Tokens."""
         now = self._clock.now()
         claims = {
@@ -51,6 +59,7 @@ class JwtTokens:
             "exp": int((now + lifetime).timestamp()),
             # How the login was made (RFC 8176).
             "amr": ["pwd", _OTP] if second_factor else ["pwd"],
+            **({} if device_id is None else {"sid": str(device_id)}),
         }
         key, kid = signing_key(self._secrets(False)[0])
         return jwt.encode(claims, key, algorithm=_ALGORITHM, headers={"kid": kid})
@@ -76,12 +85,13 @@ class JwtTokens:
                 options={"require": _CLAIMS, "verify_exp": False, "verify_iat": False, "verify_nbf": False},
             )
             user_id, expires = UUID(claims["sub"]), int(claims["exp"])
-            methods = claims.get("amr", [])
+            methods, session = claims.get("amr", []), claims.get("sid")
+            device_id = None if session is None else UUID(session)
         except (jwt.PyJWTError, ValueError, TypeError, AttributeError) as error:
             raise TokenInvalid("this token is not one of ours") from error
         if self._clock.now().timestamp() >= expires:
             raise TokenExpired("this token has expired: log in again")
-        return Bearer(user_id, has_second_factor=isinstance(methods, list) and _OTP in methods)
+        return Bearer(user_id, has_second_factor=isinstance(methods, list) and _OTP in methods, device_id=device_id)
 
     def _public_key(self, kid: object) -> Ed25519PublicKey:
         for is_unknown in (False, True):

@@ -43,6 +43,8 @@ class Bearer:
     user_id: UUID
     has_second_factor: bool = False
     """Whether the login that it belongs to showed one."""
+    device_id: UUID | None = None
+    """The login that it belongs to, with which it ends; None for what belongs to none."""
     key_hash: bytes | None = None
     """Of a key: who it is of is only said by it, until the hash was found among that user's."""
 

@@ -39,6 +39,8 @@ class Standing:
     is_locked: bool
     roles: frozenset[Role]
     """Those of staff; that of a trader needs no granting."""
+    is_logged_in: bool = True
+    """Whether the login that was named goes on; True where none was."""
     key: ApiKey | None = None
     """The one that was shown, if it is theirs."""
 

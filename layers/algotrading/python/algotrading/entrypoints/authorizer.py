@@ -37,6 +37,8 @@ class TokenAuthorizer:
         except AuthenticationFailed as error:
             return {"isAuthorized": True, "context": {"error": error.code}}
         context = {"user_id": str(bearer.user_id), "has_second_factor": bearer.has_second_factor}
+        if bearer.device_id is not None:
+            context["device_id"] = str(bearer.device_id)
         return {"isAuthorized": True, "context": context}
 
 

@@ -254,7 +254,9 @@ def _bearer_of(event: Mapping[str, Any]) -> Bearer:
     try:
         if "key_hash" in found:
             return Bearer(UUID(found["key_owner"]), key_hash=bytes.fromhex(found["key_hash"]))
-        return Bearer(UUID(found["user_id"]), has_second_factor=found.get("has_second_factor") in (True, "true"))
+        device_id = UUID(found["device_id"]) if "device_id" in found else None
+        has_second_factor = found.get("has_second_factor") in (True, "true")
+        return Bearer(UUID(found["user_id"]), has_second_factor=has_second_factor, device_id=device_id)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise TokenInvalid("a bearer token is needed: log in") from error
 

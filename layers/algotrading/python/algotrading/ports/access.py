@@ -11,15 +11,16 @@ from uuid import UUID
 from algotrading.domain.accounts import User
 from algotrading.domain.allowances import Allowance, Spent
 from algotrading.domain.api_keys import ApiKey
+from algotrading.domain.logins import Bearer
 from algotrading.domain.roles import Role, Standing, ViewerGrant
 
 
 class Standings(Protocol):
     """What the door asks before it lets anybody in."""
 
-    def read(self, user_id: UUID, key_hash: bytes | None, now: datetime) -> Standing | None:
-        """How the user stands at this moment, with the key of that hash if it is theirs, whose use is noted; None for a
-        user that is not there, or not any more."""
+    def read(self, bearer: Bearer, now: datetime) -> Standing | None:
+        """How a user stands at this moment, whether the login goes on that is named, and the key of that hash if it is
+        theirs, whose use is noted; None for a user that is not there, or not any more."""
         ...
 
     def enter(self, account: UUID, viewer: UUID, door: str, now: datetime) -> bool:

@@ -211,8 +211,16 @@ class Throttle(Protocol):
 class Tokens(Protocol):
     """Our own signed bearer tokens. A token made for one `audience` is worth nothing for another."""
 
-    def issue(self, user_id: UUID, *, audience: str, lifetime: timedelta, second_factor: bool = False) -> str:
-        """A token that says who the user is, and whether their login showed a second factor."""
+    def issue(
+        self,
+        user_id: UUID,
+        *,
+        audience: str,
+        lifetime: timedelta,
+        second_factor: bool = False,
+        device_id: UUID | None = None,
+    ) -> str:
+        """A token that says who the user is, of which login it is, and whether that showed a second factor."""
         ...
 
     def read(self, token: str, *, audience: str) -> Bearer:

@@ -115,7 +115,7 @@ class Accounts:
 
     def log_out(self, token: str) -> None:
         """End the login of a refresh token; nothing happens for one that belongs to none. Raises TokenInvalid for
-        what cannot be one. Access tokens that are out are good until they expire."""
+        what cannot be one. Its access tokens end with it."""
         self.logins.end_by_token(*_read(token), self.clock.now())
 
     def devices(self, user_id: UUID) -> Sequence[DeviceLogin]:
@@ -177,6 +177,7 @@ class Accounts:
             audience=API_AUDIENCE,
             lifetime=self.access_lasts,
             second_factor=login.has_second_factor,
+            device_id=login.device_id,
         )
         return Pass(login, access, refresh, self.access_lasts)
 

@@ -64,8 +64,8 @@ class Admitted:
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """Looks at the store at every request, and keeps nothing: a lock, a role or an invitation that was withdrawn counts
-    from the next request on, however long a bearer token has still to go."""
+    """Looks at the store at every request, and keeps nothing: a login that was ended, a lock, a role or an invitation
+    that was withdrawn counts from the next request on, however long a bearer token has still to go."""
 
     standings: Standings
     throttle: Throttle
@@ -78,7 +78,7 @@ class Admission:
         """Let in whom the matrix lets in. `account`: whose the caller asks to read, None for their own.
 
         Raises:
-            TokenInvalid: there is no such user any more, or no such key.
+            TokenInvalid: there is no such user any more, the login has ended, or there is no such key.
             TokenExpired: the key has.
             TooManyTries: too many keys that were none, from this address.
             RateLimited: the caller's requests of this minute are used up.
@@ -86,13 +86,15 @@ class Admission:
             AccessDenied: not as what the caller is.
             SecondFactorRequired: staff, and their login showed none.
         """
-        standing = self.standings.read(bearer.user_id, bearer.key_hash, self.clock.now())
+        standing = self.standings.read(bearer, self.clock.now())
         if bearer.key_hash is not None and (standing is None or standing.key is None):
             self._refuse_key(asked.address)
         if standing is None:
             raise TokenInvalid("this account is gone")
         if standing.is_locked:
             raise AccountLocked(LOCKED)
+        if not standing.is_logged_in:
+            raise TokenInvalid("this login has ended: log in again")
         spent = None if asked.lessens_risk else self._spend(standing)
         return replace(self._admit(bearer, standing, access, account, asked), spent=spent)
 

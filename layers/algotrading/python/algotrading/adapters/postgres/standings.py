@@ -13,6 +13,7 @@ from algotrading.adapters.postgres.api_keys import api_key
 from algotrading.adapters.postgres.database import Database
 from algotrading.domain.api_keys import USE_NOTED_EVERY, ApiKey
 from algotrading.domain.audit import DEPLOYMENT, access_entry, staff_entry
+from algotrading.domain.logins import Bearer
 from algotrading.domain.roles import Role, Standing
 
 if TYPE_CHECKING:
@@ -25,19 +26,23 @@ class PostgresStandings:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def read(self, user_id: UUID, key_hash: bytes | None, now: datetime) -> Standing | None:
+    def read(self, bearer: Bearer, now: datetime) -> Standing | None:
         """See ports.Standings."""
+        user_id, key_hash = bearer.user_id, bearer.key_hash
         with self._database.tenant(user_id) as session:
             row = session.execute(
                 "select u.locked_at is not null as is_locked,"
-                " array(select r.role::text from user_roles r where r.user_id = u.id) as roles"
-                " from users u where u.id = %s and u.deleted_at is null",
-                (user_id,),
+                " array(select r.role::text from user_roles r where r.user_id = u.id) as roles,"
+                " %(device)s::uuid is null or exists (select from logins l where l.device_id = %(device)s"
+                "     and l.user_id = u.id and l.ended_at is null and l.expires_at > %(now)s) as is_logged_in"
+                " from users u where u.id = %(user)s and u.deleted_at is null",
+                {"user": user_id, "device": bearer.device_id, "now": now},
             ).fetchone()
             if row is None:
                 return None
             key = None if key_hash is None else _use_key(session, user_id, key_hash, now)
-        return Standing(user_id, row["is_locked"], frozenset(map(Role, row["roles"])), key)
+        roles = frozenset(map(Role, row["roles"]))
+        return Standing(user_id, row["is_locked"], roles, row["is_logged_in"], key)
 
     def enter(self, account: UUID, viewer: UUID, door: str, now: datetime) -> bool:
         """See ports.Standings."""

@@ -195,8 +195,8 @@ class AuthRoutes:
         return _login(self._services().refresh(body.refresh_token))
 
     def log_out(self, body: RefreshRequest) -> LoggedOutAnswer:
-        """End the login that this refresh token belongs to; also one that has ended already. Bearer tokens that are out
-        are good until they expire."""
+        """End the login that this refresh token belongs to, and its bearer tokens with it; also one that has ended
+        already."""
         self._services().log_out(body.refresh_token)
         return LoggedOutAnswer(ended=1)
 
@@ -216,7 +216,7 @@ class AuthRoutes:
         )
 
     def end_all_devices(self, request: Request) -> LoggedOutAnswer:
-        """End every login, this one too. Bearer tokens that are out are good until they expire."""
+        """End every login, this one too, and their bearer tokens with them."""
         return LoggedOutAnswer(ended=self._services().end_all_devices(caller(request)))
 
     def end_device(self, request: Request, id: UUID) -> LoggedOutAnswer:
