@@ -37,7 +37,8 @@ class MemoryStandings:
             last = key.last_used_at
             if last is None or now - last >= USE_NOTED_EVERY:
                 database.api_keys[key_hash] = replace(key, last_used_at=now)
-        roles = frozenset(database.roles.get(user_id, ()))
+        factor = database.second_factors.get(user_id)
+        roles = frozenset(database.roles.get(user_id, ()) if factor is not None and factor.is_on else ())
         return Standing(user_id, user_id in database.locked, roles, self._is_logged_in(bearer, now), key)
 
     def _is_logged_in(self, bearer: Bearer, now: datetime) -> bool:

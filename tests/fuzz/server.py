@@ -32,7 +32,7 @@ class FuzzedApi:
     def __post_init__(self) -> None:
         self.world.connect(self.world.register())
         (user_id,) = self.world.database.users
-        self.world.database.roles[user_id] = {Role.ADMIN}
+        self.world.employ(user_id, Role.ADMIN)
         self.token = self.world.token_for(user_id, hours=_HOURS, second_factor=True)
 
     def answer(self, method: str, target: str, headers: dict[str, str], body: bytes) -> Answer:

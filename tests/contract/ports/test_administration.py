@@ -126,6 +126,10 @@ def test_a_role_counts_until_it_is_withdrawn(stores: Stores) -> None:
     left = stores.standings.read(Bearer(user.user_id), MOMENT)
     assert left is not None
     assert left.roles == {Role.SUPPORT}
+    stores.second_factors.remove(user.user_id, LATER)
+    without = stores.standings.read(Bearer(user.user_id), MOMENT)
+    assert without is not None
+    assert without.roles == set(), "a role counts while its holder's second factor is on"
     kinds = [kind for kind in kinds_of(stores, user.user_id) if kind.startswith("role_")]
     assert kinds == ["role_granted", "role_granted", "role_withdrawn"]
 

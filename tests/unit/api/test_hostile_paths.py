@@ -58,8 +58,8 @@ def test_another_users_strategy_does_not_exist(
 
     # Then there is no such thing; a deed of the staff asks for a code before it looks
     is_deed = route.function == "admin" and route.method == "POST" and other in {"another-users", "nobodys"}
-    assert answer.error == ("SECOND_FACTOR_REQUIRED" if is_deed else "NOT_FOUND")
-    assert answer.status == (403 if is_deed else 404)
+    assert answer.error == ("CREDENTIALS_INVALID" if is_deed else "NOT_FOUND")
+    assert answer.status == (401 if is_deed else 404)
     assert world.snapshot() == before
 
 

@@ -12,9 +12,7 @@ from algotrading.contracts.api_access import ACCESS
 from algotrading.contracts.api_routes import API_ROUTES, ApiRoute
 from algotrading.domain.audit import DEPLOYMENT, AuditKind
 from algotrading.domain.roles import STAFF, Role
-from algotrading.domain.second_factor import SecondFactor
 from algotrading.entrypoints.http import HttpDoor
-from tests.fakes.cloud import MemoryVault
 from tests.http_events import http_event
 from tests.unit.api.test_hostile_bodies import WITH_BODY, good_body
 from tests.unit.api.world import Answer, ApiWorld
@@ -38,12 +36,6 @@ def ask(world: ApiWorld, route: ApiRoute, token: str, thing: str, account: UUID 
         headers={} if account is None else {"X-Account": str(account)},
         query=QUERIES.get(route.key),
     )
-
-
-def have_second_factor(world: ApiWorld, user_id: UUID) -> None:
-    """Where a code is asked for, a wrong one is given: the door has opened by then."""
-    sealed = MemoryVault().seal(user_id, {"totp_secret": "A" * 32})["totp_secret"]
-    world.database.second_factors[user_id] = SecondFactor(user_id, sealed, world.clock.now(), world.clock.now())
 
 
 def is_let_in(answer: Answer) -> bool:
@@ -117,7 +109,7 @@ def test_a_door_that_was_given_nobody_to_ask_lets_nobody_in(world: ApiWorld) -> 
 @pytest.mark.parametrize("route", GUARDED, ids=key_of)
 def test_a_trader_is_let_in_where_the_table_says(world: ApiWorld, route: ApiRoute) -> None:
     token = world.register()
-    have_second_factor(world, world.user_of(token))
+    world.give_second_factor(world.user_of(token))
     thing, before = world.create(token), world.snapshot()
 
     answer = ask(world, route, token, thing)
@@ -165,8 +157,7 @@ def test_a_stranger_who_names_an_account_is_told_nothing_of_it(
 def test_staff_are_let_in_where_the_table_says(world: ApiWorld, route: ApiRoute, role: Role) -> None:
     own = world.register()
     user_id, thing = world.user_of(own), world.create(own)
-    world.database.roles[user_id] = {role}
-    have_second_factor(world, user_id)
+    world.employ(user_id, role)
 
     answer = ask(world, route, world.token_for(user_id, second_factor=True), thing)
 
@@ -179,7 +170,7 @@ def test_staff_are_let_in_where_the_table_says(world: ApiWorld, route: ApiRoute,
 def test_staff_read_nobodys_strategies(world: ApiWorld, route: ApiRoute, role: Role) -> None:
     trader, clerk = world.register(), world.register("clerk@example.com")
     clerk_id, thing = world.user_of(clerk), world.create(trader)
-    world.database.roles[clerk_id] = {role}
+    world.employ(clerk_id, role)
 
     answer = ask(world, route, world.token_for(clerk_id, second_factor=True), thing, world.user_of(trader))
 

@@ -38,7 +38,7 @@ class Standing:
     user_id: UUID
     is_locked: bool
     roles: frozenset[Role]
-    """Those of staff; that of a trader needs no granting."""
+    """Those of staff, which count while their holder's second factor is on; that of a trader needs no granting."""
     is_logged_in: bool = True
     """Whether the login that was named goes on; True where none was."""
     key: ApiKey | None = None

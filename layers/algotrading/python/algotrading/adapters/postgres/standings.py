@@ -32,7 +32,8 @@ class PostgresStandings:
         with self._database.tenant(user_id) as session:
             row = session.execute(
                 "select u.locked_at is not null as is_locked,"
-                " array(select r.role::text from user_roles r where r.user_id = u.id) as roles,"
+                " array(select r.role::text from user_roles r join second_factors f using (user_id)"
+                "     where r.user_id = u.id and f.confirmed_at is not null) as roles,"
                 " %(device)s::uuid is null or exists (select from logins l where l.device_id = %(device)s"
                 "     and l.user_id = u.id and l.ended_at is null and l.expires_at > %(now)s) as is_logged_in"
                 " from users u where u.id = %(user)s and u.deleted_at is null",
