@@ -24,6 +24,7 @@ from typing import Any
 import psycopg
 import redis
 
+from algotrading.contracts.api_routes import API_ROUTES
 from benchmarks.figures import Figure, Target, spread
 from benchmarks.stage import SYMBOLS, Holding, Stage, StageFailed
 
@@ -140,11 +141,12 @@ def _event(method: str, target: str, user_id: str | None, body: Mapping[str, Any
     authorizer = {} if user_id is None else {"authorizer": {"lambda": {"user_id": user_id}}}
     event = {
         "version": "2.0",
-        "routeKey": f"{method} {path}",
+        "routeKey": _route_key(method, path),
         "rawPath": path,
         "rawQueryString": query,
         "headers": {"content-type": "application/json", "host": "api.example.com", "user-agent": "app/1.0"},
         "requestContext": {
+            "domainName": "api.example.com",
             "http": {"method": method, "path": path, "protocol": "HTTP/1.1", "sourceIp": "127.0.0.1"},
             "domainName": "api.example.com",
             "requestId": "benchmark",
@@ -157,6 +159,12 @@ def _event(method: str, target: str, user_id: str | None, body: Mapping[str, Any
     if query:
         event["queryStringParameters"] = dict([query.split("=", 1)])
     return event | ({} if body is None else {"body": json.dumps(body)})
+
+
+def _route_key(method: str, path: str) -> str:
+    """What API Gateway finds: a literal path before a template."""
+    found = [route for route in API_ROUTES if route.method == method and route.matches(path)]
+    return min(found, key=lambda route: route.path != path).key
 
 
 async def _play(calls: Sequence[Call], stage: Stage) -> dict[str, list[float]]:

@@ -90,11 +90,13 @@ class Environment:
     """The same for exits; never lent to entries."""
     api_rate_per_second: int
     api_burst: int
+    requests_per_minute: int
+    """Of one person; in dev so many that whoever measures or breaks things meets no limit."""
     web_origins: tuple[str, ...]
     """Browser origins that may call the API (the phone app needs none)."""
     access_token_seconds: int
-    """How long a bearer token is good for, which nothing can call back. Clients renew it by themselves; in dev it lasts
-    for a day's work with curl."""
+    """How long a bearer token is good for, unless its login ends before. Clients renew it by themselves; in dev it is
+    good for a day's work with curl."""
     docs: bool
     """Serve the OpenAPI document and its page."""
 
@@ -155,6 +157,7 @@ class Environment:
             "MAIL_SENDER": self.mail_sender,
             "APP_URL": self.app_url,
             "ACCESS_TOKEN_SECONDS": str(self.access_token_seconds),
+            "REQUESTS_PER_MINUTE": str(self.requests_per_minute),
             "ORDER_UPDATE_SOCKETS": str(self.order_update_sockets).lower(),
         }
 
@@ -182,6 +185,7 @@ _DEV: Final = Environment(
     priority_concurrency=20,
     api_rate_per_second=100,
     api_burst=200,
+    requests_per_minute=60_000,
     web_origins=("http://localhost:8081", "http://localhost:8501"),
     access_token_seconds=43_200,
     docs=True,
@@ -214,6 +218,7 @@ _STAGING: Final = Environment(
     priority_concurrency=50,
     api_rate_per_second=100,
     api_burst=200,
+    requests_per_minute=600,
     web_origins=(),
     access_token_seconds=900,
     docs=False,
@@ -246,6 +251,7 @@ _PROD: Final = Environment(
     priority_concurrency=100,
     api_rate_per_second=500,
     api_burst=1000,
+    requests_per_minute=600,
     web_origins=(),
     access_token_seconds=900,
     docs=False,

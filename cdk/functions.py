@@ -14,6 +14,7 @@ from typing import Final
 
 from algotrading.ports import Lane
 from algotrading.settings import (
+    AdminSettings,
     AuthorizerSettings,
     AuthSettings,
     BrokerSettings,
@@ -88,6 +89,15 @@ class FunctionSpec:
     @property
     def keeps_second_factors(self) -> bool:
         return issubclass(self.settings, AuthSettings)
+
+    @property
+    def asks_for_second_factors(self) -> bool:
+        """Opens them, and makes none."""
+        return issubclass(self.settings, AdminSettings)
+
+    @property
+    def watches_queues(self) -> bool:
+        return "watched_queue_urls" in self.settings.model_fields
 
     @property
     def manages_schedules(self) -> bool:
@@ -169,6 +179,14 @@ _SPECS: Final = (
         database=DatabaseUser.APP,
         # An entry due at once on start, the exit on stop.
         sends_to=(Lane.NORMAL, Lane.PRIORITY),
+    ),
+    FunctionSpec(
+        name="admin",
+        settings=AdminSettings,
+        memory_mib=1024,
+        timeout_seconds=25,
+        database=DatabaseUser.SYSTEM,  # its doors are those of the deployment's staff alone
+        sends_to=(Lane.PRIORITY,),  # what the kill switch for everybody has sold
     ),
     FunctionSpec(name="docs", settings=DocsSettings, memory_mib=1024, timeout_seconds=10),
     FunctionSpec(name="authorizer", settings=AuthorizerSettings, memory_mib=512, timeout_seconds=5),

@@ -6,8 +6,11 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from algotrading.domain.api_keys import PATTERN
+
 _SHAPES = {
     "JSON web token": re.compile(r"\beyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]{16,}"),
+    "API key": re.compile(PATTERN),
     "password hash": re.compile(r"\$argon2id?\$v=|SCRAM-SHA-256\$\d"),
     "private key": re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----"),
     # Kite Connect documentation, "Signing requests": `Authorization: token api_key:access_token`.

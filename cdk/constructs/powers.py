@@ -46,6 +46,8 @@ class Powers:
     audit_bucket: str | None = None
     mails: sqs.IQueue | None = None
     notices: sqs.IQueue | None = None
+    watched: tuple[sqs.IQueue, ...] = ()
+    """Queues whose depth somebody may ask for, by the variable WATCHED_QUEUE_URLS."""
     telegram_secret: secretsmanager.ISecret | None = None
     mail_identity: ses.IEmailIdentity | None = None
 
@@ -65,6 +67,8 @@ class Powers:
             self.grant_vault(grantee, seals=spec.seals)
         if spec.keeps_second_factors:
             self.grant_vault(grantee, seals=True, purpose=SECOND_FACTOR)
+        if spec.asks_for_second_factors:
+            self.grant_vault(grantee, purpose=SECOND_FACTOR)
         for lane in spec.sends_to:
             self.lanes[lane].grant_send_messages(grantee)
         if spec.manages_schedules and self.scheduling is not None:
@@ -89,6 +93,9 @@ class Powers:
             self.telegram_secret.grant_read(grantee)
         if spec.opens_webhook_secrets:
             self.grant_vault(grantee, seals=spec.seals, purpose=WEBHOOK)
+        if spec.watches_queues:
+            for queue in self.watched:
+                queue.grant(grantee, "sqs:GetQueueAttributes")
         if spec.asks_for_mails and self.mails is not None:
             self.mails.grant_send_messages(grantee)
         if spec.sends_mails and self.mail_identity is not None:

@@ -175,7 +175,21 @@ def _cors(environment: Environment) -> apigateway.CorsPreflightOptions | None:
     return apigateway.CorsPreflightOptions(
         allow_origins=list(environment.web_origins),
         allow_methods=[apigateway.CorsHttpMethod[method] for method in ("GET", "POST", "PUT", "DELETE")],
-        allow_headers=["authorization", "content-type", "idempotency-key", "if-match", "x-client-request-id"],
-        expose_headers=["etag", "retry-after", "x-request-id", "x-client-request-id"],
+        allow_headers=[
+            "authorization",
+            "content-type",
+            "idempotency-key",
+            "if-match",
+            "x-account",
+            "x-client-request-id",
+        ],
+        expose_headers=[
+            "etag",
+            "ratelimit",
+            "ratelimit-policy",
+            "retry-after",
+            "x-request-id",
+            "x-client-request-id",
+        ],
         max_age=Duration.hours(1),
     )

@@ -85,8 +85,10 @@ class MessagesStack(Stack):
             nag=("SMG4",),
         )
         acknowledge(telegram, ENCRYPTED_BY_AWS, checkov=("CKV_AWS_149",))
+        watched = (*powers.watched, self.mails.queue, self.notices.queue, *self.dead_letters.values())
         return replace(
             powers,
+            watched=watched,
             mails=self.mails.queue,
             notices=self.notices.queue,
             telegram_secret=telegram,
@@ -96,6 +98,7 @@ class MessagesStack(Stack):
                 "MAIL_QUEUE_URL": self.mails.queue.queue_url,
                 "NOTICE_QUEUE_URL": self.notices.queue.queue_url,
                 "TELEGRAM_SECRET_ARN": telegram.secret_arn,
+                "WATCHED_QUEUE_URLS": ",".join(queue.queue_url for queue in watched),
             },
         )
 

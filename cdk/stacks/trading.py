@@ -90,6 +90,7 @@ class TradingStack(Stack):
             data,
             lanes={Lane.NORMAL: self.orders.queue, Lane.PRIORITY: self.priority.queue},
             notifications=notifications,
+            watched=(self.orders.queue, self.priority.queue, *self.dead_letters.values()),
             values={
                 **data.values,
                 "ORDERS_QUEUE_URL": self.orders.queue.queue_url,

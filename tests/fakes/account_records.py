@@ -53,6 +53,13 @@ class MemoryAccountRecords:
                 audit.append(self._database, entry)
             MemoryLogins(self._database).end_for(user_id, LoginEnd.ACCOUNT_DELETED, now)
             self._database.second_factors.pop(user_id, None)
+            self._database.roles.pop(user_id, None)
+            for key_hash, key in list(self._database.api_keys.items()):
+                if key.user_id == user_id:
+                    del self._database.api_keys[key_hash]
+            for grant, _ in list(self._database.viewers.values()):
+                if user_id in {grant.user_id, grant.viewer_id}:
+                    del self._database.viewers[grant.grant_id]
             user, _ = self._database.users[user_id]
             forgotten = replace(user, email=f"{user_id}@deleted.invalid", email_verified_at=None)
             self._database.users[user_id] = (forgotten, "")

@@ -41,7 +41,7 @@ class MemoryUsers:
         """See ports.Users."""
         for user, password_hash in self._database.users.values():
             if user.email.lower() == email.lower() and user.user_id not in self._database.closed:
-                return Login(user.user_id, password_hash)
+                return Login(user.user_id, password_hash, user.user_id in self._database.locked)
         return None
 
     def get(self, user_id: UUID) -> User:

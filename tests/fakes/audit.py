@@ -7,7 +7,7 @@ from datetime import date, datetime
 from uuid import UUID
 
 from algotrading.adapters.postgres.audit import record_text
-from algotrading.domain.audit import GENESIS, AuditEntry, AuditHead, AuditRecord, chain_hash
+from algotrading.domain.audit import GENESIS, AuditEntry, AuditHead, AuditKind, AuditRecord, chain_hash
 from algotrading.domain.cycle import CycleState
 from algotrading.domain.sessions import trading_day_of
 from tests.fakes.database import MemoryDatabase
@@ -31,7 +31,7 @@ class MemoryAuditTrail:
 
         def is_wanted(entry: AuditRecord) -> bool:
             if entry.strategy_id is None:
-                return begins <= entry.at < ends
+                return begins <= entry.at < ends and entry.kind != AuditKind.ACCOUNT_READ
             is_of_day = entry.at < ends if entry.trading_day is None else entry.trading_day == day
             return entry.strategy_id == strategy_id and is_of_day
 

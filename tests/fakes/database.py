@@ -11,6 +11,7 @@ from uuid import UUID
 
 from algotrading.adapters.postgres.egress_routes import DeployedRoute
 from algotrading.domain.accounts import SealedBrokerAccount, User
+from algotrading.domain.api_keys import ApiKey
 from algotrading.domain.audit import AuditEntry
 from algotrading.domain.cycle import Cycle
 from algotrading.domain.delivery import Waiting
@@ -23,6 +24,7 @@ from algotrading.domain.limits import Lock, RiskLimits
 from algotrading.domain.logins import DeviceLogin
 from algotrading.domain.notifications import Channel, ChannelSetup, DeliveryRecord, Wishes
 from algotrading.domain.orders import Fill
+from algotrading.domain.roles import Role, ViewerGrant
 from algotrading.domain.second_factor import SecondFactor
 from algotrading.domain.strategy import Strategy
 from algotrading.ports import BookSnapshot, Notice, OrderLog, RiskEvent
@@ -63,6 +65,13 @@ class MemoryDatabase:
     channel_deliveries: dict[tuple[int, Channel], DeliveryRecord] = field(default_factory=dict)
     closed: set[UUID] = field(default_factory=set)
     """Accounts that were deleted."""
+    locked: dict[UUID, str] = field(default_factory=dict)
+    """Locked accounts, with the reason."""
+    roles: dict[UUID, set[Role]] = field(default_factory=dict)
+    viewers: dict[UUID, tuple[ViewerGrant, bytes | None]] = field(default_factory=dict)
+    """By grant, with the hash of an invitation that was not accepted yet."""
+    api_keys: dict[bytes, ApiKey] = field(default_factory=dict)
+    """By hash."""
     summaries: set[tuple[UUID, date, str]] = field(default_factory=set)
     kept_answers: dict[tuple[UUID, str], KeptRequest] = field(default_factory=dict)
     recovery_codes: dict[UUID, set[bytes]] = field(default_factory=dict)

@@ -11,6 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+from algotrading.domain.roles import Role
 from tests.unit.api.world import Answer, ApiWorld
 
 _LONGEST_LINE = 2**24
@@ -20,9 +21,9 @@ _HOURS = 100_000
 
 @dataclass
 class FuzzedApi:
-    """A world with a connected trader, and what went wrong in it."""
+    """A world with a connected trader, who is an administrator, too, and what went wrong in it."""
 
-    world: ApiWorld = field(default_factory=ApiWorld)
+    world: ApiWorld = field(default_factory=lambda: ApiWorld(requests_per_minute=10**9))
     token: str = ""
     requests: int = 0
     faults: list[str] = field(default_factory=list)
@@ -31,7 +32,8 @@ class FuzzedApi:
     def __post_init__(self) -> None:
         self.world.connect(self.world.register())
         (user_id,) = self.world.database.users
-        self.token = self.world.token_for(user_id, hours=_HOURS)
+        self.world.employ(user_id, Role.ADMIN)
+        self.token = self.world.token_for(user_id, hours=_HOURS, second_factor=True)
 
     def answer(self, method: str, target: str, headers: dict[str, str], body: bytes) -> Answer:
         """One request's answer; a refusal leaves everything as it was."""

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from algotrading.contracts.api_routes import API_ROUTES, DOCS_ROUTES, UNKNOWN_PATHS, ApiRoute
+from algotrading.entrypoints.http import ACCOUNT, CLIENT_REQUEST_ID, REQUEST_ID
+from algotrading.entrypoints.http_keys import IDEMPOTENCY_KEY
+from algotrading.entrypoints.http_rates import LEFT, POLICY
 from cdk.environments import Environment
 from tests.infrastructure.templates import Estate, Resource
 
@@ -126,7 +129,23 @@ def test_browsers_may_call_from_the_named_origins_only(estate: Estate, environme
     assert "*" not in environment.web_origins
 
 
+def test_browsers_may_send_and_see_every_header_that_the_api_heeds_and_gives(
+    estate: Estate, environment: Environment
+) -> None:
+    cors = estate.one("AWS::ApiGatewayV2::Api").properties.get("CorsConfiguration", {})
+    heeded = {"Authorization", "Content-Type", "If-Match", IDEMPOTENCY_KEY, ACCOUNT, CLIENT_REQUEST_ID}
+    given = {"ETag", "Retry-After", REQUEST_ID, CLIENT_REQUEST_ID, POLICY, LEFT}
+
+    assert set(cors.get("AllowHeaders", ())) == (
+        {name.lower() for name in heeded} if environment.web_origins else set()
+    )
+    assert set(cors.get("ExposeHeaders", ())) == (
+        {name.lower() for name in given} if environment.web_origins else set()
+    )
+
+
 def test_functions_behind_the_api_give_up_before_the_gateway_does(estate: Estate) -> None:
-    slowest = max(estate.function(name).properties["Timeout"] for name in ("auth", "broker", "postback", "strategy"))
+    behind = {route.function for route in API_ROUTES}
+    slowest = max(estate.function(name).properties["Timeout"] for name in behind)
 
     assert slowest < 30

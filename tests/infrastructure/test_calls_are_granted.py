@@ -15,6 +15,7 @@ from tests.infrastructure.templates import Estate
 
 _NEVER_CALLED = {
     # Built for one method of a class only: the rest of it is not this function's to do.
+    "admin": {"kms:GenerateDataKey"},
     "executor": {"kms:GenerateDataKey"},
     "priority_executor": {"kms:GenerateDataKey"},
     "postback": {"kms:GenerateDataKey"},
@@ -41,6 +42,7 @@ def test_what_each_class_asks_of_aws_is_read_from_its_source() -> None:
         "SesMailer": {"ses:SendEmail"},
         "SqsErrands": {"sqs:SendMessage"},
         "SqsOrderQueue": {"sqs:SendMessage"},
+        "SqsGauge": {"sqs:GetQueueAttributes"},
         "SqsRedelivery": {"sqs:ChangeMessageVisibility"},
         "SqsHitQueue": {"sqs:SendMessage", "sqs:GetQueueAttributes"},
         "EventBridgeSchedules": {
@@ -91,7 +93,9 @@ def test_what_is_built_is_found_through_helpers_too() -> None:
     assert _askers("ses:SendEmail") == {"mailer", "notifier"}
     assert _askers("sns:Publish") == {"converge", "executor", "priority_executor"}
     assert _askers("sqs:ChangeMessageVisibility") == {"executor", "priority_executor"}
+    assert _askers("sqs:GetQueueAttributes") == {"admin"}
     assert _askers("kms:Decrypt") == {
+        "admin",
         "auth",
         "broker",
         "notifications",

@@ -27,6 +27,17 @@ def test_what_two_watchers_do_is_rehearsed_before_production() -> None:
     assert ENVIRONMENTS["staging"].listener_tasks == ENVIRONMENTS["prod"].listener_tasks
 
 
+def test_what_a_person_may_ask_for_is_rehearsed_before_production(estate: Estate, environment: Environment) -> None:
+    limits = {
+        estate.variables(each)["REQUESTS_PER_MINUTE"]
+        for each in estate.functions()
+        if "REQUESTS_PER_MINUTE" in estate.variables(each)
+    }
+
+    assert limits == {str(environment.requests_per_minute)}
+    assert ENVIRONMENTS["staging"].requests_per_minute == ENVIRONMENTS["prod"].requests_per_minute == 600
+
+
 @pytest.mark.parametrize("listener_tasks", [0, 3])
 def test_more_watchers_than_zones_or_none_are_refused(listener_tasks: int) -> None:
     with pytest.raises(ValueError, match="listener_tasks of prod must be 1 to 2: one to a zone"):

@@ -18,6 +18,7 @@ LISTENER = "listener/TaskRole"
 EXECUTORS = {"trading/Functions/Executor", "trading/Functions/PriorityExecutor"}
 BROKER = "api/Functions/Broker"
 AUTH = "api/Functions/Auth"
+ADMIN = "api/Functions/Admin"
 MAILER = "messages/Functions/Mailer"
 NOTIFIER = "messages/Functions/Notifier"
 NOTIFICATIONS = "api/Functions/Notifications"
@@ -49,11 +50,18 @@ def _opened_by(estate: Estate, purpose: str, action: str = "kms:Decrypt") -> set
 
 def test_only_those_who_talk_to_brokers_open_broker_secrets(estate: Estate) -> None:
     assert _opened_by(estate, BROKER_CREDENTIALS) == EXECUTORS | {BROKER, POSTBACK}
-    assert estate.roles_allowed("kms:Decrypt", KEY) == EXECUTORS | {BROKER, POSTBACK, AUTH, NOTIFICATIONS, NOTIFIER}
+    assert estate.roles_allowed("kms:Decrypt", KEY) == EXECUTORS | {
+        BROKER,
+        POSTBACK,
+        AUTH,
+        ADMIN,
+        NOTIFICATIONS,
+        NOTIFIER,
+    }
 
 
-def test_only_the_function_of_logins_opens_second_factors(estate: Estate) -> None:
-    assert _opened_by(estate, SECOND_FACTOR) == {AUTH}
+def test_second_factors_are_made_at_logins_and_asked_for_there_and_by_administrators(estate: Estate) -> None:
+    assert _opened_by(estate, SECOND_FACTOR) == {AUTH, ADMIN}
     assert _opened_by(estate, SECOND_FACTOR, "kms:GenerateDataKey") == {AUTH}
 
 
@@ -176,6 +184,31 @@ def test_mails_are_asked_for_by_logins_and_sent_by_two_functions_from_one_addres
     assert all(grant.resource.endswith(":identity/messages/Sender") for grant in mails)
 
 
+def test_the_function_of_the_staff_sells_looks_at_queues_and_opens_no_broker_secret(estate: Estate) -> None:
+    granted = {grant for grant in _grants_of(estate, f"{ADMIN}/ServiceRole") if not grant[0].startswith("xray:")}
+    watched = {
+        ORDERS,
+        PRIORITY,
+        "messages/Mails/Queue",
+        "messages/Notices/Queue",
+        "trading/Orders/DeadLetters",
+        "trading/PriorityOrders/DeadLetters",
+        "trading/Scheduling/DeadLetters",
+        "messages/Mails/DeadLetters",
+        "messages/Notices/DeadLetters",
+    }
+
+    assert granted == {
+        ("kms:Decrypt", KEY),
+        ("sqs:SendMessage", PRIORITY),
+        ("sqs:GetQueueUrl", PRIORITY),
+        *(("sqs:GetQueueAttributes", queue) for queue in watched),
+        ("secretsmanager:GetSecretValue", "data/Database/SystemSecret"),
+        ("secretsmanager:DescribeSecret", "data/Database/SystemSecret"),
+    }
+    assert ADMIN not in _opened_by(estate, BROKER_CREDENTIALS)
+
+
 def test_the_canary_may_do_nothing(estate: Estate) -> None:
     assert {action for action, _ in _grants_of(estate, "api/Functions/Canary/ServiceRole")} <= {
         "xray:PutTelemetryRecords",
@@ -183,10 +216,11 @@ def test_the_canary_may_do_nothing(estate: Estate) -> None:
     }
 
 
-def test_exits_and_looks_are_asked_for_by_owner_broker_operator_watcher_and_converge(estate: Estate) -> None:
+def test_exits_and_looks_are_asked_for_by_owner_broker_staff_watcher_and_converge(estate: Estate) -> None:
     assert estate.roles_allowed("sqs:SendMessage", PRIORITY) == {
         "api/Functions/Strategy",
         POSTBACK,
+        ADMIN,
         "trading/Functions/Converge",
         "trading/Functions/Operator",
         LISTENER,
@@ -229,6 +263,7 @@ def test_only_system_entry_points_see_every_traders_rows(estate: Estate) -> None
         "trading/Functions/Operator",
         "trading/Functions/Instruments",
         "messages/Functions/Summary",
+        ADMIN,
         LISTENER,
     }
 

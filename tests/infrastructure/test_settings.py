@@ -65,6 +65,7 @@ def test_each_function_reads_the_secret_of_its_own_database_user(estate: Estate)
     }
 
     assert secrets == {
+        "admin": "SystemSecret",
         "auth": "AppSecret",
         "broker": "AppSecret",
         "postback": "AppSecret",

@@ -7,6 +7,7 @@ import pytest
 from algotrading.settings import (
     EVIDENCE_SECONDS,
     BrokerSettings,
+    DoorSettings,
     ListenerSettings,
     MailSettings,
     SettingsInvalid,
@@ -79,6 +80,7 @@ BROKER = {
     "DATABASE_HOST": "database",
     "DATABASE_NAME": "trading",
     "DATABASE_SECRET_ARN": "arn",
+    "REDIS_HOST": "redis",
     "JWT_SECRET_ARN": "arn",
     "KMS_KEY_ID": "key",
 }
@@ -115,3 +117,12 @@ def test_stand_ins_for_channels_are_for_dev_only(
     for stage in ("staging", "prod"):
         with pytest.raises(SettingsInvalid, match="dev only"):
             settings.load(variables | {"STAGE": stage})
+
+
+@pytest.mark.parametrize(("name", "least"), [("REQUESTS_PER_MINUTE", 60), ("KEY_REQUESTS_PER_MINUTE", 10)])
+def test_nobody_is_limited_to_less_than_the_app_needs(name: str, least: int) -> None:
+    given = BROKER | {"STAGE": "prod"}
+
+    assert getattr(DoorSettings.load(given | {name: str(least)}), name.lower()) == least
+    with pytest.raises(SettingsInvalid, match=name):
+        DoorSettings.load(given | {name: str(least - 1)})

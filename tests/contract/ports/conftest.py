@@ -9,6 +9,8 @@ from typing import cast
 import pytest
 
 from algotrading.adapters.postgres.account_records import PostgresAccountRecords
+from algotrading.adapters.postgres.administration import PostgresAdministration
+from algotrading.adapters.postgres.api_keys import PostgresApiKeys
 from algotrading.adapters.postgres.audit_trail import PostgresAuditTrail
 from algotrading.adapters.postgres.broker_accounts import PostgresBrokerAccounts
 from algotrading.adapters.postgres.deliveries import PostgresDeliveries
@@ -23,14 +25,18 @@ from algotrading.adapters.postgres.outbox import PostgresOutbox
 from algotrading.adapters.postgres.risks import PostgresRisks
 from algotrading.adapters.postgres.second_factors import PostgresSecondFactors
 from algotrading.adapters.postgres.snapshots import PostgresSnapshots
+from algotrading.adapters.postgres.standings import PostgresStandings
 from algotrading.adapters.postgres.strategies import PostgresStrategies
 from algotrading.adapters.postgres.summaries import PostgresSummaries
 from algotrading.adapters.postgres.users import PostgresUsers
+from algotrading.adapters.postgres.viewer_grants import PostgresViewerGrants
 from algotrading.domain.accounts import User
 from algotrading.domain.cycle import Cycle
 from algotrading.domain.strategy import Strategy, StrategyStatus
 from algotrading.ports import (
     AccountRecords,
+    Administration,
+    ApiKeys,
     AuditTrail,
     BrokerAccounts,
     Deliveries,
@@ -43,13 +49,17 @@ from algotrading.ports import (
     Risks,
     SecondFactors,
     Snapshots,
+    Standings,
     Strategies,
     Summaries,
     Users,
+    ViewerGrants,
 )
 from algotrading.ports.requests import KeptAnswers
+from tests.fakes.access import MemoryApiKeys, MemoryStandings, MemoryViewerGrants
 from tests.fakes.account_records import MemoryAccountRecords
 from tests.fakes.accounts import MemoryBrokerAccounts, MemoryLogins, MemorySecondFactors, MemoryUsers
+from tests.fakes.administration import MemoryAdministration
 from tests.fakes.audit import MemoryAuditTrail
 from tests.fakes.database import MemoryDatabase
 from tests.fakes.examples import TRADING_DAY, make_strategy, make_user
@@ -76,6 +86,12 @@ class Stores:
     notifications: Notifications
     deliveries: Deliveries
     system_summaries: Summaries
+    standings: Standings
+    system_standings: Standings
+    viewers: ViewerGrants
+    api_keys: ApiKeys
+    administration: Administration
+    """The system's."""
     kept_answers: KeptAnswers
     broker_accounts: BrokerAccounts
     system_broker_accounts: BrokerAccounts
@@ -128,6 +144,11 @@ def memory_stores() -> Stores:
         notifications=MemoryNotifications(database),
         deliveries=MemoryDeliveries(database),
         system_summaries=MemorySummaries(database),
+        standings=MemoryStandings(database),
+        system_standings=MemoryStandings(database),
+        viewers=MemoryViewerGrants(database),
+        api_keys=MemoryApiKeys(database),
+        administration=MemoryAdministration(database),
         kept_answers=MemoryKeptAnswers(database),
         broker_accounts=accounts,
         system_broker_accounts=accounts,
@@ -165,6 +186,11 @@ def postgres_stores(store: PostgresStore) -> Stores:
         notifications=PostgresNotifications(store.app),
         deliveries=PostgresDeliveries(store.app),
         system_summaries=PostgresSummaries(store.system),
+        standings=PostgresStandings(store.app),
+        system_standings=PostgresStandings(store.system),
+        viewers=PostgresViewerGrants(store.app),
+        api_keys=PostgresApiKeys(store.app),
+        administration=PostgresAdministration(store.system),
         kept_answers=PostgresKeptAnswers(store.app),
         broker_accounts=PostgresBrokerAccounts(store.app),
         system_broker_accounts=PostgresBrokerAccounts(store.system),

@@ -253,3 +253,30 @@ def test_a_login_sees_the_one_account_of_its_email(postgres_store: PostgresStore
 
     with postgres_store.app.login("ONE@example.com") as session:
         assert session.execute("select email from users").fetchall() == [{"email": "one@example.com"}]
+
+
+# --- reading only -----------------------------------------------------------------------------------
+
+
+def test_while_only_reading_nothing_is_stored_whatever_is_tried(postgres_store: PostgresStore) -> None:
+    user_id = add_user(postgres_store.app, "owner@example.com")
+
+    with postgres_store.app.reading_only():
+        assert PostgresUsers(postgres_store.app).get(user_id).email == "owner@example.com"
+        with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
+            PostgresStrategies(postgres_store.app).add(make_strategy(user_id))
+        # What takes it back for itself comes too late: PostgreSQL refuses it after the first look.
+        with pytest.raises(psycopg.errors.ActiveSqlTransaction), postgres_store.app.tenant(user_id) as session:
+            session.execute("set transaction read write")
+
+    assert list(PostgresStrategies(postgres_store.app).list_for(user_id)) == []
+
+
+def test_after_only_reading_things_are_stored_again(postgres_store: PostgresStore) -> None:
+    user_id = add_user(postgres_store.app, "owner@example.com")
+    with suppress(ZeroDivisionError), postgres_store.app.reading_only():
+        raise ZeroDivisionError
+
+    PostgresStrategies(postgres_store.app).add(make_strategy(user_id))
+
+    assert len(list(PostgresStrategies(postgres_store.app).list_for(user_id))) == 1

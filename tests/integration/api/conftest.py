@@ -23,6 +23,8 @@ from twin.servers import ServerAddress
 
 REGION = "ap-south-1"
 FUNCTIONS = ("auth", "broker", "postback", "strategy", "notifications", "authorizer", "docs", "mailer", "notifier")
+OF_THE_SYSTEM = ("admin", "operator")
+"""Functions that are the system to PostgreSQL."""
 SENDER = "mail@trader.in"
 ALWAYS_OPEN = {
     "name": "round-the-clock",
@@ -60,6 +62,7 @@ def deployment(
             "EGRESS_BOUND": "false",
             "EMAIL_VERIFICATION_REQUIRED": "false",
             "MAIL_SENDER": SENDER,
+            "AUDIT_BUCKET": "heads",
             "APP_URL": "https://app.trader.in",
             # Nobody listens: whoever is posted to is not what these tests are about.
             "WEBHOOK_RELAY_URL": "http://127.0.0.1:9/webhook",
@@ -72,6 +75,8 @@ def deployment(
         opened = _watch_databases(environment)
         parts.forget()
         handlers = {name: load_handler(name) for name in FUNCTIONS}
+        environment.setenv("DATABASE_SECRET_ARN", _role_secret("system_role"))
+        handlers |= {name: load_handler(name) for name in OF_THE_SYSTEM}
         yield Deployment(handlers, clients["sqs"], clients["scheduler"], queue_urls)
         parts.forget()
         for database in opened:
@@ -100,13 +105,12 @@ def _make_queues(sqs: Any) -> dict[str, str]:
 
 
 def _stores(store: PostgresStore, valkey: ServerAddress) -> dict[str, str]:
-    secret = json.dumps({"username": "app_role", "password": ROLE_PASSWORDS["app_role"]})
     return {
         "DATABASE_HOST": store.server.host,
         "DATABASE_PORT": str(store.server.port),
         "DATABASE_NAME": store.name,
         "DATABASE_TLS": "false",
-        "DATABASE_SECRET_ARN": _make_secret("database", secret),
+        "DATABASE_SECRET_ARN": _role_secret("app_role"),
         "REDIS_HOST": valkey.host,
         "REDIS_PORT": str(valkey.port),
         "REDIS_TLS": "false",
@@ -121,6 +125,7 @@ def _aws(queue_urls: dict[str, str]) -> dict[str, str]:
         "KMS_KEY_ID": key,
         "MAIL_QUEUE_URL": queue_urls["mails"],
         "NOTICE_QUEUE_URL": queue_urls["notices"],
+        "WATCHED_QUEUE_URLS": ",".join(queue_urls.values()),
         "TELEGRAM_SECRET_ARN": _make_secret("telegram", json.dumps({"token": "bot"})),
         "ORDERS_QUEUE_URL": queue_urls["orders"],
         "PRIORITY_QUEUE_URL": queue_urls["orders-priority"],
@@ -129,6 +134,10 @@ def _aws(queue_urls: dict[str, str]) -> dict[str, str]:
         "SCHEDULE_ROLE_ARN": "arn:aws:iam::123456789012:role/scheduler",
         "SCHEDULE_DLQ_ARN": f"arn:aws:sqs:{REGION}:123456789012:schedules-dlq",
     }
+
+
+def _role_secret(role: str) -> str:
+    return _make_secret(role, json.dumps({"username": role, "password": ROLE_PASSWORDS[role]}))
 
 
 def _make_secret(name: str, value: str) -> str:

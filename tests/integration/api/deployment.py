@@ -33,6 +33,7 @@ class Deployment:
         query: dict[str, str] | None = None,
         *,
         key: str | None = None,
+        account: str | None = None,
     ) -> tuple[int, Any]:
         """Ask as API Gateway does: the authorizer first, then the route's function."""
         full_path = f"/api/v1{path}"
@@ -40,6 +41,8 @@ class Deployment:
         headers = {"content-type": "application/json"} | ({"authorization": f"Bearer {token}"} if token else {})
         if key is not None:
             headers["idempotency-key"] = key
+        if account is not None:
+            headers["x-account"] = account
         text = None if body is None else json.dumps(body)
         event = http_event(method, full_path, body=text, headers=headers, query=query)
         event["routeKey"] = f"{route.method} {route.path}"
@@ -49,6 +52,11 @@ class Deployment:
             event["requestContext"]["authorizer"] = {"lambda": verdict["context"]}
         response = self.handlers[route.function].lambda_handler(event, context)
         return response["statusCode"], json.loads(response["body"])
+
+    def operate(self, action: dict[str, Any]) -> dict[str, Any]:
+        """An action of the operator, who invokes the function."""
+        answer: dict[str, Any] = self.handlers["operator"].lambda_handler(action, None)
+        return answer
 
     def route_of(self, method: str, full_path: str) -> ApiRoute:
         """The route that API Gateway finds for a request."""

@@ -96,5 +96,5 @@ def test_an_account_is_exported_and_deleted(deployment: Deployment) -> None:
 
     assert deployment.call("POST", "/account/delete", {"password": "wrong"}, token)[0] == 401
     assert deployment.call("POST", "/account/delete", {"password": "good-horse"}, token)[0] == 200
-    assert deployment.call("GET", "/account/export", None, token)[0] == 404
+    assert deployment.call("GET", "/account/export", None, token)[0] == 401
     assert log_in(deployment, email, "good-horse") == 401

@@ -10,7 +10,9 @@ from uuid import uuid4
 
 import pytest
 
+from algotrading.contracts.api_access import ACCESS
 from algotrading.contracts.api_routes import API_ROUTES, ApiRoute
+from algotrading.domain.roles import Role
 from exchange_simulator.threaded import ThreadedExchange
 from tests.integration.api.conftest import deployment, exchange
 from tests.integration.api.deployment import Deployment
@@ -37,10 +39,21 @@ BODIES: dict[str, Any] = {
 }
 BODIES |= {
     "POST /api/v1/account/delete": {"password": "wrong-horse"},
+    "POST /api/v1/account/keys": {"name": "forged", "scopes": ["read"], "code": "123456"},
+    "POST /api/v1/account/viewers": {"name": "forged"},
+    "POST /api/v1/account/shared/accept": {"invitation": f"{'0' * 32}.{'x' * 43}"},
     "PUT /api/v1/notifications/preferences": {"kinds": {"bought": []}},
     "PUT /api/v1/notifications/webhook": {"url": "https://forged.example.com"},
     "PUT /api/v1/notifications/telegram": {"chat_id": "666"},
     "POST /api/v1/notifications/telegram/confirm": {"code": "forged"},
+}
+BODIES |= {
+    "POST /api/v1/admin/users/{id}/lock": {"reason": "forged", "code": "123456"},
+    "POST /api/v1/admin/users/{id}/unlock": {"code": "123456"},
+    "POST /api/v1/admin/users/{id}/roles": {"role": "admin", "code": "123456"},
+    "POST /api/v1/admin/users/{id}/roles/withdraw": {"role": "admin", "code": "123456"},
+    "POST /api/v1/admin/kill": {"reason": "forged", "code": "123456"},
+    "POST /api/v1/admin/release": {"code": "123456"},
 }
 BODIES |= {f"POST /api/v1/auth/second-factor/{what}": {"code": "123456"} for what in ("confirm", "remove")}
 QUERIES = {"GET /api/v1/instruments": {"query": "TCS"}}
@@ -84,12 +97,14 @@ def victim(deployment: Deployment, exchange: ThreadedExchange) -> Iterator[Victi
     deployment.call("POST", "/strategy/stop", {"strategy_id": strategy_id}, token)
 
 
-def ask(deployment: Deployment, route: ApiRoute, victim: Victim, token: str | None) -> tuple[int, Any]:
-    """The route with the victim's identifiers wherever it takes one."""
+def ask(
+    deployment: Deployment, route: ApiRoute, victim: Victim, token: str | None, account: str | None = None
+) -> tuple[int, Any]:
+    """The route with the victim's identifiers wherever it takes one, and in the header where `account` says so."""
     path = route.path.replace("{id}", victim.strategy_id).removeprefix("/api/v1")
     key = key_of(route)
     body = {"strategy_id": victim.strategy_id} if key in OF_AN_OBJECT else BODIES.get(key)
-    return deployment.call(route.method, path, body, token, QUERIES.get(key))
+    return deployment.call(route.method, path, body, token, QUERIES.get(key), account=account)
 
 
 @pytest.mark.parametrize("route", GUARDED, ids=key_of)
@@ -116,7 +131,9 @@ def test_a_stranger_meets_nothing_of_another_trader(
     status, answer = ask(deployment, route, victim, stranger)
 
     names_an_object = "{id}" in route.path or key_of(route) in OF_AN_OBJECT
-    if names_an_object:
+    if Role.TRADER not in ACCESS[route.key].roles:
+        assert (status, answer["error"]) == (403, "ACCESS_DENIED")
+    elif names_an_object:
         assert (status, answer["error"]) == (404, "NOT_FOUND")
     assert not [word for word in victim.words if word in json.dumps(answer)]
     assert rows_of(postgres_module_store, victim.user_id) == before
@@ -152,9 +169,67 @@ def test_a_notice_of_another_trader_is_not_marked_by_its_number(
     assert rows_of(postgres_module_store, victim.user_id) == before
 
 
+@pytest.fixture(scope="module")
+def viewer(deployment: Deployment, victim: Victim) -> str:
+    """Who reads the victim's account by his invitation."""
+    token = register(deployment)
+    invitation = deployment.call("POST", "/account/viewers", {"name": "accountant"}, victim.token)[1]["invitation"]
+    assert deployment.call("POST", "/account/shared/accept", {"invitation": invitation}, token)[0] == 200
+    return token
+
+
+def without_trail(rows: dict[str, list[Any]]) -> dict[str, list[Any]]:
+    """Everything but the audit trail, which tells of each look."""
+    return {name: found for name, found in rows.items() if not name.startswith("audit_")}
+
+
+@pytest.mark.parametrize("route", GUARDED, ids=key_of)
+def test_a_viewer_reads_what_the_table_says_and_stores_nothing(
+    deployment: Deployment, postgres_module_store: PostgresStore, victim: Victim, viewer: str, route: ApiRoute
+) -> None:
+    before = rows_of(postgres_module_store, victim.user_id)
+
+    status, answer = ask(deployment, route, victim, viewer, str(victim.user_id))
+
+    after = rows_of(postgres_module_store, victim.user_id)
+    if Role.VIEWER in ACCESS[route.key].roles:
+        assert status == 200, answer
+        assert without_trail(after) == without_trail(before)
+        assert len(after["audit_log"]) == len(before["audit_log"]) + 1
+        [look] = [row for row in after["audit_log"] if row not in before["audit_log"]]
+        assert "account_read" in str(look)
+        assert route.key in str(look)
+    else:
+        assert (status, answer["error"]) == (403, "ACCESS_DENIED")
+        assert after == before
+
+
+@pytest.mark.parametrize("route", GUARDED, ids=key_of)
+def test_a_stranger_who_names_the_account_of_another_gets_nothing_by_that(
+    deployment: Deployment, postgres_module_store: PostgresStore, victim: Victim, route: ApiRoute
+) -> None:
+    before = rows_of(postgres_module_store, victim.user_id)
+
+    status, answer = ask(deployment, route, victim, register(deployment), str(victim.user_id))
+
+    assert (status, answer["error"]) == (403, "ACCESS_DENIED")
+    assert rows_of(postgres_module_store, victim.user_id) == before
+
+
+def test_a_viewer_sees_the_owners_strategies_and_not_his_own(
+    deployment: Deployment, victim: Victim, viewer: str
+) -> None:
+    _, shown = deployment.call("GET", "/strategy", None, viewer, account=str(victim.user_id))
+    _, own = deployment.call("GET", "/strategy", None, viewer)
+
+    assert [each["strategy_id"] for each in shown["strategies"]] == [victim.strategy_id]
+    assert own["strategies"] == []
+
+
 def test_the_owner_is_let_in_where_the_others_were_not(deployment: Deployment, victim: Victim) -> None:
     # The refusals above would also come if the routes did not work at all.
-    reads = [route for route in GUARDED if route.method == "GET" and route.path != "/api/v1/broker/book"]
+    mine = [route for route in GUARDED if Role.TRADER in ACCESS[route.key].roles]
+    reads = [route for route in mine if route.method == "GET" and route.path != "/api/v1/broker/book"]
 
     assert {key_of(route): ask(deployment, route, victim, victim.token)[0] for route in reads} == {
         key_of(route): 200 for route in reads

@@ -15,6 +15,8 @@ import psycopg
 import pytest
 
 from algotrading.adapters.postgres.account_records import SECTIONS, PostgresAccountRecords
+from algotrading.adapters.postgres.administration import PostgresAdministration
+from algotrading.adapters.postgres.api_keys import PostgresApiKeys
 from algotrading.adapters.postgres.audit_trail import PostgresAuditTrail
 from algotrading.adapters.postgres.broker_accounts import PostgresBrokerAccounts
 from algotrading.adapters.postgres.database import Database
@@ -29,9 +31,11 @@ from algotrading.adapters.postgres.outbox import PostgresOutbox
 from algotrading.adapters.postgres.risks import PostgresRisks
 from algotrading.adapters.postgres.second_factors import PostgresSecondFactors
 from algotrading.adapters.postgres.snapshots import PostgresSnapshots
+from algotrading.adapters.postgres.standings import PostgresStandings
 from algotrading.adapters.postgres.strategies import PostgresStrategies
 from algotrading.adapters.postgres.summaries import PostgresSummaries
 from algotrading.adapters.postgres.users import PostgresUsers
+from algotrading.adapters.postgres.viewer_grants import PostgresViewerGrants
 from algotrading.domain.accounts import User
 from algotrading.domain.audit import AuditEntry, AuditKind
 from algotrading.domain.cycle import CycleState
@@ -42,9 +46,11 @@ from algotrading.domain.events import EntryMissed
 from algotrading.domain.flatness import FlatProof
 from algotrading.domain.keyed_requests import KeptAnswer
 from algotrading.domain.limits import Breach, BreachKind, RiskLimits
+from algotrading.domain.logins import Bearer
 from algotrading.domain.notices import NoticeKind
 from algotrading.domain.notifications import Channel, ChannelSetup, Delivery, InboxNotice
 from algotrading.domain.orders import AccountBook
+from algotrading.domain.roles import Role
 from algotrading.domain.second_factor import SecondFactor
 from algotrading.ports import BookSnapshot, OrderLog
 from tests.contract.ports.conftest import postgres_stores
@@ -69,6 +75,10 @@ REPOSITORIES: tuple[Callable[[Database], Any], ...] = (
     PostgresDeliveries,
     PostgresSummaries,
     PostgresAccountRecords,
+    PostgresStandings,
+    PostgresViewerGrants,
+    PostgresAdministration,
+    PostgresApiKeys,
 )
 """All but the instruments, which belong to nobody."""
 DAY = timedelta(days=1)
@@ -113,6 +123,12 @@ def _read_all(records: PostgresAccountRecords, me: Intruder) -> Any:
     if me.user_id == me.victim.user_id:
         return rows
     return [row for row in rows if any(word in row for word in me.victim.words)]
+
+
+def _standing_with_the_victims_key(standings: PostgresStandings, me: Intruder) -> Any:
+    """His own standing is no leak; that the victim's key would be taken for his is."""
+    found = standings.read(Bearer(me.user_id, key_hash=me.victim.link_hash("key")), MOMENT)
+    return None if found is None else found.key
 
 
 BREACH = Breach(BreachKind.DAILY_LOSS, Decimal(1), Decimal(1), "forged")
@@ -216,6 +232,23 @@ CALLS: dict[str, Callable[[Any, Intruder], Any]] = {
     "PostgresDeliveries.mark_delivered": lambda r, me: r.mark_delivered(_delivery(me), MOMENT),
     "PostgresDeliveries.mark_failed": lambda r, me: r.mark_failed(_delivery(me), "forged", now=MOMENT, retry_at=None),
     "PostgresDeliveries.log": lambda r, me: list(r.log(me.user_id, limit=100, before=None)),
+    "PostgresStandings.read": _standing_with_the_victims_key,
+    "PostgresApiKeys.add": lambda r, me: r.add(
+        replace(me.victim.api_key, user_id=me.user_id), me.victim.link_hash("key")
+    ),
+    "PostgresApiKeys.of_user": lambda r, me: list(r.of_user(me.user_id)),
+    "PostgresApiKeys.revoke": lambda r, me: r.revoke(me.user_id, me.victim.api_key.key_id, MOMENT),
+    "PostgresStandings.enter": lambda r, me: r.enter(me.victim.user_id, me.user_id, "GET /api/v1/strategy", MOMENT),
+    "PostgresViewerGrants.invite": lambda r, me: r.invite(
+        replace(me.victim.grant, user_id=me.user_id), me.victim.link_hash("viewer")
+    ),
+    "PostgresViewerGrants.of_account": lambda r, me: list(r.of_account(me.user_id, MOMENT)),
+    "PostgresViewerGrants.revoke": lambda r, me: r.revoke(me.user_id, me.victim.grant.grant_id, MOMENT),
+    "PostgresViewerGrants.accept": lambda r, me: r.accept(
+        me.victim.user_id, bytes(32), User(me.user_id, "forged", MOMENT), MOMENT
+    ),
+    "PostgresViewerGrants.shared_with": lambda r, me: list(r.shared_with(me.user_id)),
+    "PostgresViewerGrants.leave": lambda r, me: r.leave(me.victim.user_id, me.user_id, MOMENT),
     "PostgresAccountRecords.read": _read_all,
     "PostgresAccountRecords.close": lambda r, me: r.close(me.user_id, MOMENT),
 }
@@ -237,6 +270,17 @@ SYSTEM: dict[str, Callable[[Any, Intruder], Any]] = {
     "PostgresAuditTrail.chains": lambda r, me: list(r.chains()),
     "PostgresAuditTrail.empty_heads": lambda r, me: list(r.empty_heads()),
     "PostgresAuditTrail.unchained": lambda r, me: list(r.unchained()),
+    "PostgresStandings.note_staff": lambda r, me: r.note_staff(me.user_id, Role.ADMIN, "GET /", "/", MOMENT),
+    "PostgresAdministration.users": lambda r, me: list(r.users(query=None, limit=10, after=None)),
+    "PostgresAdministration.find": lambda r, me: r.find(me.victim.email),
+    "PostgresAdministration.state": lambda r, me: r.state(
+        me.victim.user_id, by=me.user_id, role=Role.ADMIN, door="GET /", now=MOMENT
+    ),
+    "PostgresAdministration.lock": lambda r, me: r.lock(me.victim.user_id, by="me", reason="forged", now=MOMENT),
+    "PostgresAdministration.unlock": lambda r, me: r.unlock(me.victim.user_id, by="me", now=MOMENT),
+    "PostgresAdministration.grant": lambda r, me: r.grant(me.victim.user_id, Role.ADMIN, by="me", now=MOMENT),
+    "PostgresAdministration.withdraw": lambda r, me: r.withdraw(me.victim.user_id, Role.SUPPORT, by="me", now=MOMENT),
+    "PostgresAdministration.pulse": lambda r, me: r.pulse().users,
     "PostgresSummaries.traders": lambda r, me: list(r.traders(TRADING_DAY)),
     "PostgresSummaries.tell": lambda r, me: r.tell(
         me.victim.user_id, TRADING_DAY + DAY, NoticeKind.DAILY_SUMMARY, "forged", MOMENT
@@ -244,7 +288,7 @@ SYSTEM: dict[str, Callable[[Any, Intruder], Any]] = {
 }
 """What the system role asks about everybody; under the functions' role it finds nobody."""
 
-ABOUT_NOBODY = {"PostgresAccountRecords.sections"}
+ABOUT_NOBODY = {"PostgresAccountRecords.sections", "PostgresStandings.reading_only"}
 """What is the same for everybody."""
 BY_SECRET = {"PostgresUsers.find_login", "PostgresBrokerAccounts.find_by_postback"}
 """Before a user is known: whoever knows the e-mail or the address sees that one row, which tests/integration/
@@ -343,6 +387,8 @@ def test_the_owner_himself_finds_what_the_stranger_did_not(postgres_store: Postg
     himself = Intruder(victim.user_id, victim)
     reads = ["find", "of_day", "latest", "fills", "logs", "unsettled", "traded_on", "unsettled_of"]
 
+    viewer = Intruder(victim.viewer.user_id, victim)
+    assert attempt(CALLS["PostgresStandings.enter"], "PostgresStandings.enter", postgres_store.app, viewer)
     for name in [f"PostgresLedger.{each}" for each in reads] + [
         "PostgresKeptAnswers.begin",
         "PostgresSecondFactors.find",
@@ -372,5 +418,9 @@ def test_the_owner_himself_finds_what_the_stranger_did_not(postgres_store: Postg
         "PostgresDeliveries.claim",
         "PostgresDeliveries.log",
         "PostgresAccountRecords.read",
+        "PostgresStandings.read",
+        "PostgresApiKeys.of_user",
+        "PostgresViewerGrants.of_account",
+        "PostgresViewerGrants.shared_with",
     ]:
         assert attempt(CALLS[name], name, postgres_store.app, himself), name

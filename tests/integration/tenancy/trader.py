@@ -9,7 +9,8 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from algotrading.adapters.postgres.egress_routes import DeployedRoute
-from algotrading.domain.accounts import BrokerName, ConnectionStatus, SealedBrokerAccount
+from algotrading.domain.accounts import BrokerName, ConnectionStatus, SealedBrokerAccount, User
+from algotrading.domain.api_keys import ApiKey, Scope
 from algotrading.domain.cycle import Cycle, CycleState
 from algotrading.domain.effects import Decision, Tell
 from algotrading.domain.email_links import LinkPurpose
@@ -20,6 +21,7 @@ from algotrading.domain.logins import LOGIN_LASTS, DeviceLogin
 from algotrading.domain.notices import NoticeKind
 from algotrading.domain.notifications import Channel, ChannelSetup
 from algotrading.domain.orders import AccountBook, BookReading, Fill
+from algotrading.domain.roles import INVITATION_LASTS, Role, ViewerGrant
 from algotrading.domain.second_factor import SecondFactor
 from algotrading.domain.strategy import Strategy
 from algotrading.ports import BookSnapshot, Notice, OrderLog
@@ -43,8 +45,14 @@ class Trader:
     login: DeviceLogin
     refresh_hash: bytes
     keyed: KeyedRequest
+    grant: ViewerGrant
+    """An invitation that waits to be accepted, by what `link_hash("viewer")` is the hash of."""
+    api_key: ApiKey
+    """By what `link_hash("key")` is the hash of."""
+    viewer: User
+    """Who reads his account."""
 
-    def link_hash(self, purpose: LinkPurpose) -> bytes:
+    def link_hash(self, purpose: str) -> bytes:
         """The hash of a link that was mailed to him."""
         return sha256(f"{self.mark} {purpose}".encode()).digest()
 
@@ -94,10 +102,46 @@ def make_trader(stores: Stores) -> Trader:
         stores.deliveries.add(user.user_id, told_before.notice_id, list(Channel), MOMENT)
     stores.notifications.mark_read(user.user_id, None, MOMENT)
     stores.system_summaries.tell(user.user_id, TRADING_DAY, NoticeKind.DAILY_SUMMARY, mark, MOMENT)
+    stores.email_links.verify_email(
+        user.user_id, sha256(f"{mark} {LinkPurpose.VERIFY_EMAIL}".encode()).digest(), MOMENT
+    )
+    stores.administration.grant(user.user_id, Role.SUPPORT, by=mark, now=MOMENT)
+    stores.email_links.add(
+        user.user_id,
+        LinkPurpose.VERIFY_EMAIL,
+        sha256(f"{mark} {LinkPurpose.VERIFY_EMAIL}".encode()).digest(),
+        now=MOMENT,
+        expires_at=MOMENT + LOGIN_LASTS,
+    )
+    viewer = stores.add_user()
+    grants = [ViewerGrant(uuid4(), user.user_id, mark, user.email, MOMENT, MOMENT + INVITATION_LASTS) for _ in range(2)]
+    for grant, name in zip(grants, ("viewer", "another"), strict=True):
+        stores.viewers.invite(grant, sha256(f"{mark} {name}".encode()).digest())
+    stores.viewers.accept(user.user_id, sha256(f"{mark} another".encode()).digest(), viewer, MOMENT)
+    other = stores.add_user()
+    lent = ViewerGrant(uuid4(), other.user_id, mark, other.email, MOMENT, MOMENT + INVITATION_LASTS)
+    stores.viewers.invite(lent, sha256(f"{mark} lent".encode()).digest())
+    stores.viewers.accept(other.user_id, sha256(f"{mark} lent".encode()).digest(), user, MOMENT)
+    api_key = ApiKey(uuid4(), user.user_id, mark, frozenset(Scope), MOMENT, MOMENT + LOGIN_LASTS)
+    stores.api_keys.add(api_key, sha256(f"{mark} key".encode()).digest())
     postback_id = stores.broker_accounts.postback_id(user.user_id)
     assert postback_id is not None
     notice = Notice(0, user.user_id, strategy.strategy_id, "bought", mark, MOMENT, attempts=0)
-    return Trader(user.user_id, user.email, mark, strategy, cycle, notice, postback_id, login, refresh_hash, keyed)
+    return Trader(
+        user.user_id,
+        user.email,
+        mark,
+        strategy,
+        cycle,
+        notice,
+        postback_id,
+        login,
+        refresh_hash,
+        keyed,
+        grants[0],
+        api_key,
+        viewer,
+    )
 
 
 def with_first_notice(trader: Trader, store: PostgresStore) -> Trader:

@@ -10,9 +10,12 @@ import pytest
 
 from algotrading.adapters.postgres.database import TransactionFailed
 from algotrading.contracts.api_routes import API_ROUTES, ApiRoute
+from algotrading.domain.roles import Role
+from tests.unit.api.test_hostile_bodies import GOOD_BODIES
 from tests.unit.api.world import PLAN, ApiWorld
 
 WITH_ID = [route for route in API_ROUTES if "{id}" in route.path]
+BODIES = {"/api/v1/strategy/{id}": PLAN, **{path: body for path, body in GOOD_BODIES.items() if "/admin/" in path}}
 
 
 def name_of(route: ApiRoute) -> str:
@@ -37,9 +40,9 @@ def trader(world: ApiWorld) -> tuple[str, str]:
 def test_another_users_strategy_does_not_exist(
     world: ApiWorld, trader: tuple[str, str], route: ApiRoute, other: str
 ) -> None:
-    # Given somebody else's strategy, and ids that name nothing
+    # Given somebody else's strategy, and ids that name nothing; neither is a user's
     _, theirs = trader
-    token = world.register("me@example.com")
+    token = world.clerk(Role.ADMIN, "me@example.com")
     before = world.snapshot()
     strategy_id = {
         "another-users": theirs,
@@ -48,13 +51,15 @@ def test_another_users_strategy_does_not_exist(
         "traversal": "..%2f..%2f",
         "nul": "\x00",
     }[other]
-    body = {"PUT": PLAN}.get(route.method)
+    body = BODIES.get(route.path)
 
     # When I ask for it
     answer = world.call(route.method, path_of(route, strategy_id), body, token=token)
 
-    # Then there is no such thing
-    assert (answer.status, answer.error) == (404, "NOT_FOUND")
+    # Then there is no such thing; a deed of the staff asks for a code before it looks
+    is_deed = route.function == "admin" and route.method == "POST" and other in {"another-users", "nobodys"}
+    assert answer.error == ("CREDENTIALS_INVALID" if is_deed else "NOT_FOUND")
+    assert answer.status == (401 if is_deed else 404)
     assert world.snapshot() == before
 
 
@@ -139,7 +144,9 @@ def test_a_fault_of_our_own_is_told_without_its_words(
 
 
 def test_an_event_that_is_no_http_request_is_answered_all_the_same(world: ApiWorld) -> None:
-    answer = world.doors["auth"].resolve({"body": {"not": "text"}}, None)
+    # What has no route of the table is nobody's to use, whatever else is in it.
+    nothing = world.doors["auth"].resolve({}, None)
+    unknown = world.doors["auth"].resolve({"routeKey": "$default", "body": {"not": "text"}}, None)
 
-    assert answer["statusCode"] == 400
-    assert json.loads(answer["body"])["error"] == "REQUEST_INVALID"
+    assert (nothing["statusCode"], json.loads(nothing["body"])["error"]) == (401, "TOKEN_INVALID")
+    assert (unknown["statusCode"], json.loads(unknown["body"])["error"]) == (400, "REQUEST_INVALID")

@@ -123,7 +123,8 @@ def test_everywhere_is_everywhere(world: ApiWorld) -> None:
     # The registration logged a device in, too.
     assert (answer.status, answer.body) == (200, {"ended": 3})
     assert {refresh(world, each["refresh_token"]).error for each in (phone, desk)} == {"TOKEN_EXPIRED"}
-    assert devices(world, desk["token"]) == []
+    again = log_in(world, "again").body
+    assert devices(world, again["token"]) == ["again"]
 
 
 def test_no_token_is_stored_as_it_is(world: ApiWorld) -> None:
@@ -161,3 +162,39 @@ def test_who_looks_for_emails_by_registering_is_slowed_down(world: ApiWorld) -> 
     answers = [world.call("POST", "/auth/register", PERSON) for _ in range(21)]
 
     assert [answer.status for answer in answers] == [409] * 20 + [429]
+
+
+@pytest.mark.parametrize("end", ["log out", "end the device", "end all devices", "use a token again"])
+def test_a_bearer_token_ends_with_its_login_and_not_with_another(world: ApiWorld, end: str) -> None:
+    world.register("user@example.com")
+    person = {"email": "user@example.com", "password": "good-horse"}
+    phone, desk = (world.call("POST", "/auth/login", {**person, "device": name}).body for name in ("phone", "desk"))
+    assert world.call("GET", "/strategy", token=phone["token"]).status == 200
+
+    if end == "log out":
+        world.call("POST", "/auth/logout", {"refresh_token": phone["refresh_token"]})
+    elif end == "end the device":
+        world.call("DELETE", f"/auth/devices/{phone['device_id']}", token=desk["token"])
+    elif end == "end all devices":
+        world.call("DELETE", "/auth/devices", token=desk["token"])
+    else:
+        refresh = {"refresh_token": phone["refresh_token"]}
+        world.call("POST", "/auth/refresh", refresh)
+        world.clock.sleep(60)
+        assert world.call("POST", "/auth/refresh", refresh).error == "TOKEN_INVALID"
+
+    assert world.call("GET", "/strategy", token=phone["token"]).error == "TOKEN_INVALID"
+    others = world.call("GET", "/strategy", token=desk["token"])
+    assert others.status == (401 if end == "end all devices" else 200)
+
+
+def test_a_bearer_token_of_anothers_login_is_none(world: ApiWorld) -> None:
+    # Signed by us all the same: what names a login that is not its user's opens nothing.
+    token, other = world.register(), world.register("other@example.com")
+    [device] = world.call("GET", "/auth/devices", token=other).body["devices"]
+    lifetime = timedelta(hours=1)
+    mixed = world.tokens.issue(
+        world.user_of(token), audience="api", lifetime=lifetime, device_id=UUID(device["device_id"])
+    )
+
+    assert world.call("GET", "/strategy", token=mixed).error == "TOKEN_INVALID"

@@ -137,11 +137,17 @@ def test_the_scheme_may_be_written_in_any_case(world: ApiWorld) -> None:
     assert world.call("GET", "/account", headers={"AUTHORIZATION": f"bearer {token}"}).status == 200
 
 
-def test_the_authorizer_tells_the_function_the_user_and_nothing_else(world: ApiWorld) -> None:
+@pytest.mark.parametrize("has_second_factor", [False, True])
+def test_the_authorizer_tells_the_function_the_user_how_they_logged_in_and_nothing_else(
+    world: ApiWorld, has_second_factor: bool
+) -> None:
     user_id = uuid4()
-    event = {"headers": {"authorization": f"Bearer {world.token_for(user_id)}"}}
+    token = world.token_for(user_id, second_factor=has_second_factor)
 
-    assert world.authorizer.judge(event) == {"isAuthorized": True, "context": {"user_id": str(user_id)}}
+    verdict = world.authorizer.judge({"headers": {"authorization": f"Bearer {token}"}})
+
+    context = {"user_id": str(user_id), "has_second_factor": has_second_factor}
+    assert verdict == {"isAuthorized": True, "context": context}
 
 
 def test_a_refusal_says_nothing_about_the_request_behind_it(world: ApiWorld) -> None:

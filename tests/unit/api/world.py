@@ -10,6 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
+from algotrading.adapters.allowances import LocalAllowances
 from algotrading.adapters.common_passwords import CommonPasswords
 from algotrading.adapters.passwords import Argon2Passwords
 from algotrading.adapters.throttles import LocalThrottle
@@ -18,17 +19,23 @@ from algotrading.contracts.api_routes import API_ROUTES
 from algotrading.contracts.errands import read_errand
 from algotrading.contracts.messages import OrderCommand, OrderEvent
 from algotrading.domain.accounts import BrokerCredentials
+from algotrading.domain.allowances import Allowance
 from algotrading.domain.cycle import Cycle, CycleState
 from algotrading.domain.mail import Mail
 from algotrading.domain.nse_calendar import NSE_SESSIONS
+from algotrading.domain.roles import Role
+from algotrading.domain.second_factor import SecondFactor
 from algotrading.entrypoints.api.account_data import AccountDataRoutes
 from algotrading.entrypoints.api.account_links import AccountLinkRoutes
+from algotrading.entrypoints.api.admin import AdminRoutes, AdminServices
 from algotrading.entrypoints.api.auth import AuthRoutes
 from algotrading.entrypoints.api.broker import BrokerRoutes, BrokerServices
+from algotrading.entrypoints.api.keys import KeyRoutes
 from algotrading.entrypoints.api.notifications import NotificationRoutes
 from algotrading.entrypoints.api.postback import PostbackRoutes
 from algotrading.entrypoints.api.risk import RiskRoutes, RiskServices
 from algotrading.entrypoints.api.strategy import StrategyRoutes, StrategyServices
+from algotrading.entrypoints.api.viewers import ViewerRoutes
 from algotrading.entrypoints.authorizer import TokenAuthorizer
 from algotrading.entrypoints.http import HttpDoor
 from algotrading.ports import Lane
@@ -36,26 +43,34 @@ from algotrading.services.account_data import AccountData
 from algotrading.services.account_links import AccountLinks
 from algotrading.services.account_mails import AccountMails
 from algotrading.services.accounts import API_AUDIENCE, Accounts
+from algotrading.services.administration import Administrators
+from algotrading.services.admission import Admission
 from algotrading.services.broker_books import BrokerBooks
 from algotrading.services.broker_connection import BrokerConnections
 from algotrading.services.check_plan import PlanChecker
 from algotrading.services.deliver_notices import NoticeDelivery
 from algotrading.services.flatten import Flattener
+from algotrading.services.health import HealthReader
 from algotrading.services.keyed_requests import KeyedRequests
 from algotrading.services.kill_switch import KillSwitch
 from algotrading.services.live_prices import LivePrices
 from algotrading.services.manage_strategy import StrategyManager
 from algotrading.services.notification_center import NotificationCenter
+from algotrading.services.operate import Operator
 from algotrading.services.order_hints import OrderHints
 from algotrading.services.postbacks import Postbacks
 from algotrading.services.preflight import PreflightReader
+from algotrading.services.programs import Programs
 from algotrading.services.publish_strategy import Publisher
 from algotrading.services.risk_profile import RiskProfiles
 from algotrading.services.second_factor import SecondFactorKeeper
 from algotrading.services.strategy_status import StrategyReader
 from algotrading.services.timeline import TimelineReader
+from algotrading.services.viewers import Viewers
+from tests.fakes.access import MemoryApiKeys, MemoryStandings, MemoryViewerGrants
 from tests.fakes.account_records import MemoryAccountRecords
 from tests.fakes.accounts import MemoryBrokerAccounts, MemoryLogins, MemorySecondFactors, MemoryUsers
+from tests.fakes.administration import MemoryAdministration, MemoryGauge
 from tests.fakes.audit import MemoryAuditTrail
 from tests.fakes.broker import MemoryBrokers
 from tests.fakes.clock import VirtualClock
@@ -117,17 +132,21 @@ class ApiWorld:
     """As in an environment where it is real money."""
     needs_verified_email: bool = False
     """The same."""
+    requests_per_minute: int = 600
+    """Of one person."""
     errands: MemoryErrands = field(default_factory=MemoryErrands)
     mailer: MemoryMailer = field(default_factory=MemoryMailer)
     notice_errands: MemoryErrands = field(default_factory=MemoryErrands)
     webhooks: MemoryWebhooks = field(default_factory=MemoryWebhooks)
     chats: MemoryChats = field(default_factory=MemoryChats)
+    gauge: MemoryGauge = field(default_factory=MemoryGauge)
     exchange: MemoryExchange = field(init=False)
     runtime: MemoryRuntime = field(init=False)
     queue: MemoryQueue = field(init=False)
     ledger: MemoryLedger = field(init=False)
     tokens: JwtTokens = field(init=False)
     throttle: LocalThrottle = field(init=False)
+    allowances: LocalAllowances = field(init=False)
     doors: dict[str, HttpDoor] = field(init=False)
     authorizer: TokenAuthorizer = field(init=False)
 
@@ -137,6 +156,7 @@ class ApiWorld:
         self.queue = MemoryQueue(self.clock)
         self.ledger = MemoryLedger(self.database)
         self.throttle = LocalThrottle(lambda: self.clock.now().timestamp())
+        self.allowances = LocalAllowances(lambda: self.clock.now().timestamp())
         self.tokens = JwtTokens(lambda _: [SIGNING_KEY], self.clock)
         self.authorizer = TokenAuthorizer(lambda: self.tokens)
         for symbol in ("TCS", "INFY"):
@@ -147,13 +167,20 @@ class ApiWorld:
                 AuthRoutes(self._accounts).router(),
                 AccountLinkRoutes(lambda: self._accounts().links).router(),
                 AccountDataRoutes(lambda: self._accounts().data).router(),
+                ViewerRoutes(lambda: self._accounts().viewers).router(),
+                KeyRoutes(lambda: self._accounts().programs).router(),
+                admission=self._admission,
             ),
-            "broker": HttpDoor(BrokerRoutes(self._broker).router()),
-            "notifications": HttpDoor(NotificationRoutes(self._notification_center).router()),
+            "broker": HttpDoor(BrokerRoutes(self._broker).router(), admission=self._admission),
+            "notifications": HttpDoor(
+                NotificationRoutes(self._notification_center).router(), admission=self._admission
+            ),
+            "admin": HttpDoor(AdminRoutes(self._admin).router(), admission=self._admission),
             "postback": HttpDoor(PostbackRoutes(self._postbacks).router()),
             "strategy": HttpDoor(
                 StrategyRoutes(self._strategies).router(),
                 RiskRoutes(self._risk).router(),
+                admission=self._admission,
                 keyed=lambda: KeyedRequests(MemoryKeptAnswers(self.database), self.clock),
             ),
         }
@@ -305,6 +332,10 @@ class ApiWorld:
             "users": dict(self.database.users),
             "email_links": dict(self.database.email_links),
             "errands": list(self.errands.asked),
+            "viewers": dict(self.database.viewers),
+            "api_keys": set(self.database.api_keys),
+            "roles": {user_id: set(roles) for user_id, roles in self.database.roles.items()},
+            "locked": dict(self.database.locked),
             "broker_accounts": dict(self.database.broker_accounts),
             "strategies": dict(self.database.strategies),
             "deleted": set(self.database.deleted),
@@ -313,17 +344,65 @@ class ApiWorld:
             "inbox_reads": dict(self.database.inbox_reads),
             "risk_limits": dict(self.database.risk_limits),
             "kill_locks": dict(self.database.kill_locks),
+            "deployment_lock": self.database.deployment_lock,
             "schedules": dict(self.schedules.alarms),
             "keys": {key: dict(value) for key, value in self.runtime.hashes.items()},
             "changes": list(self.runtime.changes),
             "commands": self.commands(),
         }
 
-    def token_for(self, user_id: UUID, *, audience: str = API_AUDIENCE, hours: float = 12) -> str:
+    def token_for(
+        self, user_id: UUID, *, audience: str = API_AUDIENCE, hours: float = 12, second_factor: bool = False
+    ) -> str:
         """A token of ours."""
-        return self.tokens.issue(user_id, audience=audience, lifetime=timedelta(hours=hours))
+        lifetime = timedelta(hours=hours)
+        return self.tokens.issue(user_id, audience=audience, lifetime=lifetime, second_factor=second_factor)
+
+    def user_of(self, token: str) -> UUID:
+        """Whose token it is."""
+        return self.tokens.verify(token, audience=API_AUDIENCE)
+
+    def clerk(self, role: Role, email: str = "clerk@example.com") -> str:
+        """The token of somebody who has a role of staff, and has shown a second factor."""
+        user_id = self.user_of(self.register(email))
+        self.employ(user_id, role)
+        return self.token_for(user_id, second_factor=True)
+
+    def employ(self, user_id: UUID, role: Role) -> None:
+        """Give somebody a role of staff, and what it needs."""
+        self.database.roles[user_id] = {role}
+        self.give_second_factor(user_id)
+
+    def give_second_factor(self, user_id: UUID) -> None:
+        """One whose codes nobody knows: a door that asks for a code has opened by then."""
+        sealed = MemoryVault().seal(user_id, {"totp_secret": "A" * 32})["totp_secret"]
+        self.database.second_factors[user_id] = SecondFactor(user_id, sealed, self.clock.now(), self.clock.now())
+
+    def user_of_email(self, email: str) -> UUID:
+        """Whose account it is, also after their tokens have expired."""
+        return next(user_id for user_id, (user, _) in self.database.users.items() if user.email == email)
 
     # --- services -----------------------------------------------------------------------------------
+
+    def _admission(self) -> Admission:
+        return Admission(
+            MemoryStandings(self.database),
+            self.throttle,
+            self.allowances,
+            self.clock,
+            of_person=Allowance("person", self.requests_per_minute),
+            of_program=Allowance("key", 120),
+        )
+
+    def _admin(self) -> AdminServices:
+        store, risks = MemoryAdministration(self.database), MemoryRisks(self.database)
+        second_factors = SecondFactorKeeper(MemorySecondFactors(self.database), MemoryVault(), self.clock)
+        flattener = Flattener(risks, self.ledger, self.queue)
+        return AdminServices(
+            Administrators(store, second_factors, self.throttle, self.clock),
+            Operator(risks, self.ledger, flattener, self.clock, self.meter),
+            HealthReader(store, self.runtime, self.gauge, self.clock),
+        )
 
     def _accounts(self) -> Accounts:
         users, passwords = MemoryUsers(self.database), Argon2Passwords(memory_kib=8, passes=1)
@@ -344,6 +423,8 @@ class ApiWorld:
             access_lasts=ACCESS_LASTS,
             is_common=CommonPasswords().__contains__,
             second_factors=second_factors,
+            programs=Programs(MemoryApiKeys(self.database), second_factors, self.throttle, self.clock),
+            viewers=Viewers(users, MemoryViewerGrants(self.database), self.throttle, self.clock),
             data=AccountData(users, records, passwords, second_factors, self.throttle, self.clock),
             throttle=self.throttle,
             broker_accounts=MemoryBrokerAccounts(self.database),

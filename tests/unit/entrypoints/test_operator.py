@@ -12,14 +12,22 @@ import pytest
 
 from algotrading.adapters.postgres.database import TransactionFailed
 from algotrading.contracts.messages import OrderEvent
+from algotrading.domain.accounts import User
 from algotrading.domain.cycle import Cycle, CycleState, ExitReason
+from algotrading.domain.logins import Bearer
+from algotrading.domain.roles import Role
+from algotrading.domain.second_factor import SecondFactor
 from algotrading.entrypoints.operator import OperatorDoor
 from algotrading.ports import Lane
 from algotrading.services.audit_verify import AuditVerifier
 from algotrading.services.flatten import Flattener
 from algotrading.services.kill_switch import SETTLING
-from algotrading.services.operate import Operator
+from algotrading.services.operate import Operator, RoleKeeper
+from tests.fakes.access import MemoryStandings
+from tests.fakes.accounts import MemoryUsers
+from tests.fakes.administration import MemoryAdministration
 from tests.fakes.audit import MemoryAuditTrail
+from tests.fakes.examples import make_user
 from tests.fakes.ledger import MemoryLedger
 from tests.fakes.trading_world import TradingWorld
 
@@ -35,15 +43,25 @@ def world() -> TradingWorld:
 
 @pytest.fixture
 def door(world: TradingWorld) -> OperatorDoor:
+    return door_of(world)
+
+
+def door_of(world: TradingWorld) -> OperatorDoor:
+    """The function's door, over the world."""
     operator = operator_of(world)
     verifier = AuditVerifier(MemoryAuditTrail(world.database), world.meter, world.clock)
-    return OperatorDoor(lambda: operator, lambda: verifier)
+    return OperatorDoor(lambda: operator, lambda: verifier, lambda: roles_of(world))
 
 
 def operator_of(world: TradingWorld, ledger: MemoryLedger | None = None) -> Operator:
     """The service itself, over the world."""
     flattener = Flattener(world.risks, world.ledger, world.queue)
     return Operator(world.risks, ledger or world.ledger, flattener, world.clock, world.meter)
+
+
+def roles_of(world: TradingWorld) -> RoleKeeper:
+    """Who grants roles, over the world."""
+    return RoleKeeper(MemoryAdministration(world.database), world.clock)
 
 
 class _SeesLate(MemoryLedger):
@@ -106,9 +124,7 @@ def test_what_is_stored_is_answered_although_nothing_can_be_read_after_it(
     strategy = world.add_running()
     world.buy(strategy)
     operator = operator_of(world)
-    door = OperatorDoor(
-        lambda: operator, lambda: AuditVerifier(MemoryAuditTrail(world.database), world.meter, world.clock)
-    )
+    door = replace(door_of(world), operator=lambda: operator)
     monkeypatch.setattr(operator.risks, "watched", _fail)
 
     killed = door.handle(KILL)
@@ -184,7 +200,7 @@ def test_the_audit_trail_is_verified_and_its_breaks_are_named(world: TradingWorl
             for number, (record, head) in enumerate(trail.chains()):
                 yield (replace(record, record=record.record + " ") if number == 1 else record), head
 
-    tampered = OperatorDoor(door.operator, lambda: AuditVerifier(Tampered(world.database), world.meter, world.clock))
+    tampered = replace(door, verifier=lambda: AuditVerifier(Tampered(world.database), world.meter, world.clock))
     answer = tampered.handle({"action": "verify_audit"})
 
     assert answer["is_sound"] is False
@@ -244,3 +260,76 @@ def test_heads_that_are_none_are_refused(world: TradingWorld, door: OperatorDoor
     answer = door.handle({"action": "verify_audit", "heads": {str(world.user_id): head}})
 
     assert answer["error"] == "REQUEST_INVALID"
+
+
+# --- roles ------------------------------------------------------------------------------------------
+
+
+def future_admin(world: TradingWorld) -> User:
+    """Somebody who has done what an administrator needs."""
+    user = replace(make_user("first@example.com"), email_verified_at=world.clock.now())
+    MemoryUsers(world.database).add(user, "hash")
+    factor = SecondFactor(user.user_id, "sealed", world.clock.now(), confirmed_at=world.clock.now())
+    world.database.second_factors[user.user_id] = factor
+    return user
+
+
+def grant(**changes: Any) -> dict[str, Any]:
+    return {"action": "grant_role", "email": "First@Example.com", "role": "admin", "by": "ops@example.com", **changes}
+
+
+def test_the_first_administrator_is_made_by_the_operator(world: TradingWorld, door: OperatorDoor) -> None:
+    user = future_admin(world)
+
+    answer = door.handle(grant())
+    again = door.handle(grant())
+
+    assert answer == again == {"user_id": str(user.user_id), "role": "admin", "status": "granted"}
+    standing = MemoryStandings(world.database).read(Bearer(user.user_id), world.clock.now())
+    assert standing is not None
+    assert standing.roles == {Role.ADMIN}
+    [record] = [each for each in world.database.audit if each.user_id == user.user_id]
+    assert (record.kind, record.data["by"], record.data["role"]) == ("role_granted", "ops@example.com", Role.ADMIN)
+
+
+def test_a_role_is_taken_back(world: TradingWorld, door: OperatorDoor) -> None:
+    user = future_admin(world)
+    door.handle(grant())
+
+    answer = door.handle(grant(action="withdraw_role"))
+
+    assert answer["status"] == "withdrawn"
+    assert world.database.roles[user.user_id] == set()
+
+
+@pytest.mark.parametrize("missing", ["second factor", "confirmed e-mail", "confirmed second factor"])
+def test_nobody_becomes_staff_without_a_second_factor_and_a_confirmed_email(
+    world: TradingWorld, door: OperatorDoor, missing: str
+) -> None:
+    user = future_admin(world)
+    database = world.database
+    if missing == "second factor":
+        del database.second_factors[user.user_id]
+    elif missing == "confirmed second factor":
+        factor = database.second_factors[user.user_id]
+        database.second_factors[user.user_id] = replace(factor, confirmed_at=None)
+    else:
+        database.users[user.user_id] = (replace(user, email_verified_at=None), "hash")
+
+    answer = door.handle(grant())
+
+    assert answer["error"] == "CONFLICT"
+    assert missing.rsplit(maxsplit=1)[-1] in answer["message"]
+    assert not database.roles.get(user.user_id)
+
+
+def test_a_role_for_nobody_is_refused(world: TradingWorld, door: OperatorDoor) -> None:
+    assert door.handle(grant(email="nobody@example.com"))["error"] == "NOT_FOUND"
+
+
+@pytest.mark.parametrize("wrong", [{"role": "trader"}, {"role": "viewer"}, {"by": ""}, {"email": "no mail"}, {"x": 1}])
+def test_a_role_that_is_none_is_refused(world: TradingWorld, door: OperatorDoor, wrong: dict[str, Any]) -> None:
+    future_admin(world)
+
+    assert door.handle(grant(**wrong))["error"] == "REQUEST_INVALID"
+    assert not world.database.roles

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 
 from algotrading.adapters.passwords import Argon2Passwords
 from algotrading.adapters.postgres.database import Credentials
+from algotrading.domain.api_keys import write_key
 from twin.secret_scan import find_secrets, secrets_in
 
 
@@ -15,6 +17,7 @@ from twin.secret_scan import find_secrets, secrets_in
     ("text", "name"),
     [
         ("Bearer eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N", "JSON web token"),
+        (f"asked with {write_key(UUID(int=7), bytes(32))[0]}.", "API key"),
         ("stored " + Argon2Passwords(memory_kib=8, passes=1).hash("good-horse"), "password hash"),
         ("-----BEGIN EC PRIVATE KEY-----", "private key"),
         ("{'Authorization': 'token abcdefgh:ijklmnopqrst'}", "authorization header"),
@@ -23,7 +26,7 @@ from twin.secret_scan import find_secrets, secrets_in
         ("password=good-horse", "named secret"),
         ("postgresql://app:horse-battery@db/algotrading", "connection string"),
     ],
-    ids=["token", "hash", "key", "header", "field", "query", "setting", "address"],
+    ids=["token", "API key", "hash", "key", "header", "field", "query", "setting", "address"],
 )
 def test_what_has_the_shape_of_a_secret_is_found(text: str, name: str) -> None:
     assert name in secrets_in(text, {})

@@ -197,7 +197,17 @@ class TimingSettings(Settings):
         return self
 
 
-class AuthSettings(DatabaseSettings, RedisSettings, TokenSettings):
+class DoorSettings(DatabaseSettings, RedisSettings):
+    """A function behind the HTTP API that asks who calls: how callers stand is in PostgreSQL, how often they asked in
+    Redis."""
+
+    requests_per_minute: int = Field(default=600, ge=60)
+    """Of one person, however many devices; the app asks some twenty times a minute for each open page."""
+    key_requests_per_minute: int = Field(default=120, ge=10)
+    """Of one key of a program."""
+
+
+class AuthSettings(DoorSettings, TokenSettings):
     """lambdas/auth"""
 
     mail_queue_url: str
@@ -206,7 +216,7 @@ class AuthSettings(DatabaseSettings, RedisSettings, TokenSettings):
     kms_key_id: str
     """The key that second factors are sealed under, for that purpose alone."""
     access_token_seconds: int = Field(default=900, ge=60, le=43_200)
-    """How long a bearer token is good for. It cannot be called back, so it is short where money is at stake."""
+    """How long a bearer token is good for, at most: it ends with its login."""
 
     @model_validator(mode="after")
     def _short_outside_dev(self) -> Self:
@@ -219,7 +229,7 @@ class AuthorizerSettings(TokenSettings):
     """lambdas/authorizer"""
 
 
-class BrokerSettings(DatabaseSettings, TokenSettings, VaultSettings, KiteSettings, EgressSettings):
+class BrokerSettings(DoorSettings, TokenSettings, VaultSettings, KiteSettings, EgressSettings):
     """lambdas/broker"""
 
     feed_account_email: Annotated[tuple[EmailAddress, ...], BeforeValidator(_split)] = ()
@@ -292,7 +302,7 @@ class TelegramSettings(Settings):
         return self
 
 
-class NotificationsSettings(DatabaseSettings, WebhookSettings, TelegramSettings):
+class NotificationsSettings(DoorSettings, WebhookSettings, TelegramSettings):
     """lambdas/notifications"""
 
     kms_key_id: str
@@ -314,9 +324,7 @@ class SummarySettings(DatabaseSettings, RedisSettings, SessionSettings, EgressSe
     """lambdas/summary"""
 
 
-class StrategySettings(
-    DatabaseSettings, RedisSettings, QueueSettings, ScheduleSettings, TimingSettings, EgressSettings
-):
+class StrategySettings(DoorSettings, QueueSettings, ScheduleSettings, TimingSettings, EgressSettings):
     """lambdas/strategy"""
 
 
@@ -350,6 +358,15 @@ class OperatorSettings(DatabaseSettings, QueueSettings):
 
     audit_bucket: str
     """Where the heads of the audit chains are kept out of the database's reach."""
+
+
+class AdminSettings(DoorSettings, QueueSettings):
+    """lambdas/admin"""
+
+    kms_key_id: str
+    """The key that second factors were sealed under."""
+    watched_queue_urls: Annotated[tuple[str, ...], BeforeValidator(_split)]
+    """Queues whose depth is part of the deployment's health, those of dead letters too."""
 
 
 class InstrumentsSettings(DatabaseSettings, KiteSettings):

@@ -1,11 +1,12 @@
-"""ports.OrderQueue on two SQS FIFO queues, and when their undelivered messages show again."""
+"""ports.OrderQueue on two SQS FIFO queues, when their undelivered messages show again, and how full queues are."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from algotrading.contracts.messages import OrderCommand
+from algotrading.domain.administration import QueueDepth
 from algotrading.ports import Lane
 
 if TYPE_CHECKING:
@@ -42,4 +43,26 @@ class SqsRedelivery:
         url = self._urls[source_arn.rsplit(":", 1)[-1]]
         self._make_client().change_message_visibility(
             QueueUrl=url, ReceiptHandle=receipt_handle, VisibilityTimeout=seconds
+        )
+
+
+class SqsGauge:
+    """ports.QueueGauge: what SQS says of each queue. Only the numbers: it takes no message."""
+
+    def __init__(self, make_client: Callable[[], SQSClient], urls: Sequence[str]) -> None:
+        self._make_client = make_client
+        self._urls = urls
+
+    def depths(self) -> Sequence[QueueDepth]:
+        """See ports.QueueGauge."""
+        return [self._depth(url) for url in self._urls]
+
+    def _depth(self, url: str) -> QueueDepth:
+        found = self._make_client().get_queue_attributes(
+            QueueUrl=url, AttributeNames=["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+        )["Attributes"]
+        return QueueDepth(
+            name=url.rsplit("/", 1)[-1],
+            waiting=int(found["ApproximateNumberOfMessages"]),
+            in_flight=int(found["ApproximateNumberOfMessagesNotVisible"]),
         )

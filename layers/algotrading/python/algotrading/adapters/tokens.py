@@ -18,6 +18,7 @@ from uuid import UUID
 import jwt
 
 from algotrading.domain.errors import TokenExpired, TokenInvalid
+from algotrading.domain.logins import Bearer
 from algotrading.ports import Clock
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 _ISSUER = "algotrading"
 _ALGORITHM = "EdDSA"
 _CLAIMS = ["iss", "aud", "sub", "iat", "exp"]
+_OTP = "otp"
 _DERIVED_FOR = b"algotrading bearer tokens, Ed25519, 1"
 
 
@@ -38,8 +40,16 @@ class JwtTokens:
         self._secrets = secrets
         self._clock = clock
 
-    def issue(self, user_id: UUID, *, audience: str, lifetime: timedelta) -> str:
-        """A token that says who the user is."""
+    def issue(
+        self,
+        user_id: UUID,
+        *,
+        audience: str,
+        lifetime: timedelta,
+        second_factor: bool = False,
+        device_id: UUID | None = None,
+    ) -> str:
+        """See ports.Tokens."""
         now = self._clock.now()
         claims = {
             "iss": _ISSUER,
@@ -47,12 +57,19 @@ class JwtTokens:
             "sub": str(user_id),
             "iat": int(now.timestamp()),
             "exp": int((now + lifetime).timestamp()),
+            # How the login was made (RFC 8176).
+            "amr": ["pwd", _OTP] if second_factor else ["pwd"],
+            **({} if device_id is None else {"sid": str(device_id)}),
         }
         key, kid = signing_key(self._secrets(False)[0])
         return jwt.encode(claims, key, algorithm=_ALGORITHM, headers={"kid": kid})
 
     def verify(self, token: str, *, audience: str) -> UUID:
-        """Whose token it is.
+        """See ports.Tokens."""
+        return self.read(token, audience=audience).user_id
+
+    def read(self, token: str, *, audience: str) -> Bearer:
+        """What a good token says.
 
         Raises:
             TokenExpired: it was ours and is over.
@@ -68,11 +85,13 @@ class JwtTokens:
                 options={"require": _CLAIMS, "verify_exp": False, "verify_iat": False, "verify_nbf": False},
             )
             user_id, expires = UUID(claims["sub"]), int(claims["exp"])
+            methods, session = claims.get("amr", []), claims.get("sid")
+            device_id = None if session is None else UUID(session)
         except (jwt.PyJWTError, ValueError, TypeError, AttributeError) as error:
             raise TokenInvalid("this token is not one of ours") from error
         if self._clock.now().timestamp() >= expires:
             raise TokenExpired("this token has expired: log in again")
-        return user_id
+        return Bearer(user_id, has_second_factor=isinstance(methods, list) and _OTP in methods, device_id=device_id)
 
     def _public_key(self, kid: object) -> Ed25519PublicKey:
         for is_unknown in (False, True):

@@ -20,6 +20,7 @@ from algotrading.bootstrap.messages import (
     build_summary,
 )
 from algotrading.bootstrap.operations import (
+    build_admin,
     build_audit_verifier,
     build_canary,
     build_instruments,
@@ -29,6 +30,7 @@ from algotrading.bootstrap.operations import (
 from algotrading.bootstrap.trading import build_converge, build_executor, build_hold, build_trigger
 
 __all__ = [
+    "build_admin",
     "build_audit_verifier",
     "build_auth",
     "build_authorizer",

@@ -35,11 +35,19 @@ def build_auth(settings: AuthSettings) -> HttpDoor:
     from algotrading.entrypoints.api.account_data import AccountDataRoutes
     from algotrading.entrypoints.api.account_links import AccountLinkRoutes
     from algotrading.entrypoints.api.auth import AuthRoutes
+    from algotrading.entrypoints.api.keys import KeyRoutes
+    from algotrading.entrypoints.api.viewers import ViewerRoutes
     from algotrading.entrypoints.http import HttpDoor
 
     accounts = cache(lambda: _accounts(settings))
-    links, data = AccountLinkRoutes(lambda: accounts().links), AccountDataRoutes(lambda: accounts().data)
-    return HttpDoor(AuthRoutes(accounts).router(), links.router(), data.router())
+    return HttpDoor(
+        AuthRoutes(accounts).router(),
+        AccountLinkRoutes(lambda: accounts().links).router(),
+        AccountDataRoutes(lambda: accounts().data).router(),
+        ViewerRoutes(lambda: accounts().viewers).router(),
+        KeyRoutes(lambda: accounts().programs).router(),
+        admission=cache(lambda: parts.admission(settings)),
+    )
 
 
 def build_broker(settings: BrokerSettings) -> HttpDoor:
@@ -47,7 +55,8 @@ def build_broker(settings: BrokerSettings) -> HttpDoor:
     from algotrading.entrypoints.api.broker import BrokerRoutes
     from algotrading.entrypoints.http import HttpDoor
 
-    return HttpDoor(BrokerRoutes(cache(lambda: _broker_services(settings))).router())
+    routes = BrokerRoutes(cache(lambda: _broker_services(settings)))
+    return HttpDoor(routes.router(), admission=cache(lambda: parts.admission(settings)))
 
 
 def build_postback(settings: PostbackSettings) -> HttpDoor:
@@ -66,7 +75,8 @@ def build_strategy(settings: StrategySettings) -> HttpDoor:
 
     services = cache(lambda: _strategy_services(settings))
     strategies, risk = StrategyRoutes(lambda: services()[0]), RiskRoutes(lambda: services()[1])
-    return HttpDoor(strategies.router(), risk.router(), keyed=lambda: services()[2])
+    admission = cache(lambda: parts.admission(settings))
+    return HttpDoor(strategies.router(), risk.router(), admission=admission, keyed=lambda: services()[2])
 
 
 def build_docs(settings: DocsSettings) -> HttpDoor:
@@ -92,18 +102,22 @@ def _accounts(settings: AuthSettings) -> Accounts:
     from algotrading.adapters.kms_vault import SECOND_FACTOR, KmsVault
     from algotrading.adapters.passwords import Argon2Passwords
     from algotrading.adapters.postgres.account_records import PostgresAccountRecords
+    from algotrading.adapters.postgres.api_keys import PostgresApiKeys
     from algotrading.adapters.postgres.broker_accounts import PostgresBrokerAccounts
     from algotrading.adapters.postgres.email_links import PostgresEmailLinks
     from algotrading.adapters.postgres.logins import PostgresLogins
     from algotrading.adapters.postgres.second_factors import PostgresSecondFactors
     from algotrading.adapters.postgres.users import PostgresUsers
+    from algotrading.adapters.postgres.viewer_grants import PostgresViewerGrants
     from algotrading.adapters.redis_runtime import make_redis_client
     from algotrading.adapters.sqs_errands import SqsErrands
     from algotrading.adapters.throttles import LocalThrottle, RedisThrottle
     from algotrading.services.account_data import AccountData
     from algotrading.services.account_links import AccountLinks
     from algotrading.services.accounts import Accounts
+    from algotrading.services.programs import Programs
     from algotrading.services.second_factor import SecondFactorKeeper
+    from algotrading.services.viewers import Viewers
 
     database, clock = parts.database(settings), SystemClock()
     users, passwords, is_common = PostgresUsers(database), Argon2Passwords(), CommonPasswords().__contains__
@@ -128,6 +142,8 @@ def _accounts(settings: AuthSettings) -> Accounts:
         broker_accounts=PostgresBrokerAccounts(database),
         passwords=passwords,
         data=AccountData(users, PostgresAccountRecords(database), passwords, second_factors, throttle, clock),
+        viewers=Viewers(users, PostgresViewerGrants(database), throttle, clock),
+        programs=Programs(PostgresApiKeys(database), second_factors, throttle, clock),
         second_factors=second_factors,
         tokens=parts.tokens(settings),
         clock=clock,

@@ -51,7 +51,8 @@ def build_notifications(settings: NotificationsSettings) -> HttpDoor:
     from algotrading.entrypoints.api.notifications import NotificationRoutes
     from algotrading.entrypoints.http import HttpDoor
 
-    return HttpDoor(NotificationRoutes(cache(lambda: _notification_center(settings))).router())
+    routes = NotificationRoutes(cache(lambda: _notification_center(settings)))
+    return HttpDoor(routes.router(), admission=cache(lambda: parts.admission(settings)))
 
 
 def build_summary(settings: SummarySettings) -> DailySummary:

@@ -7,10 +7,12 @@ from functools import cache, partial
 from typing import TYPE_CHECKING
 
 from algotrading.bootstrap import parts
-from algotrading.settings import CanarySettings, InstrumentsSettings, MigrateSettings, OperatorSettings
+from algotrading.settings import AdminSettings, CanarySettings, InstrumentsSettings, MigrateSettings, OperatorSettings
 
 if TYPE_CHECKING:
     from algotrading.adapters.postgres.migrate import Migrator
+    from algotrading.entrypoints.api.admin import AdminServices
+    from algotrading.entrypoints.http import HttpDoor
     from algotrading.entrypoints.operator import OperatorDoor
     from algotrading.services.audit_verify import AuditVerifier
     from algotrading.services.canary import Canary
@@ -72,12 +74,54 @@ def build_canary(settings: CanarySettings) -> Canary:
 
 def build_operator(settings: OperatorSettings) -> OperatorDoor:
     """lambdas/operator"""
+    from algotrading.adapters.clock import SystemClock
+    from algotrading.adapters.postgres.administration import PostgresAdministration
     from algotrading.entrypoints.operator import OperatorDoor
+    from algotrading.services.operate import RoleKeeper
 
-    return OperatorDoor(cache(lambda: _operator(settings)), cache(lambda: build_audit_verifier(settings)))
+    def roles() -> RoleKeeper:
+        return RoleKeeper(PostgresAdministration(parts.database(settings)), SystemClock())
+
+    operator, verifier = cache(lambda: _operator(settings)), cache(lambda: build_audit_verifier(settings))
+    return OperatorDoor(operator, verifier, cache(roles))
 
 
-def _operator(settings: OperatorSettings) -> Operator:
+def build_admin(settings: AdminSettings) -> HttpDoor:
+    """lambdas/admin"""
+    from algotrading.entrypoints.api.admin import AdminRoutes
+    from algotrading.entrypoints.http import HttpDoor
+
+    routes = AdminRoutes(cache(lambda: _admin_services(settings)))
+    return HttpDoor(routes.router(), admission=cache(lambda: parts.admission(settings)))
+
+
+def _admin_services(settings: AdminSettings) -> AdminServices:
+    from algotrading.adapters.clock import SystemClock
+    from algotrading.adapters.kms_vault import SECOND_FACTOR, KmsVault
+    from algotrading.adapters.postgres.administration import PostgresAdministration
+    from algotrading.adapters.postgres.second_factors import PostgresSecondFactors
+    from algotrading.adapters.redis_runtime import RedisRuntime, make_redis_client
+    from algotrading.adapters.sqs_queue import SqsGauge
+    from algotrading.adapters.throttles import LocalThrottle, RedisThrottle
+    from algotrading.entrypoints.api.admin import AdminServices
+    from algotrading.services.administration import Administrators
+    from algotrading.services.health import HealthReader
+    from algotrading.services.second_factor import SecondFactorKeeper
+
+    database, clock = parts.database(settings), SystemClock()
+    redis = make_redis_client(settings.redis_host, settings.redis_port, tls=settings.redis_tls)
+    store = PostgresAdministration(database)
+    vault = KmsVault(parts.client("kms"), settings.kms_key_id, purpose=SECOND_FACTOR)
+    second_factors = SecondFactorKeeper(PostgresSecondFactors(database), vault, clock)
+    gauge = SqsGauge(partial(parts.client, "sqs"), settings.watched_queue_urls)
+    return AdminServices(
+        Administrators(store, second_factors, RedisThrottle(redis, LocalThrottle()), clock),
+        _operator(settings),
+        HealthReader(store, RedisRuntime(redis), gauge, clock),
+    )
+
+
+def _operator(settings: OperatorSettings | AdminSettings) -> Operator:
     from algotrading.adapters.clock import SystemClock
     from algotrading.adapters.emf_meter import EmfMeter
     from algotrading.adapters.postgres.ledger import PostgresLedger

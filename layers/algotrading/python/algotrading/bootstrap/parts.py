@@ -7,16 +7,23 @@ from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from algotrading.settings import DatabaseSettings, ScheduleSettings, TokenSettings
+from algotrading.settings import DatabaseSettings, DoorSettings, ScheduleSettings, TokenSettings
 
 if TYPE_CHECKING:
     from algotrading.adapters.eventbridge_schedules import EventBridgeSchedules
     from algotrading.adapters.postgres.database import Database
     from algotrading.adapters.tokens import JwtTokens
+    from algotrading.services.admission import Admission
 
 
 def database(settings: DatabaseSettings) -> Database:
-    """The database under the login role of the settings' secret."""
+    """The database under the login role of the settings' secret: one for an entry point, whatever it is built of, so
+    that `Database.reading_only` holds for all of it."""
+    return _database_of(settings)
+
+
+@cache
+def _database_of(settings: DatabaseSettings) -> Database:
     from algotrading.adapters.postgres.database import Credentials, Database
 
     def credentials() -> Credentials:
@@ -29,6 +36,27 @@ def database(settings: DatabaseSettings) -> Database:
         name=settings.database_name,
         credentials=credentials,
         tls=settings.database_tls,
+    )
+
+
+def admission(settings: DoorSettings) -> Admission:
+    """Who comes in to an HTTP function."""
+    from algotrading.adapters.allowances import LocalAllowances, RedisAllowances
+    from algotrading.adapters.clock import SystemClock
+    from algotrading.adapters.postgres.standings import PostgresStandings
+    from algotrading.adapters.redis_runtime import make_redis_client
+    from algotrading.adapters.throttles import LocalThrottle, RedisThrottle
+    from algotrading.domain.allowances import Allowance
+    from algotrading.services.admission import Admission
+
+    redis = make_redis_client(settings.redis_host, settings.redis_port, tls=settings.redis_tls)
+    return Admission(
+        standings=PostgresStandings(database(settings)),
+        throttle=RedisThrottle(redis, LocalThrottle()),
+        allowances=RedisAllowances(redis, LocalAllowances()),
+        clock=SystemClock(),
+        of_person=Allowance("person", settings.requests_per_minute),
+        of_program=Allowance("key", settings.key_requests_per_minute),
     )
 
 
@@ -96,4 +124,5 @@ def client(service: str, *, read_seconds: float = 5, attempts: int = 3) -> Any:
 def forget() -> None:
     """Let go of every client, so that the next ones see another environment."""
     client.cache_clear()
+    _database_of.cache_clear()
     _secret_reader.cache_clear()

@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-FunctionName = Literal["auth", "broker", "postback", "strategy", "notifications", "docs"]
+FunctionName = Literal["auth", "broker", "postback", "strategy", "notifications", "admin", "docs"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +30,11 @@ class ApiRoute:
 
     is_repeatable: bool = False
     """Of those one that lessens risk: done again rather than held up while nobody knows how it ended."""
+
+    @property
+    def key(self) -> str:
+        """As API Gateway names a route."""
+        return f"{self.method} {self.path}"
 
     def matches(self, path: str) -> bool:
         """Whether `path` is this route's, whatever the method."""
@@ -55,6 +60,15 @@ API_ROUTES: tuple[ApiRoute, ...] = (
     ApiRoute("GET", "/api/v1/account", "auth"),
     ApiRoute("GET", "/api/v1/account/export", "auth"),
     ApiRoute("POST", "/api/v1/account/delete", "auth"),
+    ApiRoute("GET", "/api/v1/account/viewers", "auth"),
+    ApiRoute("POST", "/api/v1/account/viewers", "auth"),
+    ApiRoute("DELETE", "/api/v1/account/viewers/{id}", "auth"),
+    ApiRoute("GET", "/api/v1/account/shared", "auth"),
+    ApiRoute("POST", "/api/v1/account/shared/accept", "auth"),
+    ApiRoute("DELETE", "/api/v1/account/shared/{id}", "auth"),
+    ApiRoute("GET", "/api/v1/account/keys", "auth"),
+    ApiRoute("POST", "/api/v1/account/keys", "auth"),
+    ApiRoute("DELETE", "/api/v1/account/keys/{id}", "auth"),
     ApiRoute("POST", "/api/v1/broker/connect", "broker"),
     ApiRoute("GET", "/api/v1/broker", "broker"),
     ApiRoute("DELETE", "/api/v1/broker", "broker"),
@@ -89,6 +103,15 @@ API_ROUTES: tuple[ApiRoute, ...] = (
     ApiRoute("PUT", "/api/v1/notifications/telegram", "notifications"),
     ApiRoute("POST", "/api/v1/notifications/telegram/confirm", "notifications"),
     ApiRoute("DELETE", "/api/v1/notifications/telegram", "notifications"),
+    ApiRoute("GET", "/api/v1/admin/users", "admin"),
+    ApiRoute("GET", "/api/v1/admin/users/{id}", "admin"),
+    ApiRoute("POST", "/api/v1/admin/users/{id}/lock", "admin"),
+    ApiRoute("POST", "/api/v1/admin/users/{id}/unlock", "admin"),
+    ApiRoute("POST", "/api/v1/admin/users/{id}/roles", "admin"),
+    ApiRoute("POST", "/api/v1/admin/users/{id}/roles/withdraw", "admin"),
+    ApiRoute("GET", "/api/v1/admin/health", "admin"),
+    ApiRoute("POST", "/api/v1/admin/kill", "admin"),
+    ApiRoute("POST", "/api/v1/admin/release", "admin"),
 )
 
 DOCS_ROUTES: tuple[ApiRoute, ...] = (

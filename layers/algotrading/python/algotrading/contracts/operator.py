@@ -8,6 +8,8 @@ from uuid import UUID
 
 from pydantic import Field, StringConstraints
 
+from algotrading.contracts.api_admin import StaffRole
+from algotrading.contracts.api_auth import Email
 from algotrading.contracts.api_common import Answer, Identifier, Instant, RequestBody, Storable
 from algotrading.domain.audit import AuditHead
 
@@ -66,7 +68,36 @@ class VerifyAuditAction(RequestBody):
     return_heads: bool = False
 
 
-OperatorAction = Annotated[KillAction | ReleaseAction | StatusAction | VerifyAuditAction, Field(discriminator="action")]
+class GrantRoleAction(RequestBody):
+    """Make a user support or administrator."""
+
+    action: Literal["grant_role"]
+    email: Email
+    role: StaffRole
+    by: Who
+
+
+class WithdrawRoleAction(RequestBody):
+    """Take a role back."""
+
+    action: Literal["withdraw_role"]
+    email: Email
+    role: StaffRole
+    by: Who
+
+
+OperatorAction = Annotated[
+    KillAction | ReleaseAction | StatusAction | VerifyAuditAction | GrantRoleAction | WithdrawRoleAction,
+    Field(discriminator="action"),
+]
+
+
+class RoleReport(Answer):
+    """It is so now, whether it was before or not."""
+
+    user_id: UUID
+    role: StaffRole
+    status: Literal["granted", "withdrawn"]
 
 
 class OperatorStatus(Answer):

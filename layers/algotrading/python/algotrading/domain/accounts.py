@@ -40,6 +40,7 @@ class Login:
 
     user_id: UUID
     password_hash: str
+    is_locked: bool = False
 
 
 class ConnectionStatus(StrEnum):

@@ -17,9 +17,11 @@ from typing import Final
 from uuid import UUID
 
 from algotrading.domain.accounts import ConnectionStatus, SealedBrokerAccount
+from algotrading.domain.api_keys import ApiKey
 from algotrading.domain.effects import Decision
 from algotrading.domain.events import Event
 from algotrading.domain.logins import DeviceLogin, LoginEnd
+from algotrading.domain.roles import Role, ViewerGrant
 from algotrading.domain.strategy import Strategy
 
 GENESIS: Final = bytes(32)
@@ -74,6 +76,22 @@ class AuditKind(StrEnum):
     CHANNEL_REMOVED = "channel_removed"
     ACCOUNT_DELETED = "account_deleted"
     """Its owner is forgotten; what was done is not."""
+    VIEWER_INVITED = "viewer_invited"
+    """Who reads an account. This and the next two, in that account's chain: `viewer_entry`."""
+    VIEWER_ACCEPTED = "viewer_accepted"
+    VIEWER_REMOVED = "viewer_removed"
+    ACCOUNT_READ = "account_read"
+    """Somebody else than its owner reads an account: `access_entry`."""
+    ACCOUNT_LOCKED = "account_locked"
+    """What staff did to a user, in that user's chain; this and the next three: `staff_deed_entry`."""
+    ACCOUNT_UNLOCKED = "account_unlocked"
+    ROLE_GRANTED = "role_granted"
+    ROLE_WITHDRAWN = "role_withdrawn"
+    API_KEY_CREATED = "api_key_created"
+    """For a program of the owner's. This and the next: `api_key_entry`."""
+    API_KEY_REVOKED = "api_key_revoked"
+    STAFF_ACTED = "staff_acted"
+    """Somebody came in as one of the staff; in the deployment's chain: `staff_entry`."""
     NOTHING_PLACED = "nothing_placed"
     """After the kill switch, our record had no order of its day and nothing open; the broker was not asked."""
 
@@ -222,6 +240,36 @@ def second_factor_entry(user_id: UUID, kind: AuditKind, at: datetime) -> AuditEn
 def account_entry(user_id: UUID, kind: AuditKind, at: datetime) -> AuditEntry:
     """What is written down about a password reset, an e-mail verified, an account deleted: that, and no more."""
     return AuditEntry(user_id, kind, at, {})
+
+
+def viewer_entry(grant: ViewerGrant, kind: AuditKind, at: datetime, *, by: UUID) -> AuditEntry:
+    """What is written down about who reads an account. Of the viewer the identifier only: the trail holds no e-mail."""
+    data = {"grant_id": grant.grant_id, "name": grant.name, "viewer_id": grant.viewer_id, "by": by}
+    return AuditEntry(grant.user_id, kind, at, data)
+
+
+def access_entry(account: UUID, by: UUID, role: Role, door: str, at: datetime) -> AuditEntry:
+    """What is written down, before it is read, about a look at somebody's account."""
+    return AuditEntry(account, AuditKind.ACCOUNT_READ, at, {"by": by, "role": role, "door": door})
+
+
+def api_key_entry(key: ApiKey, kind: AuditKind, at: datetime) -> AuditEntry:
+    """What is written down about a key of a program's: what it is good for, and nothing of it."""
+    data = {"key_id": key.key_id, "name": key.name, "scopes": sorted(key.scopes), "expires_at": key.expires_at}
+    return AuditEntry(key.user_id, kind, at, data)
+
+
+def staff_deed_entry(
+    user_id: UUID, kind: AuditKind, at: datetime, *, by: str, role: Role | None = None, reason: str | None = None
+) -> AuditEntry:
+    """What is written down about a lock or a role. `by`: the administrator's identifier, or who the operator said to
+    be."""
+    return AuditEntry(user_id, kind, at, {"by": by, "role": role, "reason": reason})
+
+
+def staff_entry(by: UUID, role: Role, door: str, path: str, at: datetime) -> AuditEntry:
+    """What is written down about every request of the deployment's staff, before it is carried out."""
+    return AuditEntry(DEPLOYMENT, AuditKind.STAFF_ACTED, at, {"by": by, "role": role, "door": door, "path": path})
 
 
 def channel_entry(user_id: UUID, kind: AuditKind, channel: str, target: str, at: datetime) -> AuditEntry:

@@ -10,7 +10,8 @@
     │   └── TokenInvalid          401  TOKEN_INVALID
     ├── AccessDenied              403  ACCESS_DENIED
     │   ├── SecondFactorRequired  403  SECOND_FACTOR_REQUIRED   (a broker account asks for a login with one)
-    │   └── EmailUnverified       403  EMAIL_UNVERIFIED   (and for an e-mail that its owner has confirmed)
+    │   ├── EmailUnverified       403  EMAIL_UNVERIFIED   (and for an e-mail that its owner has confirmed)
+    │   └── AccountLocked         403  ACCOUNT_LOCKED   (by an administrator)
     ├── NotFound                  404  NOT_FOUND
     ├── Conflict                  409  CONFLICT
     │   ├── StrategyOverlap       409  STRATEGY_OVERLAP
@@ -24,6 +25,7 @@
     ├── PayloadTooLarge           413  PAYLOAD_TOO_LARGE
     ├── KeyReused                 422  IDEMPOTENCY_KEY_REUSED   (the key stands for another request)
     ├── TooManyTries              429  TOO_MANY_TRIES   (guessing is slowed down)
+    ├── RateLimited               429  RATE_LIMITED   (a caller's requests of this minute are used up)
     ├── BrokerFault               (what a broker or the way to it did)
     │   ├── BrokerAuthFailed      400  BROKER_AUTH_FAILED
     │   ├── BrokerUnavailable     503  BROKER_UNAVAILABLE
@@ -46,6 +48,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 if TYPE_CHECKING:
+    from algotrading.domain.allowances import Spent
     from algotrading.domain.limits import Breach
 
 ErrorCode = Literal[
@@ -59,6 +62,7 @@ ErrorCode = Literal[
     "ACCESS_DENIED",
     "SECOND_FACTOR_REQUIRED",
     "EMAIL_UNVERIFIED",
+    "ACCOUNT_LOCKED",
     "NOT_FOUND",
     "METHOD_NOT_ALLOWED",
     "CONFLICT",
@@ -73,6 +77,7 @@ ErrorCode = Literal[
     "PRECONDITION_FAILED",
     "PAYLOAD_TOO_LARGE",
     "TOO_MANY_TRIES",
+    "RATE_LIMITED",
     "BROKER_AUTH_FAILED",
     "BROKER_UNAVAILABLE",
     "ORDER_FAILED",
@@ -159,6 +164,19 @@ class TooManyTries(AlgotradingError):
         super().__init__(f"too many tries: wait {self.retry_after} s")
 
 
+class RateLimited(AlgotradingError):
+    """The caller's requests of this minute are used up; nothing was looked at."""
+
+    code: ClassVar[ErrorCode] = "RATE_LIMITED"
+    status: ClassVar[int] = 429
+
+    def __init__(self, spent: Spent) -> None:
+        self.spent = spent
+        self.retry_after = spent.seconds
+        """Whole seconds until requests are answered again."""
+        super().__init__(f"{spent.allowance.requests} requests a minute are answered: wait {spent.seconds} s")
+
+
 class AccessDenied(AlgotradingError):
     """Known, but not allowed."""
 
@@ -167,7 +185,7 @@ class AccessDenied(AlgotradingError):
 
 
 class SecondFactorRequired(AccessDenied):
-    """Only a login with a second factor may do this, and the caller's has none."""
+    """Only a login with a second factor may do this, and the caller's was one without."""
 
     code: ClassVar[ErrorCode] = "SECOND_FACTOR_REQUIRED"
 
@@ -176,6 +194,12 @@ class EmailUnverified(AccessDenied):
     """Only an account whose e-mail was confirmed may do this."""
 
     code: ClassVar[ErrorCode] = "EMAIL_UNVERIFIED"
+
+
+class AccountLocked(AccessDenied):
+    """An administrator has locked the account: nobody gets in to it, by whatever they hold."""
+
+    code: ClassVar[ErrorCode] = "ACCOUNT_LOCKED"
 
 
 class NotFound(AlgotradingError):

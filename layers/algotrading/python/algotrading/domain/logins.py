@@ -28,10 +28,25 @@ class DeviceLogin:
     """When it was last begun or refreshed."""
     expires_at: datetime
     ended_at: datetime | None = None
+    has_second_factor: bool = False
+    """Whether a code was shown when it began."""
 
     def is_alive(self, now: datetime) -> bool:
         """Whether it can still be refreshed."""
         return self.ended_at is None and now < self.expires_at
+
+
+@dataclass(frozen=True, slots=True)
+class Bearer:
+    """What a bearer token says, or a key of a program's."""
+
+    user_id: UUID
+    has_second_factor: bool = False
+    """Whether the login that it belongs to showed one."""
+    device_id: UUID | None = None
+    """The login that it belongs to, with which it ends; None for what belongs to none."""
+    key_hash: bytes | None = None
+    """Of a key: who it is of is only said by it, until the hash was found among that user's."""
 
 
 class LoginEnd(StrEnum):
@@ -43,6 +58,7 @@ class LoginEnd(StrEnum):
     PASSWORD_RESET = "password_reset"  # noqa: S105 - a name, no password
     """Whoever knew the old password is not to stay."""
     ACCOUNT_DELETED = "account_deleted"
+    ACCOUNT_LOCKED = "account_locked"
     REUSED = "reused"
     """A used refresh token came again: one of the two who hold it is a thief, and nobody knows which."""
 

@@ -60,6 +60,11 @@ def suspects_of_link(address: str) -> Sequence[Suspect]:
     return (Suspect(_digest("link", address), free=20, is_cleared=False),)
 
 
+def suspects_of_key(address: str) -> Sequence[Suspect]:
+    """Whoever shows keys of programs that are none. Only wrong ones are counted: a right one is asked for nothing."""
+    return (Suspect(_digest("key", address), free=20, is_cleared=False),)
+
+
 def suspects_of_mail(user_id: UUID) -> Sequence[Suspect]:
     """Whoever is logged in and has mails sent to the account's address."""
     return (Suspect(_digest("mail", str(user_id)), free=3, is_cleared=False),)

@@ -16,22 +16,28 @@ from aws_lambda_powertools.event_handler.api_gateway import Router
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
 
-from algotrading.contracts.api_routes import API_ROUTES, ApiRoute, methods_of
+from algotrading.contracts.api_access import ACCESS
+from algotrading.contracts.api_routes import API_ROUTES, DOCS_ROUTES, ApiRoute, methods_of
 from algotrading.contracts.problems import field_problems
 from algotrading.domain.errors import (
+    AccessDenied,
     AlgotradingError,
     DatabaseUnavailable,
     KeyInUse,
     NotFound,
+    RateLimited,
     RequestInvalid,
     TokenExpired,
     TokenInvalid,
     TooManyTries,
 )
 from algotrading.domain.keyed_requests import KeptAnswer, hash_request
+from algotrading.domain.logins import Bearer
 from algotrading.entrypoints.http_body import admit_body, read_json
 from algotrading.entrypoints.http_keys import given_again, named_key, to_keep
 from algotrading.entrypoints.http_page import asks_for_page, html_page
+from algotrading.entrypoints.http_rates import rate_headers
+from algotrading.services.admission import Admission, Admitted, Asked
 from algotrading.services.keyed_requests import KeyedRequests
 
 logger = logging.getLogger(__name__)
@@ -43,6 +49,16 @@ REQUEST_ID = "X-Request-Id"
 """Header of every answer: what the logs call the request."""
 CLIENT_REQUEST_ID = "X-Client-Request-Id"
 """Header by which a client names its request; it is logged and answered as it came."""
+ACCOUNT = "X-Account"
+"""Header by which a viewer names the account that is to be read; without it everybody means their own."""
+_ACCOUNT = re.compile(r"[0-9a-fA-F]{8}-([0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
+_UNPRINTABLE = re.compile(r"[^\x20-\x7e]")
+"""What the audit trail is not given of a path."""
+_ADMITTED = "admitted"
+"""Where in an event who was let in stands. It comes from this door alone: an event is JSON, without such values."""
+_OPEN = frozenset(route.key for route in (*API_ROUTES, *DOCS_ROUTES) if route.is_open)
+_UNKNOWN = "$default"
+"""What API Gateway calls the route of paths and methods that there are none for."""
 _CLIENT_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
@@ -56,18 +72,26 @@ class MethodNotAllowed(AlgotradingError):
 class HttpDoor(APIGatewayHttpResolver):
     """Powertools' resolver behind our own threshold.
 
-    Before any route runs, the caller's token is judged (see `refuse_bad_token`) and the body is read
-    strictly; whatever goes wrong after, the answer has the one shape of errors and no internals.
+    Before any route runs, the caller's token is judged (see `refuse_bad_token`), the caller is held to the role matrix
+    (`contracts.api_access`), and the body is read strictly; whatever goes wrong after, the answer has the one shape of
+    errors and no internals.
     """
 
-    def __init__(self, *routers: Router, keyed: Callable[[], KeyedRequests] | None = None) -> None:
-        """`keyed` is called at each request that names itself by a key; a door of routes that heed one has it."""
+    def __init__(
+        self,
+        *routers: Router,
+        admission: Callable[[], Admission] | None = None,
+        keyed: Callable[[], KeyedRequests] | None = None,
+    ) -> None:
+        """`admission` is called at each request to a route that is not open, and lets nobody in where it is missing.
+        `keyed` is called at each request that names itself by a key; a door of routes that heed one has it."""
         super().__init__(
             enable_validation=True,
             response_validation_error_http_code=500,
             json_body_deserializer=read_json,
             debug=False,
         )
+        self._admission = admission
         self._keyed = keyed
         for router in routers:
             self.include_router(router)
@@ -80,11 +104,14 @@ class HttpDoor(APIGatewayHttpResolver):
         """Answer one API Gateway HTTP API event, payload version 2.0."""
         request_id = str(getattr(context, "aws_request_id", "none"))
         started = time.perf_counter()
+        who: Admitted | None = None
         try:
             refuse_bad_token(event)
-            request = admit_body(event, any_type=_has_route(event, lambda route: route.is_from_broker))
+            who = self._admit(event)
+            any_type = _has_route(event, lambda route: route.is_from_broker)
+            request = admit_body({**event, _ADMITTED: who}, any_type=any_type)
             self.context["request_id"] = request_id
-            answer = self._answer_once(request, context)
+            answer = self._answer_as(who, request, context)
         except AlgotradingError as error:
             answer = _as_event_answer(error_response(error, request_id))
         except Exception:
@@ -93,9 +120,33 @@ class HttpDoor(APIGatewayHttpResolver):
         if answer["statusCode"] >= HTTPStatus.BAD_REQUEST and _is_for_a_browser(event):
             text = json.loads(answer["body"])["message"]
             answer = _as_event_answer(html_page(answer["statusCode"], _FAILED, text))
-        answer["headers"] = {**_HEADERS, REQUEST_ID: request_id, **_client_id(event), **answer.get("headers", {})}
-        _log_answer(event, answer, request_id, time.perf_counter() - started)
+        own = {**_HEADERS, REQUEST_ID: request_id, **_client_id(event), **rate_headers(who.spent if who else None)}
+        answer["headers"] = {**own, **answer.get("headers", {})}
+        _log_answer(event, answer, request_id, time.perf_counter() - started, who)
         return answer
+
+    def _admit(self, event: Mapping[str, Any]) -> Admitted | None:
+        """Who comes in, by the role matrix; None where nobody has to be known.
+
+        Raises:
+            TokenInvalid, AccountLocked, AccessDenied, SecondFactorRequired: see `Admission.admit`.
+        """
+        key = str(event.get("routeKey"))
+        if key in _OPEN or key == _UNKNOWN:
+            return None
+        access, bearer = ACCESS.get(key), _bearer_of(event)
+        if access is None or self._admission is None:
+            raise AccessDenied("nobody may do this")
+        path = _UNPRINTABLE.sub("?", str(event.get("rawPath", "")))[:200]
+        lessens_risk = _has_route(event, lambda route: route.is_repeatable)
+        asked = Asked(key, path, _address_of(event), lessens_risk)
+        return self._admission().admit(bearer, access, _named_account(event), asked)
+
+    def _answer_as(self, who: Admitted | None, request: dict[str, Any], context: Any) -> dict[str, Any]:
+        if who is None or not who.is_reading_only or self._admission is None:
+            return self._answer_once(request, context)
+        with self._admission().reading_only():
+            return self._answer_once(request, context)
 
     def _answer_once(self, event: dict[str, Any], context: Any) -> dict[str, Any]:
         """The route's answer, or for a repetition under the same key the one that was kept."""
@@ -165,23 +216,64 @@ def refuse_bad_token(event: Mapping[str, Any]) -> None:
 
 def address(request: Request) -> str:
     """Where the request came from, as the gateway saw it."""
-    return str(request.resolved_event.raw_event["requestContext"]["http"]["sourceIp"])
+    return _address_of(request.resolved_event.raw_event)
+
+
+def _address_of(event: Mapping[str, Any]) -> str:
+    return str(event["requestContext"]["http"]["sourceIp"])
 
 
 def caller(request: Request) -> UUID:
-    """The user that the authorizer identified.
+    """Whose account is acted on: the caller's own, or the one that a viewer reads.
 
     Raises:
-        TokenInvalid: nobody was identified.
+        TokenInvalid: nobody was let in.
     """
     return _caller_of(request.resolved_event.raw_event)
 
 
+def admitted(request: Request) -> Admitted:
+    """Who asks, and as what. Raises TokenInvalid: nobody was let in."""
+    return _admitted_of(request.resolved_event.raw_event)
+
+
 def _caller_of(event: Mapping[str, Any]) -> UUID:
+    return _admitted_of(event).account
+
+
+def _admitted_of(event: Mapping[str, Any]) -> Admitted:
+    found = event.get(_ADMITTED)
+    if not isinstance(found, Admitted):
+        raise TokenInvalid("a bearer token is needed: log in")
+    return found
+
+
+def _bearer_of(event: Mapping[str, Any]) -> Bearer:
+    """Whom the authorizer identified, or whose key it was shown, which is yet to be found. Raises TokenInvalid."""
+    found = _authorizer_context(event)
     try:
-        return UUID(_authorizer_context(event)["user_id"])
+        if "key_hash" in found:
+            return Bearer(UUID(found["key_owner"]), key_hash=bytes.fromhex(found["key_hash"]))
+        device_id = UUID(found["device_id"]) if "device_id" in found else None
+        has_second_factor = found.get("has_second_factor") in (True, "true")
+        return Bearer(UUID(found["user_id"]), has_second_factor=has_second_factor, device_id=device_id)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise TokenInvalid("a bearer token is needed: log in") from error
+
+
+def _named_account(event: Mapping[str, Any]) -> UUID | None:
+    """The account that the caller asks to read. Raises RequestInvalid for what is no identifier."""
+    named = _header(event, ACCOUNT)
+    if named is None:
+        return None
+    if not _ACCOUNT.fullmatch(named):
+        raise RequestInvalid(f"{ACCOUNT} must be the account_id of an account that is shared with you")
+    return UUID(named)
+
+
+def _header(event: Mapping[str, Any], name: str) -> str | None:
+    found = {str(each).lower(): value for each, value in (event.get("headers") or {}).items()}.get(name.lower())
+    return None if found is None else str(found)
 
 
 def error_response(error: AlgotradingError, request_id: str) -> Response[str]:
@@ -191,8 +283,10 @@ def error_response(error: AlgotradingError, request_id: str) -> Response[str]:
         return failure_response(request_id, error)
     details = [{"field": detail.field, "problem": detail.problem} for detail in error.details]
     response = _json_response(error.status, {"error": error.code, "message": error.message, "details": details})
-    if isinstance(error, TooManyTries | KeyInUse):
+    if isinstance(error, TooManyTries | KeyInUse | RateLimited):
         response.headers["Retry-After"] = str(error.retry_after)
+    if isinstance(error, RateLimited):
+        response.headers.update(rate_headers(error.spent))
     return response
 
 
@@ -209,12 +303,17 @@ def _json_response(status: int, body: dict[str, Any]) -> Response[str]:
     return Response(status_code=status, content_type=JSON, body=json.dumps(body))
 
 
-def _log_answer(event: Mapping[str, Any], answer: Mapping[str, Any], request_id: str, seconds: float) -> None:
+def _log_answer(
+    event: Mapping[str, Any], answer: Mapping[str, Any], request_id: str, seconds: float, who: Admitted | None
+) -> None:
     """One line a request: who asked for what, and how it went. The route, not the path: paths hold ids."""
     fields = {
         "event_type": str(event.get("routeKey")),
         "status": answer["statusCode"],
-        "user_id": _authorizer_context(event).get("user_id"),
+        "user_id": _authorizer_context(event).get("user_id") if who is None else str(who.user_id),
+        "key_id": None if who is None or who.key_id is None else str(who.key_id),
+        "role": None if who is None else who.role.value,
+        "account": None if who is None else str(who.account),
         "request_id": request_id,
         "client_request_id": _client_id(event).get(CLIENT_REQUEST_ID),
         "execution_time_ms": round(seconds * 1000, 3),
@@ -224,10 +323,8 @@ def _log_answer(event: Mapping[str, Any], answer: Mapping[str, Any], request_id:
 
 def _client_id(event: Mapping[str, Any]) -> dict[str, str]:
     """The client's name for the request as a header of its answer; what could not be logged as it came is no name."""
-    headers = {str(name).lower(): value for name, value in (event.get("headers") or {}).items()}
-    named = headers.get(CLIENT_REQUEST_ID.lower())
-    is_name = isinstance(named, str) and _CLIENT_REQUEST_ID.fullmatch(named)
-    return {CLIENT_REQUEST_ID: str(named)} if is_name else {}
+    named = _header(event, CLIENT_REQUEST_ID)
+    return {CLIENT_REQUEST_ID: named} if named is not None and _CLIENT_REQUEST_ID.fullmatch(named) else {}
 
 
 def _as_event_answer(response: Response[str]) -> dict[str, Any]:

@@ -15,20 +15,24 @@ from pydantic import TypeAdapter, ValidationError
 from algotrading.contracts.operator import (
     AuditReport,
     ChainFlaw,
+    GrantRoleAction,
     KillAction,
     OperatorAction,
     OperatorStatus,
     ReleaseAction,
+    RoleReport,
     StatusAction,
     VerifyAuditAction,
+    WithdrawRoleAction,
     keep_heads,
     known_heads,
 )
 from algotrading.contracts.problems import field_problems
 from algotrading.domain.audit_chain import ChainBreak
 from algotrading.domain.errors import AlgotradingError, RequestInvalid
+from algotrading.domain.roles import Role
 from algotrading.services.audit_verify import AuditVerifier
-from algotrading.services.operate import DeploymentStatus, Operator
+from algotrading.services.operate import DeploymentStatus, Operator, RoleKeeper
 
 logger = logging.getLogger(__name__)
 
@@ -38,10 +42,11 @@ _SHOWN_BREAKS = 50
 
 @dataclass(frozen=True, slots=True)
 class OperatorDoor:
-    """`operator` and `verifier` are asked for at each action; the first asking may build them."""
+    """What it needs is asked for at each action; the first asking may build it."""
 
     operator: Callable[[], Operator]
     verifier: Callable[[], AuditVerifier]
+    roles: Callable[[], RoleKeeper]
 
     def handle(self, event: Any) -> dict[str, Any]:
         """Carry one action out. An answer with `error` stored nothing, but for a database that broke off while it
@@ -64,6 +69,12 @@ class OperatorDoor:
                 return _status(self.operator().status())
             case VerifyAuditAction():
                 return self._verify(action)
+            case GrantRoleAction(email=email, role=role, by=by):
+                user_id = self.roles().grant(email, Role(role), by=by)
+                return RoleReport(user_id=user_id, role=role, status="granted").model_dump(mode="json")
+            case WithdrawRoleAction(email=email, role=role, by=by):
+                user_id = self.roles().withdraw(email, Role(role), by=by)
+                return RoleReport(user_id=user_id, role=role, status="withdrawn").model_dump(mode="json")
 
     def _verify(self, action: VerifyAuditAction) -> dict[str, Any]:
         shown: list[ChainBreak] = []
@@ -89,12 +100,13 @@ def _read(event: Any) -> OperatorAction:
     except ValidationError as error:
         problems = field_problems(error.errors(include_url=False, include_input=False))
         actions = 'an action is {"action": "kill", "by": ..., "reason": ...}, {"action": "release", "by": ...}, '
-        actions += '{"action": "status"} or {"action": "verify_audit"}'
+        actions += '{"action": "status"}, {"action": "verify_audit"}, '
+        actions += '{"action": "grant_role" or "withdraw_role", "email": ..., "role": "support" or "admin", "by": ...}'
         raise RequestInvalid(f"this is no action of an operator: {actions}", problems) from error
 
 
 def _who(action: OperatorAction) -> str | None:
-    return action.by if isinstance(action, KillAction | ReleaseAction) else None
+    return None if isinstance(action, StatusAction | VerifyAuditAction) else action.by
 
 
 def _status(status: DeploymentStatus) -> dict[str, Any]:

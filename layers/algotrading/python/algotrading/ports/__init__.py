@@ -8,6 +8,8 @@ there is no way to ask for a row without saying whose it is, except through the 
 
 from __future__ import annotations
 
+from algotrading.ports.access import Allowances, ApiKeys, Standings, ViewerGrants
+from algotrading.ports.administration import Administration, QueueGauge
 from algotrading.ports.brokers import Broker, Brokers, BrokerSession, PreparedOrder
 from algotrading.ports.clock import Clock
 from algotrading.ports.ledger import (
@@ -50,7 +52,10 @@ from algotrading.ports.strategies import Instruments, Strategies
 
 __all__ = [
     "AccountRecords",
+    "Administration",
     "Alarm",
+    "Allowances",
+    "ApiKeys",
     "AuditRoots",
     "AuditTrail",
     "BookSnapshot",
@@ -81,6 +86,7 @@ __all__ = [
     "Outbox",
     "Passwords",
     "PreparedOrder",
+    "QueueGauge",
     "RiskEvent",
     "RiskStanding",
     "Risks",
@@ -88,12 +94,14 @@ __all__ = [
     "Schedules",
     "SecondFactors",
     "Snapshots",
+    "Standings",
     "Strategies",
     "Summaries",
     "Throttle",
     "Tokens",
     "Users",
     "Vault",
+    "ViewerGrants",
     "Watched",
     "Webhooks",
 ]

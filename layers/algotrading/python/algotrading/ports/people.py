@@ -14,7 +14,7 @@ from algotrading.domain.accounts import (
 )
 from algotrading.domain.egress import EgressRoute
 from algotrading.domain.email_links import LinkPurpose
-from algotrading.domain.logins import DeviceLogin
+from algotrading.domain.logins import Bearer, DeviceLogin
 from algotrading.domain.second_factor import SecondFactor
 from algotrading.domain.throttle import Suspect
 
@@ -212,8 +212,20 @@ class Throttle(Protocol):
 class Tokens(Protocol):
     """Our own signed bearer tokens. A token made for one `audience` is worth nothing for another."""
 
-    def issue(self, user_id: UUID, *, audience: str, lifetime: timedelta) -> str:
-        """A token that says who the user is."""
+    def issue(
+        self,
+        user_id: UUID,
+        *,
+        audience: str,
+        lifetime: timedelta,
+        second_factor: bool = False,
+        device_id: UUID | None = None,
+    ) -> str:
+        """A token that says who the user is, of which login it is, and whether that showed a second factor."""
+        ...
+
+    def read(self, token: str, *, audience: str) -> Bearer:
+        """What a good token says. Raises TokenExpired or TokenInvalid."""
         ...
 
     def verify(self, token: str, *, audience: str) -> UUID:

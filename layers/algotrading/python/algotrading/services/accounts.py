@@ -11,15 +11,18 @@ from datetime import timedelta
 from uuid import UUID, uuid4
 
 from algotrading.domain.accounts import SealedBrokerAccount, User
-from algotrading.domain.errors import AuthenticationFailed, TokenInvalid, TooManyTries
+from algotrading.domain.errors import AccountLocked, AuthenticationFailed, TokenInvalid, TooManyTries
 from algotrading.domain.logins import LOGIN_LASTS, DeviceLogin
 from algotrading.domain.throttle import Suspect, suspects_of_code, suspects_of_login, suspects_of_registration
 from algotrading.ports import BrokerAccounts, Clock, Logins, Passwords, Throttle, Tokens, Users
 from algotrading.services.account_data import AccountData
 from algotrading.services.account_links import AccountLinks, refuse_easy
+from algotrading.services.programs import Programs
 from algotrading.services.second_factor import Enrolment, SecondFactorKeeper
+from algotrading.services.viewers import Viewers
 
 API_AUDIENCE = "api"
+LOCKED = "this account is locked: ask support"
 _REFRESH_TOKEN = re.compile(r"([0-9a-f]{32})\.([A-Za-z0-9_-]{43})")
 """Whose it is, so that it is looked for among one user's, and 256 random bits."""
 
@@ -51,6 +54,8 @@ class Accounts:
     second_factors: SecondFactorKeeper
     links: AccountLinks
     data: AccountData
+    viewers: Viewers
+    programs: Programs
     throttle: Throttle
     tokens: Tokens
     clock: Clock
@@ -83,6 +88,7 @@ class Accounts:
             AuthenticationFailed: unknown e-mail or wrong password; nothing tells which, neither the
                 words nor the time taken.
             SecondFactorNeeded: the password is right, and a code is needed, too.
+            AccountLocked: everything is right, and nobody gets in.
             TooManyTries: at this account or from this address; the password was not looked at.
         """
         suspects = suspects_of_login(email, address)
@@ -90,9 +96,11 @@ class Accounts:
         login = self.users.find_login(email)
         if not self.passwords.matches(password, login.password_hash if login else None) or login is None:
             raise AuthenticationFailed("e-mail and password do not match")
-        self.second_factors.check(login.user_id, code)
+        has_second_factor = self.second_factors.check(login.user_id, code)
         self.throttle.succeeded(suspects)
-        return self._begin(login.user_id, device)
+        if login.is_locked:
+            raise AccountLocked(LOCKED)
+        return self._begin(login.user_id, device, has_second_factor=has_second_factor)
 
     def refresh(self, token: str) -> Pass:
         """New tokens for a refresh token, which is used up by that.
@@ -107,7 +115,7 @@ class Accounts:
 
     def log_out(self, token: str) -> None:
         """End the login of a refresh token; nothing happens for one that belongs to none. Raises TokenInvalid for
-        what cannot be one. Access tokens that are out are good until they expire."""
+        what cannot be one. Its access tokens end with it."""
         self.logins.end_by_token(*_read(token), self.clock.now())
 
     def devices(self, user_id: UUID) -> Sequence[DeviceLogin]:
@@ -154,15 +162,23 @@ class Accounts:
         if seconds > 0:
             raise TooManyTries(seconds)
 
-    def _begin(self, user_id: UUID, device: str) -> Pass:
+    def _begin(self, user_id: UUID, device: str, *, has_second_factor: bool = False) -> Pass:
         now = self.clock.now()
-        login = DeviceLogin(self.new_id(), user_id, device, now, now, now + LOGIN_LASTS)
+        login = DeviceLogin(
+            self.new_id(), user_id, device, now, now, now + LOGIN_LASTS, has_second_factor=has_second_factor
+        )
         token, token_hash = _new_token(user_id)
         self.logins.begin(login, token_hash)
         return self._pass(login, token)
 
     def _pass(self, login: DeviceLogin, refresh: str) -> Pass:
-        access = self.tokens.issue(login.user_id, audience=API_AUDIENCE, lifetime=self.access_lasts)
+        access = self.tokens.issue(
+            login.user_id,
+            audience=API_AUDIENCE,
+            lifetime=self.access_lasts,
+            second_factor=login.has_second_factor,
+            device_id=login.device_id,
+        )
         return Pass(login, access, refresh, self.access_lasts)
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from uuid import UUID
 
 from algotrading.domain.limits import Lock
+from algotrading.domain.roles import Role
 from algotrading.domain.sessions import trading_day_of
-from algotrading.ports import Clock, Ledger, Meter, Risks
+from algotrading.ports import Administration, Clock, Ledger, Meter, Risks
 from algotrading.services.flatten import Flattener
 from algotrading.services.kill_switch import SETTLING
 
@@ -79,3 +81,28 @@ class Operator:
         except Exception:
             logger.exception("not all could be asked to close: converge will ask")
             self.meter.count("PublishFailed")
+
+
+@dataclass(frozen=True, slots=True)
+class RoleKeeper:
+    """Grants and withdraws roles as the operator: how the first administrator comes to be."""
+
+    store: Administration
+    clock: Clock
+
+    def grant(self, email: str, role: Role, *, by: str) -> UUID:
+        """Whose account it is that has the role now.
+
+        Raises:
+            NotFound: nobody has this e-mail.
+            Conflict: the user has not confirmed it, or has no second factor.
+        """
+        user_id = self.store.find(email)
+        self.store.grant(user_id, role, by=by, now=self.clock.now())
+        return user_id
+
+    def withdraw(self, email: str, role: Role, *, by: str) -> UUID:
+        """Whose account it is that has the role no more. Raises NotFound."""
+        user_id = self.store.find(email)
+        self.store.withdraw(user_id, role, by=by, now=self.clock.now())
+        return user_id

@@ -88,8 +88,9 @@ class SecondFactorKeeper:
         self.check(user_id, code)
         self.factors.remove(user_id, self.clock.now())
 
-    def check(self, user_id: UUID, code: str | None) -> None:
-        """Let pass who has no second factor, or shows it. Digits are good once, and so is a recovery code.
+    def check(self, user_id: UUID, code: str | None) -> bool:
+        """Let pass who has no second factor, or shows it; which of the two. Digits are good once, and so is a recovery
+        code.
 
         Raises:
             SecondFactorNeeded: it is on, and no code was given.
@@ -97,15 +98,15 @@ class SecondFactorKeeper:
         """
         factor = self.factors.find(user_id)
         if factor is None or not factor.is_on:
-            return
+            return False
         if code is None:
             raise SecondFactorNeeded("the code of your authenticator app is needed, too")
         step = self._step_of(factor, code) if is_digits(code) else None
         if step is not None and self.factors.use_step(user_id, step):
-            return
+            return True
         code_hash = recovery_hash(code)
         if code_hash is not None and self.factors.use_recovery(user_id, code_hash, self.clock.now()):
-            return
+            return True
         raise AuthenticationFailed(_WRONG)
 
     def _step_of(self, factor: SecondFactor, code: str) -> int | None:

@@ -37,6 +37,16 @@ _NOT_OF_TRADING = {
     AuditKind.EMAIL_VERIFIED,
     AuditKind.CHANNEL_SET,
     AuditKind.CHANNEL_REMOVED,
+    AuditKind.VIEWER_INVITED,
+    AuditKind.VIEWER_ACCEPTED,
+    AuditKind.VIEWER_REMOVED,
+    AuditKind.ACCOUNT_READ,
+    AuditKind.ACCOUNT_LOCKED,
+    AuditKind.ACCOUNT_UNLOCKED,
+    AuditKind.ROLE_GRANTED,
+    AuditKind.ROLE_WITHDRAWN,
+    AuditKind.API_KEY_CREATED,
+    AuditKind.API_KEY_REVOKED,
     AuditKind.ACCOUNT_DELETED,
 }
 _ALWAYS_TOLD = frozenset({"BUY", "SELL", "STOPLOSS", "STOP", "SQUARE_OFF", "KILL"})

@@ -32,6 +32,16 @@ SECTIONS: Final[Mapping[str, _Section]] = MappingProxyType(
             "logins", "created_at, device_id", "device_id, name, created_at, used_at, expires_at, ended_at, end_reason"
         ),
         "second_factor": _Section("second_factors", "user_id", "created_at, confirmed_at"),
+        "keys": _Section(
+            "api_keys", "created_at, key_id", "key_id, name, scopes, created_at, expires_at, last_used_at"
+        ),
+        "roles": _Section("user_roles", "role", "role, granted_at"),
+        "viewers": _Section(
+            "viewer_grants", "created_at, grant_id", "name, created_at, expires_at, viewer_email, accepted_at"
+        ),
+        "shared_with_me": _Section(
+            "viewer_grants", "accepted_at, user_id", "user_id as account_id, owner_email, accepted_at", "viewer_id"
+        ),
         "strategies": _Section("strategies", "created_at, strategy_id"),
         "cycles": _Section("cycles", "trading_day, strategy_id"),
         "orders": _Section("order_intents", "created_at, tag"),
@@ -61,6 +71,10 @@ _FORGET = (
     "delete from refresh_tokens where user_id = %s",
     "delete from email_links where user_id = %s",
     "delete from kept_answers where user_id = %s",
+    "delete from api_keys where user_id = %s",
+    "delete from user_roles where user_id = %s",
+    "delete from viewer_grants where user_id = %s",
+    "delete from viewer_grants where viewer_id = %s",
     "delete from notification_wishes where user_id = %s",
     "delete from notification_channels where user_id = %s",
     "update logins set name = '' where user_id = %s",

@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from algotrading.adapters.postgres.database import Database
-from algotrading.domain.audit import AuditHead, AuditRecord
+from algotrading.domain.audit import AuditHead, AuditKind, AuditRecord
 from algotrading.domain.errors import DatabaseUnavailable
 from algotrading.domain.sessions import trading_day_of
 
@@ -43,6 +43,7 @@ class PostgresAuditTrail:
                 union all
                 select {_COLUMNS} from audit_log r
                 where user_id = %(user_id)s and strategy_id is null and at >= %(begins)s and at < %(ends)s
+                    and kind <> '{AuditKind.ACCOUNT_READ}'  -- thousands a day, where a viewer leaves a page open
                 order by seq
                 """,  # noqa: S608 - constant columns
                 {"user_id": user_id, "strategy_id": strategy_id, "day": day, "begins": begins, "ends": ends},

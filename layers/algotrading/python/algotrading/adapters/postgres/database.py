@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
 from algotrading.domain.errors import DatabaseUnavailable
@@ -19,6 +19,11 @@ if TYPE_CHECKING:
     Session = Connection[dict[str, Any]]
     """A connection inside one transaction; rows come as dictionaries."""
 
+_SETTINGS: Final = (
+    "select set_config(%s, %s, true), set_config('statement_timeout', %s, true),"
+    " set_config('lock_timeout', %s, true), set_config('idle_in_transaction_session_timeout', '5s', true)"
+)
+_SETTINGS_READING_ONLY: Final = f"{_SETTINGS}, set_config('transaction_read_only', 'on', true)"
 _RDS_AUTHORITIES = Path(__file__).with_name("rds-ap-south-1.pem")
 
 
@@ -71,6 +76,7 @@ class Database:
         self._connection: Session | None = None
         self._turn = threading.RLock()
         self._is_busy = False
+        self._is_reading_only = False
 
     @contextmanager
     def tenant(self, user_id: UUID) -> Iterator[Session]:
@@ -95,6 +101,15 @@ class Database:
         """A transaction without a tenant: the system role sees every user's rows, others none."""
         with self._transaction("app.user_id", "", statement_seconds) as session:
             yield session
+
+    @contextmanager
+    def reading_only(self) -> Iterator[None]:
+        """Within the block PostgreSQL refuses every statement that would store something."""
+        self._is_reading_only = True
+        try:
+            yield
+        finally:
+            self._is_reading_only = False
 
     @contextmanager
     def dedicated(self) -> Iterator[Connection[Any]]:
@@ -150,8 +165,7 @@ class Database:
     def _open_transaction(self, session: Session, setting: str, value: str, statement_seconds: float) -> None:
         # The connection is not in autocommit mode: its first statement begins the transaction.
         session.execute(
-            "select set_config(%s, %s, true), set_config('statement_timeout', %s, true),"
-            " set_config('lock_timeout', %s, true), set_config('idle_in_transaction_session_timeout', '5s', true)",
+            _SETTINGS_READING_ONLY if self._is_reading_only else _SETTINGS,
             (setting, value, f"{statement_seconds * 1000:.0f}ms", f"{self._lock_seconds * 1000:.0f}ms"),
         )
 

@@ -16,7 +16,7 @@ from algotrading.domain.logins import DeviceLogin, LoginEnd, Refresh, judge_refr
 if TYPE_CHECKING:
     from algotrading.adapters.postgres.database import Session
 
-_COLUMNS = "l.device_id, l.user_id, l.name, l.created_at, l.used_at, l.expires_at, l.ended_at"
+_COLUMNS = "l.device_id, l.user_id, l.name, l.created_at, l.used_at, l.expires_at, l.ended_at, l.has_second_factor"
 _USED_KEPT = timedelta(days=7)
 """A used token that comes again later is merely unknown."""
 
@@ -31,9 +31,17 @@ class PostgresLogins:
         """See ports.Logins."""
         with self._database.tenant(login.user_id) as session:
             session.execute(
-                "insert into logins (device_id, user_id, name, created_at, used_at, expires_at)"
-                " values (%s, %s, %s, %s, %s, %s)",
-                (login.device_id, login.user_id, login.name, login.created_at, login.used_at, login.expires_at),
+                "insert into logins (device_id, user_id, name, created_at, used_at, expires_at, has_second_factor)"
+                " values (%s, %s, %s, %s, %s, %s, %s)",
+                (
+                    login.device_id,
+                    login.user_id,
+                    login.name,
+                    login.created_at,
+                    login.used_at,
+                    login.expires_at,
+                    login.has_second_factor,
+                ),
             )
             _add_token(session, login, token_hash, login.created_at)
             audit.append(session, login_entry(login))
@@ -143,4 +151,5 @@ def _login(row: Mapping[str, Any]) -> DeviceLogin:
         used_at=row["used_at"],
         expires_at=row["expires_at"],
         ended_at=row["ended_at"],
+        has_second_factor=row["has_second_factor"],
     )

@@ -32,9 +32,10 @@ class PostgresUsers:
         """See ports.Users."""
         with self._database.login(email) as session:
             row = session.execute(
-                "select id, password_hash from users where lower(email) = lower(%s) and deleted_at is null", (email,)
+                "select id, password_hash, locked_at from users where lower(email) = lower(%s) and deleted_at is null",
+                (email,),
             ).fetchone()
-        return Login(row["id"], row["password_hash"]) if row else None
+        return Login(row["id"], row["password_hash"], row["locked_at"] is not None) if row else None
 
     def get(self, user_id: UUID) -> User:
         """See ports.Users."""

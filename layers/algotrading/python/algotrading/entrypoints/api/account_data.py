@@ -70,6 +70,6 @@ class AccountDataRoutes:
     def delete(self, request: Request, body: DeleteAccountRequest) -> AccountDeletedAnswer:
         """Forget who the caller is: e-mail, password, second factor, broker connection, channels, devices. Strategies
         must be stopped and settled. Orders, trades and the audit trail stay, as the law asks, under an identifier that
-        names nobody. It cannot be undone; bearer tokens that are out are good until they expire."""
+        names nobody. It cannot be undone."""
         self._services().delete(caller(request), body.password, body.code, address(request))
         return AccountDeletedAnswer()

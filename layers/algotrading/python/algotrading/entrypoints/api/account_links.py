@@ -79,7 +79,7 @@ class AccountLinkRoutes:
     def reset(self, request: Request, body: ResetPasswordRequest) -> PasswordResetAnswer:
         """Choose a new password by the link of the mail. It uses up the link, and others that were sent; ends every
         login; and leaves the second factor as it is: log in with the new password, and the code if there is one.
-        Bearer tokens that are out are good until they expire."""
+        Bearer tokens end with their logins."""
         self._services().reset(body.token, body.password, address(request))
         return PasswordResetAnswer()
 

@@ -5,13 +5,20 @@ from __future__ import annotations
 from typing import Any
 
 from algotrading.contracts.api_common import ErrorAnswer
-from algotrading.domain.errors import AlgotradingError, DatabaseUnavailable, PayloadTooLarge, TokenExpired, TokenInvalid
+from algotrading.domain.errors import (
+    AccountLocked,
+    AlgotradingError,
+    DatabaseUnavailable,
+    PayloadTooLarge,
+    TokenExpired,
+    TokenInvalid,
+)
 
 BEARER: list[dict[str, list[str]]] = [{"bearer": []}]
 """The security of a route that needs a token."""
 _NO_HEADER = '. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}`'
 _EVERY: tuple[type[AlgotradingError], ...] = (PayloadTooLarge, AlgotradingError, DatabaseUnavailable)
-_WITH_TOKEN: tuple[type[AlgotradingError], ...] = (TokenExpired, TokenInvalid)
+_WITH_TOKEN: tuple[type[AlgotradingError], ...] = (TokenExpired, TokenInvalid, AccountLocked)
 _NOBODY = TokenInvalid.status
 
 

@@ -27,6 +27,7 @@ from algotrading.contracts.api_auth import (
 from algotrading.contracts.api_broker import BrokerSummary
 from algotrading.domain.accounts import SealedBrokerAccount
 from algotrading.domain.errors import (
+    AccountLocked,
     AuthenticationFailed,
     Conflict,
     EmailTaken,
@@ -68,7 +69,13 @@ class AuthRoutes:
             summary="Log in",
             tags=_TAGS,
             responses=answers(
-                "Logged in", RequestInvalid, AuthenticationFailed, SecondFactorNeeded, TooManyTries, is_open=True
+                "Logged in",
+                RequestInvalid,
+                AuthenticationFailed,
+                SecondFactorNeeded,
+                AccountLocked,
+                TooManyTries,
+                is_open=True,
             ),
         )(self.log_in)
         self._add_login_routes(router)
@@ -188,8 +195,8 @@ class AuthRoutes:
         return _login(self._services().refresh(body.refresh_token))
 
     def log_out(self, body: RefreshRequest) -> LoggedOutAnswer:
-        """End the login that this refresh token belongs to; also one that has ended already. Bearer tokens that are out
-        are good until they expire."""
+        """End the login that this refresh token belongs to, and its bearer tokens with it; also one that has ended
+        already."""
         self._services().log_out(body.refresh_token)
         return LoggedOutAnswer(ended=1)
 
@@ -209,7 +216,7 @@ class AuthRoutes:
         )
 
     def end_all_devices(self, request: Request) -> LoggedOutAnswer:
-        """End every login, this one too. Bearer tokens that are out are good until they expire."""
+        """End every login, this one too, and their bearer tokens with them."""
         return LoggedOutAnswer(ended=self._services().end_all_devices(caller(request)))
 
     def end_device(self, request: Request, id: UUID) -> LoggedOutAnswer:

@@ -12,13 +12,16 @@ from aws_lambda_powertools.event_handler.openapi.models import HTTPBearer
 
 from algotrading.entrypoints.api.account_data import AccountDataRoutes
 from algotrading.entrypoints.api.account_links import AccountLinkRoutes
+from algotrading.entrypoints.api.admin import AdminRoutes
 from algotrading.entrypoints.api.auth import AuthRoutes
 from algotrading.entrypoints.api.broker import BrokerRoutes
-from algotrading.entrypoints.api.document_extras import with_examples, with_headers, with_keys
+from algotrading.entrypoints.api.document_extras import with_accounts, with_examples, with_headers, with_keys
+from algotrading.entrypoints.api.keys import KeyRoutes
 from algotrading.entrypoints.api.notifications import NotificationRoutes
 from algotrading.entrypoints.api.postback import PostbackRoutes
 from algotrading.entrypoints.api.risk import RiskRoutes
 from algotrading.entrypoints.api.strategy import StrategyRoutes
+from algotrading.entrypoints.api.viewers import ViewerRoutes
 from algotrading.entrypoints.http import JSON, new_router
 
 _VERSION = "1.0.0"
@@ -28,6 +31,7 @@ Every error, on every path, is `{"error": CODE, "message": ..., "details": [{"fi
 gateway answers by itself. A request without any Authorization header, to a path that needs one, is refused with
 401 `{"message": "Unauthorized"}`: treat a 401 without `error` as `TOKEN_INVALID` and log in. What is too much at once
 is turned away with 429 or 503 `{"message": ...}`: ask again later."""
+_BEARER = "From /auth/login, or a key of POST /account/keys, which opens what is said as x-scope"
 _OWN_VALIDATION_SHAPES = ("HTTPValidationError", "ValidationError", "ResponseValidationError")
 """Powertools' own error bodies, which our door never answers."""
 
@@ -59,20 +63,23 @@ def openapi_document() -> dict[str, Any]:
         AuthRoutes(_nobody),
         AccountLinkRoutes(_nobody),
         AccountDataRoutes(_nobody),
+        ViewerRoutes(_nobody),
+        KeyRoutes(_nobody),
         BrokerRoutes(_nobody),
         PostbackRoutes(_nobody),
         StrategyRoutes(_nobody),
         RiskRoutes(_nobody),
         NotificationRoutes(_nobody),
+        AdminRoutes(_nobody),
     ):
         resolver.include_router(routes.router())
     text = resolver.get_openapi_json_schema(
         title="Algorithmic trading",
         version=_VERSION,
         description=_DESCRIPTION,
-        security_schemes={"bearer": HTTPBearer(bearerFormat="JWT", description="From /auth/login")},
+        security_schemes={"bearer": HTTPBearer(description=_BEARER)},
     )
-    return with_headers(with_examples(with_keys(_without_validation_shapes(json.loads(text)))))
+    return with_headers(with_examples(with_accounts(with_keys(_without_validation_shapes(json.loads(text))))))
 
 
 def _nobody() -> NoReturn:

@@ -6,10 +6,22 @@ import re
 from collections.abc import Iterator
 from typing import Any, get_args
 
+from algotrading.contracts.api_access import ACCESS
 from algotrading.contracts.api_routes import API_ROUTES
-from algotrading.domain.errors import ErrorCode, KeyInUse, KeyOutcomeUnknown, KeyReused
-from algotrading.entrypoints.http import CLIENT_REQUEST_ID, JSON, REQUEST_ID
+from algotrading.domain.errors import (
+    AccessDenied,
+    ErrorCode,
+    KeyInUse,
+    KeyOutcomeUnknown,
+    KeyReused,
+    RateLimited,
+    SecondFactorRequired,
+    TooManyTries,
+)
+from algotrading.domain.roles import Role
+from algotrading.entrypoints.http import ACCOUNT, CLIENT_REQUEST_ID, JSON, REQUEST_ID
 from algotrading.entrypoints.http_keys import IDEMPOTENCY_KEY, KEY_PATTERN, REPLAYED
+from algotrading.entrypoints.http_rates import LEFT, POLICY
 
 _VERSIONED = "/api/v1/strategy/{id}"
 """The path whose state has an ETag."""
@@ -29,6 +41,19 @@ _EXAMPLES = {
 }
 _OTHERWISE = "what happened, and what to do about it"
 _TEXT = {"type": "string"}
+_RATES = {
+    POLICY: {
+        "description": "How many requests (q) are answered in how many seconds (w)",
+        "schema": _TEXT,
+        "example": '"person";q=600;w=60',
+    },
+    LEFT: {
+        "description": "How many are left (r), and in how many seconds there are all of them again (t)",
+        "schema": _TEXT,
+        "example": '"person";r=599;t=60',
+    },
+}
+"""draft-ietf-httpapi-ratelimit-headers-10. Not on what the door refuses before it counts."""
 
 
 def with_keys(document: dict[str, Any]) -> dict[str, Any]:
@@ -41,6 +66,34 @@ def with_keys(document: dict[str, Any]) -> dict[str, Any]:
                 _add_code(operation["responses"], error.status, error.code)
             _add_code(operation["responses"], 400, "REQUEST_INVALID")
     return document
+
+
+def with_accounts(document: dict[str, Any]) -> dict[str, Any]:
+    """The document with as whom each route may be asked: the role matrix."""
+    for route in API_ROUTES:
+        if route.is_open:
+            continue
+        operation, access = document["paths"][route.path][route.method.lower()], ACCESS[route.key]
+        operation["x-roles"] = sorted(access.roles)
+        if access.scope is not None:
+            operation["x-scope"] = access.scope.value
+        # Too many wrong keys from one address; and too many requests, but for what lessens risk.
+        _add_code(operation["responses"], 429, TooManyTries.code)
+        if not route.is_repeatable:
+            _add_code(operation["responses"], 429, RateLimited.code)
+        if Role.VIEWER in access.roles:
+            operation.setdefault("parameters", []).append(_account())
+        _add_code(operation["responses"], 403, AccessDenied.code)
+        _add_code(operation["responses"], 400, "REQUEST_INVALID")
+        if Role.TRADER not in access.roles:
+            _add_code(operation["responses"], 403, SecondFactorRequired.code)
+    return document
+
+
+def _account() -> dict[str, Any]:
+    text = "The account that is to be read, of those in GET /account/shared; without it the caller's own"
+    schema = {"type": "string", "format": "uuid"}
+    return {"name": ACCOUNT, "in": "header", "required": False, "description": text, "schema": schema}
 
 
 def _key() -> dict[str, Any]:
@@ -84,6 +137,7 @@ def with_headers(document: dict[str, Any]) -> dict[str, Any]:
         if route.is_keyed:
             for answer in document["paths"][route.path][route.method.lower()]["responses"].values():
                 answer["headers"][REPLAYED] = again
+    _add_rates(document)
     state = {"description": "The state that is shown; give it as If-Match", "schema": _TEXT, "example": '"v3"'}
     for method, operation in document["paths"][_VERSIONED].items():
         if method in {"get", "put"}:
@@ -91,6 +145,13 @@ def with_headers(document: dict[str, Any]) -> dict[str, Any]:
         if method in {"put", "delete"}:
             operation.setdefault("parameters", []).append(_if_match())
     return document
+
+
+def _add_rates(document: dict[str, Any]) -> None:
+    for route in API_ROUTES:
+        if not (route.is_open or route.is_repeatable):
+            for answer in document["paths"][route.path][route.method.lower()]["responses"].values():
+                answer["headers"] |= _RATES
 
 
 def _if_match() -> dict[str, Any]:
