@@ -91,14 +91,21 @@ def _bootstrap(_environment: Environment, aws: Callable[[str], Any], account: st
 
 
 def _functions_quota(environment: Environment, aws: Callable[[str], Any], account: str) -> Iterator[str]:
-    reserved = sum(spec.concurrency(environment) for spec in FUNCTIONS.values() if spec.concurrency is not None)
-    needed = reserved + _LEFT_UNRESERVED
+    needed = set_aside(environment) + _LEFT_UNRESERVED
     allowed = aws("lambda").get_account_settings()["AccountLimit"]["ConcurrentExecutions"]
     if allowed < needed:
         yield (
             f"account {account} may run {allowed} functions at once and {environment.stage} needs {needed}: ask for "
             "more in Service Quotas, AWS Lambda, concurrent executions"
         )
+
+
+def set_aside(environment: Environment) -> int:
+    """Executions that are kept for one function each: reserved, or loaded ahead of need without being reserved."""
+    return sum(
+        spec.concurrency(environment) if spec.concurrency else spec.kept_ready(environment) if spec.kept_ready else 0
+        for spec in FUNCTIONS.values()
+    )
 
 
 def _addresses_quota(environment: Environment, aws: Callable[[str], Any], account: str) -> Iterator[str]:

@@ -6,6 +6,7 @@ This module knows nothing of CDK, so that any program may read the table.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import time
 from typing import Final, get_args
 
 from algotrading.settings import Stage
@@ -13,6 +14,11 @@ from algotrading.settings import Stage
 REGION: Final = "ap-south-1"
 AVAILABILITY_ZONES: Final = ("ap-south-1a", "ap-south-1b")
 """Named, not looked up: see docs/decisions/named-availability-zones.md."""
+
+READY_FROM: Final = time(8, 55)
+READY_UNTIL: Final = time(15, 45)
+"""Asia/Kolkata, Monday to Friday: five minutes before the pre-open session until the closing auction has settled. On a
+holiday functions are kept ready for nothing; on a Saturday's special session they start as they are called."""
 
 _PROXY_ROOM: Final = ((3, "t4g.small"), (5, "t4g.medium"), (11, "t4g.large"))
 """Pairs of addresses that a proxy machine carries beside an address of its own (Amazon EC2 documentation, IP addresses
@@ -88,6 +94,11 @@ class Environment:
     database connection, for the minute or two before its due time."""
     priority_concurrency: int
     """The same for exits; never lent to entries."""
+    exits_ready: int
+    """Of those, how many are loaded ahead of need during the session. See
+    docs/decisions/exits-and-commands-are-kept-ready.md."""
+    commands_ready: int
+    """The same of each function behind stop, square-off and kill switch."""
     api_rate_per_second: int
     api_burst: int
     web_origins: tuple[str, ...]
@@ -140,6 +151,8 @@ class Environment:
             raise ValueError(
                 f"egress_pairs of {self.stage} need an egress_image: docs/operations.md says how it is found"
             )
+        if not 0 <= self.exits_ready <= self.priority_concurrency:
+            raise ValueError(f"exits_ready of {self.stage} must be 0 to its priority_concurrency")
         if not 1 <= self.listener_tasks <= len(AVAILABILITY_ZONES):
             raise ValueError(f"listener_tasks of {self.stage} must be 1 to {len(AVAILABILITY_ZONES)}: one to a zone")
 
@@ -180,6 +193,8 @@ _DEV: Final = Environment(
     cache_nodes=1,
     executor_concurrency=60,
     priority_concurrency=20,
+    exits_ready=0,
+    commands_ready=0,
     api_rate_per_second=100,
     api_burst=200,
     web_origins=("http://localhost:8081", "http://localhost:8501"),
@@ -212,6 +227,8 @@ _STAGING: Final = Environment(
     cache_nodes=2,
     executor_concurrency=100,
     priority_concurrency=50,
+    exits_ready=2,
+    commands_ready=1,
     api_rate_per_second=100,
     api_burst=200,
     web_origins=(),
@@ -244,6 +261,8 @@ _PROD: Final = Environment(
     cache_nodes=2,
     executor_concurrency=200,
     priority_concurrency=100,
+    exits_ready=10,
+    commands_ready=2,
     api_rate_per_second=500,
     api_burst=1000,
     web_origins=(),

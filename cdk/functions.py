@@ -71,6 +71,9 @@ class FunctionSpec:
     """Also sees which schedules there are; without it a schedule has to be known by its name."""
     concurrency: Callable[[Environment], int] | None = None
     """Reserved: the most that run at once, and kept free for this function."""
+    kept_ready: Callable[[Environment], int] | None = None
+    """Provisioned: how many are loaded ahead of need during the session. Then callers call an alias of it, since only a
+    published version can be kept ready."""
 
     @property
     def in_vpc(self) -> bool:
@@ -169,9 +172,16 @@ _SPECS: Final = (
         database=DatabaseUser.APP,
         # An entry due at once on start, the exit on stop.
         sends_to=(Lane.NORMAL, Lane.PRIORITY),
+        kept_ready=lambda environment: environment.commands_ready,
     ),
     FunctionSpec(name="docs", settings=DocsSettings, memory_mib=1024, timeout_seconds=10),
-    FunctionSpec(name="authorizer", settings=AuthorizerSettings, memory_mib=512, timeout_seconds=5),
+    FunctionSpec(
+        name="authorizer",
+        settings=AuthorizerSettings,
+        memory_mib=512,
+        timeout_seconds=5,
+        kept_ready=lambda environment: environment.commands_ready,
+    ),
     FunctionSpec(
         name="trigger",
         settings=TriggerSettings,
@@ -194,6 +204,7 @@ _SPECS: Final = (
         timeout_seconds=PRIORITY_TIMEOUT,
         database=DatabaseUser.APP,
         concurrency=lambda environment: environment.priority_concurrency,
+        kept_ready=lambda environment: environment.exits_ready,
     ),
     FunctionSpec(
         name="converge",

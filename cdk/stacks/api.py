@@ -148,7 +148,7 @@ class ApiStack(Stack):
     def _integration(self, function: str) -> integrations.HttpLambdaIntegration:
         return integrations.HttpLambdaIntegration(
             f"{function.capitalize()}Integration",
-            self._functions.add(function, self._powers),
+            self._functions.add_called(function, self._powers),
             # One statement for all routes: a statement for each would outgrow the function's policy.
             scope_permission_to_route=False,
         )
@@ -158,7 +158,7 @@ class ApiStack(Stack):
         it lives a minute at most, and so does a revoked session."""
         return authorizers.HttpLambdaAuthorizer(
             "Authorizer",
-            self._functions.add("authorizer", self._powers),
+            self._functions.add_called("authorizer", self._powers),
             response_types=[authorizers.HttpLambdaResponseType.SIMPLE],
             identity_source=["$request.header.Authorization"],
             results_cache_ttl=Duration.seconds(60),

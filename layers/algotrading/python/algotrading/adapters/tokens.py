@@ -38,6 +38,10 @@ class JwtTokens:
         self._secrets = secrets
         self._clock = clock
 
+    def keys_in_use(self) -> tuple[str, ...]:
+        """Names of the keys whose tokens are taken, the one that signs first."""
+        return tuple(signing_key(secret)[1] for secret in self._secrets(False))
+
     def issue(self, user_id: UUID, *, audience: str, lifetime: timedelta) -> str:
         """A token that says who the user is."""
         now = self._clock.now()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from algotrading.settings import DatabaseSettings, ScheduleSettings, TokenSettings
@@ -13,6 +15,8 @@ if TYPE_CHECKING:
     from algotrading.adapters.eventbridge_schedules import EventBridgeSchedules
     from algotrading.adapters.postgres.database import Database
     from algotrading.adapters.tokens import JwtTokens
+
+logger = logging.getLogger(__name__)
 
 
 def database(settings: DatabaseSettings) -> Database:
@@ -62,6 +66,17 @@ def is_provisioned() -> bool:
     """Whether this environment is loaded ahead of need (AWS Lambda documentation, defined runtime
     variables): only then may a builder connect to anything."""
     return os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "provisioned-concurrency"
+
+
+def get_ready(*modules: str, reaches: Sequence[Callable[[], object]]) -> None:
+    """Load what the first call needs, and reach the stores. What is away now is reached when it is needed."""
+    for module in modules:
+        import_module(module)
+    for reach in reaches:
+        try:
+            reach()
+        except Exception as fault:
+            logger.warning("could not be reached ahead of need: %s", fault)
 
 
 def read_secret(arn: str) -> dict[str, Any]:
