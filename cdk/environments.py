@@ -83,6 +83,9 @@ class Environment:
     """What PostgreSQL accepts at that size: memory / 9531392 bytes (RDS documentation, max_connections)."""
     database_storage_gib: int
     database_multi_az: bool
+    database_iam: bool
+    """Whether functions and watchers log in with tokens of IAM. It takes 300 to 1000 MiB of the database's memory
+    (Amazon RDS documentation, IAM database authentication), which the smallest class cannot spare."""
     backup_days: int
 
     cache_node: str
@@ -160,6 +163,7 @@ class Environment:
         """Environment variables that follow from this table alone."""
         return {
             "STAGE": self.stage,
+            "DATABASE_IAM": str(self.database_iam).lower(),
             "LOG_LEVEL": self.log_level,
             "FEED_ACCOUNT_EMAIL": ",".join(account.email for account in self.feed_accounts),
             "SECOND_FACTOR_REQUIRED": str(self.stage != "dev").lower(),
@@ -188,6 +192,7 @@ _DEV: Final = Environment(
     database_connections=112,
     database_storage_gib=20,
     database_multi_az=False,
+    database_iam=False,
     backup_days=7,
     cache_node="cache.t4g.micro",
     cache_nodes=1,
@@ -222,6 +227,7 @@ _STAGING: Final = Environment(
     database_connections=225,
     database_storage_gib=20,
     database_multi_az=False,
+    database_iam=True,
     backup_days=7,
     cache_node="cache.t4g.micro",
     cache_nodes=2,
@@ -256,6 +262,7 @@ _PROD: Final = Environment(
     database_connections=450,
     database_storage_gib=50,
     database_multi_az=True,
+    database_iam=True,
     backup_days=30,
     cache_node="cache.t4g.small",
     cache_nodes=2,

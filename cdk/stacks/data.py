@@ -47,6 +47,7 @@ class DataStack(Stack):
                 "AUDIT_BUCKET": archive.name,
             },
             database_secrets=self.database.secrets,
+            by_token=environment.database_iam,
             jwt_secret=jwt_secret,
             broker_key=broker_key,
             audit_bucket=archive.name,
@@ -99,7 +100,12 @@ class DataStack(Stack):
             "Migration",
             service_token=provider.service_token,
             resource_type="Custom::DatabaseMigration",
-            properties={"SchemaDigest": _schema_digest(), "EgressRoutes": self.to_json_string(network.routes)},
+            properties={
+                "SchemaDigest": _schema_digest(),
+                "EgressRoutes": self.to_json_string(network.routes),
+                # Not read: another one is a reason to run, which lets roles in as the function's settings say.
+                "LoginBy": "tokens" if environment.database_iam else "passwords",
+            },
             removal_policy=RemovalPolicy.RETAIN,
         )
         migration.node.add_dependency(self.database, function)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 
 import pytest
 
@@ -70,6 +71,7 @@ def test_postgresql_is_as_the_table_says(estate: Estate, environment: Environmen
     assert instance.properties["MultiAZ"] is environment.database_multi_az
     assert instance.properties["BackupRetentionPeriod"] == environment.backup_days
     assert instance.properties["DeletionProtection"] is environment.protected
+    assert instance.properties["EnableIAMDatabaseAuthentication"] is environment.database_iam
     assert instance.body["DeletionPolicy"] in {"Retain", "Snapshot"}
 
 
@@ -120,6 +122,32 @@ def test_migrations_run_after_the_database_is_there(estate: Estate) -> None:
 
     assert "DatabaseInstanceAA8A5FDE" in migration.body["DependsOn"]
     assert len(migration.properties["SchemaDigest"]) == 64
+
+
+def test_roles_are_let_in_the_way_that_functions_log_in(estate: Estate, environment: Environment) -> None:
+    migrate = estate.variables(estate.function("migrate"))
+    migration = estate.one("Custom::DatabaseMigration").properties
+
+    assert migrate["DATABASE_IAM"] == str(environment.database_iam).lower()
+    # Another way is a reason to run, also where the schema stays.
+    assert migration["LoginBy"] == ("tokens" if environment.database_iam else "passwords")
+
+
+def test_an_environment_can_go_from_passwords_to_tokens_and_back(estates: Mapping[str, Estate]) -> None:
+    """CloudFormation takes away no export that another stack still imports: so they are there in either way."""
+
+    def exported(estate: Estate) -> set[str]:
+        outputs = estate.templates["data"]["Outputs"].values()
+        return {name for each in outputs if "Secret" in (name := str(each["Export"]["Name"])) and "Database" in name}
+
+    with_passwords, with_tokens = exported(estates["dev"]), exported(estates["prod"])
+
+    assert len(with_tokens) == 2
+    assert {each.partition(":")[2] for each in with_passwords} == {each.partition(":")[2] for each in with_tokens}
+
+
+def test_the_smallest_class_is_not_asked_for_what_it_has_no_memory_for(environment: Environment) -> None:
+    assert not (environment.database_iam and environment.database_class.endswith(".micro"))
 
 
 def test_every_log_group_forgets_after_the_tables_days(estate: Estate, environment: Environment) -> None:

@@ -44,6 +44,7 @@ def build_migrate(settings: MigrateSettings) -> Migrator:
     return Migrator(
         parts.database(settings),
         lambda: {role: str(parts.read_secret(arn)["password"]) for role, arn in secrets.items()},
+        by_token=settings.database_iam,
     )
 
 

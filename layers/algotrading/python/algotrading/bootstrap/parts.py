@@ -14,16 +14,20 @@ from algotrading.settings import DatabaseSettings, ScheduleSettings, TokenSettin
 if TYPE_CHECKING:
     from algotrading.adapters.eventbridge_schedules import EventBridgeSchedules
     from algotrading.adapters.postgres.database import Database
+    from algotrading.adapters.rds_tokens import RdsTokens
     from algotrading.adapters.tokens import JwtTokens
 
 logger = logging.getLogger(__name__)
 
 
 def database(settings: DatabaseSettings) -> Database:
-    """The database under the login role of the settings' secret."""
+    """The database under the login role of the settings."""
     from algotrading.adapters.postgres.database import Credentials, Database
 
     def credentials() -> Credentials:
+        if user := settings.database_user:
+            host, port = settings.database_host, settings.database_port
+            return Credentials(user, _rds_tokens().make(host=host, port=port, user=user))
         secret = read_secret(settings.database_secret_arn)
         return Credentials(secret["username"], secret["password"])
 
@@ -86,6 +90,13 @@ def read_secret(arn: str) -> dict[str, Any]:
 
 
 @cache
+def _rds_tokens() -> RdsTokens:
+    from algotrading.adapters.rds_tokens import own_rds_tokens
+
+    return own_rds_tokens()
+
+
+@cache
 def _secret_reader() -> Any:
     from algotrading.adapters.secrets import SecretReader
 
@@ -112,3 +123,4 @@ def forget() -> None:
     """Let go of every client, so that the next ones see another environment."""
     client.cache_clear()
     _secret_reader.cache_clear()
+    _rds_tokens.cache_clear()
