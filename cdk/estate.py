@@ -59,6 +59,7 @@ def add_stacks(app: App, environment: Environment) -> None:
         dead_letters={**trading.dead_letters, **messages.dead_letters},
         lanes={"Orders": trading.orders.queue, "PriorityOrders": trading.priority.queue},
         converge=trading.converge,
+        rotate=data.rotate,
         database=data.database.instance.instance_identifier,
         runtime_store=data.runtime_store.group.ref,
         api=api.api.api_id,

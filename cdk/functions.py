@@ -31,6 +31,7 @@ from algotrading.settings import (
     OperatorSettings,
     PostbackSettings,
     RedisSettings,
+    RotateSettings,
     ScheduleSettings,
     Settings,
     StrategySettings,
@@ -83,6 +84,10 @@ class FunctionSpec:
     @property
     def reads_jwt_secret(self) -> bool:
         return issubclass(self.settings, TokenSettings)
+
+    @property
+    def rotates_jwt_secret(self) -> bool:
+        return issubclass(self.settings, RotateSettings)
 
     @property
     def opens_broker_secrets(self) -> bool:
@@ -266,6 +271,7 @@ _SPECS: Final = (
         memory_mib=512,
         timeout_seconds=25,  # two questions of 8 s at the most
     ),
+    FunctionSpec(name="rotate", settings=RotateSettings, memory_mib=512, timeout_seconds=30),
     FunctionSpec(
         name="migrate",
         settings=MigrateSettings,

@@ -68,6 +68,13 @@ class Powers:
             self.grant_login(grantee, spec.database)
         if spec.reads_jwt_secret:
             self.jwt_secret.grant_read(grantee)
+        if spec.rotates_jwt_secret:
+            grantee.grant_principal.add_to_principal_policy(
+                iam.PolicyStatement(
+                    actions=["secretsmanager:PutSecretValue", "secretsmanager:UpdateSecretVersionStage"],
+                    resources=[self.jwt_secret.secret_arn],
+                )
+            )
         if spec.opens_broker_secrets:
             self.grant_vault(grantee, seals=spec.seals)
         if spec.keeps_second_factors:

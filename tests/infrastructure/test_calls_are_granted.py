@@ -39,6 +39,12 @@ def test_what_each_class_asks_of_aws_is_read_from_its_source() -> None:
     assert calling_classes() == {
         "KmsVault": {"kms:GenerateDataKey", "kms:Decrypt"},
         "SecretReader": {"secretsmanager:GetSecretValue"},
+        "SigningKeyRotation": {
+            "secretsmanager:GetSecretValue",
+            "secretsmanager:DescribeSecret",
+            "secretsmanager:PutSecretValue",
+            "secretsmanager:UpdateSecretVersionStage",
+        },
         "S3AuditRoots": {"s3:ListBucket", "s3:GetObject", "s3:PutObject"},
         "RdsTokens": {"rds-db:connect"},
         "SnsNotifier": {"sns:Publish"},
@@ -65,6 +71,7 @@ def test_clients_are_used_where_this_is_looked_for_and_nowhere_else() -> None:
         "adapters/s3_audit_roots.py",
         "adapters/secrets.py",
         "adapters/ses_mailer.py",
+        "adapters/signing_key_rotation.py",
         "adapters/sns_notifier.py",
         "adapters/sqs_errands.py",
         "adapters/sqs_queue.py",

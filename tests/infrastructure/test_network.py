@@ -85,7 +85,7 @@ def test_outwards_only_https_leaves(estate: Estate) -> None:
 def test_functions_without_a_store_stay_outside_the_network(estate: Estate) -> None:
     outside = {each.path.rsplit("/", 1)[1] for each in estate.functions() if "VpcConfig" not in each.properties}
 
-    assert outside - {"Docs"} == {"Authorizer", "Canary", "Trigger"}
+    assert outside - {"Docs"} == {"Authorizer", "Canary", "Rotate", "Trigger"}
 
 
 # --- pairs of addresses beside the NAT's --------------------------------------------------------------

@@ -18,6 +18,7 @@ LISTENER = "listener/TaskRole"
 EXECUTORS = {"trading/Functions/Executor", "trading/Functions/PriorityExecutor"}
 BROKER = "api/Functions/Broker"
 AUTH = "api/Functions/Auth"
+ROTATE = "data/Functions/Rotate"
 MAILER = "messages/Functions/Mailer"
 NOTIFIER = "messages/Functions/Notifier"
 NOTIFICATIONS = "api/Functions/Notifications"
@@ -229,7 +230,24 @@ def test_the_watcher_may_ask_for_exits_read_its_stores_and_nothing_else(
 def test_tokens_are_signed_and_checked_where_people_come_in_only(estate: Estate) -> None:
     readers = estate.roles_allowed("secretsmanager:GetSecretValue", "data/JwtSecret")
 
-    assert readers == {"api/Functions/Auth", "api/Functions/Authorizer", BROKER}
+    assert readers == {"api/Functions/Auth", "api/Functions/Authorizer", BROKER, ROTATE}
+
+
+def test_only_its_rotation_changes_the_signing_key_and_it_does_nothing_else(estate: Estate) -> None:
+    secret = "data/JwtSecret"
+    [permission] = (each for each in estate.resources("AWS::Lambda::Permission") if each.path.startswith(f"{ROTATE}/"))
+    caller = permission.properties
+    actions = ("GetSecretValue", "DescribeSecret", "PutSecretValue", "UpdateSecretVersionStage")
+
+    assert {grant for grant in _grants_of(estate, f"{ROTATE}/ServiceRole") if not grant[0].startswith("xray:")} == {
+        (f"secretsmanager:{action}", secret) for action in actions
+    }
+    assert estate.roles_allowed("secretsmanager:PutSecretValue", secret) == {ROTATE}
+    assert estate.roles_allowed("secretsmanager:UpdateSecretVersionStage", secret) == {ROTATE}
+    # Called by Secrets Manager alone, for this secret alone.
+    assert caller["Principal"] == "secretsmanager.amazonaws.com"
+    assert caller["SourceAccount"] == {"Ref": "AWS::AccountId"}
+    assert estate.text(permission.stack, caller["SourceArn"]) == secret
 
 
 def test_only_the_migration_knows_the_owner_of_the_database(estate: Estate) -> None:

@@ -91,6 +91,7 @@ def test_each_function_logs_in_as_its_own_database_user(estate: Estate, environm
         "notifier": app,
         "summary": system,
         "authorizer": "none",
+        "rotate": "none",
         "trigger": "none",
     }
 

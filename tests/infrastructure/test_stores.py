@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from datetime import timedelta
 
 import pytest
 
@@ -115,6 +116,30 @@ def test_the_runtime_store_is_encrypted_and_fails_over_when_it_has_a_replica(
 
 def test_the_key_of_broker_secrets_rotates(estate: Estate) -> None:
     assert estate.one("AWS::KMS::Key").properties["EnableKeyRotation"] is True
+
+
+def test_the_signing_key_rotates_each_quarter_on_a_night_without_a_market_after_it(estate: Estate) -> None:
+    schedule = estate.one("AWS::SecretsManager::RotationSchedule")
+    rules = schedule.properties["RotationRules"]
+    minute, hour, _, _, weekday, _ = rules["ScheduleExpression"].removeprefix("cron(").removesuffix(")").split()
+    begins = timedelta(hours=int(hour), minutes=int(minute)) + timedelta(hours=5, minutes=30)
+
+    assert estate.text("data", schedule.properties["SecretId"]) == "data/JwtSecret"
+    assert estate.text("data", schedule.properties["RotationLambdaARN"]) == estate.function("rotate").path
+    # Saturday's evening in UTC is Sunday in Asia/Kolkata; the window ends before the UTC day does.
+    assert (weekday, rules["Duration"]) == ("SAT#1", "2h")
+    assert timedelta(days=1) < begins < begins + timedelta(hours=2) < timedelta(days=1, hours=6)
+    assert int(hour) + 2 <= 24
+    # Deploying the schedule rotates nothing.
+    assert schedule.properties["RotateImmediatelyOnUpdate"] is False
+
+
+def test_the_rotation_is_tried_when_it_can_be_called_and_may_read(estate: Estate) -> None:
+    waits_for = set(estate.one("AWS::SecretsManager::RotationSchedule").body["DependsOn"])
+    data = estate.templates["data"]["Resources"]
+
+    kinds = {data[name]["Type"] for name in waits_for}
+    assert kinds >= {"AWS::Lambda::Permission", "AWS::IAM::Policy", "AWS::Lambda::Function"}
 
 
 def test_migrations_run_after_the_database_is_there(estate: Estate) -> None:

@@ -176,6 +176,10 @@ class TokenSettings(Settings):
     jwt_secret_arn: str
 
 
+class RotateSettings(TokenSettings):
+    """lambdas/rotate"""
+
+
 class QueueSettings(Settings):
     """The two FIFO queues."""
 

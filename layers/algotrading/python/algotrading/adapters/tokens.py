@@ -1,8 +1,8 @@
 """Our bearer tokens: JSON Web Tokens under EdDSA (RFC 8037), signed with a key that is derived from a secret.
 
-The secret has a current value and, after a rotation, the one before: tokens are signed under the current one, and
-taken under either, told apart by `kid`. So a rotation logs nobody out, and a second one takes every token of the first
-key out of use.
+The secret has a current value and, for some hours after a rotation, the one before: tokens are signed under the
+current one, and taken under either, told apart by `kid`. So a rotation logs nobody out, and a second one takes every
+token of the first key out of use at once.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """Builds what keeps the system fed and in order: instruments, migrations, the audit trail's verifier, the operator's
-function, the canary."""
+function, the canary, the rotation of the signing key."""
 
 from __future__ import annotations
 
@@ -7,10 +7,17 @@ from functools import cache, partial
 from typing import TYPE_CHECKING
 
 from algotrading.bootstrap import parts
-from algotrading.settings import CanarySettings, InstrumentsSettings, MigrateSettings, OperatorSettings
+from algotrading.settings import (
+    CanarySettings,
+    InstrumentsSettings,
+    MigrateSettings,
+    OperatorSettings,
+    RotateSettings,
+)
 
 if TYPE_CHECKING:
     from algotrading.adapters.postgres.migrate import Migrator
+    from algotrading.adapters.signing_key_rotation import SigningKeyRotation
     from algotrading.entrypoints.operator import OperatorDoor
     from algotrading.services.audit_verify import AuditVerifier
     from algotrading.services.canary import Canary
@@ -69,6 +76,14 @@ def build_canary(settings: CanarySettings) -> Canary:
 
     clock = SystemClock()
     return Canary(settings.api_url, ask, clock, EmfMeter(clock=clock))
+
+
+def build_rotate(settings: RotateSettings) -> SigningKeyRotation:
+    """lambdas/rotate"""
+    from algotrading.adapters.clock import SystemClock
+    from algotrading.adapters.signing_key_rotation import SigningKeyRotation
+
+    return SigningKeyRotation(parts.client("secretsmanager"), settings.jwt_secret_arn, SystemClock())
 
 
 def build_operator(settings: OperatorSettings) -> OperatorDoor:

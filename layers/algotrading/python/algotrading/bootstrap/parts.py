@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from algotrading.adapters.tokens import JwtTokens
 
 logger = logging.getLogger(__name__)
+_KEYS_OVERLAP = timedelta(hours=13)
+"""How long after a rotation tokens of the key before are taken: longer than the longest of them lives (12 hours, in
+dev), the five minutes for which a function may go on signing with it, and the time between a rotation's steps."""
 
 
 def database(settings: DatabaseSettings) -> Database:
@@ -46,7 +50,7 @@ def tokens(settings: TokenSettings) -> JwtTokens:
     from algotrading.adapters.tokens import JwtTokens
 
     def keys(is_doubted: bool) -> list[str]:
-        found = _secret_reader().generations(settings.jwt_secret_arn, is_doubted=is_doubted)
+        found = _secret_reader().generations(settings.jwt_secret_arn, overlap=_KEYS_OVERLAP, is_doubted=is_doubted)
         return [str(each["key"]) for each in found]
 
     return JwtTokens(keys, SystemClock())
