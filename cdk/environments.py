@@ -5,6 +5,7 @@ This module knows nothing of CDK, so that any program may read the table.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import time
 from typing import Final, get_args
@@ -42,6 +43,46 @@ class WatcherTask:
     name: str
     """Its name in logs and metrics. It outlives every task, so that an alarm can be about one watcher."""
     zone: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientCertificates:
+    """Whoever calls the API shows a certificate (mTLS), or is turned away before anything of ours runs.
+
+    For programs alone. Browsers ask first whether they may call, and show none with that question (Fetch standard,
+    CORS-preflight fetch); the phone app has none; brokers' order updates bring none, so orders are found by looking.
+    """
+
+    truststore: str
+    """`s3://bucket/key`: the certificates of authorities that are believed, as PEM."""
+    truststore_version: str
+    """Of that object: API Gateway reads it when the version changes here, and never by itself."""
+    canary_secret_arn: str
+    """{"certificate", "key"} as PEM, of Secrets Manager: what our own canary and smoke test show."""
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"s3://[a-z0-9.-]{3,63}/[^/].*", self.truststore):
+            raise ValueError(f"truststore {self.truststore} must be s3://bucket/key")
+        if not self.truststore_version:
+            raise ValueError("truststore_version must be said: without it no change of the truststore is ever read")
+        if not self.canary_secret_arn.startswith(f"arn:aws:secretsmanager:{REGION}:"):
+            raise ValueError(f"canary_secret_arn must be of Secrets Manager in {REGION}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiDomain:
+    """A name of one's own for the API, which then answers to no other."""
+
+    name: str
+    certificate_arn: str
+    """For that name, of AWS Certificate Manager in this region."""
+    clients: ClientCertificates | None = None
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}", self.name):
+            raise ValueError(f"{self.name} is no name of a domain, in lower case and without https://")
+        if not self.certificate_arn.startswith(f"arn:aws:acm:{REGION}:"):
+            raise ValueError(f"the certificate of {self.name} must be of AWS Certificate Manager in {REGION}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,6 +161,9 @@ class Environment:
     feed_accounts: tuple[FeedAccount, ...]
     """Each carries 3,000 instruments for every watcher."""
 
+    api_domain: ApiDomain | None = None
+    """None: the name that API Gateway makes up."""
+
     order_update_sockets: bool = False
     """Whether the watcher may open every trader's broker token, for a socket that brings their order updates.
     See docs/decisions/order-sockets-are-a-switch.md."""
@@ -153,6 +197,11 @@ class Environment:
         if self.egress_pairs and self.egress_image is None:
             raise ValueError(
                 f"egress_pairs of {self.stage} need an egress_image: docs/operations.md says how it is found"
+            )
+        if self.api_domain is not None and self.api_domain.clients is not None and self.web_origins:
+            raise ValueError(
+                f"api_domain of {self.stage} asks callers for certificates, which browsers cannot show: "
+                "leave web_origins empty"
             )
         if not 0 <= self.exits_ready <= self.priority_concurrency:
             raise ValueError(f"exits_ready of {self.stage} must be 0 to its priority_concurrency")

@@ -48,7 +48,7 @@ def add_stacks(app: App, environment: Environment) -> None:
         operations=trading.operations,
         **common("api"),
     )
-    WebStack(app, "web", environment=environment, api_url=api.api.api_endpoint, **common("web"))
+    WebStack(app, "web", environment=environment, api_url=api.url, **common("web"))
     listener = ListenerStack(
         app, "listener", environment=environment, network=network, powers=trading.powers, **common("listener")
     )

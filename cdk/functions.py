@@ -86,6 +86,10 @@ class FunctionSpec:
         return issubclass(self.settings, TokenSettings)
 
     @property
+    def shows_certificate(self) -> bool:
+        return issubclass(self.settings, CanarySettings)
+
+    @property
     def rotates_jwt_secret(self) -> bool:
         return issubclass(self.settings, RotateSettings)
 

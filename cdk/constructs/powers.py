@@ -51,6 +51,8 @@ class Powers:
     notices: sqs.IQueue | None = None
     telegram_secret: secretsmanager.ISecret | None = None
     mail_identity: ses.IEmailIdentity | None = None
+    client_certificate: secretsmanager.ISecret | None = None
+    """What the API asks its callers for, where it does."""
 
     def variables_of(self, spec: FunctionSpec) -> dict[str, str]:
         """The values, with the login of this function's database user."""
@@ -68,6 +70,8 @@ class Powers:
             self.grant_login(grantee, spec.database)
         if spec.reads_jwt_secret:
             self.jwt_secret.grant_read(grantee)
+        if spec.shows_certificate and self.client_certificate is not None:
+            self.client_certificate.grant_read(grantee)
         if spec.rotates_jwt_secret:
             grantee.grant_principal.add_to_principal_policy(
                 iam.PolicyStatement(

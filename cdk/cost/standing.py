@@ -54,7 +54,9 @@ _ENDPOINT: Final = "AWS::EC2::VPCEndpoint"
 _FREE_SERVICES: Final = ("AWS::IAM::", "Custom::", "AWS::CDK::")
 FREE: Final = frozenset(
     {
+        "AWS::ApiGatewayV2::ApiMapping",
         "AWS::ApiGatewayV2::Authorizer",
+        "AWS::ApiGatewayV2::DomainName",
         "AWS::ApiGatewayV2::Integration",
         "AWS::ApiGatewayV2::Route",
         "AWS::ApiGatewayV2::Stage",

@@ -395,6 +395,8 @@ class CanarySettings(Settings):
 
     api_url: str
     """Where the API is, without a path."""
+    client_certificate_arn: str = ""
+    """A secret that holds {"certificate", "key"} as PEM, to show where the API asks for it."""
 
     @model_validator(mode="after")
     def _over_http_and_encrypted_outside_dev(self) -> Self:

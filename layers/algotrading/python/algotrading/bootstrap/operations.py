@@ -3,6 +3,7 @@ function, the canary, the rotation of the signing key."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache, partial
 from typing import TYPE_CHECKING
 
@@ -71,11 +72,19 @@ def build_canary(settings: CanarySettings) -> Canary:
     """lambdas/canary"""
     from algotrading.adapters.clock import SystemClock
     from algotrading.adapters.emf_meter import EmfMeter
-    from algotrading.adapters.web import ask
+    from algotrading.adapters.web import ask, showing_certificate
     from algotrading.services.canary import Canary
 
+    def ask_with_certificate(
+        method: str, url: str, headers: Mapping[str, str], body: bytes | None
+    ) -> tuple[int, bytes]:
+        shown = parts.read_secret(settings.client_certificate_arn)
+        context = showing_certificate(str(shown["certificate"]), str(shown["key"]))
+        return ask(method, url, headers, body, context=context)
+
     clock = SystemClock()
-    return Canary(settings.api_url, ask, clock, EmfMeter(clock=clock))
+    asking = ask_with_certificate if settings.client_certificate_arn else ask
+    return Canary(settings.api_url, asking, clock, EmfMeter(clock=clock))
 
 
 def build_rotate(settings: RotateSettings) -> SigningKeyRotation:
