@@ -115,9 +115,9 @@ class Environment:
     children and parents). Empty: those serve the first account that connects, and no other."""
     egress_pairs: int = 0
     """Pairs of addresses beside the NAT's, each for one more account. Behind each address stands a forward proxy."""
-    egress_image: str | None = None
-    """The image of the proxies' machines, Amazon Linux 2023 for arm64, by its id: another one replaces the machines.
-    docs/operations.md says how it is found."""
+    egress_images: tuple[str, ...] = ()
+    """The image of the proxies' machines, Amazon Linux 2023 for arm64, by its id: one for each zone, so that machines
+    can be replaced zone by zone. docs/operations.md says how it is found, and how another one is brought in."""
 
     database_class: str
     database_connections: int
@@ -194,9 +194,10 @@ class Environment:
         return tuple(account.user_id for account in self.feed_accounts if account.user_id is not None)
 
     def __post_init__(self) -> None:
-        if self.egress_pairs and self.egress_image is None:
+        if self.egress_pairs and len(self.egress_images) != len(AVAILABILITY_ZONES):
             raise ValueError(
-                f"egress_pairs of {self.stage} need an egress_image: docs/operations.md says how it is found"
+                f"egress_pairs of {self.stage} need egress_images, one for each of {', '.join(AVAILABILITY_ZONES)}: "
+                "docs/operations.md says how they are found"
             )
         if self.api_domain is not None and self.api_domain.clients is not None and self.web_origins:
             raise ValueError(

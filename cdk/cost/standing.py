@@ -67,6 +67,8 @@ FREE: Final = frozenset(
         "AWS::CloudFront::OriginAccessControl",
         "AWS::CloudFront::ResponseHeadersPolicy",
         "AWS::CloudFormation::CustomResource",
+        "AWS::CloudFormation::WaitCondition",
+        "AWS::CloudFormation::WaitConditionHandle",
         "AWS::EC2::EIPAssociation",
         "AWS::EC2::FlowLog",
         "AWS::EC2::InternetGateway",

@@ -143,7 +143,7 @@ def test_elastic_ips_that_are_there_already_are_not_asked_for_again(
 
 
 def test_pairs_of_addresses_need_room_as_well() -> None:
-    paired = replace(READY, egress_pairs=2, egress_image="ami-0123456789abcdef0")
+    paired = replace(READY, egress_pairs=2, egress_images=("ami-0123456789abcdef0",) * 2)
 
     [missing] = find_missing(paired, aws=Cloud(), run=lambda _: 0)
 
