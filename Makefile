@@ -168,7 +168,7 @@ audit-verify: $(READY) ## Verify every audit chain, of the running product or of
 	@$(BIN)/python -m algotrading.bootstrap.verify_audit \
 		$(if $(DATABASE_HOST),,--environment build/twin/system.env) $(if $(HEADS),--heads $(HEADS))
 
-deploy: $(READY) ## Deploy ENV to AWS: checks what is needed, then cdk deploy
+deploy: $(READY) ## Deploy ENV to AWS: checks what is needed, then cdk deploy (FORCE="why prod cannot wait for the close")
 	@$(BIN)/python -m cdk.synth --check-env --env $(ENV)
 	@$(BIN)/python -m cdk.deploy --check --env $(ENV)
 	@$(MAKE) --no-print-directory build

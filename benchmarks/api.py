@@ -148,7 +148,6 @@ def _event(method: str, target: str, user_id: str | None, body: Mapping[str, Any
         "requestContext": {
             "domainName": "api.example.com",
             "http": {"method": method, "path": path, "protocol": "HTTP/1.1", "sourceIp": "127.0.0.1"},
-            "domainName": "api.example.com",
             "requestId": "benchmark",
             "stage": "$default",
             "timeEpoch": int(time.time() * 1000),

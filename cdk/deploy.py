@@ -1,17 +1,25 @@
 """`make deploy ENV=dev`: says everything that is missing at once, and deploys when nothing is.
 
 Usage: python -m cdk.deploy --env dev [--check | --keep-data]
+
+Where money is at stake nothing is deployed while the market is open, unless the variable FORCE says why it must be.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from typing import Any
+from datetime import datetime, time
+from typing import Any, Final
 
+from algotrading.adapters.clock import SystemClock
+from algotrading.domain.errors import CalendarMissing
+from algotrading.domain.nse_calendar import NSE_SESSIONS
+from algotrading.domain.sessions import SessionTable, instant_of, trading_day_of
 from cdk.environments import AVAILABILITY_ZONES, ENVIRONMENTS, REGION, Environment
 from cdk.functions import FUNCTIONS
 from cdk.paths import ROOT
@@ -27,6 +35,10 @@ _LEFT_UNRESERVED = 100
 """Of an account's concurrent executions Lambda lets so many not be reserved (AWS Lambda documentation, concurrency)."""
 _ADDRESSES_QUOTA = "L-0263D0A3"
 """EC2-VPC Elastic IPs (Service Quotas)."""
+_MARKET: Final = (time(9, 0), time(15, 45))
+"""Asia/Kolkata: from the pre-open session until everything has settled (docs/operations.md, a trading day)."""
+_FORCE: Final = "FORCE"
+_WORDS_OF_A_REASON: Final = 3
 _OWN = {("project", "algotrading")}
 """Tags of everything that is deployed (cdk/estate.py)."""
 
@@ -37,6 +49,38 @@ def find_missing(environment: Environment, *, aws: Callable[[str], Any], run: Ca
     `aws` makes clients, `run` runs a command and answers its exit code.
     """
     return [*_addresses(environment), *_docker(run), *_account(environment, aws)]
+
+
+def find_open_market(environment: Environment, now: datetime, table: SessionTable = NSE_SESSIONS) -> str | None:
+    """Why `environment` is better left alone now; None where it may be deployed. A year without a calendar does not
+    trade, and bringing it one must not be refused."""
+    day = trading_day_of(now)
+    opens, closes = (instant_of(day, each) for each in _MARKET)
+    if not environment.protected or not opens <= now < closes:
+        return None
+    try:
+        if not table.is_trading_day(day):
+            return None
+    except CalendarMissing:
+        return None
+    return (
+        f"the market is open ({_MARKET[0]:%H:%M} to {_MARKET[1]:%H:%M} in Asia/Kolkata on a trading day), and a "
+        f"deployment of {environment.stage} replaces watchers and executors: wait, or say why it cannot wait, "
+        f'make deploy ENV={environment.stage} {_FORCE}="in three words or more"'
+    )
+
+
+def may_deploy(environment: Environment, now: datetime, force: str, say: Callable[[str], None]) -> bool:
+    """Whether now is a time for it. `force` is the reason of who wants it all the same; it is said aloud, so that it
+    stands in the pipeline's log."""
+    reason = find_open_market(environment, now)
+    if reason is None:
+        return True
+    if len(force.split()) >= _WORDS_OF_A_REASON:
+        say(f"forced while the market is open, because: {' '.join(force.split())}")
+        return True
+    say(f"Nothing was deployed: {reason}")
+    return False
 
 
 def find_next_steps(environment: Environment) -> list[str]:
@@ -91,14 +135,21 @@ def _bootstrap(_environment: Environment, aws: Callable[[str], Any], account: st
 
 
 def _functions_quota(environment: Environment, aws: Callable[[str], Any], account: str) -> Iterator[str]:
-    reserved = sum(spec.concurrency(environment) for spec in FUNCTIONS.values() if spec.concurrency is not None)
-    needed = reserved + _LEFT_UNRESERVED
+    needed = set_aside(environment) + _LEFT_UNRESERVED
     allowed = aws("lambda").get_account_settings()["AccountLimit"]["ConcurrentExecutions"]
     if allowed < needed:
         yield (
             f"account {account} may run {allowed} functions at once and {environment.stage} needs {needed}: ask for "
             "more in Service Quotas, AWS Lambda, concurrent executions"
         )
+
+
+def set_aside(environment: Environment) -> int:
+    """Executions that are kept for one function each: reserved, or loaded ahead of need without being reserved."""
+    return sum(
+        spec.concurrency(environment) if spec.concurrency else spec.kept_ready(environment) if spec.kept_ready else 0
+        for spec in FUNCTIONS.values()
+    )
 
 
 def _addresses_quota(environment: Environment, aws: Callable[[str], Any], account: str) -> Iterator[str]:
@@ -144,6 +195,11 @@ def _run_quietly(command: list[str]) -> int:
     return subprocess.run(command, check=False, capture_output=True, timeout=30).returncode  # noqa: S603 - our own words
 
 
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
 def main() -> int:
     """Check, then deploy; the exit code is the deployment's."""
     parser = argparse.ArgumentParser(prog="python -m cdk.deploy", description=__doc__)
@@ -151,6 +207,9 @@ def main() -> int:
     parser.add_argument("--check", action="store_true", help="only say what is missing")
     parser.add_argument("--keep-data", action="store_true", help="leave network and data as they are: for going back")
     arguments = parser.parse_args()
+    force = os.environ.get(_FORCE, "")
+    if not may_deploy(ENVIRONMENTS[arguments.env], SystemClock().now(), force, _say):
+        return 1
     missing = find_missing(ENVIRONMENTS[arguments.env], aws=_client, run=_run_quietly)
     for line in missing:
         sys.stdout.write(f"missing: {line}\n")

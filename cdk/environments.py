@@ -5,7 +5,9 @@ This module knows nothing of CDK, so that any program may read the table.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from datetime import time
 from typing import Final, get_args
 
 from algotrading.settings import Stage
@@ -13,6 +15,11 @@ from algotrading.settings import Stage
 REGION: Final = "ap-south-1"
 AVAILABILITY_ZONES: Final = ("ap-south-1a", "ap-south-1b")
 """Named, not looked up: see docs/decisions/named-availability-zones.md."""
+
+READY_FROM: Final = time(8, 55)
+READY_UNTIL: Final = time(15, 45)
+"""Asia/Kolkata, Monday to Friday: five minutes before the pre-open session until the closing auction has settled. On a
+holiday functions are kept ready for nothing; on a Saturday's special session they start as they are called."""
 
 _PROXY_ROOM: Final = ((3, "t4g.small"), (5, "t4g.medium"), (11, "t4g.large"))
 """Pairs of addresses that a proxy machine carries beside an address of its own (Amazon EC2 documentation, IP addresses
@@ -36,6 +43,46 @@ class WatcherTask:
     name: str
     """Its name in logs and metrics. It outlives every task, so that an alarm can be about one watcher."""
     zone: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientCertificates:
+    """Whoever calls the API shows a certificate (mTLS), or is turned away before anything of ours runs.
+
+    For programs alone. Browsers ask first whether they may call, and show none with that question (Fetch standard,
+    CORS-preflight fetch); the phone app has none; brokers' order updates bring none, so orders are found by looking.
+    """
+
+    truststore: str
+    """`s3://bucket/key`: the certificates of authorities that are believed, as PEM."""
+    truststore_version: str
+    """Of that object: API Gateway reads it when the version changes here, and never by itself."""
+    canary_secret_arn: str
+    """{"certificate", "key"} as PEM, of Secrets Manager: what our own canary and smoke test show."""
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"s3://[a-z0-9.-]{3,63}/[^/].*", self.truststore):
+            raise ValueError(f"truststore {self.truststore} must be s3://bucket/key")
+        if not self.truststore_version:
+            raise ValueError("truststore_version must be said: without it no change of the truststore is ever read")
+        if not self.canary_secret_arn.startswith(f"arn:aws:secretsmanager:{REGION}:"):
+            raise ValueError(f"canary_secret_arn must be of Secrets Manager in {REGION}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiDomain:
+    """A name of one's own for the API, which then answers to no other."""
+
+    name: str
+    certificate_arn: str
+    """For that name, of AWS Certificate Manager in this region."""
+    clients: ClientCertificates | None = None
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}", self.name):
+            raise ValueError(f"{self.name} is no name of a domain, in lower case and without https://")
+        if not self.certificate_arn.startswith(f"arn:aws:acm:{REGION}:"):
+            raise ValueError(f"the certificate of {self.name} must be of AWS Certificate Manager in {REGION}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,15 +115,18 @@ class Environment:
     children and parents). Empty: those serve the first account that connects, and no other."""
     egress_pairs: int = 0
     """Pairs of addresses beside the NAT's, each for one more account. Behind each address stands a forward proxy."""
-    egress_image: str | None = None
-    """The image of the proxies' machines, Amazon Linux 2023 for arm64, by its id: another one replaces the machines.
-    docs/operations.md says how it is found."""
+    egress_images: tuple[str, ...] = ()
+    """The image of the proxies' machines, Amazon Linux 2023 for arm64, by its id: one for each zone, so that machines
+    can be replaced zone by zone. docs/operations.md says how it is found, and how another one is brought in."""
 
     database_class: str
     database_connections: int
     """What PostgreSQL accepts at that size: memory / 9531392 bytes (RDS documentation, max_connections)."""
     database_storage_gib: int
     database_multi_az: bool
+    database_iam: bool
+    """Whether functions and watchers log in with tokens of IAM. It takes 300 to 1000 MiB of the database's memory
+    (Amazon RDS documentation, IAM database authentication), which the smallest class cannot spare."""
     backup_days: int
 
     cache_node: str
@@ -88,6 +138,11 @@ class Environment:
     database connection, for the minute or two before its due time."""
     priority_concurrency: int
     """The same for exits; never lent to entries."""
+    exits_ready: int
+    """Of those, how many are loaded ahead of need during the session. See
+    docs/decisions/exits-and-commands-are-kept-ready.md."""
+    commands_ready: int
+    """The same of each function behind stop, square-off and kill switch."""
     api_rate_per_second: int
     api_burst: int
     requests_per_minute: int
@@ -107,6 +162,9 @@ class Environment:
     listener_memory_mib: int
     feed_accounts: tuple[FeedAccount, ...]
     """Each carries 3,000 instruments for every watcher."""
+
+    api_domain: ApiDomain | None = None
+    """None: the name that API Gateway makes up."""
 
     order_update_sockets: bool = False
     """Whether the watcher may open every trader's broker token, for a socket that brings their order updates.
@@ -138,10 +196,18 @@ class Environment:
         return tuple(account.user_id for account in self.feed_accounts if account.user_id is not None)
 
     def __post_init__(self) -> None:
-        if self.egress_pairs and self.egress_image is None:
+        if self.egress_pairs and len(self.egress_images) != len(AVAILABILITY_ZONES):
             raise ValueError(
-                f"egress_pairs of {self.stage} need an egress_image: docs/operations.md says how it is found"
+                f"egress_pairs of {self.stage} need egress_images, one for each of {', '.join(AVAILABILITY_ZONES)}: "
+                "docs/operations.md says how they are found"
             )
+        if self.api_domain is not None and self.api_domain.clients is not None and self.web_origins:
+            raise ValueError(
+                f"api_domain of {self.stage} asks callers for certificates, which browsers cannot show: "
+                "leave web_origins empty"
+            )
+        if not 0 <= self.exits_ready <= self.priority_concurrency:
+            raise ValueError(f"exits_ready of {self.stage} must be 0 to its priority_concurrency")
         if not 1 <= self.listener_tasks <= len(AVAILABILITY_ZONES):
             raise ValueError(f"listener_tasks of {self.stage} must be 1 to {len(AVAILABILITY_ZONES)}: one to a zone")
 
@@ -149,6 +215,7 @@ class Environment:
         """Environment variables that follow from this table alone."""
         return {
             "STAGE": self.stage,
+            "DATABASE_IAM": str(self.database_iam).lower(),
             "LOG_LEVEL": self.log_level,
             "FEED_ACCOUNT_EMAIL": ",".join(account.email for account in self.feed_accounts),
             "SECOND_FACTOR_REQUIRED": str(self.stage != "dev").lower(),
@@ -178,11 +245,14 @@ _DEV: Final = Environment(
     database_connections=112,
     database_storage_gib=20,
     database_multi_az=False,
+    database_iam=False,
     backup_days=7,
     cache_node="cache.t4g.micro",
     cache_nodes=1,
     executor_concurrency=60,
     priority_concurrency=20,
+    exits_ready=0,
+    commands_ready=0,
     api_rate_per_second=100,
     api_burst=200,
     requests_per_minute=60_000,
@@ -211,11 +281,14 @@ _STAGING: Final = Environment(
     database_connections=225,
     database_storage_gib=20,
     database_multi_az=False,
+    database_iam=True,
     backup_days=7,
     cache_node="cache.t4g.micro",
     cache_nodes=2,
     executor_concurrency=100,
     priority_concurrency=50,
+    exits_ready=2,
+    commands_ready=1,
     api_rate_per_second=100,
     api_burst=200,
     requests_per_minute=600,
@@ -244,11 +317,14 @@ _PROD: Final = Environment(
     database_connections=450,
     database_storage_gib=50,
     database_multi_az=True,
+    database_iam=True,
     backup_days=30,
     cache_node="cache.t4g.small",
     cache_nodes=2,
     executor_concurrency=200,
     priority_concurrency=100,
+    exits_ready=10,
+    commands_ready=2,
     api_rate_per_second=500,
     api_burst=1000,
     requests_per_minute=600,

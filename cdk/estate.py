@@ -48,7 +48,7 @@ def add_stacks(app: App, environment: Environment) -> None:
         operations=trading.operations,
         **common("api"),
     )
-    WebStack(app, "web", environment=environment, api_url=api.api.api_endpoint, **common("web"))
+    WebStack(app, "web", environment=environment, api_url=api.url, **common("web"))
     listener = ListenerStack(
         app, "listener", environment=environment, network=network, powers=trading.powers, **common("listener")
     )
@@ -59,6 +59,7 @@ def add_stacks(app: App, environment: Environment) -> None:
         dead_letters={**trading.dead_letters, **messages.dead_letters},
         lanes={"Orders": trading.orders.queue, "PriorityOrders": trading.priority.queue},
         converge=trading.converge,
+        rotate=data.rotate,
         database=data.database.instance.instance_identifier,
         runtime_store=data.runtime_store.group.ref,
         api=api.api.api_id,

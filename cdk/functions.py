@@ -32,6 +32,7 @@ from algotrading.settings import (
     OperatorSettings,
     PostbackSettings,
     RedisSettings,
+    RotateSettings,
     ScheduleSettings,
     Settings,
     StrategySettings,
@@ -72,6 +73,9 @@ class FunctionSpec:
     """Also sees which schedules there are; without it a schedule has to be known by its name."""
     concurrency: Callable[[Environment], int] | None = None
     """Reserved: the most that run at once, and kept free for this function."""
+    kept_ready: Callable[[Environment], int] | None = None
+    """Provisioned: how many are loaded ahead of need during the session. Then callers call an alias of it, since only a
+    published version can be kept ready."""
 
     @property
     def in_vpc(self) -> bool:
@@ -81,6 +85,14 @@ class FunctionSpec:
     @property
     def reads_jwt_secret(self) -> bool:
         return issubclass(self.settings, TokenSettings)
+
+    @property
+    def shows_certificate(self) -> bool:
+        return issubclass(self.settings, CanarySettings)
+
+    @property
+    def rotates_jwt_secret(self) -> bool:
+        return issubclass(self.settings, RotateSettings)
 
     @property
     def opens_broker_secrets(self) -> bool:
@@ -179,6 +191,7 @@ _SPECS: Final = (
         database=DatabaseUser.APP,
         # An entry due at once on start, the exit on stop.
         sends_to=(Lane.NORMAL, Lane.PRIORITY),
+        kept_ready=lambda environment: environment.commands_ready,
     ),
     FunctionSpec(
         name="admin",
@@ -189,7 +202,13 @@ _SPECS: Final = (
         sends_to=(Lane.PRIORITY,),  # what the kill switch for everybody has sold
     ),
     FunctionSpec(name="docs", settings=DocsSettings, memory_mib=1024, timeout_seconds=10),
-    FunctionSpec(name="authorizer", settings=AuthorizerSettings, memory_mib=512, timeout_seconds=5),
+    FunctionSpec(
+        name="authorizer",
+        settings=AuthorizerSettings,
+        memory_mib=512,
+        timeout_seconds=5,
+        kept_ready=lambda environment: environment.commands_ready,
+    ),
     FunctionSpec(
         name="trigger",
         settings=TriggerSettings,
@@ -212,6 +231,7 @@ _SPECS: Final = (
         timeout_seconds=PRIORITY_TIMEOUT,
         database=DatabaseUser.APP,
         concurrency=lambda environment: environment.priority_concurrency,
+        kept_ready=lambda environment: environment.exits_ready,
     ),
     FunctionSpec(
         name="converge",
@@ -273,6 +293,7 @@ _SPECS: Final = (
         memory_mib=512,
         timeout_seconds=25,  # two questions of 8 s at the most
     ),
+    FunctionSpec(name="rotate", settings=RotateSettings, memory_mib=512, timeout_seconds=30),
     FunctionSpec(
         name="migrate",
         settings=MigrateSettings,

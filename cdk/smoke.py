@@ -1,33 +1,51 @@
-"""`make smoke ENV=dev`: whether a deployment answers, and whether somebody watches; from outside, without an account.
+"""`make smoke ENV=dev`: whether a deployment answers, and is watched; from outside, without an account.
 
 Asks the API who is calling with a token that is none (and expects the product's own refusal, which has come through the
 authorizer and a function), the app for its page, and CloudWatch whether trading is unsafe. Tries again for as long as a
-new version may take to warm up.
+new version may take to warm up, and longer where only an alarm is still on: it may be of the version before.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import ssl
 import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
+from algotrading.adapters.web import showing_certificate
 from cdk.environments import ENVIRONMENTS, REGION, Environment
 from cdk.publish_app import NotDeployed, outputs_of
 
 UNSAFE: Final = "trading-is-unsafe"
 """The alarm of `cdk/stacks/observability.py` that is on while money may not be looked after."""
 _PATIENCE: Final = 300.0
+_ALARM_PATIENCE: Final = 900.0
+"""An alarm looks at three minutes that are over, and CloudWatch at some more of them where data come late (CloudWatch
+documentation, evaluating an alarm); and a watcher of the new version needs its minutes."""
+_LONGEST: Final = 1800.0
 _PAUSE: Final = 15.0
+_SHOWN: Final = 5
 Fetch = Callable[[str, dict[str, str]], tuple[int, bytes]]
 _NOBODY: Final = {"Authorization": "Bearer nobody"}
 
 
-def find_problems(environment: Environment, *, aws: Callable[[str], Any], fetch: Fetch) -> Iterator[str]:
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something that is wrong now, and for how long it may be before that is a verdict."""
+
+    about: str
+    words: str
+    patience: float = _PATIENCE
+    """Seconds in a row."""
+
+
+def find_problems(environment: Environment, *, aws: Callable[[str], Any], fetch: Fetch) -> Iterator[Problem]:
     """Everything that is wrong with a deployment now. `fetch` answers status and body of a URL, asked with headers.
 
     Raises:
@@ -36,27 +54,50 @@ def find_problems(environment: Environment, *, aws: Callable[[str], Any], fetch:
     outputs = outputs_of(aws("cloudformation"), environment)
     status, body = fetch(f"{outputs['ApiUrl'].rstrip('/')}/api/v1/account", _NOBODY)
     if (status, _error_of(body)) != (401, "TOKEN_INVALID"):
-        yield f"the API answers {status} where 401 TOKEN_INVALID was to come: {body[:200]!r}"
+        yield Problem("api", f"the API answers {status} where 401 TOKEN_INVALID was to come: {body[:200]!r}")
     status, body = fetch(outputs["AppUrl"], {})
     if status != 200 or b"<html" not in body:
-        yield f"the app's page answers {status}"
-    name = f"algotrading-{environment.stage}-{UNSAFE}"
-    found = aws("cloudwatch").describe_alarms(AlarmNames=[name], AlarmTypes=["CompositeAlarm"])["CompositeAlarms"]
+        yield Problem("app", f"the app's page answers {status}")
+    yield from _alarms(environment, aws("cloudwatch"))
+
+
+def _alarms(environment: Environment, cloudwatch: Any) -> Iterator[Problem]:
+    prefix = f"algotrading-{environment.stage}-"
+    name = f"{prefix}{UNSAFE}"
+    found = cloudwatch.describe_alarms(AlarmNames=[name], AlarmTypes=["CompositeAlarm"])["CompositeAlarms"]
     if not found:
-        yield f"there is no alarm {name}"
-    elif found[0]["StateValue"] != "OK":
-        yield f"{name} is {found[0]['StateValue']}: {found[0].get('StateReason', 'no reason given')}"
+        yield Problem("alarm", f"there is no alarm {name}")
+        return
+    state = found[0]["StateValue"]
+    if state == "OK":
+        return
+    words = f"{name} is {state}: {found[0].get('StateReason', 'no reason given')}"
+    on = cloudwatch.describe_alarms(AlarmNamePrefix=prefix, AlarmTypes=["MetricAlarm"], StateValue="ALARM")
+    told = [
+        f"{each['AlarmName'].removeprefix(prefix)} since {each['StateUpdatedTimestamp']:%Y-%m-%d %H:%M:%S %Z}"
+        for each in on["MetricAlarms"][:_SHOWN]
+    ]
+    yield Problem("alarm", f"{words}; on are {', '.join(told)}" if told else words, _ALARM_PATIENCE)
 
 
 def wait_for_health(
-    find: Callable[[], list[str]], *, patience: float = _PATIENCE, sleep: Callable[[float], None] = time.sleep
-) -> list[str]:
-    """What is still wrong when the patience is over; empty as soon as nothing is."""
+    find: Callable[[], Sequence[Problem]],
+    *,
+    sleep: Callable[[float], None] = time.sleep,
+    say: Callable[[str], None] = lambda _: None,
+) -> list[Problem]:
+    """What is wrong when the patience with some of it is over; empty as soon as nothing is. Each problem has its
+    patience from when it came; whatever comes and goes, this ends after half an hour."""
     waited = 0.0
-    while (problems := find()) and waited < patience:
+    since: dict[str, float] = {}
+    while problems := list(find()):
+        since = {each.about: since.get(each.about, waited) for each in problems}
+        if waited >= _LONGEST or any(waited - since[each.about] >= each.patience for each in problems):
+            return problems
+        say(f"waiting, {waited:.0f} s so far: {'; '.join(each.words for each in problems)}")
         sleep(_PAUSE)
         waited += _PAUSE
-    return problems
+    return []
 
 
 def _error_of(body: bytes) -> str | None:
@@ -66,15 +107,24 @@ def _error_of(body: bytes) -> str | None:
         return None
 
 
-def _fetch(url: str, headers: dict[str, str]) -> tuple[int, bytes]:
+def _fetch(url: str, headers: dict[str, str], context: ssl.SSLContext | None) -> tuple[int, bytes]:
     request = urllib.request.Request(url, headers=headers)  # noqa: S310 - an output of our own stacks
     try:
-        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 - an output of our own stacks
+        with urllib.request.urlopen(request, timeout=10, context=context) as answer:  # noqa: S310 - an output of ours
             return answer.status, answer.read(65_536)
     except urllib.error.HTTPError as refused:
         return refused.code, refused.read(65_536)
     except OSError as failure:
         return 0, str(failure).encode()
+
+
+def own_certificate(environment: Environment, secrets: Callable[[], Any]) -> ssl.SSLContext | None:
+    """What to show where the API asks its callers for a certificate: the canary's."""
+    if environment.api_domain is None or environment.api_domain.clients is None:
+        return None
+    found = secrets().get_secret_value(SecretId=environment.api_domain.clients.canary_secret_arn)
+    shown = json.loads(found["SecretString"])
+    return showing_certificate(shown["certificate"], shown["key"])
 
 
 def main() -> int:
@@ -86,17 +136,27 @@ def main() -> int:
     parser.add_argument("--env", choices=sorted(ENVIRONMENTS), default="dev")
     environment = ENVIRONMENTS[parser.parse_args().env]
 
-    def find() -> list[str]:
-        return list(find_problems(environment, aws=lambda name: make_client(name, region_name=REGION), fetch=_fetch))
+    def aws(service: str) -> Any:
+        return make_client(service, region_name=REGION)
+
+    def say(words: str) -> None:
+        sys.stdout.write(f"{words}\n")
+        sys.stdout.flush()
+
+    context = own_certificate(environment, lambda: aws("secretsmanager"))
+
+    def fetch(url: str, headers: dict[str, str]) -> tuple[int, bytes]:
+        return _fetch(url, headers, context)
 
     try:
-        problems = wait_for_health(find)
+        problems = wait_for_health(lambda: list(find_problems(environment, aws=aws, fetch=fetch)), say=say)
+        told = [each.words for each in problems]
     except NotDeployed as missing:
-        problems = [str(missing)]
-    for problem in problems:
-        sys.stdout.write(f"{problem}\n")
-    sys.stdout.write(f"{environment.stage} {'is not well' if problems else 'answers, and is watched'}\n")
-    return 1 if problems else 0
+        told = [str(missing)]
+    for words in told:
+        say(words)
+    say(f"{environment.stage} {'is not well' if told else 'answers, and is watched'}")
+    return 1 if told else 0
 
 
 if __name__ == "__main__":

@@ -99,8 +99,10 @@ async def check(settings: ListenerSettings) -> AsyncIterator[Line]:
     )
     yield await _tried(
         "secret",
-        lambda: _in_thread(lambda: f"the login of {read_database_login(settings)().user} was read"),
-        f"See that DATABASE_SECRET_ARN ({settings.database_secret_arn}) exists and the task's role may read it.",
+        lambda: _in_thread(lambda: f"the login of {read_database_login(settings)().user} is there"),
+        f"See that DATABASE_SECRET_ARN ({settings.database_secret_arn}) exists and the task's role may read it."
+        if settings.database_secret_arn
+        else "See that the task has a role: its credentials sign the token that logs in.",
     )
     yield await _tried(
         "PostgreSQL",

@@ -17,6 +17,7 @@ from algotrading.adapters.postgres.broker_accounts import PostgresBrokerAccounts
 from algotrading.adapters.postgres.database import Credentials, Database
 from algotrading.adapters.postgres.instruments import PostgresInstruments
 from algotrading.adapters.postgres.ledger import PostgresLedger
+from algotrading.adapters.rds_tokens import RdsTokens, own_rds_tokens
 from algotrading.adapters.redis_runtime import RedisRuntime
 from algotrading.adapters.redis_runtime import make_redis_client as make_blocking_redis_client
 from algotrading.adapters.secrets import SecretReader
@@ -151,14 +152,22 @@ def make_order_sockets(
 
 
 def read_database_login(settings: ListenerSettings) -> Callable[[], Credentials]:
-    """Reads the secret of the system role. Blocking."""
+    """Reads the secret of the system role, or makes a token for it. Blocking."""
 
     @cache
     def secrets() -> SecretReader:
         with _MAKING_A_CLIENT:
             return SecretReader(boto3.client("secretsmanager", config=_PATIENT))
 
+    @cache
+    def tokens() -> RdsTokens:
+        with _MAKING_A_CLIENT:
+            return own_rds_tokens()
+
     def credentials() -> Credentials:
+        if user := settings.database_user:
+            token = tokens().make(host=settings.database_host, port=settings.database_port, user=user)
+            return Credentials(user, token)
         secret = secrets().json(settings.database_secret_arn)
         return Credentials(secret["username"], secret["password"])
 
@@ -166,7 +175,7 @@ def read_database_login(settings: ListenerSettings) -> Callable[[], Credentials]
 
 
 def make_database(settings: ListenerSettings) -> Database:
-    """PostgreSQL as the secret's user; one more connection for whoever must not wait for another."""
+    """PostgreSQL as the settings' user; one more connection for whoever must not wait for another."""
     return Database(
         host=settings.database_host,
         port=settings.database_port,

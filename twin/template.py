@@ -116,6 +116,8 @@ class _Reader:
         )
 
     def _function_name(self, value: Any, stack: str, path: str) -> str:
+        if (alias := _named_alias(value)) is not None:
+            value = alias
         resource = self._resolver.target(value, stack, path)
         if resource.type in {"AWS::Lambda::Alias", "AWS::Lambda::Version"}:
             return self._function_name(resource.properties["FunctionName"], resource.stack, resource.path)
@@ -166,7 +168,7 @@ class _Reader:
         """The function behind an integration URI: its ARN, bare or inside API Gateway's invocation path."""
         pointers = [uri, *(uri.get("Fn::Join", ("", ()))[1] if isinstance(uri, dict) else ())]
         for pointer in pointers:
-            if isinstance(pointer, dict) and ("Fn::GetAtt" in pointer or "Fn::ImportValue" in pointer):
+            if _is_pointer(pointer):
                 return self._function_name(pointer, stack, path)
         raise TemplateFault(f"{path} points at no function: {uri}")
 
@@ -253,3 +255,20 @@ def _last_join_part(value: Any, path: str) -> tuple[str, str, Any]:
             text = f"{parts[0]}{separator}"
             return text.rstrip("/"), text[-1:], parts[1]
     raise TemplateFault(f"{path} is not integrations/<integration>: {value}")
+
+
+def _is_pointer(value: Any) -> bool:
+    """Whether this refers to a resource, and is no text and none of CloudFormation's own parameters."""
+    if not isinstance(value, dict):
+        return False
+    return "Fn::GetAtt" in value or "Fn::ImportValue" in value or "::" not in str(value.get("Ref", "::"))
+
+
+def _named_alias(value: Any) -> Any:
+    """The reference to an alias inside `function:alias`, which CDK cuts out of the alias's ARN."""
+    match value:
+        case {"Fn::Join": ["", [{"Fn::Select": [6, {"Fn::Split": [":", dict(pointer)]}]}, str(name)]]} if (
+            name.startswith(":")
+        ):
+            return pointer
+    return None

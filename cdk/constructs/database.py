@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Final
 
-from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import Duration, RemovalPolicy, Stack
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_rds as rds
 from aws_cdk import aws_secretsmanager as secretsmanager
@@ -37,17 +37,22 @@ class Database(Construct):
         self.secrets: dict[DatabaseUser, secretsmanager.ISecret] = {
             user: self._secret(user, environment) for user in DatabaseUser
         }
+        for user in (DatabaseUser.APP, DatabaseUser.SYSTEM):
+            # Other stacks import them where functions log in with passwords. If they came and went with their use, no
+            # environment could go from one way to the other.
+            Stack.of(self).export_value(self.secrets[user].secret_arn)
         self.instance = self._instance(environment, vpc, security_group)
         acknowledge(
             self.instance,
             "The port is no secret: its security group lets functions and watchers in, and nobody else.",
             nag=("RDS11",),
         )
-        acknowledge(
-            self.instance,
-            "Three users with generated passwords over TLS; each function is given the secret of the one it needs.",
-            checkov=("CKV_AWS_161",),
-        )
+        if not environment.database_iam:
+            acknowledge(
+                self.instance,
+                "The smallest class has no memory to spare for it; passwords are generated and travel over TLS.",
+                checkov=("CKV_AWS_161",),
+            )
         acknowledge(
             self.instance,
             "RDS's own metrics by the minute are enough: what trading needs of it is measured where it is asked.",
@@ -88,6 +93,7 @@ class Database(Construct):
             max_allocated_storage=environment.database_storage_gib * 5,
             storage_type=rds.StorageType.GP3,
             storage_encrypted=True,
+            iam_authentication=environment.database_iam,
             multi_az=environment.database_multi_az,
             backup_retention=Duration.days(environment.backup_days),
             # UTC, like the maintenance window: the night in Asia/Kolkata.

@@ -30,7 +30,7 @@ class FifoLane(Construct):
             dead_letters=sqs.DeadLetterQueue(queue=self.dead_letters, max_receive_count=max_receive_count),
         )
 
-    def deliver_to(self, function: lambda_.Function, *, max_concurrency: int) -> None:
+    def deliver_to(self, function: lambda_.IFunction, *, max_concurrency: int) -> None:
         """One message per invocation: one order, one strategy, nothing else held up by its failure."""
         function.add_event_source(
             sources.SqsEventSource(

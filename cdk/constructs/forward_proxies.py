@@ -3,16 +3,21 @@
 A NAT gateway's address serves one family. Each further account has a pair of addresses, one in each zone. A machine
 holds as many addresses as its network interface takes, and Squid lets each port leave by its own address. It opens
 tunnels to the broker and to the server that tells an address back, and to nothing else; the TLS inside them ends there.
+
+What changes a machine stops and starts it. So the machines of one number change zone by zone: the second zone's is not
+touched before the first one's has said that every address of its own leads out again, and not at all where it does not
+say so.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Network
 from typing import Final
 
-from aws_cdk import CfnOutput, Fn, RemovalPolicy
+from aws_cdk import CfnOutput, CfnWaitCondition, CfnWaitConditionHandle, Fn, RemovalPolicy
 from aws_cdk import aws_ec2 as ec2
 from constructs import Construct
 
@@ -24,6 +29,8 @@ _FIRST_HOST: Final = 200
 _ROOM: Final = 12
 """Addresses set aside for each machine, its own among them."""
 _DESTINATIONS: Final = ("api.kite.trade", "checkip.amazonaws.com")
+_SERVES_WITHIN: Final = "900"
+"""Seconds that a machine has from its start until it serves: it fetches Squid meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +56,13 @@ class ForwardProxies(Construct):
     ) -> None:
         super().__init__(scope, construct_id)
         self._environment, self._vpc, self._group = environment, vpc, group
+        self._bound: dict[ec2.CfnNetworkInterface, list[ec2.CfnEIPAssociation]] = {}
         found: dict[int, list[tuple[str, str]]] = {}
         for host, (kind, carried) in enumerate(environment.proxy_machines):
-            for subnet in vpc.public_subnets:
-                for number, way in zip(carried, self._machine(host, kind, subnet, carried), strict=True):
+            serving: CfnWaitCondition | None = None
+            for subnet, image in zip(vpc.public_subnets, environment.egress_images, strict=True):
+                ways, serving = self._machine(host, kind, subnet, image, carried, after=serving)
+                for number, way in zip(carried, ways, strict=True):
                     found.setdefault(number, []).append(way)
         self.pairs = tuple(
             Pair(
@@ -63,8 +73,11 @@ class ForwardProxies(Construct):
             for number, ways in found.items()
         )
 
-    def _machine(self, host: int, kind: str, subnet: ec2.ISubnet, carried: range) -> list[tuple[str, str]]:
-        """A machine in this zone; the address outside and the one inside of each pair that it carries."""
+    def _machine(
+        self, host: int, kind: str, subnet: ec2.ISubnet, image: str, carried: range, *, after: CfnWaitCondition | None
+    ) -> tuple[list[tuple[str, str]], CfnWaitCondition]:
+        """A machine in this zone, made or changed once `after` has been told; the address outside and the one inside of
+        each pair that it carries, and what is told when it serves them."""
         zone = subnet.availability_zone[-1]
         hosts = list(IPv4Network(subnet.ipv4_cidr_block).hosts())
         start = _FIRST_HOST + host * _ROOM
@@ -89,10 +102,19 @@ class ForwardProxies(Construct):
                 metadata_options=ec2.CfnLaunchTemplate.MetadataOptionsProperty(http_tokens="required")
             ),
         )
-        ec2.CfnInstance(
+        # The machine's own way out, by which it fetches Squid: not registered with anybody.
+        self._address(f"OwnAddress{host}{zone}", interface, own)
+        ways = [
+            (self._address(f"PairAddress{number}{zone}", interface, private, f"EgressPair{number}{zone}"), private)
+            for number, private in zip(carried, others, strict=True)
+        ]
+        # A condition is told once and then holds for ever: each change of the machine needs one of its own.
+        change = hashlib.sha256("\n".join((kind, image, _script(others, told=""))).encode()).hexdigest()[:12]
+        told = CfnWaitConditionHandle(self, f"Told{host}{zone}{change}")
+        machine = ec2.CfnInstance(
             self,
             f"Machine{host}{zone}",
-            image_id=self._environment.egress_image,
+            image_id=image,
             instance_type=kind,
             launch_template=ec2.CfnInstance.LaunchTemplateSpecificationProperty(
                 launch_template_id=launch.ref, version=launch.attr_latest_version_number
@@ -108,37 +130,38 @@ class ForwardProxies(Construct):
             ],
             monitoring=True,
             disable_api_termination=self._environment.protected,
-            user_data=_user_data(others),
+            user_data=Fn.base64(_script(others, told=told.ref)),
         )
-        # The machine's own way out, by which it fetches Squid: not registered with anybody.
-        self._address(f"OwnAddress{host}{zone}", interface, own)
-        return [
-            (self._address(f"PairAddress{number}{zone}", interface, private, f"EgressPair{number}{zone}"), private)
-            for number, private in zip(carried, others, strict=True)
-        ]
+        # Its addresses lead to it before it starts.
+        machine.node.add_dependency(*self._bound[interface])
+        if after is not None:
+            machine.node.add_dependency(after)
+        serving = CfnWaitCondition(
+            self, f"Serving{host}{zone}{change}", handle=told.ref, timeout=_SERVES_WITHIN, count=1
+        )
+        serving.node.add_dependency(machine)
+        return ways, serving
 
     def _address(self, name: str, interface: ec2.CfnNetworkInterface, private: str, output: str | None = None) -> str:
         address = ec2.CfnEIP(self, name, domain="vpc")
-        ec2.CfnEIPAssociation(
+        bound = ec2.CfnEIPAssociation(
             self,
             f"{name}Bound",
             allocation_id=address.attr_allocation_id,
             network_interface_id=interface.ref,
             private_ip_address=private,
         )
+        self._bound.setdefault(interface, []).append(bound)
         if output is not None:
             address.apply_removal_policy(RemovalPolicy.RETAIN)
             CfnOutput(self, output, value=address.ref, description="One account registers this address with its broker")
         return address.ref
 
 
-def _user_data(addresses: Sequence[str]) -> str:
-    return Fn.base64(_script(addresses))
-
-
-def _script(addresses: Sequence[str]) -> str:
-    """Install Squid, and let each port leave by its own address (Squid configuration reference,
-    tcp_outgoing_address). Run at every start, since a changed number of pairs stops and starts the machine."""
+def _script(addresses: Sequence[str], *, told: str) -> str:
+    """Install Squid, let each port leave by its own address (Squid configuration reference, tcp_outgoing_address), and
+    tell the address `told` when each of them leads out (AWS CloudFormation documentation, wait conditions). Run at
+    every start, since a changed number of pairs stops and starts the machine; nobody listens for later ones."""
     ports = [
         line
         for number, address in enumerate(addresses, 1)
@@ -178,6 +201,21 @@ def _script(addresses: Sequence[str]) -> str:
             "EOF",
             "systemctl enable squid",
             "systemctl restart squid",
+            "leads_out() {",
+            f"  for address in {' '.join(addresses)}; do",
+            f'    curl --silent --show-error --fail --max-time 10 --proxy "http://$address:{PORT}"'
+            f" https://{_DESTINATIONS[1]} || return 1",
+            "  done",
+            "}",
+            "for attempt in $(seq 60); do",
+            "  if leads_out; then",
+            "    curl --silent --show-error --max-time 20 --request PUT --header 'Content-Type:' --data-binary"
+            ' \'{"Status": "SUCCESS", "Reason": "serves", "UniqueId": "squid", "Data": "every address leads out"}\''
+            f" '{told}' || true",
+            "    break",
+            "  fi",
+            "  sleep 5",
+            "done",
             "--//--",
             "",
         ]

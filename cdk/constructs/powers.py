@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from aws_cdk import Aws
+from aws_cdk import ArnFormat, Aws, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_secretsmanager as secretsmanager
@@ -21,6 +21,7 @@ from aws_cdk import aws_sqs as sqs
 from algotrading.ports import Lane
 from cdk.acknowledge import acknowledge
 from cdk.constructs.scheduling import Scheduling
+from cdk.environments import REGION
 from cdk.functions import DatabaseUser, FunctionSpec
 
 AUDIT_PREFIX: Final = "audit/heads/"
@@ -38,6 +39,8 @@ class Powers:
     values: Mapping[str, str]
     """Environment variables, by name."""
     database_secrets: Mapping[DatabaseUser, secretsmanager.ISecret]
+    by_token: bool
+    """Whether everybody but the database's owner logs in there by IAM."""
     jwt_secret: secretsmanager.ISecret
     broker_key: kms.IKey
     lanes: Mapping[Lane, sqs.IQueue] = field(default_factory=dict)
@@ -50,19 +53,34 @@ class Powers:
     """Queues whose depth somebody may ask for, by the variable WATCHED_QUEUE_URLS."""
     telegram_secret: secretsmanager.ISecret | None = None
     mail_identity: ses.IEmailIdentity | None = None
+    client_certificate: secretsmanager.ISecret | None = None
+    """What the API asks its callers for, where it does."""
 
     def variables_of(self, spec: FunctionSpec) -> dict[str, str]:
-        """The values, with the database secret of this function's user."""
-        if spec.database is None:
-            return dict(self.values)
-        return {**self.values, "DATABASE_SECRET_ARN": self.database_secrets[spec.database].secret_arn}
+        """The values, with the login of this function's database user."""
+        return {**self.values, **(self.login_of(spec.database) if spec.database is not None else {})}
+
+    def login_of(self, user: DatabaseUser) -> dict[str, str]:
+        """What tells an entry point to log in to the database as `user`."""
+        if self._has_token(user):
+            return {"DATABASE_USER": user.value}
+        return {"DATABASE_SECRET_ARN": self.database_secrets[user].secret_arn}
 
     def grant(self, grantee: iam.IGrantable, spec: FunctionSpec) -> None:
         """Allow what the table says, and nothing else."""
         if spec.database is not None:
-            self.database_secrets[spec.database].grant_read(grantee)
+            self.grant_login(grantee, spec.database)
         if spec.reads_jwt_secret:
             self.jwt_secret.grant_read(grantee)
+        if spec.shows_certificate and self.client_certificate is not None:
+            self.client_certificate.grant_read(grantee)
+        if spec.rotates_jwt_secret:
+            grantee.grant_principal.add_to_principal_policy(
+                iam.PolicyStatement(
+                    actions=["secretsmanager:PutSecretValue", "secretsmanager:UpdateSecretVersionStage"],
+                    resources=[self.jwt_secret.secret_arn],
+                )
+            )
         if spec.opens_broker_secrets:
             self.grant_vault(grantee, seals=spec.seals)
         if spec.keeps_second_factors:
@@ -75,6 +93,30 @@ class Powers:
             self.scheduling.grant_manage(grantee, lists=spec.lists_schedules)
         self._grant_records(grantee, spec)
         self._grant_messages(grantee, spec)
+
+    def grant_login(self, grantee: iam.IGrantable, user: DatabaseUser) -> None:
+        """Log in to the database as `user`, and as nobody else."""
+        if not self._has_token(user):
+            self.database_secrets[user].grant_read(grantee)
+            return
+        role = grantee.grant_principal
+        assert isinstance(role, iam.Role)
+        login = Stack.of(role).format_arn(
+            service="rds-db",
+            resource="dbuser",
+            resource_name=f"*/{user.value}",
+            arn_format=ArnFormat.COLON_RESOURCE_NAME,
+        )
+        role.add_to_policy(iam.PolicyStatement(actions=["rds-db:connect"], resources=[login]))
+        acknowledge(
+            role,
+            "One user, of whatever instance: a restored database has another id, and has to be reached at once.",
+            nag=(f"IAM5[Resource::arn:aws:rds-db:{REGION}:<AWS::AccountId>:dbuser:*/{user.value}]",),
+        )
+
+    def _has_token(self, user: DatabaseUser) -> bool:
+        """The owner has none: it lets IAM in first."""
+        return self.by_token and user is not DatabaseUser.OWNER
 
     def _grant_records(self, grantee: iam.IGrantable, spec: FunctionSpec) -> None:
         if spec.keeps_audit_roots and self.audit_bucket is not None:

@@ -9,7 +9,8 @@ from typing import Any, Final
 from algotrading.domain.metrics import INFORMATIVE
 from cdk.cost.lines import HOURS, Line
 from cdk.cost.prices import PriceTable
-from cdk.environments import AVAILABILITY_ZONES, Environment
+from cdk.environments import AVAILABILITY_ZONES, READY_FROM, READY_UNTIL, Environment
+from cdk.functions import FUNCTIONS
 
 Template = Mapping[str, Any]
 
@@ -53,7 +54,9 @@ _ENDPOINT: Final = "AWS::EC2::VPCEndpoint"
 _FREE_SERVICES: Final = ("AWS::IAM::", "Custom::", "AWS::CDK::")
 FREE: Final = frozenset(
     {
+        "AWS::ApiGatewayV2::ApiMapping",
         "AWS::ApiGatewayV2::Authorizer",
+        "AWS::ApiGatewayV2::DomainName",
         "AWS::ApiGatewayV2::Integration",
         "AWS::ApiGatewayV2::Route",
         "AWS::ApiGatewayV2::Stage",
@@ -64,6 +67,8 @@ FREE: Final = frozenset(
         "AWS::CloudFront::OriginAccessControl",
         "AWS::CloudFront::ResponseHeadersPolicy",
         "AWS::CloudFormation::CustomResource",
+        "AWS::CloudFormation::WaitCondition",
+        "AWS::CloudFormation::WaitConditionHandle",
         "AWS::EC2::EIPAssociation",
         "AWS::EC2::FlowLog",
         "AWS::EC2::InternetGateway",
@@ -108,6 +113,8 @@ FREE: Final = frozenset(
     }
 )
 
+_WEEKDAYS = 21.75
+"""In a month, holidays among them."""
 _POLLERS = 5
 """That Lambda keeps on a queue when nothing comes (aws-facts section 2)."""
 _POLLS = _POLLERS * 3 * 60 * HOURS
@@ -120,6 +127,7 @@ def standing_lines(environment: Environment, templates: Mapping[str, Template], 
         *_network(environment, prices),
         *_stores(environment, prices),
         *_watchers(environment, prices),
+        *_ready(environment, prices),
         *_counted(_types(templates), prices),
         *_queues(templates, prices),
         *_endpoints(templates, prices),
@@ -174,6 +182,15 @@ def _watchers(environment: Environment, prices: PriceTable) -> Iterator[Line]:
     yield _line("Fargate", "vCPUs of watchers", hours * environment.listener_cpu / 1024, "fargate_cpu_hour", prices)
     memory = environment.listener_memory_mib / 1024
     yield _line("Fargate", "GiB of watchers", hours * memory, "fargate_gib_hour", prices)
+
+
+def _ready(environment: Environment, prices: PriceTable) -> Iterator[Line]:
+    """What is kept ready is paid by the hour, called or not. That a call then costs half as much is left out."""
+    seconds = _WEEKDAYS * (READY_UNTIL.hour * 60 + READY_UNTIL.minute - READY_FROM.hour * 60 - READY_FROM.minute) * 60
+    for name, spec in FUNCTIONS.items():
+        if number := spec.kept_ready(environment) if spec.kept_ready else 0:
+            amount = number * seconds * spec.memory_mib / 1024
+            yield _line("Lambda", f"{name}, kept ready", amount, "provisioned_gib_second", prices)
 
 
 def _counted(types: Counter[str], prices: PriceTable) -> Iterator[Line]:

@@ -44,6 +44,7 @@ STEPS: Final = (
             "database_storage_gib": 100,
             "executor_concurrency": 500,
             "priority_concurrency": 150,
+            "exits_ready": 20,
         },
     ),
     Step(
@@ -56,6 +57,7 @@ STEPS: Final = (
             "cache_node": "cache.r7g.large",
             "executor_concurrency": 2_500,
             "priority_concurrency": 500,
+            "exits_ready": 50,
             "listener_cpu": 2048,
             "listener_memory_mib": 4096,
         },

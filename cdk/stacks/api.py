@@ -12,10 +12,12 @@ from aws_cdk import aws_apigatewayv2_authorizers as authorizers
 from aws_cdk import aws_apigatewayv2_integrations as integrations
 from aws_cdk import aws_scheduler as scheduler
 from aws_cdk import aws_scheduler_targets as targets
+from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
 from algotrading.contracts.api_routes import API_ROUTES, DOCS_ROUTES, UNKNOWN_PATHS, ApiRoute
 from cdk.acknowledge import acknowledge, acknowledge_calls
+from cdk.constructs.api_domain import NamedApi
 from cdk.constructs.powers import Powers
 from cdk.constructs.python_functions import PythonFunctions
 from cdk.constructs.retention import log_group
@@ -65,6 +67,8 @@ class ApiStack(Stack):
             api_name=f"algotrading-{environment.stage}",
             create_default_stage=False,
             cors_preflight=_cors(environment),
+            # Else everybody could go round the name, and round the certificates that it asks for.
+            disable_execute_api_endpoint=environment.api_domain is not None,
         )
         stage = apigateway.HttpStage(
             self,
@@ -78,8 +82,13 @@ class ApiStack(Stack):
         self._add_routes(environment)
         self._slow_brokers_down(stage, environment)
         self._keep_access_log(stage, environment)
-        self._ask_each_minute(operations)
-        CfnOutput(self, "ApiUrl", value=stage.url)
+        if environment.api_domain is None:
+            self.url = self.api.api_endpoint
+        else:
+            NamedApi(self, "Domain", domain=environment.api_domain, api=self.api, stage=stage)
+            self.url = f"https://{environment.api_domain.name}"
+        self._ask_each_minute(operations, environment)
+        CfnOutput(self, "ApiUrl", value=f"{self.url}/")
 
     def _add_routes(self, environment: Environment) -> None:
         authorizer = self._authorizer()
@@ -117,9 +126,16 @@ class ApiStack(Stack):
             destination_arn=group.log_group_arn, format=json.dumps(_ACCESS)
         )
 
-    def _ask_each_minute(self, operations: scheduler.IScheduleGroup) -> None:
-        """Over the public address, as the app does."""
-        powers = replace(self._powers, values={**self._powers.values, "API_URL": self.api.api_endpoint})
+    def _ask_each_minute(self, operations: scheduler.IScheduleGroup, environment: Environment) -> None:
+        """Over the public address, as the app does; with a certificate, where callers are asked for one."""
+        values = {**self._powers.values, "API_URL": self.url}
+        certificate = None
+        if environment.api_domain is not None and (clients := environment.api_domain.clients) is not None:
+            certificate = secretsmanager.Secret.from_secret_complete_arn(
+                self, "CanaryCertificate", clients.canary_secret_arn
+            )
+            values["CLIENT_CERTIFICATE_ARN"] = clients.canary_secret_arn
+        powers = replace(self._powers, values=values, client_certificate=certificate)
         canary = self._functions.add("canary", powers)
         canary.configure_async_invoke(retry_attempts=0, max_event_age=_STALE_AFTER)
         scheduler.Schedule(
@@ -148,7 +164,7 @@ class ApiStack(Stack):
     def _integration(self, function: str) -> integrations.HttpLambdaIntegration:
         return integrations.HttpLambdaIntegration(
             f"{function.capitalize()}Integration",
-            self._functions.add(function, self._powers),
+            self._functions.add_called(function, self._powers),
             # One statement for all routes: a statement for each would outgrow the function's policy.
             scope_permission_to_route=False,
         )
@@ -158,7 +174,7 @@ class ApiStack(Stack):
         it lives a minute at most, and so does a revoked session."""
         return authorizers.HttpLambdaAuthorizer(
             "Authorizer",
-            self._functions.add("authorizer", self._powers),
+            self._functions.add_called("authorizer", self._powers),
             response_types=[authorizers.HttpLambdaResponseType.SIMPLE],
             identity_source=["$request.header.Authorization"],
             results_cache_ttl=Duration.seconds(60),

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Any
+from typing import Any, Final
 
 from aws_cdk import CustomResource, Duration, RemovalPolicy, Stack, custom_resources
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
+from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
@@ -20,6 +22,11 @@ from cdk.constructs.runtime_store import RuntimeStore
 from cdk.environments import Environment
 from cdk.paths import MIGRATIONS
 from cdk.stacks.network import NetworkStack
+
+_ROTATION: Final = "cron(0 21 ? 1/3 SAT#1 *)"
+"""UTC: from 02:30 in Asia/Kolkata on the Sunday after the first Saturday of January, April, July and October (AWS
+Secrets Manager documentation, schedule expressions)."""
+_ROTATION_WINDOW: Final = "2h"
 
 
 class DataStack(Stack):
@@ -47,11 +54,14 @@ class DataStack(Stack):
                 "AUDIT_BUCKET": archive.name,
             },
             database_secrets=self.database.secrets,
+            by_token=environment.database_iam,
             jwt_secret=jwt_secret,
             broker_key=broker_key,
             audit_bucket=archive.name,
         )
+        self._functions = PythonFunctions(self, "Functions", environment=environment, network=network.functions)
         self._migrate(environment, network)
+        self.rotate = self._rotate(jwt_secret)
 
     def _broker_key(self, environment: Environment) -> kms.Key:
         return kms.Key(
@@ -77,17 +87,11 @@ class DataStack(Stack):
             ),
             removal_policy=removal_policy(environment),
         )
-        acknowledge(
-            secret,
-            "Rotated by hand with an overlap of both keys (docs/operations.md): nobody is logged out by it.",
-            nag=("SMG4",),
-        )
         acknowledge(secret, ENCRYPTED_BY_AWS, checkov=("CKV_AWS_149",))
         return secret
 
     def _migrate(self, environment: Environment, network: NetworkStack) -> None:
-        functions = PythonFunctions(self, "Functions", environment=environment, network=network.functions)
-        function = functions.add("migrate", self.powers)
+        function = self._functions.add("migrate", self.powers)
         provider = custom_resources.Provider(
             self,
             "MigrationProvider",
@@ -99,12 +103,42 @@ class DataStack(Stack):
             "Migration",
             service_token=provider.service_token,
             resource_type="Custom::DatabaseMigration",
-            properties={"SchemaDigest": _schema_digest(), "EgressRoutes": self.to_json_string(network.routes)},
+            properties={
+                "SchemaDigest": _schema_digest(),
+                "EgressRoutes": self.to_json_string(network.routes),
+                # Not read: another one is a reason to run, which lets roles in as the function's settings say.
+                "LoginBy": "tokens" if environment.database_iam else "passwords",
+            },
             removal_policy=RemovalPolicy.RETAIN,
         )
         migration.node.add_dependency(self.database, function)
         acknowledge_function(provider)
         acknowledge_calls(provider, function)
+
+    def _rotate(self, secret: secretsmanager.Secret) -> lambda_.Function:
+        """At night from a Saturday to a Sunday, once a quarter. CDK's own construct would let the function make
+        passwords anywhere and Secrets Manager call it for any secret."""
+        function = self._functions.add("rotate", self.powers)
+        function.add_permission(
+            "Rotation",
+            principal=iam.ServicePrincipal("secretsmanager.amazonaws.com"),
+            source_account=self.account,
+            source_arn=secret.secret_arn,
+        )
+        schedule = secretsmanager.CfnRotationSchedule(
+            self,
+            "JwtRotation",
+            secret_id=secret.secret_arn,
+            rotation_lambda_arn=function.function_arn,
+            rotation_rules=secretsmanager.CfnRotationSchedule.RotationRulesProperty(
+                schedule_expression=_ROTATION, duration=_ROTATION_WINDOW
+            ),
+            # Not whenever the schedule is deployed, which may be in trading hours.
+            rotate_immediately_on_update=False,
+        )
+        # The function is tried when the schedule is made: by then it must be callable, and allowed to read the secret.
+        schedule.node.add_dependency(function)
+        return function
 
 
 def _schema_digest() -> str:

@@ -139,11 +139,13 @@ class ListenerStack(Stack):
         values = {
             **environment.setting_values(),
             **powers.values,
-            "DATABASE_SECRET_ARN": powers.database_secrets[DatabaseUser.SYSTEM].secret_arn,
+            **powers.login_of(DatabaseUser.SYSTEM),
         }
         return {
             **variables_for(ListenerSettings, values),
+            # botocore reads the second name alone; Lambda sets both by itself.
             "AWS_REGION": self.region,
+            "AWS_DEFAULT_REGION": self.region,
             "POWERTOOLS_SERVICE_NAME": watcher.name,
             "POWERTOOLS_METRICS_NAMESPACE": environment.metrics_namespace,
             "POWERTOOLS_LOG_LEVEL": environment.log_level,
@@ -154,7 +156,7 @@ class ListenerStack(Stack):
         sockets are on): nothing else."""
         powers, environment = self._powers, self._environment
         powers.lanes[Lane.PRIORITY].grant_send_messages(role)
-        powers.database_secrets[DatabaseUser.SYSTEM].grant_read(role)
+        powers.grant_login(role, DatabaseUser.SYSTEM)
         if environment.order_update_sockets:
             powers.grant_vault(role)
         elif environment.feed_user_ids:

@@ -58,6 +58,7 @@ class ObservabilityStack(Stack):
         dead_letters: Mapping[str, sqs.IQueue],
         lanes: Mapping[str, sqs.IQueue],
         converge: lambda_.IFunction,
+        rotate: lambda_.IFunction,
         database: str,
         runtime_store: str,
         api: str,
@@ -77,6 +78,7 @@ class ObservabilityStack(Stack):
         self._alarm_without_converge(converge, environment)
         self._alarm_on_brokers(environment)
         self._alarm_without_api(environment)
+        self._alarm_on_rotation(rotate, environment)
         self._archive_logs(environment)
         unsafe = self._alarm_unsafe(environment)
         TradingDashboard(
@@ -209,6 +211,15 @@ class ObservabilityStack(Stack):
             description="The API does not answer as it should: nobody can stop or kill by the app. See the canary.",
             metric=_metric(API_ANSWERS, cloudwatch.Stats.SUM, environment),
             fires_below=True,
+        )
+
+    def _alarm_on_rotation(self, rotate: lambda_.IFunction, environment: Environment) -> None:
+        """Once a quarter, at night; nothing is worse for it until the key is in doubt."""
+        self._alarm(
+            "KeyRotationFailed",
+            name=f"algotrading-{environment.stage}-key-rotation-failed",
+            description="The key of our tokens was not rotated. The one in use stays; read the log of rotate.",
+            metric=rotate.metric_errors(period=_MINUTE, statistic=cloudwatch.Stats.SUM),
         )
 
     def _archive_logs(self, environment: Environment) -> None:

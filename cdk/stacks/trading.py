@@ -114,7 +114,7 @@ class TradingStack(Stack):
     def _executors(self, environment: Environment) -> None:
         executor = self._functions.add("executor", self.powers)
         self.orders.deliver_to(executor, max_concurrency=environment.executor_concurrency)
-        priority_executor = self._functions.add("priority_executor", self.powers)
+        priority_executor = self._functions.add_called("priority_executor", self.powers)
         self.priority.deliver_to(priority_executor, max_concurrency=environment.priority_concurrency)
 
     def _converge(self) -> lambda_.Function:

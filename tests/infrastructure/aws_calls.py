@@ -32,7 +32,19 @@ def calling_classes() -> dict[str, frozenset[str]]:
         for service in _services(tree)
         for each in tree.body
         if isinstance(each, ast.ClassDef) and (actions := frozenset(_actions(each, service)))
-    }
+    } | dict(signed for tree in map(_parsed, sources) for signed in _makes_tokens(tree))
+
+
+def _makes_tokens(tree: ast.Module) -> Iterator[tuple[str, frozenset[str]]]:
+    """Classes that sign tokens by themselves: for a service, with nobody asked (`SigV4QueryAuth(_, "rds-db", ...)`)."""
+    for each in tree.body:
+        for call in ast.walk(each):
+            match each, call:
+                case (
+                    ast.ClassDef(name=name),
+                    ast.Call(ast.Name("SigV4QueryAuth"), [_, ast.Constant(str(service)), *_]),
+                ):
+                    yield name, frozenset({f"{service}:connect"})
 
 
 def modules_with_clients() -> set[str]:

@@ -68,6 +68,14 @@ class Estate:
         (found,) = (each for each in self.functions() if each.body["Metadata"]["aws:asset:path"].endswith(f"/{name}"))
         return found
 
+    def called(self, value: Json, stack: str) -> tuple[str, str]:
+        """Path of the function that somebody calls, and the name of the alias by which; none where by itself."""
+        path = self.text(stack, value).removesuffix(":live")
+        for alias in self.resources("AWS::Lambda::Alias"):
+            if alias.path == path:
+                return self.text(alias.stack, alias.properties["FunctionName"]), str(alias.properties["Name"])
+        return path, ""
+
     def functions(self) -> list[Resource]:
         """Our own functions, without the helpers that CDK brings."""
         return [
@@ -94,6 +102,9 @@ class Estate:
                 return self._resource(stack, logical_id).path
             case {"Fn::ImportValue": str(name)}:
                 return self.text(*self._exports[name])
+            case {"Fn::Select": [6, {"Fn::Split": [":", dict(pointer)]}]}:
+                # The name that CDK cuts out of a function's or an alias's ARN.
+                return self.text(stack, pointer)
             case {"Fn::Join": [str(separator), list(parts)]}:
                 return separator.join(self.text(stack, part) for part in parts)
             case {"Fn::Sub": str(text)} | str(text):

@@ -19,6 +19,7 @@ from algotrading.domain.metrics import (
 )
 from algotrading.domain.rates import SECOND, RateLimits, Request
 from cdk.environments import Environment
+from cdk.stacks.observability import UNSAFE
 from tests.infrastructure.templates import Estate, Resource
 
 
@@ -155,7 +156,9 @@ def _emitted(namespace: str, service: str) -> list[str]:
 
 def test_a_converge_that_fails_or_is_not_called_wakes_somebody(estate: Estate) -> None:
     alarms = [
-        each for each in estate.resources("AWS::CloudWatch::Alarm") if each.properties.get("Namespace") == "AWS/Lambda"
+        each
+        for each in estate.resources("AWS::CloudWatch::Alarm")
+        if each.properties.get("Namespace") == "AWS/Lambda" and "converge" in each.properties["AlarmName"]
     ]
     watched = {estate.text(each.stack, d["Value"]) for each in alarms for d in each.properties["Dimensions"]}
     rules = {
@@ -168,6 +171,18 @@ def test_a_converge_that_fails_or_is_not_called_wakes_somebody(estate: Estate) -
         "Errors": ("GreaterThanOrEqualToThreshold", "notBreaching"),
         "Invocations": ("LessThanThreshold", "breaching"),
     }
+
+
+def test_a_key_that_could_not_be_rotated_wakes_somebody_and_does_not_stop_trading(
+    estate: Estate, environment: Environment
+) -> None:
+    alarm = _named(estate, environment, "key-rotation-failed")
+
+    assert (alarm["Namespace"], alarm["MetricName"], alarm["Statistic"]) == ("AWS/Lambda", "Errors", "Sum")
+    [dimension] = alarm["Dimensions"]
+    assert estate.text("observability", dimension["Value"]) == estate.function("rotate").path
+    assert (alarm["Threshold"], alarm["TreatMissingData"]) == (1, "notBreaching")
+    assert "KeyRotationFailed" not in UNSAFE
 
 
 def _named(estate: Estate, environment: Environment, name: str) -> dict[str, Any]:

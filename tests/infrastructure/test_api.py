@@ -12,8 +12,9 @@ from tests.infrastructure.templates import Estate, Resource
 
 def _served_by(estate: Estate, route: Resource) -> str:
     integration = estate.templates[route.stack]["Resources"][_integration_id(route)]
-    function = integration["Properties"]["IntegrationUri"]["Fn::GetAtt"][0]
-    asset: str = estate.templates[route.stack]["Resources"][function]["Metadata"]["aws:asset:path"]
+    path, _ = estate.called(integration["Properties"]["IntegrationUri"], route.stack)
+    [function] = (each for each in estate.functions() if each.path == path)
+    asset: str = function.body["Metadata"]["aws:asset:path"]
     return asset.rsplit("/", 1)[1]
 
 

@@ -80,7 +80,7 @@ def test_an_exit_is_free_of_a_crashed_executor_within_half_a_minute(estate: Esta
 def test_each_lane_feeds_its_own_function_one_message_at_a_time(estate: Estate, lane: str, function: str) -> None:
     mapping = _mapping(estate, lane).properties
 
-    assert mapping["FunctionName"]["Ref"] == estate.function(function).logical_id
+    assert estate.called(mapping["FunctionName"], "trading")[0] == estate.function(function).path
     assert mapping["BatchSize"] == 1
     assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
     assert "FilterCriteria" not in mapping

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 from dataclasses import replace
 from typing import Any
 
@@ -85,22 +86,36 @@ def test_outwards_only_https_leaves(estate: Estate) -> None:
 def test_functions_without_a_store_stay_outside_the_network(estate: Estate) -> None:
     outside = {each.path.rsplit("/", 1)[1] for each in estate.functions() if "VpcConfig" not in each.properties}
 
-    assert outside - {"Docs"} == {"Authorizer", "Canary", "Trigger"}
+    assert outside - {"Docs"} == {"Authorizer", "Canary", "Rotate", "Trigger"}
 
 
 # --- pairs of addresses beside the NAT's --------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def paired() -> dict[str, Any]:
-    """The network of a prod with addresses for 13 more accounts, which two machines to a zone carry."""
-    environment = replace(ENVIRONMENTS["prod"], egress_pairs=13, egress_image="ami-0123456789abcdef0")
+IMAGES = ("ami-0123456789abcdef0", "ami-0123456789abcdef1")
+
+
+def _network(pairs: int, images: tuple[str, ...] = IMAGES) -> dict[str, Any]:
+    """The network of a prod with addresses for `pairs` more accounts."""
+    environment = replace(ENVIRONMENTS["prod"], egress_pairs=pairs, egress_images=images)
     app = App()
     stack = NetworkStack(app, "network", environment=environment, env=Target(region=REGION))
     routes = stack.to_json_string(stack.routes)
     CfnOutput(stack, "Routes", value=routes)
     template: dict[str, Any] = app.synth().get_stack_by_name("network").template
     return template
+
+
+@pytest.fixture(scope="module")
+def paired() -> dict[str, Any]:
+    """With 13, which two machines to a zone carry."""
+    return _network(13)
+
+
+def _script(machine: dict[str, Any]) -> str:
+    """What a machine runs, with the address that it tells when it serves as `<logical id>`."""
+    _, parts = machine["Properties"]["UserData"]["Fn::Base64"]["Fn::Join"]
+    return "".join(part if isinstance(part, str) else f"<{part['Ref']}>" for part in parts)
 
 
 def _of(template: dict[str, Any], kind: str) -> dict[str, Any]:
@@ -132,7 +147,7 @@ def test_every_address_is_bound_to_a_private_one_of_its_own(paired: dict[str, An
 
 def test_each_port_of_a_proxy_leaves_by_its_own_address_and_only_to_the_broker(paired: dict[str, Any]) -> None:
     for machine in _of(paired, "AWS::EC2::Instance").values():
-        script = machine["Properties"]["UserData"]["Fn::Base64"]
+        script = _script(machine)
         ports = dict(re.findall(r"http_port ([0-9.]+):3128 name=(pair\d+)", script))
         leaving = dict(re.findall(r"tcp_outgoing_address ([0-9.]+) by(\d+)", script))
 
@@ -173,7 +188,7 @@ def test_the_database_is_told_every_pair_with_its_proxies(estate: Estate, paired
 
 def test_pairs_and_their_proxies_have_a_price(paired: dict[str, Any]) -> None:
     plain, prices = ENVIRONMENTS["prod"], load_prices()
-    environment = replace(plain, egress_pairs=13, egress_image="ami-0123456789abcdef0")
+    environment = replace(plain, egress_pairs=13, egress_images=IMAGES)
     templates = {"network": paired}
 
     lines = {line.what: line.amount for line in standing_lines(environment, templates, prices)}
@@ -185,6 +200,102 @@ def test_pairs_and_their_proxies_have_a_price(paired: dict[str, Any]) -> None:
     assert lines["their disks"] == 4 * 8
 
 
-def test_pairs_without_an_image_are_refused() -> None:
-    with pytest.raises(ValueError, match="egress_image"):
-        replace(ENVIRONMENTS["prod"], egress_pairs=1)
+@pytest.mark.parametrize("images", [(), IMAGES[:1], (*IMAGES, "ami-0")])
+def test_pairs_without_an_image_for_each_zone_are_refused(images: tuple[str, ...]) -> None:
+    with pytest.raises(ValueError, match="need egress_images, one for each of ap-south-1a, ap-south-1b"):
+        replace(ENVIRONMENTS["prod"], egress_pairs=1, egress_images=images)
+
+
+# --- changing them ------------------------------------------------------------------------------------
+
+
+def _waits_for(template: dict[str, Any], name: str) -> set[str]:
+    """Everything that has to be there before `name` is made or changed."""
+    seen: set[str] = set()
+    waiting = [name]
+    while waiting:
+        each = template["Resources"][waiting.pop()]
+        before = each.get("DependsOn", [])
+        new = {before} if isinstance(before, str) else set(before)
+        new |= set(re.findall(r'"(?:Ref|Fn::GetAtt)": \[?"(\w+)"', json.dumps(each.get("Properties", {}))))
+        waiting += [other for other in new - seen if other in template["Resources"]]
+        seen |= new
+    return seen
+
+
+def _machines(template: dict[str, Any]) -> dict[str, str]:
+    """Machines by number and zone: `0a`."""
+    return {name[len("ProxiesMachine") :][:2]: name for name in _of(template, "AWS::EC2::Instance")}
+
+
+def _serving(template: dict[str, Any], machine: str) -> str:
+    """The condition that holds once this machine serves."""
+    [found] = (
+        name
+        for name, each in _of(template, "AWS::CloudFormation::WaitCondition").items()
+        if machine in str(each["DependsOn"])
+    )
+    return found
+
+
+def test_a_machine_is_changed_when_its_twin_in_the_other_zone_serves_again(paired: dict[str, Any]) -> None:
+    machines = _machines(paired)
+
+    assert sorted(machines) == ["0a", "0b", "1a", "1b"]
+    for number in "01":
+        first, second = machines[f"{number}a"], machines[f"{number}b"]
+        assert _serving(paired, first) in _waits_for(paired, second)
+        assert second not in _waits_for(paired, first)
+
+
+def test_what_is_waited_for_is_told_by_the_machine_when_every_address_leads_out(paired: dict[str, Any]) -> None:
+    for machine in _machines(paired).values():
+        condition = paired["Resources"][_serving(paired, machine)]["Properties"]
+        script = _script(paired["Resources"][machine])
+        addresses = re.findall(r"http_port ([0-9.]+):3128", script)
+        tells = script.index(f"<{condition['Handle']['Ref']}>")
+
+        assert (condition["Count"], condition["Timeout"]) == (1, "900")
+        assert f"for address in {' '.join(addresses)}; do" in script
+        assert script.index("systemctl restart squid") < script.index("if leads_out; then") < tells
+
+
+def test_what_a_machine_runs_is_a_script(paired: dict[str, Any]) -> None:
+    for machine in _machines(paired).values():
+        script = (
+            "#!/bin/bash" + _script(paired["Resources"][machine]).partition("#!/bin/bash")[2].partition("--//--")[0]
+        )
+
+        checked = subprocess.run(["bash", "-n"], input=script, text=True, capture_output=True, check=False)
+        assert (checked.returncode, checked.stderr) == (0, "")
+
+
+def test_addresses_lead_to_a_machine_before_it_starts(paired: dict[str, Any]) -> None:
+    bound = set(_of(paired, "AWS::EC2::EIPAssociation"))
+
+    assert {each for machine in _machines(paired).values() for each in _waits_for(paired, machine) & bound} == bound
+
+
+def test_each_change_of_a_machine_is_waited_for_anew_and_no_change_is_not() -> None:
+    two, three, newer = _network(2), _network(3), _network(2, ("ami-2", IMAGES[1]))
+
+    def conditions(template: dict[str, Any]) -> dict[str, str]:
+        return {zone: _serving(template, machine) for zone, machine in _machines(template).items()}
+
+    assert conditions(two) == conditions(_network(2))
+    assert not set(conditions(two).values()) & set(conditions(three).values())
+    # Another image in one zone leaves the other zone's machine alone.
+    assert conditions(newer)["0a"] != conditions(two)["0a"]
+    assert conditions(newer)["0b"] == conditions(two)["0b"]
+    assert {name: each["Properties"]["ImageId"] for name, each in _of(newer, "AWS::EC2::Instance").items()} == {
+        _machines(newer)["0a"]: "ami-2",
+        _machines(newer)["0b"]: IMAGES[1],
+    }
+
+
+def test_a_machine_keeps_its_id_and_its_addresses_when_pairs_are_added() -> None:
+    two, three = _network(2), _network(3)
+
+    for kind in ("AWS::EC2::Instance", "AWS::EC2::NetworkInterface"):
+        assert _of(two, kind).keys() == _of(three, kind).keys()
+    assert _of(two, "AWS::EC2::EIP").keys() < _of(three, "AWS::EC2::EIP").keys()

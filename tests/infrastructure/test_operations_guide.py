@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from cdk.environments import Environment
+from cdk.deploy import set_aside
+from cdk.environments import ENVIRONMENTS, Environment
 from cdk.paths import ROOT
 from tests.infrastructure.templates import Estate
 
@@ -68,5 +69,6 @@ def test_what_the_guide_names_is_there(estate: Estate, environment: Environment)
 def test_the_concurrency_to_ask_aws_for_is_what_is_reserved(estates: Mapping[str, Estate]) -> None:
     [told] = re.findall(r"\((\d+) for prod: new accounts", GUIDE.read_text(encoding="utf-8"))
     reserved = sum(each.properties.get("ReservedConcurrentExecutions", 0) for each in estates["prod"].functions())
+    ready = 2 * ENVIRONMENTS["prod"].commands_ready  # those of exits are among the reserved
 
-    assert int(told) == reserved + 100
+    assert int(told) == reserved + ready + 100 == set_aside(ENVIRONMENTS["prod"]) + 100

@@ -9,7 +9,7 @@ from uuid import UUID
 from algotrading.adapters import kms_vault
 from cdk.constructs.powers import BROKER_CREDENTIALS, SECOND_FACTOR, WEBHOOK
 from cdk.environments import Environment
-from tests.infrastructure.templates import FEED_USER_IDS, Estate
+from tests.infrastructure.templates import ACCOUNT, FEED_USER_IDS, Estate
 
 KEY = "data/BrokerKey"
 ORDERS = "trading/Orders/Queue"
@@ -19,6 +19,7 @@ EXECUTORS = {"trading/Functions/Executor", "trading/Functions/PriorityExecutor"}
 BROKER = "api/Functions/Broker"
 AUTH = "api/Functions/Auth"
 ADMIN = "api/Functions/Admin"
+ROTATE = "data/Functions/Rotate"
 MAILER = "messages/Functions/Mailer"
 NOTIFIER = "messages/Functions/Notifier"
 NOTIFICATIONS = "api/Functions/Notifications"
@@ -36,6 +37,23 @@ CONTEXT = {"user_id": FEED_USER_IDS[0], "purpose": BROKER_CREDENTIALS}
 
 def _grants_of(estate: Estate, role: str) -> set[tuple[str, str]]:
     return {(grant.action, grant.resource) for grant in estate.grants() if grant.role == role}
+
+
+def _login(environment: Environment, user: str) -> set[tuple[str, str]]:
+    """What it takes to log in to the database as `user`."""
+    if environment.database_iam:
+        return {("rds-db:connect", f"arn:aws:rds-db:ap-south-1:{ACCOUNT}:dbuser:*/{user}")}
+    secret = f"data/Database/{user.removesuffix('_role').capitalize()}Secret"
+    return {("secretsmanager:GetSecretValue", secret), ("secretsmanager:DescribeSecret", secret)}
+
+
+def _who_logs_in(estate: Estate, environment: Environment, user: str) -> set[str]:
+    """Roles that may, the migration apart, which reads every password."""
+    wanted = _login(environment, user)
+    found = {
+        grant.role.removesuffix("/ServiceRole") for grant in estate.grants() if (grant.action, grant.resource) in wanted
+    }
+    return found - {"data/Functions/Migrate"}
 
 
 def _opened_by(estate: Estate, purpose: str, action: str = "kms:Decrypt") -> set[str]:
@@ -70,14 +88,15 @@ def test_webhook_secrets_are_made_where_their_owners_ask_and_opened_where_messag
     assert _opened_by(estate, WEBHOOK, "kms:GenerateDataKey") == {NOTIFICATIONS}
 
 
-def test_whoever_calls_addresses_that_users_name_reaches_nothing_that_trades(estate: Estate) -> None:
+def test_whoever_calls_addresses_that_users_name_reaches_nothing_that_trades(
+    estate: Estate, environment: Environment
+) -> None:
     granted = {grant for grant in _grants_of(estate, f"{NOTIFIER}/ServiceRole") if not grant[0].startswith("xray:")}
 
     assert {(action, resource.rpartition(":identity/")[2]) for action, resource in granted} == {
         ("kms:Decrypt", KEY),
         ("ses:SendEmail", "messages/Sender"),
-        ("secretsmanager:GetSecretValue", "data/Database/AppSecret"),
-        ("secretsmanager:DescribeSecret", "data/Database/AppSecret"),
+        *_login(environment, "app_role"),
         ("secretsmanager:GetSecretValue", "messages/TelegramSecret"),
         ("secretsmanager:DescribeSecret", "messages/TelegramSecret"),
         *(("sqs:" + action, "messages/Notices/Queue") for action in QUEUE_USE),
@@ -162,14 +181,13 @@ def test_entries_are_asked_for_by_the_trigger_and_the_strategy_function(estate: 
     assert estate.roles_allowed("sqs:SendMessage", ORDERS) == {"trading/Functions/Trigger", "api/Functions/Strategy"}
 
 
-def test_order_updates_open_secrets_give_hints_and_do_nothing_else(estate: Estate) -> None:
+def test_order_updates_open_secrets_give_hints_and_do_nothing_else(estate: Estate, environment: Environment) -> None:
     assert {grant for grant in _grants_of(estate, f"{POSTBACK}/ServiceRole") if not grant[0].startswith("xray:")} == {
         ("kms:Decrypt", KEY),
         ("sqs:SendMessage", PRIORITY),
         ("sqs:GetQueueAttributes", PRIORITY),
         ("sqs:GetQueueUrl", PRIORITY),
-        ("secretsmanager:GetSecretValue", "data/Database/AppSecret"),
-        ("secretsmanager:DescribeSecret", "data/Database/AppSecret"),
+        *_login(environment, "app_role"),
     }
 
 
@@ -232,20 +250,38 @@ def test_each_lane_is_read_by_its_executor_alone(estate: Estate) -> None:
     assert estate.roles_allowed("sqs:ReceiveMessage", PRIORITY) == {"trading/Functions/PriorityExecutor"}
 
 
-def test_the_watcher_may_ask_for_exits_read_its_stores_and_nothing_else(estate: Estate) -> None:
+def test_the_watcher_may_ask_for_exits_read_its_stores_and_nothing_else(
+    estate: Estate, environment: Environment
+) -> None:
     assert _grants_of(estate, LISTENER) == {
         ("sqs:SendMessage", PRIORITY),
         ("sqs:GetQueueAttributes", PRIORITY),
         ("sqs:GetQueueUrl", PRIORITY),
-        ("secretsmanager:GetSecretValue", "data/Database/SystemSecret"),
-        ("secretsmanager:DescribeSecret", "data/Database/SystemSecret"),
+        *_login(environment, "system_role"),
     }
 
 
 def test_tokens_are_signed_and_checked_where_people_come_in_only(estate: Estate) -> None:
     readers = estate.roles_allowed("secretsmanager:GetSecretValue", "data/JwtSecret")
 
-    assert readers == {"api/Functions/Auth", "api/Functions/Authorizer", BROKER}
+    assert readers == {"api/Functions/Auth", "api/Functions/Authorizer", BROKER, ROTATE}
+
+
+def test_only_its_rotation_changes_the_signing_key_and_it_does_nothing_else(estate: Estate) -> None:
+    secret = "data/JwtSecret"
+    [permission] = (each for each in estate.resources("AWS::Lambda::Permission") if each.path.startswith(f"{ROTATE}/"))
+    caller = permission.properties
+    actions = ("GetSecretValue", "DescribeSecret", "PutSecretValue", "UpdateSecretVersionStage")
+
+    assert {grant for grant in _grants_of(estate, f"{ROTATE}/ServiceRole") if not grant[0].startswith("xray:")} == {
+        (f"secretsmanager:{action}", secret) for action in actions
+    }
+    assert estate.roles_allowed("secretsmanager:PutSecretValue", secret) == {ROTATE}
+    assert estate.roles_allowed("secretsmanager:UpdateSecretVersionStage", secret) == {ROTATE}
+    # Called by Secrets Manager alone, for this secret alone.
+    assert caller["Principal"] == "secretsmanager.amazonaws.com"
+    assert caller["SourceAccount"] == {"Ref": "AWS::AccountId"}
+    assert estate.text(permission.stack, caller["SourceArn"]) == secret
 
 
 def test_only_the_migration_knows_the_owner_of_the_database(estate: Estate) -> None:
@@ -254,11 +290,8 @@ def test_only_the_migration_knows_the_owner_of_the_database(estate: Estate) -> N
     assert readers == {"data/Functions/Migrate"}
 
 
-def test_only_system_entry_points_see_every_traders_rows(estate: Estate) -> None:
-    readers = estate.roles_allowed("secretsmanager:GetSecretValue", "data/Database/SystemSecret")
-
-    assert readers == {
-        "data/Functions/Migrate",
+def test_only_system_entry_points_see_every_traders_rows(estate: Estate, environment: Environment) -> None:
+    assert _who_logs_in(estate, environment, "system_role") == {
         "trading/Functions/Converge",
         "trading/Functions/Operator",
         "trading/Functions/Instruments",
@@ -266,6 +299,27 @@ def test_only_system_entry_points_see_every_traders_rows(estate: Estate) -> None
         ADMIN,
         LISTENER,
     }
+
+
+def test_everybody_else_sees_one_traders_rows_at_a_time(estate: Estate, environment: Environment) -> None:
+    assert _who_logs_in(estate, environment, "app_role") == EXECUTORS | {
+        *(BROKER, AUTH, POSTBACK, NOTIFICATIONS, "api/Functions/Strategy"),
+        *(MAILER, NOTIFIER),
+    }
+
+
+def test_where_iam_lets_in_only_the_migration_reads_a_password(estate: Estate, environment: Environment) -> None:
+    readers = {
+        grant.role
+        for grant in estate.grants()
+        if grant.action == "secretsmanager:GetSecretValue" and grant.resource.startswith("data/Database/")
+    }
+    logins = {grant.resource for grant in estate.grants() if grant.action.startswith("rds-db:")}
+
+    assert (readers == {"data/Functions/Migrate/ServiceRole"}) is environment.database_iam
+    # Of whatever instance, since a restored one has another id; but one user each, and never the owner.
+    users = {"app_role", "system_role"} if environment.database_iam else set()
+    assert {each.rpartition(":dbuser:*/")[2] for each in logins} == users
 
 
 def test_schedules_are_managed_by_two_functions_in_one_group(estate: Estate) -> None:

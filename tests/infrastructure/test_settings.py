@@ -56,31 +56,43 @@ def test_the_listener_starts_on_its_variables(estate: Estate, environment: Envir
     assert settings.stage == environment.stage
     assert settings.feed_account_email == tuple(account.email for account in environment.feed_accounts)
     assert settings.order_update_sockets == environment.order_update_sockets
+    assert _login(variables).startswith("system_role by ")
+    assert variables["AWS_DEFAULT_REGION"] == variables["AWS_REGION"] == "ap-south-1"
 
 
-def test_each_function_reads_the_secret_of_its_own_database_user(estate: Estate) -> None:
-    secrets = {
-        name: estate.variables(estate.function(name)).get("DATABASE_SECRET_ARN", "none").removeprefix("data/Database/")
-        for name in _names(estate) - {"docs", "canary"}
-    }
+def _login(variables: dict[str, str]) -> str:
+    """The database user, and how it logs in."""
+    secret = variables.get("DATABASE_SECRET_ARN", "").removeprefix("data/Database/")
+    users = {"AppSecret": "app_role", "SystemSecret": "system_role", "OwnerSecret": "algotrading"}
+    if variables.get("DATABASE_USER"):
+        assert secret == ""
+        return f"{variables['DATABASE_USER']} by token"
+    return f"{users[secret]} by password" if secret else "none"
 
-    assert secrets == {
-        "admin": "SystemSecret",
-        "auth": "AppSecret",
-        "broker": "AppSecret",
-        "postback": "AppSecret",
-        "strategy": "AppSecret",
-        "executor": "AppSecret",
-        "priority_executor": "AppSecret",
-        "converge": "SystemSecret",
-        "operator": "SystemSecret",
-        "instruments": "SystemSecret",
-        "mailer": "AppSecret",
-        "migrate": "OwnerSecret",
-        "notifications": "AppSecret",
-        "notifier": "AppSecret",
-        "summary": "SystemSecret",
+
+def test_each_function_logs_in_as_its_own_database_user(estate: Estate, environment: Environment) -> None:
+    logins = {name: _login(estate.variables(estate.function(name))) for name in _names(estate) - {"docs", "canary"}}
+    way = "token" if environment.database_iam else "password"
+    app, system = f"app_role by {way}", f"system_role by {way}"
+
+    assert logins == {
+        "admin": system,
+        "auth": app,
+        "broker": app,
+        "postback": app,
+        "strategy": app,
+        "executor": app,
+        "priority_executor": app,
+        "converge": system,
+        "operator": system,
+        "instruments": system,
+        "mailer": app,
+        "migrate": "algotrading by password",
+        "notifications": app,
+        "notifier": app,
+        "summary": system,
         "authorizer": "none",
+        "rotate": "none",
         "trigger": "none",
     }
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from datetime import timedelta
 
 import pytest
 
@@ -70,6 +72,7 @@ def test_postgresql_is_as_the_table_says(estate: Estate, environment: Environmen
     assert instance.properties["MultiAZ"] is environment.database_multi_az
     assert instance.properties["BackupRetentionPeriod"] == environment.backup_days
     assert instance.properties["DeletionProtection"] is environment.protected
+    assert instance.properties["EnableIAMDatabaseAuthentication"] is environment.database_iam
     assert instance.body["DeletionPolicy"] in {"Retain", "Snapshot"}
 
 
@@ -115,11 +118,61 @@ def test_the_key_of_broker_secrets_rotates(estate: Estate) -> None:
     assert estate.one("AWS::KMS::Key").properties["EnableKeyRotation"] is True
 
 
+def test_the_signing_key_rotates_each_quarter_on_a_night_without_a_market_after_it(estate: Estate) -> None:
+    schedule = estate.one("AWS::SecretsManager::RotationSchedule")
+    rules = schedule.properties["RotationRules"]
+    minute, hour, _, _, weekday, _ = rules["ScheduleExpression"].removeprefix("cron(").removesuffix(")").split()
+    begins = timedelta(hours=int(hour), minutes=int(minute)) + timedelta(hours=5, minutes=30)
+
+    assert estate.text("data", schedule.properties["SecretId"]) == "data/JwtSecret"
+    assert estate.text("data", schedule.properties["RotationLambdaARN"]) == estate.function("rotate").path
+    # Saturday's evening in UTC is Sunday in Asia/Kolkata; the window ends before the UTC day does.
+    assert (weekday, rules["Duration"]) == ("SAT#1", "2h")
+    assert timedelta(days=1) < begins < begins + timedelta(hours=2) < timedelta(days=1, hours=6)
+    assert int(hour) + 2 <= 24
+    # Deploying the schedule rotates nothing.
+    assert schedule.properties["RotateImmediatelyOnUpdate"] is False
+
+
+def test_the_rotation_is_tried_when_it_can_be_called_and_may_read(estate: Estate) -> None:
+    waits_for = set(estate.one("AWS::SecretsManager::RotationSchedule").body["DependsOn"])
+    data = estate.templates["data"]["Resources"]
+
+    kinds = {data[name]["Type"] for name in waits_for}
+    assert kinds >= {"AWS::Lambda::Permission", "AWS::IAM::Policy", "AWS::Lambda::Function"}
+
+
 def test_migrations_run_after_the_database_is_there(estate: Estate) -> None:
     migration = estate.one("Custom::DatabaseMigration")
 
     assert "DatabaseInstanceAA8A5FDE" in migration.body["DependsOn"]
     assert len(migration.properties["SchemaDigest"]) == 64
+
+
+def test_roles_are_let_in_the_way_that_functions_log_in(estate: Estate, environment: Environment) -> None:
+    migrate = estate.variables(estate.function("migrate"))
+    migration = estate.one("Custom::DatabaseMigration").properties
+
+    assert migrate["DATABASE_IAM"] == str(environment.database_iam).lower()
+    # Another way is a reason to run, also where the schema stays.
+    assert migration["LoginBy"] == ("tokens" if environment.database_iam else "passwords")
+
+
+def test_an_environment_can_go_from_passwords_to_tokens_and_back(estates: Mapping[str, Estate]) -> None:
+    """CloudFormation takes away no export that another stack still imports: so they are there in either way."""
+
+    def exported(estate: Estate) -> set[str]:
+        outputs = estate.templates["data"]["Outputs"].values()
+        return {name for each in outputs if "Secret" in (name := str(each["Export"]["Name"])) and "Database" in name}
+
+    with_passwords, with_tokens = exported(estates["dev"]), exported(estates["prod"])
+
+    assert len(with_tokens) == 2
+    assert {each.partition(":")[2] for each in with_passwords} == {each.partition(":")[2] for each in with_tokens}
+
+
+def test_the_smallest_class_is_not_asked_for_what_it_has_no_memory_for(environment: Environment) -> None:
+    assert not (environment.database_iam and environment.database_class.endswith(".micro"))
 
 
 def test_every_log_group_forgets_after_the_tables_days(estate: Estate, environment: Environment) -> None:

@@ -7,9 +7,11 @@ import pytest
 from algotrading.settings import (
     EVIDENCE_SECONDS,
     BrokerSettings,
+    DatabaseSettings,
     DoorSettings,
     ListenerSettings,
     MailSettings,
+    MigrateSettings,
     SettingsInvalid,
     TelegramSettings,
     TimingSettings,
@@ -126,3 +128,41 @@ def test_nobody_is_limited_to_less_than_the_app_needs(name: str, least: int) -> 
     assert getattr(DoorSettings.load(given | {name: str(least)}), name.lower()) == least
     with pytest.raises(SettingsInvalid, match=name):
         DoorSettings.load(given | {name: str(least - 1)})
+
+
+LOGIN = {"STAGE": "dev", "DATABASE_HOST": "database", "DATABASE_NAME": "trading"}
+
+
+@pytest.mark.parametrize(
+    "login",
+    [
+        {"DATABASE_SECRET_ARN": "arn"},
+        {"DATABASE_USER": "app_role"},
+        {"DATABASE_USER": "", "DATABASE_SECRET_ARN": "arn"},
+    ],
+)
+def test_the_database_is_logged_in_to_in_one_way(login: dict[str, str]) -> None:
+    settings = DatabaseSettings.load(LOGIN | login)
+
+    assert settings.database_user == login.get("DATABASE_USER", "")
+
+
+@pytest.mark.parametrize(
+    ("login", "reason"),
+    [
+        ({}, "one of DATABASE_SECRET_ARN and DATABASE_USER"),
+        ({"DATABASE_SECRET_ARN": "arn", "DATABASE_USER": "app_role"}, "and not both"),
+        ({"DATABASE_USER": "app_role", "DATABASE_TLS": "false"}, "must not travel in the clear"),
+    ],
+)
+def test_two_logins_none_and_a_token_in_the_clear_refuse_to_start(login: dict[str, str], reason: str) -> None:
+    with pytest.raises(SettingsInvalid, match=reason):
+        DatabaseSettings.load(LOGIN | login)
+
+
+def test_the_owner_logs_in_with_its_password() -> None:
+    secrets = {"APP_SECRET_ARN": "arn", "SYSTEM_SECRET_ARN": "arn"}
+
+    assert MigrateSettings.load(LOGIN | secrets | {"DATABASE_SECRET_ARN": "arn", "DATABASE_IAM": "true"}).database_iam
+    with pytest.raises(SettingsInvalid, match="the owner logs in with its password"):
+        MigrateSettings.load(LOGIN | secrets | {"DATABASE_USER": "algotrading"})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 from uuid import uuid4
 
@@ -31,6 +31,7 @@ from tests.fakes.clock import VirtualClock
 from tests.fakes.examples import MOMENT
 
 AwsClients = Callable[[str], Any]
+HOURS = timedelta(hours=13)
 
 
 @pytest.fixture
@@ -204,14 +205,14 @@ def test_a_rotated_secret_has_the_value_before_beside_it_and_doubt_reads_it_soon
     client, ticker = aws("secretsmanager"), Ticker()
     arn = client.create_secret(Name="s", SecretString='{"key": "one"}')["ARN"]
     reader = SecretReader(client, monotonic=ticker)
-    assert reader.generations(arn) == [{"key": "one"}]
+    assert reader.generations(arn, overlap=HOURS) == [{"key": "one"}]
 
     client.put_secret_value(SecretId=arn, SecretString='{"key": "two"}')
     ticker.seconds = 9
-    assert reader.generations(arn, is_doubted=True) == [{"key": "one"}]
+    assert reader.generations(arn, overlap=HOURS, is_doubted=True) == [{"key": "one"}]
     ticker.seconds = 10
-    assert reader.generations(arn) == [{"key": "one"}]
-    assert reader.generations(arn, is_doubted=True) == [{"key": "two"}, {"key": "one"}]
+    assert reader.generations(arn, overlap=HOURS) == [{"key": "one"}]
+    assert reader.generations(arn, overlap=HOURS, is_doubted=True) == [{"key": "two"}, {"key": "one"}]
 
 
 def test_what_a_caller_does_to_a_secret_stays_with_the_caller(aws: AwsClients) -> None:

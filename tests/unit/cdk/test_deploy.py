@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import date, datetime, time
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError, NoCredentialsError
 
-from cdk.deploy import cdk_words, find_missing, find_next_steps
-from cdk.environments import ENVIRONMENTS, Environment, FeedAccount
+from algotrading.adapters.clock import SystemClock
+from algotrading.domain.sessions import instant_of
+from cdk import deploy
+from cdk.deploy import cdk_words, find_missing, find_next_steps, find_open_market, may_deploy
+from cdk.environments import ENVIRONMENTS, Environment, FeedAccount, environment_named
+from cdk.paths import ROOT
 
 READY = replace(
     ENVIRONMENTS["dev"],
@@ -137,7 +143,7 @@ def test_elastic_ips_that_are_there_already_are_not_asked_for_again(
 
 
 def test_pairs_of_addresses_need_room_as_well() -> None:
-    paired = replace(READY, egress_pairs=2, egress_image="ami-0123456789abcdef0")
+    paired = replace(READY, egress_pairs=2, egress_images=("ami-0123456789abcdef0",) * 2)
 
     [missing] = find_missing(paired, aws=Cloud(), run=lambda _: 0)
 
@@ -151,3 +157,86 @@ def test_going_back_leaves_network_and_data_as_they_are() -> None:
     assert "--exclusively" in words
     assert not {"network", "data"} & set(words)
     assert cdk_words("prod", keep_data=False)[:2] == ["deploy", "--all"]
+
+
+# --- while the market is open -------------------------------------------------------------------------
+
+FRIDAY = date(2026, 11, 27)
+PROD = ENVIRONMENTS["prod"]
+
+
+def at(hour: int, minute: int, day: date = FRIDAY) -> datetime:
+    return instant_of(day, time(hour, minute))
+
+
+@pytest.mark.parametrize("moment", [at(9, 0), at(9, 15), at(12, 0), at(15, 44)])
+def test_prod_is_left_alone_while_the_market_is_open(moment: datetime) -> None:
+    reason = find_open_market(PROD, moment)
+
+    assert reason is not None
+    assert "09:00 to 15:45" in reason
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [
+        at(8, 59),
+        at(15, 45),
+        at(23, 0),
+        at(12, 0, date(2026, 11, 28)),
+        at(12, 0, date(2026, 11, 24)),
+        at(12, 0, date(2031, 6, 2)),
+    ],
+    ids=["before", "after", "at night", "on a Saturday", "on a holiday", "in a year without a calendar"],
+)
+def test_prod_may_be_deployed_while_nothing_trades(moment: datetime) -> None:
+    assert find_open_market(PROD, moment) is None
+
+
+@pytest.mark.parametrize("stage", ["dev", "staging"])
+def test_where_no_money_is_at_stake_the_market_does_not_matter(stage: str) -> None:
+    assert find_open_market(environment_named(stage), at(12, 0)) is None
+
+
+@pytest.mark.parametrize("force", ["", "   ", "yes", "1", "just do"])
+def test_without_a_reason_nothing_is_deployed_and_it_is_said_why(force: str) -> None:
+    said: list[str] = []
+
+    assert not may_deploy(PROD, at(12, 0), force, said.append)
+    assert "Nothing was deployed: the market is open" in said[0]
+    assert 'FORCE="in three words or more"' in said[0]
+
+
+def test_a_reason_is_repeated_for_who_reads_the_log() -> None:
+    said: list[str] = []
+
+    assert may_deploy(PROD, at(12, 0), " exits are\nrefused since 11:40 ", said.append)
+    assert said == ["forced while the market is open, because: exits are refused since 11:40"]
+
+
+def test_a_reason_that_is_not_needed_says_nothing() -> None:
+    assert may_deploy(PROD, at(20, 0), "", pytest.fail)
+
+
+def test_the_command_refuses_before_it_looks_at_anything(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(SystemClock, "now", lambda _: at(12, 0))
+    monkeypatch.setattr(deploy, "find_missing", lambda *_, **__: pytest.fail("it was looked at"))
+    monkeypatch.setattr("sys.argv", ["deploy", "--env", "prod"])
+    monkeypatch.delenv("FORCE", raising=False)
+
+    assert deploy.main() == 1
+    assert "the market is open" in capsys.readouterr().out
+
+
+def test_a_pipeline_hands_the_reason_on_and_always_may_go_back() -> None:
+    """What is broken in the session by a forced deployment has to be undone in it."""
+    steps = (ROOT / ".github/workflows/deploy.yml").read_text(encoding="utf-8").split("      - name: ")
+    forced = {step.splitlines()[0]: found[1] for step in steps if (found := re.search(r"FORCE: (.+)", step))}
+    calls = (ROOT / ".github/workflows/ci.yml").read_text(encoding="utf-8")
+    back = forced["Go back to the commit that was well"]
+
+    assert forced["Deploy"] == "${{ inputs.reason }}"
+    assert calls.endswith("with:\n      stage: prod\n      reason: ${{ inputs.reason }}\n")
+    assert may_deploy(PROD, at(12, 0), back, lambda _: None)

@@ -33,6 +33,7 @@ def test_the_plan_has_the_sizes_that_are_priced(column: int, step: Step) -> None
     assert told("due in the busiest minute, of a cell") == [step.executors_needed]
     assert told("`executor_concurrency`") == [cell.executor_concurrency]
     assert told("`priority_concurrency`") == [cell.priority_concurrency]
+    assert told("`exits_ready`") == [cell.exits_ready]
     assert told("storage of the database") == [cell.database_storage_gib]
     assert cell.database_class in table["database, connections"][column]
     assert told("database, connections")[-1] == cell.database_connections

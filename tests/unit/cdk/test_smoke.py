@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from cdk.environments import ENVIRONMENTS
+from cdk.environments import ENVIRONMENTS, ApiDomain, ClientCertificates
 from cdk.publish_app import NotDeployed
-from cdk.smoke import find_problems, wait_for_health
+from cdk.smoke import Problem, find_problems, own_certificate, wait_for_health
+from tests.unit.adapters.test_web import sign
 from tests.unit.cdk.test_publish_app import OUTPUTS
 from tests.unit.cdk.test_publish_app import Cloud as Stacks
 
@@ -24,8 +28,15 @@ class Cloud(Stacks):
     state: str | None = "OK"
     """Of the alarm that trading is unsafe; None: it is not there."""
 
-    def describe_alarms(self, *, AlarmNames: list[str], AlarmTypes: list[str]) -> dict[str, Any]:  # noqa: N803 - AWS's
-        assert (AlarmNames, AlarmTypes) == (["algotrading-dev-trading-is-unsafe"], ["CompositeAlarm"])
+    on: Sequence[str] = ()
+    """Names of the alarms that are on."""
+
+    def describe_alarms(self, *, AlarmTypes: list[str], **asked: Any) -> dict[str, Any]:  # noqa: N803 - AWS's
+        if AlarmTypes == ["MetricAlarm"]:
+            assert asked == {"AlarmNamePrefix": "algotrading-dev-", "StateValue": "ALARM"}
+            began = datetime(2026, 11, 27, 3, 30, tzinfo=UTC)
+            return {"MetricAlarms": [{"AlarmName": name, "StateUpdatedTimestamp": began} for name in self.on]}
+        assert (AlarmTypes, asked) == (["CompositeAlarm"], {"AlarmNames": ["algotrading-dev-trading-is-unsafe"]})
         return {
             "CompositeAlarms": [] if self.state is None else [{"StateValue": self.state, "StateReason": "AllBlind"}]
         }
@@ -44,8 +55,12 @@ class Web:
         return self.answers[url]
 
 
-def problems(cloud: Cloud, web: Web) -> list[str]:
+def found(cloud: Cloud, web: Web) -> list[Problem]:
     return list(find_problems(DEV, aws=cloud, fetch=web))
+
+
+def problems(cloud: Cloud, web: Web) -> list[str]:
+    return [each.words for each in found(cloud, web)]
 
 
 def test_a_deployment_that_answers_and_is_watched_is_well() -> None:
@@ -93,11 +108,105 @@ def test_what_is_not_deployed_cannot_be_asked() -> None:
         problems(Cloud(outputs={"algotrading-dev-web": OUTPUTS["algotrading-dev-web"]}), Web())
 
 
-def test_a_new_version_is_given_time_to_warm_up_and_no_more() -> None:
-    answers = iter([["cold"], ["cold"], []])
-    slept: list[float] = []
+def slow(about: str, patience: float = 300) -> Problem:
+    return Problem(about, f"{about} is not there", patience)
 
-    assert wait_for_health(lambda: next(answers), patience=60, sleep=slept.append) == []
-    assert len(slept) == 2
-    assert wait_for_health(lambda: ["away"], patience=60, sleep=slept.append) == ["away"]
-    assert sum(slept[2:]) == 60
+
+class Days:
+    """What is found at each look, the last of it for ever."""
+
+    def __init__(self, *looks: list[Problem]) -> None:
+        self.looks = list(looks)
+        self.slept = 0.0
+
+    def find(self) -> list[Problem]:
+        return self.looks.pop(0) if len(self.looks) > 1 else self.looks[0]
+
+    def sleep(self, seconds: float) -> None:
+        self.slept += seconds
+
+    def wait(self) -> list[Problem]:
+        return wait_for_health(self.find, sleep=self.sleep)
+
+
+def test_a_new_version_is_given_time_to_warm_up_and_no_more() -> None:
+    warm, never = Days([slow("api")], [slow("api")], []), Days([slow("api")])
+
+    assert (warm.wait(), warm.slept) == ([], 30)
+    assert (never.wait(), never.slept) == ([slow("api")], 300)
+
+
+def test_an_alarm_of_the_version_before_may_clear_for_a_quarter_of_an_hour_and_no_longer() -> None:
+    alarm = slow("alarm", 900)
+    clears, stays = Days(*[[alarm]] * 40, []), Days([alarm])
+
+    assert (clears.wait(), clears.slept) == ([], 600)
+    assert (stays.wait(), stays.slept) == ([alarm], 900)
+
+
+def test_an_api_that_is_away_is_not_waited_for_because_an_alarm_is_on() -> None:
+    both = [slow("api"), slow("alarm", 900)]
+    days = Days(both)
+
+    assert (days.wait(), days.slept) == (both, 300)
+
+
+def test_what_comes_while_an_alarm_is_waited_for_has_its_own_patience() -> None:
+    alarm = slow("alarm", 900)
+    days = Days(*[[alarm]] * 30, [alarm, slow("api")], [alarm], [])
+
+    assert days.wait() == []
+
+
+def test_what_comes_and_goes_is_not_waited_for_for_ever() -> None:
+    days = Days(*[[slow("api")], [slow("app")]] * 200)
+
+    assert days.wait()
+    assert days.slept == 1800
+
+
+def test_whoever_waits_is_told_what_for() -> None:
+    said: list[str] = []
+
+    wait_for_health(Days([slow("api")], []).find, sleep=lambda _: None, say=said.append)
+
+    assert said == ["waiting, 0 s so far: api is not there"]
+
+
+def test_the_alarms_that_are_on_are_named_with_when_they_began() -> None:
+    cloud = Cloud()
+    cloud.state = "ALARM"
+    cloud.on = ["algotrading-dev-all-blind"]
+
+    [problem] = found(cloud, Web())
+
+    assert "on are all-blind since 2026-11-27 03:30:00 UTC" in problem.words
+    assert problem.patience == 900
+
+
+def test_an_alarm_that_is_not_there_does_not_come_by_waiting() -> None:
+    cloud = Cloud()
+    cloud.state = None
+
+    assert [each.patience for each in found(cloud, Web())] == [300]
+
+
+def test_where_callers_are_asked_for_certificates_the_canarys_is_shown() -> None:
+    clients = ClientCertificates(
+        truststore="s3://bucket-of-trust/authorities.pem",
+        truststore_version="v1",
+        canary_secret_arn="arn:aws:secretsmanager:ap-south-1:111122223333:secret:canary",
+    )
+    domain = ApiDomain(name="api.trader.in", certificate_arn="arn:aws:acm:ap-south-1:1:certificate/a", clients=clients)
+    asking = replace(ENVIRONMENTS["prod"], api_domain=domain)
+    mine = sign("canary")[2]
+    asked: list[str] = []
+
+    class Secrets:
+        def get_secret_value(self, *, SecretId: str) -> dict[str, str]:  # noqa: N803 - AWS's
+            asked.append(SecretId)
+            return {"SecretString": json.dumps({"certificate": mine.certificate, "key": mine.key})}
+
+    assert own_certificate(asking, Secrets) is not None
+    assert asked == [clients.canary_secret_arn]
+    assert own_certificate(ENVIRONMENTS["prod"], lambda: pytest.fail("a secret was asked for")) is None

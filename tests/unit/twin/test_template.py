@@ -106,6 +106,20 @@ def test_a_product_is_read_as_it_is_wired(read_product: ReadProduct, tmp_path: P
     assert wiring.watcher_environment == {"QUEUE_URL": "Orders"}
 
 
+def test_a_function_may_be_called_by_an_alias_of_its_version(read_product: ReadProduct) -> None:
+    named = {"Fn::Join": ["", [{"Fn::Select": [6, {"Fn::Split": [":", {"Ref": "Live"}]}]}, ":live"]]}
+    invoked = {"Fn::Join": ["", ["arn:aws:apigateway:", {"Ref": "AWS::Region"}, "/", {"Ref": "Live"}, "/invocations"]]}
+    product = deepcopy(PRODUCT)
+    product["Live"] = {"Type": "AWS::Lambda::Alias", "Properties": {"FunctionName": {"Ref": "Trade"}, "Name": "live"}}
+    product["Consumer"]["Properties"]["FunctionName"] = named
+    product["Integration"]["Properties"]["IntegrationUri"] = invoked
+
+    wiring = read_product(product)
+
+    assert [each.function for each in wiring.event_sources] == ["trade"]
+    assert [each.function for each in wiring.routes] == ["trade"]
+
+
 @pytest.mark.parametrize(
     ("resource", "properties", "complaint"),
     [

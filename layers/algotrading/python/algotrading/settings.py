@@ -81,13 +81,24 @@ class Settings(BaseModel):
 
 
 class DatabaseSettings(Settings):
-    """PostgreSQL. The secret holds {"username", "password"}."""
+    """PostgreSQL, and who logs in: the user of a secret, or one whom IAM lets in."""
 
     database_host: str
     database_port: int = 5432
     database_name: str
-    database_secret_arn: str
+    database_secret_arn: str = ""
+    """Holds {"username", "password"}."""
+    database_user: str = ""
+    """Logs in with tokens of IAM; see docs/decisions/functions-log-in-by-tokens.md."""
     database_tls: bool = True
+
+    @model_validator(mode="after")
+    def _one_login(self) -> Self:
+        if bool(self.database_secret_arn) == bool(self.database_user):
+            raise ValueError("one of DATABASE_SECRET_ARN and DATABASE_USER must be set, and not both")
+        if self.database_user and not self.database_tls:
+            raise ValueError("DATABASE_USER needs DATABASE_TLS: a token must not travel in the clear")
+        return self
 
     @model_validator(mode="after")
     def _tls_outside_dev(self) -> Self:
@@ -163,6 +174,10 @@ class TokenSettings(Settings):
     """The secret that signs our own bearer tokens."""
 
     jwt_secret_arn: str
+
+
+class RotateSettings(TokenSettings):
+    """lambdas/rotate"""
 
 
 class QueueSettings(Settings):
@@ -378,6 +393,14 @@ class MigrateSettings(DatabaseSettings):
 
     app_secret_arn: str
     system_secret_arn: str
+    database_iam: bool = False
+    """Whether both roles are let in by IAM, and then by nothing else. Only RDS can do that."""
+
+    @model_validator(mode="after")
+    def _owner_has_a_password(self) -> Self:
+        if self.database_user:
+            raise ValueError("DATABASE_USER: the owner logs in with its password, since it lets IAM in first")
+        return self
 
 
 class DocsSettings(Settings):
@@ -389,6 +412,8 @@ class CanarySettings(Settings):
 
     api_url: str
     """Where the API is, without a path."""
+    client_certificate_arn: str = ""
+    """A secret that holds {"certificate", "key"} as PEM, to show where the API asks for it."""
 
     @model_validator(mode="after")
     def _over_http_and_encrypted_outside_dev(self) -> Self:

@@ -1,8 +1,8 @@
 """Our bearer tokens: JSON Web Tokens under EdDSA (RFC 8037), signed with a key that is derived from a secret.
 
-The secret has a current value and, after a rotation, the one before: tokens are signed under the current one, and
-taken under either, told apart by `kid`. So a rotation logs nobody out, and a second one takes every token of the first
-key out of use.
+The secret has a current value and, for some hours after a rotation, the one before: tokens are signed under the
+current one, and taken under either, told apart by `kid`. So a rotation logs nobody out, and a second one takes every
+token of the first key out of use at once.
 """
 
 from __future__ import annotations
@@ -39,6 +39,10 @@ class JwtTokens:
         among them: it may have been signed with a value that is newer than the cached one."""
         self._secrets = secrets
         self._clock = clock
+
+    def keys_in_use(self) -> tuple[str, ...]:
+        """Names of the keys whose tokens are taken, the one that signs first."""
+        return tuple(signing_key(secret)[1] for secret in self._secrets(False))
 
     def issue(
         self,

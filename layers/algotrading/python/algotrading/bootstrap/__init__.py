@@ -26,6 +26,7 @@ from algotrading.bootstrap.operations import (
     build_instruments,
     build_migrate,
     build_operator,
+    build_rotate,
 )
 from algotrading.bootstrap.trading import build_converge, build_executor, build_hold, build_trigger
 
@@ -48,6 +49,7 @@ __all__ = [
     "build_notifier",
     "build_operator",
     "build_postback",
+    "build_rotate",
     "build_strategy",
     "build_summary",
     "build_trigger",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from functools import cache
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 from algotrading.bootstrap import parts
 from algotrading.settings import (
@@ -68,15 +69,28 @@ def build_postback(settings: PostbackSettings) -> HttpDoor:
 
 
 def build_strategy(settings: StrategySettings) -> HttpDoor:
-    """lambdas/strategy"""
+    """lambdas/strategy. An environment that is loaded ahead of need reaches its stores: whoever stops or kills must
+    not wait for that."""
     from algotrading.entrypoints.api.risk import RiskRoutes
     from algotrading.entrypoints.api.strategy import StrategyRoutes
     from algotrading.entrypoints.http import HttpDoor
 
     services = cache(lambda: _strategy_services(settings))
+    if parts.is_provisioned():
+        _get_ready(services()[0])
     strategies, risk = StrategyRoutes(lambda: services()[0]), RiskRoutes(lambda: services()[1])
     admission = cache(lambda: parts.admission(settings))
     return HttpDoor(strategies.router(), risk.router(), admission=admission, keyed=lambda: services()[2])
+
+
+def _get_ready(services: StrategyServices) -> None:
+    manager, nobody = services.manager, UUID(int=0)
+    parts.get_ready(
+        reaches=(
+            lambda: manager.strategies.list_for(nobody),
+            lambda: manager.publisher.runtime.read_strategies([nobody]),
+        )
+    )
 
 
 def build_docs(settings: DocsSettings) -> HttpDoor:
@@ -93,7 +107,10 @@ def build_authorizer(settings: AuthorizerSettings) -> TokenAuthorizer:
     """lambdas/authorizer"""
     from algotrading.entrypoints.authorizer import TokenAuthorizer
 
-    return TokenAuthorizer(cache(lambda: parts.tokens(settings)))
+    tokens = cache(lambda: parts.tokens(settings))
+    if parts.is_provisioned():
+        parts.get_ready("jwt", reaches=(lambda: tokens().keys_in_use(),))
+    return TokenAuthorizer(tokens)
 
 
 def _accounts(settings: AuthSettings) -> Accounts:

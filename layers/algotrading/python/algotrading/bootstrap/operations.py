@@ -1,16 +1,25 @@
 """Builds what keeps the system fed and in order: instruments, migrations, the audit trail's verifier, the operator's
-function, the canary."""
+function, the canary, the rotation of the signing key."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache, partial
 from typing import TYPE_CHECKING
 
 from algotrading.bootstrap import parts
-from algotrading.settings import AdminSettings, CanarySettings, InstrumentsSettings, MigrateSettings, OperatorSettings
+from algotrading.settings import (
+    AdminSettings,
+    CanarySettings,
+    InstrumentsSettings,
+    MigrateSettings,
+    OperatorSettings,
+    RotateSettings,
+)
 
 if TYPE_CHECKING:
     from algotrading.adapters.postgres.migrate import Migrator
+    from algotrading.adapters.signing_key_rotation import SigningKeyRotation
     from algotrading.entrypoints.api.admin import AdminServices
     from algotrading.entrypoints.http import HttpDoor
     from algotrading.entrypoints.operator import OperatorDoor
@@ -46,6 +55,7 @@ def build_migrate(settings: MigrateSettings) -> Migrator:
     return Migrator(
         parts.database(settings),
         lambda: {role: str(parts.read_secret(arn)["password"]) for role, arn in secrets.items()},
+        by_token=settings.database_iam,
     )
 
 
@@ -65,11 +75,27 @@ def build_canary(settings: CanarySettings) -> Canary:
     """lambdas/canary"""
     from algotrading.adapters.clock import SystemClock
     from algotrading.adapters.emf_meter import EmfMeter
-    from algotrading.adapters.web import ask
+    from algotrading.adapters.web import ask, showing_certificate
     from algotrading.services.canary import Canary
 
+    def ask_with_certificate(
+        method: str, url: str, headers: Mapping[str, str], body: bytes | None
+    ) -> tuple[int, bytes]:
+        shown = parts.read_secret(settings.client_certificate_arn)
+        context = showing_certificate(str(shown["certificate"]), str(shown["key"]))
+        return ask(method, url, headers, body, context=context)
+
     clock = SystemClock()
-    return Canary(settings.api_url, ask, clock, EmfMeter(clock=clock))
+    asking = ask_with_certificate if settings.client_certificate_arn else ask
+    return Canary(settings.api_url, asking, clock, EmfMeter(clock=clock))
+
+
+def build_rotate(settings: RotateSettings) -> SigningKeyRotation:
+    """lambdas/rotate"""
+    from algotrading.adapters.clock import SystemClock
+    from algotrading.adapters.signing_key_rotation import SigningKeyRotation
+
+    return SigningKeyRotation(parts.client("secretsmanager"), settings.jwt_secret_arn, SystemClock())
 
 
 def build_operator(settings: OperatorSettings) -> OperatorDoor:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from datetime import timedelta
 from functools import cache
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from algotrading.settings import DatabaseSettings, DoorSettings, ScheduleSettings, TokenSettings
@@ -12,12 +15,18 @@ from algotrading.settings import DatabaseSettings, DoorSettings, ScheduleSetting
 if TYPE_CHECKING:
     from algotrading.adapters.eventbridge_schedules import EventBridgeSchedules
     from algotrading.adapters.postgres.database import Database
+    from algotrading.adapters.rds_tokens import RdsTokens
     from algotrading.adapters.tokens import JwtTokens
     from algotrading.services.admission import Admission
 
+logger = logging.getLogger(__name__)
+_KEYS_OVERLAP = timedelta(hours=13)
+"""How long after a rotation tokens of the key before are taken: longer than the longest of them lives (12 hours, in
+dev), the five minutes for which a function may go on signing with it, and the time between a rotation's steps."""
+
 
 def database(settings: DatabaseSettings) -> Database:
-    """The database under the login role of the settings' secret: one for an entry point, whatever it is built of, so
+    """The database under the login role of the settings: one for an entry point, whatever it is built of, so
     that `Database.reading_only` holds for all of it."""
     return _database_of(settings)
 
@@ -27,6 +36,9 @@ def _database_of(settings: DatabaseSettings) -> Database:
     from algotrading.adapters.postgres.database import Credentials, Database
 
     def credentials() -> Credentials:
+        if user := settings.database_user:
+            host, port = settings.database_host, settings.database_port
+            return Credentials(user, _rds_tokens().make(host=host, port=port, user=user))
         secret = read_secret(settings.database_secret_arn)
         return Credentials(secret["username"], secret["password"])
 
@@ -66,7 +78,7 @@ def tokens(settings: TokenSettings) -> JwtTokens:
     from algotrading.adapters.tokens import JwtTokens
 
     def keys(is_doubted: bool) -> list[str]:
-        found = _secret_reader().generations(settings.jwt_secret_arn, is_doubted=is_doubted)
+        found = _secret_reader().generations(settings.jwt_secret_arn, overlap=_KEYS_OVERLAP, is_doubted=is_doubted)
         return [str(each["key"]) for each in found]
 
     return JwtTokens(keys, SystemClock())
@@ -92,10 +104,28 @@ def is_provisioned() -> bool:
     return os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "provisioned-concurrency"
 
 
+def get_ready(*modules: str, reaches: Sequence[Callable[[], object]]) -> None:
+    """Load what the first call needs, and reach the stores. What is away now is reached when it is needed."""
+    for module in modules:
+        import_module(module)
+    for reach in reaches:
+        try:
+            reach()
+        except Exception as fault:
+            logger.warning("could not be reached ahead of need: %s", fault)
+
+
 def read_secret(arn: str) -> dict[str, Any]:
     """A secret of Secrets Manager, cached for minutes."""
     secret: dict[str, Any] = _secret_reader().json(arn)
     return secret
+
+
+@cache
+def _rds_tokens() -> RdsTokens:
+    from algotrading.adapters.rds_tokens import own_rds_tokens
+
+    return own_rds_tokens()
 
 
 @cache
@@ -126,3 +156,4 @@ def forget() -> None:
     client.cache_clear()
     _database_of.cache_clear()
     _secret_reader.cache_clear()
+    _rds_tokens.cache_clear()

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 from datetime import timedelta
 from functools import partial
-from importlib import import_module
 from typing import TYPE_CHECKING
 from uuid import UUID
 
 from algotrading.bootstrap import parts
-from algotrading.domain.errors import AlgotradingError
 from algotrading.settings import ConvergeSettings, ExecutorSettings, TriggerSettings
 
 if TYPE_CHECKING:
@@ -21,7 +18,6 @@ if TYPE_CHECKING:
     from algotrading.services.execute import Executor
     from algotrading.services.trigger import Trigger
 
-logger = logging.getLogger(__name__)
 _ANSWER_SECONDS = 9.0
 """How long an executor waits for the broker's answer before the order counts as unknown: Kite was seen
 to answer after 8 s, and the priority executor lives for 15."""
@@ -132,15 +128,11 @@ def build_hold(settings: ExecutorSettings) -> RenewedHold:
 
 
 def _get_ready(desk: Desk) -> None:
-    """Load what the first order needs, and reach the stores. What is away now is reached when it is needed."""
-    for module in ("psycopg", "redis", "algotrading.brokers.kite.broker", "algotrading.brokers.kite.official"):
-        import_module(module)
     nobody = UUID(int=0)
-    for reach in (lambda: desk.strategies.list_for(nobody), lambda: desk.runtime.read_strategies([nobody])):
-        try:
-            reach()
-        except AlgotradingError as fault:
-            logger.warning("a store could not be reached ahead of need: %s", fault.message)
+    parts.get_ready(
+        *("psycopg", "redis", "algotrading.brokers.kite.broker", "algotrading.brokers.kite.official"),
+        reaches=(lambda: desk.strategies.list_for(nobody), lambda: desk.runtime.read_strategies([nobody])),
+    )
 
 
 def build_converge(settings: ConvergeSettings) -> Converge:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 ROLES = ("app_role", "system_role")
 """`app_role` is under row-level security, `system_role` sees every user's rows."""
+_LET_IN_BY_IAM = "rds_iam"
+"""RDS's own role: its members log in with tokens."""
 
 
 class MigrationFailed(Exception):
@@ -42,13 +44,15 @@ class Migrator:
 
     database: Database
     passwords: Callable[[], Mapping[str, str]]
+    by_token: bool = False
+    """Whether the login roles are let in by IAM instead."""
 
     def run(self, routes: str | None = None) -> tuple[str, ...]:
         """The names of the migrations applied now. `routes` is the JSON of the deployment's addresses, where it has
         any (see egress_routes). Raises ValueError when it cannot be read, before anything is changed."""
         deployed = None if routes is None else read_routes(routes)
         with self.database.dedicated() as connection:
-            applied = migrate(connection, self.passwords())
+            applied = migrate(connection, self.passwords(), by_token=self.by_token)
             if deployed is not None:
                 store_routes(connection, deployed)
             return applied
@@ -62,16 +66,22 @@ def read_migrations() -> tuple[Migration, ...]:
 
 
 def migrate(
-    connection: Connection[Any], passwords: Mapping[str, str], migrations: Sequence[Migration] | None = None
+    connection: Connection[Any],
+    passwords: Mapping[str, str],
+    migrations: Sequence[Migration] | None = None,
+    *,
+    by_token: bool = False,
 ) -> tuple[str, ...]:
     """Apply what is missing and return the names applied; doing it again changes nothing.
 
     Each file is one transaction under a table lock, so a second runner waits and then finds it done,
     and a failing file leaves the files before it applied and itself not begun. `connection` is the
-    owner's, outside a transaction; `passwords` has one for each of `ROLES`.
+    owner's, outside a transaction; `passwords` has one for each of `ROLES`. With `by_token` IAM lets them in, and
+    RDS takes their passwords no longer; without it, passwords are what counts again.
 
     Raises:
-        MigrationFailed: an applied file was changed, or the database is ahead of this version.
+        MigrationFailed: an applied file was changed, the database is ahead of this version, or IAM is asked for on a
+            server that does not know it.
     """
     wanted = read_migrations() if migrations is None else tuple(migrations)
     _create_table(connection)
@@ -80,6 +90,7 @@ def migrate(
         _refuse_strangers(connection, wanted)
         for role in ROLES:
             _put_role(connection, role, passwords[role])
+            _let_in(connection, role, by_token=by_token)
     return tuple(migration.name for migration in wanted if _apply(connection, migration))
 
 
@@ -121,6 +132,21 @@ def _put_role(connection: Connection[Any], role: str, password: str) -> None:
     exists = connection.execute("select from pg_roles where rolname = %s", (role,)).fetchone() is not None
     command = sql.SQL("alter role {} with login password {}" if exists else "create role {} with login password {}")
     connection.execute(command.format(sql.Identifier(role), sql.Literal(verifier)))
+
+
+def _let_in(connection: Connection[Any], role: str, *, by_token: bool) -> None:
+    """RDS takes tokens of the members of its own role, and nothing else of them (Amazon RDS documentation, creating a
+    database account using IAM authentication)."""
+    from psycopg import sql
+
+    found = connection.execute(
+        "select pg_has_role(%s, oid, 'member') from pg_roles where rolname = %s", (role, _LET_IN_BY_IAM)
+    ).fetchone()
+    if by_token and found is None:
+        raise MigrationFailed(f"this server has no role {_LET_IN_BY_IAM}: only RDS lets users in by IAM")
+    if found is not None and found[0] is not by_token:
+        command = "grant {} to {}" if by_token else "revoke {} from {}"
+        connection.execute(sql.SQL(command).format(sql.Identifier(_LET_IN_BY_IAM), sql.Identifier(role)))
 
 
 def _apply(connection: Connection[Any], migration: Migration) -> bool:
