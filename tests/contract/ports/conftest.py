@@ -20,6 +20,7 @@ from algotrading.adapters.postgres.ledger import PostgresLedger
 from algotrading.adapters.postgres.logins import PostgresLogins
 from algotrading.adapters.postgres.notifications import PostgresNotifications
 from algotrading.adapters.postgres.outbox import PostgresOutbox
+from algotrading.adapters.postgres.push_devices import PostgresPushDevices
 from algotrading.adapters.postgres.risks import PostgresRisks
 from algotrading.adapters.postgres.second_factors import PostgresSecondFactors
 from algotrading.adapters.postgres.snapshots import PostgresSnapshots
@@ -40,6 +41,7 @@ from algotrading.ports import (
     Logins,
     Notifications,
     Outbox,
+    PushDevices,
     Risks,
     SecondFactors,
     Snapshots,
@@ -58,6 +60,7 @@ from tests.fakes.kept_answers import MemoryKeptAnswers
 from tests.fakes.ledger import MemoryLedger, MemoryOutbox
 from tests.fakes.mails import MemoryEmailLinks
 from tests.fakes.notifications import MemoryDeliveries, MemoryNotifications, MemorySummaries
+from tests.fakes.push import MemoryPushDevices
 from tests.fakes.risks import MemoryRisks
 from tests.fakes.snapshots import MemorySnapshots
 from tests.fakes.strategies import MemoryStrategies
@@ -75,6 +78,7 @@ class Stores:
     records: AccountRecords
     notifications: Notifications
     deliveries: Deliveries
+    push_devices: PushDevices
     system_summaries: Summaries
     kept_answers: KeptAnswers
     broker_accounts: BrokerAccounts
@@ -127,6 +131,7 @@ def memory_stores() -> Stores:
         records=MemoryAccountRecords(database),
         notifications=MemoryNotifications(database),
         deliveries=MemoryDeliveries(database),
+        push_devices=MemoryPushDevices(database),
         system_summaries=MemorySummaries(database),
         kept_answers=MemoryKeptAnswers(database),
         broker_accounts=accounts,
@@ -164,6 +169,7 @@ def postgres_stores(store: PostgresStore) -> Stores:
         records=PostgresAccountRecords(store.app),
         notifications=PostgresNotifications(store.app),
         deliveries=PostgresDeliveries(store.app),
+        push_devices=PostgresPushDevices(store.app),
         system_summaries=PostgresSummaries(store.system),
         kept_answers=PostgresKeptAnswers(store.app),
         broker_accounts=PostgresBrokerAccounts(store.app),

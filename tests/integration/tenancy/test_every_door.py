@@ -41,6 +41,7 @@ BODIES |= {
     "PUT /api/v1/notifications/webhook": {"url": "https://forged.example.com"},
     "PUT /api/v1/notifications/telegram": {"chat_id": "666"},
     "POST /api/v1/notifications/telegram/confirm": {"code": "forged"},
+    "PUT /api/v1/notifications/push/{id}": {"token": "ExponentPushToken[forged]"},
 }
 BODIES |= {f"POST /api/v1/auth/second-factor/{what}": {"code": "123456"} for what in ("confirm", "remove")}
 QUERIES = {"GET /api/v1/instruments": {"query": "TCS"}}

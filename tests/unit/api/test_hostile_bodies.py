@@ -43,6 +43,7 @@ GOOD_BODIES: dict[str, dict[str, Any]] = {
     "/api/v1/notifications/webhook": {"url": "https://hooks.example.com/trades"},
     "/api/v1/notifications/telegram": {"chat_id": "123456789"},
     "/api/v1/notifications/telegram/confirm": {"code": "9f86d081884c7d65"},
+    "/api/v1/notifications/push/{id}": {"token": "ExponentPushToken[xxxxxxxxxxxxxxxxxxxxxx]"},
     "/api/v1/risk/profile": {"daily_loss_limit": 5000},
     "/api/v1/risk/kill": {"reason": "enough"},
     "/api/v1/risk/release": {},
