@@ -256,7 +256,7 @@ _SPECS: Final = (
         memory_mib=1024,
         timeout_seconds=15,
         database=DatabaseUser.APP,
-        seals=True,  # webhook secrets alone
+        seals=True,  # secrets of channels alone: webhooks, phones
     ),
     FunctionSpec(
         name="notifier",

@@ -1,9 +1,10 @@
-"""Where everything arrives that the product sends to people: mails, webhooks and Telegram messages, on one page.
+"""Where everything arrives that the product sends to people: mails, webhooks, Telegram messages and pushes, on one
+page.
 
 It speaks to the product what the real services speak, each to the adapter that also runs in the cloud: SES's API (v2,
 SendEmail) under the address that AWS's own libraries read from `AWS_ENDPOINT_URL_SESV2`; Telegram's bot API
-(sendMessage); and for webhooks, which go to the public internet over HTTPS alone, a relay that is told whom they were
-meant for.
+(sendMessage); Expo's push service (send, getReceipts); and for webhooks, which go to the public internet over HTTPS
+alone, a relay that is told whom they were meant for.
 """
 
 from __future__ import annotations
@@ -68,6 +69,8 @@ class Mailbox:
         application.router.add_get("/verify", _explain)
         application.router.add_post("/v2/email/outbound-emails", self._take_mail)
         application.router.add_post("/telegram/bot{token}/sendMessage", self._take_chat)
+        application.router.add_post("/push/--/api/v2/push/send", self._take_pushes)
+        application.router.add_post("/push/--/api/v2/push/getReceipts", self._tell_receipts)
         application.router.add_post("/webhook", self._take_webhook)
         self._runner = web.AppRunner(application, access_log=None)
         await self._runner.setup()
@@ -86,7 +89,11 @@ class Mailbox:
 
     def settings(self) -> dict[str, str]:
         """What leads the functions here."""
-        return {"TELEGRAM_API_URL": f"{self.url}/telegram", "WEBHOOK_RELAY_URL": f"{self.url}/webhook"}
+        return {
+            "PUSH_API_URL": f"{self.url}/push",
+            "TELEGRAM_API_URL": f"{self.url}/telegram",
+            "WEBHOOK_RELAY_URL": f"{self.url}/webhook",
+        }
 
     def of(self, to: str, subject: str = "") -> list[Message]:
         """What arrived for an address, with a subject if one is given."""
@@ -111,6 +118,21 @@ class Mailbox:
         title, _, text = str(body["text"]).partition("\n")
         self._keep("Telegram", str(body["chat_id"]), title if text else "", text or title)
         return web.json_response({"ok": True, "result": {}})
+
+    async def _take_pushes(self, request: web.Request) -> web.Response:
+        """As Expo's push service has it: a ticket for each message, in their order."""
+        tickets = []
+        for each in await request.json():
+            text = f"{each['body']}\n\n{json.dumps(each['data'])}"
+            kept = self._keep("push", str(each["to"]), str(each["title"]), text)
+            tickets.append({"status": "ok", "id": str(kept.number)})
+        return web.json_response({"data": tickets})
+
+    async def _tell_receipts(self, request: web.Request) -> web.Response:
+        """Everything that is here was handed on."""
+        numbers = {str(each.number) for each in self.messages}
+        asked = (await request.json())["ids"]
+        return web.json_response({"data": {each: {"status": "ok"} for each in asked if each in numbers}})
 
     async def _take_webhook(self, request: web.Request) -> web.Response:
         body = await request.text()

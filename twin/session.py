@@ -41,7 +41,7 @@ from twin.stage import (
 )
 
 TRADER_BROKER_USER = "TRADER01"
-CHAT, WEBHOOK = "123456789", "https://hooks.example.com/trades"
+CHAT, WEBHOOK, PHONE = "123456789", "https://hooks.example.com/trades", "ExponentPushToken[demo]"
 """Where the trader is told, besides the inbox and the mail; in the twin all of it arrives in the mailbox."""
 SYMBOLS = ("INFY", "SBIN", "TCS", "RELIANCE", "HDFCBANK", "ICICIBANK", "AXISBANK")
 _LOOK_SECONDS = 0.05
@@ -103,8 +103,8 @@ class _Session:
         await self._twin.entrance
         await self._enter_people()
         await confirm_email(self._twin, self._trader, self.login)
-        await open_channels(self._trader, CHAT, WEBHOOK, self._twin.mailbox)
-        self._narrator.say(f"{self.login.email} confirmed the e-mail, and is told by mail, webhook and Telegram")
+        await open_channels(self._trader, CHAT, WEBHOOK, PHONE, self._twin.mailbox)
+        self._narrator.say(f"{self.login.email} confirmed the e-mail, and is told by mail, webhook, Telegram and push")
         await self._twin.settled
         if self._path is not None:
             self._narrator.say(self._path.describe(datetime.now(UTC)))
@@ -117,7 +117,7 @@ class _Session:
                 await self._act(parts, playbill)
                 look.cancel()
         messages = await wait_for_messages(self._trader)
-        self._narrator.say(f"{messages} messages about it arrived in the mailbox: mails, webhooks, Telegram")
+        self._narrator.say(f"{messages} messages about it arrived in the mailbox: mails, webhooks, Telegram, pushes")
         ledger = await self._ledger.read(self._trader.user_id)
         orders = await self._exchange.orders(self._broker_user)
         return make_report(parts, ledger, orders, self._emitted)

@@ -51,8 +51,11 @@ async def confirm_email(twin: Twin, person: ApiClient, login: Login) -> None:
     raise SessionFailed(f"no mail to confirm {login.email} came within {_MAIL_SECONDS:.0f} s")
 
 
-async def open_channels(person: ApiClient, chat: str, webhook: str, mailbox: Mailbox) -> None:
-    """Have notices sent to a webhook and a chat, too. Raises SessionFailed when the chat's code does not come."""
+async def open_channels(person: ApiClient, chat: str, webhook: str, phone: str, mailbox: Mailbox) -> None:
+    """Have notices sent to a webhook, a phone and a chat, too. Raises SessionFailed when the chat's code does not
+    come."""
+    [device] = (await person.call("GET", "/api/v1/auth/devices"))["devices"]
+    await person.call("PUT", f"/api/v1/notifications/push/{device['device_id']}", {"token": phone})
     await person.call("PUT", "/api/v1/notifications/webhook", {"url": webhook})
     await person.call("PUT", "/api/v1/notifications/telegram", {"chat_id": chat})
     for _ in range(int(_MAIL_SECONDS / _LOOK_SECONDS)):

@@ -123,6 +123,7 @@ class MemoryLogins:
 
     def _end(self, login: DeviceLogin, why: LoginEnd, now: datetime) -> None:
         self._database.logins[login.device_id] = replace(login, ended_at=now)
+        self._database.push_devices.pop(login.device_id, None)
         audit.append(self._database, login_ended_entry(login.user_id, login.device_id, why, now))
 
 

@@ -24,6 +24,7 @@ from algotrading.domain.limits import Lock, RiskLimits
 from algotrading.domain.logins import DeviceLogin
 from algotrading.domain.notifications import Channel, ChannelSetup, DeliveryRecord, Wishes
 from algotrading.domain.orders import Fill
+from algotrading.domain.push import PushDevice
 from algotrading.domain.roles import Role, ViewerGrant
 from algotrading.domain.second_factor import SecondFactor
 from algotrading.domain.strategy import Strategy
@@ -61,6 +62,7 @@ class MemoryDatabase:
     """By hash: whose, what for, and until when. A link that is there was not used."""
     wishes: dict[UUID, Wishes] = field(default_factory=dict)
     channel_setups: dict[tuple[UUID, Channel], ChannelSetup] = field(default_factory=dict)
+    push_devices: dict[UUID, PushDevice] = field(default_factory=dict)
     inbox_reads: dict[int, datetime] = field(default_factory=dict)
     channel_deliveries: dict[tuple[int, Channel], DeliveryRecord] = field(default_factory=dict)
     closed: set[UUID] = field(default_factory=set)

@@ -12,6 +12,7 @@ from algotrading.settings import (
     ListenerSettings,
     MailSettings,
     MigrateSettings,
+    PushSettings,
     SettingsInvalid,
     TelegramSettings,
     TimingSettings,
@@ -110,10 +111,11 @@ def test_links_of_mails_are_encrypted_outside_dev() -> None:
     [
         (WebhookSettings, {"WEBHOOK_RELAY_URL": "http://127.0.0.1:1/webhook"}),
         (TelegramSettings, {"TELEGRAM_SECRET_ARN": "arn", "TELEGRAM_API_URL": "http://127.0.0.1:1"}),
+        (PushSettings, {"PUSH_API_URL": "http://127.0.0.1:1"}),
     ],
 )
 def test_stand_ins_for_channels_are_for_dev_only(
-    settings: type[WebhookSettings | TelegramSettings], variables: dict[str, str]
+    settings: type[WebhookSettings | TelegramSettings | PushSettings], variables: dict[str, str]
 ) -> None:
     settings.load(variables | {"STAGE": "dev"})
     for stage in ("staging", "prod"):

@@ -22,6 +22,7 @@ from algotrading.adapters.postgres.ledger import PostgresLedger
 from algotrading.adapters.postgres.logins import PostgresLogins
 from algotrading.adapters.postgres.notifications import PostgresNotifications
 from algotrading.adapters.postgres.outbox import PostgresOutbox
+from algotrading.adapters.postgres.push_devices import PostgresPushDevices
 from algotrading.adapters.postgres.risks import PostgresRisks
 from algotrading.adapters.postgres.second_factors import PostgresSecondFactors
 from algotrading.adapters.postgres.snapshots import PostgresSnapshots
@@ -46,6 +47,7 @@ from algotrading.ports import (
     Logins,
     Notifications,
     Outbox,
+    PushDevices,
     Risks,
     SecondFactors,
     Snapshots,
@@ -68,6 +70,7 @@ from tests.fakes.kept_answers import MemoryKeptAnswers
 from tests.fakes.ledger import MemoryLedger, MemoryOutbox
 from tests.fakes.mails import MemoryEmailLinks
 from tests.fakes.notifications import MemoryDeliveries, MemoryNotifications, MemorySummaries
+from tests.fakes.push import MemoryPushDevices
 from tests.fakes.risks import MemoryRisks
 from tests.fakes.snapshots import MemorySnapshots
 from tests.fakes.strategies import MemoryStrategies
@@ -85,6 +88,7 @@ class Stores:
     records: AccountRecords
     notifications: Notifications
     deliveries: Deliveries
+    push_devices: PushDevices
     system_summaries: Summaries
     standings: Standings
     system_standings: Standings
@@ -143,6 +147,7 @@ def memory_stores() -> Stores:
         records=MemoryAccountRecords(database),
         notifications=MemoryNotifications(database),
         deliveries=MemoryDeliveries(database),
+        push_devices=MemoryPushDevices(database),
         system_summaries=MemorySummaries(database),
         standings=MemoryStandings(database),
         system_standings=MemoryStandings(database),
@@ -185,6 +190,7 @@ def postgres_stores(store: PostgresStore) -> Stores:
         records=PostgresAccountRecords(store.app),
         notifications=PostgresNotifications(store.app),
         deliveries=PostgresDeliveries(store.app),
+        push_devices=PostgresPushDevices(store.app),
         system_summaries=PostgresSummaries(store.system),
         standings=PostgresStandings(store.app),
         system_standings=PostgresStandings(store.system),

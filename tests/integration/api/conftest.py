@@ -67,6 +67,7 @@ def deployment(
             # Nobody listens: whoever is posted to is not what these tests are about.
             "WEBHOOK_RELAY_URL": "http://127.0.0.1:9/webhook",
             "TELEGRAM_API_URL": "http://127.0.0.1:9/telegram",
+            "PUSH_API_URL": "http://127.0.0.1:9/push",
             "KITE_LOGIN_URL": f"{exchange.url}/connect/login",
         }
         for name, value in variables.items():

@@ -46,6 +46,7 @@ BODIES |= {
     "PUT /api/v1/notifications/webhook": {"url": "https://forged.example.com"},
     "PUT /api/v1/notifications/telegram": {"chat_id": "666"},
     "POST /api/v1/notifications/telegram/confirm": {"code": "forged"},
+    "PUT /api/v1/notifications/push/{id}": {"token": "ExponentPushToken[forged]"},
 }
 BODIES |= {
     "POST /api/v1/admin/users/{id}/lock": {"reason": "forged", "code": "123456"},

@@ -28,6 +28,7 @@ from algotrading.adapters.postgres.ledger import PostgresLedger
 from algotrading.adapters.postgres.logins import PostgresLogins
 from algotrading.adapters.postgres.notifications import PostgresNotifications
 from algotrading.adapters.postgres.outbox import PostgresOutbox
+from algotrading.adapters.postgres.push_devices import PostgresPushDevices
 from algotrading.adapters.postgres.risks import PostgresRisks
 from algotrading.adapters.postgres.second_factors import PostgresSecondFactors
 from algotrading.adapters.postgres.snapshots import PostgresSnapshots
@@ -50,6 +51,7 @@ from algotrading.domain.logins import Bearer
 from algotrading.domain.notices import NoticeKind
 from algotrading.domain.notifications import Channel, ChannelSetup, Delivery, InboxNotice
 from algotrading.domain.orders import AccountBook
+from algotrading.domain.push import PushDevice
 from algotrading.domain.roles import Role
 from algotrading.domain.second_factor import SecondFactor
 from algotrading.ports import BookSnapshot, OrderLog
@@ -73,6 +75,7 @@ REPOSITORIES: tuple[Callable[[Database], Any], ...] = (
     PostgresAuditTrail,
     PostgresNotifications,
     PostgresDeliveries,
+    PostgresPushDevices,
     PostgresSummaries,
     PostgresAccountRecords,
     PostgresStandings,
@@ -227,6 +230,12 @@ CALLS: dict[str, Callable[[Any, Intruder], Any]] = {
         me.user_id, Channel.TELEGRAM, me.victim.refresh_hash, since=MOMENT - DAY, now=MOMENT
     ),
     "PostgresNotifications.remove_setup": lambda r, me: r.remove_setup(me.user_id, Channel.WEBHOOK, MOMENT),
+    "PostgresPushDevices.register": lambda r, me: r.register(
+        PushDevice(me.user_id, me.victim.login.device_id, bytes(32), "forged", MOMENT)
+    ),
+    "PostgresPushDevices.of_user": lambda r, me: list(r.of_user(me.user_id, MOMENT)),
+    "PostgresPushDevices.remove": lambda r, me: r.remove(me.user_id, me.victim.login.device_id, MOMENT),
+    "PostgresPushDevices.forget": lambda r, me: r.forget(me.user_id, me.victim.refresh_hash, MOMENT),
     "PostgresDeliveries.add": lambda r, me: r.add(me.user_id, me.victim.notice.notice_id, list(Channel), MOMENT),
     "PostgresDeliveries.claim": lambda r, me: r.claim(me.user_id, Channel.EMAIL, MOMENT, lease=DAY),
     "PostgresDeliveries.mark_delivered": lambda r, me: r.mark_delivered(_delivery(me), MOMENT),

@@ -21,6 +21,7 @@ from algotrading.domain.logins import LOGIN_LASTS, DeviceLogin
 from algotrading.domain.notices import NoticeKind
 from algotrading.domain.notifications import Channel, ChannelSetup
 from algotrading.domain.orders import AccountBook, BookReading, Fill
+from algotrading.domain.push import PushDevice
 from algotrading.domain.roles import INVITATION_LASTS, Role, ViewerGrant
 from algotrading.domain.second_factor import SecondFactor
 from algotrading.domain.strategy import Strategy
@@ -97,6 +98,7 @@ def make_trader(stores: Stores) -> Trader:
     stores.notifications.save_setup(setup)
     stores.notifications.save_setup(ChannelSetup(user.user_id, Channel.TELEGRAM, mark, MOMENT))
     stores.notifications.set_code(user.user_id, Channel.TELEGRAM, refresh_hash, MOMENT)
+    stores.push_devices.register(PushDevice(user.user_id, login.device_id, refresh_hash, mark, MOMENT))
     stores.notifications.set_wishes(user.user_id, {(NoticeKind.BOUGHT, Channel.EMAIL): False})
     for told_before in stores.notifications.inbox(user.user_id, limit=10, before=None):
         stores.deliveries.add(user.user_id, told_before.notice_id, list(Channel), MOMENT)

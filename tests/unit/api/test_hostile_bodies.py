@@ -53,6 +53,7 @@ GOOD_BODIES: dict[str, dict[str, Any]] = {
     "/api/v1/admin/users/{id}/roles/withdraw": {"role": "support", "code": "123456"},
     "/api/v1/admin/kill": {"reason": "exchange trouble", "code": "123456"},
     "/api/v1/admin/release": {"code": "123456"},
+    "/api/v1/notifications/push/{id}": {"token": "ExponentPushToken[xxxxxxxxxxxxxxxxxxxxxx]"},
     "/api/v1/risk/profile": {"daily_loss_limit": 5000},
     "/api/v1/risk/kill": {"reason": "enough"},
     "/api/v1/risk/release": {},

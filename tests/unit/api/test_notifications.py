@@ -80,7 +80,7 @@ def test_by_default_people_are_told_what_happened_and_programs_everything(world:
     shown = preferences(world, world.register())
 
     assert set(shown["kinds"]) == set(NoticeKind)
-    assert shown["kinds"]["bought"] == ["email", "webhook", "telegram"]
+    assert shown["kinds"]["bought"] == ["email", "webhook", "telegram", "push"]
     assert shown["kinds"]["buy_accepted"] == ["webhook"]
     assert shown["email"] == {"status": "unconfirmed", "target": "trader@example.com"}
     assert (shown["webhook"]["status"], shown["telegram"]["status"]) == ("off", "off")
@@ -95,7 +95,7 @@ def test_a_choice_is_the_whole_choice(world: ApiWorld) -> None:
     assert preferences(world, token) == first.body
 
     second = choose(world, token, {"sold": ["webhook"]}).body["kinds"]
-    assert (second["bought"], second["sold"]) == (["email", "webhook", "telegram"], ["webhook"])
+    assert (second["bought"], second["sold"]) == (["email", "webhook", "telegram", "push"], ["webhook"])
 
 
 def test_that_the_password_was_changed_cannot_be_silenced(world: ApiWorld) -> None:
@@ -104,7 +104,7 @@ def test_that_the_password_was_changed_cannot_be_silenced(world: ApiWorld) -> No
     assert answer.body["kinds"]["password_changed"] == ["email"]
 
 
-@pytest.mark.parametrize("kinds", [{"unheard_of": []}, {"bought": ["pigeon"]}, {"bought": ["email"] * 4}])
+@pytest.mark.parametrize("kinds", [{"unheard_of": []}, {"bought": ["pigeon"]}, {"bought": ["email"] * 5}])
 def test_a_choice_of_what_is_not_there_is_refused(world: ApiWorld, kinds: dict[str, list[str]]) -> None:
     token = world.register()
     before = world.snapshot()
@@ -221,6 +221,87 @@ def test_what_is_no_chat_is_refused(world: ApiWorld, chat_id: str) -> None:
     answer = world.call("PUT", f"{PATH}/telegram", {"chat_id": chat_id}, token=world.register())
 
     assert (answer.status, answer.fields) == (400, ["chat_id"])
+
+
+# --- pushes -----------------------------------------------------------------------------------------
+
+PHONE = "ExponentPushToken[xxxxxxxxxxxxxxxxxxxxxx]"
+
+
+def log_in(world: ApiWorld) -> tuple[str, str]:
+    """Another phone of the trader's: its token, and what the API calls it."""
+    body = {"email": "trader@example.com", "password": "good-horse", "device": "a phone"}
+    answer = world.call("POST", "/auth/login", body).body
+    return answer["token"], answer["device_id"]
+
+
+def push_to(world: ApiWorld, token: str, device: str, phone: str = PHONE) -> Answer:
+    return world.call("PUT", f"{PATH}/push/{device}", {"token": phone}, token=token)
+
+
+def test_a_phone_is_pushed_to_until_that_is_switched_off(world: ApiWorld) -> None:
+    world.register()
+    token, device = log_in(world)
+    assert preferences(world, token)["push"] == {"status": "off", "devices": []}
+
+    assert push_to(world, token, device).body == {"status": "on"}
+    assert preferences(world, token)["push"] == {"status": "on", "devices": [device]}
+
+    assert world.call("DELETE", f"{PATH}/push/{device}", token=token).body == {"status": "off"}
+    assert world.call("DELETE", f"{PATH}/push/{device}", token=token).error == "NOT_FOUND"
+    assert preferences(world, token)["push"] == {"status": "off", "devices": []}
+
+
+def test_logging_a_phone_out_ends_its_pushes_and_no_others(world: ApiWorld) -> None:
+    world.register()
+    (_, lost), (token, kept) = log_in(world), log_in(world)
+    push_to(world, token, lost, "ExponentPushToken[lost]")
+    push_to(world, token, kept, "ExponentPushToken[kept]")
+
+    world.call("DELETE", f"/auth/devices/{lost}", token=token)
+    tell(world, token, "bought 10")
+    world.notice_delivery().hand_over(user_of(world, token), 1)
+
+    assert [phone for phone, _ in world.pushes.sent] == ["ExponentPushToken[kept]"]
+    assert push_to(world, token, lost).error == "NOT_FOUND"
+
+
+def test_a_phones_token_is_answered_to_nobody_and_stored_sealed(
+    world: ApiWorld, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("DEBUG")
+    world.register()
+    token, device = log_in(world)
+
+    answers = [push_to(world, token, device).body, preferences(world, token)]
+
+    [stored] = world.database.push_devices.values()
+    for text in (str(answers), caplog.text, str(stored), str(world.database.audit)):
+        assert "xxxxxxxxxxxxxxxxxxxxxx" not in text
+    assert stored.sealed_token != PHONE
+
+
+def test_nobody_pushes_to_a_login_of_another_trader(world: ApiWorld) -> None:
+    world.register()
+    token, device = log_in(world)
+    push_to(world, token, device)
+    stranger = world.register("other@example.com")
+
+    assert push_to(world, stranger, device, "ExponentPushToken[forged]").error == "NOT_FOUND"
+    assert world.call("DELETE", f"{PATH}/push/{device}", token=stranger).error == "NOT_FOUND"
+    assert preferences(world, token)["push"]["devices"] == [device]
+
+
+@pytest.mark.parametrize("phone", ["", "x", "ExponentPushToken[]", "ExponentPushToken[a b]", "a ExponentPushToken[b]"])
+def test_what_is_no_token_of_the_push_service_is_refused(world: ApiWorld, phone: str) -> None:
+    world.register()
+    token, device = log_in(world)
+
+    answer = push_to(world, token, device, phone)
+
+    assert (answer.status, answer.fields) == (400, ["token"])
+    assert phone == "" or phone not in str(answer.body)
+    assert world.database.push_devices == {}
 
 
 # --- the log ----------------------------------------------------------------------------------------

@@ -62,6 +62,7 @@ from algotrading.services.postbacks import Postbacks
 from algotrading.services.preflight import PreflightReader
 from algotrading.services.programs import Programs
 from algotrading.services.publish_strategy import Publisher
+from algotrading.services.push_notices import PushDelivery
 from algotrading.services.risk_profile import RiskProfiles
 from algotrading.services.second_factor import SecondFactorKeeper
 from algotrading.services.strategy_status import StrategyReader
@@ -83,6 +84,7 @@ from tests.fakes.kept_answers import MemoryKeptAnswers
 from tests.fakes.ledger import MemoryLedger
 from tests.fakes.mails import MemoryEmailLinks, MemoryErrands, MemoryMailer
 from tests.fakes.notifications import MemoryChats, MemoryDeliveries, MemoryNotifications, MemoryWebhooks
+from tests.fakes.push import MemoryPushDevices, MemoryPushes
 from tests.fakes.queue import MemoryQueue
 from tests.fakes.risks import MemoryRisks
 from tests.fakes.runtime import MemoryRuntime
@@ -137,6 +139,7 @@ class ApiWorld:
     errands: MemoryErrands = field(default_factory=MemoryErrands)
     mailer: MemoryMailer = field(default_factory=MemoryMailer)
     notice_errands: MemoryErrands = field(default_factory=MemoryErrands)
+    pushes: MemoryPushes = field(default_factory=MemoryPushes)
     webhooks: MemoryWebhooks = field(default_factory=MemoryWebhooks)
     chats: MemoryChats = field(default_factory=MemoryChats)
     gauge: MemoryGauge = field(default_factory=MemoryGauge)
@@ -295,6 +298,14 @@ class ApiWorld:
             mailer=self.mailer,
             webhooks=self.webhooks,
             chats=self.chats,
+            pushes=PushDelivery(
+                MemoryPushDevices(self.database),
+                MemoryVault(),
+                self.pushes,
+                self.notice_errands,
+                self.clock,
+                self.meter,
+            ),
             errands=self.notice_errands,
             clock=self.clock,
             meter=self.meter,
@@ -438,6 +449,7 @@ class ApiWorld:
             users=MemoryUsers(self.database),
             notifications=MemoryNotifications(self.database),
             deliveries=MemoryDeliveries(self.database),
+            push_devices=MemoryPushDevices(self.database),
             vault=MemoryVault(),
             webhooks=self.webhooks,
             chats=self.chats,

@@ -4,23 +4,29 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 
 from algotrading.adapters.https_post import PostFailed
 from algotrading.contracts.errands import ChatCodeErrand, DeliverErrand, NoticeErrand, read_delivery_errand
 from algotrading.domain.delivery import PATIENCE, pause_after
+from algotrading.domain.logins import LOGIN_LASTS, DeviceLogin
 from algotrading.domain.notices import NoticeKind
 from algotrading.domain.notifications import MOST_ATTEMPTS, Channel, ChannelSetup, DeliveryRecord, DeliveryState
+from algotrading.domain.push import Push, PushDevice, push_token_hash
 from algotrading.ports import DeliveryRefused
 from algotrading.services.deliver_notices import WEBHOOK_SECRET
+from algotrading.services.push_notices import PUSH_TOKEN
+from tests.fakes.accounts import MemoryLogins
 from tests.fakes.cloud import MemoryVault
 from tests.fakes.ledger import add_notice
 from tests.fakes.mails import MemoryEmailLinks, MemoryErrands
 from tests.fakes.notifications import MemoryDeliveries, MemoryNotifications
+from tests.fakes.push import MemoryPushDevices
 from tests.unit.api.world import ApiWorld
 
+PHONE = "ExponentPushToken[one]"
 URL, SECRET, CHAT = "https://hooks.in/x", "whsec_c2VjcmV0", "42"
 
 
@@ -39,6 +45,16 @@ class Trader:
         self.notifications.save_setup(ChannelSetup(self.user_id, Channel.WEBHOOK, URL, now, sealed, confirmed_at=now))
         self.notifications.save_setup(ChannelSetup(self.user_id, Channel.TELEGRAM, CHAT, now, confirmed_at=now))
         self.delivery = self.world.notice_delivery()
+
+    def has_phone(self, token: str = PHONE) -> DeviceLogin:
+        """A phone that takes pushes; the login on it."""
+        now = self.world.clock.now()
+        login = DeviceLogin(uuid4(), self.user_id, "a phone", now, now, now + LOGIN_LASTS)
+        MemoryLogins(self.world.database).begin(login, uuid4().bytes)
+        sealed = MemoryVault().seal(self.user_id, {PUSH_TOKEN: token})[PUSH_TOKEN]
+        devices = MemoryPushDevices(self.world.database)
+        devices.register(PushDevice(self.user_id, login.device_id, push_token_hash(token), sealed, now))
+        return login
 
     def verify_email(self) -> None:
         links, now = MemoryEmailLinks(self.world.database), self.world.clock.now()
@@ -79,9 +95,10 @@ def trader() -> Trader:
 
 
 def test_a_notice_reaches_every_channel_once(trader: Trader) -> None:
+    trader.has_phone()
     number = trader.is_told()
 
-    assert trader.hand_over(number) == 3
+    assert trader.hand_over(number) == 4
     assert trader.hand_over(number) == 0, "the topic delivers at least once"
 
     [mail] = trader.world.mailer.sent
@@ -91,6 +108,7 @@ def test_a_notice_reaches_every_channel_once(trader: Trader) -> None:
     assert (url, secret, message_id) == (URL, SECRET, str(number))
     assert json.loads(body)["type"] == "bought"
     assert trader.world.chats.sent == [(CHAT, "Bought\nbought 10")]
+    assert trader.world.pushes.sent == [(PHONE, Push("Bought", "bought 10", number, "bought", None))]
     assert {each.state for channel in Channel for each in trader.log(channel)} == {DeliveryState.DELIVERED}
 
 
@@ -105,6 +123,7 @@ def test_a_notice_reaches_every_channel_once(trader: Trader) -> None:
 def test_accepted_filled_and_refused_are_told_apart_in_every_channel(
     trader: Trader, kind: NoticeKind, text: str
 ) -> None:
+    trader.has_phone()
     trader.notifications.set_wishes(trader.user_id, {(kind, channel): True for channel in Channel})
 
     trader.hand_over(trader.is_told(kind, text))
@@ -113,6 +132,8 @@ def test_accepted_filled_and_refused_are_told_apart_in_every_channel(
     title = kind.replace("_", " ").capitalize()
     assert (mail.subject, text in mail.text) == (title, True)
     assert trader.world.chats.sent == [(CHAT, f"{title}\n{text}")]
+    [(_, push)] = trader.world.pushes.sent
+    assert (push.title, push.body) == (title, text)
     said = json.loads(trader.world.webhooks.posted[0][3])
     assert (said["type"], said["data"]["text"]) == (kind, text)
 

@@ -317,20 +317,32 @@ class TelegramSettings(Settings):
         return self
 
 
+class PushSettings(Settings):
+    """Expo's push service. Another address is for dev."""
+
+    push_api_url: str = "https://exp.host"
+
+    @model_validator(mode="after")
+    def _push_encrypted_outside_dev(self) -> Self:
+        if self.stage != "dev" and not _is_encrypted(self.push_api_url):
+            raise ValueError(f"PUSH_API_URL {self.push_api_url} is not encrypted: allowed in dev only")
+        return self
+
+
 class NotificationsSettings(DoorSettings, WebhookSettings, TelegramSettings):
     """lambdas/notifications"""
 
     kms_key_id: str
-    """The key that webhook secrets are sealed under, for that purpose alone."""
+    """The key that secrets of channels are sealed under, for that purpose alone: a webhook's, a phone's token."""
     notice_queue_url: str
     """Where codes for chats are asked for."""
 
 
-class NotifierSettings(DatabaseSettings, MailSettings, WebhookSettings, TelegramSettings):
+class NotifierSettings(DatabaseSettings, MailSettings, WebhookSettings, TelegramSettings, PushSettings):
     """lambdas/notifier"""
 
     kms_key_id: str
-    """The key that webhook secrets were sealed under."""
+    """The key that secrets of channels were sealed under."""
     notice_queue_url: str
     """Where it asks for what has to be tried again."""
 

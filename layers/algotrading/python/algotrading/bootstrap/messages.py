@@ -19,7 +19,9 @@ from algotrading.settings import (
 
 if TYPE_CHECKING:
     from algotrading.adapters.kms_vault import KmsVault
+    from algotrading.adapters.postgres.database import Database
     from algotrading.adapters.ses_mailer import SesMailer
+    from algotrading.adapters.sqs_errands import SqsErrands
     from algotrading.adapters.telegram import TelegramChats
     from algotrading.adapters.webhooks import HttpWebhooks
     from algotrading.entrypoints.http import HttpDoor
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from algotrading.services.deliver_notices import NoticeDelivery
     from algotrading.services.morning import MorningCheck
     from algotrading.services.notification_center import NotificationCenter
+    from algotrading.services.push_notices import PushDelivery
 
 
 def build_mailer(settings: MailerSettings) -> Callable[[str], object]:
@@ -123,25 +126,40 @@ def _notice_delivery(settings: NotifierSettings) -> NoticeDelivery:
     from algotrading.services.deliver_notices import NoticeDelivery
 
     database = parts.database(settings)
+    vault = _channel_vault(settings.kms_key_id)
+    errands = SqsErrands(lambda: parts.client("sqs"), settings.notice_queue_url)
     return NoticeDelivery(
         users=PostgresUsers(database),
         notifications=PostgresNotifications(database),
         deliveries=PostgresDeliveries(database),
-        vault=_webhook_vault(settings.kms_key_id),
+        vault=vault,
         mailer=_mailer(settings),
         webhooks=_webhooks(settings),
         chats=_chats(settings),
-        errands=SqsErrands(lambda: parts.client("sqs"), settings.notice_queue_url),
+        pushes=_push_delivery(settings.push_api_url, database, vault, errands),
+        errands=errands,
         clock=SystemClock(),
         meter=EmfMeter(),
         app_url=settings.app_url.rstrip("/"),
     )
 
 
+def _push_delivery(url: str, database: Database, vault: KmsVault, errands: SqsErrands) -> PushDelivery:
+    from algotrading.adapters.clock import SystemClock
+    from algotrading.adapters.emf_meter import EmfMeter
+    from algotrading.adapters.expo_push import ExpoPushes
+    from algotrading.adapters.postgres.push_devices import PostgresPushDevices
+    from algotrading.services.push_notices import PushDelivery
+
+    devices = PostgresPushDevices(database)
+    return PushDelivery(devices, vault, ExpoPushes(url), errands, SystemClock(), EmfMeter())
+
+
 def _notification_center(settings: NotificationsSettings) -> NotificationCenter:
     from algotrading.adapters.clock import SystemClock
     from algotrading.adapters.postgres.deliveries import PostgresDeliveries
     from algotrading.adapters.postgres.notifications import PostgresNotifications
+    from algotrading.adapters.postgres.push_devices import PostgresPushDevices
     from algotrading.adapters.postgres.users import PostgresUsers
     from algotrading.adapters.sqs_errands import SqsErrands
     from algotrading.services.notification_center import NotificationCenter
@@ -151,7 +169,8 @@ def _notification_center(settings: NotificationsSettings) -> NotificationCenter:
         users=PostgresUsers(database),
         notifications=PostgresNotifications(database),
         deliveries=PostgresDeliveries(database),
-        vault=_webhook_vault(settings.kms_key_id),
+        push_devices=PostgresPushDevices(database),
+        vault=_channel_vault(settings.kms_key_id),
         webhooks=_webhooks(settings),
         chats=_chats(settings),
         errands=SqsErrands(lambda: parts.client("sqs"), settings.notice_queue_url),
@@ -165,7 +184,7 @@ def _mailer(settings: MailSettings) -> SesMailer:
     return SesMailer(lambda: parts.client("sesv2"), settings.mail_sender)
 
 
-def _webhook_vault(key_id: str) -> KmsVault:
+def _channel_vault(key_id: str) -> KmsVault:
     from algotrading.adapters.kms_vault import WEBHOOK, KmsVault
 
     return KmsVault(parts.client("kms"), key_id, purpose=WEBHOOK)

@@ -98,6 +98,8 @@ ACCESS: Final[Mapping[str, Access]] = MappingProxyType(
         "PUT /api/v1/notifications/telegram": _OWNER,
         "POST /api/v1/notifications/telegram/confirm": _OWNER,
         "DELETE /api/v1/notifications/telegram": _OWNER,
+        "PUT /api/v1/notifications/push/{id}": _OWNER,
+        "DELETE /api/v1/notifications/push/{id}": _OWNER,
         # --- the deployment
         "GET /api/v1/admin/users": _STAFF,
         "GET /api/v1/admin/users/{id}": _STAFF,

@@ -12,7 +12,7 @@ from algotrading.contracts.api_common import Answer, Instant, RequestBody, Stora
 from algotrading.domain.notices import NoticeKind
 from algotrading.domain.notifications import Channel
 
-ChannelName = Literal["email", "webhook", "telegram"]
+ChannelName = Literal["email", "webhook", "telegram", "push"]
 _MOST_IDS = 200
 
 
@@ -88,6 +88,13 @@ class ChannelView(Answer):
     target: str | None = Field(description="The address, the URL, the chat")
 
 
+class PushView(Answer):
+    """Pushes to the app on phones."""
+
+    status: Literal["on", "off"]
+    devices: list[UUID] = Field(description="Those that take them, as GET /auth/devices calls them")
+
+
 class PreferencesView(Answer):
     """Which kinds of notices go where. The inbox has them all."""
 
@@ -95,11 +102,12 @@ class PreferencesView(Answer):
     email: ChannelView
     webhook: ChannelView
     telegram: ChannelView
+    push: PushView
 
 
 class PreferencesRequest(RequestBody):
-    """The whole choice. Kinds that are left out go by default: everything by webhook; by mail and Telegram all but the
-    steps on the way (`buy_accepted`, `partly_bought`, `sell_accepted`, `partly_sold`)."""
+    """The whole choice. Kinds that are left out go by default: everything by webhook; by mail, Telegram and push all
+    but the steps on the way (`buy_accepted`, `partly_bought`, `sell_accepted`, `partly_sold`)."""
 
     kinds: dict[KindName, Annotated[list[ChannelName], Field(max_length=len(Channel))]] = Field(
         examples=[{"bought": ["email"], "buy_accepted": []}]
@@ -140,6 +148,16 @@ class ChatCodeRequest(RequestBody):
 
     code: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=40), Storable] = Field(
         examples=["9f86d081884c7d65"]
+    )
+
+
+class PushRequest(RequestBody):
+    """Have notices pushed to this phone."""
+
+    token: Annotated[str, StringConstraints(pattern=r"^Expo(nent)?PushToken\[[A-Za-z0-9_-]{1,100}\]$")] = Field(
+        description="What Expo's push service gave the app on it",
+        examples=["ExponentPushToken[xxxxxxxxxxxxxxxxxxxxxx]"],
+        repr=False,
     )
 
 

@@ -103,6 +103,8 @@ API_ROUTES: tuple[ApiRoute, ...] = (
     ApiRoute("PUT", "/api/v1/notifications/telegram", "notifications"),
     ApiRoute("POST", "/api/v1/notifications/telegram/confirm", "notifications"),
     ApiRoute("DELETE", "/api/v1/notifications/telegram", "notifications"),
+    ApiRoute("PUT", "/api/v1/notifications/push/{id}", "notifications"),
+    ApiRoute("DELETE", "/api/v1/notifications/push/{id}", "notifications"),
     ApiRoute("GET", "/api/v1/admin/users", "admin"),
     ApiRoute("GET", "/api/v1/admin/users/{id}", "admin"),
     ApiRoute("POST", "/api/v1/admin/users/{id}/lock", "admin"),

@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter
 from pydantic_core import from_json
 
 from algotrading.domain.notifications import Channel
@@ -74,8 +74,31 @@ class ChatCodeErrand(BaseModel):
     user_id: UUID
 
 
-DeliveryErrand = Annotated[NoticeErrand | DeliverErrand | ChatCodeErrand, Field(discriminator="kind")]
-AnyErrand = ResetPasswordErrand | VerifyEmailErrand | NoticeErrand | DeliverErrand | ChatCodeErrand
+class PushTicket(BaseModel):
+    """One phone's push that the push service took."""
+
+    model_config = _FROZEN
+
+    id: str
+    token_hash: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+
+
+class PushReceiptsErrand(BaseModel):
+    """Ask the push service what became of pushes."""
+
+    model_config = _FROZEN
+
+    kind: Literal["push_receipts"] = "push_receipts"
+    user_id: UUID
+    tickets: list[PushTicket]
+    looks: int = 1
+    """How often it will have been asked with this."""
+
+
+DeliveryErrand = Annotated[
+    NoticeErrand | DeliverErrand | ChatCodeErrand | PushReceiptsErrand, Field(discriminator="kind")
+]
+AnyErrand = ResetPasswordErrand | VerifyEmailErrand | NoticeErrand | DeliverErrand | ChatCodeErrand | PushReceiptsErrand
 
 _DELIVERY_ERRAND: TypeAdapter[DeliveryErrand] = TypeAdapter(DeliveryErrand)
 

@@ -72,7 +72,7 @@ class AuditKind(StrEnum):
     """By a link of an e-mail. This and the next: `account_entry`."""
     EMAIL_VERIFIED = "email_verified"
     CHANNEL_SET = "channel_set"
-    """Where notices go: `channel_entry`. The next one: no more."""
+    """Where notices go: `channel_entry`. The next one: no more. For pushes the target is the device."""
     CHANNEL_REMOVED = "channel_removed"
     ACCOUNT_DELETED = "account_deleted"
     """Its owner is forgotten; what was done is not."""
@@ -273,7 +273,7 @@ def staff_entry(by: UUID, role: Role, door: str, path: str, at: datetime) -> Aud
 
 
 def channel_entry(user_id: UUID, kind: AuditKind, channel: str, target: str, at: datetime) -> AuditEntry:
-    """What is written down about a webhook or chat that notices go to."""
+    """What is written down about a webhook, a chat or a phone that notices go to."""
     return AuditEntry(user_id, kind, at, {"channel": channel, "target": target})
 
 

@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Final
 
 from algotrading.domain.notices import NoticeKind
+from algotrading.domain.sessions import IST
 
 LAST_LOOK: Final = timedelta(seconds=1)
 """An entry leaves at most this long after the beginning of its last look at the locks. Whoever locks and then
@@ -152,7 +153,7 @@ def released_notice(lock: Lock, *, for_everybody: bool = False, is_still_locked:
         then = ", but your own kill switch is still on, and nothing is bought until you release it."
     else:
         then = ", but the operator has stopped trading for everybody, and nothing is bought until that is released too."
-    text = f"{whose} (on since {lock.since:%Y-%m-%d %H:%M:%S} UTC){then}"
+    text = f"{whose} (on since {lock.since.astimezone(IST):%Y-%m-%d %H:%M:%S} IST){then}"
     return RiskNotice(NoticeKind.DEPLOYMENT_RELEASED if for_everybody else NoticeKind.RELEASED, text)
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from algotrading.domain.email_links import LASTS, LinkPurpose
 from algotrading.domain.notifications import InboxNotice, title_of
+from algotrading.domain.sessions import IST
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -42,7 +43,7 @@ def notice_mail(to: str, notice: InboxNotice, app_url: str) -> Mail:
         to,
         f"{about}{title_of(notice.kind).lower() if about else title_of(notice.kind)}",
         f"{about}{notice.text}\n\n"
-        f"{notice.created_at:%Y-%m-%d %H:%M:%S} UTC, notice {notice.notice_id}.\n"
+        f"{notice.created_at.astimezone(IST):%Y-%m-%d %H:%M:%S} IST, notice {notice.notice_id}.\n"
         f"Everything is in the app: {app_url}\n"
         "Which notices come by mail is set under /notifications/preferences.\n",
     )

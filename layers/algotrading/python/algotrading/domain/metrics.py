@@ -127,6 +127,7 @@ INFORMATIVE: Final = frozenset(
         "Postbacks",
         "PostbacksRefused",
         "PriceWritesFailed",
+        "PushesFailed",
         "RateLimited",
         "ReleaseError",
         "SightReportsFailed",

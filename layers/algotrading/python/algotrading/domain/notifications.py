@@ -18,6 +18,8 @@ class Channel(StrEnum):
     EMAIL = "email"
     WEBHOOK = "webhook"
     TELEGRAM = "telegram"
+    PUSH = "push"
+    """To the app on phones: domain/push.py."""
 
 
 MOST_ATTEMPTS: Final = 12

@@ -46,6 +46,7 @@ from algotrading.ports.people import (
     Users,
     Vault,
 )
+from algotrading.ports.push import PushDevices, Pushes
 from algotrading.ports.risk import RiskEvent, Risks, RiskStanding
 from algotrading.ports.runtime import LastPrice, Runtime
 from algotrading.ports.strategies import Instruments, Strategies
@@ -86,6 +87,8 @@ __all__ = [
     "Outbox",
     "Passwords",
     "PreparedOrder",
+    "PushDevices",
+    "Pushes",
     "QueueGauge",
     "RiskEvent",
     "RiskStanding",

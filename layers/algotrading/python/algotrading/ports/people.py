@@ -37,7 +37,7 @@ class Users(Protocol):
 
 class Logins(Protocol):
     """Logins on devices. Of refresh tokens only hashes are stored. Beginning and ending leave an audit record in the
-    same transaction."""
+    same transaction; ending one ends its pushes."""
 
     def begin(self, login: DeviceLogin, token_hash: bytes) -> None:
         """A new login, and the token that refreshes it first."""

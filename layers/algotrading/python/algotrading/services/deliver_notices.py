@@ -14,7 +14,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
-from algotrading.contracts.errands import ChatCodeErrand, DeliverErrand, DeliveryErrand, NoticeErrand
+from algotrading.contracts.errands import (
+    ChatCodeErrand,
+    DeliverErrand,
+    DeliveryErrand,
+    NoticeErrand,
+    PushReceiptsErrand,
+)
 from algotrading.domain.delivery import LEASE, PATIENCE, pause_after
 from algotrading.domain.errors import NotFound
 from algotrading.domain.mail import notice_mail
@@ -42,6 +48,7 @@ from algotrading.ports import (
     Vault,
     Webhooks,
 )
+from algotrading.services.push_notices import PushDelivery
 
 logger = logging.getLogger(__name__)
 
@@ -61,6 +68,7 @@ class NoticeDelivery:
     mailer: Mailer
     webhooks: Webhooks
     chats: Chats
+    pushes: PushDelivery
     errands: Errands
     clock: Clock
     meter: Meter
@@ -75,6 +83,9 @@ class NoticeDelivery:
                 return self._deliver(user_id, channel)
             case ChatCodeErrand(user_id=user_id):
                 return self._send_code(user_id)
+            case PushReceiptsErrand():
+                self.pushes.look(errand)
+                return 0
 
     def hand_over(self, user_id: UUID, notice_id: int) -> int:
         """Write down where a notice is to go, and deliver it there. What is known already is not written twice."""
@@ -100,7 +111,8 @@ class NoticeDelivery:
             has_mail = self.users.get(user_id).is_email_verified
         except NotFound:
             return []
-        return [*([Channel.EMAIL] if has_mail else []), *ready]
+        has_phone = self.pushes.is_on(user_id)
+        return [*([Channel.EMAIL] if has_mail else []), *ready, *([Channel.PUSH] if has_phone else [])]
 
     # --- one channel of one user ----------------------------------------------------------------------
 
@@ -153,6 +165,9 @@ class NoticeDelivery:
         user_id, notice = delivery.user_id, delivery.notice
         if delivery.channel is Channel.EMAIL:
             self.mailer.send(notice_mail(self.users.get(user_id).email, notice, self.app_url))
+            return
+        if delivery.channel is Channel.PUSH:
+            self.pushes.send(user_id, notice)
             return
         setup = self._setup(user_id, delivery.channel)
         if delivery.channel is Channel.TELEGRAM:

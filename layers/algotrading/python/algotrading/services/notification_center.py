@@ -21,8 +21,20 @@ from algotrading.domain.notifications import (
     channels_by_kind,
     wishes_of,
 )
-from algotrading.ports import Chats, Clock, Deliveries, Errands, Notifications, Users, Vault, Webhooks
+from algotrading.domain.push import PushDevice, push_token_hash
+from algotrading.ports import (
+    Chats,
+    Clock,
+    Deliveries,
+    Errands,
+    Notifications,
+    PushDevices,
+    Users,
+    Vault,
+    Webhooks,
+)
 from algotrading.services.deliver_notices import WEBHOOK_SECRET, code_hash_of
+from algotrading.services.push_notices import PUSH_TOKEN
 
 _SECRET_BYTES = 32
 
@@ -35,6 +47,8 @@ class Preferences:
     email: str
     is_email_verified: bool
     setups: Sequence[ChannelSetup]
+    push_devices: Sequence[UUID]
+    """The logins whose phones take pushes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +58,7 @@ class NotificationCenter:
     users: Users
     notifications: Notifications
     deliveries: Deliveries
+    push_devices: PushDevices
     vault: Vault
     webhooks: Webhooks
     chats: Chats
@@ -70,7 +85,8 @@ class NotificationCenter:
         """As they stand. Raises NotFound."""
         user = self.users.get(user_id)
         by_kind = channels_by_kind(self.notifications.wishes(user_id))
-        return Preferences(by_kind, user.email, user.is_email_verified, self.notifications.setups(user_id))
+        devices = [each.device_id for each in self.push_devices.of_user(user_id, self.clock.now())]
+        return Preferences(by_kind, user.email, user.is_email_verified, self.notifications.setups(user_id), devices)
 
     def choose(self, user_id: UUID, chosen: Mapping[NoticeKind, Collection[Channel]]) -> Preferences:
         """Every kind that is left out goes by default."""
@@ -116,6 +132,21 @@ class NotificationCenter:
             user_id, Channel.TELEGRAM, code_hash_of(code), since=now - CODE_LASTS, now=now
         ):
             raise LinkInvalid("this code was not sent to the chat, was used, or is too old: ask for a new one")
+
+    def set_push(self, user_id: UUID, device_id: UUID, token: str) -> None:
+        """Have notices pushed to the phone of one of the user's logins, for as long as that goes on.
+
+        Raises:
+            NotFound: the user has no such login, or it is over.
+        """
+        sealed = self.vault.seal(user_id, {PUSH_TOKEN: token})[PUSH_TOKEN]
+        now = self.clock.now()
+        self.push_devices.register(PushDevice(user_id, device_id, push_token_hash(token), sealed, now))
+
+    def remove_push(self, user_id: UUID, device_id: UUID) -> None:
+        """Nothing more is pushed there. Raises NotFound."""
+        if not self.push_devices.remove(user_id, device_id, self.clock.now()):
+            raise NotFound("no pushes go to that device")
 
     def remove(self, user_id: UUID, channel: Channel) -> None:
         """Nothing more goes there. Raises NotFound."""

@@ -57,6 +57,7 @@ SECTIONS: Final[Mapping[str, _Section]] = MappingProxyType(
         "notification_channels": _Section(
             "notification_channels", "channel", "channel, target, created_at, confirmed_at"
         ),
+        "push_devices": _Section("push_devices", "registered_at, device_id", "device_id, registered_at"),
         "audit_trail": _Section("audit_log", "seq", "seq, encode(hash, 'hex') as hash, record"),
     }
 )
@@ -77,6 +78,7 @@ _FORGET = (
     "delete from viewer_grants where viewer_id = %s",
     "delete from notification_wishes where user_id = %s",
     "delete from notification_channels where user_id = %s",
+    "delete from push_devices where user_id = %s",
     "update logins set name = '' where user_id = %s",
 )
 

@@ -139,6 +139,7 @@ def _end(session: Session, login: DeviceLogin, why: LoginEnd, now: datetime) -> 
     session.execute(
         "update logins set ended_at = %s, end_reason = %s where device_id = %s", (now, why, login.device_id)
     )
+    session.execute("delete from push_devices where device_id = %s", (login.device_id,))
     audit.append(session, login_ended_entry(login.user_id, login.device_id, why, now))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Annotated, Any, get_args
+from uuid import UUID
 
 from aws_lambda_powertools.event_handler import Request
 from aws_lambda_powertools.event_handler.api_gateway import Router
@@ -24,6 +25,8 @@ from algotrading.contracts.api_notifications import (
     NoticeView,
     PreferencesRequest,
     PreferencesView,
+    PushRequest,
+    PushView,
     WebhookAnswer,
     WebhookRequest,
 )
@@ -82,6 +85,12 @@ class NotificationRoutes:
         router.delete(f"{base}/telegram", **_described("Take the Telegram chat away", "It is off", NotFound))(
             self.remove_chat
         )
+        router.put(f"{base}/push/<id>", **_described("Push to a device", "It is on", RequestInvalid, NotFound))(
+            self.set_push
+        )
+        router.delete(f"{base}/push/<id>", **_described("Push to a device no more", "It is off", NotFound))(
+            self.remove_push
+        )
 
     def show_inbox(self, request: Request, limit: Limit = _PAGE, cursor: Cursor = None) -> InboxView:
         """Everything that the caller was told, the newest first: `limit` notices that are older than the one that
@@ -134,6 +143,18 @@ class NotificationRoutes:
         self._services().remove(caller(request), Channel.TELEGRAM)
         return ChannelStateAnswer(status="off")
 
+    def set_push(self, request: Request, id: UUID, body: PushRequest) -> ChannelStateAnswer:
+        """Have notices pushed to the phone of one of the caller's logins, until that login ends. The token replaces the
+        login's former one, and is taken from any other login that has it: a phone shows the notices of who logged in on
+        it last."""
+        self._services().set_push(caller(request), id, body.token)
+        return ChannelStateAnswer(status="on")
+
+    def remove_push(self, request: Request, id: UUID) -> ChannelStateAnswer:
+        """Nothing more is pushed there."""
+        self._services().remove_push(caller(request), id)
+        return ChannelStateAnswer(status="off")
+
 
 def _described(summary: str, success: str, *errors: type[AlgotradingError]) -> dict[str, Any]:
     return {"summary": summary, "tags": _TAGS, "security": BEARER, "responses": answers(success, *errors)}
@@ -171,6 +192,7 @@ def _preferences(preferences: Preferences) -> PreferencesView:
         email=ChannelView(status="on" if preferences.is_email_verified else "unconfirmed", target=preferences.email),
         webhook=_channel(preferences, Channel.WEBHOOK),
         telegram=_channel(preferences, Channel.TELEGRAM),
+        push=PushView(status="on" if preferences.push_devices else "off", devices=list(preferences.push_devices)),
     )
 
 
