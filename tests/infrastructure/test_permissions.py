@@ -202,7 +202,9 @@ def test_mails_are_asked_for_by_logins_and_sent_by_two_functions_from_one_addres
     assert all(grant.resource.endswith(":identity/messages/Sender") for grant in mails)
 
 
-def test_the_function_of_the_staff_sells_looks_at_queues_and_opens_no_broker_secret(estate: Estate) -> None:
+def test_the_function_of_the_staff_sells_looks_at_queues_and_opens_no_broker_secret(
+    estate: Estate, environment: Environment
+) -> None:
     granted = {grant for grant in _grants_of(estate, f"{ADMIN}/ServiceRole") if not grant[0].startswith("xray:")}
     watched = {
         ORDERS,
@@ -221,8 +223,7 @@ def test_the_function_of_the_staff_sells_looks_at_queues_and_opens_no_broker_sec
         ("sqs:SendMessage", PRIORITY),
         ("sqs:GetQueueUrl", PRIORITY),
         *(("sqs:GetQueueAttributes", queue) for queue in watched),
-        ("secretsmanager:GetSecretValue", "data/Database/SystemSecret"),
-        ("secretsmanager:DescribeSecret", "data/Database/SystemSecret"),
+        *_login(environment, "system_role"),
     }
     assert ADMIN not in _opened_by(estate, BROKER_CREDENTIALS)
 

@@ -15,7 +15,10 @@ from tests.unit.api.test_hostile_bodies import GOOD_BODIES
 from tests.unit.api.world import PLAN, ApiWorld
 
 WITH_ID = [route for route in API_ROUTES if "{id}" in route.path]
-BODIES = {"/api/v1/strategy/{id}": PLAN, **{path: body for path, body in GOOD_BODIES.items() if "/admin/" in path}}
+BODIES = {
+    "/api/v1/strategy/{id}": PLAN,
+    **{path: body for path, body in GOOD_BODIES.items() if "/admin/" in path or "/push/" in path},
+}
 
 
 def name_of(route: ApiRoute) -> str:
