@@ -10,7 +10,8 @@ import pytest
 
 from algotrading.adapters.postgres.database import TransactionFailed
 from algotrading.contracts.api_routes import API_ROUTES, ApiRoute
-from tests.unit.api.world import PLAN, ApiWorld
+from tests.unit.api.test_hostile_bodies import GOOD_BODIES
+from tests.unit.api.world import ApiWorld
 
 WITH_ID = [route for route in API_ROUTES if "{id}" in route.path]
 
@@ -48,7 +49,7 @@ def test_another_users_strategy_does_not_exist(
         "traversal": "..%2f..%2f",
         "nul": "\x00",
     }[other]
-    body = {"PUT": PLAN}.get(route.method)
+    body = GOOD_BODIES[route.path] if route.method == "PUT" else None
 
     # When I ask for it
     answer = world.call(route.method, path_of(route, strategy_id), body, token=token)
