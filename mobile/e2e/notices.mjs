@@ -36,7 +36,7 @@ export async function chooseChannels({ page }, who) {
   await press(page, "save-choice");
   await front(page, "choice-saved").waitFor();
   const { kinds } = await call("/notifications/preferences", { token });
-  assert.deepEqual([kinds.buy_accepted.toSorted(), kinds.bought.toSorted()], [["email", "webhook"], ["email", "webhook"]]);
+  assert.deepEqual([kinds.buy_accepted.toSorted(), kinds.bought.toSorted()], [["email", "webhook"], ["email", "push", "webhook"]]);
   await named(page, "Back");
   await tab(page, "Today");
 }

@@ -3,6 +3,7 @@ import { PaperProvider } from "react-native-paper";
 
 import type { RiskProfile } from "@/api/queries";
 import Kill from "@/app/kill";
+import { en } from "@/words/en";
 
 type KillSwitch = RiskProfile["kill_switch"];
 const mockPull = jest.fn();
@@ -51,6 +52,16 @@ test("one gesture does nothing, two pull it", () => {
   fireEvent(screen.getByTestId("kill-arm"), "valueChange", true);
   fireEvent.press(screen.getByTestId("kill-fire"));
   expect(mockPull).toHaveBeenCalledWith({ kind: "kill" });
+});
+
+test("the words beside the switch turn it as well, and that is one gesture, not two", () => {
+  show(OFF);
+  const words = screen.getByText(en.kill.arm);
+  fireEvent.press(words);
+  expect(screen.getByTestId("kill-arm").props.value).toBe(true);
+  fireEvent.press(words);
+  fireEvent.press(screen.getByTestId("kill-fire"));
+  expect(mockPull).not.toHaveBeenCalled();
 });
 
 test("it can be pulled while its state is not known", () => {

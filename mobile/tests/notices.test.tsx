@@ -112,6 +112,7 @@ const PREFERENCES: Preferences = {
   email: { status: "on", target: "a@example.com" },
   webhook: OFF,
   telegram: OFF,
+  push: { status: "off", devices: [] },
 };
 
 describe("what is sent where", () => {

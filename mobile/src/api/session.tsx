@@ -7,6 +7,7 @@ import { body, makeApi, type Api } from "./client";
 import type { Environment } from "./environment";
 import { readKept, writeKept } from "./keep";
 import { ApiProblem } from "./problem";
+import { stopPushes } from "./push";
 import type { components } from "./schema";
 
 type Login = components["schemas"]["LoginAnswer"];
@@ -19,6 +20,8 @@ export type SessionState = "unknown" | "out" | "in" | "over";
 export interface Session {
   readonly state: SessionState;
   readonly email: string | null;
+  /** What the API calls this login, for as long as it goes on. */
+  readonly device: string | null;
   readonly api: Api;
   readonly environment: Environment;
   logIn(email: string, password: string, code?: string): Promise<void>;
@@ -41,20 +44,22 @@ export function useApi(): Api {
 export function SessionProvider({ environment, children }: { environment: Environment; children: ReactNode }) {
   const [state, setState] = useState<SessionState>("unknown");
   const [email, setEmail] = useState<string | null>(null);
+  const [device, setDevice] = useState<string | null>(null);
   const token = useRef<string | null>(null);
   const refresh = useRef<string | null>(null);
   const renewing = useRef<Promise<string | null> | null>(null);
   const queries = useQueryClient();
 
-  const keep = useCallback(async (access: string | null, next: string | null) => {
-    token.current = access;
-    refresh.current = next;
-    await Promise.all([writeKept("token", access), writeKept("refresh", next)]);
+  const keep = useCallback(async (login: Login | null) => {
+    token.current = login?.token ?? null;
+    refresh.current = login?.refresh_token ?? null;
+    setDevice(login?.device_id ?? null);
+    await Promise.all([writeKept("token", token.current), writeKept("refresh", refresh.current), writeKept("device", login?.device_id ?? null)]);
   }, []);
 
   const api = useMemo(() => {
     const end = () => {
-      void keep(null, null);
+      void keep(null);
       setState("over");
     };
     const open = makeApi(environment.apiUrl, { token: () => null, renew: async () => null, refused: () => undefined });
@@ -65,7 +70,7 @@ export function SessionProvider({ environment, children }: { environment: Enviro
       }
       try {
         const answer = await body(open.POST("/api/v1/auth/refresh", { body: { refresh_token: refresh.current } }));
-        await keep(answer.token, answer.refresh_token);
+        await keep(answer);
         return answer.token;
       } catch (problem) {
         // Whatever else went wrong (no network) says nothing about the login.
@@ -93,9 +98,10 @@ export function SessionProvider({ environment, children }: { environment: Enviro
 
   useEffect(() => {
     void (async () => {
-      const [keptToken, keptRefresh, keptEmail] = await Promise.all([readKept("token"), readKept("refresh"), readKept("email")]);
+      const [keptToken, keptRefresh, keptDevice, keptEmail] = await Promise.all([readKept("token"), readKept("refresh"), readKept("device"), readKept("email")]);
       token.current = keptToken;
       refresh.current = keptRefresh;
+      setDevice(keptDevice);
       setEmail(keptEmail);
       setState(keptToken === null ? "out" : "in");
     })();
@@ -104,7 +110,7 @@ export function SessionProvider({ environment, children }: { environment: Enviro
   const begin = useCallback(
     async (login: Login, newEmail: string) => {
       if (newEmail !== email) queries.clear();
-      await Promise.all([keep(login.token, login.refresh_token), writeKept("email", newEmail)]);
+      await Promise.all([keep(login), writeKept("email", newEmail)]);
       setEmail(newEmail);
       setState("in");
       void queries.invalidateQueries();
@@ -116,6 +122,7 @@ export function SessionProvider({ environment, children }: { environment: Enviro
     () => ({
       state,
       email,
+      device,
       api,
       environment,
       logIn: async (who, password, code) => {
@@ -128,7 +135,10 @@ export function SessionProvider({ environment, children }: { environment: Enviro
       },
       logOut: async () => {
         const ended = refresh.current;
-        await Promise.all([keep(null, null), writeKept("email", null)]);
+        const isPushed = (await readKept("push")) === "on";
+        await Promise.all([keep(null), writeKept("email", null), writeKept("push", null)]);
+        // Here nobody is to read on the locked screen what was another's, even if the API does not hear of the log-out.
+        if (isPushed) void stopPushes().catch(() => undefined);
         // Out of reach or not: here nobody is logged in any more, and elsewhere the device can be ended from the list.
         if (ended !== null) void api.POST("/api/v1/auth/logout", { body: { refresh_token: ended } }).catch(() => undefined);
         queries.clear();
@@ -136,7 +146,7 @@ export function SessionProvider({ environment, children }: { environment: Enviro
         setState("out");
       },
     }),
-    [api, begin, email, environment, keep, queries, state],
+    [api, begin, device, email, environment, keep, queries, state],
   );
 
   return <SessionContext.Provider value={session}>{children}</SessionContext.Provider>;

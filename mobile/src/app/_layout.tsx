@@ -6,10 +6,12 @@ import { useColorScheme, View } from "react-native";
 import { ActivityIndicator, Button, PaperProvider, Text } from "react-native-paper";
 
 import { loadEnvironment, type Environment } from "@/api/environment";
+import { watchForeground } from "@/api/foreground";
 import { makeQueries } from "@/api/queries";
 import { SessionProvider, useSession } from "@/api/session";
 import { Icon } from "@/ui/icon";
 import { PreferencesProvider, usePreferences } from "@/ui/preferences";
+import { Pushes } from "@/ui/pushes";
 import { Relogin } from "@/ui/relogin";
 import { makeTheme } from "@/ui/theme";
 import { useWords } from "@/words";
@@ -44,6 +46,7 @@ function Themed() {
 function Started() {
   const words = useWords();
   const [queries] = useState(makeQueries);
+  useEffect(watchForeground, []);
   const [environment, setEnvironment] = useState<Environment | null>(null);
   const [fault, setFault] = useState<string | null>(null);
   const [attempt, setAttempt] = useState(0);
@@ -111,6 +114,7 @@ function Pages() {
         <Stack.Screen name="reset" />
         <Stack.Screen name="verify" />
       </Stack>
+      {isIn ? <Pushes /> : null}
       {state === "over" ? <Relogin /> : null}
     </>
   );

@@ -1,9 +1,10 @@
 import { useState } from "react";
 import { StyleSheet, View } from "react-native";
-import { Button, Switch, Text } from "react-native-paper";
+import { Button, Text } from "react-native-paper";
 
 import { useCommand, useRisk, type RiskProfile } from "@/api/queries";
 import { showDuration } from "@/rules/clock";
+import { LabelledSwitch } from "@/ui/labelled-switch";
 import { useNow } from "@/ui/now";
 import { AskedButton, Panel, ProblemText, StaleBanner, ToneText } from "@/ui/parts";
 import { Screen } from "@/ui/screen";
@@ -35,10 +36,7 @@ function Pull() {
     <Panel>
       <Text>{words.kill.what}</Text>
       <Text variant="bodySmall">{words.kill.first}</Text>
-      <View style={styles.line}>
-        <Text variant="titleMedium" style={styles.grow}>{words.kill.arm}</Text>
-        <Switch value={isArmed} onValueChange={setArmed} accessibilityLabel={words.kill.arm} testID="kill-arm" />
-      </View>
+      <LabelledSwitch label={words.kill.arm} value={isArmed} onChange={setArmed} variant="titleMedium" style={styles.line} textStyle={styles.grow} testID="kill-arm" />
       <Button
         mode="contained"
         icon="alert-octagon"

@@ -29,6 +29,13 @@ const SCREENS: Partial<Record<NoticeKind, Screen>> = {
 
 export type Screen = "/" | "/broker" | "/devices" | "/kill" | "/risk" | `/strategy/${string}`;
 
+/** What a push carries of its notice. */
+export interface PushedNotice {
+  readonly notice_id: number;
+  readonly kind: string;
+  readonly strategy_id: string | null;
+}
+
 /** Where what a notice speaks of is shown; null where it says everything itself. */
 export function screenOf(notice: { kind: string; strategy_id: string | null }): Screen | null {
   if (notice.strategy_id !== null) return `/strategy/${notice.strategy_id}`;

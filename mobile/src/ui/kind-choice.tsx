@@ -11,7 +11,7 @@ import { LabelledSwitch } from "./labelled-switch";
 import { kindName } from "./notice-row";
 import { Panel, ProblemText } from "./parts";
 
-const CHANNELS: readonly ChannelName[] = ["email", "webhook", "telegram"];
+const CHANNELS: readonly ChannelName[] = ["push", "email", "webhook", "telegram"];
 type Kinds = Preferences["kinds"];
 
 /** Every kind of notice with a switch for each channel that is there. */
@@ -79,5 +79,5 @@ const styles = StyleSheet.create({
   group: { gap: 4 },
   kind: { flexDirection: "row", flexWrap: "wrap", alignItems: "center", justifyContent: "space-between", columnGap: 16, minHeight: 48 },
   name: { flexShrink: 1, flexGrow: 1, minWidth: 180 },
-  switches: { flexDirection: "row", gap: 16 },
+  switches: { flexDirection: "row", flexWrap: "wrap", columnGap: 16 },
 });

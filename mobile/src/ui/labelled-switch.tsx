@@ -18,7 +18,7 @@ export function LabelledSwitch({
   aloud?: string;
   value: boolean;
   onChange: (value: boolean) => void;
-  variant?: "bodySmall" | "titleMedium";
+  variant?: "bodySmall" | "bodyMedium" | "titleMedium";
   isDisabled?: boolean;
   style?: StyleProp<ViewStyle>;
   textStyle?: StyleProp<TextStyle>;

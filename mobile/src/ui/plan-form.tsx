@@ -3,7 +3,7 @@ import { zodResolver } from "@hookform/resolvers/zod";
 import { useState } from "react";
 import { Controller, useForm, useWatch, type Control } from "react-hook-form";
 import { StyleSheet, View } from "react-native";
-import { Button, HelperText, SegmentedButtons, Switch, Text, TextInput } from "react-native-paper";
+import { Button, HelperText, SegmentedButtons, Text, TextInput } from "react-native-paper";
 import * as z from "zod/mini";
 
 import { ApiProblem } from "@/api/problem";
@@ -14,6 +14,7 @@ import { moneyAtRisk, stopPrice, type StopKind } from "@/rules/stop";
 import { useWords } from "@/words";
 
 import { InstrumentField, type Chosen } from "./instrument-field";
+import { LabelledSwitch } from "./labelled-switch";
 import { FieldError, Panel, ProblemText, ToneText } from "./parts";
 import { TimePicker } from "./time-picker";
 
@@ -152,10 +153,7 @@ export function PlanForm({
           control={form.control}
           name="brokerStop"
           render={({ field }) => (
-            <View style={styles.line}>
-              <Text style={styles.grow}>{words.plan.brokerStop}</Text>
-              <Switch value={field.value} onValueChange={field.onChange} accessibilityLabel={words.plan.brokerStop} />
-            </View>
+            <LabelledSwitch label={words.plan.brokerStop} value={field.value} onChange={field.onChange} variant="bodyMedium" style={styles.line} textStyle={styles.grow} testID="broker-stop" />
           )}
         />
       </Panel>

@@ -313,7 +313,7 @@ export const en = {
   settings: {
     title: "Settings",
     appearance: "Appearance",
-    modes: { system: "As the device", light: "Light", dark: "Dark" },
+    modes: { system: "System", light: "Light", dark: "Dark" },
     textSize: "Text size",
     sizes: { normal: "Normal", large: "Large", huge: "Very large" },
     language: "Language",

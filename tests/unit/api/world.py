@@ -352,6 +352,7 @@ class ApiWorld:
             "deleted": set(self.database.deleted),
             "wishes": dict(self.database.wishes),
             "channel_setups": dict(self.database.channel_setups),
+            "push_devices": dict(self.database.push_devices),
             "inbox_reads": dict(self.database.inbox_reads),
             "risk_limits": dict(self.database.risk_limits),
             "kill_locks": dict(self.database.kill_locks),

@@ -2,13 +2,14 @@ import { zodResolver } from "@hookform/resolvers/zod";
 import { router } from "expo-router";
 import { Controller, useForm } from "react-hook-form";
 import { StyleSheet, View } from "react-native";
-import { Button, Switch, Text, TextInput } from "react-native-paper";
+import { Button, Text, TextInput } from "react-native-paper";
 import * as z from "zod/mini";
 
 import { ApiProblem } from "@/api/problem";
 import { useCommand, useRisk, type RiskProfile } from "@/api/queries";
 import { istDay, istTime } from "@/rules/clock";
 import { showResult, showRupees } from "@/rules/money";
+import { LabelledSwitch } from "@/ui/labelled-switch";
 import { Fact, Facts, FieldError, Loaded, Panel, ProblemText, Result } from "@/ui/parts";
 import { Screen } from "@/ui/screen";
 import { useWords } from "@/words";
@@ -126,10 +127,7 @@ function Limits({ profile: { limits } }: { profile: RiskProfile }) {
         control={form.control}
         name="square_off_on_loss"
         render={({ field }) => (
-          <View style={styles.line}>
-            <Text style={styles.grow}>{words.risk.squareOff}</Text>
-            <Switch value={field.value} onValueChange={field.onChange} accessibilityLabel={words.risk.squareOff} />
-          </View>
+          <LabelledSwitch label={words.risk.squareOff} value={field.value} onChange={field.onChange} variant="bodyMedium" style={styles.line} textStyle={styles.grow} testID="square-off-on-loss" />
         )}
       />
       <ProblemText error={command.error} />

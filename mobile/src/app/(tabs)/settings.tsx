@@ -1,6 +1,7 @@
 import { router } from "expo-router";
 import { Button, SegmentedButtons, Text } from "react-native-paper";
 
+import { usePreferencesOfNotices } from "@/api/notices";
 import { useSession } from "@/api/session";
 import { Panel } from "@/ui/parts";
 import { usePreferences } from "@/ui/preferences";
@@ -12,6 +13,7 @@ export default function Settings() {
   const session = useSession();
   const { preferences, change } = usePreferences();
   const { modes, sizes } = words.settings;
+  const mail = usePreferencesOfNotices().data?.email;
   return (
     <Screen title={words.settings.title}>
       <Panel title={words.settings.appearance}>
@@ -41,9 +43,11 @@ export default function Settings() {
         <Button mode="outlined" icon="bank" onPress={() => router.push("/broker")} testID="to-broker">
           {words.settings.broker}
         </Button>
-        <Button mode="outlined" icon="check" onPress={() => router.push("/verify")} testID="to-verify">
-          {words.account.confirmEmail}
-        </Button>
+        {mail?.status === "unconfirmed" ? (
+          <Button mode="outlined" icon="check" onPress={() => router.push("/verify")} testID="to-verify">
+            {words.account.confirmEmail}
+          </Button>
+        ) : null}
         <Button mode="outlined" icon="shield-alert" onPress={() => router.push("/second-factor")} testID="to-second-factor">
           {words.secondFactor.title}
         </Button>

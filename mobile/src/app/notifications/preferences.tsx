@@ -4,6 +4,7 @@ import { usePreferencesOfNotices } from "@/api/notices";
 import { MailChannel, TelegramChannel, WebhookChannel } from "@/ui/channels";
 import { KindChoice } from "@/ui/kind-choice";
 import { Loaded } from "@/ui/parts";
+import { PushChannel } from "@/ui/push-channel";
 import { Screen } from "@/ui/screen";
 import { useWords } from "@/words";
 
@@ -17,6 +18,7 @@ export default function NoticePreferences() {
       <Loaded query={preferences}>
         {(found) => (
           <>
+            <PushChannel push={found.push} />
             <MailChannel channel={found.email} />
             <WebhookChannel channel={found.webhook} />
             <TelegramChannel channel={found.telegram} />

@@ -24,7 +24,7 @@ _FOR_GOOD = {400, 413}
 _KEPT_SECONDS = 86_400
 """How long a phone that is off is waited for. By default Apple would not wait at all, and Google for four weeks."""
 _ANDROID_CHANNEL = "default"
-"""Which the app makes before it asks for a token (mobile/src/api/push.ts): a push to another would not be shown."""
+"""The app makes it before it asks for a token (mobile/src/api/push-phone.ts): a push to another is not shown."""
 _MOST_BYTES = 65_536
 """Of an answer: twenty tickets are a few thousand."""
 
