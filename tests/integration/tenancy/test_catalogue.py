@@ -25,6 +25,7 @@ KEYS = {"app_user_id()", "app.login_email", "app.postback_id"}
 BYPASSES = {
     "audit_append": "takes the chain's next place; writes for the tenant of the transaction only",
     "claim_egress": "finds a pair of addresses that nobody holds; gives it to the tenant of the transaction only",
+    "free_egress": "takes its pair of addresses from the tenant of the transaction only; for the system role alone",
 }
 """Functions that run with their owner's rights, each with its reason."""
 

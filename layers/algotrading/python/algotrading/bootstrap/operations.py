@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from algotrading.adapters.postgres.migrate import Migrator
     from algotrading.adapters.signing_key_rotation import SigningKeyRotation
     from algotrading.entrypoints.operator import OperatorDoor
+    from algotrading.services.address_pairs import AddressPairs
     from algotrading.services.audit_verify import AuditVerifier
     from algotrading.services.canary import Canary
     from algotrading.services.load_instruments import InstrumentLoader
@@ -99,7 +100,19 @@ def build_operator(settings: OperatorSettings) -> OperatorDoor:
     """lambdas/operator"""
     from algotrading.entrypoints.operator import OperatorDoor
 
-    return OperatorDoor(cache(lambda: _operator(settings)), cache(lambda: build_audit_verifier(settings)))
+    return OperatorDoor(
+        cache(lambda: _operator(settings)),
+        cache(lambda: build_audit_verifier(settings)),
+        cache(lambda: _address_pairs(settings)),
+    )
+
+
+def _address_pairs(settings: OperatorSettings) -> AddressPairs:
+    from algotrading.adapters.clock import SystemClock
+    from algotrading.adapters.postgres.broker_accounts import PostgresBrokerAccounts
+    from algotrading.services.address_pairs import AddressPairs
+
+    return AddressPairs(PostgresBrokerAccounts(parts.database(settings)), SystemClock())
 
 
 def _operator(settings: OperatorSettings) -> Operator:

@@ -18,6 +18,7 @@ from uuid import UUID
 
 from algotrading.domain.accounts import ConnectionStatus, SealedBrokerAccount
 from algotrading.domain.effects import Decision
+from algotrading.domain.egress import EgressRoute
 from algotrading.domain.events import Event
 from algotrading.domain.logins import DeviceLogin, LoginEnd
 from algotrading.domain.strategy import Strategy
@@ -74,6 +75,8 @@ class AuditKind(StrEnum):
     CHANNEL_REMOVED = "channel_removed"
     ACCOUNT_DELETED = "account_deleted"
     """Its owner is forgotten; what was done is not."""
+    EGRESS_FREED = "egress_freed"
+    """An operator took the addresses away that the user's orders left from: `data` has which, and who."""
     NOTHING_PLACED = "nothing_placed"
     """After the kill switch, our record had no order of its day and nothing open; the broker was not asked."""
 
@@ -227,6 +230,12 @@ def account_entry(user_id: UUID, kind: AuditKind, at: datetime) -> AuditEntry:
 def channel_entry(user_id: UUID, kind: AuditKind, channel: str, target: str, at: datetime) -> AuditEntry:
     """What is written down about a webhook or chat that notices go to."""
     return AuditEntry(user_id, kind, at, {"channel": channel, "target": target})
+
+
+def freed_entry(user_id: UUID, route: EgressRoute, by: str, at: datetime) -> AuditEntry:
+    """What is written down about a pair of addresses that was taken from its holder."""
+    data = {"route": route.name, "addresses": list(route.addresses), "by": by}
+    return AuditEntry(user_id, AuditKind.EGRESS_FREED, at, data)
 
 
 def disconnected_entry(user_id: UUID, broker: str, broker_user_id: str | None, at: datetime) -> AuditEntry:

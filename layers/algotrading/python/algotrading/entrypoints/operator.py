@@ -15,6 +15,8 @@ from pydantic import TypeAdapter, ValidationError
 from algotrading.contracts.operator import (
     AuditReport,
     ChainFlaw,
+    FreedPair,
+    FreePairAction,
     KillAction,
     OperatorAction,
     OperatorStatus,
@@ -27,6 +29,7 @@ from algotrading.contracts.operator import (
 from algotrading.contracts.problems import field_problems
 from algotrading.domain.audit_chain import ChainBreak
 from algotrading.domain.errors import AlgotradingError, RequestInvalid
+from algotrading.services.address_pairs import AddressPairs
 from algotrading.services.audit_verify import AuditVerifier
 from algotrading.services.operate import DeploymentStatus, Operator
 
@@ -38,10 +41,11 @@ _SHOWN_BREAKS = 50
 
 @dataclass(frozen=True, slots=True)
 class OperatorDoor:
-    """`operator` and `verifier` are asked for at each action; the first asking may build them."""
+    """`operator`, `verifier` and `pairs` are asked for at each action; the first asking may build them."""
 
     operator: Callable[[], Operator]
     verifier: Callable[[], AuditVerifier]
+    pairs: Callable[[], AddressPairs]
 
     def handle(self, event: Any) -> dict[str, Any]:
         """Carry one action out. An answer with `error` stored nothing, but for a database that broke off while it
@@ -64,6 +68,9 @@ class OperatorDoor:
                 return _status(self.operator().status())
             case VerifyAuditAction():
                 return self._verify(action)
+            case FreePairAction(by=by, user_id=user_id):
+                freed = self.pairs().free(user_id, by=by)
+                return FreedPair(pair=freed.name, addresses=list(freed.addresses)).model_dump(mode="json")
 
     def _verify(self, action: VerifyAuditAction) -> dict[str, Any]:
         shown: list[ChainBreak] = []
@@ -89,12 +96,13 @@ def _read(event: Any) -> OperatorAction:
     except ValidationError as error:
         problems = field_problems(error.errors(include_url=False, include_input=False))
         actions = 'an action is {"action": "kill", "by": ..., "reason": ...}, {"action": "release", "by": ...}, '
-        actions += '{"action": "status"} or {"action": "verify_audit"}'
+        actions += '{"action": "status"}, {"action": "verify_audit"} or '
+        actions += '{"action": "free_pair", "by": ..., "user_id": ...}'
         raise RequestInvalid(f"this is no action of an operator: {actions}", problems) from error
 
 
 def _who(action: OperatorAction) -> str | None:
-    return action.by if isinstance(action, KillAction | ReleaseAction) else None
+    return action.by if isinstance(action, KillAction | ReleaseAction | FreePairAction) else None
 
 
 def _status(status: DeploymentStatus) -> dict[str, Any]:
