@@ -276,7 +276,17 @@ def test_what_a_machine_runs_is_a_script(paired: dict[str, Any]) -> None:
 def test_addresses_lead_to_a_machine_before_it_starts(paired: dict[str, Any]) -> None:
     bound = set(_of(paired, "AWS::EC2::EIPAssociation"))
 
+    ways_out = {
+        name
+        for name, each in _of(paired, "AWS::EC2::Route").items()
+        if "GatewayId" in each["Properties"] and "public" in name.lower()
+    }
+
     assert {each for machine in _machines(paired).values() for each in _waits_for(paired, machine) & bound} == bound
+    assert len(ways_out) == 2
+    assert {
+        each for machine in _machines(paired).values() for each in _waits_for(paired, machine) & ways_out
+    } == ways_out
 
 
 def test_each_change_of_a_machine_is_waited_for_anew_and_no_change_is_not() -> None:
