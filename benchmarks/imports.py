@@ -41,14 +41,17 @@ def measure(progress: Progress, *, rounds: int) -> list[Figure]:
 
 
 def environment_of(settings: type[Settings]) -> dict[str, str]:
-    """A plausible value for everything that `settings` cannot do without."""
+    """A plausible value for everything that `settings` cannot do without; of two ways to log in to the database one."""
     required = {name.upper() for name, field in settings.model_fields.items() if field.is_required()}
+    required.add("DATABASE_SECRET_ARN")
     return {name: _plausible(name) for name in settings.environment_names() if name in required}
 
 
 def _plausible(name: str) -> str:
     if name == "STAGE":
         return "dev"
+    if name.endswith("_SENDER"):
+        return "sender@example.com"
     if name.endswith("_ARN"):
         return f"arn:aws:service:ap-south-1:123456789012:{name.lower()}"
     if name.endswith("_URL"):

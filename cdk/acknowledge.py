@@ -21,12 +21,23 @@ _BASIC_POLICIES = (
 """AWS's own policies for writing logs and standing in a network."""
 
 
-def acknowledge(scope: IConstruct, reason: str, *, nag: tuple[str, ...] = (), checkov: tuple[str, ...] = ()) -> None:
+def acknowledge(
+    scope: IConstruct,
+    reason: str,
+    *,
+    nag: tuple[str, ...] = (),
+    checkov: tuple[str, ...] = (),
+    validate: tuple[str, ...] = (),
+) -> None:
     """Say why findings about `scope`, and all that is made in it so far or later, are meant. `nag` are ids of cdk-nag's
-    AWS Solutions pack without their prefix; `checkov` ids are written to the resources that exist by now."""
-    if nag:
-        rules = [Acknowledgment(id=f"AwsSolutions::AwsSolutions-{rule}", reason=reason) for rule in nag]
-        Validations.of(scope).acknowledge(*rules)
+    AWS Solutions pack without their prefix; `checkov` ids are written to the resources that exist by now; `validate`
+    are ids of CloudFormation's own rules, which CDK checks at each synthesis."""
+    ids = [
+        *(f"AwsSolutions::AwsSolutions-{rule}" for rule in nag),
+        *(f"CloudFormation-Validate::{rule}" for rule in validate),
+    ]
+    if ids:
+        Validations.of(scope).acknowledge(*(Acknowledgment(id=each, reason=reason) for each in ids))
     if checkov:
         for resource in scope.node.find_all():
             if isinstance(resource, CfnResource):

@@ -98,7 +98,7 @@ def moving_lines(environment: Environment, workload: Workload, habits: Habits, p
         *_queues(monthly, prices),
         *_records(environment, monthly, prices),
         *_network(monthly, prices),
-        *_keys(monthly, prices),
+        *_keys(environment, monthly, prices),
     ]
 
 
@@ -232,9 +232,11 @@ def _network(monthly: _Monthly, prices: PriceTable) -> Iterator[Line]:
     yield _line("S3", "the web app", 2 * habits.app_bytes / _GIB, "bucket_gib_month", prices)
 
 
-def _keys(monthly: _Monthly, prices: PriceTable) -> Iterator[Line]:
+def _keys(environment: Environment, monthly: _Monthly, prices: PriceTable) -> Iterator[Line]:
     # A data key is kept for five minutes in the worker that opened it: half of the looks find it there.
     opened = monthly.messages + monthly.postbacks + monthly.looks / 2
     yield _line("KMS", "data keys opened", opened / 1e4, "key_ten_thousand", prices)
+    if environment.database_iam:
+        return  # who logs in by tokens reads no secret; those who read the key of bearer tokens are few
     # A worker reads its secret anew every few minutes; an executor, that waits for minutes, each time.
     yield _line("Secrets Manager", "readings", monthly.messages / 1e4, "secret_ten_thousand", prices)

@@ -78,7 +78,7 @@ class NetworkStack(Stack):
     def _pairs(self, environment: Environment, functions: ec2.SecurityGroup) -> list[dict[str, object]]:
         if not environment.egress_pairs:
             return []
-        group = self._group("ProxiesGroup", "Forward proxies of the brokers' accounts")
+        group = self._group("ProxiesGroup", "Forward proxies of brokers accounts")
         group.add_egress_rule(ec2.Peer.any_ipv4(), _HTTPS, "brokers")
         functions.connections.allow_to(group, ec2.Port.tcp(PORT), "forward proxies")
         proxies = ForwardProxies(self, "Proxies", environment=environment, vpc=self.vpc, group=group)

@@ -12,6 +12,7 @@ from algotrading.domain.audit import (
     AuditKind,
     broker_entry,
     disconnected_entry,
+    freed_entry,
     login_ended_entry,
     login_entry,
     second_factor_entry,
@@ -244,6 +245,19 @@ class MemoryBrokerAccounts:
                     if not family:
                         database.exclusive_routes.add(name)
             return self._held_route(user_id)
+
+    def free_egress(self, user_id: UUID, *, by: str, now: datetime) -> EgressRoute:
+        """See ports.BrokerAccounts."""
+        with self._database.turn:
+            route = self._held_route(user_id)
+            if route is None:
+                raise NotFound("this user holds no pair of addresses")
+            if user_id in self._database.broker_accounts:
+                raise Conflict("a broker is connected: the user disconnects it first, or deletes the account")
+            del self._database.egress_holders[user_id]
+            self._database.exclusive_routes.discard(route.name)
+            audit.append(self._database, freed_entry(user_id, route, by, now))
+        return route
 
     def _held_route(self, user_id: UUID) -> EgressRoute | None:
         name = self._database.egress_holders.get(user_id)

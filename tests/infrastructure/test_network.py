@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,11 +14,13 @@ from aws_cdk import App, CfnOutput
 from aws_cdk import Environment as Target
 
 from algotrading.adapters.postgres.egress_routes import read_routes
+from cdk.assure import read_report
 from cdk.cost.lines import HOURS
 from cdk.cost.prices import load_prices
 from cdk.cost.standing import standing_lines, unpriced
 from cdk.environments import AVAILABILITY_ZONES, ENVIRONMENTS, REGION, Environment
 from cdk.stacks.network import NetworkStack
+from cdk.synth import synthesize
 from tests.infrastructure.templates import Estate
 
 
@@ -273,7 +276,17 @@ def test_what_a_machine_runs_is_a_script(paired: dict[str, Any]) -> None:
 def test_addresses_lead_to_a_machine_before_it_starts(paired: dict[str, Any]) -> None:
     bound = set(_of(paired, "AWS::EC2::EIPAssociation"))
 
+    ways_out = {
+        name
+        for name, each in _of(paired, "AWS::EC2::Route").items()
+        if "GatewayId" in each["Properties"] and "public" in name.lower()
+    }
+
     assert {each for machine in _machines(paired).values() for each in _waits_for(paired, machine) & bound} == bound
+    assert len(ways_out) == 2
+    assert {
+        each for machine in _machines(paired).values() for each in _waits_for(paired, machine) & ways_out
+    } == ways_out
 
 
 def test_each_change_of_a_machine_is_waited_for_anew_and_no_change_is_not() -> None:
@@ -299,3 +312,13 @@ def test_a_machine_keeps_its_id_and_its_addresses_when_pairs_are_added() -> None
     for kind in ("AWS::EC2::Instance", "AWS::EC2::NetworkInterface"):
         assert _of(two, kind).keys() == _of(three, kind).keys()
     assert _of(two, "AWS::EC2::EIP").keys() < _of(three, "AWS::EC2::EIP").keys()
+
+
+def test_cloudformation_takes_an_estate_with_pairs(tmp_path: Path) -> None:
+    """Its own rules are checked with a synthesis by the product's own way, which this is."""
+    environment = replace(ENVIRONMENTS["prod"], egress_pairs=3, egress_images=IMAGES)
+
+    synthesize(environment, tmp_path, in_place=True)
+
+    report = json.loads((tmp_path / "validation-report.json").read_text(encoding="utf-8"))
+    assert list(read_report(report)) == []

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from uuid import uuid4
 
+import psycopg
 import pytest
 
 from algotrading.adapters.postgres.broker_accounts import PostgresBrokerAccounts
 from algotrading.adapters.postgres.egress_routes import DeployedRoute, read_routes
 from algotrading.domain.accounts import BrokerName, ConnectionStatus, Login, SealedBrokerAccount, User
+from algotrading.domain.audit import AuditKind
 from algotrading.domain.egress import EgressRoute
-from algotrading.domain.errors import BrokerAccountTaken, EmailTaken, NotFound
+from algotrading.domain.errors import BrokerAccountTaken, Conflict, EmailTaken, NotFound
 from tests.contract.ports.conftest import Stores, postgres_stores
 from tests.fakes.examples import MOMENT, make_user
 from tests.stores import PostgresStore
@@ -259,6 +262,71 @@ def test_a_familys_pair_that_is_deployed_no_more_is_given_to_no_further_member(s
 
     assert stores.broker_accounts.claim_egress(father.user_id) == held
     assert stores.broker_accounts.claim_egress(son.user_id) == EgressRoute("pair-1", *PAIRS_OF_ONE)
+
+
+def test_a_freed_pair_is_claimed_by_the_next_and_its_record_says_who_freed_it(stores: Stores) -> None:
+    stores.deploy(PAIRS[:1])
+    user, other = stores.add_user(), stores.add_user()
+    held = stores.broker_accounts.claim_egress(user.user_id)
+    assert stores.broker_accounts.claim_egress(other.user_id) is None
+
+    freed = stores.system_broker_accounts.free_egress(user.user_id, by="ops@trader.in", now=MOMENT)
+
+    assert freed == held
+    assert stores.broker_accounts.claim_egress(other.user_id) == held
+    assert stores.broker_accounts.claim_egress(user.user_id) is None
+    records = [record for record, _ in stores.system_audit_trail.chains() if record.user_id == user.user_id]
+    [said] = [json.loads(each.record)["data"] for each in records if each.kind == AuditKind.EGRESS_FREED]
+    assert said == {"route": "pair-1", "addresses": ["13.200.1.1"], "by": "ops@trader.in"}
+
+
+def test_a_pair_is_not_taken_from_whoever_is_connected_nor_from_whoever_has_none(stores: Stores) -> None:
+    stores.deploy(PAIRS)
+    user, other = stores.add_user(), stores.add_user()
+    held = stores.broker_accounts.claim_egress(user.user_id)
+    stores.broker_accounts.save(make_account(user))
+
+    with pytest.raises(Conflict, match="disconnects it first"):
+        stores.system_broker_accounts.free_egress(user.user_id, by="ops", now=MOMENT)
+    with pytest.raises(NotFound, match="holds no pair"):
+        stores.system_broker_accounts.free_egress(other.user_id, by="ops", now=MOMENT)
+
+    assert stores.broker_accounts.claim_egress(user.user_id) == held
+
+
+def test_a_member_of_a_family_leaves_the_others_their_pair(stores: Stores) -> None:
+    stores.deploy((NAT, *PAIRS))
+    father, son = stores.add_user("father@example.com"), stores.add_user("son@example.com")
+    shared = {stores.broker_accounts.claim_egress(each.user_id) for each in (father, son)}
+
+    stores.system_broker_accounts.free_egress(son.user_id, by="ops", now=MOMENT)
+
+    assert {stores.broker_accounts.claim_egress(father.user_id)} == shared
+
+
+def test_a_pair_of_before_that_was_freed_goes_when_it_is_deployed_no_more(stores: Stores) -> None:
+    stores.deploy(PAIRS)
+    user, other = stores.add_user(), stores.add_user()
+    assert stores.broker_accounts.claim_egress(user.user_id) == EgressRoute("pair-1", *PAIRS_OF_ONE)
+    stores.deploy(PAIRS[1:])
+
+    stores.system_broker_accounts.free_egress(user.user_id, by="ops", now=MOMENT)
+
+    claimed = stores.broker_accounts.claim_egress(other.user_id)
+    assert claimed is not None
+    assert claimed.name == "pair-2"
+
+
+def test_functions_of_traders_free_nobodys_pair(postgres_store: PostgresStore) -> None:
+    stores = postgres_stores(postgres_store)
+    stores.deploy(PAIRS)
+    user = stores.add_user()
+    held = stores.broker_accounts.claim_egress(user.user_id)
+
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        stores.broker_accounts.free_egress(user.user_id, by="me", now=MOMENT)
+
+    assert stores.broker_accounts.claim_egress(user.user_id) == held
 
 
 def replace_addresses(route: DeployedRoute) -> DeployedRoute:

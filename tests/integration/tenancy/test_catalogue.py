@@ -26,6 +26,7 @@ BYPASSES = {
     "audit_append": "takes the chain's next place; writes for the tenant of the transaction only",
     "free_push_token": "takes a phone from the login of before, by a hash that only who has its token knows",
     "claim_egress": "finds a pair of addresses that nobody holds; gives it to the tenant of the transaction only",
+    "free_egress": "takes its pair of addresses from the tenant of the transaction only; for the system role alone",
 }
 """Functions that run with their owner's rights, each with its reason."""
 

@@ -266,6 +266,7 @@ CALLS: dict[str, Callable[[Any, Intruder], Any]] = {
 SYSTEM: dict[str, Callable[[Any, Intruder], Any]] = {
     "PostgresStrategies.running": lambda r, me: list(r.running()),
     "PostgresBrokerAccounts.find_by_email": lambda r, me: r.find_by_email(me.victim.email),
+    "PostgresBrokerAccounts.free_egress": lambda r, me: r.free_egress(me.victim.user_id, by="me", now=MOMENT),
     "PostgresLedger.begun": lambda r, me: sorted(r.begun([me.strategy_id], TRADING_DAY)),
     "PostgresLedger.unfinished": lambda r, me: list(r.unfinished()),
     "PostgresLedger.to_watch": lambda r, me: list(r.to_watch()),

@@ -17,7 +17,7 @@ from cdk.cost.moving import Habits, Workload, moving_lines
 from cdk.cost.prices import PriceMissing, PricesInvalid, PriceTable, load_prices
 from cdk.cost.standing import standing_lines, unpriced
 from cdk.cost.steps import CONNECTIONS_FOR_EXECUTORS, STEPS, strategies_carried
-from cdk.environments import ENVIRONMENTS, REGION
+from cdk.environments import ENVIRONMENTS, REGION, Environment
 
 PROD = ENVIRONMENTS["prod"]
 
@@ -102,6 +102,15 @@ def test_traces_cost_only_where_they_are_taken(prices: PriceTable) -> None:
 
     assert "X-Ray" not in services
     assert "X-Ray" in month(1, 1, prices).by_service()
+
+
+def test_secrets_are_read_for_money_only_where_functions_log_in_with_passwords(prices: PriceTable) -> None:
+    def readings(environment: Environment) -> list[float]:
+        lines = moving_lines(environment, Workload(users=1, strategies=100), Habits(), prices)
+        return [line.amount for line in lines if line.service == "Secrets Manager"]
+
+    assert readings(PROD) == []
+    assert readings(replace(PROD, database_iam=False)) == [pytest.approx(100 * 21 * 2 / 1e4)]
 
 
 def test_a_message_is_renewed_as_often_as_its_worker_does_it() -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from algotrading.adapters.postgres.database import TransactionFailed
+from algotrading.adapters.postgres.egress_routes import DeployedRoute
 from algotrading.contracts.messages import OrderEvent
 from algotrading.domain.accounts import User
 from algotrading.domain.cycle import Cycle, CycleState, ExitReason
@@ -19,6 +20,7 @@ from algotrading.domain.roles import Role
 from algotrading.domain.second_factor import SecondFactor
 from algotrading.entrypoints.operator import OperatorDoor
 from algotrading.ports import Lane
+from algotrading.services.address_pairs import AddressPairs
 from algotrading.services.audit_verify import AuditVerifier
 from algotrading.services.flatten import Flattener
 from algotrading.services.kill_switch import SETTLING
@@ -50,7 +52,8 @@ def door_of(world: TradingWorld) -> OperatorDoor:
     """The function's door, over the world."""
     operator = operator_of(world)
     verifier = AuditVerifier(MemoryAuditTrail(world.database), world.meter, world.clock)
-    return OperatorDoor(lambda: operator, lambda: verifier, lambda: roles_of(world))
+    pairs = AddressPairs(world.accounts, world.clock)
+    return OperatorDoor(lambda: operator, lambda: verifier, lambda: roles_of(world), lambda: pairs)
 
 
 def operator_of(world: TradingWorld, ledger: MemoryLedger | None = None) -> Operator:
@@ -119,7 +122,7 @@ def test_what_came_in_between_is_sold_too(world: TradingWorld) -> None:
 
 
 def test_what_is_stored_is_answered_although_nothing_can_be_read_after_it(
-    world: TradingWorld, monkeypatch: pytest.MonkeyPatch
+    world: TradingWorld, door: OperatorDoor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     strategy = world.add_running()
     world.buy(strategy)
@@ -200,7 +203,8 @@ def test_the_audit_trail_is_verified_and_its_breaks_are_named(world: TradingWorl
             for number, (record, head) in enumerate(trail.chains()):
                 yield (replace(record, record=record.record + " ") if number == 1 else record), head
 
-    tampered = replace(door, verifier=lambda: AuditVerifier(Tampered(world.database), world.meter, world.clock))
+    verifier = AuditVerifier(Tampered(world.database), world.meter, world.clock)
+    tampered = replace(door, verifier=lambda: verifier)
     answer = tampered.handle({"action": "verify_audit"})
 
     assert answer["is_sound"] is False
@@ -333,3 +337,55 @@ def test_a_role_that_is_none_is_refused(world: TradingWorld, door: OperatorDoor,
 
     assert door.handle(grant(**wrong))["error"] == "REQUEST_INVALID"
     assert not world.database.roles
+
+
+# --- pairs of addresses -------------------------------------------------------------------------------
+
+
+def holder(world: TradingWorld) -> dict[str, str]:
+    """The world's trader holds its only pair; an operator's wish to free it."""
+    world.database.deploy_routes([DeployedRoute(name="pair-1", addresses=("13.200.1.1",))])
+    assert world.accounts.claim_egress(world.user_id) is not None
+    return {"action": "free_pair", "by": "ops@example.com", "user_id": str(world.user_id)}
+
+
+def test_a_pair_is_freed_for_somebody_else_once_its_holder_has_left(world: TradingWorld, door: OperatorDoor) -> None:
+    wish = holder(world)
+    other = world.add_trader()
+    assert world.accounts.claim_egress(other) is None
+    world.accounts.remove(world.user_id, now=world.clock.now())
+
+    answer = door.handle(wish)
+
+    assert answer == {"pair": "pair-1", "addresses": ["13.200.1.1"]}
+    claimed = world.accounts.claim_egress(other)
+    assert claimed is not None
+    assert claimed.name == "pair-1"
+
+
+def test_whoever_is_connected_keeps_the_pair(world: TradingWorld, door: OperatorDoor) -> None:
+    wish = holder(world)
+    held = world.accounts.claim_egress(world.user_id)
+
+    answer = door.handle(wish)
+
+    assert answer["error"] == "CONFLICT"
+    assert "disconnects it first" in answer["message"]
+    assert world.accounts.claim_egress(world.user_id) == held
+
+
+def test_freeing_twice_says_that_there_is_nothing_to_free(world: TradingWorld, door: OperatorDoor) -> None:
+    wish = holder(world)
+    world.accounts.remove(world.user_id, now=world.clock.now())
+    door.handle(wish)
+
+    assert door.handle(wish)["error"] == "NOT_FOUND"
+
+
+@pytest.mark.parametrize("missing", ["by", "user_id"])
+def test_a_pair_is_freed_by_somebody_and_of_somebody(world: TradingWorld, door: OperatorDoor, missing: str) -> None:
+    wish = holder(world)
+    del wish[missing]
+
+    assert door.handle(wish)["error"] == "REQUEST_INVALID"
+    assert world.database.egress_holders

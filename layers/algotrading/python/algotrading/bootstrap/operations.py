@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from algotrading.entrypoints.api.admin import AdminServices
     from algotrading.entrypoints.http import HttpDoor
     from algotrading.entrypoints.operator import OperatorDoor
+    from algotrading.services.address_pairs import AddressPairs
     from algotrading.services.audit_verify import AuditVerifier
     from algotrading.services.canary import Canary
     from algotrading.services.load_instruments import InstrumentLoader
@@ -108,8 +109,20 @@ def build_operator(settings: OperatorSettings) -> OperatorDoor:
     def roles() -> RoleKeeper:
         return RoleKeeper(PostgresAdministration(parts.database(settings)), SystemClock())
 
-    operator, verifier = cache(lambda: _operator(settings)), cache(lambda: build_audit_verifier(settings))
-    return OperatorDoor(operator, verifier, cache(roles))
+    return OperatorDoor(
+        cache(lambda: _operator(settings)),
+        cache(lambda: build_audit_verifier(settings)),
+        cache(roles),
+        cache(lambda: _address_pairs(settings)),
+    )
+
+
+def _address_pairs(settings: OperatorSettings) -> AddressPairs:
+    from algotrading.adapters.clock import SystemClock
+    from algotrading.adapters.postgres.broker_accounts import PostgresBrokerAccounts
+    from algotrading.services.address_pairs import AddressPairs
+
+    return AddressPairs(PostgresBrokerAccounts(parts.database(settings)), SystemClock())
 
 
 def build_admin(settings: AdminSettings) -> HttpDoor:

@@ -86,8 +86,22 @@ class WithdrawRoleAction(RequestBody):
     by: Who
 
 
+class FreePairAction(RequestBody):
+    """Take the pair of addresses from a user, once it is no longer registered with their broker."""
+
+    action: Literal["free_pair"]
+    by: Who
+    user_id: Identifier
+
+
 OperatorAction = Annotated[
-    KillAction | ReleaseAction | StatusAction | VerifyAuditAction | GrantRoleAction | WithdrawRoleAction,
+    KillAction
+    | ReleaseAction
+    | StatusAction
+    | VerifyAuditAction
+    | GrantRoleAction
+    | WithdrawRoleAction
+    | FreePairAction,
     Field(discriminator="action"),
 ]
 
@@ -111,6 +125,13 @@ class OperatorStatus(Answer):
     """Cycles of all users that are not settled; null when the switch was stored and this could not be read."""
     unproven_users: int | None
     """While locked: users who traded today, or still hold something, and whose broker has not shown flat yet."""
+
+
+class FreedPair(Answer):
+    """What whoever claims next may be given."""
+
+    pair: str
+    addresses: list[str]
 
 
 class ChainFlaw(Answer):

@@ -19,6 +19,7 @@ from uuid import UUID
 from algotrading.domain.accounts import ConnectionStatus, SealedBrokerAccount
 from algotrading.domain.api_keys import ApiKey
 from algotrading.domain.effects import Decision
+from algotrading.domain.egress import EgressRoute
 from algotrading.domain.events import Event
 from algotrading.domain.logins import DeviceLogin, LoginEnd
 from algotrading.domain.roles import Role, ViewerGrant
@@ -92,6 +93,8 @@ class AuditKind(StrEnum):
     API_KEY_REVOKED = "api_key_revoked"
     STAFF_ACTED = "staff_acted"
     """Somebody came in as one of the staff; in the deployment's chain: `staff_entry`."""
+    EGRESS_FREED = "egress_freed"
+    """An operator took the addresses away that the user's orders left from: `data` has which, and who."""
     NOTHING_PLACED = "nothing_placed"
     """After the kill switch, our record had no order of its day and nothing open; the broker was not asked."""
 
@@ -275,6 +278,12 @@ def staff_entry(by: UUID, role: Role, door: str, path: str, at: datetime) -> Aud
 def channel_entry(user_id: UUID, kind: AuditKind, channel: str, target: str, at: datetime) -> AuditEntry:
     """What is written down about a webhook, a chat or a phone that notices go to."""
     return AuditEntry(user_id, kind, at, {"channel": channel, "target": target})
+
+
+def freed_entry(user_id: UUID, route: EgressRoute, by: str, at: datetime) -> AuditEntry:
+    """What is written down about a pair of addresses that was taken from its holder."""
+    data = {"route": route.name, "addresses": list(route.addresses), "by": by}
+    return AuditEntry(user_id, AuditKind.EGRESS_FREED, at, data)
 
 
 def disconnected_entry(user_id: UUID, broker: str, broker_user_id: str | None, at: datetime) -> AuditEntry:

@@ -15,6 +15,8 @@ from pydantic import TypeAdapter, ValidationError
 from algotrading.contracts.operator import (
     AuditReport,
     ChainFlaw,
+    FreedPair,
+    FreePairAction,
     GrantRoleAction,
     KillAction,
     OperatorAction,
@@ -31,6 +33,7 @@ from algotrading.contracts.problems import field_problems
 from algotrading.domain.audit_chain import ChainBreak
 from algotrading.domain.errors import AlgotradingError, RequestInvalid
 from algotrading.domain.roles import Role
+from algotrading.services.address_pairs import AddressPairs
 from algotrading.services.audit_verify import AuditVerifier
 from algotrading.services.operate import DeploymentStatus, Operator, RoleKeeper
 
@@ -47,6 +50,7 @@ class OperatorDoor:
     operator: Callable[[], Operator]
     verifier: Callable[[], AuditVerifier]
     roles: Callable[[], RoleKeeper]
+    pairs: Callable[[], AddressPairs]
 
     def handle(self, event: Any) -> dict[str, Any]:
         """Carry one action out. An answer with `error` stored nothing, but for a database that broke off while it
@@ -75,6 +79,9 @@ class OperatorDoor:
             case WithdrawRoleAction(email=email, role=role, by=by):
                 user_id = self.roles().withdraw(email, Role(role), by=by)
                 return RoleReport(user_id=user_id, role=role, status="withdrawn").model_dump(mode="json")
+            case FreePairAction(by=by, user_id=user_id):
+                freed = self.pairs().free(user_id, by=by)
+                return FreedPair(pair=freed.name, addresses=list(freed.addresses)).model_dump(mode="json")
 
     def _verify(self, action: VerifyAuditAction) -> dict[str, Any]:
         shown: list[ChainBreak] = []
@@ -101,7 +108,10 @@ def _read(event: Any) -> OperatorAction:
         problems = field_problems(error.errors(include_url=False, include_input=False))
         actions = 'an action is {"action": "kill", "by": ..., "reason": ...}, {"action": "release", "by": ...}, '
         actions += '{"action": "status"}, {"action": "verify_audit"}, '
-        actions += '{"action": "grant_role" or "withdraw_role", "email": ..., "role": "support" or "admin", "by": ...}'
+        actions += (
+            '{"action": "grant_role" or "withdraw_role", "email": ..., "role": "support" or "admin", "by": ...}, '
+        )
+        actions += '{"action": "free_pair", "by": ..., "user_id": ...}'
         raise RequestInvalid(f"this is no action of an operator: {actions}", problems) from error
 
 

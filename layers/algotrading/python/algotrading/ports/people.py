@@ -172,6 +172,15 @@ class BrokerAccounts(Protocol):
         family, else a free pair. None: there is none left."""
         ...
 
+    def free_egress(self, user_id: UUID, *, by: str, now: datetime) -> EgressRoute:
+        """Take the user's addresses away, for whoever claims next, and write down who did; as the system.
+
+        Raises:
+            NotFound: the user holds none.
+            Conflict: a broker is connected.
+        """
+        ...
+
 
 class Vault(Protocol):
     """Envelope encryption under a KMS key, bound to one user."""

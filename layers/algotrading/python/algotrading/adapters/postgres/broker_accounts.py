@@ -9,10 +9,11 @@ from uuid import UUID
 
 from algotrading.adapters.postgres import audit
 from algotrading.adapters.postgres.database import Database
+from algotrading.adapters.postgres.json_values import clean_text
 from algotrading.domain.accounts import BrokerName, ConnectionStatus, SealedBrokerAccount
-from algotrading.domain.audit import broker_entry, disconnected_entry
+from algotrading.domain.audit import broker_entry, disconnected_entry, freed_entry
 from algotrading.domain.egress import EgressRoute
-from algotrading.domain.errors import BrokerAccountTaken
+from algotrading.domain.errors import BrokerAccountTaken, Conflict, NotFound
 
 _ACCOUNTS = """
     select k.user_id, k.broker, k.api_key, k.secret_key, k.access_token, k.broker_user_id, k.status, k.token_at,
@@ -117,6 +118,23 @@ class PostgresBrokerAccounts:
                 (user_id,),
             ).fetchone()
         return _route(row) if row else None
+
+    def free_egress(self, user_id: UUID, *, by: str, now: datetime) -> EgressRoute:
+        """See ports.BrokerAccounts."""
+        with self._database.tenant(user_id) as session:
+            row = session.execute(
+                "select r.name as route, r.addresses, r.proxies from egress_holders h"
+                " join egress_routes r on r.name = h.route where h.user_id = %s",
+                (user_id,),
+            ).fetchone()
+            route = _route(row) if row else None
+            if route is None:
+                raise NotFound("this user holds no pair of addresses")
+            freed = session.execute("select free_egress() as route").fetchone()
+            if freed is None or freed["route"] is None:
+                raise Conflict("a broker is connected: the user disconnects it first, or deletes the account")
+            audit.append(session, freed_entry(user_id, route, clean_text(by), now))
+        return route
 
 
 def _account(row: Mapping[str, Any]) -> SealedBrokerAccount:
