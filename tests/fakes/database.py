@@ -63,7 +63,7 @@ class MemoryDatabase:
     channel_deliveries: dict[tuple[int, Channel], DeliveryRecord] = field(default_factory=dict)
     closed: set[UUID] = field(default_factory=set)
     """Accounts that were deleted."""
-    summaries: set[tuple[UUID, date, str]] = field(default_factory=set)
+    summaries: set[tuple[UUID, date, str, UUID | None, str]] = field(default_factory=set)
     kept_answers: dict[tuple[UUID, str], KeptRequest] = field(default_factory=dict)
     recovery_codes: dict[UUID, set[bytes]] = field(default_factory=dict)
     postback_ids: dict[UUID, UUID] = field(default_factory=dict)

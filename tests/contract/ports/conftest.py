@@ -75,6 +75,7 @@ class Stores:
     records: AccountRecords
     notifications: Notifications
     deliveries: Deliveries
+    summaries: Summaries
     system_summaries: Summaries
     kept_answers: KeptAnswers
     broker_accounts: BrokerAccounts
@@ -127,6 +128,7 @@ def memory_stores() -> Stores:
         records=MemoryAccountRecords(database),
         notifications=MemoryNotifications(database),
         deliveries=MemoryDeliveries(database),
+        summaries=MemorySummaries(database),
         system_summaries=MemorySummaries(database),
         kept_answers=MemoryKeptAnswers(database),
         broker_accounts=accounts,
@@ -164,6 +166,7 @@ def postgres_stores(store: PostgresStore) -> Stores:
         records=PostgresAccountRecords(store.app),
         notifications=PostgresNotifications(store.app),
         deliveries=PostgresDeliveries(store.app),
+        summaries=PostgresSummaries(store.app),
         system_summaries=PostgresSummaries(store.system),
         kept_answers=PostgresKeptAnswers(store.app),
         broker_accounts=PostgresBrokerAccounts(store.app),

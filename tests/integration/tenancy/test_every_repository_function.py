@@ -216,6 +216,9 @@ CALLS: dict[str, Callable[[Any, Intruder], Any]] = {
     "PostgresDeliveries.mark_delivered": lambda r, me: r.mark_delivered(_delivery(me), MOMENT),
     "PostgresDeliveries.mark_failed": lambda r, me: r.mark_failed(_delivery(me), "forged", now=MOMENT, retry_at=None),
     "PostgresDeliveries.log": lambda r, me: list(r.log(me.user_id, limit=100, before=None)),
+    "PostgresSummaries.tell": lambda r, me: (
+        r.tell(me.user_id, TRADING_DAY, NoticeKind.NOT_READY, "forged", MOMENT, strategy_id=me.strategy_id) and None
+    ),
     "PostgresAccountRecords.read": _read_all,
     "PostgresAccountRecords.close": lambda r, me: r.close(me.user_id, MOMENT),
 }
@@ -238,9 +241,6 @@ SYSTEM: dict[str, Callable[[Any, Intruder], Any]] = {
     "PostgresAuditTrail.empty_heads": lambda r, me: list(r.empty_heads()),
     "PostgresAuditTrail.unchained": lambda r, me: list(r.unchained()),
     "PostgresSummaries.traders": lambda r, me: list(r.traders(TRADING_DAY)),
-    "PostgresSummaries.tell": lambda r, me: r.tell(
-        me.victim.user_id, TRADING_DAY + DAY, NoticeKind.DAILY_SUMMARY, "forged", MOMENT
-    ),
 }
 """What the system role asks about everybody; under the functions' role it finds nobody."""
 
