@@ -62,6 +62,19 @@ def blocked_by_orders(portfolio: Portfolio, orders: Iterable[Order]) -> int:
     return blocked
 
 
+def opening_quantity(
+    portfolio: Portfolio, orders: Iterable[Order], key: tuple[str, str], side: Side, quantity: int
+) -> int:
+    """How much of one more order would open exposure behind the open orders, oldest first. `key` is the instrument's
+    and the product."""
+    position = portfolio.positions.get(key)
+    closable = position.quantity if position else 0
+    for order in orders:
+        if (order.instrument.key, order.product) == key:
+            _, closable = _split_opening(order.side, order.pending, closable)
+    return _split_opening(side, quantity, closable)[0]
+
+
 def margin_price(order: Order) -> int:
     """The price an order's margin is computed at: its limit, else its trigger, else the previous close."""
     return order.price or order.trigger_price or order.instrument.reference

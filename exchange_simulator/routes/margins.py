@@ -1,10 +1,11 @@
 """Margin and charge calculations over orders that are not placed (Kite Connect documentation, margins)."""
 
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from exchange_simulator.engine.charges import Charges, charges_for
+from exchange_simulator.engine.funds import opening_quantity
 from exchange_simulator.engine.instruments import Instrument
 from exchange_simulator.engine.margins import Margin, margin_for
 from exchange_simulator.engine.matching import Side
@@ -35,8 +36,14 @@ class _Line:
 
 
 async def order_margins(call: Call) -> list[dict[str, Any]]:
-    """Margin of each order by itself."""
-    return [_margin_row(line.margin, line.charges, line.instrument) for line in await _lines(call)]
+    """Margin of each order by itself, beside what is held and ordered: what only closes a position needs none."""
+    account = call.app.trading
+    rows = []
+    for line in await _lines(call):
+        key = (line.instrument.key, line.product)
+        opening = opening_quantity(account.portfolio, account.working.values(), key, line.side, line.quantity)
+        rows.append(_margin_row(replace(line, quantity=opening).margin, line.charges, line.instrument))
+    return rows
 
 
 async def basket_margins(call: Call) -> dict[str, Any]:

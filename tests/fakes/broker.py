@@ -197,6 +197,14 @@ class MemoryBroker:
         spent = account.spent(self._exchange.clock.now())
         return Margins(account.cash - spent, account.cash, spent)
 
+    def required_margin(self, ticket: OrderTicket) -> Decimal:
+        """The whole value, of what does not only close a position: this exchange lends nothing."""
+        price = ticket.price or self.get_price(ticket.exchange, ticket.symbol)
+        key = (ticket.exchange, ticket.symbol, ticket.product)
+        held = sum(each.quantity for each in self.positions() if (each.exchange, each.symbol, each.product) == key)
+        closes = min(ticket.quantity, max(-held if ticket.side is Side.BUY else held, 0))
+        return (ticket.quantity - closes) * price
+
     def validate_credentials(self) -> BrokerProfile:
         """Who this is."""
         account = self._account()

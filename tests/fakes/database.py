@@ -74,7 +74,7 @@ class MemoryDatabase:
     """By grant, with the hash of an invitation that was not accepted yet."""
     api_keys: dict[bytes, ApiKey] = field(default_factory=dict)
     """By hash."""
-    summaries: set[tuple[UUID, date, str]] = field(default_factory=set)
+    summaries: set[tuple[UUID, date, str, UUID | None, str]] = field(default_factory=set)
     kept_answers: dict[tuple[UUID, str], KeptRequest] = field(default_factory=dict)
     recovery_codes: dict[UUID, set[bytes]] = field(default_factory=dict)
     postback_ids: dict[UUID, UUID] = field(default_factory=dict)

@@ -194,6 +194,10 @@ class MemoryExchange:
         self._accounts[account.api_key] = account
         return self.log_in(account.api_key)
 
+    def account_of(self, api_key: str) -> MemoryAccount:
+        """The account under that key."""
+        return self._accounts[api_key]
+
     def log_in(self, api_key: str) -> BrokerCredentials:
         """A living access token for the account."""
         account = self._accounts[api_key]

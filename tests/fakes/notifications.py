@@ -202,15 +202,26 @@ class MemorySummaries:
         """See ports.Summaries."""
         found = {each.user_id for (_, its_day), each in self._database.cycles.items() if its_day == day}
         told = self._database.summaries
-        return sorted(each for each in found if (each, day, NoticeKind.DAILY_SUMMARY) not in told)
+        return sorted(each for each in found if (each, day, NoticeKind.DAILY_SUMMARY, None, "") not in told)
 
-    def tell(self, user_id: UUID, day: date, kind: NoticeKind, text: str, now: datetime) -> bool:
+    def tell(
+        self,
+        user_id: UUID,
+        day: date,
+        kind: NoticeKind,
+        text: str,
+        now: datetime,
+        *,
+        strategy_id: UUID | None = None,
+        trouble: str = "",
+    ) -> bool:
         """See ports.Summaries."""
+        key = (user_id, day, kind, strategy_id, trouble)
         with self._database.turn:
-            if (user_id, day, kind) in self._database.summaries:
+            if key in self._database.summaries:
                 return False
-            self._database.summaries.add((user_id, day, kind))
-            add_notice(self._database, user_id, None, kind, text, now)
+            self._database.summaries.add(key)
+            add_notice(self._database, user_id, strategy_id, kind, text, now)
             return True
 
 

@@ -21,11 +21,14 @@ from algotrading.domain.sight import Sight
 from algotrading.domain.strategy import Strategy, StrategyStatus
 from algotrading.services.alarms import make_command
 from algotrading.services.broker_sessions import BrokerSessions
+from algotrading.services.check_plan import PlanChecker
 from algotrading.services.converge import Converge
 from algotrading.services.courier import Courier
 from algotrading.services.errand import Desk
 from algotrading.services.execute import Executor
+from algotrading.services.last_call import LastCall
 from algotrading.services.paced_broker import Pacing
+from algotrading.services.preflight import PreflightReader
 from algotrading.services.trigger import Trigger
 from algotrading.services.way_out import WayOut
 from tests.fakes.accounts import MemoryBrokerAccounts, MemoryUsers
@@ -37,6 +40,7 @@ from tests.fakes.examples import TRADING_DAY, make_instrument, make_strategy, ma
 from tests.fakes.exchange import MemoryExchange, trades
 from tests.fakes.instruments import MemoryInstruments
 from tests.fakes.ledger import MemoryLedger, MemoryOutbox
+from tests.fakes.notifications import MemorySummaries
 from tests.fakes.queue import MemoryQueue
 from tests.fakes.risks import MemoryRisks
 from tests.fakes.runtime import MemoryRuntime
@@ -104,8 +108,13 @@ class TradingWorld:
         pacing = Pacing(self.runtime, self.clock, self.meter, desk.policy.rates)
         sessions = BrokerSessions(self.accounts, self.vault, MemoryBrokers(self.exchange), self.clock, pacing)
         courier = Courier(self.clock, MemoryOutbox(self.database), self.notifier, self.meter)
+        checker = PlanChecker(self.instruments, NSE_SESSIONS)
+        preflight = PreflightReader(
+            self.strategies, self.accounts, self.risks, self.runtime, checker, self.clock, self.is_bound
+        )
+        last_call = LastCall(preflight, MemorySummaries(self.database), courier, self.clock, self.meter)
         return Executor(
-            desk, self.instruments, sessions, self.snapshots, NSE_SESSIONS, self.risks, courier, self.way_out
+            desk, self.instruments, sessions, self.snapshots, NSE_SESSIONS, self.risks, courier, self.way_out, last_call
         )
 
     @property
@@ -191,7 +200,8 @@ class TradingWorld:
         assert token is not None
         sealed = self.vault.seal(self.user_id, {"access_token": token})["access_token"]
         now = self.clock.now()
-        self.accounts.save(replace(account, access_token=sealed, token_at=now, updated_at=now))
+        connected = ConnectionStatus.CONNECTED
+        self.accounts.save(replace(account, access_token=sealed, status=connected, token_at=now, updated_at=now))
 
     def add_running(self, **plan: Any) -> Strategy:
         """A running strategy: TCS, 09:30 to 15:00, ten shares, stop at 3500, unless told otherwise."""

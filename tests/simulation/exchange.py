@@ -138,10 +138,6 @@ class SimulatedExchange(MemoryExchange):
         """A new trader, logged in."""
         return super().open_account(cash=cash)
 
-    def account_of(self, api_key: str) -> MemoryAccount:
-        """The account under that key."""
-        return self._accounts[api_key]
-
     def place(self, account: MemoryAccount, ticket: OrderTicket, fate: Fate) -> MemoryOrder:
         """Take an order into the book."""
         return self._take(account, ticket, fate, by_hand=False)

@@ -38,6 +38,7 @@ from algotrading.ports import (
     Schedules,
     Snapshots,
     Strategies,
+    Summaries,
     Vault,
 )
 from algotrading.services.broker_sessions import BrokerSessions
@@ -48,11 +49,13 @@ from algotrading.services.errand import Desk
 from algotrading.services.execute import Executor
 from algotrading.services.flatten import Flattener
 from algotrading.services.kill_switch import KillSwitch
+from algotrading.services.last_call import LastCall
 from algotrading.services.live_prices import LivePrices
 from algotrading.services.manage_strategy import StrategyManager
 from algotrading.services.operate import Operator
 from algotrading.services.order_hints import OrderHints
 from algotrading.services.paced_broker import Pacing
+from algotrading.services.preflight import PreflightReader
 from algotrading.services.publish_strategy import Publisher
 from algotrading.services.trigger import Trigger
 from algotrading.services.way_out import WayOut
@@ -63,6 +66,7 @@ from tests.fakes.database import MemoryDatabase
 from tests.fakes.exchange import Fate, MemoryOrder
 from tests.fakes.instruments import MemoryInstruments
 from tests.fakes.ledger import MemoryLedger, MemoryOutbox
+from tests.fakes.notifications import MemorySummaries
 from tests.fakes.risks import MemoryRisks
 from tests.fakes.runtime import MemoryRuntime
 from tests.fakes.snapshots import MemorySnapshots
@@ -288,6 +292,7 @@ class World:
         self.risks = door(Risks, _Risks(self.database, self.inspector))  # type: ignore[type-abstract]
         self.snapshots = door(Snapshots, MemorySnapshots(self.database))  # type: ignore[type-abstract]
         self.outbox = door(Outbox, MemoryOutbox(self.database))  # type: ignore[type-abstract]
+        self.summaries = door(Summaries, MemorySummaries(self.database))  # type: ignore[type-abstract]
         self.runtime = door(Runtime, self.memory_runtime)  # type: ignore[type-abstract]
         self.queue = door(OrderQueue, self.memory_queue)  # type: ignore[type-abstract]
         self.schedules = door(Schedules, self.memory_schedules)  # type: ignore[type-abstract]
@@ -304,8 +309,13 @@ class World:
         sessions = BrokerSessions(self.accounts, self.vault, self.brokers, clock, pacing)
         courier = Courier(clock, self.outbox, self.notifier, self.meter)
         way_out = WayOut(self.brokers, clock, self.meter, is_bound=False)
+        checker = PlanChecker(self.instruments, NSE_SESSIONS)
+        preflight = PreflightReader(
+            self.strategies, self.accounts, self.risks, self.runtime, checker, clock, is_bound=False
+        )
+        last_call = LastCall(preflight, self.summaries, courier, clock, self.meter)
         self.executor = Executor(
-            desk, self.instruments, sessions, self.snapshots, NSE_SESSIONS, self.risks, courier, way_out
+            desk, self.instruments, sessions, self.snapshots, NSE_SESSIONS, self.risks, courier, way_out, last_call
         )
         self.trigger = Trigger(clock, self.queue, self.meter, NSE_SESSIONS, self.policy.entry_grace)
         self.converge = Converge(

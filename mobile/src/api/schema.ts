@@ -1400,7 +1400,7 @@ export interface components {
          * @description What is looked at. Answered: add, never rename.
          * @enum {string}
          */
-        CheckName: "running" | "broker_login" | "login_lasts" | "addresses" | "kill_switch" | "plan" | "feed";
+        CheckName: "running" | "broker_login" | "login_lasts" | "addresses" | "kill_switch" | "plan" | "feed" | "limits" | "quantity" | "funds";
         /**
          * CheckView
          * @description One check.

@@ -69,6 +69,9 @@ const checks: Record<CheckName, string> = {
   kill_switch: "No kill switch is on",
   plan: "The plan can trade",
   feed: "The watcher sees prices",
+  limits: "No known figure breaks your limits",
+  quantity: "No known limit of one order forbids the quantity",
+  funds: "The broker account has the margin for the buy",
 };
 
 const remedies: Record<CheckName, string> = {
@@ -79,6 +82,9 @@ const remedies: Record<CheckName, string> = {
   kill_switch: "Release the switch. The operator's can only be waited for.",
   plan: "Change the plan.",
   feed: "Nothing: it is being repaired, and entries wait until it sees.",
+  limits: "Lower the quantity, or raise the limit under Risk.",
+  quantity: "Lower the quantity, or divide it among strategies.",
+  funds: "Add funds at your broker, or lower the quantity.",
 };
 
 const truths: Record<OrderTruth, string> = {

@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
+from functools import partial
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -323,7 +324,8 @@ def test_a_dead_token_refuses_orders_and_fails_reads(
 
     assert isinstance(answer, Refused)
     assert (answer.is_auth, answer.retryable, answer.throttled) == (True, False, False)
-    for read in (broker.positions, broker.margins, broker.trades, broker.validate_credentials):
+    required_margin = partial(broker.required_margin, order())
+    for read in (broker.positions, broker.margins, required_margin, broker.trades, broker.validate_credentials):
         with pytest.raises(BrokerAuthFailed):
             read()
 
@@ -386,6 +388,38 @@ def test_margins_shrink_with_a_position(world: World, broker: Broker) -> None:
     row_with(world, broker, BrokerStatus.COMPLETE)
 
     assert broker.margins().net < before.net
+
+
+def test_the_margin_of_an_order_is_what_it_takes_of_the_funds(world: World, broker: Broker) -> None:
+    before, needed = broker.margins().net, broker.required_margin(order())
+    assert 0 < needed <= 10 * PRICE
+    assert broker.margins().net == before  # nothing was placed
+
+    broker.place_order(order())
+    row_with(world, broker, BrokerStatus.COMPLETE)
+
+    assert before - broker.margins().net == pytest.approx(needed, rel=Decimal("0.01"))
+
+
+def test_the_margin_of_an_order_grows_with_what_it_buys(world: World, broker: Broker) -> None:
+    few, many = broker.required_margin(order()), broker.required_margin(order(quantity=100))
+
+    assert many == pytest.approx(10 * few, rel=Decimal("0.01"))
+    at_half = order(order_type=OrderType.LIMIT, price=PRICE / 2)
+    assert broker.required_margin(at_half) == pytest.approx(few / 2, rel=Decimal("0.01"))
+
+
+def test_an_order_that_only_closes_a_position_needs_no_margin(world: World, broker: Broker) -> None:
+    broker.place_order(order(quantity=10))
+    row_with(world, broker, BrokerStatus.COMPLETE)
+
+    assert broker.required_margin(order(Side.SELL, quantity=10)) == 0
+    assert broker.required_margin(order(Side.SELL, quantity=15)) > 0
+
+
+def test_there_is_no_margin_of_what_is_not_traded(broker: Broker) -> None:
+    with pytest.raises(BrokerUnavailable):
+        broker.required_margin(order(quantity=10, symbol="NOSUCHSHARE"))
 
 
 def test_the_price_is_the_last_traded_one(world: World, broker: Broker) -> None:

@@ -242,6 +242,8 @@ def test_margins_and_charges_are_calculated(kite: Client) -> None:
     }
     [margin] = kite.order_margins([order])
     assert margin["total"] == 15_000
+    [intraday] = kite.order_margins([order | {"product": "MIS"}])
+    assert (intraday["total"], intraday["leverage"]) == (3_000, 5)
     basket = kite.basket_order_margins([order, order | {"transaction_type": "SELL"}], mode="compact")
     assert (basket["initial"]["total"], basket["final"]["total"]) == (15_000, 0)
     [note] = kite.get_virtual_contract_note([order | {"order_id": "any", "average_price": 1500}])

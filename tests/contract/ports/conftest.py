@@ -89,6 +89,7 @@ class Stores:
     notifications: Notifications
     deliveries: Deliveries
     push_devices: PushDevices
+    summaries: Summaries
     system_summaries: Summaries
     standings: Standings
     system_standings: Standings
@@ -148,6 +149,7 @@ def memory_stores() -> Stores:
         notifications=MemoryNotifications(database),
         deliveries=MemoryDeliveries(database),
         push_devices=MemoryPushDevices(database),
+        summaries=MemorySummaries(database),
         system_summaries=MemorySummaries(database),
         standings=MemoryStandings(database),
         system_standings=MemoryStandings(database),
@@ -191,6 +193,7 @@ def postgres_stores(store: PostgresStore) -> Stores:
         notifications=PostgresNotifications(store.app),
         deliveries=PostgresDeliveries(store.app),
         push_devices=PostgresPushDevices(store.app),
+        summaries=PostgresSummaries(store.app),
         system_summaries=PostgresSummaries(store.system),
         standings=PostgresStandings(store.app),
         system_standings=PostgresStandings(store.system),

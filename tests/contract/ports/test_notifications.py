@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 from uuid import UUID, uuid4
 
 import pytest
@@ -11,6 +11,7 @@ from algotrading.domain.effects import Decision, Tell
 from algotrading.domain.events import EntryMissed
 from algotrading.domain.notices import NoticeKind
 from algotrading.domain.notifications import Channel, ChannelSetup
+from algotrading.domain.strategy import Strategy
 from tests.contract.ports.conftest import Stores
 from tests.fakes.examples import MOMENT, TRADING_DAY
 
@@ -161,3 +162,35 @@ def test_a_reminder_of_the_morning_does_not_stand_for_the_days_summary(stores: S
 
     assert list(stores.system_summaries.traders(TRADING_DAY)) == [cycle.user_id]
     assert stores.system_summaries.tell(cycle.user_id, TRADING_DAY, NoticeKind.DAILY_SUMMARY, "a day", MOMENT)
+
+
+def test_the_same_trouble_of_a_strategy_is_told_once_a_day_and_another_one_too(stores: Stores) -> None:
+    user = stores.add_user()
+    strategy, other = stores.add_strategy(user), stores.add_strategy(user, symbol="INFY")
+    tomorrow = TRADING_DAY + timedelta(days=1)
+
+    def tell(strategy: Strategy, trouble: str, day: date = TRADING_DAY) -> bool:
+        return stores.summaries.tell(
+            strategy.user_id,
+            day,
+            NoticeKind.NOT_READY,
+            f"mend {trouble}",
+            MOMENT,
+            strategy_id=strategy.strategy_id,
+            trouble=trouble,
+        )
+
+    assert stores.summaries.tell(strategy.user_id, TRADING_DAY, NoticeKind.NOT_READY, "the morning's", MOMENT)
+
+    told = [tell(strategy, "funds"), tell(strategy, "funds"), tell(strategy, "broker_login,funds")]
+
+    assert told == [True, False, True]
+    assert [tell(other, "funds"), tell(strategy, "funds", tomorrow)] == [True, True]
+    inbox = stores.notifications.inbox(strategy.user_id, limit=10, before=None)
+    assert [(each.strategy_id, each.text) for each in reversed(inbox)] == [
+        (None, "the morning's"),
+        (strategy.strategy_id, "mend funds"),
+        (strategy.strategy_id, "mend broker_login,funds"),
+        (other.strategy_id, "mend funds"),
+        (strategy.strategy_id, "mend funds"),
+    ]

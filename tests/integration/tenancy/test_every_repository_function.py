@@ -258,6 +258,9 @@ CALLS: dict[str, Callable[[Any, Intruder], Any]] = {
     ),
     "PostgresViewerGrants.shared_with": lambda r, me: list(r.shared_with(me.user_id)),
     "PostgresViewerGrants.leave": lambda r, me: r.leave(me.victim.user_id, me.user_id, MOMENT),
+    "PostgresSummaries.tell": lambda r, me: (
+        r.tell(me.user_id, TRADING_DAY, NoticeKind.NOT_READY, "forged", MOMENT, strategy_id=me.strategy_id) and None
+    ),
     "PostgresAccountRecords.read": _read_all,
     "PostgresAccountRecords.close": lambda r, me: r.close(me.user_id, MOMENT),
 }
@@ -292,9 +295,6 @@ SYSTEM: dict[str, Callable[[Any, Intruder], Any]] = {
     "PostgresAdministration.withdraw": lambda r, me: r.withdraw(me.victim.user_id, Role.SUPPORT, by="me", now=MOMENT),
     "PostgresAdministration.pulse": lambda r, me: r.pulse().users,
     "PostgresSummaries.traders": lambda r, me: list(r.traders(TRADING_DAY)),
-    "PostgresSummaries.tell": lambda r, me: r.tell(
-        me.victim.user_id, TRADING_DAY + DAY, NoticeKind.DAILY_SUMMARY, "forged", MOMENT
-    ),
 }
 """What the system role asks about everybody; under the functions' role it finds nobody."""
 

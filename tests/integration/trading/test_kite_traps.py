@@ -30,10 +30,13 @@ from algotrading.domain.sessions import IST, trading_day_of
 from algotrading.domain.strategy import Strategy, StrategyStatus
 from algotrading.services.alarms import make_command
 from algotrading.services.broker_sessions import BrokerSessions
+from algotrading.services.check_plan import PlanChecker
 from algotrading.services.courier import Courier
 from algotrading.services.errand import Desk
 from algotrading.services.execute import Executor
+from algotrading.services.last_call import LastCall
 from algotrading.services.paced_broker import Pacing
+from algotrading.services.preflight import PreflightReader
 from algotrading.services.way_out import WayOut
 from exchange_simulator.accounts import App
 from exchange_simulator.engine.orders import Order
@@ -49,6 +52,7 @@ from tests.fakes.database import MemoryDatabase
 from tests.fakes.examples import make_instrument, make_strategy, make_user
 from tests.fakes.instruments import MemoryInstruments
 from tests.fakes.ledger import MemoryLedger, MemoryOutbox
+from tests.fakes.notifications import MemorySummaries
 from tests.fakes.risks import MemoryRisks
 from tests.fakes.runtime import MemoryRuntime
 from tests.fakes.snapshots import MemorySnapshots
@@ -213,6 +217,9 @@ class Trader:
         sessions = BrokerSessions(self.accounts, self.vault, brokers, self.clock, pacing)
         snapshots, risks = MemorySnapshots(self.database), MemoryRisks(self.database)
         courier = Courier(self.clock, MemoryOutbox(self.database), MemoryNotifier(), self.meter)
+        preflight = PreflightReader(
+            self.strategies, self.accounts, risks, runtime, PlanChecker(instruments, TABLE), self.clock, is_bound=False
+        )
         self.executor = Executor(
             desk,
             instruments,
@@ -222,6 +229,7 @@ class Trader:
             risks,
             courier,
             WayOut(brokers, self.clock, self.meter, False),
+            LastCall(preflight, MemorySummaries(self.database), courier, self.clock, self.meter),
         )
 
     def walk_in(self) -> Outcome:

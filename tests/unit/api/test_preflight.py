@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
+from tests.fakes.examples import make_instrument
 from tests.unit.api.world import ApiWorld
 
 
@@ -35,7 +37,7 @@ def test_a_running_strategy_of_a_connected_trader_is_ready(seeing: ApiWorld) -> 
 
     assert (found["is_ready"], red(found)) == (True, {})
     assert found["next_buy_at"] == "2026-11-20T04:00:00Z"
-    assert [check["remedy"] for check in found["checks"]] == [None] * 7
+    assert [check["remedy"] for check in found["checks"]] == [None] * 9
 
 
 def test_everything_that_is_missing_is_told_at_once(world: ApiWorld) -> None:
@@ -77,6 +79,18 @@ def test_a_start_whose_login_ends_before_the_sale_is_not_silent(world: ApiWorld)
     assert any("the broker login ends at Saturday" in warning for warning in answer.body["warnings"])
 
 
+def test_a_second_start_says_so_again(world: ApiWorld) -> None:
+    token = world.register()
+    world.connect(token)
+    strategy_id = world.create(token)
+    world.start(token, strategy_id)
+    world.at("11:00:00")
+
+    answer = world.start(token, strategy_id)
+
+    assert any("the broker login ends at Saturday" in warning for warning in answer.body["warnings"])
+
+
 def test_a_start_in_time_warns_of_no_login(world: ApiWorld) -> None:
     token = world.register()
     world.connect(token)
@@ -113,3 +127,95 @@ def test_a_runtime_store_that_is_away_is_a_red_feed_and_no_error(seeing: ApiWorl
     seeing.runtime.is_down = True
 
     assert set(red(look(seeing, token, strategy_id))) == {"feed"}
+
+
+def limits(world: ApiWorld, token: str, **chosen: Any) -> None:
+    assert world.call("PUT", "/risk/profile", chosen, token=token).status == 200
+
+
+def text_of(found: dict[str, Any], name: str) -> str:
+    return next(str(check["text"]) for check in found["checks"] if check["name"] == name)
+
+
+def test_a_limit_that_the_buy_would_break_is_red_before_the_day(seeing: ApiWorld) -> None:
+    token, strategy_id = seeing.running_trader()
+    limits(seeing, token, position_size_limit=30_000)
+    seeing.runtime.put_price("TCS", Decimal(3521), seeing.clock.now())
+
+    found = look(seeing, token, strategy_id)
+
+    assert set(red(found)) == {"limits"}
+    assert text_of(found, "limits") == "the position would be 35210 rupees, and your limit is 30000 rupees"
+
+
+def test_a_value_that_nobody_knows_is_held_against_no_limit(seeing: ApiWorld) -> None:
+    token, strategy_id = seeing.running_trader()
+    limits(seeing, token, position_size_limit=30_000, symbol_exposure_limit=30_000)
+
+    found = look(seeing, token, strategy_id)
+
+    assert red(found) == {}
+    assert "no price of TCS is known yet" in text_of(found, "limits")
+
+
+def test_a_limit_on_open_strategies_counts_those_that_hold_something_now(seeing: ApiWorld) -> None:
+    token, strategy_id = seeing.running_trader()
+    limits(seeing, token, open_strategies=1)
+    assert red(look(seeing, token, strategy_id)) == {}
+    other = seeing.create(token, symbol="INFY")
+    seeing.hold(other)
+
+    assert set(red(look(seeing, token, strategy_id))) == {"limits"}
+
+
+def test_what_is_held_today_is_sold_before_a_buy_of_another_day(seeing: ApiWorld) -> None:
+    token, strategy_id = seeing.running_trader()
+    limits(seeing, token, open_strategies=1)
+    seeing.hold(seeing.create(token, symbol="INFY"))
+    seeing.at("11:00:00")  # the buy time of this Friday is over
+    seeing.runtime.report_sight(seeing.clock.now())
+
+    assert set(red(look(seeing, token, strategy_id))) == {"login_lasts"}
+
+
+def test_orders_of_the_last_minute_say_nothing_of_a_buy_in_an_hour(seeing: ApiWorld) -> None:
+    token, strategy_id = seeing.running_trader()
+    limits(seeing, token, orders_per_minute=1)
+    seeing.hold(seeing.create(token, symbol="INFY"))
+
+    assert red(look(seeing, token, strategy_id)) == {}
+
+
+def test_prices_that_nobody_can_read_make_no_limit_red(seeing: ApiWorld) -> None:
+    token, strategy_id = seeing.running_trader()
+    limits(seeing, token, position_size_limit=30_000)
+    seeing.runtime.put_price("TCS", Decimal(3521), seeing.clock.now())
+    seeing.runtime.is_down = True
+
+    assert set(red(look(seeing, token, strategy_id))) == {"feed"}
+
+
+def test_more_than_the_exchange_takes_in_one_order_is_red(seeing: ApiWorld) -> None:
+    future = make_instrument(
+        "NIFTY26NOVFUT", exchange="NFO", name="NIFTY", segment="NFO-FUT", instrument_type="FUT", lot_size=65
+    )
+    seeing.database.instruments["NFO", future.tradingsymbol] = future
+    terms = {"symbol": future.tradingsymbol, "exchange": "NFO", "product": "NRML", "stop_loss": 24_000}
+    token, strategy_id = seeing.running_trader(**terms, quantity=65 * 28)
+
+    found = look(seeing, token, strategy_id)
+
+    assert set(red(found)) == {"quantity"}
+    assert text_of(found, "quantity") == (
+        "the exchange takes 1800 in one order (since 01 September 2025), and the plan buys 1820"
+    )
+
+
+def test_the_broker_is_asked_nothing(seeing: ApiWorld) -> None:
+    token, strategy_id = seeing.running_trader()
+    seeing.exchange.is_down = True
+
+    found = look(seeing, token, strategy_id)
+
+    assert found["is_ready"] is True
+    assert "funds" not in {check["name"] for check in found["checks"]}

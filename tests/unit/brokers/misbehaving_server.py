@@ -106,6 +106,7 @@ class SeenRequest:
     target: str
     headers: Mapping[str, str]
     form: Mapping[str, str]
+    body: bytes = b""
 
     @classmethod
     def parse(cls, request: bytes) -> Self:
@@ -113,7 +114,7 @@ class SeenRequest:
         first, *lines = head.decode().split("\r\n")
         method, target, _version = first.split(" ")
         headers = {name.lower(): value for name, value in (line.split(": ", 1) for line in lines)}
-        return cls(method, target, headers, dict(parse_qsl(body.decode())))
+        return cls(method, target, headers, dict(parse_qsl(body.decode())), body)
 
 
 class MisbehavingServer:

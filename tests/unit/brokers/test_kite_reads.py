@@ -12,7 +12,8 @@ from algotrading.brokers.kite import KiteBrokers
 from algotrading.brokers.kite.broker import KiteBroker
 from algotrading.domain.accounts import BrokerProfile, Margins
 from algotrading.domain.errors import BrokerAuthFailed, BrokerUnavailable
-from algotrading.domain.orders import BrokerStatus, Fill, Holding, Side
+from algotrading.domain.instruments import Product
+from algotrading.domain.orders import BrokerStatus, Fill, Holding, OrderTicket, Side
 from tests.unit.brokers.kite_session import ACCESS_TOKEN, FixedClock, connect, kite_at
 from tests.unit.brokers.misbehaving_server import (
     MisbehavingServer,
@@ -23,6 +24,8 @@ from tests.unit.brokers.misbehaving_server import (
     http_reply,
     success,
 )
+
+BUY_INFY = OrderTicket("NSE", "INFY", Side.BUY, 1, Product.MIS, "")
 
 
 def order_row(**fields: Any) -> dict[str, Any]:
@@ -259,6 +262,21 @@ def test_margins_of_the_equity_segment(server: MisbehavingServer, broker: KiteBr
     server.will(answers(success({"net": 100.5, "available": {"cash": 120}, "utilised": {"debits": 19.5}})))
 
     assert broker.margins() == Margins(Decimal("100.5"), Decimal(120), Decimal("19.5"))
+
+
+def test_the_margin_of_an_order_is_the_total_of_its_row(server: MisbehavingServer, broker: KiteBroker) -> None:
+    row = {"type": "equity", "tradingsymbol": "INFY", "exchange": "NSE", "var": 299.6, "leverage": 5, "total": 299.6}
+    server.will(answers(success([row])))
+
+    assert broker.required_margin(BUY_INFY) == Decimal("299.6")
+
+
+@pytest.mark.parametrize("data", [[], [{"var": 1498}], [{"total": "much"}], [{"total": 1}, {"total": 2}], {"total": 1}])
+def test_a_margin_that_cannot_be_read_is_none(server: MisbehavingServer, broker: KiteBroker, data: object) -> None:
+    server.will(answers(success(data)))
+
+    with pytest.raises(BrokerUnavailable):
+        broker.required_margin(BUY_INFY)
 
 
 def test_the_profile_proves_the_credentials(server: MisbehavingServer, broker: KiteBroker) -> None:

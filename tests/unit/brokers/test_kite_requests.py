@@ -50,6 +50,19 @@ def place_stop_official(kite: Any) -> None:
     )
 
 
+MARGIN_OF_MARKET_ORDER = {
+    "exchange": market_order().exchange,
+    "tradingsymbol": market_order().symbol,
+    "transaction_type": market_order().side.value,
+    "variety": "regular",
+    "product": market_order().product.value,
+    "order_type": "MARKET",
+    "quantity": market_order().quantity,
+    "price": 0.0,
+    "trigger_price": 0.0,
+}
+"""As the Kite Connect documentation (margins) has it."""
+
 CALLS: dict[str, tuple[Callable[[KiteBroker], object], Callable[[Any], object]]] = {
     "market order": (lambda ours: ours.place_order(market_order()), place_official),
     "stop order": (lambda ours: ours.place_order(stop_order()), place_stop_official),
@@ -64,6 +77,10 @@ CALLS: dict[str, tuple[Callable[[KiteBroker], object], Callable[[Any], object]]]
     "trades": (lambda ours: ours.trades(), lambda kite: kite.trades()),
     "positions": (lambda ours: ours.positions(), lambda kite: kite.positions()),
     "margins": (lambda ours: ours.margins(), lambda kite: kite.margins("equity")),
+    "order margin": (
+        lambda ours: ours.required_margin(market_order()),
+        lambda kite: kite.order_margins([MARGIN_OF_MARKET_ORDER]),
+    ),
     "profile": (lambda ours: ours.validate_credentials(), lambda kite: kite.profile()),
 }
 
@@ -80,7 +97,7 @@ def test_the_request_is_the_official_clients(server: MisbehavingServer, broker: 
     ignore_refusal(lambda: theirs(official))
 
     mine, other = server.seen
-    assert (mine.method, mine.target, mine.form) == (other.method, other.target, other.form)
+    assert (mine.method, mine.target, mine.form, mine.body) == (other.method, other.target, other.form, other.body)
     assert {name: mine.headers[name] for name in other.headers if name not in TRANSPORT_HEADERS} == {
         name: value for name, value in other.headers.items() if name not in TRANSPORT_HEADERS
     }

@@ -288,6 +288,45 @@ def test_a_command_that_finds_no_place_says_that_nothing_was_sent(rich: CrowdedW
     assert answer.throttled
 
 
+@pytest.mark.parametrize("other", [each for each in Request if each is not Request.FORESIGHT])
+def test_whoever_looks_ahead_leaves_places_to_all_that_trade(rich: CrowdedWorld, other: Request) -> None:
+    # given as many looks ahead as there is place for in this second
+    broker, now = paced(rich), rich.clock.now()
+    while broker.reserve(Request.FORESIGHT, now, now) is not None:
+        pass
+
+    assert broker.reserve(other, now, now) == now
+
+
+def test_looks_ahead_take_no_place_of_an_order(rich: CrowdedWorld) -> None:
+    broker, now = paced(rich), rich.clock.now()
+    while broker.reserve(Request.FORESIGHT, now, now) is not None:
+        pass
+
+    places = [broker.reserve(Request.EXIT, now, now) for _ in range(_PER_SECOND)]
+
+    assert places == [now] * _PER_SECOND
+
+
+def test_a_look_ahead_that_finds_no_place_gives_up(rich: CrowdedWorld) -> None:
+    broker, now = paced(rich), rich.clock.now()
+    while broker.reserve(Request.POSITION, now, now + timedelta(seconds=10)) is not None:
+        pass
+
+    with pytest.raises(BrokerBusy):
+        broker.available_margin()
+    assert rich.clock.now() == now
+
+
+def test_while_nobody_counts_places_nobody_looks_ahead(rich: CrowdedWorld) -> None:
+    broker = paced(rich)
+    rich.runtime.is_down = True
+
+    with pytest.raises(BrokerBusy):
+        broker.required_margin(OrderTicket("NSE", "TCS", Side.BUY, 10, rich.add_running().plan.product, ""))
+    assert broker.margins().net == 10**9
+
+
 def test_every_reading_and_command_passes_on_what_the_session_says(rich: CrowdedWorld) -> None:
     broker = paced(rich)
     plan = rich.add_running().plan
@@ -301,6 +340,8 @@ def test_every_reading_and_command_passes_on_what_the_session_says(rich: Crowded
     assert isinstance(holding, Holding)
     assert row.tags == {"tag1"}
     assert broker.margins().net == broker.session.margins().net
+    assert broker.available_margin() == broker.session.margins().net
+    assert broker.required_margin(OrderTicket("NSE", "TCS", Side.BUY, 10, plan.product, "")) == 36_000
     assert broker.validate_credentials() == broker.session.validate_credentials()
     assert isinstance(broker.modify_order("nothing", quantity=1), Refused)
 

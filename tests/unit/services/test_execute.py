@@ -115,7 +115,7 @@ class TestEntry:
 
         world.buy(strategy)
 
-        assert world.told() == ["entry_missed"]
+        assert world.told() == ["not_ready", "entry_missed"]
 
     def test_a_symbol_that_cannot_be_watched_is_not_bought(self, world: TradingWorld) -> None:
         strategy = world.add_running()
@@ -124,7 +124,7 @@ class TestEntry:
         world.buy(strategy)
 
         assert world.sent(Side.BUY) == []
-        assert world.told() == ["entry_missed"]
+        assert world.told() == ["not_ready", "entry_missed"]
 
 
 class TestRefusals:

@@ -222,7 +222,7 @@ class TestLogins:
 
         world.executor.handle(later)
 
-        assert world.told() == ["entry_missed"]
+        assert world.told() == ["not_ready", "entry_missed"]
         assert world.sent(Side.BUY) == []
         assert world.strategies.get(strategy.user_id, strategy.strategy_id).is_running
 

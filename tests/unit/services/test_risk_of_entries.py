@@ -124,7 +124,7 @@ class TestLocks:
         cycle = world.buy(strategy)
 
         assert world.sent(Side.BUY) == []
-        assert (cycle.state, world.told()) == (CycleState.FLAT, ["killed", "entry_blocked"])
+        assert (cycle.state, world.told()) == (CycleState.FLAT, ["killed", "not_ready", "entry_blocked"])
         assert cycle.note is not None
         assert "enough" in cycle.note
         assert recorded(world) == ["locked"]

@@ -53,6 +53,7 @@ def build_executor(settings: ExecutorSettings) -> tuple[Executor, Redelivery]:
     from algotrading.adapters.postgres.risks import PostgresRisks
     from algotrading.adapters.postgres.snapshots import PostgresSnapshots
     from algotrading.adapters.postgres.strategies import PostgresStrategies
+    from algotrading.adapters.postgres.summaries import PostgresSummaries
     from algotrading.adapters.redis_runtime import RedisRuntime, make_redis_client
     from algotrading.adapters.sns_notifier import SnsNotifier
     from algotrading.adapters.sqs_queue import SqsRedelivery
@@ -61,10 +62,13 @@ def build_executor(settings: ExecutorSettings) -> tuple[Executor, Redelivery]:
     from algotrading.contracts.session_table import load_session_table
     from algotrading.domain.policy import Policy
     from algotrading.services.broker_sessions import BrokerSessions
+    from algotrading.services.check_plan import PlanChecker
     from algotrading.services.courier import Courier
     from algotrading.services.errand import Desk
     from algotrading.services.execute import Executor
+    from algotrading.services.last_call import LastCall
     from algotrading.services.paced_broker import Pacing
+    from algotrading.services.preflight import PreflightReader
     from algotrading.services.way_out import WayOut
 
     clock, database = SystemClock(), parts.database(settings)
@@ -85,8 +89,13 @@ def build_executor(settings: ExecutorSettings) -> tuple[Executor, Redelivery]:
         clock=clock,
         limits=Limits(order_seconds=_ANSWER_SECONDS),
     )
+    accounts, instruments, risks = (
+        PostgresBrokerAccounts(database),
+        PostgresInstruments(database),
+        PostgresRisks(database),
+    )
     sessions = BrokerSessions(
-        accounts=PostgresBrokerAccounts(database),
+        accounts=accounts,
         vault=KmsVault(parts.client("kms"), settings.kms_key_id),
         brokers=brokers,
         clock=clock,
@@ -101,15 +110,19 @@ def build_executor(settings: ExecutorSettings) -> tuple[Executor, Redelivery]:
         notifier=SnsNotifier(impatient, settings.notifications_topic_arn),
         meter=desk.meter,
     )
+    preflight = PreflightReader(
+        desk.strategies, accounts, risks, desk.runtime, PlanChecker(instruments, table), clock, settings.egress_bound
+    )
     executor = Executor(
         desk=desk,
-        instruments=PostgresInstruments(database),
+        instruments=instruments,
         sessions=sessions,
         snapshots=PostgresSnapshots(database),
         table=table,
-        risks=PostgresRisks(database),
+        risks=risks,
         courier=courier,
         way_out=WayOut(brokers, clock, desk.meter, settings.egress_bound),
+        last_call=LastCall(preflight, PostgresSummaries(database), courier, clock, desk.meter),
     )
     if parts.is_provisioned():
         _get_ready(desk)

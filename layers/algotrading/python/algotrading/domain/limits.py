@@ -73,6 +73,11 @@ class RiskLimits:
         """Whether a loss has to be worked out to check them."""
         return self.daily_loss is not None or self.weekly_loss is not None
 
+    @property
+    def need_prices(self) -> bool:
+        """Whether what is held or bought has to be valued to check them."""
+        return self.limit_losses or self.position_size is not None or self.symbol_exposure is not None
+
 
 @dataclass(frozen=True, slots=True)
 class Lock:

@@ -102,6 +102,7 @@ INFORMATIVE: Final = frozenset(
         "TickLag",
         "UndeliveredHits",
         "KillToFlat",
+        "LastCallFailed",
         "LossLimits",
         "FeedConnections",
         "FeedOrderUpdates",

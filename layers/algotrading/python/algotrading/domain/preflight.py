@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from decimal import Decimal
 from enum import StrEnum
 
 from algotrading.domain.accounts import SealedBrokerAccount
-from algotrading.domain.limits import Locks
+from algotrading.domain.freeze import freeze_of
+from algotrading.domain.instruments import Instrument
+from algotrading.domain.limits import BreachKind, Locks, RiskLimits
+from algotrading.domain.risk import EntryOrder, Usage, check_entry
 from algotrading.domain.sessions import IST
 from algotrading.domain.sight import LONGEST_UNREPORTED, Sight
 from algotrading.domain.strategy import Strategy
 
 _LOG_IN = "open the URL of GET /broker/login and log in"
+_RAISE = "raise the limit: PUT /risk/profile"
+_LIMIT_REMEDIES = {
+    BreachKind.POSITION_SIZE: f"lower the quantity: PUT /strategy/{{id}}; or {_RAISE}",
+    BreachKind.SYMBOL_EXPOSURE: f"lower the quantity: PUT /strategy/{{id}}; or {_RAISE}",
+    BreachKind.OPEN_STRATEGIES: f"wait until another position is sold, or {_RAISE}",
+}
 
 
 class CheckName(StrEnum):
@@ -31,6 +41,12 @@ class CheckName(StrEnum):
     """The instrument is listed, and the plan fits it and the session."""
     FEED = "feed"
     """A watcher has reported within the last seconds that it sees."""
+    LIMITS = "limits"
+    """The buy fits under its owner's risk limits."""
+    QUANTITY = "quantity"
+    """The exchange takes as much in one order."""
+    FUNDS = "funds"
+    """The broker account has the margin for the buy. Only the look a minute before the buy asks for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +124,47 @@ def check_feed(sight: Sight | None, now: datetime) -> Check:
         return Check(CheckName.FEED, True, "the watcher sees prices")
     remedy = "nothing: it is being repaired; entries wait until it sees"
     return Check(CheckName.FEED, False, "the watcher sees no prices", remedy)
+
+
+def check_limits(limits: RiskLimits, usage: Usage, order: EntryOrder, marks: Mapping[str, Decimal]) -> Check:
+    """Whether the buy would fit under its owner's limits, rupees, as things stand: `check_entry` decides when it is
+    due. Orders of the last minute do not count, for that minute is over by then. Without a price of the symbol its
+    value is not known, and then it is not held against a limit; the entry itself asks the broker for one."""
+    known = limits if order.price is not None else replace(limits, position_size=None, symbol_exposure=None)
+    breach = check_entry(known, Locks(), replace(usage, orders=0), order, marks)
+    if breach is None and known != limits:
+        text = f"no limit stands in the way, but no price of {order.symbol} is known yet to hold against those of value"
+        return Check(CheckName.LIMITS, True, text)
+    if breach is None:
+        return Check(CheckName.LIMITS, True, "no limit of yours stands in the way")
+    remedy = _LIMIT_REMEDIES.get(breach.kind, _RAISE)
+    return Check(CheckName.LIMITS, False, breach.text, remedy)
+
+
+def check_quantity(quantity: int, instrument: Instrument | None, day: date) -> Check:
+    """Whether the exchange takes `quantity` in one order on `day`, as far as that is known (`domain.freeze`)."""
+    freeze = None if instrument is None else freeze_of(instrument, day)
+    if freeze is None:
+        return Check(CheckName.QUANTITY, True, "no largest quantity of an order is known for this instrument")
+    known = f"{freeze.quantity} in one order (since {freeze.since:%d %B %Y})"
+    if quantity <= freeze.quantity:
+        return Check(CheckName.QUANTITY, True, f"the exchange takes {known}")
+    text = f"the exchange takes {known}, and the plan buys {quantity}"
+    return Check(CheckName.QUANTITY, False, text, "lower the quantity: PUT /strategy/{id}; divide it among strategies")
+
+
+def check_funds(needed: Decimal, available: Decimal) -> Check:
+    """Whether the margin that the broker would block for the buy is there, rupees. Of this buy alone: what others of
+    the same minute will have taken by then is not known."""
+    text = f"the buy needs a margin of {needed:,.2f} rupees, and {available:,.2f} are available at the broker"
+    if needed <= available:
+        return Check(CheckName.FUNDS, True, text)
+    return Check(CheckName.FUNDS, False, text, "add funds at your broker, or lower the quantity: PUT /strategy/{id}")
+
+
+def login_refused() -> Check:
+    """The login that we hold to be alive is not: Kite ends one with a logout, or with a login at another place."""
+    return Check(CheckName.BROKER_LOGIN, False, "the broker does not take the login any more", _LOG_IN)
 
 
 def _ist(at: datetime | None) -> str:

@@ -37,6 +37,8 @@ class Request(StrEnum):
     """The same by whoever looks after an entry, which can wait."""
     GLANCE = "glance"
     """What is held, for whoever only looks whether all is well."""
+    FORESIGHT = "foresight"
+    """What the account has and an order would take, for whoever looks ahead a minute before it."""
     PRICE = "price"
 
 
@@ -77,6 +79,7 @@ _ZERODHA: Mapping[Request, tuple[Window, ...]] = MappingProxyType(
         Request.URGENT_LOOK: _reads(8, cost=2),
         Request.LOOK: _reads(6, cost=2),
         Request.GLANCE: _reads(6, cost=1),
+        Request.FORESIGHT: _reads(3, cost=1),
         Request.PRICE: (Window("price", SECOND, 1),),
     }
 )

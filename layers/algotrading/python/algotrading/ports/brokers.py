@@ -91,6 +91,11 @@ class Broker(Protocol):
         """Funds."""
         ...
 
+    def required_margin(self, ticket: OrderTicket) -> Decimal:
+        """What the broker would block for this order if it was placed now, rupees, at the last price where it has no
+        limit, with what the account holds and has ordered taken into account. Nothing is placed."""
+        ...
+
     def validate_credentials(self) -> BrokerProfile:
         """Who these credentials belong to. Raises BrokerAuthFailed when nobody."""
         ...

@@ -127,6 +127,17 @@ class Summaries(Protocol):
         """Whose strategies had to do with the day, and who was not told yet."""
         ...
 
-    def tell(self, user_id: UUID, day: date, kind: NoticeKind, text: str, now: datetime) -> bool:
-        """Write the notice; False when one of this kind was told to the user on this day before."""
+    def tell(
+        self,
+        user_id: UUID,
+        day: date,
+        kind: NoticeKind,
+        text: str,
+        now: datetime,
+        *,
+        strategy_id: UUID | None = None,
+        trouble: str = "",
+    ) -> bool:
+        """Write the notice; False when one of this kind was told to the user on this day before. One about a strategy
+        stands by itself: False when the same was told of the same `trouble` of it."""
         ...

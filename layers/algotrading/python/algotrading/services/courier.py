@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from algotrading.domain.delivery import LEASE, pause_after
@@ -29,20 +30,23 @@ class Courier:
     notifier: Notifier
     meter: Meter
 
-    def deliver(self, user_id: UUID) -> int:
-        """Deliver what waits for one user, in order, until it is done or one of them fails; how many arrived."""
+    def deliver(self, user_id: UUID, until: datetime | None = None) -> int:
+        """Deliver what waits for one user, in order, until it is done or one of them fails, or until no more is to be
+        begun; how many arrived."""
         arrived = 0
         for _ in range(_AT_MOST):
+            if until is not None and self.clock.now() >= until:
+                break
             notice = self.outbox.claim(user_id, self.clock.now(), lease=LEASE)
             if notice is None:
                 break
             arrived += self._deliver(notice)
         return arrived
 
-    def deliver_promptly(self, user_id: UUID) -> None:
+    def deliver_promptly(self, user_id: UUID, until: datetime | None = None) -> None:
         """The same for whoever has other work, which must not fail over it: what fails is left to converge."""
         try:
-            self.deliver(user_id)
+            self.deliver(user_id, until)
         except Exception:
             self.meter.count("NoticeDelayed")
             logger.warning("notices are left to converge", exc_info=True, extra={"user_id": str(user_id)})

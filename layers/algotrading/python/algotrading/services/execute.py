@@ -30,6 +30,7 @@ from algotrading.services.cycle_runner import CycleRunner
 from algotrading.services.errand import Desk, Errand, spread_of
 from algotrading.services.flatten import LOSS_LIMIT
 from algotrading.services.keep_book import BookKeeper
+from algotrading.services.last_call import LastCall
 from algotrading.services.live_prices import prices_of_today
 from algotrading.services.paced_broker import PacedBroker
 from algotrading.services.read_broker import held_by, see
@@ -111,6 +112,7 @@ class Executor:
     risks: Risks
     courier: Courier
     way_out: WayOut
+    last_call: LastCall
     pace: Pace = Pace()
 
     def handle(self, command: OrderCommand) -> Cycle | None:
@@ -155,6 +157,7 @@ class Executor:
         broker = self._open(command.user_id)
         if broker is not None and due - clock.now() > _TIME_TO_LOOK:
             self.way_out.look(broker.egress)
+        self.last_call.make(strategy, broker, due)
         self._wait(strategy, broker, due)
         broker = self._renew(command.user_id, broker)
         is_late = clock.now() > due + self.desk.policy.entry_grace

@@ -153,8 +153,7 @@ class StrategyManager:
             raise Conflict("orders of this strategy are not settled yet: start it again once they are")
         strategy = self._save_running(before, now)
         self._spread_running(strategy, checked, self._cycles(strategy))
-        commanded = self._commanded(strategy, checked)
-        return replace(commanded, warnings=(*commanded.warnings, *self._login_warnings(strategy, checked, now)))
+        return self._started(strategy, checked)
 
     def stop(self, user_id: UUID, strategy_id: UUID) -> Strategy:
         """Let the strategy trade no more; what it holds is sold at once. Stopping a stopped one repeats
@@ -208,11 +207,14 @@ class StrategyManager:
         if not account.is_connected(now):
             raise BrokerAuthFailed("the broker login is not valid today: open the URL of GET /broker/login first")
 
-    def _login_warnings(self, strategy: Strategy, checked: CheckedPlan, now: datetime) -> tuple[str, ...]:
-        """What the owner must do for the first sale to be made: his login may be over by then."""
+    def _started(self, strategy: Strategy, checked: CheckedPlan) -> Commanded:
+        """With what the owner must do for the first sale to be made: his login may be over by then."""
+        commanded, now = self._commanded(strategy, checked), self.clock.now()
         _, sell = next_instants(checked, self.checker.table, now)
         check = check_login_lasts(self.accounts.find(strategy.user_id), now, sell)
-        return () if check.is_green or sell is None else (f"{check.text}: {check.remedy}",)
+        if check.is_green or sell is None:
+            return commanded
+        return replace(commanded, warnings=(*commanded.warnings, f"{check.text}: {check.remedy}"))
 
     def _spread_again(self, strategy: Strategy) -> Commanded:
         try:
@@ -222,7 +224,7 @@ class StrategyManager:
             logger.warning("strategy %s is not spread again: %s", strategy.strategy_id, error.message)
             return Commanded(strategy, None, ())
         self._spread_running(strategy, checked, self._cycles(strategy))
-        return self._commanded(strategy, checked)
+        return self._started(strategy, checked)
 
     def _spread_running(self, strategy: Strategy, checked: CheckedPlan, cycles: Cycles) -> Cycles:
         """Spread a running strategy and return its cycles as they were last told to the watcher.

@@ -39,6 +39,7 @@ _PATIENCE = {
     Request.URGENT_LOOK: timedelta(seconds=5),
     Request.LOOK: timedelta(seconds=8),
     Request.GLANCE: timedelta(seconds=8),
+    Request.FORESIGHT: timedelta(seconds=5),
     Request.PRICE: timedelta(0),
 }
 """How long each kind of request waits for its place. A command that gave up is asked for again while the book shows
@@ -179,6 +180,16 @@ class PacedBroker:
         self._take_turn(self.look, "margins")
         return self._asked(self.session.margins)
 
+    def required_margin(self, ticket: OrderTicket) -> Decimal:
+        """See ports.Broker."""
+        self._take_turn(Request.FORESIGHT, "an order's margin")
+        return self._asked(lambda: self.session.required_margin(ticket))
+
+    def available_margin(self) -> Decimal:
+        """The same account's `margins().net`, for whoever looks ahead of an entry and lets everybody go first."""
+        self._take_turn(Request.FORESIGHT, "margins")
+        return self._asked(self.session.margins).net
+
     def validate_credentials(self) -> BrokerProfile:
         """See ports.Broker."""
         self._take_turn(self.look, "the profile")
@@ -207,13 +218,16 @@ class PacedBroker:
             raise BrokerBusy(f"not asked for {what}: too many requests of this account wait already")
 
     def _wait(self, request: Request) -> bool:
-        """Wait for a place; whether there is one. Without the store nothing is held back: the broker counts too."""
+        """Wait for a place; whether there is one. Without the store nothing is held back: the broker counts too. Only
+        who looks ahead then leaves the places, which nobody counts, to those who trade."""
         clock = self.pacing.clock
         now = clock.now()
         patience = _PATIENCE[request] if self.patience is None else min(self.patience, _PATIENCE[request])
         try:
             place = self.reserve(request, now, now + patience)
         except RedisDown:
+            if request is Request.FORESIGHT:
+                return False
             self.pacing.meter.count("UnbookedRequests")
             return True
         if place is None:

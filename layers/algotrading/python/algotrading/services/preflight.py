@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
 from uuid import UUID
 
 from algotrading.domain.errors import CalendarMissing, RedisDown, StrategyInvalid
@@ -13,17 +13,21 @@ from algotrading.domain.preflight import (
     Check,
     check_addresses,
     check_feed,
+    check_limits,
     check_locks,
     check_login,
     check_login_lasts,
     check_plan,
+    check_quantity,
     check_running,
 )
+from algotrading.domain.risk import EntryOrder
 from algotrading.domain.sessions import SessionTable, instant_of, trading_day_of
 from algotrading.domain.sight import Sight
-from algotrading.domain.strategy import Plan
-from algotrading.ports import BrokerAccounts, Clock, Risks, Runtime, Strategies
+from algotrading.domain.strategy import Plan, Strategy
+from algotrading.ports import BrokerAccounts, Clock, LastPrice, Risks, RiskStanding, Runtime, Strategies
 from algotrading.services.check_plan import CheckedPlan, PlanChecker, PlanDraft
+from algotrading.services.live_prices import prices_of_today
 
 logger = logging.getLogger(__name__)
 
@@ -45,7 +49,8 @@ class Preflight:
 
 @dataclass(frozen=True, slots=True)
 class PreflightReader:
-    """Answers whether a strategy is ready. It asks our own stores only; the broker is asked nothing."""
+    """Answers whether a strategy is ready. It asks our own stores only. The broker is asked nothing: what it takes of
+    an account belongs to those who trade, and this may be looked at as often as somebody likes."""
 
     strategies: Strategies
     accounts: BrokerAccounts
@@ -62,21 +67,48 @@ class PreflightReader:
         Raises:
             NotFound: no such strategy of this user.
         """
-        strategy = self.strategies.get(user_id, strategy_id)
+        return self.look_at(self.strategies.get(user_id, strategy_id))
+
+    def look_at(self, strategy: Strategy) -> Preflight:
+        """The same for who has the strategy at hand."""
         now = self.clock.now()
-        account = self.accounts.find(user_id)
+        account = self.accounts.find(strategy.user_id)
         checked, problems = self._plan(strategy.plan, now)
         buy, sell = next_instants(checked, self.checker.table, now)
+        day = trading_day_of(buy or now)
+        standing = self.risks.standing(strategy.user_id, day, now)
+        instrument = None if checked is None else checked.instrument
         checks = (
             check_running(strategy),
             check_login(account, now),
             check_login_lasts(account, now, sell),
             check_addresses(account, is_bound=self.is_bound),
-            check_locks(self.risks.locks(user_id)),
+            check_locks(standing.locks),
             check_plan(problems),
             check_feed(self._sight(), now),
+            self._limits(strategy, standing, day, now),
+            check_quantity(strategy.plan.quantity, instrument, day),
         )
-        return Preflight(strategy_id, checks, buy, now)
+        return Preflight(strategy.strategy_id, checks, buy, now)
+
+    def _limits(self, strategy: Strategy, standing: RiskStanding, day: date, now: datetime) -> Check:
+        """Held against what others of the user hold now, where the buy is of today. One of a later day meets nothing
+        that is held today: by then it is sold."""
+        plan, usage = strategy.plan, standing.usage
+        is_today = day == trading_day_of(now)
+        others = tuple(c for c in usage.open_cycles if is_today and c.strategy_id != strategy.strategy_id)
+        wanted = {plan.symbol, *(cycle.plan.symbol for cycle in others)} if standing.limits.need_prices else set()
+        prices = self._prices(wanted) if wanted else {}
+        last = prices.get(plan.symbol)
+        order = EntryOrder(plan.exchange, plan.symbol, plan.quantity, None if last is None else last.price, day)
+        return check_limits(standing.limits, replace(usage, open_cycles=others), order, prices_of_today(prices, now))
+
+    def _prices(self, symbols: set[str]) -> Mapping[str, LastPrice]:
+        try:
+            return self.runtime.last_prices(symbols)
+        except RedisDown:
+            logger.warning("no prices to hold against limits: the runtime store is away")
+            return {}
 
     def _plan(self, plan: Plan, now: datetime) -> tuple[CheckedPlan | None, Sequence[str]]:
         try:

@@ -1,4 +1,4 @@
-"""ports.Summaries on PostgreSQL, under the system role."""
+"""ports.Summaries on PostgreSQL: days are gone through under the system role, executors tell under their own."""
 
 from __future__ import annotations
 
@@ -28,17 +28,29 @@ class PostgresSummaries:
             ).fetchall()
         return [row["user_id"] for row in rows]
 
-    def tell(self, user_id: UUID, day: date, kind: NoticeKind, text: str, now: datetime) -> bool:
+    def tell(
+        self,
+        user_id: UUID,
+        day: date,
+        kind: NoticeKind,
+        text: str,
+        now: datetime,
+        *,
+        strategy_id: UUID | None = None,
+        trouble: str = "",
+    ) -> bool:
         """See ports.Summaries."""
+        about = trouble if strategy_id is None else f"{strategy_id} {trouble}"
         with self._database.tenant(user_id) as session:
             taken = session.execute(
-                "insert into daily_summaries (user_id, trading_day, kind) values (%s, %s, %s) on conflict do nothing",
-                (user_id, day, kind),
+                "insert into daily_summaries (user_id, trading_day, kind, about) values (%s, %s, %s, %s)"
+                " on conflict do nothing",
+                (user_id, day, kind, about),
             )
             if taken.rowcount == 0:
                 return False
             session.execute(
-                "insert into outbox (user_id, kind, text, created_at) values (%s, %s, %s, %s)",
-                (user_id, kind, clean_text(text), now),
+                "insert into outbox (user_id, strategy_id, kind, text, created_at) values (%s, %s, %s, %s, %s)",
+                (user_id, strategy_id, kind, clean_text(text), now),
             )
         return True

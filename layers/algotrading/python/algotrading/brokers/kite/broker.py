@@ -206,6 +206,27 @@ class KiteBroker:
         """Funds of the equity segment."""
         return margins_of(fields_in(self._read(lambda kite: kite.margins("equity"), "margins"), "margins"))
 
+    def required_margin(self, ticket: OrderTicket) -> Decimal:
+        """`total` of Kite's own calculation, POST /margins/orders, a JSON list of orders. It works out a market order
+        at the last price, knows its own leverage for MIS, and considers positions and open orders (Kite Connect
+        documentation, margins: order margins; the official client's `order_margins`)."""
+        order = {
+            "exchange": ticket.exchange,
+            "tradingsymbol": ticket.symbol,
+            "transaction_type": ticket.side.value,
+            "variety": _VARIETY,
+            "product": ticket.product.value,
+            "order_type": ticket.order_type.value,
+            "quantity": ticket.quantity,
+            "price": float(ticket.price or 0),
+            "trigger_price": float(ticket.trigger_price or 0),
+        }
+        rows = rows_in(self._read(lambda kite: kite.order_margins([order]), "an order's margin"), "order margins")
+        if len(rows) != 1:
+            raise BrokerUnavailable(f"Kite answers {len(rows)} margins about one order")
+        required_of(rows[0], "total")
+        return decimal_of(rows[0], "total")
+
     def validate_credentials(self) -> BrokerProfile:
         """Ask Kite for the profile behind the access token."""
         reply = self._fetch(lambda kite: kite.profile(), "the profile")
