@@ -87,6 +87,11 @@ class ApiStack(Stack):
         else:
             NamedApi(self, "Domain", domain=environment.api_domain, api=self.api, stage=stage)
             self.url = f"https://{environment.api_domain.name}"
+        made = self.api.node.default_child
+        assert isinstance(made, apigateway.CfnApi)
+        # The web stack imports it while the API has no name of its own. If it went with the name, CloudFormation would
+        # refuse: this stack is deployed first, and no export goes that another stack still imports.
+        self.export_value(made.attr_api_endpoint)
         self._ask_each_minute(operations, environment)
         CfnOutput(self, "ApiUrl", value=f"{self.url}/")
 
