@@ -10,6 +10,7 @@ from aws_cdk import CfnOutput, Duration, Stack
 from aws_cdk import aws_apigatewayv2 as apigateway
 from aws_cdk import aws_apigatewayv2_authorizers as authorizers
 from aws_cdk import aws_apigatewayv2_integrations as integrations
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_scheduler as scheduler
 from aws_cdk import aws_scheduler_targets as targets
 from aws_cdk import aws_secretsmanager as secretsmanager
@@ -167,9 +168,18 @@ class ApiStack(Stack):
         stage.node.add_dependency(*(made for _, made in self._limited))
 
     def _integration(self, function: str) -> integrations.HttpLambdaIntegration:
+        called = self._functions.add_called(function, self._powers)
+        if function == UNKNOWN_PATHS:
+            # The statement for all routes is for stage, method and path. The route of unknown paths has no method, so
+            # its calls come from an ARN with a part less, and would be refused: 500 instead of the product's 404.
+            called.add_permission(
+                "UnknownPaths",
+                principal=iam.ServicePrincipal("apigateway.amazonaws.com"),
+                source_arn=self.format_arn(service="execute-api", resource=self.api.api_id, resource_name="*/$default"),
+            )
         return integrations.HttpLambdaIntegration(
             f"{function.capitalize()}Integration",
-            self._functions.add_called(function, self._powers),
+            called,
             # One statement for all routes: a statement for each would outgrow the function's policy.
             scope_permission_to_route=False,
         )
