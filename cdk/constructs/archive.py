@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
-from aws_cdk import Aws, Duration, RemovalPolicy
+from aws_cdk import Aws, Duration
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from cdk.acknowledge import acknowledge
+from cdk.constructs.retention import KEPT
 from cdk.environments import Environment
 
 _KEPT: Final = Duration.days(5 * 365)
@@ -44,7 +45,7 @@ class AuditArchive(Construct):
                 )
             ],
             # A locked object cannot be removed with its stack.
-            removal_policy=RemovalPolicy.RETAIN,
+            removal_policy=KEPT,
         )
         acknowledge(
             self.bucket,

@@ -18,9 +18,14 @@ _RETENTION: Final = {
 }
 
 
+KEPT: Final = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE
+"""Kept, but not where the very deployment that makes it fails and goes back: what has a name of ours would stand in the
+way of the next attempt for ever (AWS CloudFormation documentation, DeletionPolicy, RetainExceptOnCreate)."""
+
+
 def removal_policy(environment: Environment) -> RemovalPolicy:
     """What becomes of data when its stack goes."""
-    return RemovalPolicy.RETAIN if environment.protected else RemovalPolicy.DESTROY
+    return KEPT if environment.protected else RemovalPolicy.DESTROY
 
 
 def log_group(scope: Construct, construct_id: str, *, environment: Environment, name: str) -> logs.LogGroup:

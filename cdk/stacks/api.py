@@ -10,6 +10,7 @@ from aws_cdk import CfnOutput, Duration, Stack
 from aws_cdk import aws_apigatewayv2 as apigateway
 from aws_cdk import aws_apigatewayv2_authorizers as authorizers
 from aws_cdk import aws_apigatewayv2_integrations as integrations
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_scheduler as scheduler
 from aws_cdk import aws_scheduler_targets as targets
 from aws_cdk import aws_secretsmanager as secretsmanager
@@ -87,6 +88,11 @@ class ApiStack(Stack):
         else:
             NamedApi(self, "Domain", domain=environment.api_domain, api=self.api, stage=stage)
             self.url = f"https://{environment.api_domain.name}"
+        made = self.api.node.default_child
+        assert isinstance(made, apigateway.CfnApi)
+        # The web stack imports it while the API has no name of its own. If it went with the name, CloudFormation would
+        # refuse: this stack is deployed first, and no export goes that another stack still imports.
+        self.export_value(made.attr_api_endpoint)
         self._ask_each_minute(operations, environment)
         CfnOutput(self, "ApiUrl", value=f"{self.url}/")
 
@@ -162,9 +168,18 @@ class ApiStack(Stack):
         stage.node.add_dependency(*(made for _, made in self._limited))
 
     def _integration(self, function: str) -> integrations.HttpLambdaIntegration:
+        called = self._functions.add_called(function, self._powers)
+        if function == UNKNOWN_PATHS:
+            # The statement for all routes is for stage, method and path. The route of unknown paths has no method, so
+            # its calls come from an ARN with a part less, and would be refused: 500 instead of the product's 404.
+            called.add_permission(
+                "UnknownPaths",
+                principal=iam.ServicePrincipal("apigateway.amazonaws.com"),
+                source_arn=self.format_arn(service="execute-api", resource=self.api.api_id, resource_name="*/$default"),
+            )
         return integrations.HttpLambdaIntegration(
             f"{function.capitalize()}Integration",
-            self._functions.add_called(function, self._powers),
+            called,
             # One statement for all routes: a statement for each would outgrow the function's policy.
             scope_permission_to_route=False,
         )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fnmatch import fnmatchcase
+
 from algotrading.contracts.api_routes import API_ROUTES, DOCS_ROUTES, UNKNOWN_PATHS, ApiRoute
 from algotrading.entrypoints.http import ACCOUNT, CLIENT_REQUEST_ID, REQUEST_ID
 from algotrading.entrypoints.http_keys import IDEMPOTENCY_KEY
@@ -121,6 +123,24 @@ def test_a_flood_of_order_updates_keeps_no_worker_from_people(estate: Estate, en
     assert reserved == [10]
     # they hold database connections too, of the quarter that executors leave to the others
     assert environment.database_connections / 4 / 2 >= 10
+
+
+def test_api_gateway_may_call_the_function_of_every_route(estate: Estate) -> None:
+    """It calls as api/stage/method/path, and for the route of unknown paths as api/stage/$default: a part less."""
+    allowed = [
+        (estate.called(each.properties["FunctionName"], "api"), estate.text("api", each.properties["SourceArn"]))
+        for each in estate.resources("AWS::Lambda::Permission")
+        if each.properties["Principal"] == "apigateway.amazonaws.com"
+    ]
+
+    for route in estate.resources("AWS::ApiGatewayV2::Route"):
+        key = route.properties["RouteKey"].replace(" ", "")
+        integration = estate.templates["api"]["Resources"][_integration_id(route)]["Properties"]
+        called = estate.called(integration["IntegrationUri"], "api")
+        assert any(
+            called == function and fnmatchcase(f"api/HttpApi/$default/{key}", pattern.rsplit(":", 1)[1])
+            for function, pattern in allowed
+        ), key
 
 
 def test_browsers_may_call_from_the_named_origins_only(estate: Estate, environment: Environment) -> None:

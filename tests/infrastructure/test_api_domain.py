@@ -85,6 +85,20 @@ def test_a_name_changes_no_other_address_nor_what_holds_state(named: Estate, est
         }
 
 
+def test_a_name_takes_no_export_away_from_stacks_that_import_it(named: Estate, estates: Mapping[str, Estate]) -> None:
+    """The API's stack is deployed before those that import from it, and CloudFormation refuses to take one away."""
+
+    def exported(estate: Estate) -> set[str]:
+        return {
+            output["Export"]["Name"]
+            for template in estate.templates.values()
+            for output in template.get("Outputs", {}).values()
+            if "Export" in output
+        }
+
+    assert exported(estates["prod"]) <= exported(named)
+
+
 def test_callers_are_asked_for_certificates_of_a_version_of_the_truststore(asking: Estate) -> None:
     name = asking.one("AWS::ApiGatewayV2::DomainName").properties
 

@@ -181,6 +181,27 @@ def test_every_log_group_forgets_after_the_tables_days(estate: Estate, environme
     assert {each.properties["RetentionInDays"] for each in groups} == {environment.log_retention_days}
 
 
+_NAMES = {
+    "AWS::Logs::LogGroup": "LogGroupName",
+    "AWS::S3::Bucket": "BucketName",
+    "AWS::Scheduler::ScheduleGroup": "Name",
+    "AWS::SecretsManager::Secret": "Name",
+}
+
+
+def test_a_first_deployment_that_failed_can_be_tried_again(estate: Estate, environment: Environment) -> None:
+    """What has a name of ours and is kept must go where the very deployment that made it goes back: it exists else."""
+    named = [each for kind, name in _NAMES.items() for each in estate.resources(kind) if name in each.properties]
+
+    assert len(named) > 20
+    assert {each.path: each.body["DeletionPolicy"] for each in named if each.body["DeletionPolicy"] == "Retain"} == {}
+    # And once made it is kept: where money is at stake, everything.
+    kept = {each.path for each in named if each.body["DeletionPolicy"] == "RetainExceptOnCreate"}
+    assert "data/Archive/Roots" in kept
+    assert not environment.protected or {each.path for each in estate.resources("AWS::Logs::LogGroup")} <= kept
+    assert {each.body["UpdateReplacePolicy"] for each in named if each.path in kept} == {"Retain"}
+
+
 def test_every_function_writes_to_a_log_group_of_ours(estate: Estate) -> None:
     groups = {each.logical_id for each in estate.resources("AWS::Logs::LogGroup")}
 
@@ -200,5 +221,5 @@ def test_the_audit_roots_are_locked_for_years_and_only_the_operators_function_wr
 
     assert bucket.properties["ObjectLockEnabled"] is True
     assert (rule["Mode"], rule["Days"]) == ("GOVERNANCE", 1825 if environment.protected else 1)
-    assert bucket.body["DeletionPolicy"] == "Retain"
+    assert bucket.body["DeletionPolicy"] == "RetainExceptOnCreate"
     assert writers == {"Operator"}

@@ -53,4 +53,4 @@ def test_a_path_of_the_app_is_its_page(estate: Estate) -> None:
 def test_what_was_published_outlives_a_protected_environment(estate: Estate, environment: Environment) -> None:
     bucket = estate.one("AWS::S3::Bucket", "web/App").body
 
-    assert bucket["DeletionPolicy"] == ("Retain" if environment.protected else "Delete")
+    assert bucket["DeletionPolicy"] == ("RetainExceptOnCreate" if environment.protected else "Delete")
