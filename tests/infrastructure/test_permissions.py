@@ -349,6 +349,10 @@ def test_no_role_passes_any_role_but_the_schedulers(estate: Estate) -> None:
     passed = {grant.resource for grant in estate.grants() if grant.action == "iam:PassRole"}
 
     assert passed == {"trading/Scheduling/Role"}
+    # To the service that rings, and to no other: with the role in hand a function could else act as it anywhere.
+    assert {grant.condition for grant in estate.grants() if grant.action == "iam:PassRole"} == {
+        json.dumps({"StringEquals": {"iam:PassedToService": "scheduler.amazonaws.com"}})
+    }
 
 
 def test_a_wildcard_resource_stands_only_where_the_service_knows_no_other(estate: Estate) -> None:

@@ -181,6 +181,40 @@ def test_every_log_group_forgets_after_the_tables_days(estate: Estate, environme
     assert {each.properties["RetentionInDays"] for each in groups} == {environment.log_retention_days}
 
 
+_DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+
+def _minutes(window: str) -> tuple[int, int]:
+    """From when to when AWS may work on something: minutes of the week from Monday, Asia/Kolkata; of the first day
+    where the window is every day's."""
+    words = [each.split(":") for each in window.split("-")]
+    begins, ends = (
+        (_DAYS.index(each[0]) if len(each) == 3 else 0) * 1440 + int(each[-2]) * 60 + int(each[-1]) + 330
+        for each in words
+    )
+    return begins % 10080, ends % 10080
+
+
+@pytest.mark.parametrize("moment", ["sat:21:30-sat:22:30", "sun:21:30-sun:22:30"])
+def test_windows_are_read_as_aws_does(moment: str) -> None:
+    day = 6 if moment.startswith("sat") else 0
+    assert _minutes(moment) == (day * 1440 + 180, day * 1440 + 240)
+
+
+def test_aws_works_on_the_stores_at_night_and_never_on_both_at_once(estate: Estate) -> None:
+    database = estate.one("AWS::RDS::DBInstance").properties
+    cache = estate.one("AWS::ElastiCache::ReplicationGroup").properties
+    windows = [_minutes(database["PreferredMaintenanceWindow"]), _minutes(cache["PreferredMaintenanceWindow"])]
+
+    for begins, ends in [*windows, _minutes(database["PreferredBackupWindow"])]:
+        # Within one night: after the close of 16:00, or before 08:15 when deployments are to be over.
+        assert begins < ends
+        assert begins % 1440 >= 16 * 60 or ends % 1440 <= 8 * 60 + 15
+        assert begins // 1440 == ends // 1440
+    (first, until), (second, end) = sorted(windows)
+    assert first < until <= second < end
+
+
 _NAMES = {
     "AWS::Logs::LogGroup": "LogGroupName",
     "AWS::S3::Bucket": "BucketName",
