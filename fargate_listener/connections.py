@@ -85,6 +85,7 @@ def read_feed_credentials(settings: ListenerSettings, email: str) -> Callable[[]
         return FeedAccount(
             accounts=PostgresBrokerAccounts(make_database(settings)),
             vault=KmsVault(kms, settings.kms_key_id),
+            clock=SystemClock(),
             email=email,
         )
 

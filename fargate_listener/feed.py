@@ -87,6 +87,8 @@ class Feed:
         """Why there is no socket, in plain words; None while there is one."""
         self.fault: str | None = None
         """What is wrong with what the socket brings, set and cleared by whoever looks at it; None: nothing is known."""
+        self.is_logged_out = False
+        """Whether the stores said at the last dial that there is no living login to dial with."""
         self.is_doubtful = False
         """Whether it has been quiet or still for a moment, so that its prices are better read elsewhere too: set and
         cleared by whoever looks at it."""
@@ -210,9 +212,10 @@ class Feed:
             finished, self._reading = self._reading, None
             error = finished.exception()
             if error is None:
-                self._last_known = finished.result()
+                self._last_known, self.is_logged_out = finished.result(), False
                 return self._last_known
             if isinstance(error, FeedCredentialsMissing):
+                self.is_logged_out = True
                 raise error
             trouble = error
         # Whatever a database or KMS client raised: a token that worked a moment ago is better than blindness.

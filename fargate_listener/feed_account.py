@@ -29,9 +29,10 @@ class FeedCredentials:
 class FeedAccount:
     """Reads the feed account's credentials from the stores, anew each time: tokens live a day at most."""
 
-    def __init__(self, *, accounts: BrokerAccounts, vault: Vault, email: str) -> None:
+    def __init__(self, *, accounts: BrokerAccounts, vault: Vault, clock: Clock, email: str) -> None:
         self._accounts = accounts
         self._vault = vault
+        self._clock = clock
         self._email = email
 
     def credentials(self) -> FeedCredentials:
@@ -39,7 +40,7 @@ class FeedAccount:
         account = self._accounts.find_by_email(self._email)
         if account is None:
             raise FeedCredentialsMissing(f"the feed account {self._email} has no broker connection")
-        if account.access_token is None:
+        if account.access_token is None or not account.is_connected(self._clock.now()):
             raise FeedCredentialsMissing(f"the feed account {self._email} has to log in to the broker")
         sealed = {"api_key": account.api_key, "access_token": account.access_token}
         return FeedCredentials(**self._vault.unseal(account.user_id, sealed), user_id=account.user_id)

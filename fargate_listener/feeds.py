@@ -74,6 +74,11 @@ class Feeds:
         return any(feed.is_live for feed in self.all)
 
     @property
+    def is_logged_out(self) -> bool:
+        """Whether no feed is live because nobody has logged in to the broker: nothing but a login mends that."""
+        return not self.is_live and all(feed.is_logged_out for feed in self.all)
+
+    @property
     def subscribed(self) -> frozenset[int]:
         """Instruments that the present connections were asked for."""
         return frozenset().union(*(feed.subscribed for feed in self.all))

@@ -6,7 +6,7 @@ import asyncio
 import json
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from fargate_listener.feeds import Feeds
@@ -18,6 +18,7 @@ from fargate_listener.stop_guard import StopGuard
 logger = logging.getLogger(__name__)
 
 _REQUEST_SECONDS = 2.0
+_NO_FEED = "no price feed"
 
 
 UNCHECKED_SECONDS = 30.0
@@ -75,7 +76,7 @@ class Health:
         reasons = []
         blind = self._blind()
         if not self.feeds.is_live and (blind or not self.guard.armed):
-            reasons.append(f"no price feed: {self.feeds.trouble}")
+            reasons.append(f"{_NO_FEED}: {self.feeds.trouble}")
         if not self.loaded.stops_loaded:
             reasons.append("the stops are not loaded yet")
         if self.loaded.unknown_instruments:
@@ -85,6 +86,23 @@ class Health:
         if self.sender.trouble is not None:
             reasons.append(f"hits do not reach the queue: {self.sender.trouble}")
         return reasons
+
+    def faults(self) -> list[str]:
+        """Those of the reasons that a new task might mend. A login that nobody has made is none: a task that is
+        replaced for it is replaced again and again, and a first deployment, before anybody can log in, never ends."""
+        reasons = self.reasons()
+        return reasons[1:] if self._waits_for_login(reasons) else reasons
+
+    def is_alarming(self) -> bool:
+        """Whether somebody should come: something would not be seen, or the market is about to open. That nobody is
+        logged in over night and at weekends is as it should be."""
+        reasons = self.reasons()
+        is_quiet = not self.guard.armed and self.liveness.is_market_closed()
+        return bool(reasons[1:] if is_quiet and self._waits_for_login(reasons) else reasons)
+
+    def _waits_for_login(self, reasons: Sequence[str]) -> bool:
+        """Whether the first of the reasons is that no feed account has a login."""
+        return bool(reasons) and reasons[0].startswith(_NO_FEED) and self.feeds.is_logged_out
 
     def notes(self) -> list[str]:
         """What is wrong and does not keep a stop from being seen: another feed or the broker's quotes stand in."""
@@ -114,9 +132,9 @@ class Health:
 
     def document(self) -> dict[str, object]:
         """The answer's body."""
-        reasons = self.reasons()
+        reasons, faults = self.reasons(), self.faults()
         return {
-            "status": "unhealthy" if reasons else "healthy",
+            "status": "unhealthy" if faults else "waiting" if reasons else "healthy",
             "reasons": reasons,
             "notes": self.notes(),
             "armed_stops": self.guard.armed,
@@ -130,7 +148,8 @@ class Health:
 
 
 class HealthServer:
-    """GET /health: 200 or 503, with the reasons. GET /stops: who is guarded, for whoever looks into the task."""
+    """GET /health: with the reasons, 503 when a new task might mend them, else 200. GET /stops: who is guarded, for
+    whoever looks into the task."""
 
     def __init__(
         self,
@@ -181,7 +200,7 @@ class HealthServer:
         if path == b"/stops":
             return _http("200 OK", self._stops())
         document = self._document()
-        return _http("503 Service Unavailable" if document["reasons"] else "200 OK", document)
+        return _http("503 Service Unavailable" if document["status"] == "unhealthy" else "200 OK", document)
 
 
 def _http(status: str, document: dict[str, object]) -> bytes:

@@ -12,7 +12,7 @@ _PATIENCE_SECONDS = 2.0
 
 
 def is_healthy() -> bool:
-    """Whether the watcher of this machine says that it would see a stop."""
+    """Whether the watcher of this machine says that a new one would see no more than it does."""
     port = int(os.environ.get("HEALTH_PORT", DEFAULT_PORT))
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_PATIENCE_SECONDS)
     try:

@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Final
 
 import numpy as np
@@ -26,6 +27,7 @@ from fargate_listener.watchlist import Watchlist
 logger = logging.getLogger(__name__)
 
 LOOK_SECONDS = 1.0
+_AROUND_THE_SESSION = timedelta(minutes=30)
 FROZEN_SECONDS = 10.0
 """An index is computed every second, and of a hundred shares one trades: this long nothing ever stands still."""
 SKEWED_SECONDS = 5
@@ -214,6 +216,10 @@ class Liveness:
         while True:
             await asyncio.sleep(LOOK_SECONDS)
             self.look()
+
+    def is_market_closed(self) -> bool:
+        """Whether no market is open, nor was or will be within the next half hour."""
+        return self._hours.is_closed(_AROUND_THE_SESSION)
 
     def look(self) -> None:
         """One look."""

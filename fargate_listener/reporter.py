@@ -95,7 +95,8 @@ class Reporter:
             self.report()
 
     def report(self) -> None:
-        """One report. `Blind` is 1 while the watcher would not see a stop: alarmed."""
+        """One report. `Blind` is 1 while the watcher would not see a stop, but for a closed market that nobody is
+        logged in for: alarmed."""
         counted = self._table.take_counted()
         for kind in fields(counted):
             value = getattr(counted, kind.name)
@@ -119,4 +120,4 @@ class Reporter:
             self._meter.milliseconds("FeedSilence", 1000 * silence)
         self._meter.count("UndeliveredHits", self._sender.undelivered)
         self._meter.count("ArmedStops", self._guard.armed)
-        self._meter.count("Blind", int(bool(self._health.reasons())))
+        self._meter.count("Blind", int(self._health.is_alarming()))

@@ -271,6 +271,38 @@ async def test_it_does_not_see_without_a_feed_or_without_stops(world: World) -> 
     assert not world.health.sees()
 
 
+async def test_a_login_that_nobody_has_made_is_no_fault_of_the_watchers(world: World) -> None:
+    # Given a night in which nobody is logged in, and a position that is still held
+    await until(lambda: world.health.reasons() == [])
+    world.desk.credentials = None
+    for socket in list(world.broker.sockets):
+        socket.disconnect(graceful=False)
+    await until(lambda: world.desk.feeds.is_logged_out)
+    assert world.health.reasons() == ["no price feed: nobody has logged in"]
+    assert world.health.document()["status"] == "waiting"
+    assert not world.health.is_alarming()
+
+    # Then it rings for the position, and for whatever else is wrong, and no new task is wanted but for that
+    world.hold("1500")
+    await until(lambda: world.desk.guard.armed == 1)
+    assert world.health.is_alarming()
+    assert world.health.faults() == []
+    world.watcher.loaded.stops_loaded = False
+    assert world.health.faults() == ["the stops are not loaded yet"]
+    assert world.health.document()["status"] == "unhealthy"
+
+
+async def test_a_socket_that_is_refused_is_a_fault(world: World) -> None:
+    await until(lambda: world.health.reasons() == [])
+    world.desk.feed._url = "ws://127.0.0.1:9"
+    for socket in list(world.broker.sockets):
+        socket.disconnect(graceful=False)
+
+    await until(world.health.faults)
+    assert world.health.document()["status"] == "unhealthy"
+    assert world.health.is_alarming()
+
+
 async def test_an_unknown_instrument_of_a_strategy_is_unhealthy(world: World) -> None:
     await until(lambda: world.health.reasons() == [])
 

@@ -26,10 +26,11 @@ def database() -> MemoryDatabase:
 
 @pytest.fixture
 def account(database: MemoryDatabase) -> FeedAccount:
-    return FeedAccount(accounts=MemoryBrokerAccounts(database), vault=MemoryVault(), email=EMAIL)
+    clock = VirtualClock(MOMENT)
+    return FeedAccount(accounts=MemoryBrokerAccounts(database), vault=MemoryVault(), clock=clock, email=EMAIL)
 
 
-def connect(database: MemoryDatabase, *, access_token: str | None) -> None:
+def connect(database: MemoryDatabase, *, access_token: str | None, token_at: datetime | None = MOMENT) -> None:
     """Store the feed account's broker connection."""
     user = make_user(EMAIL)
     MemoryUsers(database).add(user, "hash")
@@ -44,7 +45,7 @@ def connect(database: MemoryDatabase, *, access_token: str | None) -> None:
             access_token=None if access_token is None else sealed["access_token"],
             broker_user_id="AB1234",
             status=ConnectionStatus.CONNECTED if access_token else ConnectionStatus.LOGIN_REQUIRED,
-            token_at=None,
+            token_at=token_at,
             updated_at=MOMENT,
         )
     )
@@ -62,6 +63,16 @@ def test_the_feed_accounts_token_is_opened(database: MemoryDatabase, account: Fe
 
 def test_an_account_without_a_connection_is_said_so(account: FeedAccount) -> None:
     with pytest.raises(FeedCredentialsMissing, match="has no broker connection"):
+        account.credentials()
+
+
+@pytest.mark.parametrize("token_at", [None, MOMENT - timedelta(days=2)])
+def test_an_account_whose_login_is_over_has_to_log_in(
+    database: MemoryDatabase, account: FeedAccount, token_at: datetime | None
+) -> None:
+    connect(database, access_token="the-token", token_at=token_at)
+
+    with pytest.raises(FeedCredentialsMissing, match="has to log in"):
         account.credentials()
 
 

@@ -17,7 +17,12 @@ class Watched:
 
     def __init__(self) -> None:
         self.reasons: list[str] = []
-        self.server = HealthServer(lambda: {"reasons": self.reasons}, 0, stops=lambda: {"guarded": ["a", "b"]})
+        self.status: str | None = None
+        self.server = HealthServer(self.document, 0, stops=lambda: {"guarded": ["a", "b"]})
+
+    def document(self) -> dict[str, object]:
+        """As `Health` has it."""
+        return {"status": self.status or ("unhealthy" if self.reasons else "healthy"), "reasons": self.reasons}
 
     async def ask(self, request: bytes) -> bytes:
         """One raw HTTP exchange."""
@@ -46,6 +51,14 @@ async def test_the_check_says_what_the_endpoint_says(watched: Watched) -> None:
 
     watched.reasons = []
     assert await asyncio.to_thread(is_healthy)
+
+
+async def test_a_watcher_that_waits_for_a_login_is_left_in_peace(watched: Watched) -> None:
+    watched.reasons, watched.status = ["no price feed: the feed account has to log in to the broker"], "waiting"
+
+    assert await asyncio.to_thread(is_healthy)
+    answer = await watched.ask(b"GET /health HTTP/1.1\r\n\r\n")
+    assert b"has to log in" in answer
 
 
 async def test_nobody_there_is_unhealthy(watched: Watched) -> None:
