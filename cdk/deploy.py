@@ -35,8 +35,9 @@ _LEFT_UNRESERVED = 100
 """Of an account's concurrent executions Lambda lets so many not be reserved (AWS Lambda documentation, concurrency)."""
 _ADDRESSES_QUOTA = "L-0263D0A3"
 """EC2-VPC Elastic IPs (Service Quotas)."""
-_MARKET: Final = (time(9, 0), time(15, 45))
-"""Asia/Kolkata: from the pre-open session until everything has settled (docs/operations.md, a trading day)."""
+_MARKET: Final = (time(8, 15), time(15, 45))
+"""Asia/Kolkata: from longer before the open than a deployment takes, which would else replace executors at it, until
+everything has settled (docs/operations.md, a trading day)."""
 _FORCE: Final = "FORCE"
 _WORDS_OF_A_REASON: Final = 3
 _OWN = {("project", "algotrading")}
@@ -64,8 +65,8 @@ def find_open_market(environment: Environment, now: datetime, table: SessionTabl
     except CalendarMissing:
         return None
     return (
-        f"the market is open ({_MARKET[0]:%H:%M} to {_MARKET[1]:%H:%M} in Asia/Kolkata on a trading day), and a "
-        f"deployment of {environment.stage} replaces watchers and executors: wait, or say why it cannot wait, "
+        f"the market is open or about to be ({_MARKET[0]:%H:%M} to {_MARKET[1]:%H:%M} in Asia/Kolkata on a trading day), "
+        f"and a deployment of {environment.stage} replaces watchers and executors: wait, or say why it cannot wait, "
         f'make deploy ENV={environment.stage} {_FORCE}="in three words or more"'
     )
 

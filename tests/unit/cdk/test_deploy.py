@@ -169,18 +169,18 @@ def at(hour: int, minute: int, day: date = FRIDAY) -> datetime:
     return instant_of(day, time(hour, minute))
 
 
-@pytest.mark.parametrize("moment", [at(9, 0), at(9, 15), at(12, 0), at(15, 44)])
+@pytest.mark.parametrize("moment", [at(8, 15), at(9, 15), at(12, 0), at(15, 44)])
 def test_prod_is_left_alone_while_the_market_is_open(moment: datetime) -> None:
     reason = find_open_market(PROD, moment)
 
     assert reason is not None
-    assert "09:00 to 15:45" in reason
+    assert "08:15 to 15:45" in reason
 
 
 @pytest.mark.parametrize(
     "moment",
     [
-        at(8, 59),
+        at(8, 14),
         at(15, 45),
         at(23, 0),
         at(12, 0, date(2026, 11, 28)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
@@ -14,6 +15,8 @@ from algotrading.adapters.postgres.egress_routes import read_routes, store_route
 
 if TYPE_CHECKING:
     from psycopg import Connection
+
+logger = logging.getLogger(__name__)
 
 ROLES = ("app_role", "system_role")
 """`app_role` is under row-level security, `system_role` sees every user's rows."""
@@ -80,8 +83,8 @@ def migrate(
     RDS takes their passwords no longer; without it, passwords are what counts again.
 
     Raises:
-        MigrationFailed: an applied file was changed, the database is ahead of this version, or IAM is asked for on a
-            server that does not know it.
+        MigrationFailed: an applied file was changed, the database has one that this version never had, or IAM is
+            asked for on a server that does not know it.
     """
     wanted = read_migrations() if migrations is None else tuple(migrations)
     _create_table(connection)
@@ -118,10 +121,16 @@ def _lock(connection: Connection[Any]) -> None:
 
 
 def _refuse_strangers(connection: Connection[Any], wanted: Sequence[Migration]) -> None:
+    """A version that is gone back to finds files of a later one: so CloudFormation calls it while it takes a failed
+    deployment back. Every schema carries the version before, and is left as it is. A file among ours that we do not
+    have is another history."""
     known = {migration.name for migration in wanted}
     applied = {name for (name,) in connection.execute("select name from schema_migrations").fetchall()}
-    if strangers := applied - known:
-        raise MigrationFailed(f"the database is ahead of this version: it has {', '.join(sorted(strangers))}")
+    later = {name for name in applied - known if name > max(known, default="")}
+    if strangers := applied - known - later:
+        raise MigrationFailed(f"the database has another history than this version: {', '.join(sorted(strangers))}")
+    if later:
+        logger.warning("the database is ahead of this version, and stays so: %s", ", ".join(sorted(later)))
 
 
 def _put_role(connection: Connection[Any], role: str, password: str) -> None:
