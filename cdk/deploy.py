@@ -65,7 +65,7 @@ def find_open_market(environment: Environment, now: datetime, table: SessionTabl
     except CalendarMissing:
         return None
     return (
-        f"the market is open or about to be ({_MARKET[0]:%H:%M} to {_MARKET[1]:%H:%M} in Asia/Kolkata on a trading day), "
+        f"the market is open or about to be ({_MARKET[0]:%H:%M} to {_MARKET[1]:%H:%M} in India on a trading day), "
         f"and a deployment of {environment.stage} replaces watchers and executors: wait, or say why it cannot wait, "
         f'make deploy ENV={environment.stage} {_FORCE}="in three words or more"'
     )
