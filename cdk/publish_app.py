@@ -90,8 +90,8 @@ def _put(s3: Any, bucket: str, name: str, content: bytes) -> None:
 
 
 def outputs_of(cloudformation: Any, environment: Environment) -> Mapping[str, str]:
-    """Where the environment's API and app are. Raises NotDeployed."""
-    from botocore.exceptions import ClientError
+    """Where the environment's API and app are. Raises NotDeployed, also where AWS cannot be asked."""
+    from botocore.exceptions import BotoCoreError, ClientError
 
     found: dict[str, str] = {}
     for name in ("api", "web"):
@@ -100,6 +100,9 @@ def outputs_of(cloudformation: Any, environment: Environment) -> Mapping[str, st
             (described,) = cloudformation.describe_stacks(StackName=stack)["Stacks"]
         except ClientError as error:
             raise NotDeployed(f"the stack {stack} cannot be read ({error}): run `make deploy`") from error
+        except BotoCoreError as error:
+            why = f"AWS cannot be asked ({error}): run `aws configure sso` or set AWS_PROFILE"
+            raise NotDeployed(why) from error
         found |= {output["OutputKey"]: output["OutputValue"] for output in described.get("Outputs", [])}
     missing = {"ApiUrl", "AppBucket", "AppDistribution", "AppUrl"} - found.keys()
     if missing:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, NoCredentialsError
 
 from cdk.environments import ENVIRONMENTS
 from cdk.publish_app import AppNotBuilt, NotDeployed, find_next_steps, publish
@@ -100,6 +100,15 @@ def test_an_environment_without_a_place_for_the_app_says_so(
     with pytest.raises(NotDeployed, match="make deploy"):
         publish(DEV, built, aws=cloud)
     assert cloud.put == []
+
+
+def test_without_credentials_it_says_what_to_do(built: Path) -> None:
+    class Nobody:
+        def describe_stacks(self, **_: str) -> None:
+            raise NoCredentialsError
+
+    with pytest.raises(NotDeployed, match="aws configure sso"):
+        publish(DEV, built, aws=lambda _: Nobody())
 
 
 def test_the_origin_is_asked_for_until_browsers_may_call_from_it() -> None:
