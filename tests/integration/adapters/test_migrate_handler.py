@@ -100,10 +100,21 @@ def test_deleting_the_stack_leaves_the_data(handler: ModuleType) -> None:
 def test_a_failure_is_raised_so_that_the_deployment_fails(
     handler: ModuleType, postgres_server: ServerAddress, database_name: str
 ) -> None:
-    # given a database that another version has migrated further
+    # given a database of another history
+    handler.lambda_handler({}, None)
+    with connect_as_owner(postgres_server, database_name) as owner:
+        owner.execute("insert into schema_migrations (name, checksum) values ('0001_other.sql', '')")
+
+    with pytest.raises(Exception, match="another history"):
+        handler.lambda_handler({"RequestType": "Update"}, None)
+
+
+def test_the_version_before_is_called_while_a_deployment_goes_back(
+    handler: ModuleType, postgres_server: ServerAddress, database_name: str
+) -> None:
+    # given a database that the version which failed has migrated further
     handler.lambda_handler({}, None)
     with connect_as_owner(postgres_server, database_name) as owner:
         owner.execute("insert into schema_migrations (name, checksum) values ('9999_later.sql', '')")
 
-    with pytest.raises(Exception, match="ahead of this version"):
-        handler.lambda_handler({"RequestType": "Update"}, None)
+    assert handler.lambda_handler({"RequestType": "Update"}, None)["Data"] == {"Applied": ""}
