@@ -76,6 +76,20 @@ class Signed:
     key: str
 
 
+def _usage(*, is_authority: bool) -> x509.KeyUsage:
+    return x509.KeyUsage(
+        digital_signature=True,
+        key_cert_sign=is_authority,
+        crl_sign=is_authority,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        encipher_only=False,
+        decipher_only=False,
+    )
+
+
 def sign(name: str, by: tuple[x509.Certificate, ec.EllipticCurvePrivateKey] | None = None) -> tuple[Any, Any, Signed]:
     """A certificate for `name`, by itself or by an authority."""
     key = ec.generate_private_key(ec.SECP256R1())
@@ -92,6 +106,10 @@ def sign(name: str, by: tuple[x509.Certificate, ec.EllipticCurvePrivateKey] | No
         .not_valid_after(now + timedelta(hours=1))
         .add_extension(x509.BasicConstraints(ca=by is None, path_length=None), critical=True)
         .add_extension(x509.SubjectAlternativeName([x509.IPAddress(IPv4Address("127.0.0.1"))]), critical=False)
+        # Python 3.13 holds certificates to RFC 5280 by itself (ssl.VERIFY_X509_STRICT).
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key()), critical=False)
+        .add_extension(_usage(is_authority=by is None), critical=True)
         .sign(signer, hashes.SHA256())
     )
     private = key.private_bytes(
