@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from uuid import UUID, uuid4
 
-from algotrading.domain.accounts import Login, SealedBrokerAccount, User
+from algotrading.domain.accounts import LOCKED, Login, SealedBrokerAccount, User
 from algotrading.domain.audit import (
     AuditKind,
     broker_entry,
@@ -18,7 +18,15 @@ from algotrading.domain.audit import (
     second_factor_entry,
 )
 from algotrading.domain.egress import EgressRoute
-from algotrading.domain.errors import BrokerAccountTaken, Conflict, EmailTaken, NotFound, TokenExpired, TokenInvalid
+from algotrading.domain.errors import (
+    AccountLocked,
+    BrokerAccountTaken,
+    Conflict,
+    EmailTaken,
+    NotFound,
+    TokenExpired,
+    TokenInvalid,
+)
 from algotrading.domain.logins import DeviceLogin, LoginEnd, Refresh, judge_refresh
 from algotrading.domain.second_factor import SecondFactor
 from tests.fakes import audit
@@ -49,7 +57,7 @@ class MemoryUsers:
         """See ports.Users."""
         if user_id not in self._database.users or user_id in self._database.closed:
             raise NotFound("no such user")
-        return self._database.users[user_id][0]
+        return replace(self._database.users[user_id][0], is_locked=user_id in self._database.locked)
 
 
 class MemoryLogins:
@@ -192,6 +200,10 @@ class MemoryBrokerAccounts:
     def save(self, account: SealedBrokerAccount) -> None:
         """See ports.BrokerAccounts."""
         with self._database.turn:
+            if account.user_id in self._database.closed:
+                raise TokenInvalid("this account is gone")
+            if account.user_id in self._database.locked:
+                raise AccountLocked(LOCKED)
             others = [a for user_id, a in self._database.broker_accounts.items() if user_id != account.user_id]
             if account.places_orders and any(_is_same(account, other) for other in others):
                 raise BrokerAccountTaken

@@ -11156,6 +11156,20 @@ export interface operations {
                     "text/html": string;
                 };
             };
+            /** @description ACCOUNT_LOCKED */
+            403: {
+                headers: {
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "text/html": string;
+                };
+            };
             /** @description BROKER_ACCOUNT_TAKEN or CONFLICT */
             409: {
                 headers: {

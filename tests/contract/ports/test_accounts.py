@@ -15,7 +15,14 @@ from algotrading.adapters.postgres.egress_routes import DeployedRoute, read_rout
 from algotrading.domain.accounts import BrokerName, ConnectionStatus, Login, SealedBrokerAccount, User
 from algotrading.domain.audit import AuditKind
 from algotrading.domain.egress import EgressRoute
-from algotrading.domain.errors import BrokerAccountTaken, Conflict, EmailTaken, NotFound
+from algotrading.domain.errors import (
+    AccountLocked,
+    BrokerAccountTaken,
+    Conflict,
+    EmailTaken,
+    NotFound,
+    TokenInvalid,
+)
 from tests.contract.ports.conftest import Stores, postgres_stores
 from tests.fakes.examples import MOMENT, make_user
 from tests.stores import PostgresStore
@@ -150,6 +157,22 @@ def test_a_broker_account_is_traded_through_by_one_user(stores: Stores) -> None:
     stores.broker_accounts.remove(trader.user_id, now=MOMENT)
     stores.broker_accounts.save(same)
     assert stores.broker_accounts.find(other.user_id) == same
+
+
+def test_what_was_deleted_or_locked_meanwhile_is_not_connected(stores: Stores) -> None:
+    # given two users for whom the broker is being asked
+    gone, locked = stores.add_user(), stores.add_user()
+
+    # when one deletes the account, and the other's is locked, before the broker has answered
+    stores.records.close(gone.user_id, MOMENT)
+    stores.administration.lock(locked.user_id, by="boss", reason="asked for", now=MOMENT)
+
+    # then nothing is kept of what it answers
+    with pytest.raises(TokenInvalid):
+        stores.broker_accounts.save(make_account(gone))
+    with pytest.raises(AccountLocked):
+        stores.broker_accounts.save(make_account(locked))
+    assert [stores.broker_accounts.find(user.user_id) for user in (gone, locked)] == [None, None]
 
 
 def test_an_account_may_carry_prices_beside_its_trader(stores: Stores) -> None:

@@ -208,6 +208,36 @@ def test_a_login_state_lives_a_quarter_of_an_hour(world: ApiWorld) -> None:
     assert (answer.status, answer.error) == (401, "TOKEN_EXPIRED")
 
 
+def test_a_locked_account_is_not_connected_by_a_login_that_began_before(world: ApiWorld) -> None:
+    # Given a trader with a living connection, on the way through the broker's login once more
+    token = world.register()
+    keys = world.connect(token)
+    state = state_of(world.call("GET", "/broker/login", token=token).body["login_url"])
+    request_token = world.exchange.issue_request_token(keys.api_key)
+
+    # When an administrator locks the account meanwhile
+    world.database.locked[world.user_of(token)] = "a stranger had the password"
+    before = world.snapshot()
+    answer = come_back(world, JSON, request_token=request_token, state=state)
+
+    # Then nothing comes of it, and the broker is not asked: the session that sells what is held lives on
+    assert (answer.status, answer.error) == (403, "ACCOUNT_LOCKED")
+    assert world.snapshot() == before
+    assert world.exchange.exchange(keys.api_key, keys.api_secret, request_token) is not None
+
+
+def test_a_deleted_account_is_not_connected_by_a_login_that_began_before(world: ApiWorld) -> None:
+    token = world.register()
+    keys = world.exchange.open_account()
+    state = state_of(connect(world, token, api_key=keys.api_key, api_secret=keys.api_secret).body["login_url"])
+    assert world.call("POST", "/account/delete", {"password": "good-horse"}, token=token).status == 200
+
+    answer = come_back(world, request_token=world.exchange.issue_request_token(keys.api_key), state=state)
+
+    assert (answer.status, answer.error) == (401, "TOKEN_INVALID")
+    assert world.database.broker_accounts == {}
+
+
 def test_a_login_state_opens_no_account(world: ApiWorld) -> None:
     token = world.register()
     keys = world.exchange.open_account()

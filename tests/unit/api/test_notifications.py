@@ -254,8 +254,8 @@ def test_a_phone_is_pushed_to_until_that_is_switched_off(world: ApiWorld) -> Non
 
 def test_logging_a_phone_out_ends_its_pushes_and_no_others(world: ApiWorld) -> None:
     world.register()
-    (_, lost), (token, kept) = log_in(world), log_in(world)
-    push_to(world, token, lost, "ExponentPushToken[lost]")
+    (its_token, lost), (token, kept) = log_in(world), log_in(world)
+    push_to(world, its_token, lost, "ExponentPushToken[lost]")
     push_to(world, token, kept, "ExponentPushToken[kept]")
 
     world.call("DELETE", f"/auth/devices/{lost}", token=token)
@@ -263,7 +263,23 @@ def test_logging_a_phone_out_ends_its_pushes_and_no_others(world: ApiWorld) -> N
     world.notice_delivery().hand_over(user_of(world, token), 1)
 
     assert [phone for phone, _ in world.pushes.sent] == ["ExponentPushToken[kept]"]
-    assert push_to(world, token, lost).error == "NOT_FOUND"
+    assert push_to(world, its_token, lost).error == "TOKEN_INVALID"
+
+
+def test_a_phone_takes_no_pushes_under_another_login_and_so_none_after_its_own_has_ended(world: ApiWorld) -> None:
+    # Given the trader's phone, and a login of a stranger who had the password
+    world.register()
+    (token, owned), (strangers_token, _) = log_in(world), log_in(world)
+    push_to(world, token, owned, "ExponentPushToken[owner]")
+
+    # When the stranger's phone asks for the pushes of the trader's
+    answer = push_to(world, strangers_token, owned, "ExponentPushToken[stranger]")
+
+    # Then the trader's phone keeps them
+    tell(world, token, "bought 10")
+    world.notice_delivery().hand_over(user_of(world, token), 1)
+    assert (answer.status, answer.error) == (404, "NOT_FOUND")
+    assert [phone for phone, _ in world.pushes.sent] == ["ExponentPushToken[owner]"]
 
 
 def test_a_phones_token_is_answered_to_nobody_and_stored_sealed(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from decimal import Decimal
 from enum import StrEnum
+from typing import Final
 from uuid import UUID
 
 from algotrading.domain.egress import EgressRoute
@@ -18,6 +19,10 @@ class BrokerName(StrEnum):
     KITE = "kite"
 
 
+LOCKED: Final = "this account is locked: ask support"
+"""What is told of an account that an administrator has locked."""
+
+
 @dataclass(frozen=True, slots=True)
 class User:
     """One account of this product."""
@@ -27,6 +32,8 @@ class User:
     created_at: datetime
     email_verified_at: datetime | None = None
     """When its owner showed that mail to it arrives with them."""
+    is_locked: bool = False
+    """Whether an administrator lets nobody in."""
 
     @property
     def is_email_verified(self) -> bool:

@@ -143,7 +143,8 @@ class BrokerAccounts(Protocol):
 
     def save(self, account: SealedBrokerAccount) -> None:
         """Add or replace the user's connection. Raises BrokerAccountTaken where another user's places orders there:
-        each would take the other's orders for its owner's own, and both may sell the same shares."""
+        each would take the other's orders for its owner's own, and both may sell the same shares; TokenInvalid where
+        the user is gone, and AccountLocked where nobody gets in any more."""
         ...
 
     def find(self, user_id: UUID) -> SealedBrokerAccount | None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID, uuid4
 
-from algotrading.domain.accounts import SealedBrokerAccount, User
+from algotrading.domain.accounts import LOCKED, SealedBrokerAccount, User
 from algotrading.domain.errors import AccountLocked, AuthenticationFailed, TokenInvalid, TooManyTries
 from algotrading.domain.logins import LOGIN_LASTS, DeviceLogin
 from algotrading.domain.throttle import Suspect, suspects_of_code, suspects_of_login, suspects_of_registration
@@ -22,7 +22,6 @@ from algotrading.services.second_factor import Enrolment, SecondFactorKeeper
 from algotrading.services.viewers import Viewers
 
 API_AUDIENCE = "api"
-LOCKED = "this account is locked: ask support"
 _REFRESH_TOKEN = re.compile(r"([0-9a-f]{32})\.([A-Za-z0-9_-]{43})")
 """Whose it is, so that it is looked for among one user's, and 256 random bits."""
 

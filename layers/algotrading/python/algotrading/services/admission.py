@@ -8,6 +8,7 @@ from typing import NoReturn
 from uuid import UUID
 
 from algotrading.contracts.api_access import Access
+from algotrading.domain.accounts import LOCKED
 from algotrading.domain.allowances import Allowance, Spent
 from algotrading.domain.api_keys import ApiKey
 from algotrading.domain.errors import (
@@ -23,7 +24,6 @@ from algotrading.domain.logins import Bearer
 from algotrading.domain.roles import STAFF, Role, Standing
 from algotrading.domain.throttle import suspects_of_key
 from algotrading.ports import Allowances, Clock, Standings, Throttle
-from algotrading.services.accounts import LOCKED
 
 _NOT_YOURS = "this account is not shared with you"
 """Also where there is no such account."""
@@ -53,6 +53,8 @@ class Admitted:
     role: Role
     key_id: UUID | None = None
     """The key of the program that asks in the caller's name."""
+    device_id: UUID | None = None
+    """The login that the caller's bearer token belongs to."""
     spent: Spent | None = None
     """What is left of the caller's requests of this minute; None where they are not counted."""
 
@@ -96,7 +98,8 @@ class Admission:
         if not standing.is_logged_in:
             raise TokenInvalid("this login has ended: log in again")
         spent = None if asked.lessens_risk else self._spend(standing)
-        return replace(self._admit(bearer, standing, access, account, asked), spent=spent)
+        who = self._admit(bearer, standing, access, account, asked)
+        return replace(who, device_id=bearer.device_id, spent=spent)
 
     def reading_only(self) -> AbstractContextManager[None]:
         """See ports.Standings."""

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from algotrading.domain.accounts import (
+    LOCKED,
     BrokerCredentials,
     BrokerName,
     BrokerProfile,
@@ -19,7 +20,15 @@ from algotrading.domain.accounts import (
     SealedBrokerAccount,
 )
 from algotrading.domain.egress import EgressRoute
-from algotrading.domain.errors import BrokerAuthFailed, Conflict, EmailUnverified, SecondFactorRequired
+from algotrading.domain.errors import (
+    AccountLocked,
+    BrokerAuthFailed,
+    Conflict,
+    EmailUnverified,
+    NotFound,
+    SecondFactorRequired,
+    TokenInvalid,
+)
 from algotrading.ports import BrokerAccounts, Brokers, Clock, Ledger, SecondFactors, Strategies, Tokens, Users, Vault
 
 logger = logging.getLogger(__name__)
@@ -116,10 +125,13 @@ class BrokerConnections:
         """Turn the request token that came back from the broker's login into a stored connection.
 
         Raises:
-            TokenExpired, TokenInvalid: the state is too old or not ours.
+            TokenExpired, TokenInvalid: the state is too old or not ours, or the account is gone.
+            AccountLocked: nobody gets in, by a login that began before the lock either.
             BrokerAuthFailed, BrokerUnavailable, BrokerAccountTaken, Conflict: as for `connect`; nothing was stored.
         """
         user_id = self.tokens.verify(state, audience=LOGIN_AUDIENCE)
+        # Before the broker is asked: its new session would end the one that what is held is still sold by.
+        self._refuse_closed(user_id)
         stored = self._stored(user_id)
         keys = self._unseal(stored)
         session = self.brokers.exchange(keys, request_token)
@@ -154,6 +166,15 @@ class BrokerConnections:
 
     def _carries_prices(self, user_id: UUID) -> bool:
         return self.users.get(user_id).email.lower() in self.feed_emails
+
+    def _refuse_closed(self, user_id: UUID) -> None:
+        """No door has looked at who comes back from the broker's login."""
+        try:
+            user = self.users.get(user_id)
+        except NotFound as error:
+            raise TokenInvalid("this account is gone") from error
+        if user.is_locked:
+            raise AccountLocked(LOCKED)
 
     def _require_safe_login(self, user_id: UUID) -> None:
         if self.needs_verified_email and not self.users.get(user_id).is_email_verified:

@@ -41,9 +41,10 @@ class PostgresUsers:
         """See ports.Users."""
         with self._database.tenant(user_id) as session:
             row = session.execute(
-                "select id, email, created_at, email_verified_at from users where id = %s and deleted_at is null",
+                "select id, email, created_at, email_verified_at, locked_at from users"
+                " where id = %s and deleted_at is null",
                 (user_id,),
             ).fetchone()
         if row is None:
             raise NotFound("no such user")
-        return User(row["id"], row["email"], row["created_at"], row["email_verified_at"])
+        return User(row["id"], row["email"], row["created_at"], row["email_verified_at"], row["locked_at"] is not None)

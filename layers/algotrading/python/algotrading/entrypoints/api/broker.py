@@ -21,6 +21,7 @@ from algotrading.contracts.api_broker import (
 from algotrading.contracts.api_timeline import Day
 from algotrading.domain.accounts import BrokerCredentials, BrokerName, ConnectionStatus
 from algotrading.domain.errors import (
+    AccountLocked,
     BrokerAccountTaken,
     BrokerAuthFailed,
     BrokerUnavailable,
@@ -175,6 +176,7 @@ def _callback_answers() -> dict[int, Any]:
         RequestInvalid,
         TokenExpired,
         TokenInvalid,
+        AccountLocked,
         BrokerAuthFailed,
         BrokerAccountTaken,
         Conflict,

@@ -34,7 +34,7 @@ from algotrading.domain.errors import AlgotradingError, Conflict, LinkInvalid, N
 from algotrading.domain.notices import NoticeKind
 from algotrading.domain.notifications import Channel, DeliveryRecord, InboxNotice
 from algotrading.entrypoints.api.answers import BEARER, answers
-from algotrading.entrypoints.http import caller, new_router
+from algotrading.entrypoints.http import admitted, caller, new_router
 from algotrading.services.notification_center import NotificationCenter, Preferences
 
 _TAGS = ["Notifications"]
@@ -144,9 +144,12 @@ class NotificationRoutes:
         return ChannelStateAnswer(status="off")
 
     def set_push(self, request: Request, id: UUID, body: PushRequest) -> ChannelStateAnswer:
-        """Have notices pushed to the phone of one of the caller's logins, until that login ends. The token replaces the
+        """Have notices pushed to the phone that asks, under its own login and until that ends. The token replaces the
         login's former one, and is taken from any other login that has it: a phone shows the notices of who logged in on
         it last."""
+        # Under another login a phone would go on being pushed to after its own was ended.
+        if id != admitted(request).device_id:
+            raise NotFound("pushes go to the phone that asks for them: this is not its login")
         self._services().set_push(caller(request), id, body.token)
         return ChannelStateAnswer(status="on")
 
