@@ -68,6 +68,19 @@ def test_a_broker_account_that_another_user_trades_through_is_refused(world: Api
     assert world.snapshot() == before
 
 
+def test_an_account_that_carries_prices_starts_no_strategy(world: ApiWorld) -> None:
+    # Given the account that carries prices, on a broker account that a trader trades through as well
+    keys = world.connect(world.register())
+    feed = world.register("feed@example.com")
+    connect(world, feed, api_key=keys.api_key, api_secret=keys.api_secret, access_token=str(keys.access_token))
+
+    # When a strategy is started there
+    answer = world.start(feed, world.create(feed))
+
+    # Then it does not: both would sell upon the same positions
+    assert (answer.status, answer.error) == (409, "CONFLICT")
+
+
 def test_a_broker_that_is_away_is_no_refusal(world: ApiWorld) -> None:
     token = world.register()
     keys = world.exchange.open_account()
