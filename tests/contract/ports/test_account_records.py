@@ -10,10 +10,12 @@ from uuid import UUID, uuid4
 import pytest
 
 from algotrading.adapters.postgres.account_records import SECTIONS, PostgresAccountRecords
+from algotrading.domain.api_keys import ApiKey, Scope
 from algotrading.domain.cycle import CycleState
 from algotrading.domain.effects import Decision
 from algotrading.domain.errors import Conflict, NotFound
 from algotrading.domain.events import EntryMissed
+from algotrading.domain.roles import ViewerGrant
 from algotrading.domain.second_factor import SecondFactor
 from algotrading.domain.strategy import StrategyStatus
 from tests.contract.ports.conftest import Stores, postgres_stores
@@ -80,6 +82,23 @@ def test_a_closed_account_cannot_log_in_and_its_email_is_free(stores: Stores) ->
     assert stores.add_user("gone@example.com").user_id != user.user_id
     with pytest.raises(NotFound):
         stores.records.close(user.user_id, MOMENT)
+
+
+def test_no_key_viewer_or_role_outlives_its_account(stores: Stores) -> None:
+    user, other = stores.add_user(), stores.add_user()
+    log_in(stores, user.user_id)
+    lasts = MOMENT + timedelta(days=1)
+    stores.api_keys.add(ApiKey(uuid4(), user.user_id, "program", frozenset({Scope.READ}), MOMENT, lasts), b"k" * 32)
+    for owner, viewer, token in ((user, other, b"a" * 32), (other, user, b"b" * 32)):
+        stores.viewers.invite(ViewerGrant(uuid4(), owner.user_id, "reader", owner.email, MOMENT, lasts), token)
+        stores.viewers.accept(owner.user_id, token, viewer, MOMENT)
+
+    stores.records.close(user.user_id, MOMENT)
+
+    assert list(stores.api_keys.of_user(user.user_id)) == []
+    for each in (user, other):
+        assert list(stores.viewers.of_account(each.user_id, MOMENT)) == []
+        assert list(stores.viewers.shared_with(each.user_id)) == []
 
 
 def test_an_account_that_is_not_there_cannot_be_closed(stores: Stores) -> None:

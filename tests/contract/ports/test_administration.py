@@ -130,6 +130,10 @@ def test_a_role_counts_until_it_is_withdrawn(stores: Stores) -> None:
     without = stores.standings.read(Bearer(user.user_id), MOMENT)
     assert without is not None
     assert without.roles == set(), "a role counts while its holder's second factor is on"
+    stores.second_factors.begin(SecondFactor(user.user_id, "sealed", LATER))
+    begun = stores.standings.read(Bearer(user.user_id), MOMENT)
+    assert begun is not None
+    assert begun.roles == set(), "one that was begun is not on: whoever holds a stolen token may begin it"
     kinds = [kind for kind in kinds_of(stores, user.user_id) if kind.startswith("role_")]
     assert kinds == ["role_granted", "role_granted", "role_withdrawn"]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID, uuid4
 
@@ -118,6 +119,14 @@ def test_a_login_that_has_reached_its_age_is_pushed_nothing(stores: Stores) -> N
 
     assert len(stores.push_devices.of_user(login.user_id, MOMENT + LOGIN_LASTS - SECOND)) == 1
     assert list(stores.push_devices.of_user(login.user_id, MOMENT + LOGIN_LASTS)) == []
+
+
+def test_a_login_that_has_reached_its_age_registers_nothing(stores: Stores) -> None:
+    login = log_in(stores, "first")
+    late = replace(phone(login), registered_at=MOMENT + LOGIN_LASTS)
+
+    with pytest.raises(NotFound):
+        stores.push_devices.register(late)
 
 
 @pytest.mark.parametrize("whose", ["nobody's", "somebody else's"])

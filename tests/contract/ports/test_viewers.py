@@ -61,6 +61,18 @@ def test_reading_goes_one_way(stores: Stores) -> None:
     assert not stores.standings.enter(uuid4(), viewer.user_id, DOOR, LATER)
 
 
+def test_a_locked_account_is_not_read_either(stores: Stores) -> None:
+    owner, viewer = stores.add_user(), stores.add_user()
+    invite(stores, owner, "token")
+    stores.viewers.accept(owner.user_id, hash_of("token"), viewer, LATER)
+
+    stores.administration.lock(owner.user_id, by="boss", reason="asked for", now=LATER)
+    assert not stores.standings.enter(owner.user_id, viewer.user_id, DOOR, LATER)
+
+    stores.administration.unlock(owner.user_id, by="boss", now=LATER)
+    assert stores.standings.enter(owner.user_id, viewer.user_id, DOOR, LATER)
+
+
 @pytest.mark.parametrize("case", ["used", "over", "of another account", "never made"])
 def test_an_invitation_that_is_not_good_opens_nothing(stores: Stores, case: str) -> None:
     owner, viewer, other = stores.add_user(), stores.add_user(), stores.add_user()

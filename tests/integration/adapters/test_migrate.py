@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import psycopg
 import pytest
@@ -18,7 +18,7 @@ from algotrading.adapters.postgres.migrate import Migration, MigrationFailed, Mi
 from algotrading.adapters.postgres.risks import PostgresRisks
 from algotrading.domain.risk import Booked, booked_of
 from algotrading.domain.strategy import Strategy
-from tests.fakes.examples import MOMENT, TRADING_DAY
+from tests.fakes.examples import MOMENT, TRADING_DAY, make_user
 from tests.integration.adapters.test_audit_chain import add_old_strategy
 from tests.stores import OWNER_PASSWORD, ROLE_PASSWORDS, connect_as_owner, open_database
 from twin.servers import SUPERUSER, ServerAddress
@@ -209,3 +209,46 @@ def test_results_of_before_the_limits_count_against_them(
     assert booked[loser][TRADING_DAY].charges > 0
     assert booked[winner][monday].realised == 10
     assert booked[idle][monday] == Booked()
+
+
+# --- databases of before 0019 ---------------------------------------------------------------------
+
+
+def add_old_connection(owner: Connection, user_id: UUID, broker_user_id: str | None, token_at: datetime) -> None:
+    owner.execute(
+        "insert into broker_keys (user_id, broker, api_key, secret_key, access_token, broker_user_id, status, token_at,"
+        " updated_at) values (%s, 'kite', 'key', 'secret', 'token', %s, 'connected', %s, %s)",
+        (user_id, broker_user_id, token_at, MOMENT),
+    )
+
+
+def test_of_two_who_held_one_broker_account_whoever_trades_keeps_it_and_who_carries_prices_goes_on(
+    owner: Connection,
+) -> None:
+    # given a trader and the account of the prices, which logged in after them to the same broker account; and two
+    # traders at another, of whom the one who logged in first has a strategy that runs
+    migrate(owner, ROLE_PASSWORDS, [each for each in read_migrations() if each.name < "0019"])
+    trader, running, stopped = (add_old_strategy(owner) for _ in range(3))
+    feed = make_user()
+    owner.execute(
+        "insert into users (id, email, password_hash, created_at) values (%s, %s, 'hash', %s)",
+        (feed.user_id, feed.email, MOMENT),
+    )
+    owner.execute("update strategies set status = 'stopped' where user_id = %s", (stopped.user_id,))
+    later = MOMENT + timedelta(minutes=5)
+    add_old_connection(owner, trader.user_id, "AB0001", MOMENT)
+    add_old_connection(owner, feed.user_id, "AB0001", later)
+    add_old_connection(owner, running.user_id, "AB0002", MOMENT)
+    add_old_connection(owner, stopped.user_id, "AB0002", later)
+
+    # when it is migrated
+    migrate(owner, ROLE_PASSWORDS)
+
+    # then nobody who has something at stake lost the login by which it is sold, nor did the watchers theirs
+    rows = owner.execute("select user_id, broker_user_id, access_token, status, places_orders from broker_keys")
+    assert {row[0]: row[1:] for row in rows.fetchall()} == {
+        trader.user_id: ("AB0001", "token", "connected", True),
+        feed.user_id: ("AB0001", "token", "connected", False),
+        running.user_id: ("AB0002", "token", "connected", True),
+        stopped.user_id: (None, None, "login_required", True),
+    }

@@ -68,6 +68,19 @@ def test_a_broker_account_that_another_user_trades_through_is_refused(world: Api
     assert world.snapshot() == before
 
 
+def test_an_account_that_carries_prices_starts_no_strategy(world: ApiWorld) -> None:
+    # Given the account that carries prices, on a broker account that a trader trades through as well
+    keys = world.connect(world.register())
+    feed = world.register("feed@example.com")
+    connect(world, feed, api_key=keys.api_key, api_secret=keys.api_secret, access_token=str(keys.access_token))
+
+    # When a strategy is started there
+    answer = world.start(feed, world.create(feed))
+
+    # Then it does not: both would sell upon the same positions
+    assert (answer.status, answer.error) == (409, "CONFLICT")
+
+
 def test_a_broker_that_is_away_is_no_refusal(world: ApiWorld) -> None:
     token = world.register()
     keys = world.exchange.open_account()
@@ -412,3 +425,23 @@ def test_where_orders_are_taken_from_anywhere_there_is_nothing_to_register(world
     made = world.call("POST", "/broker/connect", {"api_key": "key", "api_secret": "secret"}, token=world.register())
 
     assert made.body["addresses"] == []
+
+
+@pytest.mark.xfail(
+    strict=True,
+    reason="the state of a broker login names the user alone: with the login that asked for it in it (`device_id` of"
+    " Tokens.issue) the callback could look whether that goes on",
+)
+def test_a_login_that_was_ended_connects_nothing_by_a_broker_login_that_it_began(world: ApiWorld) -> None:
+    # Given a stranger with a stolen token, who has asked where to log in to the broker
+    token = world.register()
+    keys = world.exchange.open_account()
+    state = state_of(connect(world, token, api_key=keys.api_key, api_secret=keys.api_secret).body["login_url"])
+    request_token = world.exchange.issue_request_token(keys.api_key)
+
+    # When the owner ends every login, and the stranger's browser comes back with a broker account of the stranger's
+    assert world.call("DELETE", "/auth/devices", token=token).status == 200
+    answer = come_back(world, request_token=request_token, state=state)
+
+    # Then nothing is connected
+    assert (answer.status, answer.error) == (401, "TOKEN_INVALID")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from uuid import UUID
 
@@ -9,6 +11,8 @@ import pytest
 
 from algotrading.domain.audit import AuditKind
 from algotrading.domain.roles import INVITATION_LASTS, MOST_VIEWERS
+from algotrading.services.strategy_status import StrategyReader
+from tests.fakes.access import MemoryStandings
 from tests.unit.api.test_roles import share
 from tests.unit.api.world import Answer, ApiWorld
 
@@ -46,6 +50,33 @@ def test_an_invitation_that_is_accepted_opens_the_account_for_reading(world: Api
     [shown] = world.call("GET", "/account/viewers", token=owner).body["viewers"]
     assert (shown["name"], shown["viewer_email"]) == ("My accountant", "viewer@example.com")
     assert world.call("GET", "/account/shared", token=viewer).body["accounts"] == [answer.body]
+
+
+def test_what_a_viewer_asks_is_answered_while_nothing_can_be_stored(
+    world: ApiWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owner, viewer = two(world)
+    account = world.user_of(owner)
+    accept(world, invite(world, owner), viewer)
+    seen: list[bool] = []
+    is_reading_only = False
+
+    @contextmanager
+    def reading_only(_: MemoryStandings) -> Iterator[None]:
+        nonlocal is_reading_only
+        is_reading_only = True
+        yield
+        is_reading_only = False
+
+    def page(_: StrategyReader, *_args: object, **_more: object) -> tuple[list[object], None]:
+        seen.append(is_reading_only)
+        return [], None
+
+    monkeypatch.setattr(MemoryStandings, "reading_only", reading_only)
+    monkeypatch.setattr(StrategyReader, "page", page)
+
+    assert [look(world, viewer, account).status, look(world, owner, account).status] == [200, 200]
+    assert seen == [True, False]
 
 
 def test_an_invitation_alone_opens_nothing(world: ApiWorld) -> None:

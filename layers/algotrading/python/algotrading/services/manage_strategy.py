@@ -138,7 +138,8 @@ class StrategyManager:
             BrokerAuthFailed: there is no live broker connection to trade through.
             StrategyInvalid: the plan cannot trade any more (the instrument or the session has changed).
             StrategyOverlap: another running strategy of this user trades the symbol.
-            Conflict: its last position is still being sold, or an order's fate is not known yet.
+            Conflict: its last position is still being sold, an order's fate is not known yet, or the account carries
+                prices.
             RiskLocked: a kill switch is on, the user's own or the operator's.
         """
         before = self.strategies.get(user_id, strategy_id)
@@ -206,6 +207,9 @@ class StrategyManager:
             raise BrokerAuthFailed("no broker is connected: send your keys to POST /broker/connect first")
         if not account.is_connected(now):
             raise BrokerAuthFailed("the broker login is not valid today: open the URL of GET /broker/login first")
+        if not account.places_orders:
+            # Another user may trade through the same broker account, and would take these orders for its owner's own.
+            raise Conflict("this account carries prices and places no orders: trade with another one")
 
     def _started(self, strategy: Strategy, checked: CheckedPlan) -> Commanded:
         """With what the owner must do for the first sale to be made: his login may be over by then."""
