@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from uuid import UUID, uuid4
 
-from algotrading.domain.accounts import LOCKED, Login, SealedBrokerAccount, User
+from algotrading.domain.accounts import LOCKED, NO_MATCH, Login, SealedBrokerAccount, User
 from algotrading.domain.audit import (
     AuditKind,
     broker_entry,
@@ -20,6 +20,7 @@ from algotrading.domain.audit import (
 from algotrading.domain.egress import EgressRoute
 from algotrading.domain.errors import (
     AccountLocked,
+    AuthenticationFailed,
     BrokerAccountTaken,
     Conflict,
     EmailTaken,
@@ -66,9 +67,11 @@ class MemoryLogins:
     def __init__(self, database: MemoryDatabase | None = None) -> None:
         self._database = database or MemoryDatabase()
 
-    def begin(self, login: DeviceLogin, token_hash: bytes) -> None:
+    def begin(self, login: DeviceLogin, token_hash: bytes, password_hash: str) -> None:
         """See ports.Logins."""
         with self._database.turn:
+            if _held_open(self._database, login.user_id) != password_hash:
+                raise AuthenticationFailed(NO_MATCH)
             self._database.logins[login.device_id] = login
             self._database.refresh_tokens[token_hash] = (login.device_id, None)
             audit.append(self._database, login_entry(login))
@@ -200,10 +203,8 @@ class MemoryBrokerAccounts:
     def save(self, account: SealedBrokerAccount) -> None:
         """See ports.BrokerAccounts."""
         with self._database.turn:
-            if account.user_id in self._database.closed:
+            if _held_open(self._database, account.user_id) is None:
                 raise TokenInvalid("this account is gone")
-            if account.user_id in self._database.locked:
-                raise AccountLocked(LOCKED)
             others = [a for user_id, a in self._database.broker_accounts.items() if user_id != account.user_id]
             if account.places_orders and any(_is_same(account, other) for other in others):
                 raise BrokerAccountTaken
@@ -279,3 +280,12 @@ class MemoryBrokerAccounts:
 def _is_same(account: SealedBrokerAccount, other: SealedBrokerAccount) -> bool:
     its, theirs = (account.broker, account.broker_user_id), (other.broker, other.broker_user_id)
     return other.places_orders and account.broker_user_id is not None and its == theirs
+
+
+def _held_open(database: MemoryDatabase, user_id: UUID) -> str | None:
+    """The password hash of an account into which somebody may get; None: there is none any more."""
+    if user_id in database.closed or user_id not in database.users:
+        return None
+    if user_id in database.locked:
+        raise AccountLocked(LOCKED)
+    return database.users[user_id][1]

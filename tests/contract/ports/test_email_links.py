@@ -30,7 +30,7 @@ def add_link(stores: Stores, user_id: UUID, purpose: LinkPurpose, name: str = "l
 
 def log_in(stores: Stores, user_id: UUID) -> None:
     login = DeviceLogin(uuid4(), user_id, "phone", MOMENT, MOMENT, MOMENT + LOGIN_LASTS)
-    stores.logins.begin(login, sha256(login.device_id.bytes).digest())
+    stores.logins.begin(login, sha256(login.device_id.bytes).digest(), "hash")
 
 
 def kinds_of(stores: Stores, user_id: UUID) -> list[str]:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
 import pytest
 
-from algotrading.domain.errors import NotFound, TokenExpired, TokenInvalid
+from algotrading.domain.errors import AccountLocked, AuthenticationFailed, NotFound, TokenExpired, TokenInvalid
 from algotrading.domain.logins import GRACE, LOGIN_LASTS, DeviceLogin
 from tests.contract.ports.conftest import Stores
 from tests.fakes.examples import MOMENT
+from tests.stores import PostgresStore
 
 SECOND = timedelta(seconds=1)
 
@@ -23,8 +26,33 @@ def token(name: str) -> bytes:
 def log_in(stores: Stores, first: str, *, user_id: UUID | None = None, at: datetime = MOMENT) -> DeviceLogin:
     user_id = user_id or stores.add_user().user_id
     login = DeviceLogin(uuid4(), user_id, "a phone", at, at, at + LOGIN_LASTS)
-    stores.logins.begin(login, token(first))
+    stores.logins.begin(login, token(first), "hash")
     return login
+
+
+def test_a_login_begins_only_upon_the_password_that_is_the_users_now(stores: Stores) -> None:
+    user = stores.add_user()
+    login = DeviceLogin(uuid4(), user.user_id, "a phone", MOMENT, MOMENT, MOMENT + LOGIN_LASTS)
+
+    with pytest.raises(AuthenticationFailed):
+        stores.logins.begin(login, token("first"), "the hash of before")
+    with pytest.raises(AuthenticationFailed):
+        stores.logins.begin(replace(login, user_id=uuid4()), token("first"), "hash")
+
+    assert stores.logins.alive(user.user_id, MOMENT) == []
+
+
+def test_nobody_gets_into_an_account_that_was_locked_or_closed_while_the_password_was_checked(stores: Stores) -> None:
+    locked, closed = stores.add_user(), stores.add_user()
+    stores.administration.lock(locked.user_id, by="support", reason="stolen", now=MOMENT)
+    stores.records.close(closed.user_id, MOMENT)
+
+    with pytest.raises(AccountLocked):
+        log_in(stores, "first", user_id=locked.user_id)
+    with pytest.raises(AuthenticationFailed):
+        log_in(stores, "second", user_id=closed.user_id)
+
+    assert stores.logins.alive(locked.user_id, MOMENT) == []
 
 
 def test_a_token_brings_the_next_one(stores: Stores) -> None:
@@ -142,3 +170,22 @@ def test_logins_and_their_ends_are_in_the_trail(stores: Stores) -> None:
 
     kinds = [record.kind for record, _ in stores.system_audit_trail.chains()]
     assert kinds == ["logged_in", "login_ended"]
+
+
+def test_a_login_waits_for_a_new_password_that_is_being_stored_and_then_does_not_begin(
+    postgres_store: PostgresStore, in_postgres: Stores
+) -> None:
+    user = in_postgres.add_user()
+    elsewhere = postgres_store.open("app_role")
+
+    with ThreadPoolExecutor(1) as pool:
+        with elsewhere.tenant(user.user_id) as session:
+            session.execute("update users set password_hash = 'another' where id = %s", (user.user_id,))
+            waits = pool.submit(log_in, in_postgres, "first", user_id=user.user_id)
+            with pytest.raises(TimeoutError):
+                waits.result(timeout=0.3)
+        with pytest.raises(AuthenticationFailed):
+            waits.result(timeout=10)
+    elsewhere.close()
+
+    assert in_postgres.logins.alive(user.user_id, MOMENT) == []

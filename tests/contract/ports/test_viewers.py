@@ -148,7 +148,7 @@ def test_who_is_gone_stands_nowhere(stores: Stores) -> None:
 def test_a_login_goes_on_until_it_ends_and_is_its_users_alone(stores: Stores) -> None:
     user, other = stores.add_user(), stores.add_user()
     login = DeviceLogin(uuid4(), user.user_id, "phone", MOMENT, MOMENT, MOMENT + LOGIN_LASTS)
-    stores.logins.begin(login, hash_of("refresh"))
+    stores.logins.begin(login, hash_of("refresh"), "hash")
 
     def goes_on(who: User, at: datetime, device_id: UUID | None = login.device_id) -> bool:
         standing = stores.standings.read(Bearer(who.user_id, device_id=device_id), at)

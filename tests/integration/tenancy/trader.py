@@ -85,7 +85,7 @@ def make_trader(stores: Stores) -> Trader:
     stores.risks.lock(user.user_id, by="owner", reason=mark, now=MOMENT)
     login = DeviceLogin(uuid4(), user.user_id, mark, MOMENT, MOMENT, MOMENT + LOGIN_LASTS)
     refresh_hash = sha256(mark.encode()).digest()
-    stores.logins.begin(login, refresh_hash)
+    stores.logins.begin(login, refresh_hash, "hash")
     stores.second_factors.begin(SecondFactor(user.user_id, mark, MOMENT))
     stores.second_factors.confirm(user.user_id, 1, [refresh_hash], MOMENT)
     for purpose in LinkPurpose:

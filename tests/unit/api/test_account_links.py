@@ -295,11 +295,6 @@ def test_where_it_is_play_money_an_address_need_not_be_confirmed(world: ApiWorld
     assert not is_verified(world, token)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="Accounts.log_in reads the hash, takes a tenth of a second to check it, and begins the login without looking"
-    " whether the password is still that one: Logins.begin would have to, under the lock of the user's row",
-)
 def test_a_login_with_the_old_password_does_not_outlive_a_reset_that_comes_while_it_is_checked(
     world: ApiWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:

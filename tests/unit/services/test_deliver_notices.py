@@ -50,7 +50,7 @@ class Trader:
         """A phone that takes pushes; the login on it."""
         now = self.world.clock.now()
         login = DeviceLogin(uuid4(), self.user_id, "a phone", now, now, now + LOGIN_LASTS)
-        MemoryLogins(self.world.database).begin(login, uuid4().bytes)
+        MemoryLogins(self.world.database).begin(login, uuid4().bytes, self.world.database.users[self.user_id][1])
         sealed = MemoryVault().seal(self.user_id, {PUSH_TOKEN: token})[PUSH_TOKEN]
         devices = MemoryPushDevices(self.world.database)
         devices.register(PushDevice(self.user_id, login.device_id, push_token_hash(token), sealed, now))

@@ -21,6 +21,8 @@ class BrokerName(StrEnum):
 
 LOCKED: Final = "this account is locked: ask support"
 """What is told of an account that an administrator has locked."""
+NO_MATCH: Final = "e-mail and password do not match"
+"""What is told of every login that fails: nothing says whether there is an account."""
 
 
 @dataclass(frozen=True, slots=True)

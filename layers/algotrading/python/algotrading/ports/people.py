@@ -39,8 +39,14 @@ class Logins(Protocol):
     """Logins on devices. Of refresh tokens only hashes are stored. Beginning and ending leave an audit record in the
     same transaction; ending one ends its pushes."""
 
-    def begin(self, login: DeviceLogin, token_hash: bytes) -> None:
-        """A new login, and the token that refreshes it first."""
+    def begin(self, login: DeviceLogin, token_hash: bytes, password_hash: str) -> None:
+        """A new login, and the token that refreshes it first. `password_hash` is what the password was checked against:
+        that takes a tenth of a second, in which it may have been changed, and the account closed or locked.
+
+        Raises:
+            AuthenticationFailed: it is not the user's any more, or the user is gone.
+            AccountLocked: nobody gets in any more.
+        """
         ...
 
     def refresh(self, user_id: UUID, token_hash: bytes, successor: bytes, now: datetime) -> DeviceLogin:

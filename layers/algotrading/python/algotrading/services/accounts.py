@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID, uuid4
 
-from algotrading.domain.accounts import LOCKED, SealedBrokerAccount, User
+from algotrading.domain.accounts import LOCKED, NO_MATCH, SealedBrokerAccount, User
 from algotrading.domain.errors import AccountLocked, AuthenticationFailed, TokenInvalid, TooManyTries
 from algotrading.domain.logins import LOGIN_LASTS, DeviceLogin
 from algotrading.domain.throttle import Suspect, suspects_of_code, suspects_of_login, suspects_of_registration
@@ -75,10 +75,11 @@ class Accounts:
         suspects = suspects_of_registration(address)
         self._try(suspects)
         user = User(user_id=self.new_id(), email=email, created_at=self.clock.now())
-        self.users.add(user, self.passwords.hash(password))
+        password_hash = self.passwords.hash(password)
+        self.users.add(user, password_hash)
         self.throttle.succeeded(suspects)
         self.links.welcome(user.user_id)
-        return user, self._begin(user.user_id, device)
+        return user, self._begin(user.user_id, device, password_hash)
 
     def log_in(self, email: str, password: str, device: str, address: str, code: str | None = None) -> Pass:
         """A new login, which refreshing keeps going for thirty days.
@@ -94,12 +95,12 @@ class Accounts:
         self._try(suspects)
         login = self.users.find_login(email)
         if not self.passwords.matches(password, login.password_hash if login else None) or login is None:
-            raise AuthenticationFailed("e-mail and password do not match")
+            raise AuthenticationFailed(NO_MATCH)
         has_second_factor = self.second_factors.check(login.user_id, code)
         self.throttle.succeeded(suspects)
         if login.is_locked:
             raise AccountLocked(LOCKED)
-        return self._begin(login.user_id, device, has_second_factor=has_second_factor)
+        return self._begin(login.user_id, device, login.password_hash, has_second_factor=has_second_factor)
 
     def refresh(self, token: str) -> Pass:
         """New tokens for a refresh token, which is used up by that.
@@ -161,13 +162,13 @@ class Accounts:
         if seconds > 0:
             raise TooManyTries(seconds)
 
-    def _begin(self, user_id: UUID, device: str, *, has_second_factor: bool = False) -> Pass:
+    def _begin(self, user_id: UUID, device: str, password_hash: str, *, has_second_factor: bool = False) -> Pass:
         now = self.clock.now()
         login = DeviceLogin(
             self.new_id(), user_id, device, now, now, now + LOGIN_LASTS, has_second_factor=has_second_factor
         )
         token, token_hash = _new_token(user_id)
-        self.logins.begin(login, token_hash)
+        self.logins.begin(login, token_hash, password_hash)
         return self._pass(login, token)
 
     def _pass(self, login: DeviceLogin, refresh: str) -> Pass:

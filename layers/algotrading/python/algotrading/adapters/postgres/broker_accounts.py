@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import UUID
 
 from algotrading.adapters.postgres import audit
 from algotrading.adapters.postgres.database import Database
 from algotrading.adapters.postgres.json_values import clean_text
-from algotrading.domain.accounts import LOCKED, BrokerName, ConnectionStatus, SealedBrokerAccount
+from algotrading.adapters.postgres.users import hold_open
+from algotrading.domain.accounts import BrokerName, ConnectionStatus, SealedBrokerAccount
 from algotrading.domain.audit import broker_entry, disconnected_entry, freed_entry
 from algotrading.domain.egress import EgressRoute
-from algotrading.domain.errors import AccountLocked, BrokerAccountTaken, Conflict, NotFound, TokenInvalid
-
-if TYPE_CHECKING:
-    from algotrading.adapters.postgres.database import Session
+from algotrading.domain.errors import BrokerAccountTaken, Conflict, NotFound, TokenInvalid
 
 _ACCOUNTS = """
     select k.user_id, k.broker, k.api_key, k.secret_key, k.access_token, k.broker_user_id, k.status, k.token_at,
@@ -44,7 +42,9 @@ class PostgresBrokerAccounts:
 
     def _save(self, account: SealedBrokerAccount) -> None:
         with self._database.tenant(account.user_id) as session:
-            _require_open(session, account.user_id)
+            # It may have been deleted or locked while the broker was asked: what is stored then would stay.
+            if hold_open(session, account.user_id) is None:
+                raise TokenInvalid("this account is gone")
             stored = session.execute(
                 """
                 with before as materialized (select broker_user_id from broker_keys where user_id = %s)
@@ -139,17 +139,6 @@ class PostgresBrokerAccounts:
                 raise Conflict("a broker is connected: the user disconnects it first, or deletes the account")
             audit.append(session, freed_entry(user_id, route, clean_text(by), now))
         return route
-
-
-def _require_open(session: Session, user_id: UUID) -> None:
-    """The account may have been deleted or locked while the broker was asked: what is stored then would stay."""
-    user = session.execute(
-        "select locked_at from users where id = %s and deleted_at is null for no key update", (user_id,)
-    ).fetchone()
-    if user is None:
-        raise TokenInvalid("this account is gone")
-    if user["locked_at"] is not None:
-        raise AccountLocked(LOCKED)
 
 
 def _account(row: Mapping[str, Any]) -> SealedBrokerAccount:

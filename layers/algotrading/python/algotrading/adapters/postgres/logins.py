@@ -9,8 +9,10 @@ from uuid import UUID
 
 from algotrading.adapters.postgres import audit
 from algotrading.adapters.postgres.database import Database
+from algotrading.adapters.postgres.users import hold_open
+from algotrading.domain.accounts import NO_MATCH
 from algotrading.domain.audit import login_ended_entry, login_entry
-from algotrading.domain.errors import NotFound, TokenExpired, TokenInvalid
+from algotrading.domain.errors import AuthenticationFailed, NotFound, TokenExpired, TokenInvalid
 from algotrading.domain.logins import DeviceLogin, LoginEnd, Refresh, judge_refresh
 
 if TYPE_CHECKING:
@@ -27,9 +29,13 @@ class PostgresLogins:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def begin(self, login: DeviceLogin, token_hash: bytes) -> None:
+    def begin(self, login: DeviceLogin, token_hash: bytes, password_hash: str) -> None:
         """See ports.Logins."""
         with self._database.tenant(login.user_id) as session:
+            # Whoever changes the password or locks the account holds this row before the logins are ended: either comes
+            # first and is seen here, or comes later and ends this login, too.
+            if hold_open(session, login.user_id) != password_hash:
+                raise AuthenticationFailed(NO_MATCH)
             session.execute(
                 "insert into logins (device_id, user_id, name, created_at, used_at, expires_at, has_second_factor)"
                 " values (%s, %s, %s, %s, %s, %s, %s)",

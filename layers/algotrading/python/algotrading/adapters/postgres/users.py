@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from algotrading.adapters.postgres.database import Database
-from algotrading.domain.accounts import Login, User
-from algotrading.domain.errors import EmailTaken, NotFound
+from algotrading.domain.accounts import LOCKED, Login, User
+from algotrading.domain.errors import AccountLocked, EmailTaken, NotFound
+
+if TYPE_CHECKING:
+    from algotrading.adapters.postgres.database import Session
 
 
 class PostgresUsers:
@@ -48,3 +52,19 @@ class PostgresUsers:
         if row is None:
             raise NotFound("no such user")
         return User(row["id"], row["email"], row["created_at"], row["email_verified_at"], row["locked_at"] is not None)
+
+
+def hold_open(session: Session, user_id: UUID) -> str | None:
+    """The password hash of the transaction's tenant, whose row is held to the commit; None: the account is gone.
+
+    Raises:
+        AccountLocked: nobody gets in.
+    """
+    user = session.execute(
+        "select password_hash, locked_at from users where id = %s and deleted_at is null for no key update", (user_id,)
+    ).fetchone()
+    if user is None:
+        return None
+    if user["locked_at"] is not None:
+        raise AccountLocked(LOCKED)
+    return str(user["password_hash"])
