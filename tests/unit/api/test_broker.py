@@ -427,11 +427,6 @@ def test_where_orders_are_taken_from_anywhere_there_is_nothing_to_register(world
     assert made.body["addresses"] == []
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="the state of a broker login names the user alone: with the login that asked for it in it (`device_id` of"
-    " Tokens.issue) the callback could look whether that goes on",
-)
 def test_a_login_that_was_ended_connects_nothing_by_a_broker_login_that_it_began(world: ApiWorld) -> None:
     # Given a stranger with a stolen token, who has asked where to log in to the broker
     token = world.register()

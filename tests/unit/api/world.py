@@ -473,6 +473,7 @@ class ApiWorld:
             feed_emails=frozenset({"feed@example.com"}),
             users=MemoryUsers(self.database),
             needs_verified_email=self.needs_verified_email,
+            standings=MemoryStandings(self.database),
         )
         return BrokerServices(connections, BrokerBooks(MemorySnapshots(self.database), self.ledger, self.clock))
 

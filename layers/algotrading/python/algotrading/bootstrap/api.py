@@ -175,6 +175,7 @@ def _broker_services(settings: BrokerSettings) -> BrokerServices:
     from algotrading.adapters.postgres.ledger import PostgresLedger
     from algotrading.adapters.postgres.second_factors import PostgresSecondFactors
     from algotrading.adapters.postgres.snapshots import PostgresSnapshots
+    from algotrading.adapters.postgres.standings import PostgresStandings
     from algotrading.adapters.postgres.strategies import PostgresStrategies
     from algotrading.adapters.postgres.users import PostgresUsers
     from algotrading.brokers.kite.brokers import KiteBrokers
@@ -198,6 +199,7 @@ def _broker_services(settings: BrokerSettings) -> BrokerServices:
         feed_emails=frozenset(email.lower() for email in settings.feed_account_email),
         users=PostgresUsers(database),
         needs_verified_email=settings.email_verification_required,
+        standings=PostgresStandings(database),
     )
     return BrokerServices(connections, BrokerBooks(PostgresSnapshots(database), ledger, clock))
 

@@ -25,11 +25,22 @@ from algotrading.domain.errors import (
     BrokerAuthFailed,
     Conflict,
     EmailUnverified,
-    NotFound,
     SecondFactorRequired,
     TokenInvalid,
 )
-from algotrading.ports import BrokerAccounts, Brokers, Clock, Ledger, SecondFactors, Strategies, Tokens, Users, Vault
+from algotrading.domain.logins import Bearer
+from algotrading.ports import (
+    BrokerAccounts,
+    Brokers,
+    Clock,
+    Ledger,
+    SecondFactors,
+    Standings,
+    Strategies,
+    Tokens,
+    Users,
+    Vault,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -86,10 +97,11 @@ class BrokerConnections:
     users: Users
     needs_verified_email: bool
     """Whether only an account whose e-mail its owner has confirmed may, too."""
+    standings: Standings
 
-    def connect(self, user_id: UUID, credentials: BrokerCredentials) -> Connecting:
+    def connect(self, user_id: UUID, credentials: BrokerCredentials, device_id: UUID | None) -> Connecting:
         """Store keys. With an access token they are validated with the broker first; without one the
-        answer is the URL at which the trader logs in.
+        answer is the URL at which the trader logs in, as in `login_url`.
 
         Raises:
             EmailUnverified: the user has not confirmed the e-mail; nothing was stored.
@@ -107,31 +119,33 @@ class BrokerConnections:
             return Connecting(None, _addresses_of(account.egress))
         if stored is not None and stored.is_connected(self.clock.now()):
             self._refuse_while_trading(user_id, "its broker login would be lost")
-        login_url = self._login_url(user_id, credentials)
+        login_url = self._login_url(user_id, credentials, device_id)
         self._save(user_id, credentials, stored.broker_user_id if stored else None)
         return Connecting(login_url, _addresses_of(None if stored is None else stored.egress))
 
-    def login_url(self, user_id: UUID) -> str:
-        """Where the trader logs in to the broker, with a state that only this user's login can bring back.
+    def login_url(self, user_id: UUID, device_id: UUID | None) -> str:
+        """Where the trader logs in to the broker, with a state that only this user's login can bring back. `device_id`
+        is the login of ours that asks: once it has ended, the state is worth nothing.
 
         Raises:
             EmailUnverified, SecondFactorRequired: as for `connect`.
             BrokerAuthFailed: there are no keys yet.
         """
         self._require_safe_login(user_id)
-        return self._login_url(user_id, self._unseal(self._stored(user_id)))
+        return self._login_url(user_id, self._unseal(self._stored(user_id)), device_id)
 
     def complete_login(self, state: str, request_token: str) -> Connection:
         """Turn the request token that came back from the broker's login into a stored connection.
 
         Raises:
-            TokenExpired, TokenInvalid: the state is too old or not ours, or the account is gone.
+            TokenExpired, TokenInvalid: the state is too old or not ours; the account or the login that asked is gone.
             AccountLocked: nobody gets in, by a login that began before the lock either.
             BrokerAuthFailed, BrokerUnavailable, BrokerAccountTaken, Conflict: as for `connect`; nothing was stored.
         """
-        user_id = self.tokens.verify(state, audience=LOGIN_AUDIENCE)
+        bearer = self.tokens.read(state, audience=LOGIN_AUDIENCE)
+        user_id = bearer.user_id
         # Before the broker is asked: its new session would end the one that what is held is still sold by.
-        self._refuse_closed(user_id)
+        self._refuse_ended(bearer)
         stored = self._stored(user_id)
         keys = self._unseal(stored)
         session = self.brokers.exchange(keys, request_token)
@@ -167,14 +181,15 @@ class BrokerConnections:
     def _carries_prices(self, user_id: UUID) -> bool:
         return self.users.get(user_id).email.lower() in self.feed_emails
 
-    def _refuse_closed(self, user_id: UUID) -> None:
-        """No door has looked at who comes back from the broker's login."""
-        try:
-            user = self.users.get(user_id)
-        except NotFound as error:
-            raise TokenInvalid("this account is gone") from error
-        if user.is_locked:
+    def _refuse_ended(self, bearer: Bearer) -> None:
+        """No door has looked at who comes back from the broker's login: a browser, which shows the state alone."""
+        standing = self.standings.read(bearer, self.clock.now())
+        if standing is None:
+            raise TokenInvalid("this account is gone")
+        if standing.is_locked:
             raise AccountLocked(LOCKED)
+        if not standing.is_logged_in:
+            raise TokenInvalid("the login that asked for this has ended: log in here, and connect the broker again")
 
     def _require_safe_login(self, user_id: UUID) -> None:
         if self.needs_verified_email and not self.users.get(user_id).is_email_verified:
@@ -233,8 +248,8 @@ class BrokerConnections:
         opened = self.vault.unseal(stored.user_id, {"api_key": stored.api_key, "api_secret": stored.api_secret})
         return BrokerCredentials(stored.broker, opened["api_key"], opened["api_secret"], access_token=None)
 
-    def _login_url(self, user_id: UUID, credentials: BrokerCredentials) -> str:
-        state = self.tokens.issue(user_id, audience=LOGIN_AUDIENCE, lifetime=LOGIN_LIFETIME)
+    def _login_url(self, user_id: UUID, credentials: BrokerCredentials, device_id: UUID | None) -> str:
+        state = self.tokens.issue(user_id, audience=LOGIN_AUDIENCE, lifetime=LOGIN_LIFETIME, device_id=device_id)
         return self.brokers.login_url(credentials.broker, credentials.api_key, state)
 
     def _show(self, stored: SealedBrokerAccount, api_key: str) -> Connection:

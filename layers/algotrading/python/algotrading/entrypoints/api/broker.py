@@ -35,7 +35,7 @@ from algotrading.domain.errors import (
 )
 from algotrading.entrypoints.api.answers import BEARER, answers
 from algotrading.entrypoints.api.broker_book import book_answer
-from algotrading.entrypoints.http import JSON, caller, new_router, public_url
+from algotrading.entrypoints.http import JSON, admitted, caller, new_router, public_url
 from algotrading.entrypoints.http_page import asks_for_page, html_page
 from algotrading.services.broker_books import BrokerBooks
 from algotrading.services.broker_connection import BrokerConnections, Connection
@@ -117,7 +117,7 @@ class BrokerRoutes:
     def connect(self, request: Request, body: ConnectRequest) -> ConnectAnswer:
         """Store broker keys: validated, with an access token; else with the URL of the broker's login."""
         credentials = BrokerCredentials(BrokerName.KITE, body.api_key, body.api_secret, body.access_token)
-        made = self._services().connections.connect(caller(request), credentials)
+        made = self._services().connections.connect(caller(request), credentials, admitted(request).device_id)
         is_valid = made.login_url is None
         status = ConnectionStatus.CONNECTED if is_valid else ConnectionStatus.LOGIN_REQUIRED
         return ConnectAnswer(status=status, broker_valid=is_valid, login_url=made.login_url, addresses=made.addresses)
@@ -138,7 +138,8 @@ class BrokerRoutes:
 
     def show_login_url(self, request: Request) -> LoginUrlAnswer:
         """The URL of the broker's login for the caller, good for a quarter of an hour."""
-        return LoginUrlAnswer(login_url=self._services().connections.login_url(caller(request)))
+        login_url = self._services().connections.login_url(caller(request), admitted(request).device_id)
+        return LoginUrlAnswer(login_url=login_url)
 
     def complete_login(
         self, request: Request, request_token: Parameter = None, state: Parameter = None, status: Parameter = None
