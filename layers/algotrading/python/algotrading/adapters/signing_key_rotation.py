@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import secrets
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -23,6 +23,9 @@ logger = logging.getLogger(__name__)
 
 _CURRENT, _PENDING = "AWSCURRENT", "AWSPENDING"
 _KEY_BYTES = 32
+_FRESH = timedelta(hours=1)
+"""How old a key may be when it begins to sign. Tokens of the one before are taken for a time that is counted from when
+the new key was made (adapters/secrets.py): by so much longer than any token lives, and no more."""
 _NOBODY = UUID(int=0)
 
 
@@ -97,6 +100,14 @@ class SigningKeyRotation:
 
     def _finish(self, version: str) -> None:
         self._key(self._pending(version))
+        if self._clock.now() - self._made_at(version) > _FRESH:
+            # Given up, so that the next rotation is not taken for this one going on.
+            self._client.update_secret_version_stage(
+                SecretId=self._secret, VersionStage=_PENDING, RemoveFromVersionId=version
+            )
+            raise RotationFailed(
+                "the new key has waited too long: tokens of the old one would end at once; start anew"
+            )
         [current] = (each for each, stages in self._stages().items() if _CURRENT in stages)
         self._client.update_secret_version_stage(
             SecretId=self._secret, VersionStage=_CURRENT, MoveToVersionId=version, RemoveFromVersionId=current
@@ -118,6 +129,9 @@ class SigningKeyRotation:
         except self._client.exceptions.ResourceNotFoundException:
             return None
         return dict(json.loads(found["SecretString"])) if found.get("SecretString") else None
+
+    def _made_at(self, version: str) -> datetime:
+        return self._client.get_secret_value(SecretId=self._secret, VersionId=version)["CreatedDate"]
 
     def _key(self, document: dict[str, Any] | None) -> str:
         key = None if document is None else document.get("key")
