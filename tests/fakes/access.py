@@ -8,15 +8,18 @@ from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
+from algotrading.domain.account_notices import key_made, viewer_joined
 from algotrading.domain.accounts import User
 from algotrading.domain.api_keys import MOST_KEYS, USE_NOTED_EVERY, ApiKey
 from algotrading.domain.audit import AuditKind, access_entry, api_key_entry, staff_entry, viewer_entry
 from algotrading.domain.email_links import LINK_IS_OVER
 from algotrading.domain.errors import Conflict, LinkInvalid, NotFound
 from algotrading.domain.logins import Bearer
+from algotrading.domain.notices import NoticeKind
 from algotrading.domain.roles import MOST_VIEWERS, Role, Standing, ViewerGrant
 from tests.fakes import audit
 from tests.fakes.database import MemoryDatabase
+from tests.fakes.ledger import add_notice
 
 
 class MemoryStandings:
@@ -82,6 +85,7 @@ class MemoryApiKeys:
                 raise Conflict(f"an account has {MOST_KEYS} keys at most: revoke one first")
             self._database.api_keys[key_hash] = key
             audit.append(self._database, api_key_entry(key, AuditKind.API_KEY_CREATED, key.created_at))
+            add_notice(self._database, key.user_id, None, NoticeKind.API_KEY_MADE, key_made(key), key.created_at)
 
     def of_user(self, user_id: UUID) -> Sequence[ApiKey]:
         """See ports.ApiKeys."""
@@ -141,6 +145,7 @@ class MemoryViewerGrants:
             grant = replace(found[0], viewer_id=viewer.user_id, viewer_email=viewer.email, accepted_at=now)
             database.viewers[grant.grant_id] = (grant, None)
             audit.append(database, viewer_entry(grant, AuditKind.VIEWER_ACCEPTED, now, by=viewer.user_id))
+            add_notice(database, account, None, NoticeKind.VIEWER_JOINED, viewer_joined(grant), now)
             return grant
 
     def shared_with(self, viewer_id: UUID) -> Sequence[ViewerGrant]:

@@ -7,16 +7,19 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
+from algotrading.domain.account_notices import ACCOUNT_LOCKED, ACCOUNT_UNLOCKED
 from algotrading.domain.accounts import ConnectionStatus, User
 from algotrading.domain.administration import AccountState, BrokerStanding, QueueDepth, StorePulse, UserSummary
 from algotrading.domain.audit import AuditKind, access_entry, staff_deed_entry
 from algotrading.domain.cycle import CycleState
 from algotrading.domain.errors import Conflict, NotFound
 from algotrading.domain.logins import LoginEnd
+from algotrading.domain.notices import NoticeKind
 from algotrading.domain.roles import Role
 from tests.fakes import audit
 from tests.fakes.accounts import MemoryLogins
 from tests.fakes.database import MemoryDatabase
+from tests.fakes.ledger import add_notice
 
 _UNFINISHED = {CycleState.ENTERING, CycleState.LONG, CycleState.EXITING}
 
@@ -97,6 +100,7 @@ class MemoryAdministration:
             entry = staff_deed_entry(user_id, AuditKind.ACCOUNT_LOCKED, now, by=by, reason=reason)
             audit.append(self._database, entry)
             MemoryLogins(self._database).end_for(user_id, LoginEnd.ACCOUNT_LOCKED, now)
+            add_notice(self._database, user_id, None, NoticeKind.ACCOUNT_LOCKED, ACCOUNT_LOCKED, now)
 
     def unlock(self, user_id: UUID, *, by: str, now: datetime) -> None:
         """See ports.Administration."""
@@ -104,6 +108,7 @@ class MemoryAdministration:
             self._require(user_id)
             if self._database.locked.pop(user_id, None) is not None:
                 audit.append(self._database, staff_deed_entry(user_id, AuditKind.ACCOUNT_UNLOCKED, now, by=by))
+                add_notice(self._database, user_id, None, NoticeKind.ACCOUNT_UNLOCKED, ACCOUNT_UNLOCKED, now)
 
     def grant(self, user_id: UUID, role: Role, *, by: str, now: datetime) -> None:
         """See ports.Administration."""

@@ -7,14 +7,16 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from algotrading.contracts.errands import AnyErrand
+from algotrading.domain.account_notices import OtherWays, password_changed
 from algotrading.domain.audit import AuditKind, account_entry
-from algotrading.domain.email_links import LINK_IS_OVER, PASSWORD_CHANGED, LinkPurpose
+from algotrading.domain.email_links import LINK_IS_OVER, LinkPurpose
 from algotrading.domain.errors import LinkInvalid
 from algotrading.domain.logins import LoginEnd
 from algotrading.domain.mail import Mail
 from algotrading.domain.notices import NoticeKind
 from algotrading.ports import MailRefused
 from tests.fakes import audit
+from tests.fakes.access import MemoryApiKeys, MemoryViewerGrants
 from tests.fakes.accounts import MemoryLogins
 from tests.fakes.database import MemoryDatabase
 from tests.fakes.ledger import add_notice
@@ -38,7 +40,9 @@ class MemoryEmailLinks:
         found = self._database.email_links.get(token_hash)
         return found is not None and found[:2] == (user_id, purpose) and now < found[2]
 
-    def reset_password(self, user_id: UUID, token_hash: bytes, password_hash: str, now: datetime) -> None:
+    def reset_password(
+        self, user_id: UUID, token_hash: bytes, password_hash: str, now: datetime, *, revoke_access: bool = False
+    ) -> None:
         """See ports.EmailLinks."""
         with self._database.turn:
             self._use(user_id, LinkPurpose.RESET_PASSWORD, token_hash, now)
@@ -47,7 +51,19 @@ class MemoryEmailLinks:
             audit.append(self._database, account_entry(user_id, AuditKind.PASSWORD_RESET, now))
             self._verify(user_id, now)
             MemoryLogins(self._database).end_for(user_id, LoginEnd.PASSWORD_RESET, now)
-            add_notice(self._database, user_id, None, NoticeKind.PASSWORD_CHANGED, PASSWORD_CHANGED, now)
+            keys, viewers = MemoryApiKeys(self._database), MemoryViewerGrants(self._database)
+            if revoke_access:
+                for key in keys.of_user(user_id):
+                    keys.revoke(user_id, key.key_id, now)
+                for grant in [one for one, _ in self._database.viewers.values() if one.user_id == user_id]:
+                    viewers.revoke(user_id, grant.grant_id, now)
+            setups = [each for each in self._database.channel_setups.values() if each.user_id == user_id]
+            left = OtherWays(
+                sum(key.is_alive(now) for key in keys.of_user(user_id)),
+                len(viewers.of_account(user_id, now)),
+                sum(each.confirmed_at is not None for each in setups),
+            )
+            add_notice(self._database, user_id, None, NoticeKind.PASSWORD_CHANGED, password_changed(left), now)
 
     def verify_email(self, user_id: UUID, token_hash: bytes, now: datetime) -> None:
         """See ports.EmailLinks."""

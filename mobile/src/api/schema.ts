@@ -2636,6 +2636,12 @@ export interface components {
              */
             password: string;
             /**
+             * Revoke Access
+             * @description Revoke every API key and remove every viewer, too: for whoever may have had the password
+             * @default false
+             */
+            revoke_access: boolean;
+            /**
              * Token
              * @description What follows the # of the link, or the code of the mail
              * @example 7f1f3c1e7b8a4a529c3b0a1b2c3d4e5f.d2hhdCBnb29kIHdvdWxkIGEgcmVhbCBvbmUgYmUgaGVyZT8

@@ -94,6 +94,8 @@ def test_a_lock_ends_every_login_of_that_user_and_of_nobody_else(stores: Stores)
     assert login is not None
     assert login.is_locked
     assert kinds_of(stores, user.user_id)[2:] == ["account_locked", "login_ended", "login_ended"]
+    assert [each.kind for each in stores.notifications.inbox(user.user_id, limit=9, before=None)] == ["account_locked"]
+    assert stores.notifications.inbox(other.user_id, limit=9, before=None) == []
 
 
 def test_an_unlocked_user_is_let_in_and_what_was_so_leaves_no_record(stores: Stores) -> None:
@@ -107,6 +109,8 @@ def test_an_unlocked_user_is_let_in_and_what_was_so_leaves_no_record(stores: Sto
     assert standing is not None
     assert not standing.is_locked
     assert kinds_of(stores, user.user_id) == ["account_locked", "account_unlocked"]
+    told = [each.kind for each in stores.notifications.inbox(user.user_id, limit=9, before=None)]
+    assert told == ["account_unlocked", "account_locked"]
 
 
 def test_a_role_counts_until_it_is_withdrawn(stores: Stores) -> None:

@@ -9,10 +9,14 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from algotrading.domain.accounts import User
+from algotrading.domain.api_keys import ApiKey, Scope
 from algotrading.domain.audit import AuditKind
 from algotrading.domain.email_links import LASTS, LinkPurpose
 from algotrading.domain.errors import LinkInvalid
 from algotrading.domain.logins import LOGIN_LASTS, DeviceLogin
+from algotrading.domain.notifications import Channel, ChannelSetup
+from algotrading.domain.roles import INVITATION_LASTS, ViewerGrant
 from algotrading.domain.second_factor import SecondFactor
 from algotrading.domain.sessions import trading_day_of
 from tests.contract.ports.conftest import Stores
@@ -88,6 +92,65 @@ def test_a_reset_is_told_and_on_record_and_shows_that_mail_arrives(stores: Store
         AuditKind.EMAIL_VERIFIED,
         AuditKind.LOGIN_ENDED,
     ]
+
+
+def _told(stores: Stores, user_id: UUID) -> list[tuple[str, str]]:
+    """The user's inbox, oldest first."""
+    return [(each.kind, each.text) for each in reversed(stores.notifications.inbox(user_id, limit=20, before=None))]
+
+
+def with_other_ways(stores: Stores) -> tuple[User, User]:
+    """A user with two API keys, of which one is over, a viewer, an invitation and a webhook; and the viewer."""
+    user, viewer = stores.add_user(), stores.add_user()
+    for name, made_at in (("script", MOMENT), ("over", MOMENT - timedelta(days=1))):
+        key = ApiKey(uuid4(), user.user_id, name, frozenset({Scope.READ}), made_at, made_at + timedelta(days=1))
+        stores.api_keys.add(key, sha256(key.key_id.bytes).digest())
+    for name in ("accountant", "nobody yet"):
+        grant = ViewerGrant(uuid4(), user.user_id, name, user.email, MOMENT, MOMENT + INVITATION_LASTS)
+        stores.viewers.invite(grant, sha256(name.encode() + user.user_id.bytes).digest())
+    stores.viewers.accept(user.user_id, sha256(b"accountant" + user.user_id.bytes).digest(), viewer, MOMENT)
+    hook = ChannelSetup(user.user_id, Channel.WEBHOOK, "https://example.com", MOMENT, "sealed", confirmed_at=MOMENT)
+    stores.notifications.save_setup(hook)
+    return user, viewer
+
+
+def test_what_opens_the_account_without_the_password_is_named_when_that_is_changed(stores: Stores) -> None:
+    user, _ = with_other_ways(stores)
+
+    stores.email_links.reset_password(user.user_id, add_link(stores, user.user_id, RESET), NEW, MOMENT)
+
+    kind, text = _told(stores, user.user_id)[-1]
+    assert kind == "password_changed"
+    assert "1 API key, 2 viewers, 1 channel outside of the app" in text
+    assert len(stores.api_keys.of_user(user.user_id)) == 2
+    assert len(stores.viewers.of_account(user.user_id, MOMENT)) == 2
+
+
+def test_a_reset_can_end_keys_and_viewers_with_it(stores: Stores) -> None:
+    (user, viewer), (other, _) = with_other_ways(stores), with_other_ways(stores)
+    link = add_link(stores, user.user_id, RESET)
+
+    stores.email_links.reset_password(user.user_id, link, NEW, MOMENT, revoke_access=True)
+
+    assert stores.api_keys.of_user(user.user_id) == []
+    assert stores.viewers.of_account(user.user_id, MOMENT) == []
+    assert not stores.standings.enter(user.user_id, viewer.user_id, "GET /api/v1/strategy", MOMENT)
+    assert "goes on without it: 1 channel outside of the app;" in _told(stores, user.user_id)[-1][1]
+    kinds = [each.kind for each, _ in stores.system_audit_trail.chains() if each.user_id == user.user_id]
+    assert (kinds.count(AuditKind.API_KEY_REVOKED), kinds.count(AuditKind.VIEWER_REMOVED)) == (2, 2)
+    assert len(stores.api_keys.of_user(other.user_id)) == 2
+    assert len(stores.viewers.of_account(other.user_id, MOMENT)) == 2
+
+
+def test_whoever_gets_into_an_account_by_another_way_is_told_to_its_owner(stores: Stores) -> None:
+    user, viewer = with_other_ways(stores)
+
+    assert [kind for kind, _ in _told(stores, user.user_id)] == ["api_key_made", "api_key_made", "viewer_joined"]
+    (_, first), _, (_, last) = _told(stores, user.user_id)
+    assert '"script"' in first
+    assert viewer.email in last
+    assert '"accountant"' in last
+    assert _told(stores, viewer.user_id) == []
 
 
 @pytest.mark.parametrize("used", ["first", "second"])

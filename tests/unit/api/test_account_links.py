@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from uuid import uuid4
 
 import pytest
 
 from algotrading.adapters.passwords import Argon2Passwords
+from algotrading.domain.api_keys import ApiKey, Scope
 from algotrading.domain.email_links import LASTS, LinkPurpose
 from algotrading.domain.mail import Mail
+from tests.fakes.access import MemoryApiKeys
 from tests.unit.api.test_second_factor import shown, switch_on, wait_a_step
 from tests.unit.api.world import Answer, ApiWorld
 
@@ -199,6 +202,20 @@ def test_a_reset_lifts_the_wait_that_somebody_elses_guesses_had_brought(world: A
     reset(world, token)
 
     assert log_in(world, NEW).status == 200
+
+
+def test_a_reset_that_revokes_access_ends_keys_and_viewers(world: ApiWorld) -> None:
+    world.register()
+    world.deliver_mails()
+    user_id = next(iter(world.database.users))
+    key = ApiKey(uuid4(), user_id, "script", frozenset({Scope.READ}), world.clock.now(), world.clock.now())
+    MemoryApiKeys(world.database).add(key, bytes(32))
+    ask = {"token": sent_link(world), "password": NEW, "revoke_access": True}
+
+    answer = world.call("POST", "/auth/password/reset", ask)
+
+    assert answer.status == 200
+    assert not world.database.api_keys
 
 
 # --- an address to confirm ------------------------------------------------------------------------

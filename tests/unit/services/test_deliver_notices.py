@@ -150,12 +150,22 @@ def test_steps_on_the_way_go_to_programs_alone_unless_somebody_wants_them(trader
     assert (len(trader.posted), trader.world.mailer.sent, len(trader.world.chats.sent)) == (1, [], 1)
 
 
-def test_that_the_password_was_changed_is_mailed_whatever_is_wished(trader: Trader) -> None:
-    trader.notifications.set_wishes(trader.user_id, {(NoticeKind.PASSWORD_CHANGED, each): False for each in Channel})
+@pytest.mark.parametrize(
+    ("kind", "subject"),
+    [
+        (NoticeKind.PASSWORD_CHANGED, "Password changed"),
+        (NoticeKind.API_KEY_MADE, "API key made"),
+        (NoticeKind.VIEWER_JOINED, "Viewer joined"),
+        (NoticeKind.ACCOUNT_LOCKED, "Account locked"),
+        (NoticeKind.ACCOUNT_UNLOCKED, "Account unlocked"),
+    ],
+)
+def test_who_gets_into_the_account_is_mailed_whatever_is_wished(trader: Trader, kind: NoticeKind, subject: str) -> None:
+    trader.notifications.set_wishes(trader.user_id, {(kind, each): False for each in Channel})
 
-    trader.hand_over(trader.is_told(NoticeKind.PASSWORD_CHANGED))
+    trader.hand_over(trader.is_told(kind))
 
-    assert [mail.subject for mail in trader.world.mailer.sent] == ["Password changed"]
+    assert [mail.subject for mail in trader.world.mailer.sent] == [subject]
     assert (trader.posted, trader.world.chats.sent) == ([], [])
 
 

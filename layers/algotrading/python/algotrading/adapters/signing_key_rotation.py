@@ -105,9 +105,7 @@ class SigningKeyRotation:
             self._client.update_secret_version_stage(
                 SecretId=self._secret, VersionStage=_PENDING, RemoveFromVersionId=version
             )
-            raise RotationFailed(
-                "the new key has waited too long: tokens of the old one would end at once; start anew"
-            )
+            raise RotationFailed("the new key has waited too long: tokens of the old one would end at once; start anew")
         [current] = (each for each, stages in self._stages().items() if _CURRENT in stages)
         self._client.update_secret_version_stage(
             SecretId=self._secret, VersionStage=_CURRENT, MoveToVersionId=version, RemoveFromVersionId=current

@@ -173,6 +173,10 @@ class ResetPasswordRequest(RequestBody):
 
     token: LinkToken = _LINK_TOKEN
     password: NewPassword
+    revoke_access: bool = Field(
+        default=False,
+        description="Revoke every API key and remove every viewer, too: for whoever may have had the password",
+    )
 
 
 class PasswordResetAnswer(Answer):

@@ -21,9 +21,3 @@ LASTS: Final[Mapping[LinkPurpose, timedelta]] = MappingProxyType(
 )
 """From the sending of the mail."""
 LINK_IS_OVER: Final = "this link was used, is too old, or is not one of ours: ask for a new one"
-PASSWORD_CHANGED: Final = " ".join(
-    (
-        "your password was changed by a link of an e-mail, and every device was logged out. If that was not you,",
-        "choose a new one at once, by the link below the login, and look at your second factor",
-    )
-)

@@ -38,6 +38,10 @@ class NoticeKind(StrEnum):
     SNAPSHOT_MISSING = "snapshot_missing"
 
     PASSWORD_CHANGED = "password_changed"  # noqa: S105 - a name, no password
+    API_KEY_MADE = "api_key_made"
+    VIEWER_JOINED = "viewer_joined"
+    ACCOUNT_LOCKED = "account_locked"
+    ACCOUNT_UNLOCKED = "account_unlocked"
 
     NOT_READY = "not_ready"
     """Before the open: something keeps strategies of the day from buying or selling."""

@@ -33,7 +33,14 @@ _QUIET: Final = frozenset(
     {NoticeKind.BUY_ACCEPTED, NoticeKind.PARTLY_BOUGHT, NoticeKind.SELL_ACCEPTED, NoticeKind.PARTLY_SOLD}
 )
 """Steps on the way to what is told anyway: people are not sent them unless they ask for it, programs are."""
-_ALWAYS: Final = frozenset({(NoticeKind.PASSWORD_CHANGED, Channel.EMAIL)})
+_WHO_GETS_IN: Final = (
+    NoticeKind.PASSWORD_CHANGED,
+    NoticeKind.API_KEY_MADE,
+    NoticeKind.VIEWER_JOINED,
+    NoticeKind.ACCOUNT_LOCKED,
+    NoticeKind.ACCOUNT_UNLOCKED,
+)
+_ALWAYS: Final = frozenset((kind, Channel.EMAIL) for kind in _WHO_GETS_IN)
 """Whoever has taken an account over is not to switch off that its owner hears of it."""
 
 Wishes = Mapping[tuple[NoticeKind, Channel], bool]
@@ -64,7 +71,7 @@ def wishes_of(chosen: Mapping[NoticeKind, Iterable[Channel]]) -> dict[tuple[Noti
 
 def title_of(kind: str) -> str:
     """A kind in words, for a subject line."""
-    return kind.replace("_", " ").capitalize()
+    return kind.replace("_", " ").capitalize().replace("Api ", "API ")
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -117,9 +117,12 @@ class EmailLinks(Protocol):
         """Whether it is the user's, for this purpose, and neither used nor over."""
         ...
 
-    def reset_password(self, user_id: UUID, token_hash: bytes, password_hash: str, now: datetime) -> None:
-        """Store another password, end every login, and tell the user; the e-mail is verified by it, too. Second
-        factors are left alone. Raises LinkInvalid."""
+    def reset_password(
+        self, user_id: UUID, token_hash: bytes, password_hash: str, now: datetime, *, revoke_access: bool = False
+    ) -> None:
+        """Store another password, end every login, and tell the user what goes on; the e-mail is verified by it, too.
+        With `revoke_access` every API key and every viewer ends with it. Second factors are left alone. Raises
+        LinkInvalid."""
         ...
 
     def verify_email(self, user_id: UUID, token_hash: bytes, now: datetime) -> None:

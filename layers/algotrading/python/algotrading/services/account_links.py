@@ -55,9 +55,10 @@ class AccountLinks:
         self._try(suspects_of_forgotten_password(email, address))
         self.errands.ask(ResetPasswordErrand(email=email))
 
-    def reset(self, token: str, password: str, address: str) -> None:
+    def reset(self, token: str, password: str, address: str, *, revoke_access: bool = False) -> None:
         """Change the password by a link, which is used up by that, and end every login. The second factor stays: who
-        reads somebody's mail is not to get in by that alone.
+        reads somebody's mail is not to get in by that alone. API keys and viewers go on, which the owner is told, or
+        end with `revoke_access`.
 
         Raises:
             LinkInvalid: the link is not good, or not any more.
@@ -73,7 +74,8 @@ class AccountLinks:
             raise LinkInvalid(LINK_IS_OVER)
         email = self._email_of(user_id)
         refuse_easy(password, email, self.is_common)
-        self.links.reset_password(user_id, token_hash, self.passwords.hash(password), now)
+        password_hash = self.passwords.hash(password)
+        self.links.reset_password(user_id, token_hash, password_hash, now, revoke_access=revoke_access)
         self.throttle.succeeded(suspects)
         # Wrong tries at the old password, the owner's or anybody's, are over with it.
         self.throttle.succeeded(suspects_of_login(email, address))

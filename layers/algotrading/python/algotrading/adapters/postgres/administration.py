@@ -13,11 +13,14 @@ from uuid import UUID
 
 from algotrading.adapters.postgres import audit
 from algotrading.adapters.postgres.database import Database
+from algotrading.adapters.postgres.outbox import write_notice
+from algotrading.domain.account_notices import ACCOUNT_LOCKED, ACCOUNT_UNLOCKED
 from algotrading.domain.administration import AccountState, BrokerStanding, StorePulse, UserSummary
 from algotrading.domain.audit import AuditKind, access_entry, login_ended_entry, staff_deed_entry
 from algotrading.domain.errors import AccessDenied, Conflict, NotFound
 from algotrading.domain.limits import Lock
 from algotrading.domain.logins import LoginEnd
+from algotrading.domain.notices import NoticeKind
 from algotrading.domain.roles import Role
 
 if TYPE_CHECKING:
@@ -121,6 +124,7 @@ class PostgresAdministration:
             ).fetchall()
             for each in ended:
                 audit.append(session, login_ended_entry(user_id, each["device_id"], LoginEnd.ACCOUNT_LOCKED, now))
+            write_notice(session, user_id, NoticeKind.ACCOUNT_LOCKED, ACCOUNT_LOCKED, now)
 
     def unlock(self, user_id: UUID, *, by: str, now: datetime) -> None:
         """See ports.Administration."""
@@ -132,6 +136,7 @@ class PostgresAdministration:
             )
             if unlocked.rowcount:
                 audit.append(session, staff_deed_entry(user_id, AuditKind.ACCOUNT_UNLOCKED, now, by=by))
+                write_notice(session, user_id, NoticeKind.ACCOUNT_UNLOCKED, ACCOUNT_UNLOCKED, now)
 
     def grant(self, user_id: UUID, role: Role, *, by: str, now: datetime) -> None:
         """See ports.Administration."""

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from algotrading.adapters.postgres import audit
 from algotrading.adapters.postgres.database import Database
+from algotrading.adapters.postgres.outbox import write_notice
+from algotrading.domain.account_notices import key_made
 from algotrading.domain.api_keys import MOST_KEYS, ApiKey, Scope
 from algotrading.domain.audit import AuditKind, api_key_entry
 from algotrading.domain.errors import Conflict, NotFound
+from algotrading.domain.notices import NoticeKind
+
+if TYPE_CHECKING:
+    from algotrading.adapters.postgres.database import Session
 
 _COLUMNS = "key_id, user_id, name, scopes, created_at, expires_at, last_used_at"
 
@@ -44,6 +50,7 @@ class PostgresApiKeys:
                 ),
             )
             audit.append(session, api_key_entry(key, AuditKind.API_KEY_CREATED, key.created_at))
+            write_notice(session, key.user_id, NoticeKind.API_KEY_MADE, key_made(key), key.created_at)
 
     def of_user(self, user_id: UUID) -> Sequence[ApiKey]:
         """See ports.ApiKeys."""
@@ -69,3 +76,13 @@ class PostgresApiKeys:
 def api_key(row: Mapping[str, Any]) -> ApiKey:
     """A row of `api_keys`, without its hash."""
     return ApiKey(**{**row, "scopes": frozenset(map(Scope, row["scopes"]))})
+
+
+def revoke_keys(session: Session, user_id: UUID, now: datetime) -> None:
+    """All of a user's keys are gone."""
+    rows = session.execute(
+        f"delete from api_keys where user_id = %s returning {_COLUMNS}",  # noqa: S608 - constant columns
+        (user_id,),
+    ).fetchall()
+    for row in rows:
+        audit.append(session, api_key_entry(api_key(row), AuditKind.API_KEY_REVOKED, now))

@@ -7,16 +7,29 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from algotrading.adapters.postgres import audit
+from algotrading.adapters.postgres.api_keys import revoke_keys
 from algotrading.adapters.postgres.database import Database
 from algotrading.adapters.postgres.logins import end_all
+from algotrading.adapters.postgres.outbox import write_notice
+from algotrading.adapters.postgres.viewer_grants import revoke_viewers
+from algotrading.domain.account_notices import OtherWays, password_changed
 from algotrading.domain.audit import AuditKind, account_entry
-from algotrading.domain.email_links import LINK_IS_OVER, PASSWORD_CHANGED, LinkPurpose
+from algotrading.domain.email_links import LINK_IS_OVER, LinkPurpose
 from algotrading.domain.errors import LinkInvalid
 from algotrading.domain.logins import LoginEnd
 from algotrading.domain.notices import NoticeKind
 
 if TYPE_CHECKING:
     from algotrading.adapters.postgres.database import Session
+
+
+_OTHER_WAYS = """
+    select (select count(*) from api_keys where user_id = %(user_id)s and expires_at > %(now)s) as api_keys,
+        (select count(*) from viewer_grants
+            where user_id = %(user_id)s and (viewer_id is not null or expires_at > %(now)s)) as viewers,
+        (select count(*) from notification_channels
+            where user_id = %(user_id)s and confirmed_at is not null) as channels
+"""
 
 
 class PostgresEmailLinks:
@@ -46,7 +59,9 @@ class PostgresEmailLinks:
             ).fetchone()
         return row is not None
 
-    def reset_password(self, user_id: UUID, token_hash: bytes, password_hash: str, now: datetime) -> None:
+    def reset_password(
+        self, user_id: UUID, token_hash: bytes, password_hash: str, now: datetime, *, revoke_access: bool = False
+    ) -> None:
         """See ports.EmailLinks."""
         with self._database.tenant(user_id) as session:
             _use(session, user_id, LinkPurpose.RESET_PASSWORD, token_hash, now)
@@ -54,10 +69,12 @@ class PostgresEmailLinks:
             audit.append(session, account_entry(user_id, AuditKind.PASSWORD_RESET, now))
             _verify(session, user_id, now)
             end_all(session, LoginEnd.PASSWORD_RESET, now)
-            session.execute(
-                "insert into outbox (user_id, kind, text, created_at) values (%s, %s, %s, %s)",
-                (user_id, NoticeKind.PASSWORD_CHANGED, PASSWORD_CHANGED, now),
-            )
+            if revoke_access:
+                revoke_keys(session, user_id, now)
+                revoke_viewers(session, user_id, now)
+            left = session.execute(_OTHER_WAYS, {"user_id": user_id, "now": now}).fetchone()
+            assert left is not None
+            write_notice(session, user_id, NoticeKind.PASSWORD_CHANGED, password_changed(OtherWays(**left)), now)
 
     def verify_email(self, user_id: UUID, token_hash: bytes, now: datetime) -> None:
         """See ports.EmailLinks."""

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from algotrading.adapters.postgres.database import Database
 from algotrading.adapters.postgres.json_values import clean_text
 from algotrading.domain.delivery import PATIENCE, Waiting, next_of
+from algotrading.domain.notices import NoticeKind
 from algotrading.ports import Notice
+
+if TYPE_CHECKING:
+    from algotrading.adapters.postgres.database import Session
 
 _LONGEST_ERROR = 500
 _UNDER_ITS_LEASE = "notice_id = %s and delivered_at is null and attempts = %s"
@@ -88,3 +93,11 @@ class PostgresOutbox:
             ).fetchone()
         assert row is not None
         return int(row["stuck"])
+
+
+def write_notice(session: Session, user_id: UUID, kind: NoticeKind, text: str, now: datetime) -> None:
+    """Tell a user, with the change that the transaction makes."""
+    session.execute(
+        "insert into outbox (user_id, kind, text, created_at) values (%s, %s, %s, %s)",
+        (user_id, kind, clean_text(text), now),
+    )

@@ -12,6 +12,7 @@ from uuid import UUID
 from algotrading.adapters.postgres import audit
 from algotrading.adapters.postgres.database import Database
 from algotrading.adapters.postgres.json_values import clean_text, to_json
+from algotrading.adapters.postgres.outbox import write_notice
 from algotrading.adapters.postgres.risk_check import read_json, read_limits, read_locks, read_usage, write_event
 from algotrading.domain.audit import DEPLOYMENT, AuditEntry, AuditKind
 from algotrading.domain.errors import Conflict
@@ -181,7 +182,8 @@ class PostgresRisks:
                 session, user_id, breach.kind, breach.text, now, used=breach.used, allowed=breach.limit, period=period
             )
             if is_new:
-                _write_notice(session, user_id, loss_notice(breach), now)
+                notice = loss_notice(breach)
+                write_notice(session, user_id, notice.kind, notice.text, now)
                 _audit(session, user_id, AuditKind.RISK_LIMIT_REACHED, now, {"breach": breach})
         return is_new
 
@@ -268,14 +270,7 @@ def _deployment(session: Session) -> Lock | None:
 
 def _tell(session: Session, user_id: UUID, notice: RiskNotice, now: datetime) -> None:
     write_event(session, user_id, notice.kind, notice.text, now)
-    _write_notice(session, user_id, notice, now)
-
-
-def _write_notice(session: Session, user_id: UUID, notice: RiskNotice, now: datetime) -> None:
-    session.execute(
-        "insert into outbox (user_id, kind, text, created_at) values (%s, %s, %s, %s)",
-        (user_id, notice.kind, clean_text(notice.text), now),
-    )
+    write_notice(session, user_id, notice.kind, notice.text, now)
 
 
 def _audit(session: Session, user_id: UUID, kind: AuditKind, now: datetime, data: Mapping[str, object]) -> None:

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from algotrading.adapters.postgres import audit
 from algotrading.adapters.postgres.database import Database
+from algotrading.adapters.postgres.outbox import write_notice
+from algotrading.domain.account_notices import viewer_joined
 from algotrading.domain.accounts import User
 from algotrading.domain.audit import AuditKind, viewer_entry
 from algotrading.domain.email_links import LINK_IS_OVER
 from algotrading.domain.errors import Conflict, LinkInvalid, NotFound
+from algotrading.domain.notices import NoticeKind
 from algotrading.domain.roles import MOST_VIEWERS, ViewerGrant
+
+if TYPE_CHECKING:
+    from algotrading.adapters.postgres.database import Session
 
 _COLUMNS = "grant_id, user_id, name, owner_email, created_at, expires_at, viewer_id, viewer_email, accepted_at"
 
@@ -91,6 +98,7 @@ class PostgresViewerGrants:
                     raise LinkInvalid(LINK_IS_OVER)
                 grant = ViewerGrant(**row)
                 audit.append(session, viewer_entry(grant, AuditKind.VIEWER_ACCEPTED, now, by=viewer.user_id))
+                write_notice(session, account, NoticeKind.VIEWER_JOINED, viewer_joined(grant), now)
         except UniqueViolation as error:
             raise Conflict("you read this account already") from error
         return grant
@@ -115,3 +123,13 @@ class PostgresViewerGrants:
             if row is None:
                 raise NotFound("no such account is shared with you")
             audit.append(session, viewer_entry(ViewerGrant(**row), AuditKind.VIEWER_REMOVED, now, by=viewer_id))
+
+
+def revoke_viewers(session: Session, user_id: UUID, now: datetime) -> None:
+    """Nobody reads the user's account any more, and nobody is invited to."""
+    rows = session.execute(
+        f"delete from viewer_grants where user_id = %s returning {_COLUMNS}",  # noqa: S608 - constant columns
+        (user_id,),
+    ).fetchall()
+    for row in rows:
+        audit.append(session, viewer_entry(ViewerGrant(**row), AuditKind.VIEWER_REMOVED, now, by=user_id))

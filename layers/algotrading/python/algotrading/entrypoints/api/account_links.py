@@ -79,8 +79,9 @@ class AccountLinkRoutes:
     def reset(self, request: Request, body: ResetPasswordRequest) -> PasswordResetAnswer:
         """Choose a new password by the link of the mail. It uses up the link, and others that were sent; ends every
         login; and leaves the second factor as it is: log in with the new password, and the code if there is one.
-        Bearer tokens end with their logins."""
-        self._services().reset(body.token, body.password, address(request))
+        Bearer tokens end with their logins. API keys and viewers go on unless `revoke_access` is true; the notice of
+        the change says how many there are."""
+        self._services().reset(body.token, body.password, address(request), revoke_access=body.revoke_access)
         return PasswordResetAnswer()
 
     def verify(self, request: Request, body: VerifyEmailRequest) -> EmailVerifiedAnswer:
