@@ -14,7 +14,7 @@ from algotrading.domain.api_keys import MOST_KEYS, USE_NOTED_EVERY, ApiKey
 from algotrading.domain.audit import AuditKind, access_entry, api_key_entry, staff_entry, viewer_entry
 from algotrading.domain.email_links import LINK_IS_OVER
 from algotrading.domain.errors import Conflict, LinkInvalid, NotFound
-from algotrading.domain.logins import Bearer
+from algotrading.domain.logins import CODE_IS_FRESH, Bearer
 from algotrading.domain.notices import NoticeKind
 from algotrading.domain.roles import MOST_VIEWERS, Role, Standing, ViewerGrant
 from tests.fakes import audit
@@ -42,7 +42,10 @@ class MemoryStandings:
                 database.api_keys[key_hash] = replace(key, last_used_at=now)
         factor = database.second_factors.get(user_id)
         roles = frozenset(database.roles.get(user_id, ()) if factor is not None and factor.is_on else ())
-        return Standing(user_id, user_id in database.locked, roles, self._is_logged_in(bearer, now), key)
+        shown_at = database.codes_shown.get(bearer.device_id) if bearer.device_id is not None else None
+        is_fresh = shown_at is not None and now - shown_at < CODE_IS_FRESH
+        owes_code = factor is not None and factor.is_on and not is_fresh
+        return Standing(user_id, user_id in database.locked, roles, self._is_logged_in(bearer, now), key, owes_code)
 
     def _is_logged_in(self, bearer: Bearer, now: datetime) -> bool:
         if bearer.device_id is None:

@@ -73,8 +73,17 @@ class MemoryLogins:
             if _held_open(self._database, login.user_id) != password_hash:
                 raise AuthenticationFailed(NO_MATCH)
             self._database.logins[login.device_id] = login
+            if login.has_second_factor:
+                self._database.codes_shown[login.device_id] = login.created_at
             self._database.refresh_tokens[token_hash] = (login.device_id, None)
             audit.append(self._database, login_entry(login))
+
+    def show_code(self, user_id: UUID, device_id: UUID, now: datetime) -> None:
+        """See ports.Logins."""
+        with self._database.turn:
+            if device_id not in {login.device_id for login in self.alive(user_id, now)}:
+                raise NotFound("this login is over")
+            self._database.codes_shown[device_id] = now
 
     def refresh(self, user_id: UUID, token_hash: bytes, successor: bytes, now: datetime) -> DeviceLogin:
         """See ports.Logins."""

@@ -55,6 +55,8 @@ class MemoryDatabase:
     exclusive_routes: set[str] = field(default_factory=set)
     deployed_routes: set[str] = field(default_factory=set)
     logins: dict[UUID, DeviceLogin] = field(default_factory=dict)
+    codes_shown: dict[UUID, datetime] = field(default_factory=dict)
+    """When a login last showed a code of the second factor."""
     refresh_tokens: dict[bytes, tuple[UUID, datetime | None]] = field(default_factory=dict)
     """By its hash: the device, and when the token was used."""
     second_factors: dict[UUID, SecondFactor] = field(default_factory=dict)

@@ -11,7 +11,8 @@ from uuid import UUID, uuid4
 import pytest
 
 from algotrading.domain.errors import AccountLocked, AuthenticationFailed, NotFound, TokenExpired, TokenInvalid
-from algotrading.domain.logins import GRACE, LOGIN_LASTS, DeviceLogin
+from algotrading.domain.logins import CODE_IS_FRESH, GRACE, LOGIN_LASTS, Bearer, DeviceLogin
+from algotrading.domain.second_factor import SecondFactor
 from tests.contract.ports.conftest import Stores
 from tests.fakes.examples import MOMENT
 from tests.stores import PostgresStore
@@ -189,3 +190,58 @@ def test_a_login_waits_for_a_new_password_that_is_being_stored_and_then_does_not
     elsewhere.close()
 
     assert in_postgres.logins.alive(user.user_id, MOMENT) == []
+
+
+# --- codes of the second factor -------------------------------------------------------------------
+
+
+def owes_code(stores: Stores, login: DeviceLogin, at: datetime) -> bool:
+    standing = stores.standings.read(Bearer(login.user_id, device_id=login.device_id), at)
+    assert standing is not None
+    return standing.owes_code
+
+
+def with_second_factor(stores: Stores) -> UUID:
+    user = stores.add_user()
+    stores.second_factors.begin(SecondFactor(user.user_id, "sealed", MOMENT))
+    stores.second_factors.confirm(user.user_id, 1, [user.user_id.bytes * 2], MOMENT)
+    return user.user_id
+
+
+def test_who_has_a_second_factor_owes_a_code_until_this_login_shows_one_and_again_when_it_is_old(
+    stores: Stores,
+) -> None:
+    user_id = with_second_factor(stores)
+    login, other = log_in(stores, "first", user_id=user_id), log_in(stores, "second", user_id=user_id)
+    assert owes_code(stores, login, MOMENT)
+
+    stores.logins.show_code(user_id, login.device_id, MOMENT)
+
+    last = MOMENT + CODE_IS_FRESH - SECOND
+    assert [owes_code(stores, each, last) for each in (login, other)] == [False, True]
+    assert owes_code(stores, login, MOMENT + CODE_IS_FRESH)
+
+
+def test_a_login_that_began_with_a_code_has_shown_one(stores: Stores) -> None:
+    user_id = with_second_factor(stores)
+    login = DeviceLogin(uuid4(), user_id, "phone", MOMENT, MOMENT, MOMENT + LOGIN_LASTS, has_second_factor=True)
+    stores.logins.begin(login, token("first"), "hash")
+
+    assert not owes_code(stores, login, MOMENT)
+    assert owes_code(stores, login, MOMENT + CODE_IS_FRESH)
+
+
+def test_who_has_no_second_factor_owes_none(stores: Stores) -> None:
+    login = log_in(stores, "first")
+    stores.second_factors.begin(SecondFactor(login.user_id, "sealed", MOMENT))
+
+    assert not owes_code(stores, login, MOMENT)
+
+
+def test_a_code_is_shown_on_a_login_that_goes_on_and_is_the_users(stores: Stores) -> None:
+    ended, other = log_in(stores, "first"), log_in(stores, "second")
+    stores.logins.end(ended.user_id, ended.device_id, MOMENT)
+
+    for login, user_id in ((ended, ended.user_id), (other, ended.user_id)):
+        with pytest.raises(NotFound):
+            stores.logins.show_code(user_id, login.device_id, MOMENT)

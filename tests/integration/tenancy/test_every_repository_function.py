@@ -139,6 +139,7 @@ CALLS: dict[str, Callable[[Any, Intruder], Any]] = {
     "PostgresUsers.add": lambda r, me: r.add(User(me.user_id, me.victim.email, MOMENT), "hash"),
     "PostgresUsers.get": lambda r, me: r.get(me.user_id).user_id == me.victim.user_id or None,
     "PostgresLogins.begin": lambda r, me: r.begin(replace(me.victim.login, user_id=me.user_id), bytes(32), "hash"),
+    "PostgresLogins.show_code": lambda r, me: r.show_code(me.user_id, me.victim.login.device_id, MOMENT),
     "PostgresLogins.refresh": lambda r, me: r.refresh(me.user_id, me.victim.refresh_hash, bytes(32), MOMENT),
     "PostgresLogins.end_by_token": lambda r, me: r.end_by_token(me.user_id, me.victim.refresh_hash, MOMENT),
     "PostgresLogins.alive": lambda r, me: r.alive(me.user_id, MOMENT),

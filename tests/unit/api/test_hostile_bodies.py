@@ -28,6 +28,7 @@ GOOD_BODIES: dict[str, dict[str, Any]] = {
     "/api/v1/auth/second-factor": {},
     "/api/v1/auth/second-factor/confirm": {"code": "123456"},
     "/api/v1/auth/second-factor/remove": {"code": "123456"},
+    "/api/v1/auth/second-factor/verify": {"code": "123456"},
     "/api/v1/broker/connect": {"api_key": "key00001", "api_secret": "secret00001", "access_token": "token00002"},
     "/api/v1/broker/postback/{account}": {
         "order_id": "2611200000012345678",

@@ -375,10 +375,18 @@ class ApiWorld:
         return self.tokens.verify(token, audience=API_AUDIENCE)
 
     def clerk(self, role: Role, email: str = "clerk@example.com") -> str:
-        """The token of somebody who has a role of staff, and has shown a second factor."""
-        user_id = self.user_of(self.register(email))
-        self.employ(user_id, role)
-        return self.token_for(user_id, second_factor=True)
+        """The token of somebody who has a role of staff, and has just shown a second factor."""
+        login = self.tokens.read(self.register(email), audience=API_AUDIENCE)
+        self.employ(login.user_id, role)
+        assert login.device_id is not None
+        self.database.codes_shown[login.device_id] = self.clock.now()
+        return self.tokens.issue(
+            login.user_id,
+            audience=API_AUDIENCE,
+            lifetime=timedelta(hours=12),
+            second_factor=True,
+            device_id=login.device_id,
+        )
 
     def employ(self, user_id: UUID, role: Role) -> None:
         """Give somebody a role of staff, and what it needs."""

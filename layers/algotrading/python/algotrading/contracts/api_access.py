@@ -28,9 +28,13 @@ class Access:
     roles: frozenset[Role]
     scope: Scope | None = None
     """What a key of a program's must have, which asks in its owner's name; None: no key opens it."""
+    needs_fresh_code: bool = False
+    """Whether whoever has a second factor must have shown it in the last minutes: what lets more be risked, or lets
+    somebody in. No key does that."""
 
 
 _OWNER = Access(frozenset({Role.TRADER}))
+_OWNER_WITH_CODE = Access(frozenset({Role.TRADER}), needs_fresh_code=True)
 _LOOK = Access(frozenset({Role.TRADER}), Scope.READ)
 _STRATEGIES = Access(frozenset({Role.TRADER}), Scope.STRATEGIES_WRITE)
 _RISK = Access(frozenset({Role.TRADER}), Scope.RISK_WRITE)
@@ -48,6 +52,7 @@ ACCESS: Final[Mapping[str, Access]] = MappingProxyType(
         "POST /api/v1/auth/second-factor": _OWNER,
         "POST /api/v1/auth/second-factor/confirm": _OWNER,
         "POST /api/v1/auth/second-factor/remove": _OWNER,
+        "POST /api/v1/auth/second-factor/verify": _OWNER,
         "POST /api/v1/auth/email/resend": _OWNER,
         "GET /api/v1/account": _OWNER,
         "GET /api/v1/account/export": _OWNER,
@@ -63,7 +68,7 @@ ACCESS: Final[Mapping[str, Access]] = MappingProxyType(
         "POST /api/v1/account/keys": _OWNER,
         "DELETE /api/v1/account/keys/{id}": _OWNER,
         # --- the broker
-        "POST /api/v1/broker/connect": _OWNER,
+        "POST /api/v1/broker/connect": _OWNER_WITH_CODE,
         "GET /api/v1/broker": _OWNER,
         "DELETE /api/v1/broker": _OWNER,
         "GET /api/v1/broker/login": _OWNER,
@@ -86,7 +91,7 @@ ACCESS: Final[Mapping[str, Access]] = MappingProxyType(
         "GET /api/v1/risk/profile": _READERS,
         "PUT /api/v1/risk/profile": _RISK,
         "POST /api/v1/risk/kill": _RISK,
-        "POST /api/v1/risk/release": _RISK,
+        "POST /api/v1/risk/release": _OWNER_WITH_CODE,
         # --- notices
         "GET /api/v1/notifications": _READERS,
         "POST /api/v1/notifications/read": _OWNER,

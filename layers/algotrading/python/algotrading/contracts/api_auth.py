@@ -123,6 +123,12 @@ class SecondFactorAnswer(Answer):
     is_on: bool
 
 
+class CodeShownAnswer(Answer):
+    """The second factor was shown on this login."""
+
+    fresh_until: Instant = Field(description="Until then nothing asks for another code")
+
+
 class DeviceView(Answer):
     """One login."""
 

@@ -10,6 +10,7 @@
     │   └── TokenInvalid          401  TOKEN_INVALID
     ├── AccessDenied              403  ACCESS_DENIED
     │   ├── SecondFactorRequired  403  SECOND_FACTOR_REQUIRED   (a broker account asks for a login with one)
+    │   ├── FreshCodeNeeded       403  FRESH_CODE_NEEDED   (and what lets more be risked for a code of minutes ago)
     │   ├── EmailUnverified       403  EMAIL_UNVERIFIED   (and for an e-mail that its owner has confirmed)
     │   └── AccountLocked         403  ACCOUNT_LOCKED   (by an administrator)
     ├── NotFound                  404  NOT_FOUND
@@ -61,6 +62,7 @@ ErrorCode = Literal[
     "TOKEN_INVALID",
     "ACCESS_DENIED",
     "SECOND_FACTOR_REQUIRED",
+    "FRESH_CODE_NEEDED",
     "EMAIL_UNVERIFIED",
     "ACCOUNT_LOCKED",
     "NOT_FOUND",
@@ -188,6 +190,15 @@ class SecondFactorRequired(AccessDenied):
     """Only a login with a second factor may do this, and the caller's was one without."""
 
     code: ClassVar[ErrorCode] = "SECOND_FACTOR_REQUIRED"
+
+
+class FreshCodeNeeded(AccessDenied):
+    """The caller's second factor is to be shown again before this is done, minutes ago at most."""
+
+    code: ClassVar[ErrorCode] = "FRESH_CODE_NEEDED"
+
+    def __init__(self) -> None:
+        super().__init__("show a code of your authenticator app first (POST /auth/second-factor/verify), and ask again")
 
 
 class EmailUnverified(AccessDenied):

@@ -68,6 +68,19 @@ class RiskLimits:
     square_off: bool = False
     """Whether a breached loss limit also sells what is held."""
 
+    def is_looser_than(self, before: RiskLimits) -> bool:
+        """Whether more can be risked under these than under those of before, in whatever way."""
+        pairs: tuple[tuple[Decimal | int | None, Decimal | int | None], ...] = (
+            (self.daily_loss, before.daily_loss),
+            (self.weekly_loss, before.weekly_loss),
+            (self.position_size, before.position_size),
+            (self.symbol_exposure, before.symbol_exposure),
+            (self.orders_per_minute, before.orders_per_minute),
+            (self.open_strategies, before.open_strategies),
+        )
+        is_raised = any(old is not None and (new is None or new > old) for new, old in pairs)
+        return is_raised or (before.square_off and not self.square_off)
+
     @property
     def limit_losses(self) -> bool:
         """Whether a loss has to be worked out to check them."""

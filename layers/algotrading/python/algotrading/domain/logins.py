@@ -8,6 +8,8 @@ from enum import StrEnum
 from typing import Final
 from uuid import UUID
 
+CODE_IS_FRESH: Final = timedelta(minutes=5)
+"""So long a code of the second factor counts for what asks for a fresh one."""
 LOGIN_LASTS: Final = timedelta(days=30)
 """From the password; nothing prolongs it."""
 GRACE: Final = timedelta(seconds=10)

@@ -43,6 +43,9 @@ class Standing:
     """Whether the login that was named goes on; True where none was."""
     key: ApiKey | None = None
     """The one that was shown, if it is theirs."""
+    owes_code: bool = False
+    """Whether their second factor is on, and the login that was named has not shown a code of it for
+    `logins.CODE_IS_FRESH`; a key never does."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,6 +49,10 @@ class Logins(Protocol):
         """
         ...
 
+    def show_code(self, user_id: UUID, device_id: UUID, now: datetime) -> None:
+        """A code of the second factor was shown on this login. Raises NotFound when it is not the user's, or over."""
+        ...
+
     def refresh(self, user_id: UUID, token_hash: bytes, successor: bytes, now: datetime) -> DeviceLogin:
         """Use a token (see `judge_refresh`) and store the one that follows it.
 

@@ -7,12 +7,19 @@ import re
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
 from algotrading.domain.accounts import LOCKED, NO_MATCH, SealedBrokerAccount, User
-from algotrading.domain.errors import AccountLocked, AuthenticationFailed, TokenInvalid, TooManyTries
-from algotrading.domain.logins import LOGIN_LASTS, DeviceLogin
+from algotrading.domain.errors import (
+    AccountLocked,
+    AuthenticationFailed,
+    Conflict,
+    NotFound,
+    TokenInvalid,
+    TooManyTries,
+)
+from algotrading.domain.logins import CODE_IS_FRESH, LOGIN_LASTS, DeviceLogin
 from algotrading.domain.throttle import Suspect, suspects_of_code, suspects_of_login, suspects_of_registration
 from algotrading.ports import BrokerAccounts, Clock, Logins, Passwords, Throttle, Tokens, Users
 from algotrading.services.account_data import AccountData
@@ -134,12 +141,13 @@ class Accounts:
         """See SecondFactorKeeper.begin."""
         return self.second_factors.begin(user_id, self.users.get(user_id).email)
 
-    def confirm_second_factor(self, user_id: UUID, code: str) -> Sequence[str]:
-        """See SecondFactorKeeper.confirm. Raises TooManyTries."""
+    def confirm_second_factor(self, user_id: UUID, device_id: UUID | None, code: str) -> Sequence[str]:
+        """See SecondFactorKeeper.confirm; the code counts as shown on this login. Raises TooManyTries, TokenInvalid."""
         suspects = suspects_of_code(user_id)
         self._try(suspects)
         codes = self.second_factors.confirm(user_id, code)
         self.throttle.succeeded(suspects)
+        self._note_code(user_id, device_id)
         return codes
 
     def remove_second_factor(self, user_id: UUID, code: str) -> None:
@@ -149,6 +157,22 @@ class Accounts:
         self.second_factors.remove(user_id, code)
         self.throttle.succeeded(suspects)
 
+    def show_code(self, user_id: UUID, device_id: UUID | None, code: str) -> datetime:
+        """Show the second factor again on a login, for what asks for a fresh code; until when it counts.
+
+        Raises:
+            Conflict: no second factor is on: nothing asks for a code then.
+            AuthenticationFailed: the code is wrong, or was used before.
+            TooManyTries: too many were.
+            TokenInvalid: the login is over.
+        """
+        suspects = suspects_of_code(user_id)
+        self._try(suspects)
+        if not self.second_factors.check(user_id, code):
+            raise Conflict("no second factor is on: nothing asks you for a code")
+        self.throttle.succeeded(suspects)
+        return self._note_code(user_id, device_id)
+
     def get(self, user_id: UUID) -> User:
         """The account. Raises NotFound."""
         return self.users.get(user_id)
@@ -156,6 +180,16 @@ class Accounts:
     def broker_of(self, user_id: UUID) -> SealedBrokerAccount | None:
         """The account's broker connection, still sealed; None when there is none."""
         return self.broker_accounts.find(user_id)
+
+    def _note_code(self, user_id: UUID, device_id: UUID | None) -> datetime:
+        now = self.clock.now()
+        if device_id is None:
+            raise TokenInvalid("this token belongs to no login: log in again")
+        try:
+            self.logins.show_code(user_id, device_id, now)
+        except NotFound as error:
+            raise TokenInvalid("this login has ended: log in again") from error
+        return now + CODE_IS_FRESH
 
     def _try(self, suspects: Sequence[Suspect]) -> None:
         seconds = self.throttle.try_now(suspects)

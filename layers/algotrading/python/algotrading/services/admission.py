@@ -14,6 +14,7 @@ from algotrading.domain.api_keys import ApiKey
 from algotrading.domain.errors import (
     AccessDenied,
     AccountLocked,
+    FreshCodeNeeded,
     RateLimited,
     SecondFactorRequired,
     TokenExpired,
@@ -57,6 +58,8 @@ class Admitted:
     """The login that the caller's bearer token belongs to."""
     spent: Spent | None = None
     """What is left of the caller's requests of this minute; None where they are not counted."""
+    owes_code: bool = False
+    """Whether a second factor is on and was not shown in the last minutes: see `Standing.owes_code`."""
 
     @property
     def is_reading_only(self) -> bool:
@@ -87,6 +90,7 @@ class Admission:
             AccountLocked: nobody gets in.
             AccessDenied: not as what the caller is.
             SecondFactorRequired: staff, and their login showed none.
+            FreshCodeNeeded: it was shown too long ago for this.
         """
         standing = self.standings.read(bearer, self.clock.now())
         if bearer.key_hash is not None and (standing is None or standing.key is None):
@@ -99,7 +103,9 @@ class Admission:
             raise TokenInvalid("this login has ended: log in again")
         spent = None if asked.lessens_risk else self._spend(standing)
         who = self._admit(bearer, standing, access, account, asked)
-        return replace(who, device_id=bearer.device_id, spent=spent)
+        if access.needs_fresh_code and standing.owes_code:
+            raise FreshCodeNeeded
+        return replace(who, device_id=bearer.device_id, spent=spent, owes_code=standing.owes_code)
 
     def reading_only(self) -> AbstractContextManager[None]:
         """See ports.Standings."""

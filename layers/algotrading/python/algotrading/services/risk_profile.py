@@ -8,6 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
+from algotrading.domain.errors import FreshCodeNeeded
 from algotrading.domain.limits import RiskLimits
 from algotrading.domain.risk import Results, exposures, results_of
 from algotrading.domain.sessions import trading_day_of
@@ -68,8 +69,16 @@ class RiskProfiles:
             as_of=now,
         )
 
-    def replace(self, user_id: UUID, limits: RiskLimits) -> RiskReport:
-        """Set every limit anew; what is None does not limit any more."""
+    def replace(self, user_id: UUID, limits: RiskLimits, *, may_loosen: bool = True) -> RiskReport:
+        """Set every limit anew; what is None does not limit any more.
+
+        Raises:
+            FreshCodeNeeded: more could be risked than before, and the caller `may_loosen` nothing.
+        """
+        if not may_loosen:
+            now = self.clock.now()
+            if limits.is_looser_than(self.risks.standing(user_id, trading_day_of(now), now).limits):
+                raise FreshCodeNeeded
         self.risks.set_limits(user_id, limits, self.clock.now())
         return self.read(user_id)
 

@@ -37,8 +37,9 @@ class PostgresLogins:
             if hold_open(session, login.user_id) != password_hash:
                 raise AuthenticationFailed(NO_MATCH)
             session.execute(
-                "insert into logins (device_id, user_id, name, created_at, used_at, expires_at, has_second_factor)"
-                " values (%s, %s, %s, %s, %s, %s, %s)",
+                "insert into logins"
+                " (device_id, user_id, name, created_at, used_at, expires_at, has_second_factor, code_at)"
+                " values (%s, %s, %s, %s, %s, %s, %s, %s)",
                 (
                     login.device_id,
                     login.user_id,
@@ -47,10 +48,22 @@ class PostgresLogins:
                     login.used_at,
                     login.expires_at,
                     login.has_second_factor,
+                    login.created_at if login.has_second_factor else None,
                 ),
             )
             _add_token(session, login, token_hash, login.created_at)
             audit.append(session, login_entry(login))
+
+    def show_code(self, user_id: UUID, device_id: UUID, now: datetime) -> None:
+        """See ports.Logins."""
+        with self._database.tenant(user_id) as session:
+            shown = session.execute(
+                "update logins set code_at = %s"
+                " where user_id = %s and device_id = %s and ended_at is null and expires_at > %s",
+                (now, user_id, device_id, now),
+            )
+            if shown.rowcount == 0:
+                raise NotFound("this login is over")
 
     def refresh(self, user_id: UUID, token_hash: bytes, successor: bytes, now: datetime) -> DeviceLogin:
         """See ports.Logins."""

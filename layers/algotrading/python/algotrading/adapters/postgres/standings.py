@@ -13,7 +13,7 @@ from algotrading.adapters.postgres.api_keys import api_key
 from algotrading.adapters.postgres.database import Database
 from algotrading.domain.api_keys import USE_NOTED_EVERY, ApiKey
 from algotrading.domain.audit import DEPLOYMENT, access_entry, staff_entry
-from algotrading.domain.logins import Bearer
+from algotrading.domain.logins import CODE_IS_FRESH, Bearer
 from algotrading.domain.roles import Role, Standing
 
 if TYPE_CHECKING:
@@ -35,15 +35,18 @@ class PostgresStandings:
                 " array(select r.role::text from user_roles r join second_factors f using (user_id)"
                 "     where r.user_id = u.id and f.confirmed_at is not null) as roles,"
                 " %(device)s::uuid is null or exists (select from logins l where l.device_id = %(device)s"
-                "     and l.user_id = u.id and l.ended_at is null and l.expires_at > %(now)s) as is_logged_in"
+                "     and l.user_id = u.id and l.ended_at is null and l.expires_at > %(now)s) as is_logged_in,"
+                " exists (select from second_factors f where f.user_id = u.id and f.confirmed_at is not null)"
+                "     and not exists (select from logins l where l.device_id = %(device)s and l.user_id = u.id"
+                "     and l.code_at > %(fresh)s) as owes_code"
                 " from users u where u.id = %(user)s and u.deleted_at is null",
-                {"user": user_id, "device": bearer.device_id, "now": now},
+                {"user": user_id, "device": bearer.device_id, "now": now, "fresh": now - CODE_IS_FRESH},
             ).fetchone()
             if row is None:
                 return None
             key = None if key_hash is None else _use_key(session, user_id, key_hash, now)
         roles = frozenset(map(Role, row["roles"]))
-        return Standing(user_id, row["is_locked"], roles, row["is_logged_in"], key)
+        return Standing(user_id, row["is_locked"], roles, row["is_logged_in"], key, row["owes_code"])
 
     def enter(self, account: UUID, viewer: UUID, door: str, now: datetime) -> bool:
         """See ports.Standings."""

@@ -11,6 +11,7 @@ from aws_lambda_powertools.event_handler.api_gateway import Router
 from algotrading.contracts.api_auth import (
     AccountView,
     CodeRequest,
+    CodeShownAnswer,
     DevicesView,
     DeviceView,
     EnrolmentAnswer,
@@ -39,7 +40,7 @@ from algotrading.domain.errors import (
     TooManyTries,
 )
 from algotrading.entrypoints.api.answers import BEARER, answers
-from algotrading.entrypoints.http import address, caller, new_router
+from algotrading.entrypoints.http import address, admitted, caller, new_router
 from algotrading.services.accounts import Accounts, Pass
 
 _TAGS = ["Account"]
@@ -155,6 +156,15 @@ class AuthRoutes:
             security=BEARER,
             responses=answers("It is off", RequestInvalid, AuthenticationFailed, TooManyTries),
         )(self.remove_second_factor)
+        router.post(
+            f"{path}/verify",
+            summary="Show my second factor again",
+            tags=_TAGS,
+            security=BEARER,
+            responses=answers(
+                "What asked for a fresh code is done now", RequestInvalid, AuthenticationFailed, Conflict, TooManyTries
+            ),
+        )(self.verify_second_factor)
 
     def show_second_factor(self, request: Request) -> SecondFactorAnswer:
         """Whether logins need a code besides the password."""
@@ -171,14 +181,19 @@ class AuthRoutes:
 
     def confirm_second_factor(self, request: Request, body: CodeRequest) -> RecoveryCodesAnswer:
         """The app's code shows that it has the secret; from now on every login needs one."""
-        return RecoveryCodesAnswer(
-            recovery_codes=list(self._services().confirm_second_factor(caller(request), body.code))
-        )
+        codes = self._services().confirm_second_factor(caller(request), admitted(request).device_id, body.code)
+        return RecoveryCodesAnswer(recovery_codes=list(codes))
 
     def remove_second_factor(self, request: Request, body: CodeRequest) -> SecondFactorAnswer:
         """With a code of the app, or a recovery code: from now on the password is enough."""
         self._services().remove_second_factor(caller(request), body.code)
         return SecondFactorAnswer(is_on=False)
+
+    def verify_second_factor(self, request: Request, body: CodeRequest) -> CodeShownAnswer:
+        """A code of the app, or a recovery code, after FRESH_CODE_NEEDED. For five minutes this login, and no other,
+        may connect a broker account, raise limits and release the kill switch."""
+        until = self._services().show_code(caller(request), admitted(request).device_id, body.code)
+        return CodeShownAnswer(fresh_until=until)
 
     def register(self, request: Request, body: RegisterRequest) -> RegisterAnswer:
         """Open an account and log it in."""

@@ -11,6 +11,7 @@ from algotrading.contracts.api_routes import API_ROUTES
 from algotrading.domain.errors import (
     AccessDenied,
     ErrorCode,
+    FreshCodeNeeded,
     KeyInUse,
     KeyOutcomeUnknown,
     KeyReused,
@@ -87,6 +88,8 @@ def with_accounts(document: dict[str, Any]) -> dict[str, Any]:
         _add_code(operation["responses"], 400, "REQUEST_INVALID")
         if Role.TRADER not in access.roles:
             _add_code(operation["responses"], 403, SecondFactorRequired.code)
+        if access.needs_fresh_code:
+            _add_code(operation["responses"], 403, FreshCodeNeeded.code)
     return document
 
 

@@ -25,12 +25,12 @@ from algotrading.contracts.api_risk import (
     RiskProfileView,
     RiskUsageView,
 )
-from algotrading.domain.errors import AlgotradingError, Conflict, RequestInvalid
+from algotrading.domain.errors import AlgotradingError, Conflict, FreshCodeNeeded, RequestInvalid
 from algotrading.domain.flatness import FlatProof, NothingPlaced
 from algotrading.domain.limits import Lock, RiskLimits
 from algotrading.domain.risk import Result
 from algotrading.entrypoints.api.answers import BEARER, answers
-from algotrading.entrypoints.http import caller, new_router
+from algotrading.entrypoints.http import admitted, caller, new_router
 from algotrading.services.kill_switch import KillSwitch
 from algotrading.services.risk_profile import RiskProfiles, RiskReport
 
@@ -59,7 +59,8 @@ class RiskRoutes:
         base = "/api/v1/risk"
         router.get(f"{base}/profile", **_route("My limits", "Limits, what is used of them, the kill switch"))(self.read)
         router.put(
-            f"{base}/profile", **_route("Set my limits", "The limits as they are now, and what is used", RequestInvalid)
+            f"{base}/profile",
+            **_route("Set my limits", "The limits as they are now, and what is used", RequestInvalid, FreshCodeNeeded),
         )(self.replace)
         router.post(
             f"{base}/kill",
@@ -76,8 +77,10 @@ class RiskRoutes:
 
     def replace(self, request: Request, body: RiskProfileRequest) -> RiskProfileView:
         """Replace every limit at once. They hold from the next entry on; nothing is sold because of them, but for a
-        loss limit that is reached and says so."""
-        return _view(self._services().profiles.replace(caller(request), body.to_limits()))
+        loss limit that is reached and says so. Whoever has a second factor shows a fresh code of it before more may be
+        risked than so far; less needs none, and a key of a program only ever lowers."""
+        may_loosen = not admitted(request).owes_code
+        return _view(self._services().profiles.replace(caller(request), body.to_limits(), may_loosen=may_loosen))
 
     def kill(self, request: Request, body: KillRequest = _NO_REASON) -> KillAnswer:
         """Stop every entry and sell what is held. Once this has answered, about 1.3 s after it was asked, no buy
