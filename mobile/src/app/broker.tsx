@@ -12,6 +12,7 @@ import { useOneAtATime } from "@/api/one-at-a-time";
 import { useBroker, type Broker } from "@/api/queries";
 import { useSession } from "@/api/session";
 import { BrokerCountdown } from "@/ui/broker-notice";
+import { FreshCode } from "@/ui/fresh-code";
 import { AskedButton, FieldError, Loaded, Panel, ProblemText } from "@/ui/parts";
 import { Screen } from "@/ui/screen";
 import { useWords } from "@/words";
@@ -181,6 +182,7 @@ function KeysForm({ onStored }: { onStored: (loginUrl: string | null) => void })
         {words.broker.tokenHelp}
       </HelperText>
       <ProblemText error={connect.error} />
+      <FreshCode error={connect.error} again={() => void submit()} />
       <Button
         mode="contained"
         loading={connect.isPending}

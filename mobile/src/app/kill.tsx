@@ -4,6 +4,7 @@ import { Button, Text } from "react-native-paper";
 
 import { useCommand, useRisk, type RiskProfile } from "@/api/queries";
 import { showDuration } from "@/rules/clock";
+import { FreshCode } from "@/ui/fresh-code";
 import { LabelledSwitch } from "@/ui/labelled-switch";
 import { useNow } from "@/ui/now";
 import { AskedButton, Panel, ProblemText, StaleBanner, ToneText } from "@/ui/parts";
@@ -68,6 +69,7 @@ function Locked({ killSwitch }: { killSwitch: RiskProfile["kill_switch"] }) {
         <AskedButton label={words.kill.release} question={words.kill.releaseAsk} icon="play" isDisabled={command.isPending} onConfirmed={() => command.send({ kind: "release" })} />
       )}
       <ProblemText error={command.error} />
+      <FreshCode error={command.error} again={() => command.send({ kind: "release" })} />
     </Panel>
   );
 }

@@ -1,11 +1,13 @@
 import { useMutation } from "@tanstack/react-query";
 import { router } from "expo-router";
 import { useState } from "react";
+import { StyleSheet } from "react-native";
 import { Button } from "react-native-paper";
 
 import { body } from "@/api/client";
 import { takeLinkCode } from "@/api/link";
 import { useSession } from "@/api/session";
+import { LabelledSwitch } from "@/ui/labelled-switch";
 import { LinkCodeInput } from "@/ui/link-code";
 import { Panel, ProblemText, ToneText } from "@/ui/parts";
 import { PasswordInput } from "@/ui/password";
@@ -17,9 +19,10 @@ export default function Reset() {
   const session = useSession();
   const [code, setCode] = useState(takeLinkCode);
   const [password, setPassword] = useState("");
+  const [isRevoking, setRevoking] = useState(false);
   const choosing = useMutation({
     mutationFn: async () => {
-      await body(session.api.POST("/api/v1/auth/password/reset", { body: { token: code.trim(), password } }));
+      await body(session.api.POST("/api/v1/auth/password/reset", { body: { token: code.trim(), password, revoke_access: isRevoking } }));
       // Every login has ended, this one too.
       await session.logOut();
     },
@@ -42,6 +45,7 @@ export default function Reset() {
           <>
             <LinkCodeInput value={code} onChange={setCode} />
             <PasswordInput label={words.account.newPassword} value={password} onChange={setPassword} onSubmit={choose} isNew />
+            <LabelledSwitch label={words.account.revoke} value={isRevoking} onChange={setRevoking} style={styles.line} textStyle={styles.grow} testID="revoke-access" />
             <ProblemText error={choosing.error} />
             <Button mode="contained" loading={choosing.isPending} disabled={choosing.isPending || !isComplete} onPress={choose} testID="submit">
               {words.account.choose}
@@ -52,3 +56,5 @@ export default function Reset() {
     </Screen>
   );
 }
+
+const styles = StyleSheet.create({ line: { justifyContent: "space-between" }, grow: { flex: 1 } });

@@ -9,6 +9,7 @@ import { ApiProblem } from "@/api/problem";
 import { useCommand, useRisk, type RiskProfile } from "@/api/queries";
 import { istDay, istTime } from "@/rules/clock";
 import { showResult, showRupees } from "@/rules/money";
+import { FreshCode } from "@/ui/fresh-code";
 import { LabelledSwitch } from "@/ui/labelled-switch";
 import { Fact, Facts, FieldError, Loaded, Panel, ProblemText, Result } from "@/ui/parts";
 import { Screen } from "@/ui/screen";
@@ -131,6 +132,7 @@ function Limits({ profile: { limits } }: { profile: RiskProfile }) {
         )}
       />
       <ProblemText error={command.error} />
+      <FreshCode error={command.error} again={() => void submit()} />
       {command.isSuccess ? <Text role="status" testID="limits-saved">{words.risk.saved}</Text> : null}
       <Button mode="contained" loading={command.isPending} disabled={command.isPending} onPress={() => void submit()} testID="save-limits">
         {words.risk.save}
