@@ -6,9 +6,9 @@ An object is what CloudWatch Logs sent, gzip after gzip: `zcat` reads it (docs/o
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final, cast
+from typing import Final
 
-from aws_cdk import CfnElement, Duration, RemovalPolicy, Size, Stack
+from aws_cdk import Aws, Duration, Size, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kinesisfirehose as firehose
 from aws_cdk import aws_logs as logs
@@ -17,11 +17,11 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from cdk.acknowledge import acknowledge
+from cdk.constructs.data_bucket import ARCHIVED_LOGS, LOG_ERRORS, data_bucket_name
 from cdk.constructs.retention import log_group
 from cdk.environments import Environment
 from cdk.functions import FUNCTIONS
 
-_COLD_AFTER: Final = Duration.days(90)
 _LARGEST: Final = Size.mebibytes(64)
 _LATEST: Final = Duration.minutes(15)
 """Whichever comes first makes an object."""
@@ -37,45 +37,13 @@ def archived_groups(environment: Environment) -> Iterator[str]:
 
 
 class LogArchive(Construct):
-    """Bucket, stream into it, and one subscription for each log group, which has to be there already."""
+    """A stream into the data bucket, and one subscription for each log group; all of them have to be there already."""
 
     def __init__(self, scope: Construct, construct_id: str, *, environment: Environment) -> None:
         super().__init__(scope, construct_id)
-        self.bucket = self._bucket(environment)
+        self._bucket = s3.Bucket.from_bucket_name(self, "Bucket", data_bucket_name(environment))
         self.stream = self._stream(environment)
         self._subscribe(environment)
-
-    def _bucket(self, environment: Environment) -> s3.Bucket:
-        kept = Duration.days(environment.log_archive_days)
-        is_long = environment.log_archive_days > 2 * _COLD_AFTER.to_days()
-        cold = s3.Transition(storage_class=s3.StorageClass.GLACIER_INSTANT_RETRIEVAL, transition_after=_COLD_AFTER)
-        bucket = s3.Bucket(
-            self,
-            "Bucket",
-            encryption=s3.BucketEncryption.S3_MANAGED,
-            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
-            enforce_ssl=True,
-            versioned=True,
-            lifecycle_rules=[
-                s3.LifecycleRule(
-                    id="kept",
-                    expiration=kept,
-                    # What somebody removed or wrote over can be had back for a month.
-                    noncurrent_version_expiration=Duration.days(30),
-                    abort_incomplete_multipart_upload_after=Duration.days(1),
-                    transitions=[cold] if is_long else [],
-                )
-            ],
-            # Also where everything else of the environment may go: what is in it cannot be made again.
-            removal_policy=RemovalPolicy.RETAIN,
-        )
-        acknowledge(
-            bucket,
-            "Its one writer is the stream; who reads it is in CloudTrail, and a log of the log would need another.",
-            nag=("S1",),
-            checkov=("CKV_AWS_18",),
-        )
-        return bucket
 
     def _stream(self, environment: Environment) -> firehose.DeliveryStream:
         errors = log_group(self, "Errors", environment=environment, name="log-archive")
@@ -86,15 +54,15 @@ class LogArchive(Construct):
             delivery_stream_name=f"algotrading-{environment.stage}-log-archive",
             encryption=firehose.StreamEncryption.aws_owned_key(),
             destination=firehose.S3Bucket(
-                self.bucket,
+                self._bucket,
                 role=writer.without_policy_updates(),
                 # CloudWatch Logs has compressed it.
                 compression=firehose.Compression.UNCOMPRESSED,
                 file_extension=".json.gz",
                 buffering_interval=_LATEST,
                 buffering_size=_LARGEST,
-                data_output_prefix="logs/!{timestamp:yyyy/MM/dd}/",
-                error_output_prefix="errors/!{firehose:error-output-type}/!{timestamp:yyyy/MM/dd}/",
+                data_output_prefix=f"{ARCHIVED_LOGS}!{{timestamp:yyyy/MM/dd}}/",
+                error_output_prefix=f"{LOG_ERRORS}!{{firehose:error-output-type}}/!{{timestamp:yyyy/MM/dd}}/",
                 logging_config=firehose.EnableLogging(errors),
             ),
         )
@@ -124,16 +92,16 @@ class LogArchive(Construct):
             ),
         )
         for actions, resource in (
-            (("s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketMultipartUploads"), self.bucket.bucket_arn),
-            (("s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject"), self.bucket.arn_for_objects("*")),
+            (("s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketMultipartUploads"), self._bucket.bucket_arn),
+            (("s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject"), self._bucket.arn_for_objects("logs/*")),
         ):
             role.add_to_policy(iam.PolicyStatement(actions=list(actions), resources=[resource]))
         errors.grant_write(role)
-        bucket = stack.get_logical_id(cast(CfnElement, self.bucket.node.default_child))
+        bucket = data_bucket_name(environment).replace(Aws.ACCOUNT_ID, "<AWS::AccountId>")
         acknowledge(
             role,
-            "It writes into its own bucket, whatever the objects are called.",
-            nag=(f"IAM5[Resource::<{bucket}.Arn>/*]",),
+            "It writes into its own place of the bucket, whatever the objects are called.",
+            nag=(f"IAM5[Resource::arn:<AWS::Partition>:s3:::{bucket}/logs/*]",),
         )
         return role
 

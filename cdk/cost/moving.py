@@ -21,7 +21,7 @@ _GIB = 1024.0**3
 _FIREHOSE_STEP = 5_120.0
 """Bytes that a record is rounded up to."""
 _WARM_DAYS = 90
-"""Then logs move to a colder class (cdk/constructs/log_archive.py)."""
+"""Then logs move to a colder class (cdk/constructs/data_bucket.py)."""
 _MEGA = 1e6
 
 

@@ -14,6 +14,7 @@ from constructs import Construct
 
 from cdk.acknowledge import ENCRYPTED_BY_AWS, acknowledge, acknowledge_calls, acknowledge_function
 from cdk.constructs.archive import AuditArchive
+from cdk.constructs.data_bucket import DataBucket
 from cdk.constructs.database import Database
 from cdk.constructs.powers import Powers
 from cdk.constructs.python_functions import PythonFunctions
@@ -45,6 +46,7 @@ class DataStack(Stack):
         broker_key = self._broker_key(environment)
         jwt_secret = self._jwt_secret(environment)
         archive = AuditArchive(self, "Archive", environment=environment)
+        DataBucket(self, "Data", environment=environment)
         self.powers = Powers(
             values={
                 **self.database.values,

@@ -9,7 +9,6 @@ import pytest
 from cdk.environments import ENVIRONMENTS, Environment
 from tests.infrastructure.templates import Estate
 
-BUCKET = "observability/LogArchive/Bucket"
 STREAM = "observability/LogArchive/Stream"
 NOT_KEPT = ("refused-traffic", "migration-provider", "log-archive")
 """Who was turned away from the network, CDK's helper around the migration, and the archive's own complaints."""
@@ -54,36 +53,29 @@ def test_subscriptions_are_made_after_every_stack_whose_logs_they_take(archive: 
     assert all(order.index(maker) < order.index("observability") for maker in makers)
 
 
-def test_the_bucket_is_private_kept_and_forgets_on_the_tables_day(archive: Estate, archiving: Environment) -> None:
-    bucket = archive.one("AWS::S3::Bucket", BUCKET)
-    [rule] = bucket.properties["LifecycleConfiguration"]["Rules"]
-
-    assert set(bucket.properties["PublicAccessBlockConfiguration"].values()) == {True}
-    assert bucket.properties["VersioningConfiguration"] == {"Status": "Enabled"}
-    assert bucket.body["DeletionPolicy"] == "Retain"
-    assert rule["ExpirationInDays"] == archiving.log_archive_days
-    assert archiving.log_archive_days > archiving.log_retention_days
-    assert all(each["TransitionInDays"] < rule["ExpirationInDays"] for each in rule.get("Transitions", ()))
-
-
-def test_whoever_writes_into_the_archive_cannot_remove_from_it(archive: Estate) -> None:
+def test_whoever_writes_into_the_archive_writes_logs_alone_and_removes_none(
+    archive: Estate, archiving: Environment
+) -> None:
+    bucket = f"algo-trading-{archiving.stage}-data-"
     allowed = {
-        (grant.role, grant.action)
+        (grant.role, grant.action, grant.resource.partition("/")[2])
         for grant in archive.grants()
-        if grant.resource.startswith(BUCKET) and not grant.role.startswith("observability/Custom")
+        if bucket in grant.resource
     }
 
+    writer = "observability/LogArchive/Writer"
     assert allowed == {
-        ("observability/LogArchive/Writer", f"s3:{action}")
-        for action in (
-            "AbortMultipartUpload",
-            "GetBucketLocation",
-            "GetObject",
-            "ListBucket",
-            "ListBucketMultipartUploads",
-            "PutObject",
-        )
+        *((writer, f"s3:{each}", "") for each in ("GetBucketLocation", "ListBucket", "ListBucketMultipartUploads")),
+        *((writer, f"s3:{each}", "logs/*") for each in ("AbortMultipartUpload", "GetObject", "PutObject")),
     }
+
+
+def test_logs_are_written_into_their_place_of_the_data_bucket(archive: Estate, archiving: Environment) -> None:
+    destination = archive.one("AWS::KinesisFirehose::DeliveryStream").properties["ExtendedS3DestinationConfiguration"]
+
+    assert f"algo-trading-{archiving.stage}-data-" in archive.text("observability", destination["BucketARN"])
+    assert destination["Prefix"] == "logs/archived/!{timestamp:yyyy/MM/dd}/"
+    assert destination["ErrorOutputPrefix"].startswith("logs/errors/")
 
 
 @pytest.mark.parametrize("role", ["Writer", "Sender"])
