@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -40,6 +41,8 @@ _MARKET: Final = (time(8, 15), time(15, 45))
 everything has settled (docs/operations.md, a trading day)."""
 _FORCE: Final = "FORCE"
 _WORDS_OF_A_REASON: Final = 3
+_PAIR: Final = re.compile(r"EgressPair(\d+)[a-z]")
+"""Outputs of the network stack, one for each address of a pair (cdk/constructs/forward_proxies.py)."""
 _OWN = {("project", "algotrading")}
 """Tags of everything that is deployed (cdk/estate.py)."""
 
@@ -117,7 +120,7 @@ def _account(environment: Environment, aws: Callable[[str], Any]) -> Iterator[st
     except (BotoCoreError, ClientError) as error:
         yield f"no AWS credentials ({error}): run `aws configure sso` or set AWS_PROFILE"
         return
-    for look in (_bootstrap, _functions_quota, _addresses_quota):
+    for look in (_bootstrap, _functions_quota, _addresses_quota, _pairs):
         try:
             yield from look(environment, aws, account)
         except ClientError as error:
@@ -165,6 +168,26 @@ def _addresses_quota(environment: Environment, aws: Callable[[str], Any], accoun
         yield (
             f"account {account} may hold {int(quota)} Elastic IPs, holds {len(existing)}, and {environment.stage} "
             f"needs {more} more: ask for more in Service Quotas, Amazon EC2, EC2-VPC Elastic IPs"
+        )
+
+
+def _pairs(environment: Environment, aws: Callable[[str], Any], _account: str) -> Iterator[str]:
+    """A pair is registered with its holder's broker, and orders come from nowhere else: none is ever taken away."""
+    from botocore.exceptions import ClientError
+
+    try:
+        [stack] = aws("cloudformation").describe_stacks(StackName=f"algotrading-{environment.stage}-network")["Stacks"]
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "ValidationError":
+            raise
+        # There is no such stack: the first deployment.
+        return
+    found = (_PAIR.fullmatch(output["OutputKey"]) for output in stack.get("Outputs", ()))
+    there = max((int(each[1]) for each in found if each is not None), default=0)
+    if environment.egress_pairs < there:
+        yield (
+            f"{environment.stage} has {there} pairs of addresses and egress_pairs is {environment.egress_pairs}: any of"
+            f" them may be registered with a broker; write {there} or more into cdk/environments.py"
         )
 
 

@@ -337,7 +337,26 @@ _PROD: Final = Environment(
     feed_accounts=(FeedAccount("feed@example.com"),),
 )
 
-ENVIRONMENTS: Final[dict[Stage, Environment]] = {each.stage: each for each in (_DEV, _STAGING, _PROD)}
+
+def table_of(*environments: Environment) -> dict[Stage, Environment]:
+    """The table of what can be deployed, by stage.
+
+    Raises:
+        ValueError: two have one sender of mails. In one AWS account an address is one resource (an identity of SES):
+            the second environment's deployment would fail, and whichever went first would take the other's sender along.
+    """
+    senders: dict[str, Stage] = {}
+    for each in environments:
+        other = senders.setdefault(each.mail_sender.lower(), each.stage)
+        if other != each.stage:
+            raise ValueError(
+                f"mail_sender of {each.stage} is that of {other}: give each environment an address of its own, as "
+                "mail+staging@yours.in"
+            )
+    return {each.stage: each for each in environments}
+
+
+ENVIRONMENTS: Final[dict[Stage, Environment]] = table_of(_DEV, _STAGING, _PROD)
 
 
 def environment_named(stage: str) -> Environment:

@@ -143,20 +143,31 @@ def main() -> int:
         sys.stdout.write(f"{words}\n")
         sys.stdout.flush()
 
-    context = own_certificate(environment, lambda: aws("secretsmanager"))
+    def look() -> Sequence[Problem]:
+        context = own_certificate(environment, lambda: aws("secretsmanager"))
 
-    def fetch(url: str, headers: dict[str, str]) -> tuple[int, bytes]:
-        return _fetch(url, headers, context)
+        def fetch(url: str, headers: dict[str, str]) -> tuple[int, bytes]:
+            return _fetch(url, headers, context)
+
+        return wait_for_health(lambda: list(find_problems(environment, aws=aws, fetch=fetch)), say=say)
+
+    return report(environment, look, say)
+
+
+def report(environment: Environment, look: Callable[[], Sequence[Problem]], say: Callable[[str], None]) -> int:
+    """Say what came of looking; the exit code: 0 well, 1 not well, 2 not known, since nobody could be asked."""
+    from botocore.exceptions import BotoCoreError, ClientError
 
     try:
-        problems = wait_for_health(lambda: list(find_problems(environment, aws=aws, fetch=fetch)), say=say)
-        told = [each.words for each in problems]
-    except NotDeployed as missing:
-        told = [str(missing)]
-    for words in told:
-        say(words)
-    say(f"{environment.stage} {'is not well' if told else 'answers, and is watched'}")
-    return 1 if told else 0
+        problems = look()
+    except (NotDeployed, BotoCoreError, ClientError) as missing:
+        say(str(missing))
+        say(f"whether {environment.stage} is well is not known")
+        return 2
+    for each in problems:
+        say(each.words)
+    say(f"{environment.stage} {'is not well' if problems else 'answers, and is watched'}")
+    return 1 if problems else 0
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from cdk.environments import AVAILABILITY_ZONES, ENVIRONMENTS, Environment, environment_named
+from cdk.environments import AVAILABILITY_ZONES, ENVIRONMENTS, Environment, environment_named, table_of
 from cdk.paths import ROOT
 from cdk.toolchain import committed_context
 from tests.infrastructure.templates import Estate
@@ -58,6 +58,15 @@ def test_names_of_one_environment_never_meet_anothers(estate: Estate, environmen
 
 def test_no_template_is_bound_to_an_account(estate: Estate) -> None:
     assert not any(word.isdigit() and len(word) == 12 for word in json.dumps(estate.templates).split('"'))
+
+
+def test_two_environments_do_not_share_a_sender_of_mails() -> None:
+    dev, staging = ENVIRONMENTS["dev"], ENVIRONMENTS["staging"]
+
+    with pytest.raises(ValueError, match="mail_sender of staging is that of dev"):
+        table_of(dev, replace(staging, mail_sender=dev.mail_sender.upper()))
+
+    assert table_of(dev, staging) == {"dev": dev, "staging": staging}
 
 
 def test_an_unknown_environment_is_refused_with_those_that_exist() -> None:

@@ -34,6 +34,8 @@ def test_queues_are_fifo_in_high_throughput_mode(estate: Estate, lane: str, _fun
     assert properties["FifoQueue"] is True
     assert properties["QueueName"].endswith(".fifo")
     assert properties["DeduplicationScope"] == "messageGroup"
+    # Two orders for the same thing have the same words: which is a repetition, the sender's identity says alone.
+    assert properties["ContentBasedDeduplication"] is False
     assert properties["FifoThroughputLimit"] == "perMessageGroupId"
     assert properties["SqsManagedSseEnabled"] is True
 

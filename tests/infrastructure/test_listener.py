@@ -74,6 +74,8 @@ def test_health_means_that_the_watcher_says_so_itself(estate: Estate) -> None:
     for check in (container["HealthCheck"] for container in _containers(estate)):
         assert check["Command"] == ["CMD", "python", "-m", "fargate_listener", "--health"]
         assert check["Interval"] * check["Retries"] <= 60
+        # Loading a hundred thousand stops takes seconds; a task that is given up before it has them starts for ever.
+        assert check["StartPeriod"] >= 60
 
 
 def test_a_watcher_has_the_longest_time_to_leave(estate: Estate) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from pydantic import TypeAdapter
 
 from algotrading.contracts.operator import OperatorAction, VerifyAuditAction
@@ -90,6 +91,12 @@ def test_converge_looks_every_minute_and_never_twice_at_once(estate: Estate) -> 
     assert _asynchronous(estate, "converge").properties["MaximumRetryAttempts"] == 0
     assert estate.function("converge").properties["ReservedConcurrentExecutions"] == 1
     assert estate.function("converge").properties["Timeout"] < 60
+
+
+@pytest.mark.parametrize("function", ["summary", "operator"])
+def test_what_was_asked_for_once_is_not_done_again_hours_later(estate: Estate, function: str) -> None:
+    # Whoever asked is told of the failure, and asks again: Lambda's own tries come when nobody waits any more.
+    assert _asynchronous(estate, function).properties["MaximumRetryAttempts"] == 0
 
 
 def test_the_api_is_asked_every_minute_at_its_public_address(estate: Estate) -> None:

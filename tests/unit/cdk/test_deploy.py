@@ -38,8 +38,10 @@ class Cloud:
         addresses: int = 5,
         held: Sequence[Mapping[str, str]] = (),
         denied: bool = False,
+        outputs: Sequence[str] | None = None,
     ) -> None:
-        self.logged_in, self.prepared, self.denied = logged_in, prepared, denied
+        """`outputs` are those of the network stack; None: there is none yet."""
+        self.logged_in, self.prepared, self.denied, self.outputs = logged_in, prepared, denied, outputs
         self.functions, self.addresses, self.held = functions, addresses, held
 
     def __call__(self, service: str) -> Cloud:
@@ -61,6 +63,12 @@ class Cloud:
     def describe_addresses(self) -> dict[str, Any]:
         return {"Addresses": [{"Tags": [{"Key": k, "Value": v} for k, v in tags.items()]} for tags in self.held]}
 
+    def describe_stacks(self, **named: Any) -> dict[str, Any]:
+        if self.outputs is None:
+            message = f"Stack with id {named['StackName']} does not exist"
+            raise ClientError({"Error": {"Code": "ValidationError", "Message": message}}, "DescribeStacks")
+        return {"Stacks": [{"Outputs": [{"OutputKey": key, "OutputValue": "x"} for key in self.outputs]}]}
+
     def get_service_quota(self, **_quota: Any) -> dict[str, Any]:
         return {"Quota": {"Value": float(self.addresses)}}
 
@@ -73,6 +81,21 @@ def test_every_missing_thing_is_named_at_once() -> None:
     missing = find_missing(ENVIRONMENTS["dev"], aws=Cloud(logged_in=False), run=lambda _: 127)
 
     assert [line.split()[0] for line in missing] == ["alarm_email", "mail_sender", "feed_accounts", "Docker", "no"]
+
+
+@pytest.mark.parametrize(("wanted", "is_refused"), [(0, True), (1, True), (2, False), (3, False)])
+def test_no_pair_that_a_broker_may_know_is_taken_away(wanted: int, is_refused: bool) -> None:
+    there = Cloud(addresses=99, outputs=["EgressIp1", "EgressPair1a", "EgressPair1b", "EgressPair2a", "EgressPair2b"])
+    images = ("ami-0123456789abcdef0", "ami-0123456789abcdef1") if wanted else ()
+    environment = replace(READY, egress_pairs=wanted, egress_images=images)
+
+    missing = find_missing(environment, aws=there, run=lambda _: 0)
+
+    assert [("has 2 pairs of addresses" in line) for line in missing] == ([True] if is_refused else [])
+
+
+def test_where_no_pair_was_made_none_is_missed() -> None:
+    assert find_missing(READY, aws=Cloud(outputs=["EgressIp1"]), run=lambda _: 0) == []
 
 
 def test_what_comes_after_the_first_deployment_is_said_until_it_is_done() -> None:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from botocore.exceptions import NoCredentialsError
 
 from cdk.environments import ENVIRONMENTS, ApiDomain, ClientCertificates
 from cdk.publish_app import NotDeployed
-from cdk.smoke import Problem, find_problems, own_certificate, wait_for_health
+from cdk.smoke import Problem, find_problems, own_certificate, report, wait_for_health
 from tests.unit.adapters.test_web import sign
 from tests.unit.cdk.test_publish_app import OUTPUTS
 from tests.unit.cdk.test_publish_app import Cloud as Stacks
@@ -106,6 +107,29 @@ def test_unsafe_trading_is_told_and_so_is_that_nobody_would_say_so(state: str | 
 def test_what_is_not_deployed_cannot_be_asked() -> None:
     with pytest.raises(NotDeployed):
         problems(Cloud(outputs={"algotrading-dev-web": OUTPUTS["algotrading-dev-web"]}), Web())
+
+
+def test_what_was_found_is_said_and_what_nobody_could_find_out_is_not_called_unwell() -> None:
+    def broken() -> list[Problem]:
+        raise NoCredentialsError
+
+    def missing() -> list[Problem]:
+        raise NotDeployed("the stack is not there")
+
+    looks: dict[str, Callable[[], list[Problem]]] = {
+        "dev answers, and is watched": list,
+        "dev is not well": lambda: [slow("api")],
+        "whether dev is well is not known": broken,
+        "the stack is not there": missing,
+    }
+    codes = []
+    for words, look in looks.items():
+        said: list[str] = []
+        codes.append(report(ENVIRONMENTS["dev"], look, said.append))
+        assert words in said
+        assert ("dev is not well" in said) == (codes[-1] == 1)
+
+    assert codes == [0, 1, 2, 2]
 
 
 def slow(about: str, patience: float = 300) -> Problem:
