@@ -343,7 +343,7 @@ def table_of(*environments: Environment) -> dict[Stage, Environment]:
 
     Raises:
         ValueError: two have one sender of mails. In one AWS account an address is one resource (an identity of SES):
-            the second environment's deployment would fail, and whichever went first would take the other's sender along.
+            the second deployment would fail, and whichever environment had it would take it along when it goes.
     """
     senders: dict[str, Stage] = {}
     for each in environments:
