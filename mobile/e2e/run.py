@@ -25,6 +25,7 @@ from twin.stage import enter_feed
 from twin.supervisor import run_twin
 
 _STORY = REPOSITORY / "mobile" / "e2e" / "story.test.mjs"
+_WAYS = REPOSITORY / "mobile" / "e2e" / "ways.test.mjs"
 _LOOKS = REPOSITORY / "mobile" / "e2e" / "looks.test.mjs"
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 _BUILT = REPOSITORY / "build" / "app"
@@ -75,7 +76,7 @@ async def _play(browser: str, arguments: argparse.Namespace) -> int:
         await enter_feed(twin, operator)
         await twin.settled
         facts = _common(browser, arguments) | await _of(twin)
-        return await _test(_STORY, facts) or await _test(_LOOKS, facts)
+        return await _test(_STORY, facts) or await _test(_WAYS, facts) or await _test(_LOOKS, facts)
 
 
 async def _look(browser: str, arguments: argparse.Namespace) -> int:

@@ -7,11 +7,12 @@ import { en } from "@/words/en";
 
 type KillSwitch = RiskProfile["kill_switch"];
 const mockPull = jest.fn();
+let mockTaken = false;
 let mockRisk: { data?: { kill_switch: KillSwitch }; isError: boolean; failureCount: number; error: Error | null; dataUpdatedAt: number };
 
 jest.mock("@/api/queries", () => ({
   useRisk: () => mockRisk,
-  useCommand: () => ({ send: mockPull, isPending: false, error: null, isSuccess: false }),
+  useCommand: () => ({ send: mockPull, isPending: false, error: null, isSuccess: mockTaken }),
 }));
 jest.mock("@/api/session", () => ({ useSession: () => ({ state: "in" }) }));
 jest.mock("expo-router", () => ({ router: {}, usePathname: () => "/kill" }));
@@ -43,7 +44,10 @@ function show(killSwitch: KillSwitch | null) {
   );
 }
 
-beforeEach(() => mockPull.mockClear());
+beforeEach(() => {
+  mockTaken = false;
+  mockPull.mockReset();
+});
 
 test("one gesture does nothing, two pull it", () => {
   show(OFF);
@@ -51,7 +55,7 @@ test("one gesture does nothing, two pull it", () => {
   expect(mockPull).not.toHaveBeenCalled();
   fireEvent(screen.getByTestId("kill-arm"), "valueChange", true);
   fireEvent.press(screen.getByTestId("kill-fire"));
-  expect(mockPull).toHaveBeenCalledWith({ kind: "kill" });
+  expect(mockPull).toHaveBeenCalledWith({ kind: "kill" }, expect.any(Function));
 });
 
 test("the words beside the switch turn it as well, and that is one gesture, not two", () => {
@@ -79,4 +83,20 @@ test("open positions are counted, and flat is only said when it was proven", () 
   expect(screen.getByText("Checking the broker's book.")).toBeTruthy();
   show({ ...ON, open_positions: 0, verified_flat_at: new Date().toISOString(), kill_to_flat_ms: 2340 });
   expect(screen.getByText("Proven flat by the broker's own book after 2.3 s.")).toBeTruthy();
+});
+
+test("a pull that the API has taken is said, and is not offered again as if nothing had happened, while its state cannot be read", () => {
+  mockPull.mockImplementation((_command: unknown, onTaken: () => void) => {
+    mockTaken = true;
+    onTaken();
+  });
+  show(null);
+  expect(screen.queryByText(en.kill.taken)).toBeNull();
+  fireEvent(screen.getByTestId("kill-arm"), "valueChange", true);
+  fireEvent.press(screen.getByTestId("kill-fire"));
+  expect(screen.getByText(en.kill.taken)).toBeTruthy();
+  mockPull.mockClear();
+  expect(screen.getByTestId("kill-arm").props.value).toBe(false);
+  fireEvent.press(screen.getByTestId("kill-fire"));
+  expect(mockPull).not.toHaveBeenCalled();
 });

@@ -7,6 +7,11 @@ export type LocalCode = "OFFLINE" | "TOO_SLOW" | "TOO_MUCH" | "UNREADABLE";
 export type ProblemCode = ApiCode | LocalCode;
 export type FieldProblem = components["schemas"]["Problem"];
 
+/** What a refusal says of one field of the form. */
+export function problemOfField(error: unknown, field: string): string | undefined {
+  return error instanceof ApiProblem ? error.fields.find((one) => one.field === field)?.problem : undefined;
+}
+
 export class ApiProblem extends Error {
   constructor(
     readonly code: ProblemCode,

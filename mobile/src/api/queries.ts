@@ -1,5 +1,5 @@
 /** What the screens read, how often, and what they may ask for. */
-import { QueryClient, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { QueryClient, skipToken, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useRef } from "react";
 
 import { body } from "./client";
@@ -61,23 +61,43 @@ export function useStrategies() {
   });
 }
 
+/** A strategy as it was read, and the tag by which a change is made to that state and to no other. */
+export type StrategyRead = { strategy: Strategy; tag: string | null };
+
+/** Polled: another device may start, stop or change it. Until it is read, what the list has told of it is known. */
 export function useStrategy(id: string) {
   const api = useApi();
   const isIn = useIsIn();
-  return useQuery({
+  const queries = useQueryClient();
+  const listed = () => queries.getQueryData<Strategy[]>(["strategies"])?.find((one) => one.strategy_id === id);
+  return useQuery<StrategyRead>({
     queryKey: ["strategy", id],
-    queryFn: ({ signal }) => body(api.GET("/api/v1/strategy/{id}", { params: { path: { id } }, signal })),
+    queryFn: async ({ signal }) => {
+      const answer = await api.GET("/api/v1/strategy/{id}", { params: { path: { id } }, signal });
+      return { strategy: await body(Promise.resolve(answer)), tag: answer.response.headers.get("etag") };
+    },
+    initialData: () => {
+      const strategy = listed();
+      return strategy && { strategy, tag: null };
+    },
+    initialDataUpdatedAt: () => queries.getQueryState(["strategies"])?.dataUpdatedAt,
+    refetchInterval: LIST_POLL_MS,
     enabled: isIn,
   });
 }
 
-export function useStanding(id: string, isPolled = true) {
+/** What the API warned of at the last command to a strategy: kept for the strategy's own screen, which opens after it. */
+export function useWarnings(id: string): readonly string[] {
+  return useQuery<readonly string[]>({ queryKey: ["warnings", id], queryFn: skipToken }).data ?? [];
+}
+
+export function useStanding(id: string, isPolled: boolean | ((last: Standing | undefined) => boolean) = true) {
   const api = useApi();
   const isIn = useIsIn();
   return useQuery({
     queryKey: ["standing", id],
     queryFn: ({ signal }) => body(api.GET("/api/v1/strategy/status/{id}", { params: { path: { id } }, signal })),
-    refetchInterval: isPolled ? STATUS_POLL_MS : false,
+    refetchInterval: ({ state }) => ((typeof isPolled === "function" ? isPolled(state.data) : isPolled) ? STATUS_POLL_MS : false),
     enabled: isIn,
   });
 }
@@ -180,7 +200,7 @@ export function useInstruments(query: string) {
 export type Command =
   | { kind: "start" | "stop" | "square-off" | "delete"; id: string }
   | { kind: "create"; plan: Plan }
-  | { kind: "change"; id: string; plan: Plan }
+  | { kind: "change"; id: string; plan: Plan; tag: string | null }
   | { kind: "limits"; limits: RiskLimits }
   | { kind: "end-device"; id: string }
   | { kind: "end-devices" }
@@ -202,6 +222,7 @@ export function useCommand() {
       if (intent.current?.text !== text) intent.current = { text, key: newKey() };
       const answer = await carryOut(api, command, { "Idempotency-Key": intent.current.key });
       intent.current = null;
+      if (answer.id !== null) queries.setQueryData(["warnings", answer.id], answer.warnings);
       return answer;
     },
     onError: (error) => {
@@ -230,7 +251,8 @@ async function carryOut(
     }
     case "change": {
       const params = { path: { id: command.id } };
-      const made = await body(api.PUT("/api/v1/strategy/{id}", { params, body: command.plan, headers }));
+      const seen = command.tag === null ? {} : { "If-Match": command.tag };
+      const made = await body(api.PUT("/api/v1/strategy/{id}", { params, body: command.plan, headers: { ...headers, ...seen } }));
       return { id: command.id, warnings: made.warnings, reason: made.effective_sell_time_reason };
     }
     case "start": {

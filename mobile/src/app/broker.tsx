@@ -4,7 +4,7 @@ import * as WebBrowser from "expo-web-browser";
 import { useState } from "react";
 import { Controller, useForm } from "react-hook-form";
 import { Platform, View } from "react-native";
-import { Button, HelperText, Text, TextInput } from "react-native-paper";
+import { Button, HelperText, Text } from "react-native-paper";
 import * as z from "zod/mini";
 
 import { body } from "@/api/client";
@@ -15,6 +15,7 @@ import { BrokerCountdown } from "@/ui/broker-notice";
 import { FreshCode } from "@/ui/fresh-code";
 import { AskedButton, FieldError, Loaded, Panel, ProblemText } from "@/ui/parts";
 import { Screen } from "@/ui/screen";
+import { TextInput } from "@/ui/text-input";
 import { useWords } from "@/words";
 
 export default function BrokerScreen() {

@@ -2,6 +2,7 @@ import { StyleSheet, View } from "react-native";
 import { Text } from "react-native-paper";
 
 import { useCommand, useDevices, type Device } from "@/api/queries";
+import { useSession } from "@/api/session";
 import { istDay, istTime } from "@/rules/clock";
 import { AskedButton, Loaded, Panel, ProblemText } from "@/ui/parts";
 import { Screen } from "@/ui/screen";
@@ -35,11 +36,12 @@ export default function Devices() {
 
 function Line({ device, isBusy, onEnd }: { device: Device; isBusy: boolean; onEnd: () => void }) {
   const words = useWords();
+  const isThis = useSession().device === device.device_id;
   const since = istDay(device.created_at);
   return (
     <View style={styles.line} testID="device">
       <View style={styles.text}>
-        <Text variant="titleSmall">{device.name}</Text>
+        <Text variant="titleSmall">{isThis ? `${device.name} · ${words.devices.thisOne}` : device.name}</Text>
         <Text variant="bodySmall">{words.devices.line(since, `${istDay(device.used_at)} ${istTime(device.used_at)}`)}</Text>
       </View>
       <AskedButton label={words.devices.end} question={words.devices.endAsk} icon="logout" isDisabled={isBusy} onConfirmed={onEnd} />

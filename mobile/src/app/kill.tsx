@@ -46,12 +46,17 @@ function Pull() {
         disabled={!isArmed || command.isPending}
         loading={command.isPending}
         contentStyle={styles.fire}
-        onPress={() => command.send({ kind: "kill" })}
+        onPress={() => command.send({ kind: "kill" }, () => setArmed(false))}
         testID="kill-fire"
       >
         {words.kill.fire}
       </Button>
       <ProblemText error={command.error} />
+      {command.isSuccess ? (
+        <View role="status" accessibilityLiveRegion="assertive" testID="kill-taken">
+          <ToneText tone="busy">{words.kill.taken}</ToneText>
+        </View>
+      ) : null}
     </Panel>
   );
 }

@@ -1,15 +1,17 @@
 import { useMutation } from "@tanstack/react-query";
 import { router } from "expo-router";
 import { useState } from "react";
-import { StyleSheet } from "react-native";
+import { StyleSheet, View } from "react-native";
 import { Button } from "react-native-paper";
 
 import { body } from "@/api/client";
 import { takeLinkCode } from "@/api/link";
+import { useOneAtATime } from "@/api/one-at-a-time";
+import { ApiProblem, problemOfField } from "@/api/problem";
 import { useSession } from "@/api/session";
 import { LabelledSwitch } from "@/ui/labelled-switch";
 import { LinkCodeInput } from "@/ui/link-code";
-import { Panel, ProblemText, ToneText } from "@/ui/parts";
+import { FieldError, Panel, ProblemText, ToneText } from "@/ui/parts";
 import { PasswordInput } from "@/ui/password";
 import { Screen } from "@/ui/screen";
 import { useWords } from "@/words";
@@ -27,9 +29,11 @@ export default function Reset() {
       await session.logOut();
     },
   });
+  const oneAtATime = useOneAtATime();
+  const weak = problemOfField(choosing.error, "password");
   const isComplete = code.trim() !== "" && password !== "";
   const choose = () => {
-    if (isComplete && !choosing.isPending) choosing.mutate();
+    if (isComplete) void oneAtATime(() => choosing.mutateAsync().catch(() => undefined));
   };
   return (
     <Screen title={words.account.choose} back="/login">
@@ -43,10 +47,18 @@ export default function Reset() {
           </>
         ) : (
           <>
-            <LinkCodeInput value={code} onChange={setCode} />
-            <PasswordInput label={words.account.newPassword} value={password} onChange={setPassword} onSubmit={choose} isNew />
+            <LinkCodeInput value={code} onChange={setCode} problem={problemOfField(choosing.error, "token")} />
+            <View>
+              <PasswordInput label={words.account.newPassword} value={password} onChange={setPassword} onSubmit={choose} isNew hasError={weak !== undefined} />
+              <FieldError text={weak} />
+            </View>
             <LabelledSwitch label={words.account.revoke} value={isRevoking} onChange={setRevoking} style={styles.line} textStyle={styles.grow} testID="revoke-access" />
             <ProblemText error={choosing.error} />
+            {choosing.error instanceof ApiProblem && choosing.error.code === "LINK_INVALID" ? (
+              <Button mode="outlined" onPress={() => router.push("/forgot")} testID="ask-again">
+                {words.account.askAgain}
+              </Button>
+            ) : null}
             <Button mode="contained" loading={choosing.isPending} disabled={choosing.isPending || !isComplete} onPress={choose} testID="submit">
               {words.account.choose}
             </Button>

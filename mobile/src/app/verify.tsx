@@ -1,9 +1,12 @@
 import { useMutation } from "@tanstack/react-query";
+import { router } from "expo-router";
 import { useState } from "react";
 import { Button, Text } from "react-native-paper";
 
 import { body } from "@/api/client";
 import { takeLinkCode } from "@/api/link";
+import { useOneAtATime } from "@/api/one-at-a-time";
+import { ApiProblem, problemOfField } from "@/api/problem";
 import { useSession } from "@/api/session";
 import { LinkCodeInput } from "@/ui/link-code";
 import { Panel, ProblemText, ToneText } from "@/ui/parts";
@@ -16,27 +19,45 @@ export default function Verify() {
   const [code, setCode] = useState(takeLinkCode);
   const confirming = useMutation({ mutationFn: () => body(api.POST("/api/v1/auth/email/verify", { body: { token: code.trim() } })) });
   const resending = useMutation({ mutationFn: () => body(api.POST("/api/v1/auth/email/resend", { body: {} })) });
+  const oneAtATime = useOneAtATime();
   const isConfirmed = confirming.isSuccess || resending.data?.status === "verified";
   const confirm = () => {
-    if (code.trim() !== "" && !confirming.isPending) confirming.mutate();
+    if (code.trim() === "") return;
+    resending.reset();
+    void oneAtATime(() => confirming.mutateAsync().catch(() => undefined));
   };
+  const sendAgain = () => {
+    confirming.reset();
+    void oneAtATime(() => resending.mutateAsync().catch(() => undefined));
+  };
+  const isOver = confirming.error instanceof ApiProblem && confirming.error.code === "LINK_INVALID";
   return (
     <Screen title={words.account.confirmEmail} back="/">
       <Panel>
         {isConfirmed ? (
-          <ToneText tone="good">{words.account.confirmed}</ToneText>
+          <>
+            <ToneText tone="good">{words.account.confirmed}</ToneText>
+            <Button mode="contained" onPress={() => router.replace(state === "in" ? "/" : "/login")} testID="go-on">
+              {state === "in" ? words.account.toToday : words.account.logIn}
+            </Button>
+          </>
         ) : (
           <>
             <Text>{words.account.confirmHow}</Text>
-            <LinkCodeInput value={code} onChange={setCode} />
+            <LinkCodeInput value={code} onChange={setCode} problem={problemOfField(confirming.error, "token")} />
             <ProblemText error={confirming.error ?? resending.error} />
             {resending.isSuccess ? <ToneText tone="good">{words.account.linkSent}</ToneText> : null}
             <Button mode="contained" loading={confirming.isPending} disabled={confirming.isPending || code.trim() === ""} onPress={confirm} testID="submit">
               {words.account.confirmEmail}
             </Button>
             {state === "in" ? (
-              <Button mode="outlined" disabled={resending.isPending} onPress={() => resending.mutate()} testID="resend">
+              <Button mode="outlined" disabled={resending.isPending} onPress={sendAgain} testID="resend">
                 {words.account.sendAgain}
+              </Button>
+            ) : null}
+            {isOver && state === "out" ? (
+              <Button mode="outlined" onPress={() => router.replace("/login")} testID="to-login">
+                {words.account.logInForLink}
               </Button>
             ) : null}
           </>

@@ -28,6 +28,12 @@ export function stateOf(standing: Pick<Standing, "status" | "cycle" | "position"
   return standing.status === "stopped" ? "stopped" : "waiting";
 }
 
+/** Whether something is held, or an order for it is out. */
+export function isUnderWay(standing: Pick<Standing, "cycle" | "position">): boolean {
+  const cycle = standing.cycle?.state;
+  return standing.position === "bought" || cycle === "entering" || cycle === "long" || cycle === "exiting";
+}
+
 export const TONES: Record<StateName, Tone> = {
   not_started: "quiet",
   stopped: "quiet",

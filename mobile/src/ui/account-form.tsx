@@ -4,7 +4,7 @@ import { Link } from "expo-router";
 import { useState } from "react";
 import { Controller, useForm } from "react-hook-form";
 import { StyleSheet, View } from "react-native";
-import { Button, Text, TextInput } from "react-native-paper";
+import { Button, Text } from "react-native-paper";
 import * as z from "zod/mini";
 
 import { useOneAtATime } from "@/api/one-at-a-time";
@@ -16,7 +16,8 @@ import { CodeInput } from "./code";
 import { FieldError, Panel, ProblemText } from "./parts";
 import { PasswordInput } from "./password";
 import { Screen } from "./screen";
-import { useAppTheme } from "./theme";
+import { TextInput } from "./text-input";
+import { useAppTheme, useTextScale } from "./theme";
 
 interface Entered {
   email: string;
@@ -26,11 +27,12 @@ interface Entered {
 export function AccountForm({ isNew }: { isNew: boolean }) {
   const words = useWords();
   const theme = useAppTheme();
+  const link = [styles.link, { color: theme.colors.primary, fontSize: 16 * useTextScale() }];
   const session = useSession();
   const [error, setError] = useState<unknown>(null);
   const [code, setCode] = useState<string | null>(null);
   const schema = z.object({
-    email: z.string().check(z.regex(/^\S+@\S+\.\S+$/, words.account.emailWrong)),
+    email: z.string().check(z.trim(), z.regex(/^\S+@\S+\.\S+$/, words.account.emailWrong)),
     password: isNew
       ? z.string().check(z.minLength(8, words.account.passwordShort))
       : z.string().check(z.minLength(1, words.account.passwordMissing)),
@@ -116,11 +118,11 @@ export function AccountForm({ isNew }: { isNew: boolean }) {
           </Button>
         ) : null}
       </Panel>
-      <Link href={isNew ? "/login" : "/register"} replace style={[styles.link, { color: theme.colors.primary }]}>
+      <Link href={isNew ? "/login" : "/register"} replace style={link}>
         {isNew ? words.account.toLogIn : words.account.toRegister}
       </Link>
       {isNew ? null : (
-        <Link href="/forgot" style={[styles.link, { color: theme.colors.primary }]} testID="to-forgot">
+        <Link href="/forgot" style={link} testID="to-forgot">
           {words.account.forgotten}
         </Link>
       )}
@@ -128,4 +130,4 @@ export function AccountForm({ isNew }: { isNew: boolean }) {
   );
 }
 
-const styles = StyleSheet.create({ link: { paddingVertical: 14, textAlign: "center", fontSize: 16 } });
+const styles = StyleSheet.create({ link: { paddingVertical: 14, textAlign: "center" } });

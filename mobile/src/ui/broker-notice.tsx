@@ -16,7 +16,7 @@ export function BrokerNotice() {
   const broker = useBroker();
   const risk = useRisk();
   const lines: { text: string; action: string; to: "/broker" | "/kill" }[] = [];
-  if (risk.data?.kill_switch.is_locked) lines.push({ text: words.kill.on, action: words.kill.open, to: "/kill" });
+  if (risk.data?.kill_switch.is_locked) lines.push({ text: risk.data.kill_switch.own === null ? words.kill.operator : words.kill.on, action: words.kill.open, to: "/kill" });
   if (broker.data?.status === "not_connected")
     lines.push({ text: words.broker.none, action: words.broker.connect, to: "/broker" });
   if (broker.data?.status === "login_required")

@@ -2,7 +2,7 @@
 import { router } from "expo-router";
 import { useState } from "react";
 import { View } from "react-native";
-import { Button, HelperText, Text, TextInput } from "react-native-paper";
+import { Button, Text } from "react-native-paper";
 
 import { body } from "@/api/client";
 import { useNoticeChange, type Channel, type ChannelName } from "@/api/notices";
@@ -10,7 +10,8 @@ import { ApiProblem } from "@/api/problem";
 import type { Tone } from "@/rules/standing";
 import { useWords } from "@/words";
 
-import { AskedButton, FieldError, Panel, ProblemText, ToneText } from "./parts";
+import { AskedButton, FieldError, Hint, Panel, ProblemText, ToneText } from "./parts";
+import { TextInput } from "./text-input";
 
 const TONES: Record<Channel["status"], Tone> = { on: "good", unconfirmed: "busy", off: "quiet" };
 const CHAT = /^-?[0-9]{1,20}$/;
@@ -68,7 +69,7 @@ export function WebhookChannel({ channel }: { channel: Channel }) {
         <TextInput mode="outlined" label={words.url} accessibilityLabel={words.url} value={url} onChangeText={setUrl} autoCapitalize="none" autoComplete="off" inputMode="url" maxLength={500} testID="webhook-url" />
         <FieldError text={fieldProblem(setting.error, "url")} />
       </View>
-      <HelperText type="info" padding="none">{words.urlHelp}</HelperText>
+      <Hint>{words.urlHelp}</Hint>
       <ProblemText error={setting.error ?? removal.error} />
       {channel.status === "off" ? (
         <Button mode="contained" loading={isBusy} disabled={isBusy || url.trim() === ""} onPress={set} testID="set-webhook">
@@ -115,7 +116,7 @@ export function TelegramChannel({ channel }: { channel: Channel }) {
         <TextInput mode="outlined" label={words.chat} accessibilityLabel={words.chat} value={chat} onChangeText={setChat} autoComplete="off" inputMode="text" maxLength={21} testID="chat" />
         <FieldError text={chat.trim() !== "" && !isNumber ? words.chatWrong : fieldProblem(asking.error, "chat_id")} />
       </View>
-      <HelperText type="info" padding="none">{words.chatHelp}</HelperText>
+      <Hint>{words.chatHelp}</Hint>
       <ProblemText error={all.find((each) => each.error !== null)?.error} />
       <Button mode={channel.status === "off" ? "contained" : "outlined"} loading={isBusy} disabled={isBusy || !isNumber} onPress={() => anew(() => asking.mutate(chat.trim()))} testID="ask-chat">
         {words.chatAsk}

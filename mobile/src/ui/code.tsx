@@ -1,6 +1,6 @@
-import { TextInput } from "react-native-paper";
-
 import { useWords } from "@/words";
+
+import { TextInput } from "./text-input";
 
 /** The second factor: digits of an authenticator app, or a recovery code. */
 export function CodeInput({ value, onChange, onSubmit }: { value: string; onChange: (text: string) => void; onSubmit: () => void }) {

@@ -1,11 +1,12 @@
-import { useDeferredValue, useEffect, useState } from "react";
+import { useDeferredValue, useEffect, useState, type ComponentProps } from "react";
 import { StyleSheet, View } from "react-native";
-import { Button, Text, TextInput } from "react-native-paper";
+import { Button, Text } from "react-native-paper";
 
 import { useInstruments, type Instrument } from "@/api/queries";
 import { useWords } from "@/words";
 
 import { FieldError, ProblemText } from "./parts";
+import { TextInput } from "./text-input";
 
 export type Chosen = Instrument;
 const PAUSE_MS = 250;
@@ -14,11 +15,13 @@ const PAUSE_MS = 250;
 export function InstrumentField({
   value,
   problem,
+  inputRef,
   onChosen,
   onCleared,
 }: {
   value: string;
   problem: string | undefined;
+  inputRef: ComponentProps<typeof TextInput>["ref"];
   onChosen: (instrument: Instrument) => void;
   onCleared: () => void;
 }) {
@@ -29,6 +32,7 @@ export function InstrumentField({
   return (
     <View>
       <TextInput
+        ref={inputRef}
         mode="outlined"
         label={words.plan.search}
         accessibilityLabel={words.plan.search}

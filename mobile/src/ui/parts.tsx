@@ -2,13 +2,14 @@
 import type { UseQueryResult } from "@tanstack/react-query";
 import { useState, type ReactNode } from "react";
 import { StyleSheet, View } from "react-native";
-import { ActivityIndicator, Button, Card, Dialog, HelperText, Portal, Text } from "react-native-paper";
+import { ActivityIndicator, Button, Card, Text } from "react-native-paper";
 
 import { istTime, showDuration } from "@/rules/clock";
 import type { Tone } from "@/rules/standing";
 import { tell, useWords } from "@/words";
 
 import { useNow } from "./now";
+import { Overlay } from "./overlay";
 import { useAppTheme } from "./theme";
 
 /** What went wrong and what to do. Read aloud at once. */
@@ -52,10 +53,10 @@ export function Loaded<T>({ query, children }: { query: Reading<T>; children: (d
 type Freshness = Pick<UseQueryResult, "dataUpdatedAt" | "failureCount" | "isError" | "error" | "failureReason">;
 type Reading<T> = Freshness & { data: T | undefined; refetch: () => unknown };
 
-/** The age of a state that could not be renewed. */
-export function StaleBanner({ query }: { query: Freshness }) {
+/** The age of a state that could not be renewed; brief where many stand below each other. */
+export function StaleBanner({ query, isBrief = false }: { query: Freshness; isBrief?: boolean }) {
   if (!query.isError && query.failureCount === 0) return null;
-  return <Stale since={query.dataUpdatedAt} error={query.error ?? query.failureReason} />;
+  return <Stale since={query.dataUpdatedAt} error={isBrief ? null : (query.error ?? query.failureReason)} />;
 }
 
 function Stale({ since, error }: { since: number; error: unknown }) {
@@ -63,9 +64,9 @@ function Stale({ since, error }: { since: number; error: unknown }) {
   const theme = useAppTheme();
   const age = showDuration(Math.max(1_000, useNow() - since));
   return (
-    <View role="status" accessibilityLiveRegion="polite" testID="stale" style={[styles.banner, { borderColor: theme.colors.busy }]}>
+    <View role="status" accessibilityLiveRegion="polite" testID="stale" style={error === null ? null : [styles.banner, { borderColor: theme.colors.busy }]}>
       <Text style={{ color: theme.colors.busy, fontWeight: "700" }}>{words.common.retryKnown(age, istTime(since))}</Text>
-      <Text variant="bodySmall">{tell(words, error).advice}</Text>
+      {error === null ? null : <Text variant="bodySmall">{tell(words, error).advice}</Text>}
     </View>
   );
 }
@@ -147,39 +148,46 @@ export function AskedButton({
       >
         {label}
       </Button>
-      <Portal>
-        <Dialog visible={isAsking} onDismiss={() => setAsking(false)} style={styles.dialog}>
-          <Dialog.Title>{label}</Dialog.Title>
-          <Dialog.Content>
-            <Text>{question}</Text>
-          </Dialog.Content>
-          <Dialog.Actions>
-            <Button onPress={() => setAsking(false)}>{words.common.cancel}</Button>
-            <Button
-              mode="contained"
-              buttonColor={isDangerous ? colors.bad : colors.primary}
-              textColor={colors.surface}
-              testID="confirm"
-              onPress={() => {
-                setAsking(false);
-                onConfirmed();
-              }}
-            >
-              {label}
-            </Button>
-          </Dialog.Actions>
-        </Dialog>
-      </Portal>
+      <Overlay title={label} isShown={isAsking} onDismiss={() => setAsking(false)}>
+        <Text>{question}</Text>
+        <View style={styles.answers}>
+          <Button onPress={() => setAsking(false)}>{words.common.cancel}</Button>
+          <Button
+            mode="contained"
+            buttonColor={isDangerous ? colors.bad : colors.primary}
+            textColor={colors.surface}
+            testID="confirm"
+            onPress={() => {
+              setAsking(false);
+              onConfirmed();
+            }}
+          >
+            {label}
+          </Button>
+        </View>
+      </Overlay>
     </>
   );
 }
 
+/** What is wrong with the field above it. */
 export function FieldError({ text }: { text: string | undefined }) {
+  const { colors } = useAppTheme();
   if (text === undefined) return null;
   return (
-    <HelperText type="error" padding="none" role="alert">
+    <Text variant="bodySmall" role="alert" style={[styles.beneath, { color: colors.bad }]}>
       {text}
-    </HelperText>
+    </Text>
+  );
+}
+
+/** What the field above it is about. */
+export function Hint({ children }: { children: string }) {
+  const { colors } = useAppTheme();
+  return (
+    <Text variant="bodySmall" style={{ color: colors.onSurfaceVariant }}>
+      {children}
+    </Text>
   );
 }
 
@@ -187,7 +195,8 @@ const styles = StyleSheet.create({
   wait: { margin: 32 },
   gap: { gap: 12 },
   banner: { borderWidth: 1, borderLeftWidth: 6, borderRadius: 6, padding: 10 },
-  fact: { minWidth: 92, flexGrow: 1 },
+  fact: { flexBasis: 136, flexGrow: 1 },
   facts: { flexDirection: "row", flexWrap: "wrap", columnGap: 16, rowGap: 8 },
-  dialog: { maxWidth: 480, alignSelf: "center" },
+  answers: { flexDirection: "row", flexWrap: "wrap", justifyContent: "flex-end", gap: 8 },
+  beneath: { paddingTop: 4 },
 });

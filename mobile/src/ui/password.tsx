@@ -1,7 +1,8 @@
 import { useState } from "react";
-import { TextInput } from "react-native-paper";
 
 import { useWords } from "@/words";
+
+import { TextInput } from "./text-input";
 
 export function PasswordInput({
   label,

@@ -1,9 +1,9 @@
 /** The plan of a strategy: what, when, how many, and where it must be sold. */
 import { zodResolver } from "@hookform/resolvers/zod";
-import { useState } from "react";
+import { useEffect, useState } from "react";
 import { Controller, useForm, useWatch, type Control } from "react-hook-form";
-import { StyleSheet, View } from "react-native";
-import { Button, HelperText, SegmentedButtons, Text, TextInput } from "react-native-paper";
+import { Platform, StyleSheet, View } from "react-native";
+import { Button, Text } from "react-native-paper";
 import * as z from "zod/mini";
 
 import { ApiProblem } from "@/api/problem";
@@ -13,9 +13,11 @@ import { showRupees } from "@/rules/money";
 import { moneyAtRisk, stopPrice, type StopKind } from "@/rules/stop";
 import { useWords } from "@/words";
 
+import { Choice } from "./choice";
 import { InstrumentField, type Chosen } from "./instrument-field";
 import { LabelledSwitch } from "./labelled-switch";
-import { FieldError, Panel, ProblemText, ToneText } from "./parts";
+import { FieldError, Hint, Panel, ProblemText, ToneText } from "./parts";
+import { TextInput } from "./text-input";
 import { TimePicker } from "./time-picker";
 
 export interface PlanEntered {
@@ -70,7 +72,8 @@ export function PlanForm({
   const words = useWords();
   const [instrument, setInstrument] = useState<Chosen | null>(null);
   const form = useForm<PlanEntered>({ resolver: zodResolver(planSchema(words.plan)), defaultValues: start });
-  const { errors } = form.formState;
+  const { errors, isDirty } = form.formState;
+  useAskedBeforeUnload(isDirty);
   const fromApi = error instanceof ApiProblem ? error.fields : [];
   const problemOf = (name: keyof PlanEntered): string | undefined =>
     errors[name]?.message ?? fromApi.find(({ field }) => FIELDS[field] === name)?.problem;
@@ -78,7 +81,8 @@ export function PlanForm({
   const submit = form.handleSubmit((entered) => {
     const price = stopOf(entered, tick);
     if (price === null) {
-      form.setError("expected", { message: words.plan.expectedMissing });
+      if (number(entered.expected) === null) form.setError("expected", { message: words.plan.expectedMissing });
+      else form.setError("stopValue", { message: words.plan.stopTooFar });
       return;
     }
     const expected = number(entered.expected);
@@ -98,6 +102,7 @@ export function PlanForm({
             <InstrumentField
               value={field.value}
               problem={problemOf("symbol")}
+              inputRef={field.ref}
               onChosen={(chosen: Instrument) => {
                 field.onChange(chosen.symbol);
                 form.setValue("exchange", chosen.exchange);
@@ -112,14 +117,14 @@ export function PlanForm({
         />
         <TextField control={form.control} name="quantity" label={words.plan.quantity} problem={problemOf("quantity")} isNumber />
         {instrument !== null && instrument.lot_size > 1 ? (
-          <HelperText type="info" padding="none">{words.plan.lots(instrument.lot_size)}</HelperText>
+          <Hint>{words.plan.lots(instrument.lot_size)}</Hint>
         ) : null}
         <Text variant="titleSmall">{words.plan.product}</Text>
         <Controller
           control={form.control}
           name="product"
           render={({ field }) => (
-            <SegmentedButtons
+            <Choice
               value={field.value}
               onValueChange={field.onChange}
               buttons={(["MIS", "CNC", "NRML"] as const).map((value) => ({ value, label: words.plan.products[value] }))}
@@ -131,14 +136,14 @@ export function PlanForm({
       <Panel>
         <TimeField control={form.control} name="buyTime" label={words.plan.buyTime} problem={problemOf("buyTime")} usual={["09:15:00", "09:30:00", "10:00:00"]} />
         <TimeField control={form.control} name="sellTime" label={words.plan.sellTime} problem={problemOf("sellTime")} usual={["14:30:00", "15:00:00", "15:15:00"]} />
-        <HelperText type="info" padding="none">{words.plan.effective}</HelperText>
+        <Hint>{words.plan.effective}</Hint>
       </Panel>
       <Panel title={words.plan.stop}>
         <Controller
           control={form.control}
           name="stopKind"
           render={({ field }) => (
-            <SegmentedButtons
+            <Choice
               value={field.value}
               onValueChange={field.onChange}
               buttons={(["price", "percent", "points"] as const).map((value) => ({ value, label: words.plan.kinds[value], testID: `stop-${value}` }))}
@@ -147,7 +152,7 @@ export function PlanForm({
         />
         <StopInput control={form.control} problem={problemOf("stopValue")} />
         <TextField control={form.control} name="expected" label={words.plan.expected} problem={problemOf("expected")} isNumber />
-        <HelperText type="info" padding="none">{words.plan.expectedHelp}</HelperText>
+        <Hint>{words.plan.expectedHelp}</Hint>
         <AtRisk control={form.control} tick={tick} />
         <Controller
           control={form.control}
@@ -158,11 +163,26 @@ export function PlanForm({
         />
       </Panel>
       <ProblemText error={error} />
+      {Object.keys(errors).length === 0 ? null : (
+        <View role="alert" testID="not-saved">
+          <ToneText tone="bad">{words.plan.notSaved}</ToneText>
+        </View>
+      )}
       <Button mode="contained" loading={isSaving} disabled={isSaving} onPress={() => void submit()} testID="save">
         {words.plan.save}
       </Button>
     </>
   );
+}
+
+/** A browser asks before what was entered is lost with the page. */
+function useAskedBeforeUnload(isEntered: boolean): void {
+  useEffect(() => {
+    if (Platform.OS !== "web" || !isEntered) return undefined;
+    const ask = (event: BeforeUnloadEvent) => event.preventDefault();
+    window.addEventListener("beforeunload", ask);
+    return () => window.removeEventListener("beforeunload", ask);
+  }, [isEntered]);
 }
 
 function StopInput({ control, problem }: { control: Control<PlanEntered>; problem: string | undefined }) {
@@ -175,12 +195,15 @@ function AtRisk({ control, tick }: { control: Control<PlanEntered>; tick: number
   const words = useWords();
   const entered = useWatch({ control }) as PlanEntered;
   const price = stopOf(entered, tick);
-  const risk = moneyAtRisk(price, number(entered.expected), number(entered.quantity) ?? 0);
+  const expected = number(entered.expected);
+  const risk = moneyAtRisk(price, expected, number(entered.quantity) ?? 0);
+  const isTooFar = price === null && expected !== null && (number(entered.stopValue) ?? 0) > 0;
+  const missing = expected === null ? words.plan.atRiskUnknown : price === null ? words.plan.atRiskStop : words.plan.atRiskQuantity;
   return (
     <View role="status" accessibilityLiveRegion="polite" testID="at-risk">
       {price === null ? null : <Text>{words.plan.stopIs(showRupees(price))}</Text>}
       {risk === null ? (
-        <Text>{words.plan.atRiskUnknown}</Text>
+        <Text>{isTooFar ? words.plan.stopTooFar : missing}</Text>
       ) : (
         <ToneText tone={risk > 0 ? "busy" : "bad"}>
           {risk > 0 ? words.plan.atRisk(showRupees(risk)) : words.plan.stopAbove}
@@ -206,6 +229,8 @@ function TextField({ control, name, label, problem, isNumber = false }: FieldPro
       render={({ field }) => (
         <View>
           <TextInput
+            // The first wrong field is gone to, wherever it is.
+            ref={field.ref}
             mode="outlined"
             label={label}
             accessibilityLabel={label}
@@ -259,7 +284,7 @@ export function planSchema(words: ReturnType<typeof useWords>["plan"]) {
       product: z.enum(["MIS", "CNC", "NRML"]),
       buyTime: time,
       sellTime: time,
-      quantity: z.string().check(z.regex(/^[1-9]\d{0,7}$/, words.quantityWrong)),
+      quantity: z.string().check(z.refine((text) => /^[1-9]\d{0,7}$/.test(plain(text)), words.quantityWrong)),
       stopKind: z.enum(["price", "percent", "points"]),
       stopValue: z.string().check(z.refine((text) => (number(text) ?? 0) > 0, words.stopWrong)),
       expected: z.string().check(z.refine((text) => text.trim() === "" || (number(text) ?? 0) > 0, words.stopWrong)),
@@ -284,15 +309,20 @@ function planOf(entered: PlanEntered, price: number): Plan {
     product: entered.product,
     buy_time: readTimeOfDay(entered.buyTime) ?? entered.buyTime,
     sell_time: readTimeOfDay(entered.sellTime) ?? entered.sellTime,
-    quantity: Number(entered.quantity),
+    quantity: Number(plain(entered.quantity)),
     stop_loss: price,
     broker_stop: entered.brokerStop,
   };
 }
 
 function number(text: string | undefined): number | null {
-  const plain = (text ?? "").trim().replace(/,/g, "");
-  return /^\d+(\.\d{1,4})?$/.test(plain) ? Number(plain) : null;
+  const digits = plain(text ?? "");
+  return /^\d+(\.\d{1,4})?$/.test(digits) ? Number(digits) : null;
+}
+
+/** Without the commas of lakhs and crores. */
+function plain(text: string): string {
+  return text.trim().replace(/,/g, "");
 }
 
 const styles = StyleSheet.create({

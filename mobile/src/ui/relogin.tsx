@@ -1,12 +1,14 @@
 import { useState } from "react";
-import { StyleSheet } from "react-native";
-import { Button, Dialog, Portal, Text } from "react-native-paper";
+import { StyleSheet, View } from "react-native";
+import { Button, Text } from "react-native-paper";
 
+import { useOneAtATime } from "@/api/one-at-a-time";
 import { ApiProblem } from "@/api/problem";
 import { useSession } from "@/api/session";
 import { useWords } from "@/words";
 
 import { CodeInput } from "./code";
+import { Overlay } from "./overlay";
 import { ProblemText } from "./parts";
 import { PasswordInput } from "./password";
 
@@ -18,6 +20,7 @@ export function Relogin() {
   const [code, setCode] = useState<string | null>(null);
   const [error, setError] = useState<unknown>(null);
   const [isBusy, setBusy] = useState(false);
+  const oneAtATime = useOneAtATime();
   const logIn = async () => {
     setBusy(true);
     setError(null);
@@ -29,29 +32,25 @@ export function Relogin() {
       setBusy(false);
     }
   };
+  // Enter in a field asks as well, and wrong tries are counted.
+  const submit = () => {
+    if (password !== "") void oneAtATime(logIn);
+  };
   return (
-    <Portal>
-      <Dialog visible dismissable={false} style={styles.dialog} testID="relogin">
-        <Dialog.Title>{words.account.over}</Dialog.Title>
-        <Dialog.Content style={styles.content}>
-          <Text>{words.problems.TOKEN_EXPIRED}</Text>
-          <Text variant="titleSmall">{session.email ?? ""}</Text>
-          <PasswordInput label={words.account.password} value={password} onChange={setPassword} isNew={false} onSubmit={logIn} />
-          {code === null ? null : <CodeInput value={code} onChange={setCode} onSubmit={logIn} />}
-          <ProblemText error={error} />
-        </Dialog.Content>
-        <Dialog.Actions>
-          <Button onPress={() => void session.logOut()}>{words.account.logOut}</Button>
-          <Button mode="contained" loading={isBusy} disabled={isBusy || password === ""} onPress={() => void logIn()}>
-            {words.account.goOn}
-          </Button>
-        </Dialog.Actions>
-      </Dialog>
-    </Portal>
+    <Overlay title={words.account.over} isShown testID="relogin">
+      <Text>{words.problems.TOKEN_EXPIRED}</Text>
+      <Text variant="titleSmall">{session.email ?? ""}</Text>
+      <PasswordInput label={words.account.password} value={password} onChange={setPassword} isNew={false} onSubmit={submit} />
+      {code === null ? null : <CodeInput value={code} onChange={setCode} onSubmit={submit} />}
+      <ProblemText error={error} />
+      <View style={styles.answers}>
+        <Button onPress={() => void session.logOut()}>{words.account.logOut}</Button>
+        <Button mode="contained" loading={isBusy} disabled={isBusy || password === ""} onPress={submit} testID="go-on">
+          {words.account.goOn}
+        </Button>
+      </View>
+    </Overlay>
   );
 }
 
-const styles = StyleSheet.create({
-  dialog: { maxWidth: 480, alignSelf: "center", width: "92%" },
-  content: { gap: 12 },
-});
+const styles = StyleSheet.create({ answers: { flexDirection: "row", flexWrap: "wrap", justifyContent: "flex-end", gap: 8 } });

@@ -7,7 +7,7 @@ import { Appbar, Button, Text } from "react-native-paper";
 import { useSession } from "@/api/session";
 import { useWords } from "@/words";
 
-import { useAppTheme } from "./theme";
+import { useAppTheme, useTextScale } from "./theme";
 
 export function Screen({
   title,
@@ -36,7 +36,7 @@ export function Screen({
             onPress={() => (router.canGoBack() ? router.back() : router.replace(back as "/"))}
           />
         )}
-        <Appbar.Content title={<Title text={title} />} />
+        <Appbar.Content title={<Title text={title} isCrowded={isIn && back !== undefined} />} />
         {isIn && path !== "/kill" ? (
           <Button
             mode="contained"
@@ -67,13 +67,18 @@ export function Screen({
 /** Whoever has only a keyboard scrolls with its arrows what can be focused. */
 export const FOCUSABLE = Platform.OS === "web" ? { tabIndex: 0 as const } : {};
 
-function Title({ text }: { text: string }) {
+/** Beside Back and the kill switch a long one takes two lines rather than lose its end. */
+function Title({ text, isCrowded }: { text: string; isCrowded: boolean }) {
+  const scale = useTextScale();
+  const isSmall = isCrowded && text.length * scale > MOST_LETTERS;
   return (
-    <Text variant="titleLarge" role="heading" aria-level={1} numberOfLines={1}>
+    <Text variant={isSmall ? "titleMedium" : "titleLarge"} role="heading" aria-level={1} numberOfLines={isSmall ? 2 : 1} style={isSmall ? { lineHeight: 20 * scale } : null}>
       {text}
     </Text>
   );
 }
+
+const MOST_LETTERS = 13;
 
 const styles = StyleSheet.create({
   whole: { flex: 1 },

@@ -4,9 +4,9 @@ import { StyleSheet, View } from "react-native";
 import { Text, TouchableRipple } from "react-native-paper";
 
 import { useStanding, type Standing, type Strategy } from "@/api/queries";
-import { istTime, showDuration } from "@/rules/clock";
+import { istTime } from "@/rules/clock";
 import { showPercent, showResult, showRupees } from "@/rules/money";
-import { nextEvent, stateOf, TONES } from "@/rules/standing";
+import { isUnderWay, nextEvent, stateOf, TONES } from "@/rules/standing";
 import { distanceToStop } from "@/rules/stop";
 import { useWords } from "@/words";
 
@@ -17,7 +17,8 @@ import { useAppTheme } from "./theme";
 /** One strategy of the day. Only rows in sight exist, so only they are polled. */
 export const StrategyRow = memo(function StrategyRow({ strategy }: { strategy: Strategy }) {
   const { colors } = useAppTheme();
-  const standing = useStanding(strategy.strategy_id, strategy.status === "running");
+  // What was stopped may still be held, or its sale under way.
+  const standing = useStanding(strategy.strategy_id, (last) => strategy.status === "running" || (last !== undefined && isUnderWay(last)));
   return (
     <TouchableRipple
       role="link"
@@ -30,7 +31,7 @@ export const StrategyRow = memo(function StrategyRow({ strategy }: { strategy: S
           <Text variant="titleMedium">{`${strategy.symbol} · ${strategy.quantity}`}</Text>
           {standing.data ? <StateWord standing={standing.data} /> : null}
         </View>
-        <StaleBanner query={standing} />
+        <StaleBanner query={standing} isBrief />
         {standing.data ? <StandingFacts standing={standing.data} /> : null}
       </View>
     </TouchableRipple>
@@ -72,8 +73,9 @@ export function Countdown({ standing }: { standing: Standing }) {
   const now = useNow();
   const next = standing.status === "running" || standing.position === "bought" ? nextEvent(standing) : null;
   if (next === null) return <Text style={{ color: colors.onSurfaceVariant }}>{words.today.nextNone}</Text>;
-  const verb = next.kind === "buy" ? words.today.buysIn : words.today.sellsIn;
-  return <Text style={{ color: colors.onSurfaceVariant }}>{`${verb} ${showDuration(next.at - now)} · ${istTime(next.at)} IST`}</Text>;
+  const left = next.at - now;
+  const verb = next.kind === "buy" ? words.today.buys(left) : words.today.sells(left);
+  return <Text style={{ color: colors.onSurfaceVariant }}>{`${verb} · ${istTime(next.at)} IST`}</Text>;
 }
 
 const styles = StyleSheet.create({

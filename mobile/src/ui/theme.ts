@@ -15,18 +15,30 @@ export function makeTheme(isDark: boolean, size: Preferences["size"]): AppTheme 
   const ground = isDark
     ? { background: "#111318", surface: "#191c20", onSurfaceVariant: "#c8cad1", primaryContainer: "#0842a0", onPrimaryContainer: "#d3e3fd", secondaryContainer: "#2f3a4c", onSecondaryContainer: "#dbe4f5" }
     : { background: "#f7f9fc", surface: "#ffffff", onSurfaceVariant: "#44474e", primaryContainer: "#d3e3fd", onPrimaryContainer: "#041e49", secondaryContainer: "#dbe4f5", onSecondaryContainer: "#131c2b" };
-  return { ...base, roundness: 3, fonts: scaled(base.fonts, SCALES[size]), colors: { ...base.colors, ...ground, ...own } };
+  // Dialogs stand on this one; the library's own is tinted for another primary colour.
+  const elevation = { ...base.colors.elevation, level3: isDark ? "#23272e" : "#ffffff" };
+  return { ...base, roundness: 3, fonts: scaled(base.fonts, SCALES[size]), colors: { ...base.colors, ...ground, ...own, elevation } };
 }
 
 export function useAppTheme(): AppTheme {
   return useTheme<AppTheme>();
 }
 
+/** How much larger than usual the text is. */
+export function useTextScale(): number {
+  return (useAppTheme().fonts.bodyLarge.fontSize ?? USUAL_INPUT) / USUAL_INPUT;
+}
+
+/** Material's size of what is typed into a field. */
+const USUAL_INPUT = 16;
+/** Of text that names no kind; the library leaves it to the platform, where it would not grow. */
+const PLAIN = { fontSize: 14, lineHeight: 20 };
+
 function scaled(fonts: MD3Theme["fonts"], scale: number): MD3Theme["fonts"] {
   if (scale === 1) return fonts;
   const config = Object.fromEntries(
     Object.entries(fonts).map(([name, font]) => {
-      const { fontSize, lineHeight } = font as { fontSize?: number; lineHeight?: number };
+      const { fontSize, lineHeight } = name === "default" ? PLAIN : (font as { fontSize?: number; lineHeight?: number });
       const sizes = fontSize && lineHeight ? { fontSize: fontSize * scale, lineHeight: lineHeight * scale } : {};
       return [name, { ...font, ...sizes }];
     }),

@@ -1,6 +1,7 @@
 /** Every sentence of the app in English. Another language is another object of this shape. */
 import type { ProblemCode } from "@/api/problem";
 import type { Check } from "@/api/queries";
+import { showDuration } from "@/rules/clock";
 import type { OrderTruth, StateName } from "@/rules/standing";
 
 import { accountData } from "./en-account-data";
@@ -140,6 +141,9 @@ export const en = {
     confirmHow: "Open the link that was sent to you, or paste the code of the mail here.",
     confirmed: "Your e-mail is confirmed.",
     sendAgain: "Send the link again",
+    askAgain: "Ask for a new link",
+    logInForLink: "Log in: a new link is sent from there.",
+    toToday: "To today's strategies",
   },
   today: {
     title: "Today",
@@ -151,8 +155,8 @@ export const en = {
     result: "Result",
     net: "Net result today, after charges",
     open: "Open",
-    buysIn: "buys in",
-    sellsIn: "sells in",
+    buys: (left: number) => (left > 0 ? `buys in ${showDuration(left)}` : "buys now"),
+    sells: (left: number) => (left > 0 ? `sells in ${showDuration(left)}` : "sells now"),
     none: "none",
     bought: "bought",
     sold: "sold",
@@ -205,12 +209,17 @@ export const en = {
     stopAbove: "The stop must be below the price you expect to buy at.",
     stopIs: (price: string) => `Stop price sent: ${price}`,
     atRisk: (amount: string) => `Money at risk: ${amount}, before charges and slippage`,
+    stopTooFar: "That is the whole price or more: the stop would not be above zero.",
     atRiskUnknown: "Enter the expected price to see the money at risk.",
+    atRiskStop: "Enter the stop to see the money at risk.",
+    atRiskQuantity: "Enter the quantity to see the money at risk.",
+    notSaved: "Not saved: correct what is marked above.",
+    loadAgain: "Load it again",
     brokerStop: "Also rest a stop order at the broker",
     effective:
       "An intraday position has to be sold before the broker squares it off. If your sell time is later than that, the product sells earlier, and says when and why as soon as the plan is saved.",
     save: "Save",
-    symbolMissing: "choose an instrument from the list",
+    symbolMissing: "Choose an instrument from the list",
     soon: "in 1 min",
     pick: "Pick",
     take: "Take it",
@@ -308,6 +317,7 @@ export const en = {
     arm: "I want everything sold",
     fire: "Stop and sell everything",
     first: "First turn the switch on, then press the button.",
+    taken: "The API has taken it: nothing is bought, and what is held is being sold. How far it is shows here as soon as it can be read.",
     on: "The kill switch is on. Nothing is bought.",
     operator: "The operator's switch is on for everybody.",
     flattening: (count: number, age: string) => `${count} still open, ${age} since the switch.`,
@@ -323,7 +333,7 @@ export const en = {
     appearance: "Appearance",
     modes: { system: "System", light: "Light", dark: "Dark" },
     textSize: "Text size",
-    sizes: { normal: "Normal", large: "Large", huge: "Very large" },
+    sizes: { normal: "Normal", large: "Large", huge: "Huge" },
     language: "Language",
     account: "Account",
     broker: "Broker connection",
@@ -350,6 +360,7 @@ export const en = {
     none: "Nowhere any more.",
     line: (since: string, used: string) => `Since ${since}, last used ${used} IST`,
     end: "Log out there",
+    thisOne: "This device",
     endAsk: "That device has to log in again with the password. What it has open may go on for up to a quarter of an hour.",
     endAll: "Log out everywhere",
     endAllAsk: "Every device, this one too, has to log in again with the password.",

@@ -1,15 +1,19 @@
 import { Tabs } from "expo-router";
+import { useSafeAreaInsets } from "react-native-safe-area-context";
 
 import { useInbox } from "@/api/notices";
 import { showCount } from "@/rules/notices";
 import type { IconName } from "@/ui/icon-paths";
 import { TabIcon } from "@/ui/tab-icon";
-import { useAppTheme } from "@/ui/theme";
+import { useAppTheme, useTextScale } from "@/ui/theme";
 import { useWords } from "@/words";
 
 export default function TabsLayout() {
   const words = useWords();
   const { colors } = useAppTheme();
+  const { bottom } = useSafeAreaInsets();
+  // Five words beside each other: more does not fit a phone.
+  const size = 11 * Math.min(useTextScale(), 1.2);
   const { inbox } = words.notices;
   const unread = useInbox().data?.unread ?? 0;
   const count = unread === 0 ? null : showCount(unread);
@@ -23,7 +27,8 @@ export default function TabsLayout() {
         headerShown: false,
         tabBarActiveTintColor: colors.primary,
         tabBarInactiveTintColor: colors.onSurfaceVariant,
-        tabBarStyle: { backgroundColor: colors.surface, borderTopColor: colors.outlineVariant },
+        tabBarStyle: { backgroundColor: colors.surface, borderTopColor: colors.outlineVariant, height: 60 + bottom },
+        tabBarLabelStyle: { fontSize: size, lineHeight: size * 1.4 },
       }}
     >
       <Tabs.Screen name="index" options={tab(words.today.title, "home")} />

@@ -2,7 +2,7 @@ import { zodResolver } from "@hookform/resolvers/zod";
 import { router } from "expo-router";
 import { Controller, useForm } from "react-hook-form";
 import { StyleSheet, View } from "react-native";
-import { Button, Text, TextInput } from "react-native-paper";
+import { Button, Text } from "react-native-paper";
 import * as z from "zod/mini";
 
 import { ApiProblem } from "@/api/problem";
@@ -13,6 +13,7 @@ import { FreshCode } from "@/ui/fresh-code";
 import { LabelledSwitch } from "@/ui/labelled-switch";
 import { Fact, Facts, FieldError, Loaded, Panel, ProblemText, Result } from "@/ui/parts";
 import { Screen } from "@/ui/screen";
+import { TextInput } from "@/ui/text-input";
 import { useWords } from "@/words";
 
 export default function Risk() {

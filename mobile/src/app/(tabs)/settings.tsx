@@ -1,8 +1,9 @@
 import { router } from "expo-router";
-import { Button, SegmentedButtons, Text } from "react-native-paper";
+import { Button, Text } from "react-native-paper";
 
 import { usePreferencesOfNotices } from "@/api/notices";
 import { useSession } from "@/api/session";
+import { Choice } from "@/ui/choice";
 import { Panel } from "@/ui/parts";
 import { usePreferences } from "@/ui/preferences";
 import { Screen } from "@/ui/screen";
@@ -17,7 +18,7 @@ export default function Settings() {
   return (
     <Screen title={words.settings.title}>
       <Panel title={words.settings.appearance}>
-        <SegmentedButtons
+        <Choice
           value={preferences.mode}
           onValueChange={(mode) => change({ mode })}
           buttons={[
@@ -27,7 +28,7 @@ export default function Settings() {
           ]}
         />
         <Text variant="titleSmall">{words.settings.textSize}</Text>
-        <SegmentedButtons
+        <Choice
           value={preferences.size}
           onValueChange={(size) => change({ size })}
           buttons={[

@@ -1,6 +1,9 @@
 import { router, useLocalSearchParams } from "expo-router";
+import { useState } from "react";
+import { ActivityIndicator, Button } from "react-native-paper";
 
-import { useCommand, useStanding, useStrategy, type Strategy } from "@/api/queries";
+import { ApiProblem } from "@/api/problem";
+import { useCommand, useStanding, useStrategy, type StrategyRead } from "@/api/queries";
 import { Loaded } from "@/ui/parts";
 import { PlanForm } from "@/ui/plan-form";
 import { Screen } from "@/ui/screen";
@@ -10,36 +13,60 @@ export default function EditStrategy() {
   const words = useWords();
   const { id } = useLocalSearchParams<{ id: string }>();
   const strategy = useStrategy(id);
+  const standing = useStanding(id, false);
+  const [opened, setOpened] = useState(0);
+  const last = standing.data?.average_buy_price ?? standing.data?.last_price ?? null;
   return (
     <Screen title={words.plan.edit} back={`/strategy/${id}`}>
-      <Loaded query={strategy}>{(stored) => <Edit strategy={stored} />}</Loaded>
+      <Loaded query={strategy}>
+        {(read) =>
+          // The plan as the list told it has no tag yet; with a failed reading it is the last that is known.
+          (read.tag === null && strategy.isFetching && strategy.failureCount === 0) || (standing.isPending && standing.failureCount === 0) ? (
+            <Loading />
+          ) : (
+            <Edit key={opened} read={read} last={last} onLoadAgain={() => void strategy.refetch().then(() => setOpened(opened + 1))} />
+          )
+        }
+      </Loaded>
     </Screen>
   );
 }
 
-function Edit({ strategy }: { strategy: Strategy }) {
+function Loading() {
+  return <ActivityIndicator accessibilityLabel={useWords().common.loading} />;
+}
+
+function Edit({ read, last, onLoadAgain }: { read: StrategyRead; last: number | null; onLoadAgain: () => void }) {
+  const words = useWords();
+  // What was read when the form was opened is what its owner changes; later readings do not move it.
+  const [{ strategy, tag }] = useState(read);
   const id = strategy.strategy_id;
   const command = useCommand();
-  const standing = useStanding(id, false);
-  if (standing.isPending) return null;
-  const last = standing.data?.average_buy_price ?? standing.data?.last_price;
+  const isOutdated = command.error instanceof ApiProblem && command.error.code === "PRECONDITION_FAILED";
   return (
-    <PlanForm
-      start={{
-        symbol: strategy.symbol,
-        exchange: strategy.exchange,
-        product: strategy.product,
-        buyTime: strategy.buy_time,
-        sellTime: strategy.sell_time,
-        quantity: String(strategy.quantity),
-        stopKind: "price",
-        stopValue: String(strategy.stop_loss),
-        expected: last ? String(last) : "",
-        brokerStop: strategy.broker_stop,
-      }}
-      isSaving={command.isPending}
-      error={command.error}
-      onSave={(plan) => command.send({ kind: "change", id, plan }, () => router.replace(`/strategy/${id}`))}
-    />
+    <>
+      <PlanForm
+        start={{
+          symbol: strategy.symbol,
+          exchange: strategy.exchange,
+          product: strategy.product,
+          buyTime: strategy.buy_time,
+          sellTime: strategy.sell_time,
+          quantity: String(strategy.quantity),
+          stopKind: "price",
+          stopValue: String(strategy.stop_loss),
+          expected: last === null ? "" : String(last),
+          brokerStop: strategy.broker_stop,
+        }}
+        isSaving={command.isPending}
+        error={command.error}
+        onSave={(plan) => command.send({ kind: "change", id, plan, tag }, () => router.dismissTo(`/strategy/${id}`))}
+      />
+      {isOutdated ? (
+        <Button mode="outlined" icon="refresh" onPress={onLoadAgain} testID="load-again">
+          {words.plan.loadAgain}
+        </Button>
+      ) : null}
+    </>
   );
 }

@@ -2,7 +2,8 @@ import { router, useLocalSearchParams } from "expo-router";
 import { StyleSheet, View } from "react-native";
 import { Button, Text } from "react-native-paper";
 
-import { useCommand, useStanding, useStrategy, type Command, type Standing, type Strategy } from "@/api/queries";
+import { ApiProblem } from "@/api/problem";
+import { useCommand, useStanding, useStrategy, useWarnings, type Command, type Standing, type Strategy } from "@/api/queries";
 import { istTime } from "@/rules/clock";
 import { showResult, showRupees } from "@/rules/money";
 import { AskedButton, Fact, Facts, Loaded, Panel, ProblemText, Result } from "@/ui/parts";
@@ -16,13 +17,21 @@ export default function StrategyControl() {
   const { id } = useLocalSearchParams<{ id: string }>();
   const strategy = useStrategy(id);
   const standing = useStanding(id);
+  const symbol = strategy.data?.strategy.symbol ?? standing.data?.symbol;
+  const isGone = strategy.error instanceof ApiProblem && strategy.error.code === "NOT_FOUND";
   return (
-    <Screen title={strategy.data?.symbol ?? words.common.loading} back="/">
-      <Loaded query={standing}>{(now) => <Now standing={now} />}</Loaded>
-      <Loaded query={strategy}>
-        {(stored) => <Controls strategy={stored} standing={standing.data ?? null} />}
-      </Loaded>
-      <Readiness id={id} />
+    <Screen title={symbol ?? (strategy.error === null ? words.common.loading : words.notFound.title)} back="/">
+      {isGone ? (
+        <ProblemText error={strategy.error} />
+      ) : (
+        <>
+          <Loaded query={standing}>{(now) => <Now standing={now} />}</Loaded>
+          <Loaded query={strategy}>
+            {(stored) => <Controls strategy={stored.strategy} standing={standing.data ?? null} />}
+          </Loaded>
+          <Readiness id={id} />
+        </>
+      )}
     </Screen>
   );
 }
@@ -61,9 +70,11 @@ function Controls({ strategy, standing }: { strategy: Strategy; standing: Standi
   const words = useWords();
   const command = useCommand();
   const id = strategy.strategy_id;
-  const send = (asked: Command) => command.send(asked, () => asked.kind === "delete" && router.replace("/"));
+  const send = (asked: Command) => command.send(asked, () => asked.kind === "delete" && router.dismissTo("/"));
   const isBusy = command.isPending;
-  const isRunning = strategy.status === "running";
+  const warnings = useWarnings(id);
+  // The standing is read more often: another device may have started or stopped it.
+  const isRunning = (standing?.status ?? strategy.status) === "running";
   const isHolding = standing?.cycle?.state === "long" || standing?.cycle?.state === "entering";
   const sells = strategy.effective_sell_time;
   return (
@@ -77,7 +88,7 @@ function Controls({ strategy, standing }: { strategy: Strategy; standing: Standi
               : words.control.sellsEarly(sells, strategy.effective_sell_time_reason)}
           </Text>
         )}
-        {command.data?.warnings.map((warning) => <Text key={warning} role="alert">{warning}</Text>)}
+        {warnings.map((warning) => <Text key={warning} role="alert">{warning}</Text>)}
       </Panel>
       <View style={styles.buttons}>
         {isRunning ? (

@@ -1,0 +1,172 @@
+// What hands do beside the story: keyboards, Back, a page loaded anew, large text, several tabs. Needs the built app alone, and
+// the recorded day as in looks.test.mjs.
+import assert from "node:assert/strict";
+import { after, before, test as step } from "node:test";
+
+import { readDay, replay, trader } from "./day.mjs";
+import { device, facts, fill, front, logIn, named, openBrowser, press, until } from "./stage.mjs";
+
+const day = readDay();
+const begin = Date.parse(day.at);
+const held = day.answers["/strategy"].strategies.find(({ symbol }) => symbol === "RELIANCE");
+let browser;
+
+before(async () => {
+  browser = await openBrowser();
+});
+
+after(() => browser.close());
+
+/** `answers`: by method and path, what is answered instead of the recorded day. */
+async function opened({ answers = {}, size = "normal" } = {}) {
+  const prepare = async (context) => {
+    await replay(context, { ...day, answers: { ...day.answers } });
+    await context.route(`${facts.api}/api/v1/**`, async (route) => {
+      const request = route.request();
+      const answer = answers[`${request.method()} ${request.url().slice(`${facts.api}/api/v1`.length)}`];
+      if (answer === undefined) return route.fallback();
+      const headers = { "Access-Control-Allow-Origin": facts.app };
+      return route.fulfill({ headers, json: answer(request) });
+    });
+    await context.clock.install({ time: begin });
+    await context.addInitScript((chosen) => localStorage.setItem("preferences", JSON.stringify({ mode: "system", size: chosen, language: "en" })), size);
+  };
+  return device(browser, { prepare });
+}
+
+function test(name, play) {
+  step(name, { timeout: 60_000 }, play);
+}
+
+const focused = (page) => page.evaluate(() => document.activeElement?.textContent ?? "");
+
+test("a question takes the keyboard, keeps it, is left by Escape, and gives it back", async () => {
+  const { page, context, faults } = await opened();
+  await logIn(page, trader);
+  await press(page, "strategy-RELIANCE");
+  const stop = page.getByRole("button", { name: "Stop", exact: true }).locator("visible=true").last();
+  await stop.focus();
+  await page.keyboard.press("Enter");
+  const dialog = page.getByRole("dialog");
+  await dialog.waitFor();
+  await until("the focus is in the question", () => dialog.evaluate((element) => element.contains(document.activeElement)), 5);
+  for (let presses = 0; presses < 6; presses += 1) {
+    await page.keyboard.press("Tab");
+    assert.equal(await dialog.evaluate((element) => element.contains(document.activeElement)), true, `after Tab ${presses + 1} it is on "${await focused(page)}" behind the question`);
+  }
+  await page.keyboard.press("Escape");
+  await dialog.waitFor({ state: "detached" });
+  assert.equal(await focused(page), "Stop");
+  assert.deepEqual(faults, []);
+  await context.close();
+});
+
+test("a login that is over is asked for in front of everything", async () => {
+  const { page, context } = await opened();
+  await logIn(page, trader);
+  await press(page, "strategy-RELIANCE");
+  await front(page, "state").waitFor();
+  await page.route("**/api/v1/**", (route) => {
+    if (route.request().url().endsWith("/auth/login")) return route.fallback();
+    return route.fulfill({ status: 401, json: { error: "TOKEN_EXPIRED", message: "the token is over", details: [] }, headers: { "Access-Control-Allow-Origin": facts.app } });
+  });
+  await context.clock.fastForward(20_000);
+  const dialog = page.getByRole("dialog");
+  await dialog.getByText("Your login is over", { exact: true }).waitFor();
+  for (let presses = 0; presses < 6; presses += 1) {
+    await page.keyboard.press("Tab");
+    assert.equal(await dialog.evaluate((element) => element.contains(document.activeElement)), true, "the screen behind it cannot be used");
+  }
+  await page.keyboard.press("Escape");
+  assert.equal(await dialog.isVisible(), true, "it has to be answered");
+  await context.close();
+});
+
+test("Back after a saved change leads to the list, not to the same strategy again", async () => {
+  const { page, context } = await opened({ answers: { [`PUT /strategy/${held.strategy_id}`]: () => ({ ...held, warnings: [] }) } });
+  await logIn(page, trader);
+  await press(page, "strategy-RELIANCE");
+  await named(page, "Change");
+  await press(page, "save");
+  await front(page, "state").waitFor();
+  await named(page, "Back");
+  await front(page, "strategies").waitFor();
+  assert.equal(new URL(page.url()).pathname, "/");
+  await context.close();
+});
+
+test("a page loaded anew goes on, after the password, where it was, and Back leads to today", async () => {
+  const { page, context } = await opened();
+  const path = `/strategy/${held.strategy_id}/timeline`;
+  await page.goto(`${facts.app}${path}`);
+  await logIn(page, trader);
+  await front(page, "timeline-lines").waitFor();
+  assert.equal(new URL(page.url()).pathname, path);
+  await named(page, "Back");
+  await front(page, "strategies").waitFor();
+  await context.close();
+});
+
+test("a form that was begun is not lost without a question when its page is loaded anew", async () => {
+  const { page, context } = await opened();
+  await logIn(page, trader);
+  await press(page, "new-strategy");
+  const asked = [];
+  page.on("dialog", async (dialog) => {
+    asked.push(dialog.type());
+    await dialog.dismiss();
+  });
+  await fill(page, "quantity", "25");
+  await page.evaluate(() => setTimeout(() => location.reload(), 0));
+  await until("the browser asks", () => asked.length === 1, 10);
+  assert.deepEqual(asked, ["beforeunload"]);
+  assert.equal(await front(page, "quantity").inputValue(), "25");
+  await context.close();
+});
+
+test("what is missing is gone to when it is not in sight", async () => {
+  const { page, context } = await opened();
+  await logIn(page, trader);
+  await press(page, "new-strategy");
+  await fill(page, "stopValue", "1400");
+  await front(page, "save").scrollIntoViewIfNeeded();
+  await press(page, "save");
+  await front(page, "not-saved").waitFor();
+  assert.equal(await front(page, "symbol").evaluate((field) => field === document.activeElement), true);
+  await page.getByText("Choose an instrument from the list").waitFor();
+  await context.close();
+});
+
+test("at the largest text nothing is cut off, and what is read grows", async () => {
+  const usual = await opened();
+  const huge = await opened({ size: "huge" });
+  const heights = [];
+  for (const { page } of [usual, huge]) {
+    await logIn(page, trader);
+    heights.push(await front(page, "broker-connected").evaluate((text) => parseFloat(getComputedStyle(text).fontSize)));
+  }
+  assert.ok(heights[1] > heights[0] * 1.4, `the broker's line is ${heights.join(" and ")} px`);
+  const { page } = huge;
+  assert.deepEqual(await cutOff(page), [], "today");
+  await press(page, "new-strategy");
+  await front(page, "save").waitFor();
+  assert.deepEqual(await cutOff(page), [], "create");
+  await named(page, "Back");
+  await page.getByRole("tab", { name: "Settings" }).click();
+  assert.deepEqual(await cutOff(page), [], "settings");
+  await press(page, "to-devices");
+  await front(page, "device").first().waitFor();
+  assert.deepEqual(await cutOff(page), [], "devices");
+  await usual.context.close();
+  await huge.context.close();
+});
+
+/** The texts in sight of which a part is not drawn. */
+function cutOff(page) {
+  return page.evaluate(() =>
+    [...document.querySelectorAll("div, span, h1, h2")]
+      .filter((element) => element.checkVisibility() && element.childElementCount === 0 && element.textContent !== "")
+      .filter((element) => getComputedStyle(element).overflow !== "visible" && (element.scrollWidth > element.clientWidth + 1 || element.scrollHeight > element.clientHeight + 4))
+      .map((element) => element.textContent),
+  );
+}
