@@ -1,4 +1,4 @@
-"""`make assure`: what checkers find in templates, code, locked packages and workflows, without an account.
+"""`make assure`: what checkers find in templates, code, files, locked packages and workflows, without an account.
 
     python -m cdk.assure --env prod     one environment's templates (default: every one)
     python -m cdk.assure --strict       fails also where the advisories of packages cannot be looked up
@@ -168,6 +168,26 @@ def _secure() -> Findings:
     return [*missing, *read_tool(read_bandit, *words)]
 
 
+def read_secrets(text: str) -> Findings:
+    """What detect-secrets' JSON names; also where it looked for nothing."""
+    report = json.loads(text)
+    if not report["plugins_used"]:
+        return ["detect-secrets has looked for nothing"]
+    return [
+        f"{each['filename']}:{each['line_number']}: {each['type']}"
+        for found in report["results"].values()
+        for each in found
+    ]
+
+
+def _secrets() -> Findings:
+    """In every file that git tracks: whatever has the shape of somebody's key. Not by how random a word looks, or what
+    it is called: digests and the examples of tests do, too."""
+    guesses = ("KeywordDetector", "HexHighEntropyString", "Base64HighEntropyString")
+    words = [word for name in guesses for word in ("--disable-plugin", name)]
+    return read_tool(read_secrets, "detect-secrets", "scan", "--no-verify", *words)
+
+
 def _steps(environments: Sequence[Environment], *, is_strict: bool) -> Iterator[Step]:
     for environment in environments:
         out = OUT / environment.stage
@@ -175,6 +195,7 @@ def _steps(environments: Sequence[Environment], *, is_strict: bool) -> Iterator[
         yield Step(f"cfn-lint, {environment.stage}", partial(_lint, out))
         yield Step(f"checkov, {environment.stage}", partial(_check, out))
     yield Step("bandit", _secure)
+    yield Step("detect-secrets", _secrets)
     yield Step("zizmor, workflows", partial(run_tool, "zizmor", "--offline", "--quiet", ".github/workflows"))
     for lock in _LOCKS:
         yield Step(f"pip-audit, {lock}", partial(_audit, lock, is_strict=is_strict))

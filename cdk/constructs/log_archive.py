@@ -101,7 +101,7 @@ class LogArchive(Construct):
         acknowledge(
             role,
             "It writes into its own place of the bucket, whatever the objects are called.",
-            nag=(f"IAM5[Resource::arn:<AWS::Partition>:s3:::{bucket}/logs/*]",),
+            nag=(f"IAM5[Resource::arn:aws:s3:::{bucket}/logs/*]",),
         )
         return role
 

