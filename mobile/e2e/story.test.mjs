@@ -113,7 +113,7 @@ test("a strategy is created once, with the money at risk shown before, and is bo
 test("orders and trades say what is proven", async () => {
   const { page } = phone;
   await press(page, "orders");
-  await front(page, "order-accepted").getByText("Accepted by the broker, not filled yet").waitFor();
+  await front(page, "order-accepted").getByText("Accepted by the broker").waitFor();
   await until("both are filled", async () => (await page.locator('[data-testid="trade"]:visible').count()) >= 2);
   const filled = page.locator('[data-testid="order-filled"]:visible');
   await until("buy and sale are known filled", async () => (await filled.count()) >= 2);

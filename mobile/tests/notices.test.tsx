@@ -171,7 +171,7 @@ describe("what is sent where", () => {
     await show(<NoticePreferences />);
     fireEvent.changeText(await screen.findByTestId("webhook-url"), "http://hooks.example.com/x");
     await act(async () => fireEvent.press(screen.getByTestId("set-webhook")));
-    await screen.findByText("must be https");
+    await screen.findByText("Must be https");
     expect(screen.queryByTestId("webhook-secret")).toBeNull();
     fireEvent.changeText(screen.getByTestId("webhook-url"), " https://hooks.example.com/x ");
     await act(async () => fireEvent.press(screen.getByTestId("set-webhook")));
@@ -196,7 +196,7 @@ describe("what is sent where", () => {
     });
     await show(<NoticePreferences />);
     fireEvent.changeText(await screen.findByTestId("chat"), "my chat");
-    expect(screen.getByText("must be a whole number, as Telegram numbers chats")).toBeTruthy();
+    expect(screen.getByText("Must be a whole number, as Telegram numbers chats")).toBeTruthy();
     fireEvent.press(screen.getByTestId("ask-chat"));
     expect(sent.some(({ what }) => what.startsWith("PUT"))).toBe(false);
     fireEvent.changeText(screen.getByTestId("chat"), "42");

@@ -46,7 +46,7 @@ test("beside the button it is said that something above is missing", async () =>
   expect(screen.queryByTestId("not-saved")).toBeNull();
   await save();
   expect(screen.getByTestId("not-saved")).toBeTruthy();
-  expect(screen.getByText(en.plan.symbolMissing)).toBeTruthy();
+  expect(screen.getByText("Choose an instrument from the list")).toBeTruthy();
   expect(saved).not.toHaveBeenCalled();
 });
 

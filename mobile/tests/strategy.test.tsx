@@ -5,6 +5,7 @@ import type { Standing, Strategy } from "@/api/queries";
 import NewStrategy from "@/app/strategy/new";
 import EditStrategy from "@/app/strategy/[id]/edit";
 import StrategyControl from "@/app/strategy/[id]/index";
+import Orders from "@/app/strategy/[id]/orders";
 import Today from "@/app/(tabs)/index";
 import { en } from "@/words/en";
 
@@ -167,6 +168,8 @@ test("a change is made to the plan that was seen, and to no other", async () => 
   // Another device moves the stop; this form was opened before that.
   stored = { ...STORED, stop_loss: 2890 };
   tag = '"changed"';
+  // Long enough for the plan to be read again behind the form.
+  await later(16);
   fireEvent.press(screen.getByTestId("save"));
   await later(2);
   expect(tags).toEqual(['"seen"']);
@@ -179,4 +182,54 @@ test("a change is made to the plan that was seen, and to no other", async () => 
   await later(1);
   expect(tags).toEqual(['"seen"', '"changed"']);
   expect(mockWent).toHaveBeenCalledWith("dismissTo", "/strategy/s1");
+});
+
+test("a reason that is also the note is told once", async () => {
+  const reason = "Insufficient funds. Required margin is 815629.50 but available margin is 484384.20.";
+  standing = { ...STANDING, position: "none", note: reason, stop_reason: reason, cycle: { trading_day: "2026-11-27", state: "failed" } };
+  api(SCREEN);
+  await show(<StrategyControl />);
+  await later(1);
+  expect(screen.getAllByText(reason)).toHaveLength(1);
+});
+
+test("what was never read has no age", async () => {
+  api({ ...SCREEN, "GET /strategy/status/s1": () => ({ status: 500, body: { error: "INTERNAL", message: "said", details: [] } }) });
+  await show(<Today />);
+  await later(1);
+  expect(screen.getByText(en.common.neverKnown)).toBeTruthy();
+  expect(screen.queryByText(/days old/)).toBeNull();
+});
+
+test("until a row is read it says so", async () => {
+  api({ ...SCREEN, "GET /strategy/status/s1": () => ok(standing) });
+  const answered = jest.mocked(globalThis.fetch).getMockImplementation() as typeof fetch;
+  jest.spyOn(globalThis, "fetch").mockImplementation((async (request: Request) => (request.url.includes("/status/") ? new Promise(() => undefined) : answered(request))) as typeof fetch);
+  await show(<Today />);
+  await later(1);
+  expect(screen.getByText(`${STORED.symbol} · ${STORED.quantity}`)).toBeTruthy();
+  expect(screen.getByText(en.common.loading)).toBeTruthy();
+});
+
+test("an answer of the broker is not called open once its book has told the end", async () => {
+  const answer = { order_id: "o1", order_type: "BUY", timestamp: day.at, event: "answer", outcome: "accepted", broker_order_id: "b1", tag: "t1", execution_time_ms: 1, raw_response: null };
+  const final = { ...answer, order_id: "o2", event: "final", outcome: "REJECTED" };
+  let orders = [answer];
+  api({ ...SCREEN, "GET /strategy/s1/orders": () => ok({ orders, trades: [] }) });
+  await show(<Orders />);
+  await later(1);
+  expect(screen.getByText(`Buy: ${en.truths.accepted}`)).toBeTruthy();
+  orders = [answer, final, { ...answer, order_id: "o3", broker_order_id: "b2" }];
+  await later(6);
+  expect(screen.getByText(`Buy: ${en.orders.acceptedBefore}`)).toBeTruthy();
+  expect(screen.getByText(`Buy: ${en.truths.refused}`)).toBeTruthy();
+  expect(screen.getAllByText(`Buy: ${en.truths.accepted}`)).toHaveLength(1);
+});
+
+test("a countdown that has ended says now, and not in now", async () => {
+  standing = { ...STANDING, next_buy_at: null, next_sell_at: new Date(Date.parse(day.at) - 1000).toISOString() };
+  api(SCREEN);
+  await show(<Today />);
+  await later(1);
+  expect(screen.getByText(/^sells now · /)).toBeTruthy();
 });

@@ -23,5 +23,5 @@ test.each([
   );
   expect(sizeOf("plain")).toBeCloseTo(14 * scale);
   expect(sizeOf("small")).toBeCloseTo(12 * scale);
-  expect(sizeOf("wrong")).toBeCloseTo(12 * scale);
+  expect(sizeOf("Wrong")).toBeCloseTo(12 * scale);
 });

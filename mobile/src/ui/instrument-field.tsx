@@ -10,6 +10,7 @@ import { TextInput } from "./text-input";
 
 export type Chosen = Instrument;
 const PAUSE_MS = 250;
+const MOST_SHOWN = 8;
 
 /** Finds an instrument. Only one that the product knows can be chosen. */
 export function InstrumentField({
@@ -48,10 +49,11 @@ export function InstrumentField({
       />
       <FieldError text={problem} />
       <ProblemText error={found.error} />
+      {value === "" && query.length === 1 ? <Text variant="bodySmall">{words.plan.typeMore}</Text> : null}
       {found.isFetching ? <Text variant="bodySmall">{words.plan.searching}</Text> : null}
       {value === "" && found.data?.length === 0 ? <Text role="status">{words.plan.noMatch}</Text> : null}
       {value === ""
-        ? found.data?.slice(0, 8).map((one) => (
+        ? found.data?.slice(0, MOST_SHOWN).map((one) => (
             <Button
               key={`${one.exchange}:${one.symbol}`}
               contentStyle={styles.match}
@@ -65,6 +67,7 @@ export function InstrumentField({
             </Button>
           ))
         : null}
+      {value === "" && (found.data?.length ?? 0) > MOST_SHOWN ? <Text variant="bodySmall">{words.plan.firstOnly(MOST_SHOWN)}</Text> : null}
     </View>
   );
 }

@@ -62,10 +62,13 @@ export function StaleBanner({ query, isBrief = false }: { query: Freshness; isBr
 function Stale({ since, error }: { since: number; error: unknown }) {
   const words = useWords();
   const theme = useAppTheme();
-  const age = showDuration(Math.max(1_000, useNow() - since));
+  const now = useNow();
+  const age = showDuration(Math.max(1_000, now - since));
+  // Nothing has been read yet where there is no such time.
+  const known = since === 0 ? words.common.neverKnown : words.common.retryKnown(age, istTime(since));
   return (
     <View role="status" accessibilityLiveRegion="polite" testID="stale" style={error === null ? null : [styles.banner, { borderColor: theme.colors.busy }]}>
-      <Text style={{ color: theme.colors.busy, fontWeight: "700" }}>{words.common.retryKnown(age, istTime(since))}</Text>
+      <Text style={{ color: theme.colors.busy, fontWeight: "700" }}>{known}</Text>
       {error === null ? null : <Text variant="bodySmall">{tell(words, error).advice}</Text>}
     </View>
   );
@@ -176,7 +179,7 @@ export function FieldError({ text }: { text: string | undefined }) {
   if (text === undefined) return null;
   return (
     <Text variant="bodySmall" role="alert" style={[styles.beneath, { color: colors.bad }]}>
-      {text}
+      {text.charAt(0).toUpperCase() + text.slice(1)}
     </Text>
   );
 }

@@ -1,7 +1,7 @@
 /** What every screen has: its title, the way back, the kill switch, and a column that stays readable on a desktop. */
 import { router, usePathname } from "expo-router";
 import type { ReactNode } from "react";
-import { Platform, ScrollView, StyleSheet, View } from "react-native";
+import { Platform, ScrollView, StyleSheet, useWindowDimensions, View } from "react-native";
 import { Appbar, Button, Text } from "react-native-paper";
 
 import { useSession } from "@/api/session";
@@ -70,7 +70,8 @@ export const FOCUSABLE = Platform.OS === "web" ? { tabIndex: 0 as const } : {};
 /** Beside Back and the kill switch a long one takes two lines rather than lose its end. */
 function Title({ text, isCrowded }: { text: string; isCrowded: boolean }) {
   const scale = useTextScale();
-  const isSmall = isCrowded && text.length * scale > MOST_LETTERS;
+  const { width } = useWindowDimensions();
+  const isSmall = isCrowded && width < 600 && text.length * scale > MOST_LETTERS;
   return (
     <Text variant={isSmall ? "titleMedium" : "titleLarge"} role="heading" aria-level={1} numberOfLines={isSmall ? 2 : 1} style={isSmall ? { lineHeight: 20 * scale } : null}>
       {text}
@@ -78,7 +79,7 @@ function Title({ text, isCrowded }: { text: string; isCrowded: boolean }) {
   );
 }
 
-const MOST_LETTERS = 13;
+const MOST_LETTERS = 17;
 
 const styles = StyleSheet.create({
   whole: { flex: 1 },

@@ -16,6 +16,7 @@ import { useAppTheme } from "./theme";
 
 /** One strategy of the day. Only rows in sight exist, so only they are polled. */
 export const StrategyRow = memo(function StrategyRow({ strategy }: { strategy: Strategy }) {
+  const words = useWords();
   const { colors } = useAppTheme();
   // What was stopped may still be held, or its sale under way.
   const standing = useStanding(strategy.strategy_id, (last) => strategy.status === "running" || (last !== undefined && isUnderWay(last)));
@@ -32,7 +33,7 @@ export const StrategyRow = memo(function StrategyRow({ strategy }: { strategy: S
           {standing.data ? <StateWord standing={standing.data} /> : null}
         </View>
         <StaleBanner query={standing} isBrief />
-        {standing.data ? <StandingFacts standing={standing.data} /> : null}
+        {standing.data ? <StandingFacts standing={standing.data} /> : standing.failureCount === 0 ? <Text style={styles.awaited}>{words.common.loading}</Text> : null}
       </View>
     </TouchableRipple>
   );
@@ -80,6 +81,8 @@ export function Countdown({ standing }: { standing: Standing }) {
 
 const styles = StyleSheet.create({
   row: { borderWidth: 1, borderRadius: 10, padding: 14 },
+  // As high as what will be there, so that nothing jumps under a thumb.
+  awaited: { minHeight: 112 },
   inside: { gap: 8 },
   head: { flexDirection: "row", flexWrap: "wrap", justifyContent: "space-between", gap: 8 },
 });

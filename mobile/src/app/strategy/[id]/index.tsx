@@ -44,7 +44,7 @@ function Now({ standing }: { standing: Standing }) {
         <StateWord standing={standing} large />
       </View>
       {standing.note ? <Text>{standing.note}</Text> : null}
-      {standing.stop_reason ? <Text>{standing.stop_reason}</Text> : null}
+      {standing.stop_reason && standing.stop_reason !== standing.note ? <Text>{standing.stop_reason}</Text> : null}
       <StandingFacts standing={standing} />
       <Facts>
         <Fact name={words.control.average}>{showRupees(standing.average_buy_price)}</Fact>

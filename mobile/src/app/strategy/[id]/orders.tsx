@@ -39,7 +39,7 @@ export default function Orders() {
             </Panel>
             <Panel title={words.orders.orders}>
               {events.length === 0 ? <Text>{words.orders.none}</Text> : null}
-              {[...events].reverse().map((event) => <Event key={event.order_id} event={event} />)}
+              {[...events].reverse().map((event) => <Event key={event.order_id} event={event} isEnded={hasEnded(events, event)} />)}
             </Panel>
           </>
         )}
@@ -48,15 +48,21 @@ export default function Orders() {
   );
 }
 
-function Event({ event }: { event: OrderEvent }) {
+function hasEnded(events: readonly OrderEvent[], event: OrderEvent): boolean {
+  return events.some((other) => other.event === "final" && other.broker_order_id !== null && other.broker_order_id === event.broker_order_id);
+}
+
+function Event({ event, isEnded }: { event: OrderEvent; isEnded: boolean }) {
   const words = useWords();
   const truth = orderTruth(event);
+  // What the broker answered first is history once its book has told the end.
+  const isHistory = truth === "accepted" && isEnded;
   return (
     <View testID={`order-${truth}`}>
-      <ToneText tone={TONES[truth]}>
-        {`${words.orders.types[event.order_type] ?? event.order_type}: ${words.truths[truth]}`}
+      <ToneText tone={isHistory ? "quiet" : TONES[truth]}>
+        {`${words.orders.types[event.order_type] ?? event.order_type}: ${isHistory ? words.orders.acceptedBefore : words.truths[truth]}`}
       </ToneText>
-      <Text>{`${words.orders.events[event.event]}: ${event.outcome}`}</Text>
+      <Text>{`${words.orders.events[event.event]}: ${words.orders.outcomes[event.outcome.toLowerCase()] ?? event.outcome}`}</Text>
       <Text variant="bodySmall">{`${istDay(event.timestamp)} ${istTime(event.timestamp)} · ${event.broker_order_id ?? event.tag}`}</Text>
     </View>
   );
