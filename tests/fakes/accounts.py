@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from uuid import UUID, uuid4
 
+from algotrading.domain.account_notices import SECOND_FACTOR_OFF, SECOND_FACTOR_ON
 from algotrading.domain.accounts import LOCKED, NO_MATCH, Login, SealedBrokerAccount, User
 from algotrading.domain.audit import (
     AuditKind,
@@ -29,9 +30,11 @@ from algotrading.domain.errors import (
     TokenInvalid,
 )
 from algotrading.domain.logins import DeviceLogin, LoginEnd, Refresh, judge_refresh
+from algotrading.domain.notices import NoticeKind
 from algotrading.domain.second_factor import SecondFactor
 from tests.fakes import audit
 from tests.fakes.database import MemoryDatabase
+from tests.fakes.ledger import add_notice
 
 
 class MemoryUsers:
@@ -175,6 +178,7 @@ class MemorySecondFactors:
             self._database.second_factors[user_id] = replace(known, confirmed_at=now, last_step=step)
             self._database.recovery_codes[user_id] = set(recovery)
             audit.append(self._database, second_factor_entry(user_id, AuditKind.SECOND_FACTOR_ON, now))
+            add_notice(self._database, user_id, None, NoticeKind.SECOND_FACTOR_ON, SECOND_FACTOR_ON, now)
 
     def use_step(self, user_id: UUID, step: int) -> bool:
         """See ports.SecondFactors."""
@@ -201,6 +205,7 @@ class MemorySecondFactors:
             self._database.recovery_codes.pop(user_id, None)
             if self._database.second_factors.pop(user_id, None) is not None:
                 audit.append(self._database, second_factor_entry(user_id, AuditKind.SECOND_FACTOR_OFF, now))
+                add_notice(self._database, user_id, None, NoticeKind.SECOND_FACTOR_OFF, SECOND_FACTOR_OFF, now)
 
 
 class MemoryBrokerAccounts:

@@ -27,6 +27,8 @@ const kinds: Record<NoticeKind, string> = {
   snapshot_missing: "The day's book is going to vanish",
   unsettled: "Never settled",
   password_changed: "Password changed",
+  second_factor_on: "Second factor on",
+  second_factor_off: "Second factor off",
   api_key_made: "API key made",
   viewer_joined: "Somebody reads your account",
   account_locked: "Account locked",

@@ -80,3 +80,16 @@ def test_what_is_taken_away_takes_its_recovery_codes_with_it(stores: Stores, con
     assert not stores.second_factors.use_recovery(confirmed.user_id, CODES[0], MOMENT)
     kinds = [record.kind for record, _ in stores.system_audit_trail.chains()]
     assert kinds == ["second_factor_on", "second_factor_off"]
+
+
+def test_a_change_of_the_second_factor_is_told_to_its_owner_once(stores: Stores) -> None:
+    user = stores.add_user()
+    stores.second_factors.begin(SecondFactor(user.user_id, "sealed", MOMENT))
+    assert stores.notifications.inbox(user.user_id, limit=9, before=None) == []
+
+    stores.second_factors.confirm(user.user_id, 1, [user.user_id.bytes * 2], MOMENT)
+    for _ in range(2):
+        stores.second_factors.remove(user.user_id, MOMENT)
+
+    told = [each.kind for each in stores.notifications.inbox(user.user_id, limit=9, before=None)]
+    assert told == ["second_factor_off", "second_factor_on"]

@@ -154,6 +154,8 @@ def test_steps_on_the_way_go_to_programs_alone_unless_somebody_wants_them(trader
     ("kind", "subject"),
     [
         (NoticeKind.PASSWORD_CHANGED, "Password changed"),
+        (NoticeKind.SECOND_FACTOR_ON, "Second factor on"),
+        (NoticeKind.SECOND_FACTOR_OFF, "Second factor off"),
         (NoticeKind.API_KEY_MADE, "API key made"),
         (NoticeKind.VIEWER_JOINED, "Viewer joined"),
         (NoticeKind.ACCOUNT_LOCKED, "Account locked"),

@@ -38,6 +38,8 @@ class NoticeKind(StrEnum):
     SNAPSHOT_MISSING = "snapshot_missing"
 
     PASSWORD_CHANGED = "password_changed"  # noqa: S105 - a name, no password
+    SECOND_FACTOR_ON = "second_factor_on"
+    SECOND_FACTOR_OFF = "second_factor_off"
     API_KEY_MADE = "api_key_made"
     VIEWER_JOINED = "viewer_joined"
     ACCOUNT_LOCKED = "account_locked"

@@ -35,6 +35,8 @@ _QUIET: Final = frozenset(
 """Steps on the way to what is told anyway: people are not sent them unless they ask for it, programs are."""
 _WHO_GETS_IN: Final = (
     NoticeKind.PASSWORD_CHANGED,
+    NoticeKind.SECOND_FACTOR_ON,
+    NoticeKind.SECOND_FACTOR_OFF,
     NoticeKind.API_KEY_MADE,
     NoticeKind.VIEWER_JOINED,
     NoticeKind.ACCOUNT_LOCKED,

@@ -8,8 +8,11 @@ from uuid import UUID
 
 from algotrading.adapters.postgres import audit
 from algotrading.adapters.postgres.database import Database
+from algotrading.adapters.postgres.outbox import write_notice
+from algotrading.domain.account_notices import SECOND_FACTOR_OFF, SECOND_FACTOR_ON
 from algotrading.domain.audit import AuditKind, second_factor_entry
 from algotrading.domain.errors import Conflict
+from algotrading.domain.notices import NoticeKind
 from algotrading.domain.second_factor import SecondFactor
 
 
@@ -55,6 +58,7 @@ class PostgresSecondFactors:
                 (user_id, list(recovery)),
             )
             audit.append(session, second_factor_entry(user_id, AuditKind.SECOND_FACTOR_ON, now))
+            write_notice(session, user_id, NoticeKind.SECOND_FACTOR_ON, SECOND_FACTOR_ON, now)
 
     def use_step(self, user_id: UUID, step: int) -> bool:
         """See ports.SecondFactors."""
@@ -81,3 +85,4 @@ class PostgresSecondFactors:
             removed = session.execute("delete from second_factors where user_id = %s", (user_id,))
             if removed.rowcount:
                 audit.append(session, second_factor_entry(user_id, AuditKind.SECOND_FACTOR_OFF, now))
+                write_notice(session, user_id, NoticeKind.SECOND_FACTOR_OFF, SECOND_FACTOR_OFF, now)
