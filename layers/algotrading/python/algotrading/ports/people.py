@@ -160,6 +160,11 @@ class BrokerAccounts(Protocol):
         """The user's connection, if any."""
         ...
 
+    def last_connected(self, user_id: UUID) -> str | None:
+        """The broker's user id of the account that was connected last, as the audit trail has it: known still when the
+        connection is not there any more, or does not say. None: there never was one."""
+        ...
+
     def remove(self, user_id: UUID, *, now: datetime) -> None:
         """Forget the user's connection; no error when there is none."""
         ...
