@@ -76,6 +76,10 @@ class LocalThrottle:
             else:
                 self._tries[each.digest] = (tries - 1, now, forgotten)
 
+    def has_counted(self, suspect: Suspect) -> bool:
+        """Whether tries of this suspect were counted here, and are not forgotten."""
+        return suspect.digest in self._tries
+
     def _kept(self, suspect: Suspect, now: float) -> tuple[int, float, float]:
         kept = self._tries.get(suspect.digest)
         return kept if kept is not None and kept[2] > now else (0, now, now)
@@ -107,13 +111,19 @@ class RedisThrottle:
         """See ports.Throttle."""
         from redis import RedisError
 
+        # Redis may have been away when the try was counted, and be back now: each is taken back where it was counted.
+        here = [each for each in suspects if self._meanwhile.has_counted(each)]
+        if here:
+            self._meanwhile.succeeded(here)
+        there = [each for each in suspects if each.is_cleared or each not in here]
+        if not there:
+            return
         try:
             self._client.eval(
-                _CLEAR, len(suspects), *map(_key, suspects), *("1" if each.is_cleared else "0" for each in suspects)
+                _CLEAR, len(there), *map(_key, there), *("1" if each.is_cleared else "0" for each in there)
             )
         except RedisError:
-            logger.warning("a good try is taken back in this process: Redis does not answer")
-            self._meanwhile.succeeded(suspects)
+            logger.warning("a good try is not taken back: Redis does not answer")
 
 
 def _key(suspect: Suspect) -> str:
