@@ -131,6 +131,18 @@ class Flickering:
         return self.now.eval(*arguments)
 
 
+def test_how_long_one_has_to_wait_is_told_without_a_try(throttle: Throttle) -> None:
+    patient, spent = suspect(free=2), suspect(free=1)
+    spend(throttle, [patient], 1)
+    spend(throttle, [spent], 1)
+
+    waits = [throttle.waits([patient]), throttle.waits([patient, spent]), throttle.waits([suspect()])]
+
+    assert waits[0] == waits[2] == 0
+    assert 0 < waits[1] <= 1
+    spend(throttle, [patient], 1)
+
+
 def test_others_are_not_kept_waiting(throttle: Throttle) -> None:
     spend(throttle, [suspect(free=1)], 1)
 

@@ -35,6 +35,11 @@ return 0
 """
 """KEYS: suspects. ARGV: remembered and longest wait, ms, then the free tries of each. Milliseconds to wait, or 0 and
 the try is counted: at once, so that a hundred guesses side by side are a hundred."""
+_WAITS = """
+local longest = 0
+for i = 1, #KEYS do longest = math.max(longest, redis.call('PTTL', KEYS[i] .. ':wait')) end
+return longest
+"""
 _CLEAR = """
 for i = 1, #KEYS do
     redis.call('DEL', KEYS[i] .. ':wait')
@@ -65,6 +70,11 @@ class LocalThrottle:
         while len(self._tries) > _MOST_KEPT:
             self._tries.popitem(last=False)
         return 0.0
+
+    def waits(self, suspects: Sequence[Suspect]) -> float:
+        """See ports.Throttle."""
+        now = self._monotonic()
+        return max(0.0, *(self._kept(each, now)[1] - now for each in suspects))
 
     def succeeded(self, suspects: Sequence[Suspect]) -> None:
         """See ports.Throttle."""
@@ -105,6 +115,16 @@ class RedisThrottle:
         except RedisError:
             logger.warning("tries are counted in this process: Redis does not answer")
             return self._meanwhile.try_now(suspects)
+        return int(str(left)) / 1000
+
+    def waits(self, suspects: Sequence[Suspect]) -> float:
+        """See ports.Throttle."""
+        from redis import RedisError
+
+        try:
+            left = self._client.eval(_WAITS, len(suspects), *map(_key, suspects))
+        except RedisError:
+            return self._meanwhile.waits(suspects)
         return int(str(left)) / 1000
 
     def succeeded(self, suspects: Sequence[Suspect]) -> None:

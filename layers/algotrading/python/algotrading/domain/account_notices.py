@@ -17,6 +17,13 @@ ACCOUNT_LOCKED: Final = " ".join(
     )
 )
 ACCOUNT_UNLOCKED: Final = "your account was unlocked: log in again, and look whether your broker login is still good"
+LOGINS_HELD_UP: Final = " ".join(
+    (
+        "a wrong password or code was tried at your account again and again, so logins have to wait between tries, for",
+        "a quarter of an hour at most. That ends by itself, and devices that are logged in go on. If it was not you,",
+        "choose a password that you use nowhere else, and switch your second factor on",
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -228,6 +228,10 @@ class Throttle(Protocol):
         """0 when a try may be made, which is counted then; else the seconds until one may."""
         ...
 
+    def waits(self, suspects: Sequence[Suspect]) -> float:
+        """The seconds until a try may be made, 0 when one may now. Nothing is counted by asking."""
+        ...
+
     def succeeded(self, suspects: Sequence[Suspect]) -> None:
         """The try was good: forget what is cleared by it, and take it back from the others."""
         ...
