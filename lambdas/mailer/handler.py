@@ -1,4 +1,4 @@
-"""Sends the mails that accounts ask for: the link for a new password, the link that verifies an address."""
+"""Sends the mails that accounts ask for, the links for a new password and for an address; tells owners of guesses."""
 
 from __future__ import annotations
 

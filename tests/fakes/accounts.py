@@ -232,6 +232,12 @@ class MemoryBrokerAccounts:
         account = self._database.broker_accounts.get(user_id)
         return None if account is None else replace(account, egress=self._held_route(user_id))
 
+    def last_connected(self, user_id: UUID) -> str | None:
+        """See ports.BrokerAccounts."""
+        of_user = [entry for entry in self._database.audit if entry.user_id == user_id]
+        connected = [entry for entry in of_user if entry.kind is AuditKind.BROKER_CONNECTED]
+        return str(connected[-1].data["broker_user_id"]) if connected else None
+
     def remove(self, user_id: UUID, *, now: datetime) -> None:
         """See ports.BrokerAccounts."""
         with self._database.turn:

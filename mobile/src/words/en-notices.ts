@@ -33,6 +33,7 @@ const kinds: Record<NoticeKind, string> = {
   viewer_joined: "Somebody reads your account",
   account_locked: "Account locked",
   account_unlocked: "Account unlocked",
+  logins_held_up: "Somebody guesses at your password",
   not_ready: "Not ready before the open",
   daily_summary: "The day's summary",
   loss_limit: "Loss limit reached",

@@ -29,6 +29,7 @@ const problems: Record<ProblemCode, string> = {
   STRATEGY_OVERLAP: "Another running strategy of yours trades this symbol. Stop that one first.",
   EMAIL_TAKEN: "An account with this e-mail exists. Log in instead.",
   BROKER_ACCOUNT_TAKEN: "Another login of this app trades through this broker account. Disconnect it there first.",
+  BROKER_ACCOUNT_DIFFERS: "Your strategies trade in another broker account. Connect that one, or stop them first.",
   PRECONDITION_FAILED: "Somebody has changed it since you opened it. Load it again, then make your change.",
   IDEMPOTENCY_KEY_IN_USE: "Your first try is still under way. Wait a moment, then look at where it stands.",
   IDEMPOTENCY_OUTCOME_UNKNOWN: "Nobody knows how your first try ended. Look at where it stands, then decide anew.",

@@ -118,6 +118,25 @@ def test_a_removed_connection_is_gone_and_removing_it_again_is_fine(stores: Stor
     assert stores.broker_accounts.find(other.user_id) == make_account(other)
 
 
+def test_the_account_that_was_connected_last_is_known_when_the_connection_does_not_say(stores: Stores) -> None:
+    # given a user who was connected twice, and another beside them
+    user, other = stores.add_user(), stores.add_user()
+    connected = replace(make_account(user), broker_user_id="AB0002")
+    stores.broker_accounts.save(make_account(user))
+    stores.broker_accounts.save(connected)
+    stores.broker_accounts.save(make_account(other))
+
+    # when the login is lost, and then the connection
+    lost = replace(connected, access_token=None, broker_user_id=None, status=ConnectionStatus.LOGIN_REQUIRED)
+    stores.broker_accounts.save(lost)
+    after_login = stores.broker_accounts.last_connected(user.user_id)
+    stores.broker_accounts.remove(user.user_id, now=MOMENT)
+
+    # then the later of the two is known, and of somebody who never was connected none
+    assert [after_login, stores.broker_accounts.last_connected(user.user_id)] == ["AB0002", "AB0002"]
+    assert stores.broker_accounts.last_connected(stores.add_user().user_id) is None
+
+
 def test_a_user_without_a_connection_has_none(stores: Stores) -> None:
     assert stores.broker_accounts.find(stores.add_user().user_id) is None
     assert stores.system_broker_accounts.find_by_email("nobody@example.com") is None

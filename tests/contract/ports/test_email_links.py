@@ -122,6 +122,9 @@ def test_what_opens_the_account_without_the_password_is_named_when_that_is_chang
     kind, text = _told(stores, user.user_id)[-1]
     assert kind == "password_changed"
     assert "1 API key, 2 viewers, 1 channel outside of the app" in text
+    assert (
+        "DELETE /account/keys/{id} revokes a key, DELETE /account/viewers/{id} removes a viewer, channels are" in text
+    )
     assert len(stores.api_keys.of_user(user.user_id)) == 2
     assert len(stores.viewers.of_account(user.user_id, MOMENT)) == 2
 
@@ -135,7 +138,10 @@ def test_a_reset_can_end_keys_and_viewers_with_it(stores: Stores) -> None:
     assert stores.api_keys.of_user(user.user_id) == []
     assert stores.viewers.of_account(user.user_id, MOMENT) == []
     assert not stores.standings.enter(user.user_id, viewer.user_id, "GET /api/v1/strategy", MOMENT)
-    assert "goes on without it: 1 channel outside of the app;" in _told(stores, user.user_id)[-1][1]
+    text = _told(stores, user.user_id)[-1][1]
+    assert "goes on without it: 1 channel outside of the app;" in text
+    assert "switched off in the app, under Inbox" in text
+    assert "/account/" not in text
     kinds = [each.kind for each, _ in stores.system_audit_trail.chains() if each.user_id == user.user_id]
     assert (kinds.count(AuditKind.API_KEY_REVOKED), kinds.count(AuditKind.VIEWER_REMOVED)) == (2, 2)
     assert len(stores.api_keys.of_user(other.user_id)) == 2

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -91,6 +92,55 @@ def test_where_a_good_try_clears_nothing_it_takes_back_itself(throttle: Throttle
 
     spend(throttle, whom, 1)
     assert throttle.try_now(whom) > 0
+
+
+@pytest.mark.parametrize("is_cleared", [True, False])
+def test_a_good_try_is_taken_back_where_it_was_counted_though_redis_is_back_since(
+    valkey_server: ServerAddress, is_cleared: bool
+) -> None:
+    # given a Redis that is away for a moment, now and then: a client that finds nobody, and one that does
+    away = make_redis_client("127.0.0.1", 1, tls=False)
+    there = make_redis_client(valkey_server.host, valkey_server.port, tls=False)
+    client = Flickering(away)
+    whom, throttle = [suspect(free=3, is_cleared=is_cleared)], RedisThrottle(client, LocalThrottle())  # type: ignore[arg-type]
+    client.now = there
+    spend(throttle, whom, 2)
+
+    # when somebody comes as often as they like, and is right each time
+    for _ in range(5):
+        client.now = away
+        spend(throttle, whom, 1)
+        client.now = there
+        throttle.succeeded(whom)
+
+    # then nothing of it is held against them, and nothing of what others tried is forgotten by it
+    client.now = away
+    spend(throttle, whom, 3)
+    client.now = there
+    spend(throttle, whom, 3 if is_cleared else 1)
+    assert throttle.try_now(whom) > 0
+
+
+class Flickering:
+    """A client of a Redis that is there or not."""
+
+    def __init__(self, now: Redis) -> None:
+        self.now = now
+
+    def eval(self, *arguments: Any) -> Any:
+        return self.now.eval(*arguments)
+
+
+def test_how_long_one_has_to_wait_is_told_without_a_try(throttle: Throttle) -> None:
+    patient, spent = suspect(free=2), suspect(free=1)
+    spend(throttle, [patient], 1)
+    spend(throttle, [spent], 1)
+
+    waits = [throttle.waits([patient]), throttle.waits([patient, spent]), throttle.waits([suspect()])]
+
+    assert waits[0] == waits[2] == 0
+    assert 0 < waits[1] <= 1
+    spend(throttle, [patient], 1)
 
 
 def test_others_are_not_kept_waiting(throttle: Throttle) -> None:

@@ -22,7 +22,13 @@ from algotrading.adapters.secrets import SecretReader
 from algotrading.adapters.ses_mailer import SesMailer
 from algotrading.adapters.sns_notifier import SnsNotifier
 from algotrading.adapters.sqs_errands import SqsErrands
-from algotrading.contracts.errands import Errand, ResetPasswordErrand, VerifyEmailErrand, read_errand
+from algotrading.contracts.errands import (
+    Errand,
+    LoginsHeldUpErrand,
+    ResetPasswordErrand,
+    VerifyEmailErrand,
+    read_errand,
+)
 from algotrading.contracts.messages import OrderEvent, ScheduleInput
 from algotrading.domain.errors import AccessDenied
 from algotrading.domain.mail import Mail
@@ -352,7 +358,11 @@ def test_an_errand_travels_through_its_queue_without_a_secret(aws: AwsClients) -
     sqs = aws("sqs")
     url = sqs.create_queue(QueueName="mails")["QueueUrl"]
     errands = SqsErrands(lambda: sqs, url)
-    asked: list[Errand] = [ResetPasswordErrand(email="trader@example.com"), VerifyEmailErrand(user_id=uuid4())]
+    asked: list[Errand] = [
+        ResetPasswordErrand(email="trader@example.com"),
+        VerifyEmailErrand(user_id=uuid4()),
+        LoginsHeldUpErrand(email="trader@example.com"),
+    ]
 
     for errand in asked:
         errands.ask(errand)

@@ -9,6 +9,7 @@ from typing import Any, cast
 import boto3
 import pytest
 from moto import mock_aws
+from redis import Redis
 
 from algotrading.adapters.postgres.database import Database
 from algotrading.adapters.postgres.instruments import PostgresInstruments
@@ -45,6 +46,9 @@ def deployment(
     postgres_module_store: PostgresStore, valkey_server: ServerAddress, exchange: ThreadedExchange
 ) -> Iterator[Deployment]:
     """Every API function, with an instrument list already loaded."""
+    # All modules call from one address: what they tried is not to be held against each other.
+    with Redis(host=valkey_server.host, port=valkey_server.port) as valkey:
+        valkey.flushall()
     with pytest.MonkeyPatch.context() as environment, mock_aws():
         environment.delenv("AWS_ENDPOINT_URL", raising=False)
         environment.setenv("AWS_DEFAULT_REGION", REGION)
@@ -56,6 +60,8 @@ def deployment(
             **_stores(postgres_module_store, valkey_server),
             **_aws(queue_urls),
             "STAGE": "dev",
+            # Longer than a module takes, however busy the machine is.
+            "ACCESS_TOKEN_SECONDS": "43200",
             "SESSION_TABLE": json.dumps(ALWAYS_OPEN),
             "KITE_API_URL": exchange.url,
             "SECOND_FACTOR_REQUIRED": "false",

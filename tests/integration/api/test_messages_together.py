@@ -8,6 +8,7 @@ from uuid import uuid4
 
 from moto.sesv2.models import sesv2_backends
 
+from algotrading.contracts.errands import LoginsHeldUpErrand
 from tests.integration.api.conftest import REGION
 from tests.integration.api.deployment import Deployment
 from tests.integration.api.test_the_functions_together import plan
@@ -50,6 +51,19 @@ def test_a_password_is_reset_by_the_mail_of_the_mailer(deployment: Deployment) -
     assert deployment.call("POST", "/auth/password/reset", body) == (200, {"status": "changed"})
     assert deployment.call("POST", "/auth/password/reset", body)[1]["error"] == "LINK_INVALID"
     assert (log_in(deployment, email, "good-horse"), log_in(deployment, email, "a better horse")) == (401, 200)
+
+
+def test_an_owner_is_told_of_guesses_by_the_mailer_once(deployment: Deployment) -> None:
+    email, token = register(deployment)
+    deployment.work_off("mails", "mailer")
+    for address in (email.upper(), email, "nobody@example.com"):
+        errand = LoginsHeldUpErrand(email=address).model_dump_json()
+        deployment.sqs.send_message(QueueUrl=deployment.queue_urls["mails"], MessageBody=errand)
+
+    assert deployment.work_off("mails", "mailer") == [GOOD] * 3
+
+    notices = deployment.call("GET", "/notifications", None, token)[1]["notices"]
+    assert [each["kind"] for each in notices] == ["logins_held_up"]
 
 
 def test_a_notice_of_the_topic_is_mailed_logged_and_in_the_inbox(deployment: Deployment) -> None:

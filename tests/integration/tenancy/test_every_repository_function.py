@@ -167,6 +167,7 @@ CALLS: dict[str, Callable[[Any, Intruder], Any]] = {
     ),
     "PostgresBrokerAccounts.save": lambda r, me: r.save(sealed_account(me.user_id, "forged")),
     "PostgresBrokerAccounts.find": lambda r, me: r.find(me.user_id),
+    "PostgresBrokerAccounts.last_connected": lambda r, me: r.last_connected(me.user_id),
     "PostgresBrokerAccounts.remove": lambda r, me: r.remove(me.user_id, now=MOMENT),
     "PostgresBrokerAccounts.claim_egress": lambda r, me: r.claim_egress(me.user_id),
     "PostgresBrokerAccounts.postback_id": lambda r, me: r.postback_id(me.user_id),

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import timedelta
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
 from algotrading.adapters.postgres.egress_routes import DeployedRoute
+from algotrading.domain.accounts import BrokerCredentials, ConnectionStatus
 from algotrading.domain.cycle import CycleState
 from tests.unit.api.world import Answer, ApiWorld
 
@@ -343,8 +345,72 @@ def test_a_position_keeps_the_broker_account_that_holds_it(world: ApiWorld) -> N
     )
 
     # Then the one that holds the position stays
-    assert (answer.status, answer.error) == (409, "CONFLICT")
+    assert (answer.status, answer.error) == (409, "BROKER_ACCOUNT_DIFFERS")
+    assert "MEM001" in answer.body["message"]
     assert world.snapshot() == before
+
+
+def lose_login(world: ApiWorld, token: str) -> None:
+    """As migration 0019 takes it from one of two users who held one broker account."""
+    user_id = world.user_of(token)
+    world.database.broker_accounts[user_id] = replace(
+        world.database.broker_accounts[user_id],
+        access_token=None,
+        broker_user_id=None,
+        status=ConnectionStatus.LOGIN_REQUIRED,
+    )
+
+
+def log_in_to(world: ApiWorld, token: str, keys: BrokerCredentials) -> Answer:
+    """The keys of an account, and the broker's login."""
+    state = state_of(connect(world, token, api_key=keys.api_key, api_secret=keys.api_secret).body["login_url"])
+    return come_back(world, JSON, request_token=world.exchange.issue_request_token(keys.api_key), state=state)
+
+
+def test_a_position_keeps_its_broker_account_when_the_connection_does_not_name_it_any_more(world: ApiWorld) -> None:
+    # Given a position, whose owner was logged out of the broker account in which it stands
+    token = world.register()
+    keys = world.connect(token)
+    world.hold(world.create(token), CycleState.LONG)
+    lose_login(world, token)
+
+    # When another is connected: by its token, or by the broker's login
+    other = world.exchange.open_account()
+    by_token = connect(
+        world, token, api_key=other.api_key, api_secret=other.api_secret, access_token=str(other.access_token)
+    )
+    by_login = log_in_to(world, token, other)
+
+    # Then neither is: the position could not be sold through it; the one that holds it is taken
+    assert [(each.status, each.error) for each in (by_token, by_login)] == [(409, "BROKER_ACCOUNT_DIFFERS")] * 2
+    assert "MEM001" in by_token.body["message"]
+    assert world.call("GET", "/broker", token=token).body["status"] == "login_required"
+    assert log_in_to(world, token, keys).body["broker_user_id"] == "MEM001"
+
+
+def test_whoever_holds_nothing_any_more_may_connect_another_broker_account(world: ApiWorld) -> None:
+    token = world.register()
+    world.connect(token)
+    world.hold(world.create(token), CycleState.FLAT)
+    lose_login(world, token)
+
+    assert log_in_to(world, token, world.exchange.open_account()).body["broker_user_id"] not in {None, "MEM001"}
+
+
+def test_a_position_of_which_nothing_tells_where_it_stands_can_be_sold_and_is_told_of(
+    world: ApiWorld, caplog: pytest.LogCaptureFixture
+) -> None:
+    # Given a position, and a trail that was lost
+    token = world.register()
+    world.hold(world.create(token), CycleState.LONG)
+    world.database.audit.clear()
+
+    # When its owner connects a broker account
+    answer = log_in_to(world, token, world.exchange.open_account())
+
+    # Then it is taken: by none at all nothing could ever be sold
+    assert answer.body["broker_user_id"] == "MEM001"
+    assert "nothing tells in which broker account cycles stand" in caplog.text
 
 
 def test_the_daily_login_goes_on_under_running_strategies(world: ApiWorld) -> None:

@@ -149,6 +149,62 @@ def test_guessing_a_password_is_slowed_down_and_the_owner_comes_in_again(world: 
     assert [world.call("POST", "/auth/login", wrong).status for _ in range(5)] == [401] * 5
 
 
+def guess_on(world: ApiWorld, email: str, times: int) -> None:
+    """Wrong passwords, each as soon as it is looked at."""
+    for _ in range(times):
+        answer = world.call("POST", "/auth/login", {"email": email, "password": "a wrong one"})
+        while answer.status == 429:
+            wait(world, timedelta(seconds=int(answer.headers["Retry-After"])))
+            answer = world.call("POST", "/auth/login", {"email": email, "password": "a wrong one"})
+        assert answer.status == 401
+
+
+def told(world: ApiWorld) -> list[str]:
+    world.deliver_mails()
+    return [each.kind for each in world.database.notices]
+
+
+def test_who_guesses_for_long_has_the_owner_told_once_a_day_whoever_the_account_belongs_to(world: ApiWorld) -> None:
+    # Given an account at which somebody guesses, and slips of its owner's: nobody is told of those
+    world.register()
+    world.deliver_mails()
+    guess_on(world, PERSON["email"], 11)
+    assert told(world) == []
+
+    # When the guesses go on, at an e-mail that has no account, too
+    for email in (PERSON["email"].upper(), "nobody@example.com"):
+        guess_on(world, email, 13)
+        # Then as much is asked for both, and looked up elsewhere
+        assert {each.model_dump()["email"] for each in world.errands.asked} == {email}
+        assert told(world) == ["logins_held_up"]
+
+    # And on the next day once more
+    wait(world, timedelta(days=1))
+    guess_on(world, PERSON["email"], 13)
+    assert told(world) == ["logins_held_up"] * 2
+
+
+def test_of_guesses_at_others_from_the_same_place_nobody_is_told(world: ApiWorld) -> None:
+    world.register()
+    world.deliver_mails()
+    guess = [f"nobody{number // 4}@example.com" for number in range(107)]
+    for email in guess:
+        guess_on(world, email, 1)
+
+    answer = world.call("POST", "/auth/login", PERSON)
+
+    assert (answer.status, int(answer.headers["Retry-After"]) > 60) == (429, True)
+    assert world.errands.asked == []
+
+
+def test_a_login_is_refused_all_the_same_when_nobody_can_be_asked_to_tell(world: ApiWorld) -> None:
+    world.register()
+    guess_on(world, PERSON["email"], 12)
+    world.errands.is_away = True
+
+    assert world.call("POST", "/auth/login", PERSON).error == "TOO_MANY_TRIES"
+
+
 def test_an_unknown_email_is_slowed_down_as_a_known_one(world: ApiWorld) -> None:
     world.register()
     for email in (PERSON["email"], "nobody@example.com"):

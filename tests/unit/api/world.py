@@ -83,7 +83,13 @@ from tests.fakes.instruments import MemoryInstruments
 from tests.fakes.kept_answers import MemoryKeptAnswers
 from tests.fakes.ledger import MemoryLedger
 from tests.fakes.mails import MemoryEmailLinks, MemoryErrands, MemoryMailer
-from tests.fakes.notifications import MemoryChats, MemoryDeliveries, MemoryNotifications, MemoryWebhooks
+from tests.fakes.notifications import (
+    MemoryChats,
+    MemoryDeliveries,
+    MemoryNotifications,
+    MemorySummaries,
+    MemoryWebhooks,
+)
 from tests.fakes.push import MemoryPushDevices, MemoryPushes
 from tests.fakes.queue import MemoryQueue
 from tests.fakes.risks import MemoryRisks
@@ -282,7 +288,12 @@ class ApiWorld:
         """Have every mail sent that was asked for; those that went out."""
         before = len(self.mailer.sent)
         mails = AccountMails(
-            MemoryUsers(self.database), MemoryEmailLinks(self.database), self.mailer, self.clock, "https://app"
+            MemoryUsers(self.database),
+            MemoryEmailLinks(self.database),
+            MemorySummaries(self.database),
+            self.mailer,
+            self.clock,
+            "https://app",
         )
         while self.errands.asked:
             mails.run(read_errand(self.errands.asked.pop(0).model_dump_json()))

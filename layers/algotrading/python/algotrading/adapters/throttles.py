@@ -35,6 +35,11 @@ return 0
 """
 """KEYS: suspects. ARGV: remembered and longest wait, ms, then the free tries of each. Milliseconds to wait, or 0 and
 the try is counted: at once, so that a hundred guesses side by side are a hundred."""
+_WAITS = """
+local longest = 0
+for i = 1, #KEYS do longest = math.max(longest, redis.call('PTTL', KEYS[i] .. ':wait')) end
+return longest
+"""
 _CLEAR = """
 for i = 1, #KEYS do
     redis.call('DEL', KEYS[i] .. ':wait')
@@ -66,6 +71,11 @@ class LocalThrottle:
             self._tries.popitem(last=False)
         return 0.0
 
+    def waits(self, suspects: Sequence[Suspect]) -> float:
+        """See ports.Throttle."""
+        now = self._monotonic()
+        return max(0.0, *(self._kept(each, now)[1] - now for each in suspects))
+
     def succeeded(self, suspects: Sequence[Suspect]) -> None:
         """See ports.Throttle."""
         now = self._monotonic()
@@ -75,6 +85,10 @@ class LocalThrottle:
                 self._tries.pop(each.digest, None)
             else:
                 self._tries[each.digest] = (tries - 1, now, forgotten)
+
+    def has_counted(self, suspect: Suspect) -> bool:
+        """Whether tries of this suspect were counted here, and are not forgotten."""
+        return suspect.digest in self._tries
 
     def _kept(self, suspect: Suspect, now: float) -> tuple[int, float, float]:
         kept = self._tries.get(suspect.digest)
@@ -103,17 +117,33 @@ class RedisThrottle:
             return self._meanwhile.try_now(suspects)
         return int(str(left)) / 1000
 
-    def succeeded(self, suspects: Sequence[Suspect]) -> None:
+    def waits(self, suspects: Sequence[Suspect]) -> float:
         """See ports.Throttle."""
         from redis import RedisError
 
         try:
+            left = self._client.eval(_WAITS, len(suspects), *map(_key, suspects))
+        except RedisError:
+            return self._meanwhile.waits(suspects)
+        return int(str(left)) / 1000
+
+    def succeeded(self, suspects: Sequence[Suspect]) -> None:
+        """See ports.Throttle."""
+        from redis import RedisError
+
+        # Redis may have been away when the try was counted, and be back now: each is taken back where it was counted.
+        here = [each for each in suspects if self._meanwhile.has_counted(each)]
+        if here:
+            self._meanwhile.succeeded(here)
+        there = [each for each in suspects if each.is_cleared or each not in here]
+        if not there:
+            return
+        try:
             self._client.eval(
-                _CLEAR, len(suspects), *map(_key, suspects), *("1" if each.is_cleared else "0" for each in suspects)
+                _CLEAR, len(there), *map(_key, there), *("1" if each.is_cleared else "0" for each in there)
             )
         except RedisError:
-            logger.warning("a good try is taken back in this process: Redis does not answer")
-            self._meanwhile.succeeded(suspects)
+            logger.warning("a good try is not taken back: Redis does not answer")
 
 
 def _key(suspect: Suspect) -> str:

@@ -103,6 +103,7 @@ def build_morning(settings: SummarySettings) -> MorningCheck:
 def _account_mails(settings: MailerSettings) -> AccountMails:
     from algotrading.adapters.clock import SystemClock
     from algotrading.adapters.postgres.email_links import PostgresEmailLinks
+    from algotrading.adapters.postgres.summaries import PostgresSummaries
     from algotrading.adapters.postgres.users import PostgresUsers
     from algotrading.services.account_mails import AccountMails
 
@@ -110,6 +111,7 @@ def _account_mails(settings: MailerSettings) -> AccountMails:
     return AccountMails(
         users=PostgresUsers(database),
         links=PostgresEmailLinks(database),
+        summaries=PostgresSummaries(database),
         mailer=_mailer(settings),
         clock=SystemClock(),
         app_url=settings.app_url.rstrip("/"),

@@ -32,7 +32,16 @@ class VerifyEmailErrand(BaseModel):
     user_id: UUID
 
 
-Errand = Annotated[ResetPasswordErrand | VerifyEmailErrand, Field(discriminator="kind")]
+class LoginsHeldUpErrand(BaseModel):
+    """Tell whoever has an account with this e-mail that somebody guesses at its password."""
+
+    model_config = _FROZEN
+
+    kind: Literal["logins_held_up"] = "logins_held_up"
+    email: str
+
+
+Errand = Annotated[ResetPasswordErrand | VerifyEmailErrand | LoginsHeldUpErrand, Field(discriminator="kind")]
 
 _ERRAND: TypeAdapter[Errand] = TypeAdapter(Errand)
 
@@ -98,7 +107,15 @@ class PushReceiptsErrand(BaseModel):
 DeliveryErrand = Annotated[
     NoticeErrand | DeliverErrand | ChatCodeErrand | PushReceiptsErrand, Field(discriminator="kind")
 ]
-AnyErrand = ResetPasswordErrand | VerifyEmailErrand | NoticeErrand | DeliverErrand | ChatCodeErrand | PushReceiptsErrand
+AnyErrand = (
+    ResetPasswordErrand
+    | VerifyEmailErrand
+    | LoginsHeldUpErrand
+    | NoticeErrand
+    | DeliverErrand
+    | ChatCodeErrand
+    | PushReceiptsErrand
+)
 
 _DELIVERY_ERRAND: TypeAdapter[DeliveryErrand] = TypeAdapter(DeliveryErrand)
 

@@ -22,6 +22,13 @@ ACCOUNT_LOCKED: Final = " ".join(
     )
 )
 ACCOUNT_UNLOCKED: Final = "your account was unlocked: log in again, and look whether your broker login is still good"
+LOGINS_HELD_UP: Final = " ".join(
+    (
+        "a wrong password or code was tried at your account again and again, so logins have to wait between tries, for",
+        "a quarter of an hour at most. That ends by itself, and devices that are logged in go on. If it was not you,",
+        "choose a password that you use nowhere else, and switch your second factor on",
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,16 +63,23 @@ def viewer_joined(grant: ViewerGrant) -> str:
 def password_changed(left: OtherWays) -> str:
     """Every login has ended; `left` is what goes on."""
     told = "your password was changed by a link of an e-mail, and every device was logged out. "
-    names = [
-        _counted(left.api_keys, "API key"),
-        _counted(left.viewers, "viewer"),
-        _counted(left.channels, "channel", " outside of the app"),
+    ways = [
+        (left.api_keys, _counted(left.api_keys, "API key"), "DELETE /account/keys/{id} revokes a key"),
+        (left.viewers, _counted(left.viewers, "viewer"), "DELETE /account/viewers/{id} removes a viewer"),
+        (
+            left.channels,
+            _counted(left.channels, "channel", " outside of the app"),
+            "channels are switched off in the app, under Inbox",
+        ),
     ]
-    known = [name for name in names if name]
+    known = [(name, how) for count, name, how in ways if count]
     if known:
-        told += f"What goes on without it: {', '.join(known)}; look whether you know them all. "
+        names, hows = (", ".join(part) for part in zip(*known, strict=True))
+        told += f"What goes on without it: {names}; look whether you know them all: {hows}. "
+    if left.api_keys or left.viewers:
+        told += "A password that is forgotten once more can end all keys and viewers with it. "
     return f"{told}{_NOT_YOU}, and look at your second factor"
 
 
 def _counted(count: int, name: str, more: str = "") -> str:
-    return f"{count} {name}{'s' if count > 1 else ''}{more}" if count else ""
+    return f"{count} {name}{'s' if count > 1 else ''}{more}"

@@ -18,6 +18,7 @@
     │   ├── StrategyOverlap       409  STRATEGY_OVERLAP
     │   ├── EmailTaken            409  EMAIL_TAKEN
     │   ├── BrokerAccountTaken    409  BROKER_ACCOUNT_TAKEN
+    │   ├── BrokerAccountDiffers  409  BROKER_ACCOUNT_DIFFERS   (strategies trade in another one)
     │   ├── KeyInUse              409  IDEMPOTENCY_KEY_IN_USE   (the first request is under way)
     │   ├── KeyOutcomeUnknown     409  IDEMPOTENCY_OUTCOME_UNKNOWN   (the first request broke off)
     │   └── RiskRefused           409  RISK_LIMIT   (an entry over a limit; never leaves the executor)
@@ -71,6 +72,7 @@ ErrorCode = Literal[
     "STRATEGY_OVERLAP",
     "EMAIL_TAKEN",
     "BROKER_ACCOUNT_TAKEN",
+    "BROKER_ACCOUNT_DIFFERS",
     "IDEMPOTENCY_KEY_IN_USE",
     "IDEMPOTENCY_OUTCOME_UNKNOWN",
     "IDEMPOTENCY_KEY_REUSED",
@@ -246,6 +248,18 @@ class BrokerAccountTaken(Conflict):
 
     def __init__(self) -> None:
         super().__init__("another user trades through this broker account: disconnect it there first")
+
+
+class BrokerAccountDiffers(Conflict):
+    """Strategies trade in another broker account: what they hold could not be sold through this one."""
+
+    code: ClassVar[ErrorCode] = "BROKER_ACCOUNT_DIFFERS"
+
+    def __init__(self, held_in: str) -> None:
+        super().__init__(
+            f"strategies are trading in broker account {held_in}, and this is another: connect that one, or stop them"
+            " and wait until nothing is held"
+        )
 
 
 class KeyInUse(Conflict):

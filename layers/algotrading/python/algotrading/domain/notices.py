@@ -44,6 +44,8 @@ class NoticeKind(StrEnum):
     VIEWER_JOINED = "viewer_joined"
     ACCOUNT_LOCKED = "account_locked"
     ACCOUNT_UNLOCKED = "account_unlocked"
+    LOGINS_HELD_UP = "logins_held_up"
+    """Somebody guesses at the password, and has to wait longer and longer between tries."""
 
     NOT_READY = "not_ready"
     """Before the open: something keeps strategies of the day from buying or selling."""

@@ -11,6 +11,8 @@ from uuid import UUID
 LONGEST_WAIT_SECONDS: Final = 900.0
 REMEMBERED_SECONDS: Final = 3600.0
 """After the last try."""
+TOLD_FROM_SECONDS: Final = 60.0
+"""The wait from which on an account's owner is told of it: six tries beyond the free ones are no slip of theirs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +29,24 @@ class Suspect:
 
 def suspects_of_login(email: str, address: str) -> Sequence[Suspect]:
     """One account from one address, one account from anywhere, and one address at any account."""
+    return (
+        *suspects_of_account(email, address),
+        Suspect(_digest("address", address), free=100, is_cleared=False),
+    )
+
+
+def suspects_of_account(email: str, address: str) -> Sequence[Suspect]:
+    """Those of a login by which tries at this very account are counted."""
     account = email.lower()
     return (
         Suspect(_digest("account at address", account, address), free=5, is_cleared=True),
         Suspect(_digest("account", account), free=20, is_cleared=True),
-        Suspect(_digest("address", address), free=100, is_cleared=False),
     )
+
+
+def suspects_of_held_up_notice(email: str) -> Sequence[Suspect]:
+    """Whoever goes on guessing while they have to wait has the owner told; not by every try."""
+    return (Suspect(_digest("held up", email.lower()), free=1, is_cleared=False),)
 
 
 def suspects_of_registration(address: str) -> Sequence[Suspect]:

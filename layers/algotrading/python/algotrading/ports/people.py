@@ -164,6 +164,11 @@ class BrokerAccounts(Protocol):
         """The user's connection, if any."""
         ...
 
+    def last_connected(self, user_id: UUID) -> str | None:
+        """The broker's user id of the account that was connected last, as the audit trail has it: known still when the
+        connection is not there any more, or does not say. None: there never was one."""
+        ...
+
     def remove(self, user_id: UUID, *, now: datetime) -> None:
         """Forget the user's connection; no error when there is none."""
         ...
@@ -225,6 +230,10 @@ class Throttle(Protocol):
 
     def try_now(self, suspects: Sequence[Suspect]) -> float:
         """0 when a try may be made, which is counted then; else the seconds until one may."""
+        ...
+
+    def waits(self, suspects: Sequence[Suspect]) -> float:
+        """The seconds until a try may be made, 0 when one may now. Nothing is counted by asking."""
         ...
 
     def succeeded(self, suspects: Sequence[Suspect]) -> None:

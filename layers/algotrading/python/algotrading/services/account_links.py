@@ -7,12 +7,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from algotrading.contracts.errands import ResetPasswordErrand, VerifyEmailErrand
+from algotrading.contracts.errands import LoginsHeldUpErrand, ResetPasswordErrand, VerifyEmailErrand
 from algotrading.domain.email_links import LINK_IS_OVER, LinkPurpose
 from algotrading.domain.errors import FieldProblem, LinkInvalid, NotFound, RequestInvalid, TooManyTries
 from algotrading.domain.throttle import (
+    TOLD_FROM_SECONDS,
     Suspect,
+    suspects_of_account,
     suspects_of_forgotten_password,
+    suspects_of_held_up_notice,
     suspects_of_link,
     suspects_of_login,
     suspects_of_mail,
@@ -102,6 +105,19 @@ class AccountLinks:
             self.errands.ask(VerifyEmailErrand(user_id=user_id))
         except Exception:
             logger.warning("nobody was asked to send the first mail", exc_info=True, extra={"user_id": str(user_id)})
+
+    def tell_of_guesses(self, email: str, address: str) -> None:
+        """Have the owner told that tries at this account have to wait, if they do for long, and there is an account:
+        that is looked at later and elsewhere, as for `forget`. Not told in vain: tries at other accounts from this
+        address. The login is refused all the same when nobody can be asked."""
+        if self.throttle.waits(suspects_of_account(email, address)) < TOLD_FROM_SECONDS:
+            return
+        if self.throttle.try_now(suspects_of_held_up_notice(email)) > 0:
+            return
+        try:
+            self.errands.ask(LoginsHeldUpErrand(email=email))
+        except Exception:
+            logger.warning("nobody was asked to tell of wrong tries at an account", exc_info=True)
 
     def _email_of(self, user_id: UUID) -> str:
         try:

@@ -1,4 +1,5 @@
-"""Sends what an account asked for by e-mail: the link for a new password, the link that verifies its address.
+"""Sends what an account asked for by e-mail: the link for a new password, the link that verifies its address; and
+tells an owner of guesses at the password.
 
 Apart from the functions that people wait for: so that nothing about an answer, its time least of all, tells whether
 an address has an account.
@@ -10,11 +11,14 @@ import logging
 from dataclasses import dataclass
 from uuid import UUID
 
-from algotrading.contracts.errands import Errand, ResetPasswordErrand
+from algotrading.contracts.errands import Errand, LoginsHeldUpErrand, ResetPasswordErrand
+from algotrading.domain.account_notices import LOGINS_HELD_UP
 from algotrading.domain.email_links import LASTS, LinkPurpose
 from algotrading.domain.errors import NotFound
 from algotrading.domain.mail import reset_mail, verification_mail
-from algotrading.ports import Clock, EmailLinks, Mailer, MailRefused, Users
+from algotrading.domain.notices import NoticeKind
+from algotrading.domain.sessions import trading_day_of
+from algotrading.ports import Clock, EmailLinks, Mailer, MailRefused, Summaries, Users
 from algotrading.services.link_tokens import new_link_token
 
 logger = logging.getLogger(__name__)
@@ -26,14 +30,17 @@ class AccountMails:
 
     users: Users
     links: EmailLinks
+    summaries: Summaries
     mailer: Mailer
     clock: Clock
     app_url: str
     """Where the pages are that links lead to."""
 
     def run(self, errand: Errand) -> bool:
-        """Whether a mail went out."""
+        """Whether a mail went out, or a notice was written."""
         try:
+            if isinstance(errand, LoginsHeldUpErrand):
+                return self._tell_of_guesses(errand.email)
             if isinstance(errand, ResetPasswordErrand):
                 return self._reset(errand.email)
             return self._verify(errand.user_id)
@@ -49,6 +56,15 @@ class AccountMails:
         # To the address as it is stored: what was typed may only look alike.
         self.mailer.send(reset_mail(self.users.get(login.user_id).email, self.app_url, token))
         return True
+
+    def _tell_of_guesses(self, email: str) -> bool:
+        """Once a day: who guesses on is not to fill somebody's mailbox by it."""
+        login = self.users.find_login(email)
+        if login is None:
+            return False
+        now = self.clock.now()
+        kind = NoticeKind.LOGINS_HELD_UP
+        return self.summaries.tell(login.user_id, trading_day_of(now), kind, LOGINS_HELD_UP, now)
 
     def _verify(self, user_id: UUID) -> bool:
         try:

@@ -99,7 +99,11 @@ class Accounts:
             TooManyTries: at this account or from this address; the password was not looked at.
         """
         suspects = suspects_of_login(email, address)
-        self._try(suspects)
+        try:
+            self._try(suspects)
+        except TooManyTries:
+            self.links.tell_of_guesses(email, address)
+            raise
         login = self.users.find_login(email)
         if not self.passwords.matches(password, login.password_hash if login else None) or login is None:
             raise AuthenticationFailed(NO_MATCH)

@@ -76,7 +76,8 @@ class Administrators:
 
         Raises:
             NotFound: there is no such user.
-            Conflict: it is the administrator's own: so one is always left.
+            Conflict: it is the administrator's own. Two who withdraw each other's at once leave none, and the operator
+                makes another.
         """
         _refuse_own(user_id, by)
         self.store.withdraw(user_id, role, by=str(by), now=self.clock.now())

@@ -22,6 +22,7 @@ from algotrading.domain.accounts import (
 from algotrading.domain.egress import EgressRoute
 from algotrading.domain.errors import (
     AccountLocked,
+    BrokerAccountDiffers,
     BrokerAuthFailed,
     Conflict,
     EmailUnverified,
@@ -109,7 +110,8 @@ class BrokerConnections:
             BrokerAuthFailed: the broker refuses these credentials; nothing was stored.
             BrokerUnavailable: the broker could not be asked; nothing was stored.
             BrokerAccountTaken: another user trades through this broker account; nothing was stored.
-            Conflict: strategies trade through another broker account; nothing was stored.
+            BrokerAccountDiffers: strategies trade in another broker account; nothing was stored.
+            Conflict: a login would be lost by which strategies trade; nothing was stored.
         """
         self._require_safe_login(user_id)
         stored = self.accounts.find(user_id)
@@ -140,7 +142,8 @@ class BrokerConnections:
         Raises:
             TokenExpired, TokenInvalid: the state is too old or not ours; the account or the login that asked is gone.
             AccountLocked: nobody gets in, by a login that began before the lock either.
-            BrokerAuthFailed, BrokerUnavailable, BrokerAccountTaken, Conflict: as for `connect`; nothing was stored.
+            BrokerAuthFailed, BrokerUnavailable, BrokerAccountTaken, BrokerAccountDiffers: as for `connect`; nothing
+                was stored.
         """
         bearer = self.tokens.read(state, audience=LOGIN_AUDIENCE)
         user_id = bearer.user_id
@@ -211,8 +214,7 @@ class BrokerConnections:
         profile: BrokerProfile,
         stored: SealedBrokerAccount | None,
     ) -> SealedBrokerAccount:
-        if stored is not None and stored.broker_user_id not in {None, profile.broker_user_id}:
-            self._refuse_while_trading(user_id, "these credentials belong to another broker account")
+        self._refuse_another_account(user_id, profile, None if stored is None else stored.broker_user_id)
         account = self._save(user_id, credentials, profile.broker_user_id)
         return replace(account, egress=self._claim_addresses(user_id))
 
@@ -265,9 +267,27 @@ class BrokerConnections:
         )
 
     def _refuse_while_trading(self, user_id: UUID, why: str) -> None:
-        for strategy in self.strategies.list_for(user_id):
-            if strategy.is_running or self.ledger.unsettled(user_id, strategy.strategy_id):
-                raise Conflict(f"strategies are trading through this broker connection, and {why}: stop them first")
+        if self._is_trading(user_id):
+            raise Conflict(f"strategies are trading through this broker connection, and {why}: stop them first")
+
+    def _refuse_another_account(self, user_id: UUID, profile: BrokerProfile, known: str | None) -> None:
+        """`known` is the account that the stored connection leads to. Where it does not say (two users held one account
+        and this one lost it: migration 0019), the trail does: orders leave through a connected account alone."""
+        if known == profile.broker_user_id or not self._is_trading(user_id):
+            return
+        held_in = known or self.accounts.last_connected(user_id)
+        if held_in is None:
+            # No order can have left. Were there one all the same, a refusal would keep its owner from selling at all.
+            if self.ledger.unsettled_of(user_id):
+                logger.error("nothing tells in which broker account cycles stand", extra={"user_id": str(user_id)})
+        elif held_in != profile.broker_user_id:
+            raise BrokerAccountDiffers(held_in)
+
+    def _is_trading(self, user_id: UUID) -> bool:
+        return any(
+            strategy.is_running or self.ledger.unsettled(user_id, strategy.strategy_id)
+            for strategy in self.strategies.list_for(user_id)
+        )
 
 
 def _addresses_of(route: EgressRoute | None) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from algotrading.adapters.postgres.database import Database
 from algotrading.adapters.postgres.json_values import clean_text
 from algotrading.adapters.postgres.users import hold_open
 from algotrading.domain.accounts import BrokerName, ConnectionStatus, SealedBrokerAccount
-from algotrading.domain.audit import broker_entry, disconnected_entry, freed_entry
+from algotrading.domain.audit import AuditKind, broker_entry, disconnected_entry, freed_entry
 from algotrading.domain.egress import EgressRoute
 from algotrading.domain.errors import BrokerAccountTaken, Conflict, NotFound, TokenInvalid
 
@@ -80,6 +80,16 @@ class PostgresBrokerAccounts:
         with self._database.tenant(user_id) as session:
             row = session.execute(f"{_ACCOUNTS} where k.user_id = %s", (user_id,)).fetchone()
         return _account(row) if row else None
+
+    def last_connected(self, user_id: UUID) -> str | None:
+        """See ports.BrokerAccounts."""
+        with self._database.tenant(user_id) as session:
+            row = session.execute(
+                "select record::jsonb -> 'data' ->> 'broker_user_id' as broker_user_id from audit_log"
+                " where user_id = %s and strategy_id is null and kind = %s order by seq desc limit 1",
+                (user_id, AuditKind.BROKER_CONNECTED),
+            ).fetchone()
+        return row["broker_user_id"] if row else None
 
     def remove(self, user_id: UUID, *, now: datetime) -> None:
         """See ports.BrokerAccounts."""

@@ -135,7 +135,8 @@ class AdminRoutes:
         return UserDoneAnswer(user_id=id, status="granted")
 
     def withdraw(self, request: Request, id: UUID, body: RoleRequest) -> UserDoneAnswer:
-        """Take a role back, from the user's next request on; not one's own, so that an administrator is always left."""
+        """Take a role back, from the user's next request on; not one's own, so that nobody loses it by a slip. That an
+        administrator is left, nothing promises: where none is, the operator of the deployment makes one."""
         by = self._confirmed(request, body.code)
         self._services().administrators.withdraw(id, Role(body.role), by=by)
         return UserDoneAnswer(user_id=id, status="withdrawn")

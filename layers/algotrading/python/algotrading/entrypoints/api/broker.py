@@ -22,6 +22,7 @@ from algotrading.contracts.api_timeline import Day
 from algotrading.domain.accounts import BrokerCredentials, BrokerName, ConnectionStatus
 from algotrading.domain.errors import (
     AccountLocked,
+    BrokerAccountDiffers,
     BrokerAccountTaken,
     BrokerAuthFailed,
     BrokerUnavailable,
@@ -74,6 +75,7 @@ class BrokerRoutes:
                 SecondFactorRequired,
                 BrokerAuthFailed,
                 BrokerAccountTaken,
+                BrokerAccountDiffers,
                 Conflict,
                 BrokerUnavailable,
             ),
@@ -180,7 +182,7 @@ def _callback_answers() -> dict[int, Any]:
         AccountLocked,
         BrokerAuthFailed,
         BrokerAccountTaken,
-        Conflict,
+        BrokerAccountDiffers,
         BrokerUnavailable,
         is_open=True,
     )
