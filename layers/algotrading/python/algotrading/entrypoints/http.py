@@ -41,8 +41,17 @@ from algotrading.services.admission import Admission, Admitted, Asked
 from algotrading.services.keyed_requests import KeyedRequests
 
 logger = logging.getLogger(__name__)
+logging.getLogger("aws_lambda_powertools").setLevel(logging.INFO)
+"""At DEBUG the framework logs each body as it was read, passwords with it."""
 
-_HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+_HEADERS = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+    "Strict-Transport-Security": "max-age=31536000; includeSubDomains",
+    "X-Content-Type-Options": "nosniff",
+}
+"""Of every answer; a page says for itself what it may load. Browsers heed the promise of HTTPS over HTTPS alone."""
 _FAILED = "This did not work"
 JSON = "application/json"
 REQUEST_ID = "X-Request-Id"

@@ -25,6 +25,11 @@ from algotrading.entrypoints.api.viewers import ViewerRoutes
 from algotrading.entrypoints.http import JSON, new_router
 
 _VERSION = "1.0.0"
+_PAGE_HEADERS = {
+    "Content-Security-Policy": "default-src 'self'; script-src 'self' 'unsafe-inline'; "
+    "style-src 'self' 'unsafe-inline'; img-src 'self' data:; base-uri 'none'; frame-ancestors 'none'"
+}
+"""The page carries its scripts and styles in itself, and calls the API that it came from."""
 _DESCRIPTION = """Buys at the buy time, watches every tick, sells at the stop-loss or at the sell time.
 
 Every error, on every path, is `{"error": CODE, "message": ..., "details": [{"field", "problem"}]}`, but for what the
@@ -52,7 +57,9 @@ class DocsRoutes:
 
     def show_page(self) -> Response[str]:
         """Swagger UI, from Powertools' own files: the page loads nothing from elsewhere."""
-        return Response(status_code=200, content_type="text/html; charset=utf-8", body=_page())
+        return Response(
+            status_code=200, content_type="text/html; charset=utf-8", body=_page(), headers=dict(_PAGE_HEADERS)
+        )
 
 
 @cache
