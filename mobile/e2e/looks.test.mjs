@@ -1,15 +1,13 @@
 // Every screen of one recorded day: held against its picture, and looked at by axe. Needs the built app alone.
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { after, before, test } from "node:test";
 
+import { faultsOf } from "./axe.mjs";
 import { readDay, replay, trader } from "./day.mjs";
 import { drawnWith, gallery } from "./pictures.mjs";
 import { DESKTOP, device, facts, openBrowser, PHONE, until } from "./stage.mjs";
 import { walk } from "./walk.mjs";
 
-const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 /** More of the recorded day than a look takes. */
 const LOOK_MS = 30_000;
 const day = readDay();
@@ -69,11 +67,3 @@ test("every screen looks as it is kept", (context) => {
     `these look otherwise than kept: see ${facts.differences}. If it is meant: make test-app ONLY=pictures PICTURES=docs/app, look at what git shows as changed, and commit it.`,
   );
 });
-
-async function faultsOf(page) {
-  await page.evaluate(AXE);
-  const found = await page.evaluate(() => globalThis.axe.run(document, { resultTypes: ["violations"] }));
-  return found.violations
-    .filter(({ impact }) => impact === "serious" || impact === "critical")
-    .map(({ id, nodes }) => `${id} (${nodes.length}) ${nodes[0].html.slice(0, 160)} ${nodes[0].failureSummary.slice(0, 200)}`);
-}

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, test as step } from "node:test";
 
+import { faultsOf } from "./axe.mjs";
 import { readDay, replay, trader } from "./day.mjs";
 import { device, facts, fill, front, logIn, named, openBrowser, press, until } from "./stage.mjs";
 
@@ -47,17 +48,62 @@ test("a question takes the keyboard, keeps it, is left by Escape, and gives it b
   const stop = page.getByRole("button", { name: "Stop", exact: true }).locator("visible=true").last();
   await stop.focus();
   await page.keyboard.press("Enter");
-  const dialog = page.getByRole("dialog");
+  const dialog = page.getByRole("dialog", { name: "Stop" });
   await dialog.waitFor();
   await until("the focus is in the question", () => dialog.evaluate((element) => element.contains(document.activeElement)), 5);
   for (let presses = 0; presses < 6; presses += 1) {
     await page.keyboard.press("Tab");
     assert.equal(await dialog.evaluate((element) => element.contains(document.activeElement)), true, `after Tab ${presses + 1} it is on "${await focused(page)}" behind the question`);
   }
+  assert.deepEqual(await faultsOf(page), []);
   await page.keyboard.press("Escape");
   await dialog.waitFor({ state: "detached" });
   assert.equal(await focused(page), "Stop");
   assert.deepEqual(faults, []);
+  await context.close();
+});
+
+test("a strategy and a notice are opened by keyboard alone", async () => {
+  const { page, context } = await opened();
+  await logIn(page, trader);
+  await front(page, "strategy-RELIANCE").focus();
+  await page.keyboard.press("Enter");
+  await front(page, "state").waitFor();
+  await named(page, "Back");
+  await page.getByRole("tab", { name: /^Inbox/ }).click();
+  await front(page, "notice-killed").focus();
+  await page.keyboard.press("Enter");
+  await front(page, "kill-arm").waitFor();
+  await context.close();
+});
+
+test("whatever is pressed is large enough for a thumb", async () => {
+  const { page, context } = await opened();
+  const small = [];
+  const measure = async (name) => small.push(...(await tooSmall(page)).map((found) => `${name}: ${found}`));
+  await measure("login");
+  await logIn(page, trader);
+  await front(page, "strategy-RELIANCE").waitFor();
+  await measure("today");
+  for (const [name, title] of [["positions", "Positions"], ["inbox", /^Inbox/], ["risk", "Risk"], ["settings", "Settings"], ["today", "Today"]]) {
+    await page.getByRole("tab", { name: title }).click();
+    await measure(name);
+  }
+  await press(page, "new-strategy");
+  await front(page, "save").waitFor();
+  await measure("create");
+  await named(page, "Back");
+  await press(page, "strategy-RELIANCE");
+  await front(page, "state").waitFor();
+  await measure("strategy");
+  await named(page, "Stop");
+  await front(page, "confirm").waitFor();
+  await measure("question");
+  await page.keyboard.press("Escape");
+  await press(page, "open-kill");
+  await front(page, "kill-fire").waitFor();
+  await measure("kill");
+  assert.deepEqual(small, []);
   await context.close();
 });
 
@@ -134,6 +180,7 @@ test("what is missing is gone to when it is not in sight", async () => {
   await front(page, "not-saved").waitFor();
   assert.equal(await front(page, "symbol").evaluate((field) => field === document.activeElement), true);
   await page.getByText("Choose an instrument from the list").waitFor();
+  assert.deepEqual(await faultsOf(page), []);
   await context.close();
 });
 
@@ -147,19 +194,40 @@ test("at the largest text nothing is cut off, and what is read grows", async () 
   }
   assert.ok(heights[1] > heights[0] * 1.4, `the broker's line is ${heights.join(" and ")} px`);
   const { page } = huge;
-  assert.deepEqual(await cutOff(page), [], "today");
+  assert.deepEqual(await settled(() => cutOff(page)), [], "today");
   await press(page, "new-strategy");
   await front(page, "save").waitFor();
-  assert.deepEqual(await cutOff(page), [], "create");
+  assert.deepEqual(await settled(() => cutOff(page)), [], "create");
   await named(page, "Back");
   await page.getByRole("tab", { name: "Settings" }).click();
-  assert.deepEqual(await cutOff(page), [], "settings");
+  assert.deepEqual(await settled(() => cutOff(page)), [], "settings");
   await press(page, "to-devices");
   await front(page, "device").first().waitFor();
-  assert.deepEqual(await cutOff(page), [], "devices");
+  assert.deepEqual(await settled(() => cutOff(page)), [], "devices");
   await usual.context.close();
   await huge.context.close();
 });
+
+/** What is found until nothing is, for five seconds: the kit measures a field's label after it has drawn it. */
+async function settled(find) {
+  let found = await find();
+  for (let looks = 0; found.length > 0 && looks < 25; looks += 1) {
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    found = await find();
+  }
+  return found;
+}
+
+/** What can be pressed in sight and is less than 44 high or wide (WCAG 2.5.5). A switch is turned by its words, too. */
+function tooSmall(page) {
+  return page.evaluate(() =>
+    [...document.querySelectorAll("button, a, [role=button], [role=link], [role=tab], [role=radio]")]
+      .filter((element) => element.checkVisibility() && element.tabIndex >= 0)
+      .map((element) => ({ element, box: element.getBoundingClientRect() }))
+      .filter(({ box }) => box.width > 0 && (box.height < 44 || box.width < 44))
+      .map(({ element, box }) => `${element.getAttribute("aria-label") ?? element.textContent} ${Math.round(box.width)}x${Math.round(box.height)}`),
+  );
+}
 
 /** The texts in sight of which a part is not drawn: letters at the end of a line, or a whole line. */
 function cutOff(page) {

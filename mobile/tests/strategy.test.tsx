@@ -27,10 +27,10 @@ jest.mock("expo-router", () => ({
 jest.mock("@/api/keep", () => ({ readKept: async (name: string) => (name === "token" ? "t" : null), writeKept: async () => undefined }));
 
 const recorded: Record<string, unknown> = day.answers;
-const any = (recorded["/strategy"] as { strategies: Strategy[] }).strategies[0] as Strategy;
-const STORED: Strategy = { ...any, strategy_id: "s1", status: "running" };
+const first = (recorded["/strategy"] as { strategies: Strategy[] }).strategies[0] as Strategy;
+const STORED: Strategy = { ...first, strategy_id: "s1", status: "running" };
 const STANDING: Standing = {
-  ...(recorded[`/strategy/status/${any.strategy_id}`] as Standing),
+  ...(recorded[`/strategy/status/${first.strategy_id}`] as Standing),
   strategy_id: "s1",
   status: "running",
   position: "bought",

@@ -4,7 +4,6 @@ import { Text, TouchableRipple } from "react-native-paper";
 
 import type { Notice } from "@/api/notices";
 import { istDay, istTime } from "@/rules/clock";
-import { screenOf } from "@/rules/notices";
 import { useWords } from "@/words";
 import type { Words } from "@/words/en";
 
@@ -24,7 +23,7 @@ export const NoticeRow = memo(function NoticeRow({ notice, onOpen }: { notice: N
   const title = kindName(words, notice.kind);
   return (
     <TouchableRipple
-      role={screenOf(notice) === null ? "button" : "link"}
+      role="button"
       onPress={onOpen}
       style={[styles.row, { backgroundColor: colors.surface, borderColor: isNew ? colors.primary : colors.outlineVariant }]}
       testID={`notice-${notice.kind}`}

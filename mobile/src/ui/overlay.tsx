@@ -4,8 +4,6 @@ import type { ReactNode } from "react";
 import { Modal, Pressable, ScrollView, StyleSheet, View } from "react-native";
 import { Text } from "react-native-paper";
 
-import { useWords } from "@/words";
-
 import { useAppTheme } from "./theme";
 
 export function Overlay({
@@ -22,10 +20,9 @@ export function Overlay({
   children: ReactNode;
   testID?: string;
 }) {
-  const words = useWords();
   const { colors } = useAppTheme();
   return (
-    <Modal transparent visible={isShown} animationType="none" onRequestClose={() => onDismiss?.()} testID={testID} accessibilityLabel={title}>
+    <Modal transparent visible={isShown} animationType="none" onRequestClose={() => onDismiss?.()} testID={testID} aria-label={title}>
       <View style={styles.whole}>
         <Pressable
           style={[StyleSheet.absoluteFill, { backgroundColor: colors.backdrop }]}
@@ -34,7 +31,6 @@ export function Overlay({
           // A pointer's way out; keyboards have Escape and Cancel.
           tabIndex={-1}
           accessible={false}
-          aria-label={words.common.close}
         />
         <View style={[styles.card, { backgroundColor: colors.elevation.level3, borderColor: colors.outlineVariant }]}>
           <ScrollView contentContainerStyle={styles.inside} keyboardShouldPersistTaps="handled">

@@ -32,6 +32,7 @@ export function Screen({
         {back === undefined ? null : (
           <Appbar.Action
             icon="arrow-left"
+            style={styles.back}
             accessibilityLabel={words.common.back}
             onPress={() => (router.canGoBack() ? router.back() : router.replace(back as "/"))}
           />
@@ -83,6 +84,7 @@ const MOST_LETTERS = 17;
 
 const styles = StyleSheet.create({
   whole: { flex: 1 },
+  back: { width: 48, height: 48, margin: 2 },
   kill: { marginRight: 8 },
   scrolled: { alignItems: "center", paddingBottom: 48 },
   column: { width: "100%", maxWidth: 720, alignSelf: "center", padding: 16, gap: 16 },

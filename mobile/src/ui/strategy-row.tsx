@@ -22,7 +22,8 @@ export const StrategyRow = memo(function StrategyRow({ strategy }: { strategy: S
   const standing = useStanding(strategy.strategy_id, (last) => strategy.status === "running" || (last !== undefined && isUnderWay(last)));
   return (
     <TouchableRipple
-      role="link"
+      // A browser leaves the Enter of a link to an address, which this has not: no keyboard would open it.
+      role="button"
       onPress={() => router.push(`/strategy/${strategy.strategy_id}`)}
       style={[styles.row, { backgroundColor: colors.surface, borderColor: colors.outlineVariant }]}
       testID={`strategy-${strategy.symbol}`}

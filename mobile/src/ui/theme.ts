@@ -33,13 +33,15 @@ export function useTextScale(): number {
 const USUAL_INPUT = 16;
 /** Of text that names no kind; the library leaves it to the platform, where it would not grow. */
 const PLAIN = { fontSize: 14, lineHeight: 20 };
+/** The line of a button's word. A button is 20 higher than that, and a thumb needs 48. */
+const LEAST_BUTTON_LINE = 28;
 
 function scaled(fonts: MD3Theme["fonts"], scale: number): MD3Theme["fonts"] {
-  if (scale === 1) return fonts;
   const config = Object.fromEntries(
     Object.entries(fonts).map(([name, font]) => {
       const { fontSize, lineHeight } = name === "default" ? PLAIN : (font as { fontSize?: number; lineHeight?: number });
-      const sizes = fontSize && lineHeight ? { fontSize: fontSize * scale, lineHeight: lineHeight * scale } : {};
+      const least = name === "labelLarge" ? LEAST_BUTTON_LINE : 0;
+      const sizes = fontSize && lineHeight ? { fontSize: fontSize * scale, lineHeight: Math.max(least, lineHeight * scale) } : {};
       return [name, { ...font, ...sizes }];
     }),
   );
