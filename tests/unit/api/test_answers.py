@@ -109,6 +109,16 @@ def test_a_refused_login_is_logged_without_what_was_sent(world: ApiWorld, caplog
     assert EMAIL not in everything
 
 
+def test_a_refusal_of_access_is_logged_with_who_was_refused(world: ApiWorld, caplog: pytest.LogCaptureFixture) -> None:
+    trader = world.call("POST", "/auth/register", {"email": EMAIL, "password": PASSWORD}).body
+    with caplog.at_level(logging.INFO):
+        world.call("GET", "/admin/users", token=trader["token"])
+
+    (line,) = _answered(caplog)
+    assert (line["event_type"], line["status"]) == ("GET /api/v1/admin/users", 403)
+    assert line["user_id"] == trader["user_id"]
+
+
 def test_a_line_break_in_a_clients_name_is_not_logged(world: ApiWorld, caplog: pytest.LogCaptureFixture) -> None:
     token = world.register()
     with caplog.at_level(logging.INFO):
