@@ -154,3 +154,18 @@ def test_a_program_lowers_limits_and_raises_none(trader: Trader) -> None:
     assert trader.ask("PUT", "/risk/profile", LIMITS).error == "FRESH_CODE_NEEDED"
     assert trader.ask("POST", "/risk/kill").status == 200
     assert trader.ask("POST", "/risk/release").error == "ACCESS_DENIED"
+
+
+def test_a_program_raises_none_either_when_the_second_factor_is_gone(trader: Trader) -> None:
+    owner = trader.token
+    wait_a_step(trader.world)
+    body = {"name": "bot", "scopes": ["risk:write"], "code": shown(trader.world, trader.secret)}
+    key = trader.ask("POST", "/account/keys", body).body["key"]
+    wait_a_step(trader.world)
+    code = shown(trader.world, trader.secret)
+    assert trader.ask("POST", f"{PATH}/remove", {"code": code}).status == 200
+
+    trader.token = key
+    assert trader.ask("PUT", "/risk/profile", {}).error == "FRESH_CODE_NEEDED"
+    trader.token = owner
+    assert trader.ask("PUT", "/risk/profile", {}).status == 200

@@ -79,7 +79,8 @@ class RiskRoutes:
         """Replace every limit at once. They hold from the next entry on; nothing is sold because of them, but for a
         loss limit that is reached and says so. Whoever has a second factor shows a fresh code of it before more may be
         risked than so far; less needs none, and a key of a program only ever lowers."""
-        may_loosen = not admitted(request).owes_code
+        who = admitted(request)
+        may_loosen = who.key_id is None and not who.owes_code
         return _view(self._services().profiles.replace(caller(request), body.to_limits(), may_loosen=may_loosen))
 
     def kill(self, request: Request, body: KillRequest = _NO_REASON) -> KillAnswer:
