@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import cast
 from uuid import UUID
 
 import pytest
@@ -17,11 +18,13 @@ from algotrading.domain.cycle import Cycle, CycleState, ExitReason
 from algotrading.domain.errors import Conflict
 from algotrading.domain.flatness import FlatProof, ForeignPosition, NothingPlaced
 from algotrading.domain.limits import LAST_LOOK
-from algotrading.domain.orders import OrderTicket, Side
+from algotrading.domain.orders import Holding, OrderTicket, Side
 from algotrading.domain.sessions import trading_day_of
-from algotrading.ports import Lane, RiskStanding
+from algotrading.ports import Broker, Lane, RiskStanding
 from algotrading.services.flatten import Flattener
 from algotrading.services.kill_switch import SETTLING, KillSwitch
+from algotrading.services.paced_broker import PacedBroker
+from algotrading.services.verify_flat import FlatVerifier
 from tests.fakes.examples import make_instrument
 from tests.fakes.exchange import MemoryAccount, trades
 from tests.fakes.ledger import MemoryLedger
@@ -370,3 +373,42 @@ def _write_entry(world: TradingWorld, cycle: Cycle, due: datetime) -> None:
     intent = replace(make_intent(cycle), created_at=due - timedelta(seconds=2), due_at=due)
     decision = Decision(replace(cycle, state=CycleState.ENTERING, intents=(intent,)), (SendOrder(intent.tag, due),))
     world.ledger.save(decision, event=EntryDue(world.clock.now(), due, Decimal(3600)), now=world.clock.now())
+
+
+class _ReleasesMeanwhile:
+    """A broker session during whose look the owner releases, a strategy buys, and the switch goes on again."""
+
+    def __init__(self, session: PacedBroker, meanwhile: Callable[[], object]) -> None:
+        self._session, self._meanwhile = session, meanwhile
+        self.read_book = session.read_book
+
+    def positions(self) -> Sequence[Holding]:
+        """Read, and then it happens."""
+        held = self._session.positions()
+        self._meanwhile()
+        return held
+
+
+@pytest.mark.parametrize("is_locked_again", [True, False])
+def test_a_proof_does_not_speak_of_the_time_after_a_release(world: TradingWorld, is_locked_again: bool) -> None:
+    world.instruments.replace_all([make_instrument("TCS"), make_instrument("INFY")])
+    world.exchange.prices["NSE:INFY"] = Decimal(3600)
+    first, second = world.add_running(), world.add_running(symbol="INFY", buy_time=time(9, 40))
+    world.buy(first)
+    switch(world).kill(world.user_id, None)
+    world.executor.handle(world.command(first, OrderEvent.STOPLOSS))
+    session = world.executor.sessions.open(world.user_id)
+
+    def release_and_buy() -> None:
+        switch(world).release(world.user_id)
+        world.buy(second)
+        if is_locked_again:
+            switch(world).kill(world.user_id, None)
+
+    looking = cast("Broker", _ReleasesMeanwhile(session, release_and_buy))
+    proof = FlatVerifier(world.risks, world.ledger, world.clock).verify(world.user_id, looking)
+
+    assert world.cycle(second).open_quantity == 10
+    assert proof is None
+    assert standing(world).flat is None
+    assert "verified_flat" not in world.told()

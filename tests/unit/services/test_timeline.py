@@ -257,6 +257,19 @@ class TestWhatTheBrokerDid:
             " (again 2 times, until 15:02:00.000)"
         ]
 
+    def test_a_position_that_nobody_could_sell_is_said_before_anybody_wants_to(self, world: TradingWorld) -> None:
+        strategy = plain(world)
+        ring(world, strategy)
+        world.log_out_of_broker()
+        world.clock.sleep_until(world.at(time(10)))
+
+        with pytest.raises(AlgotradingError):
+            world.executor.handle(world.command(strategy, OrderEvent.RECONCILE, cause="sweep"))
+
+        assert [line for line in story(world, strategy) if "blocked:" in line] == [
+            "10:00:00.000 blocked: nobody could sell: the broker login is missing or over"
+        ]
+
     def test_shares_sold_by_hand_end_the_day_honestly(self, world: TradingWorld) -> None:
         strategy = plain(world)
         ring(world, strategy)

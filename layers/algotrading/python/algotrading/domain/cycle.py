@@ -122,6 +122,7 @@ class Intent:
     cancels: int = 0
     """How often the broker was asked to cancel it."""
     cancel_asked_at: datetime | None = None
+    """When it was asked last; of a stop order that somebody else cancelled, when that was noticed."""
     trigger_price: Decimal | None = None
     """Of a stop order: the price at or below which it sells."""
     turned_at: datetime | None = None

@@ -52,6 +52,8 @@ from algotrading.domain.settle import after_failure, settle
 from algotrading.domain.steps import cancel_now, exit_pause, intents_of, miss, with_intent, with_order
 
 _POSITIONS_SPEAK_FOR = timedelta(minutes=5)
+_MISSING = {"entry": "OrderUnknown", "exit": "ExitBlocked", "stop": "StopNotResting"}
+"""What is alarmed, by leg, of an order that the broker took and does not show."""
 _LEAVES_IDLE = frozenset({ExitReason.USER, ExitReason.SQUARE_OFF, ExitReason.RISK})
 
 
@@ -93,6 +95,10 @@ def _enter(cycle: Cycle, event: EntryDue, policy: Policy) -> Decision:
     stop = cycle.plan.stop_loss
     if event.last_price is not None and event.last_price <= stop:
         why = f"the price {event.last_price:f} is not above the stop-loss {stop.normalize():f}; not bought"
+        return miss(cycle, NoticeKind.ENTRY_SKIPPED, why)
+    if event.held is not None and event.held < 0:
+        # The broker nets: it would close what somebody else has sold, and nothing would be there to guard or to sell.
+        why = f"the account is short of {-event.held} in it already, which a buy would close; not bought"
         return miss(cycle, NoticeKind.ENTRY_SKIPPED, why)
     blind = whole_milliseconds(event.sight.blind_at(event.now)) if event.sight is not None else None
     entering = replace(
@@ -233,7 +239,20 @@ def _block(cycle: Cycle, event: ExitBlocked) -> Decision:
     """The exit cannot even be tried: remember that it is wanted, alarm each time, tell the owner once."""
     if not cycle.is_armed:
         return Decision(cycle)
+    if event.reason is None:
+        return _say_stranded(cycle, event.why)
     return _say_blocked(replace(cycle, wanted=cycle.wanted or event.reason), event.why)
+
+
+def _say_stranded(cycle: Cycle, why: str) -> Decision:
+    """Nobody wants out yet. Whoever will could not sell, nor could a stop that is hit unless it rests at the broker."""
+    stranded = f"nothing of it could be sold now: {why}"
+    is_guarded = any(intent.rests for intent in cycle.intents)
+    alarms = () if is_guarded else (RaiseAlarm("ExitBlocked", f"{cycle.plan.symbol}: {stranded}"),)
+    if cycle.note == stranded:
+        return Decision(cycle, alarms)
+    text = f"{cycle.plan.symbol}: {stranded}. Log in to the broker again."
+    return Decision(replace(cycle, note=stranded), (*alarms, Tell(NoticeKind.EXIT_BLOCKED, text)))
 
 
 def _say_blocked(cycle: Cycle, why: str) -> Decision:
@@ -309,8 +328,29 @@ def _read(cycle: Cycle, event: BookRead, policy: Policy) -> Decision:
     )
     decision = settle(seen, Look.of(event, seen), policy)
     halted = _halt_on_duplicates(decision.cycle, event)
-    effects = (*alarms, *told, *unguarded, *halted.effects, *decision.effects)
-    return Decision(halted.cycle, effects)
+    missing = _say_missing(halted.cycle, event, policy)
+    effects = (*alarms, *told, *unguarded, *halted.effects, *missing.effects, *decision.effects)
+    return Decision(missing.cycle, effects)
+
+
+def _say_missing(cycle: Cycle, event: BookRead, policy: Policy) -> Decision:
+    """An order that the broker took, and whose book does not show it: nothing proves that it will trade, and nothing
+    that it will not. So nothing takes its place, and people are told, for it may be all that guards a position."""
+    missing = [i for i in cycle.intents if _is_missing(i, event.now, policy)]
+    if not missing:
+        return Decision(cycle)
+    why = f"the broker took the {tell.what_is(missing[-1])}, and its order book does not show it"
+    alarms = tuple(RaiseAlarm(_MISSING[i.leg], f"{cycle.plan.symbol}: {why}") for i in missing)
+    if cycle.note == why:
+        return Decision(cycle, alarms)
+    text = f"{cycle.plan.symbol}: {why}; nothing is sent in its place. Look into your broker account."
+    return Decision(replace(cycle, note=why), (*alarms, Tell(NoticeKind.ORDER_UNKNOWN, text)))
+
+
+def _is_missing(intent: Intent, now: datetime, policy: Policy) -> bool:
+    since = intent.answered_at or intent.sent_at or intent.created_at
+    is_unshown = intent.state is IntentState.ACCEPTED and intent.broker_status is None
+    return is_unshown and now - since >= policy.unshown_window
 
 
 def _halt_on_duplicates(cycle: Cycle, event: BookRead) -> Decision:

@@ -58,10 +58,11 @@ class ExitDue:
 
 @dataclass(frozen=True, slots=True)
 class ExitBlocked:
-    """Somebody wants out, and there is no broker session to send the order through."""
+    """There is no broker session to send an exit through."""
 
     now: datetime
-    reason: ExitReason
+    reason: ExitReason | None
+    """Who wants out; None while nobody does: something is held that could not be sold."""
     why: str
 
 

@@ -33,6 +33,9 @@ class Policy:
     """An order was once seen to surface 83 s after its time-out; absence means nothing before this."""
     clean_reads: int = 2
     """Book readings after the window that must agree that an order does not exist."""
+    unshown_window: timedelta = timedelta(seconds=15)
+    """How long an order that the broker took may be missing from its book before that is alarmed and told: orders were
+    seen to surface 8 s after their answer."""
     absent_window: timedelta = timedelta(seconds=90)
     """How long the broker has to show less than our trades say, without an order in its book that explains it,
     before that is believed: positions can lag behind fills."""

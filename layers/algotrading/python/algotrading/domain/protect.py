@@ -167,6 +167,10 @@ def _place_stop(cycle: Cycle, now: datetime, policy: Policy) -> Decision:
                 NoticeKind.STOP_NOT_RESTING, f"{cycle.plan.symbol}: {why}. The position is watched all the same."
             )
             return Decision(replace(cycle, note=why), () if cycle.note == why else (alarm, tell))
+    last = intents_of(cycle, Leg.STOP)[-1:]
+    if last and _was_taken_away(last[0]) and last[0].cancel_asked_at is None:
+        # Whoever cancels a stop order by hand, or the broker before its own square-off, is about to sell.
+        return Decision(with_intent(cycle, replace(last[0], cancel_asked_at=now)))
     if _is_too_soon(cycle, now, policy):
         return Decision(cycle)
     return with_order(cycle, Leg.STOP, cycle.open_quantity, now=now, due=now)
@@ -176,6 +180,9 @@ def _is_too_soon(cycle: Cycle, now: datetime, policy: Policy) -> bool:
     """Whether the last try is so young that the next look is to make another. Nobody waits for that: the usual reason
     for a refusal is that the price has reached the stop, and the exit is then on its way to this very worker."""
     earlier = intents_of(cycle, Leg.STOP)
+    if earlier and _was_taken_away(earlier[-1]):
+        noticed_at = earlier[-1].cancel_asked_at
+        return noticed_at is not None and now < noticed_at + policy.stop_pause
     if not earlier or earlier[-1].answered_at is None:
         return False
     has_failed = earlier[-1].failed_proven or earlier[-1].state is IntentState.THROTTLED

@@ -33,9 +33,9 @@ def accepted(cycle: Cycle, intent: Intent, late: str | None = None) -> tuple[Tel
 
 def unknown(cycle: Cycle, intent: Intent) -> Tell:
     """Nobody knows whether the broker has the order."""
-    what = f"the {_verb(intent)} of {intent.quantity}"
-    text = f"{cycle.plan.symbol}: it is not known yet whether {what} was placed; nothing is sent again before the "
-    return Tell(NoticeKind.ORDER_UNKNOWN, f"{text}broker's order book has spoken.")
+    what = f"it is not known yet whether the {what_is(intent)} was placed"
+    text = f"{cycle.plan.symbol}: {what}; nothing is sent again before the broker's order book has spoken."
+    return Tell(NoticeKind.ORDER_UNKNOWN, text)
 
 
 def seen_in_book(before: Cycle, after: Cycle) -> tuple[Tell, ...]:
@@ -89,6 +89,11 @@ def _partly(cycle: Cycle, intent: Intent) -> Tell:
     done, price = intent.filled, to_paisa(intent.average_price)
     verb = "bought" if intent.side is Side.BUY else "sold"
     return Tell(kind, f"{cycle.plan.symbol}: {verb} {done} of {intent.quantity} so far, at {price} on average.")
+
+
+def what_is(intent: Intent) -> str:
+    """The order, in words."""
+    return f"{_verb(intent)} of {intent.quantity}"
 
 
 def _verb(intent: Intent) -> str:

@@ -252,6 +252,9 @@ class Executor:
             taken = self._take(command)
             if taken is None:
                 return None
+            if reason is ExitReason.STOPLOSS and _is_above_stop(command, taken.cycle):
+                self._note(command, AuditKind.MESSAGE_DROPPED, "the stop-loss is below that price by now")
+                return taken.cycle
             if broker is None:
                 cycle = self._record(taken, ExitBlocked(clock.now(), reason, _LOGIN_OVER))
                 if cycle.is_armed:
@@ -327,12 +330,11 @@ class Executor:
             return CycleRunner(errand).run(read_broker.as_event(errand, reading, held))
 
     def _note_blocked(self, command: OrderCommand) -> None:
-        """Nothing can be read without a login: an exit that is wanted or under way waits for one, and its owner hears
-        of it."""
+        """Nothing can be read without a login, nor sold: an exit that is wanted or under way waits for one, what is
+        held has nobody who could sell it, and its owner hears of it."""
         cycle = self.desk.ledger.find(command.user_id, command.strategy_id, command.trading_day)
-        reason = None if cycle is None or not cycle.is_armed else cycle.wanted or cycle.claim
-        if reason is not None:
-            self._note_event(command, ExitBlocked(self.desk.clock.now(), reason, _LOGIN_OVER))
+        if cycle is not None and cycle.is_armed:
+            self._note_event(command, ExitBlocked(self.desk.clock.now(), cycle.wanted or cycle.claim, _LOGIN_OVER))
 
     def _keep_book(self, command: OrderCommand) -> None:
         """At the end of the day: learn from the account's whole book what can be learned, and keep it."""
@@ -501,6 +503,12 @@ class Executor:
         if hours is None:
             return None
         return instant_of(trading_day, hours.effective_exit(plan.sell_time, plan.product).at)
+
+
+def _is_above_stop(command: OrderCommand, cycle: Cycle) -> bool:
+    """Whether the price that hit the stop hits it no more: its owner has lowered it since, and was answered so. What
+    is hit by the new one is reported by the watcher again."""
+    return command.price is not None and command.price > cycle.plan.stop_loss
 
 
 def cause_of(command: OrderCommand) -> Cause:

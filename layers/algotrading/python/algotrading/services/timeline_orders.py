@@ -234,7 +234,8 @@ def _claims(before: Said, cycle: Said, at: datetime) -> Iterator[Line]:
 def _outcome(before: Said, event: Said, cycle: Said, at: datetime) -> Iterator[Line]:
     state, note = cycle.get("state"), cycle.get("note")
     if event.get("type") == "ExitBlocked":
-        yield Line(at, LineKind.BLOCKED, f"{_reason(event['reason'])} cannot sell: {event['why']}")
+        who = f"{_reason(event['reason'])} cannot sell" if event.get("reason") else "nobody could sell"
+        yield Line(at, LineKind.BLOCKED, f"{who}: {event['why']}")
     if state not in _OVER or before.get("state") in _OVER:
         return
     why = note or event.get("why")

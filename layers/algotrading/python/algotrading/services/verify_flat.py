@@ -46,7 +46,11 @@ class FlatVerifier:
         if verdict.why_not is not None:
             logger.error("not proven flat: %s", verdict.why_not, extra={"user_id": str(user_id)})
             return None
+        # Released meanwhile, switched on again or not: what was compared speaks of the time before that.
         at = self.clock.now()
+        after = self.risks.standing(user_id, today, at)
+        if after.locks.since != since or after.usage.open_cycles:
+            return None
         proof = FlatProof(at, milliseconds_between(since, at), verdict.foreign)
         self.risks.record_flat(user_id, proof)
         return proof
