@@ -83,15 +83,44 @@ def test_every_missing_thing_is_named_at_once() -> None:
     assert [line.split()[0] for line in missing] == ["alarm_email", "mail_sender", "feed_accounts", "Docker", "no"]
 
 
+TWO_PAIRS = ["EgressIp1", *(f"ProxiesEgressPair{pair}5D3A92FC" for pair in ("1a", "1b", "2a", "2b"))]
+"""As CDK calls them: tests/infrastructure/test_network.py holds this against the template."""
+
+
 @pytest.mark.parametrize(("wanted", "is_refused"), [(0, True), (1, True), (2, False), (3, False)])
 def test_no_pair_that_a_broker_may_know_is_taken_away(wanted: int, is_refused: bool) -> None:
-    there = Cloud(addresses=99, outputs=["EgressIp1", "EgressPair1a", "EgressPair1b", "EgressPair2a", "EgressPair2b"])
+    there = Cloud(addresses=99, outputs=TWO_PAIRS)
     images = ("ami-0123456789abcdef0", "ami-0123456789abcdef1") if wanted else ()
     environment = replace(READY, egress_pairs=wanted, egress_images=images)
 
     missing = find_missing(environment, aws=there, run=lambda _: 0)
 
     assert [("has 2 pairs of addresses" in line) for line in missing] == ([True] if is_refused else [])
+
+
+def test_going_back_to_a_version_that_knows_of_fewer_pairs_is_not_refused() -> None:
+    """It leaves the network as it is, and with it every address."""
+    there = Cloud(addresses=0, outputs=TWO_PAIRS)
+
+    assert find_missing(READY, aws=there, run=lambda _: 0)
+    assert find_missing(READY, aws=there, run=lambda _: 0, keep_data=True) == []
+
+
+@pytest.mark.parametrize(("words", "keeps"), [(["--keep-data"], True), ([], False)])
+def test_the_command_says_whether_the_network_is_left_as_it_is(
+    monkeypatch: pytest.MonkeyPatch, words: list[str], keeps: bool
+) -> None:
+    asked: list[bool] = []
+
+    def look(*_: object, keep_data: bool, **__: object) -> list[str]:
+        asked.append(keep_data)
+        return ["something"]
+
+    monkeypatch.setattr(deploy, "find_missing", look)
+    monkeypatch.setattr("sys.argv", ["deploy", "--env", "dev", *words])
+
+    assert deploy.main() == 1
+    assert asked == [keeps]
 
 
 def test_where_no_pair_was_made_none_is_missed() -> None:
