@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime, time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -292,3 +295,32 @@ def test_a_pipeline_hands_the_reason_on_and_always_may_go_back() -> None:
     assert forced["Deploy"] == "${{ inputs.reason }}"
     assert calls.endswith("with:\n      stage: prod\n      reason: ${{ inputs.reason }}\n")
     assert may_deploy(PROD, at(12, 0), back, lambda _: None)
+
+
+def test_no_run_of_main_is_ended_or_held_up_by_another_and_no_two_work_on_one_environment() -> None:
+    calls = (ROOT / ".github/workflows/ci.yml").read_text(encoding="utf-8")
+    steps = (ROOT / ".github/workflows/deploy.yml").read_text(encoding="utf-8")
+
+    assert "group: ci-${{ github.ref == 'refs/heads/main' && github.run_id || github.ref }}\n" in calls
+    assert "cancel-in-progress: ${{ github.ref != 'refs/heads/main' }}\n" in calls
+    assert "group: deploy-${{ inputs.stage }}\n      cancel-in-progress: false\n" in steps
+
+
+@pytest.mark.parametrize(
+    ("stands", "is_newer", "goes_on"),
+    [("None", True, True), ("c0ffee", True, True), ("bead", True, False), ("bead", False, True)],
+    ids=["nothing yet", "the same", "one that came after", "one that came before"],
+)
+def test_a_pipeline_leaves_a_newer_commit_alone(tmp_path: Path, stands: str, is_newer: bool, goes_on: bool) -> None:
+    text = (ROOT / ".github/workflows/deploy.yml").read_text(encoding="utf-8")
+    step = text.split("- name: Leave a newer commit alone\n")[1].split("      - name: ")[0]
+    script = textwrap.dedent(step.split("run: |\n")[1])
+    for name, does in (("aws", f"echo {stands}"), ("git", f"exit {0 if is_newer else 1}")):
+        tool = tmp_path / name
+        tool.write_text(f"#!/bin/sh\n{does}\n", encoding="utf-8")
+        tool.chmod(0o755)
+    around = {"PATH": f"{tmp_path}:/usr/bin:/bin", "COMMIT": "c0ffee", "STAGE": "dev", "MARK": "/mark"}
+
+    ran = subprocess.run(["/bin/bash", "-e", "-c", script], env=around, check=False, capture_output=True)
+
+    assert (ran.returncode == 0) is goes_on
