@@ -13,7 +13,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, time
 from typing import Any, Final
 
@@ -41,18 +41,26 @@ _MARKET: Final = (time(8, 15), time(15, 45))
 everything has settled (docs/operations.md, a trading day)."""
 _FORCE: Final = "FORCE"
 _WORDS_OF_A_REASON: Final = 3
-_PAIR: Final = re.compile(r"EgressPair(\d+)[a-z]")
-"""Outputs of the network stack, one for each address of a pair (cdk/constructs/forward_proxies.py)."""
+_PAIR: Final = re.compile(r"ProxiesEgressPair(\d+)[a-z][0-9A-F]{8}")
+"""Outputs of the network stack, one for each address of a pair (cdk/constructs/forward_proxies.py), as CDK calls them:
+by the construct that they are in, and with a digest of its path."""
 _OWN = {("project", "algotrading")}
 """Tags of everything that is deployed (cdk/estate.py)."""
 
 
-def find_missing(environment: Environment, *, aws: Callable[[str], Any], run: Callable[[list[str]], int]) -> list[str]:
+def find_missing(
+    environment: Environment,
+    *,
+    aws: Callable[[str], Any],
+    run: Callable[[list[str]], int],
+    keep_data: bool = False,
+) -> list[str]:
     """Everything that would make a deployment of `environment` fail or alarm nobody, each with what to do.
 
-    `aws` makes clients, `run` runs a command and answers its exit code.
+    `aws` makes clients, `run` runs a command and answers its exit code. With `keep_data` the network stays as it is,
+    with whatever addresses it has: an older version, which knows of fewer, may still be gone back to.
     """
-    return [*_addresses(environment), *_docker(run), *_account(environment, aws)]
+    return [*_addresses(environment), *_docker(run), *_account(environment, aws, keep_data=keep_data)]
 
 
 def find_open_market(environment: Environment, now: datetime, table: SessionTable = NSE_SESSIONS) -> str | None:
@@ -112,7 +120,7 @@ def _docker(run: Callable[[list[str]], int]) -> Iterator[str]:
         yield "Docker does not answer: it builds the image of the watcher; install or start it (docs.docker.com)"
 
 
-def _account(environment: Environment, aws: Callable[[str], Any]) -> Iterator[str]:
+def _account(environment: Environment, aws: Callable[[str], Any], *, keep_data: bool) -> Iterator[str]:
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:
@@ -120,7 +128,8 @@ def _account(environment: Environment, aws: Callable[[str], Any]) -> Iterator[st
     except (BotoCoreError, ClientError) as error:
         yield f"no AWS credentials ({error}): run `aws configure sso` or set AWS_PROFILE"
         return
-    for look in (_bootstrap, _functions_quota, _addresses_quota, _pairs):
+    of_the_network = () if keep_data else (_addresses_quota, _pairs)
+    for look in (_bootstrap, _functions_quota, *of_the_network):
         try:
             yield from look(environment, aws, account)
         except ClientError as error:
@@ -182,13 +191,18 @@ def _pairs(environment: Environment, aws: Callable[[str], Any], _account: str) -
             raise
         # There is no such stack: the first deployment.
         return
-    found = (_PAIR.fullmatch(output["OutputKey"]) for output in stack.get("Outputs", ()))
-    there = max((int(each[1]) for each in found if each is not None), default=0)
+    there = pairs_that_stand(output["OutputKey"] for output in stack.get("Outputs", ()))
     if environment.egress_pairs < there:
         yield (
             f"{environment.stage} has {there} pairs of addresses and egress_pairs is {environment.egress_pairs}: any of"
             f" them may be registered with a broker; write {there} or more into cdk/environments.py"
         )
+
+
+def pairs_that_stand(outputs: Iterable[str]) -> int:
+    """How many pairs of addresses a network stack with outputs of these names has."""
+    found = (_PAIR.fullmatch(name) for name in outputs)
+    return max((int(each[1]) for each in found if each is not None), default=0)
 
 
 def _tags(resource: Any) -> set[tuple[str, str]]:
@@ -234,7 +248,7 @@ def main() -> int:
     force = os.environ.get(_FORCE, "")
     if not may_deploy(ENVIRONMENTS[arguments.env], SystemClock().now(), force, _say):
         return 1
-    missing = find_missing(ENVIRONMENTS[arguments.env], aws=_client, run=_run_quietly)
+    missing = find_missing(ENVIRONMENTS[arguments.env], aws=_client, run=_run_quietly, keep_data=arguments.keep_data)
     for line in missing:
         sys.stdout.write(f"missing: {line}\n")
     for line in find_next_steps(ENVIRONMENTS[arguments.env]):

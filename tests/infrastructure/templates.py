@@ -47,6 +47,9 @@ class Estate:
 
     def __init__(self, templates: Sequence[Path]) -> None:
         self.templates = {path.name.split(".")[0]: json.loads(path.read_text(encoding="utf-8")) for path in templates}
+        artifacts = json.loads((templates[0].parent / "manifest.json").read_text(encoding="utf-8"))["artifacts"]
+        self.manifest: Mapping[str, Json] = {stack: artifacts[stack] for stack in self.templates}
+        """What CDK is told of each stack beside its template."""
         self._exports = {
             output["Export"]["Name"]: (stack, output["Value"])
             for stack, template in self.templates.items()

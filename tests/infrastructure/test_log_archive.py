@@ -47,10 +47,23 @@ def test_every_log_of_ours_flows_into_the_archive(archive: Estate, archiving: En
 
 
 def test_subscriptions_are_made_after_every_stack_whose_logs_they_take(archive: Estate) -> None:
-    order = list(archive.templates)
+    """Said to CDK, or by the way of others: that one stands before the other in a list is no promise."""
     makers = {each.stack for each in archive.resources("AWS::Logs::LogGroup")} - {"observability"}
+    before, new = set[str](), {"observability"}
+    while new:
+        before |= new
+        new = {each for stack in new for each in archive.manifest[stack]["dependencies"] if each in archive.templates}
+        new -= before
 
-    assert all(order.index(maker) < order.index("observability") for maker in makers)
+    assert makers <= before
+
+
+def test_the_stream_is_made_when_its_role_may_write_and_is_encrypted(archive: Estate) -> None:
+    stream = archive.one("AWS::KinesisFirehose::DeliveryStream")
+    [policy] = [each for each in archive.resources("AWS::IAM::Policy") if "LogArchive/Writer" in each.path]
+
+    assert policy.logical_id in stream.body["DependsOn"]
+    assert stream.properties["DeliveryStreamEncryptionConfigurationInput"] == {"KeyType": "AWS_OWNED_CMK"}
 
 
 def test_whoever_writes_into_the_archive_writes_logs_alone_and_removes_none(
@@ -85,6 +98,8 @@ def test_services_act_for_this_account_alone(archive: Estate, role: str) -> None
     ]["Statement"]
 
     assert statement["Condition"]["StringEquals"] == {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}
+    # Whoever delivers is one stream, and no other of the account.
+    assert ("ArnEquals" in statement["Condition"]) is (role == "Writer")
 
 
 def test_objects_are_compressed_once_and_no_hour_passes_without_one(archive: Estate) -> None:

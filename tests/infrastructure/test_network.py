@@ -18,6 +18,7 @@ from cdk.assure import read_report
 from cdk.cost.lines import HOURS
 from cdk.cost.prices import load_prices
 from cdk.cost.standing import standing_lines, unpriced
+from cdk.deploy import pairs_that_stand
 from cdk.environments import AVAILABILITY_ZONES, ENVIRONMENTS, REGION, Environment
 from cdk.stacks.network import NetworkStack
 from cdk.synth import synthesize
@@ -187,6 +188,12 @@ def test_the_database_is_told_every_pair_with_its_proxies(estate: Estate, paired
     assert all(len(route.proxies) == 2 for route in routes[1:])
     (migration,) = estate.resources("Custom::DatabaseMigration")
     assert '"name":"nat"' in json.dumps(migration.properties["EgressRoutes"]).replace("\\", "")
+
+
+def test_a_deployment_finds_the_pairs_that_stand_by_what_the_template_calls_them(paired: dict[str, Any]) -> None:
+    """Else none would ever be missed, and CloudFormation alone would be between a pair and its end."""
+    assert pairs_that_stand(paired["Outputs"]) == 13
+    assert pairs_that_stand(_network(0)["Outputs"]) == 0
 
 
 def test_pairs_and_their_proxies_have_a_price(paired: dict[str, Any]) -> None:

@@ -253,3 +253,11 @@ def test_the_audit_roots_are_locked_for_years_and_only_the_operators_function_wr
     assert (rule["Mode"], rule["Days"]) == ("GOVERNANCE", 1825 if environment.protected else 1)
     assert bucket.body["DeletionPolicy"] == "RetainExceptOnCreate"
     assert writers == {"Operator"}
+
+
+def test_stacks_that_hold_data_of_money_refuse_to_be_deleted(estate: Estate, environment: Environment) -> None:
+    refusing = {
+        stack for stack, told in estate.manifest.items() if told["properties"].get("terminationProtection", False)
+    }
+
+    assert refusing == ({"network", "data"} if environment.protected else set())

@@ -93,6 +93,13 @@ def test_a_key_in_a_file_is_named_by_its_place_and_never_shown() -> None:
     assert read_secrets(report(plugins=0)) != []
 
 
+def test_where_git_names_no_file_no_secret_was_looked_for(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(assure, "ROOT", tmp_path)
+    [step] = [each for each in assure._steps([], is_strict=False) if each.name == "detect-secrets"]
+
+    assert step.look()[0] == "git names no file that detect-secrets could look at"
+
+
 def test_checkov_has_read_every_template_or_that_is_a_finding() -> None:
     failed = {"check_id": "CKV_AWS_27", "resource": "AWS::SQS::Queue.Q", "check_name": "encrypted"}
 

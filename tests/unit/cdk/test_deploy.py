@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime, time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -83,15 +86,44 @@ def test_every_missing_thing_is_named_at_once() -> None:
     assert [line.split()[0] for line in missing] == ["alarm_email", "mail_sender", "feed_accounts", "Docker", "no"]
 
 
+TWO_PAIRS = ["EgressIp1", *(f"ProxiesEgressPair{pair}5D3A92FC" for pair in ("1a", "1b", "2a", "2b"))]
+"""As CDK calls them: tests/infrastructure/test_network.py holds this against the template."""
+
+
 @pytest.mark.parametrize(("wanted", "is_refused"), [(0, True), (1, True), (2, False), (3, False)])
 def test_no_pair_that_a_broker_may_know_is_taken_away(wanted: int, is_refused: bool) -> None:
-    there = Cloud(addresses=99, outputs=["EgressIp1", "EgressPair1a", "EgressPair1b", "EgressPair2a", "EgressPair2b"])
+    there = Cloud(addresses=99, outputs=TWO_PAIRS)
     images = ("ami-0123456789abcdef0", "ami-0123456789abcdef1") if wanted else ()
     environment = replace(READY, egress_pairs=wanted, egress_images=images)
 
     missing = find_missing(environment, aws=there, run=lambda _: 0)
 
     assert [("has 2 pairs of addresses" in line) for line in missing] == ([True] if is_refused else [])
+
+
+def test_going_back_to_a_version_that_knows_of_fewer_pairs_is_not_refused() -> None:
+    """It leaves the network as it is, and with it every address."""
+    there = Cloud(addresses=0, outputs=TWO_PAIRS)
+
+    assert find_missing(READY, aws=there, run=lambda _: 0)
+    assert find_missing(READY, aws=there, run=lambda _: 0, keep_data=True) == []
+
+
+@pytest.mark.parametrize(("words", "keeps"), [(["--keep-data"], True), ([], False)])
+def test_the_command_says_whether_the_network_is_left_as_it_is(
+    monkeypatch: pytest.MonkeyPatch, words: list[str], keeps: bool
+) -> None:
+    asked: list[bool] = []
+
+    def look(*_: object, keep_data: bool, **__: object) -> list[str]:
+        asked.append(keep_data)
+        return ["something"]
+
+    monkeypatch.setattr(deploy, "find_missing", look)
+    monkeypatch.setattr("sys.argv", ["deploy", "--env", "dev", *words])
+
+    assert deploy.main() == 1
+    assert asked == [keeps]
 
 
 def test_where_no_pair_was_made_none_is_missed() -> None:
@@ -263,3 +295,32 @@ def test_a_pipeline_hands_the_reason_on_and_always_may_go_back() -> None:
     assert forced["Deploy"] == "${{ inputs.reason }}"
     assert calls.endswith("with:\n      stage: prod\n      reason: ${{ inputs.reason }}\n")
     assert may_deploy(PROD, at(12, 0), back, lambda _: None)
+
+
+def test_no_run_of_main_is_ended_or_held_up_by_another_and_no_two_work_on_one_environment() -> None:
+    calls = (ROOT / ".github/workflows/ci.yml").read_text(encoding="utf-8")
+    steps = (ROOT / ".github/workflows/deploy.yml").read_text(encoding="utf-8")
+
+    assert "group: ci-${{ github.ref == 'refs/heads/main' && github.run_id || github.ref }}\n" in calls
+    assert "cancel-in-progress: ${{ github.ref != 'refs/heads/main' }}\n" in calls
+    assert "group: deploy-${{ inputs.stage }}\n      cancel-in-progress: false\n" in steps
+
+
+@pytest.mark.parametrize(
+    ("stands", "is_newer", "goes_on"),
+    [("None", True, True), ("c0ffee", True, True), ("bead", True, False), ("bead", False, True)],
+    ids=["nothing yet", "the same", "one that came after", "one that came before"],
+)
+def test_a_pipeline_leaves_a_newer_commit_alone(tmp_path: Path, stands: str, is_newer: bool, goes_on: bool) -> None:
+    text = (ROOT / ".github/workflows/deploy.yml").read_text(encoding="utf-8")
+    step = text.split("- name: Leave a newer commit alone\n")[1].split("      - name: ")[0]
+    script = textwrap.dedent(step.split("run: |\n")[1])
+    for name, does in (("aws", f"echo {stands}"), ("git", f"exit {0 if is_newer else 1}")):
+        tool = tmp_path / name
+        tool.write_text(f"#!/bin/sh\n{does}\n", encoding="utf-8")
+        tool.chmod(0o755)
+    around = {"PATH": f"{tmp_path}:/usr/bin:/bin", "COMMIT": "c0ffee", "STAGE": "dev", "MARK": "/mark"}
+
+    ran = subprocess.run(["/bin/bash", "-e", "-c", script], env=around, check=False, capture_output=True)
+
+    assert (ran.returncode == 0) is goes_on
