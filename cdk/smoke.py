@@ -8,6 +8,7 @@ new version may take to warm up, and longer where only an alarm is still on: it 
 from __future__ import annotations
 
 import argparse
+import http.client
 import json
 import ssl
 import sys
@@ -114,7 +115,7 @@ def _fetch(url: str, headers: dict[str, str], context: ssl.SSLContext | None) ->
             return answer.status, answer.read(65_536)
     except urllib.error.HTTPError as refused:
         return refused.code, refused.read(65_536)
-    except OSError as failure:
+    except (OSError, http.client.HTTPException) as failure:
         return 0, str(failure).encode()
 
 

@@ -33,7 +33,7 @@ def data_bucket_name(environment: Environment) -> str:
 
 
 class DataBucket(Construct):
-    """Private, encrypted, versioned; nothing in it lasts longer than the rule of its place."""
+    """Private, encrypted, versioned; each place has its rule of how long things last there, market data for good."""
 
     def __init__(self, scope: Construct, construct_id: str, *, environment: Environment) -> None:
         super().__init__(scope, construct_id)

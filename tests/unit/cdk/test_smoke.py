@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import http.client
 import json
+import urllib.request
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -11,6 +13,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import NoCredentialsError
 
+from cdk import smoke
 from cdk.environments import ENVIRONMENTS, ApiDomain, ClientCertificates
 from cdk.publish_app import NotDeployed
 from cdk.smoke import Problem, find_problems, own_certificate, report, wait_for_health
@@ -234,3 +237,14 @@ def test_where_callers_are_asked_for_certificates_the_canarys_is_shown() -> None
     assert own_certificate(asking, Secrets) is not None
     assert asked == [clients.canary_secret_arn]
     assert own_certificate(ENVIRONMENTS["prod"], lambda: pytest.fail("a secret was asked for")) is None
+
+
+def test_an_answer_that_breaks_off_is_a_finding_and_no_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_asked: object, **_more: object) -> None:
+        raise http.client.IncompleteRead(b"<ht")
+
+    monkeypatch.setattr(urllib.request, "urlopen", broken)
+
+    status, _ = smoke._fetch("https://api.example.com", {}, None)
+
+    assert status == 0
