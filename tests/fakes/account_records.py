@@ -11,6 +11,7 @@ from uuid import UUID
 from algotrading.domain.audit import AuditKind, account_entry, disconnected_entry
 from algotrading.domain.errors import Conflict, NotFound
 from algotrading.domain.logins import LoginEnd
+from algotrading.domain.sessions import trading_day_of
 from tests.fakes import audit
 from tests.fakes.accounts import MemoryLogins
 from tests.fakes.database import MemoryDatabase
@@ -44,7 +45,8 @@ class MemoryAccountRecords:
                 raise NotFound("no such user")
             mine = [each for each in self._database.strategies.values() if each.user_id == user_id]
             cycles = [each for each in self._database.cycles.values() if each.user_id == user_id]
-            if any(each.is_running for each in mine) or not all(each.is_settled for each in cycles):
+            is_looking = any(c.has_absent_order and c.trading_day == trading_day_of(now) for c in cycles)
+            if any(each.is_running for each in mine) or not all(each.is_settled for each in cycles) or is_looking:
                 raise Conflict("strategies run or are not settled: stop them, and wait until nothing is held")
             audit.append(self._database, account_entry(user_id, AuditKind.ACCOUNT_DELETED, now))
             broker = self._database.broker_accounts.pop(user_id, None)

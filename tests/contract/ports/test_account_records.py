@@ -11,7 +11,7 @@ import pytest
 
 from algotrading.adapters.postgres.account_records import SECTIONS, PostgresAccountRecords
 from algotrading.domain.api_keys import ApiKey, Scope
-from algotrading.domain.cycle import CycleState
+from algotrading.domain.cycle import CycleState, IntentState
 from algotrading.domain.effects import Decision
 from algotrading.domain.errors import Conflict, NotFound
 from algotrading.domain.events import EntryMissed
@@ -21,7 +21,7 @@ from algotrading.domain.strategy import StrategyStatus
 from tests.contract.ports.conftest import Stores, postgres_stores
 from tests.contract.ports.test_email_links import log_in
 from tests.contract.ports.test_notifications import tell, webhook
-from tests.fakes.examples import MOMENT, TRADING_DAY
+from tests.fakes.examples import MOMENT, TRADING_DAY, make_intent
 from tests.integration.tenancy.trader import make_trader, rows_of, sealed_account
 from tests.stores import PostgresStore
 
@@ -104,6 +104,23 @@ def test_no_key_viewer_or_role_outlives_its_account(stores: Stores) -> None:
 def test_an_account_that_is_not_there_cannot_be_closed(stores: Stores) -> None:
     with pytest.raises(NotFound):
         stores.records.close(uuid4(), MOMENT)
+
+
+def test_an_order_that_may_surface_yet_keeps_its_account_until_the_day_is_over(stores: Stores) -> None:
+    user = stores.add_user()
+    strategy = stores.add_strategy(user)
+    cycle = stores.ledger.take(strategy, TRADING_DAY)
+    absent = replace(make_intent(cycle, state=IntentState.NOT_PLACED), sent_at=MOMENT)
+    over = replace(cycle, state=CycleState.FLAT, intents=(absent,))
+    stores.ledger.save(Decision(over, ()), event=EntryMissed(MOMENT, "x"), now=MOMENT)
+    stores.strategies.save(replace(strategy, status=StrategyStatus.STOPPED, version=2), expected_version=1)
+
+    with pytest.raises(Conflict):
+        stores.records.close(user.user_id, MOMENT)
+    stores.records.close(user.user_id, MOMENT + timedelta(days=1))
+
+    with pytest.raises(NotFound):
+        stores.users.get(user.user_id)
 
 
 @pytest.mark.parametrize("status", [StrategyStatus.RUNNING, StrategyStatus.STOPPED])

@@ -138,6 +138,17 @@ class TestEntry:
         assert decision.cycle.intents[0].due_at == DUE
         assert decision.cycle.intents[0].created_at == after(119)
 
+    def test_the_last_moment_of_the_grace_is_within_it(self) -> None:
+        assert decide(IDLE, EntryDue(after(120), DUE, None), POLICY).cycle.state is CycleState.ENTERING
+
+    def test_a_try_that_its_worker_would_not_live_to_send_is_left_to_the_next(self) -> None:
+        refused = Answered(after(0.1), tag(Leg.ENTRY), after(0.1), LACK_OF_FUNDS, until=after(0.5))
+
+        decision = decide(entering(), refused, POLICY)
+
+        assert decision.effects == ()
+        assert [intent.state for intent in decision.cycle.intents] == [IntentState.REFUSED]
+
     def test_after_the_grace_it_is_missed_and_told_never_bought(self) -> None:
         decision = decide(IDLE, EntryDue(after(121), DUE, None), POLICY)
 

@@ -14,6 +14,7 @@ from algotrading.adapters.postgres.logins import end_all
 from algotrading.domain.audit import AuditKind, account_entry, disconnected_entry
 from algotrading.domain.errors import Conflict, NotFound
 from algotrading.domain.logins import LoginEnd
+from algotrading.domain.sessions import trading_day_of
 
 
 class _Section(NamedTuple):
@@ -65,7 +66,10 @@ SECTIONS: Final[Mapping[str, _Section]] = MappingProxyType(
 
 _STILL_TRADING = """
     select exists (select from strategies where user_id = %(user)s and status = 'running' and deleted_at is null)
-        or exists (select from cycles c where c.user_id = %(user)s and is_unsettled(c)) as is_trading
+        or exists (select from cycles c where c.user_id = %(user)s and is_unsettled(c))
+        -- An order that was proven absent is looked for until its day ends: it may surface, and be there to sell.
+        or exists (select from order_intents i where i.user_id = %(user)s and i.trading_day = %(day)s
+            and i.state = 'not_placed') as is_trading
 """
 _FORGET = (
     "delete from second_factors where user_id = %s",
@@ -113,9 +117,12 @@ class PostgresAccountRecords:
             ).fetchone()
             if known is None:
                 raise NotFound("no such user")
-            found = session.execute(_STILL_TRADING, {"user": user_id}).fetchone()
+            found = session.execute(_STILL_TRADING, {"user": user_id, "day": trading_day_of(now)}).fetchone()
             if found is None or found["is_trading"]:
-                raise Conflict("strategies run or are not settled: stop them, and wait until nothing is held")
+                raise Conflict(
+                    "strategies run or are not settled, or an order is still looked for that was proven absent today: "
+                    "stop them, wait until nothing is held, and try again tomorrow at the latest"
+                )
             audit.append(session, account_entry(user_id, AuditKind.ACCOUNT_DELETED, now))
             broker = session.execute(
                 "delete from broker_keys where user_id = %s returning broker, broker_user_id", (user_id,)
