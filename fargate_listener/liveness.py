@@ -238,6 +238,11 @@ class Liveness:
         tick; 0.0 without one."""
         return self._rates.longest_silence
 
+    @property
+    def armed_tokens(self) -> frozenset[int]:
+        """Instruments with an armed stop."""
+        return self._watchlist.armed_tokens
+
     def unshown(self) -> list[int]:
         """Armed instruments whose ticks would not be seen now, the one with most at risk first: their socket is away,
         they have none, or they have fallen silent."""

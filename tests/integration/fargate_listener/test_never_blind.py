@@ -21,7 +21,7 @@ from fargate_listener.stop_guard import StopGuard
 from fargate_listener.tick_kernel import HIGHEST_PRICE, Column
 from fargate_listener.watchlist import Watchlist
 from tests.integration.fargate_listener.desks import Desk, end, running, until
-from tests.integration.fargate_listener.scripted_broker import ScriptedBroker, scripted_broker
+from tests.integration.fargate_listener.scripted_broker import ScriptedBroker, repeat, scripted_broker
 from tests.unit.fargate_listener.examples import INFY, armed, ltp_frame
 
 CREDENTIALS = FeedCredentials("key", "token")
@@ -59,13 +59,6 @@ def open_desk(broker: ScriptedBroker, quotes: Quotes) -> Desk:
     desk = Desk(broker.url, CREDENTIALS, is_open=True, quotes=quotes)
     desk.watchlist.apply(armed(1, "1500", quantity=1))
     return desk
-
-
-async def repeat(broker: ScriptedBroker, message: bytes) -> None:
-    """Say the same again and again."""
-    while True:
-        broker.send(message)
-        await asyncio.sleep(0.2)
 
 
 async def cut_off(desk: Desk, broker: ScriptedBroker) -> None:
