@@ -90,10 +90,10 @@ class SocketWatch:
         return None if has_moved and not is_skewed else feed.fault
 
     def is_doubtful(self, now: float) -> bool:
-        """Whether nothing has moved for a moment. Nothing is known of a socket that was just opened."""
+        """Whether nothing has moved, or come at all, for a moment. Nothing is known of a socket just opened."""
         feed, last = self._feed, self._last
         is_known = feed.connection is not None and feed.connection is last.connection
-        return is_known and any(last.values) and now - last.moved > DOUBTFUL_SECONDS
+        return is_known and now - last.moved > DOUBTFUL_SECONDS
 
     def may_redial(self, now: float) -> bool:
         """Whether it is time for another dial for a fault; from the second one on ever more rarely."""

@@ -121,6 +121,17 @@ def test_a_feed_that_stands_still_is_doubtful_long_before_it_is_frozen(stand: St
     assert not stand.watch.is_doubtful(stand.now)
 
 
+def test_a_socket_that_opens_and_shows_nothing_is_doubtful_too(stand: Stand) -> None:
+    stand.feed.reads += 1  # heartbeats
+    stand.look()
+    assert not stand.watch.is_doubtful(stand.now)
+
+    stand.feed.reads += 1
+    stand.look(DOUBTFUL_SECONDS)
+
+    assert stand.watch.is_doubtful(stand.now)
+
+
 def test_no_frames_at_all_are_the_feeds_own_affair(stand: Stand) -> None:
     stand.tick(1000, index=2000)
     stand.look()
