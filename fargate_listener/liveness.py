@@ -224,11 +224,11 @@ class Liveness:
     def look(self) -> None:
         """One look."""
         now = self._monotonic()
-        if self._hours.is_open():
-            for feed, watch in self._sockets:
+        for feed, watch in self._sockets:
+            # An index says something of every socket while shares trade. Derivatives go on after them.
+            if self._hours.is_open() or self._hours.of(feed.subscribed):
                 self._judge(feed, watch, now)
-        else:
-            for feed in self._feeds.all:
+            else:
                 feed.fault, feed.is_doubtful = None, False
         self._find_stale(now)
 

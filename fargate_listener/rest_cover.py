@@ -108,7 +108,7 @@ class RestCover:
     async def ask(self) -> bool:
         """One request, where something is to be asked. False when the broker had no answer."""
         self._turn_day()
-        doubtful = self._hours.of(self._liveness.doubtful())
+        doubtful = self._hours.tradable(self._liveness.doubtful())
         self._covered_at = {token: self._covered_at[token] for token in doubtful if token in self._covered_at}
         if doubtful:
             # In sweeps over all of them, the most at risk first in each.

@@ -2,28 +2,37 @@
 
 from __future__ import annotations
 
+from datetime import date, time
 from struct import pack
 
 import pytest
 
+from algotrading.domain.nse_calendar import NSE_SESSIONS
+from algotrading.domain.sessions import instant_of
 from fargate_listener.counters import Counters
 from fargate_listener.crossing import CROSSED_SECONDS, Crossing
 from fargate_listener.feed import Feed
 from fargate_listener.feed_account import FeedCredentials
+from fargate_listener.feeds import Feeds
 from fargate_listener.liveness import (
     DOUBTFUL_SECONDS,
     FROZEN_SECONDS,
     LONGEST_PATIENCE,
     STALE_SECONDS,
+    Liveness,
     RateWatch,
     SocketWatch,
 )
+from fargate_listener.market_hours import MarketHours
 from fargate_listener.market_table import MarketTable
 from fargate_listener.stop_guard import StopGuard
-from tests.unit.fargate_listener.examples import INFY, frame, ltp_frame
+from fargate_listener.watchlist import Watchlist
+from tests.fakes.clock import VirtualClock
+from tests.unit.fargate_listener.examples import INFY, armed, frame, ltp_frame
 
 NIFTY = 256265
 TCS = 2953217
+OPTION = (77 << 8) | 2
 WALL = 1_790_000_000
 
 
@@ -194,6 +203,36 @@ def test_dials_for_a_fault_become_rare(stand: Stand) -> None:
 
     assert dials < 3600 / LONGEST_PATIENCE + 8
     assert stand.watch.may_redial(1000.0 + 3600 + LONGEST_PATIENCE)
+
+
+@pytest.mark.parametrize(("moment", "fault"), [("15:20:00", "frozen"), ("15:39:40", None)])
+def test_a_socket_that_carries_derivatives_is_judged_until_those_close(
+    stand: Stand, moment: str, fault: str | None
+) -> None:
+    # Given an afternoon in which shares are in their closing auction already
+    clock = VirtualClock(instant_of(date(2026, 8, 10), time.fromisoformat(moment)))
+    stand.feed.asked = frozenset({OPTION})
+    watchlist = Watchlist(StopGuard(table=stand.table, report=lambda _: None, counters=Counters()), lambda: stand.now)
+    watchlist.apply(armed(1, "1500", instrument_token=OPTION, exchange="NFO", symbol="OPTION"))
+    liveness = Liveness(
+        feeds=Feeds(feeds=[stand.feed], watchlist=watchlist, counters=Counters(), monotonic=lambda: stand.now),
+        table=stand.table,
+        watchlist=watchlist,
+        hours=MarketHours(NSE_SESSIONS, clock),
+        clock=clock,
+        monotonic=lambda: stand.now,
+        counters=Counters(),
+    )
+    stand.table.on_frames([ltp_frame((OPTION, 160_000))])
+
+    for _ in range(int(FROZEN_SECONDS) + 3):
+        stand.now += 1
+        stand.table.on_frames([ltp_frame((OPTION, 160_000))])
+        stand.feed.reads += 1
+        liveness.look()
+
+    assert stand.feed.fault == fault
+    assert liveness.stale == frozenset()
 
 
 class Rates:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from types import SimpleNamespace
 from typing import Any
@@ -13,6 +13,7 @@ import pytest
 
 from algotrading.brokers.kite.quotes import Quote
 from algotrading.domain.nse_calendar import NSE_SESSIONS
+from algotrading.domain.sessions import instant_of
 from fargate_listener.counters import Counters
 from fargate_listener.feed_account import FeedCredentials
 from fargate_listener.market_hours import MarketHours
@@ -113,6 +114,15 @@ def test_the_close_of_yesterday_is_no_price_of_today(market: Market) -> None:
     assert market.hits == []
     assert market.table.latest(INFY) is None
     assert market.cover.covered() == frozenset()
+
+
+@pytest.mark.parametrize("moment", ["09:15:01", "15:29:00"])
+def test_quotes_are_read_from_the_bell_to_the_last_trade_of_any_share(market: Market, moment: str) -> None:
+    market.moment = instant_of(date(2026, 8, 10), time.fromisoformat(moment))
+
+    market.ask(quote("1499.95", traded=market.moment))
+
+    assert [hit.wire_price for hit in market.hits] == [149_995]
 
 
 def test_a_row_of_another_instrument_than_was_asked_for_says_nothing(market: Market) -> None:
