@@ -225,6 +225,8 @@ def test_a_socket_that_carries_derivatives_is_judged_until_those_close(
     )
     stand.table.on_frames([ltp_frame((OPTION, 160_000))])
 
+    assert liveness.may_redial(stand.feed)
+    assert not liveness.may_redial(stand.feed)
     for _ in range(int(FROZEN_SECONDS) + 3):
         stand.now += 1
         stand.table.on_frames([ltp_frame((OPTION, 160_000))])
