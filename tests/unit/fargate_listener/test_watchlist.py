@@ -199,6 +199,28 @@ def test_what_the_truth_does_not_know_is_left_alone(desk: Desk) -> None:
     assert desk.hit_by_one == [1]
 
 
+def test_a_token_that_has_become_another_instruments_hits_nothing_of_the_old_one(desk: Desk) -> None:
+    # Given an instrument that has left the dump, and a new one that has got its token
+    desk.watchlist.apply(armed(1, "1500", symbol="EXPIRED"))
+    new = armed(2, "1400", symbol="NEW")
+
+    list(desk.watchlist.repair({new.strategy_id: new}, as_of=desk.watchlist.serial, unknown={strategy_id(1)}))
+
+    assert desk.hit_by_one == [2]
+    assert desk.watchlist.symbol_of(INFY) == "NEW"
+
+
+def test_an_instrument_that_gives_its_token_away_and_gets_another_stays_guarded(desk: Desk) -> None:
+    desk.watchlist.apply(armed(1, "1500", symbol="OLD"))
+
+    new = armed(2, "1400", symbol="NEW")
+    moved = armed(1, "1500", symbol="OLD", instrument_token=TCS)
+    desk.repair(new, moved)
+
+    assert desk.hit_by_one == [1, 2]
+    assert [desk.watchlist.symbol_of(token) for token in (INFY, TCS)] == ["NEW", "OLD"]
+
+
 def test_instruments_are_in_the_order_of_what_is_at_risk_there(desk: Desk) -> None:
     apply = desk.watchlist.apply
     apply(armed(1, "1500", quantity=10))
