@@ -92,6 +92,8 @@ class Feed:
         self.is_doubtful = False
         """Whether it has been quiet or still for a moment, so that its prices are better read elsewhere too: set and
         cleared by whoever looks at it."""
+        self.in_order: Callable[[Sequence[int]], list[int]] = list
+        """Puts instruments into the order in which they matter now: what is armed changes while a socket lives."""
         self._subscribing = False
         if sentinel is not None:
             guard.watch(sentinel)
@@ -182,6 +184,7 @@ class Feed:
             raise DialFailed(f"no connection within {DIAL_SECONDS:.0f} s") from None
         self.trouble = None
         self._counters.reconnects += 1
+        self._tokens = self.in_order(self._tokens)
         self._subscribe()
         logger.info(
             "connected to the price feed", extra={"feed": self.name, "instruments": len(self._socket.subscribed)}

@@ -65,6 +65,22 @@ async def test_instruments_with_an_armed_stop_are_asked_for_first() -> None:
         assert broker.messages == [{"a": "subscribe", "v": [TCS, INFY]}, {"a": "mode", "v": ["ltp", [TCS, INFY]]}]
 
 
+async def test_after_a_loss_what_was_armed_since_is_asked_for_first() -> None:
+    async with scripted_broker() as broker:
+        desk = Desk(broker.url, CREDENTIALS)
+        desk.watchlist.apply(armed(1, "1500", quantity=1, armed=False))
+        desk.watchlist.apply(armed(2, "3500", quantity=1, instrument_token=TCS, symbol="TCS"))
+        async with running(desk):
+            await until(lambda: len(broker.messages) == 2)
+            desk.watchlist.apply(armed(1, "1500", quantity=100))
+            broker.messages.clear()
+
+            broker.sockets[0].disconnect(graceful=False)
+
+            await until(lambda: len(broker.messages) == 2)
+            assert broker.messages[0] == {"a": "subscribe", "v": [INFY, TCS]}
+
+
 async def test_a_message_in_fragments_is_one_message() -> None:
     async with scripted_broker() as broker:
         desk = Desk(broker.url, CREDENTIALS)
