@@ -15,6 +15,7 @@ from itertools import count
 from struct import Struct
 from typing import TYPE_CHECKING, Final
 
+from algotrading.domain.errors import BrokerAuthFailed
 from algotrading.domain.sessions import trading_day_of
 from fargate_listener.counters import Counters
 from fargate_listener.crossing import Crossing
@@ -195,17 +196,21 @@ class RestCover:
     async def _ask(self, tokens: Sequence[int]) -> list[Quote] | None:
         """The quotes of watched instruments; the limits in them are put into force. None without an answer."""
         keys = {key: token for token in tokens if (key := self._watchlist.quote_key(token)) is not None}
-        accounts = [c for feed in self._feeds.all if (c := feed.last_credentials) is not None]
+        accounts = [(feed, c) for feed in self._feeds.all if (c := feed.last_credentials) is not None]
         if not keys or not accounts:
             return [] if not keys else None
+        feed, credentials = accounts[next(self._asked) % len(accounts)]
         try:
-            quotes = await asyncio.to_thread(self._read, accounts[next(self._asked) % len(accounts)], list(keys))
+            quotes = await asyncio.to_thread(self._read, credentials, list(keys))
         except Exception as error:
             # Whatever the broker or the network does: the next request follows in a moment.
             self._counters.failed_quotes += 1
             if not self._is_away:
                 logger.warning("the broker's quotes cannot be read: %s", type(error).__name__)
             self._is_away = True
+            if isinstance(error, BrokerAuthFailed):
+                # The account has logged in anew, and its old socket lives on.
+                await feed.renew_credentials()
             return None
         self._is_away = False
         expected = set(keys.values())

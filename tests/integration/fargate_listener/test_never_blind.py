@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 from algotrading.brokers.kite.quotes import Quote
-from algotrading.domain.errors import BrokerUnavailable
+from algotrading.domain.errors import BrokerAuthFailed, BrokerUnavailable
 from fargate_listener.counters import Counters
 from fargate_listener.feed import Feed
 from fargate_listener.feed_account import FeedCredentials
@@ -37,13 +37,15 @@ class Quotes:
         self.tokens = {"NSE:INFY": INFY, "NSE:TCS": TCS}
         self.limits: tuple[str, str] | None = None
         self.last_trade: datetime | None = None
+        self.accepted = CREDENTIALS
         self.asked: list[list[str]] = []
         self.held = threading.Event()
         self.held.set()
 
     def __call__(self, credentials: FeedCredentials, keys: Sequence[str]) -> list[Quote]:
-        assert credentials == CREDENTIALS
         self.asked.append(list(keys))
+        if credentials != self.accepted:
+            raise BrokerAuthFailed("the session is over")
         assert self.held.wait(60)
         if self.prices is None:
             raise BrokerUnavailable("away")
@@ -158,6 +160,21 @@ async def test_quotes_that_fail_are_counted_and_asked_for_again() -> None:
             quotes.prices = {"NSE:INFY": "1400"}
 
             await until(lambda: desk.hits)
+
+
+async def test_a_login_that_was_renewed_while_the_socket_lives_is_taken_for_quotes() -> None:
+    quotes = Quotes(INFY="1400")
+    async with scripted_broker() as broker:
+        desk = open_desk(broker, quotes)
+        async with running(desk):
+            await until(lambda: broker.messages and desk.feeds.is_live)
+            quotes.accepted = desk.credentials = FeedCredentials("key", "the token of today")
+            heart = asyncio.create_task(repeat(broker, b"\0"))
+
+            # Then they are read with it, as soon as the socket's silence is doubtful
+            await until(lambda: desk.hits)
+            assert len(broker.paths) == 1
+            await end(heart)
 
 
 async def test_circuit_limits_are_read_once_and_an_absurd_price_is_then_none() -> None:
