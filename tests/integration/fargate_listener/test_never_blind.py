@@ -63,6 +63,14 @@ def open_desk(broker: ScriptedBroker, quotes: Quotes) -> Desk:
     return desk
 
 
+async def move(broker: ScriptedBroker, token: int, price: int) -> None:
+    """An instrument ticks, each time a little higher."""
+    while True:
+        price += 1
+        broker.send(ltp_frame((token, price)))
+        await asyncio.sleep(0.2)
+
+
 async def cut_off(desk: Desk, broker: ScriptedBroker) -> None:
     """The socket is lost, and there are no credentials for another one."""
     await until(lambda: broker.messages and desk.feeds.is_live)
@@ -200,14 +208,20 @@ async def test_circuit_limits_are_read_once_and_an_absurd_price_is_then_none() -
 
 
 async def test_an_instrument_that_no_tick_comes_of_is_read_from_quotes() -> None:
-    quotes = Quotes(INFY="1400", TCS="1600")
+    # Given a socket that lives, and shows one of two instruments only
+    quotes = Quotes(INFY="1400", TCS="3600")
     async with scripted_broker() as broker:
         desk = open_desk(broker, quotes)
+        desk.watchlist.apply(armed(2, "3500", instrument_token=TCS, symbol="TCS"))
         async with running(desk):
             await until(lambda: broker.messages)
-            desk.liveness.stale = frozenset({INFY})
+            ticks = asyncio.create_task(move(broker, TCS, 360_000))
 
             await until(lambda: desk.hits)
+            assert desk.liveness.stale == {INFY}
+            assert [hit.stop.instrument_token for hit in desk.hits] == [INFY]
+            assert desk.dials == 1
+            await end(ticks)
 
 
 async def test_a_feed_that_contradicts_the_quotes_is_dialled_again() -> None:

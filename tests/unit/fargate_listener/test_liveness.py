@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date, time
 from struct import pack
+from typing import Any
 
 import pytest
 
@@ -41,7 +42,20 @@ class Eye(Feed):
 
     link: object | None = None
     reads = 0
+    is_well = False
     asked: frozenset[int] = frozenset({INFY})
+
+    def __init__(self, **parts: Any) -> None:
+        super().__init__(**parts)
+        self.dials_for: list[str] = []
+        """Why a connection was given up, each time."""
+
+    def redial(self, why: str) -> None:
+        self.dials_for.append(why)
+
+    @property
+    def is_live(self) -> bool:
+        return self.is_well and self.fault is None
 
     @property
     def connection(self) -> object | None:
@@ -205,36 +219,114 @@ def test_dials_for_a_fault_become_rare(stand: Stand) -> None:
     assert stand.watch.may_redial(1000.0 + 3600 + LONGEST_PATIENCE)
 
 
+class Afternoon:
+    """The whole of it, on a day on which shares go into their closing auction at 15:15 and options trade until 15:40.
+    The feed carries one option with an armed stop."""
+
+    def __init__(self, stand: Stand, moment: str) -> None:
+        self.stand = stand
+        self.clock = VirtualClock(instant_of(date(2026, 8, 10), time.fromisoformat(moment)))
+        stand.feed.asked = frozenset({OPTION})
+        guard = StopGuard(table=stand.table, report=lambda _: None, counters=Counters())
+        self.watchlist = Watchlist(guard, lambda: stand.now)
+        self.watchlist.apply(armed(1, "1500", instrument_token=OPTION, exchange="NFO", symbol="OPTION", quantity=1))
+        self.counters = Counters()
+        self.liveness = Liveness(
+            feeds=Feeds(feeds=[stand.feed], watchlist=self.watchlist, counters=Counters(), monotonic=lambda: stand.now),
+            table=stand.table,
+            watchlist=self.watchlist,
+            hours=MarketHours(NSE_SESSIONS, self.clock),
+            clock=self.clock,
+            monotonic=lambda: stand.now,
+            counters=self.counters,
+        )
+
+    def live(self, seconds: float, *prices: tuple[int, int]) -> None:
+        """That long heartbeats and these prices come, every second."""
+        for _ in range(int(seconds)):
+            self.stand.now += 1
+            self.clock.sleep(1)
+            if prices:
+                self.stand.table.on_frames([ltp_frame(*prices)])
+            self.stand.feed.reads += 1
+            self.liveness.look()
+
+
 @pytest.mark.parametrize(("moment", "fault"), [("15:20:00", "frozen"), ("15:39:40", None)])
 def test_a_socket_that_carries_derivatives_is_judged_until_those_close(
     stand: Stand, moment: str, fault: str | None
 ) -> None:
-    # Given an afternoon in which shares are in their closing auction already
-    clock = VirtualClock(instant_of(date(2026, 8, 10), time.fromisoformat(moment)))
-    stand.feed.asked = frozenset({OPTION})
-    watchlist = Watchlist(StopGuard(table=stand.table, report=lambda _: None, counters=Counters()), lambda: stand.now)
-    watchlist.apply(armed(1, "1500", instrument_token=OPTION, exchange="NFO", symbol="OPTION"))
-    liveness = Liveness(
-        feeds=Feeds(feeds=[stand.feed], watchlist=watchlist, counters=Counters(), monotonic=lambda: stand.now),
-        table=stand.table,
-        watchlist=watchlist,
-        hours=MarketHours(NSE_SESSIONS, clock),
-        clock=clock,
-        monotonic=lambda: stand.now,
-        counters=Counters(),
-    )
-    stand.table.on_frames([ltp_frame((OPTION, 160_000))])
+    afternoon = Afternoon(stand, moment)
 
-    assert liveness.may_redial(stand.feed)
-    assert not liveness.may_redial(stand.feed)
-    for _ in range(int(FROZEN_SECONDS) + 3):
-        stand.now += 1
-        stand.table.on_frames([ltp_frame((OPTION, 160_000))])
-        stand.feed.reads += 1
-        liveness.look()
+    afternoon.live(FROZEN_SECONDS + 3, (OPTION, 160_000))
 
     assert stand.feed.fault == fault
-    assert liveness.stale == frozenset()
+    assert afternoon.liveness.stale == frozenset()
+
+
+def test_the_close_ends_every_fault(stand: Stand) -> None:
+    afternoon = Afternoon(stand, "15:39:00")
+    afternoon.live(FROZEN_SECONDS + 3, (OPTION, 160_000))
+    assert stand.feed.fault == "frozen"
+    assert stand.feed.is_doubtful
+
+    afternoon.live(30, (OPTION, 160_000))
+
+    assert stand.feed.fault is None
+    assert not stand.feed.is_doubtful
+
+
+def test_an_armed_instrument_that_does_not_tick_on_a_socket_that_lives_is_not_shown(stand: Stand) -> None:
+    stand.feed.is_well = True
+    afternoon = Afternoon(stand, "12:00:00")
+    stand.feed.asked = frozenset({OPTION, TCS})
+    afternoon.watchlist.apply(armed(2, "3500", instrument_token=TCS, symbol="TCS", quantity=100))
+    for second in range(int(STALE_SECONDS) + 2):
+        afternoon.live(1, (OPTION, 160_000 + second), (TCS, 350_000))
+    assert afternoon.liveness.unshown() == []
+
+    for second in range(int(STALE_SECONDS) + 2):
+        afternoon.live(1, (OPTION, 160_000 + second))
+
+    assert afternoon.liveness.unshown() == [TCS]
+    assert afternoon.liveness.doubtful() == [TCS]
+    assert afternoon.counters.stale_instruments == 1
+
+
+def test_what_a_socket_in_doubt_carries_is_better_read_elsewhere_too(stand: Stand) -> None:
+    stand.feed.is_well = True
+    afternoon = Afternoon(stand, "12:00:00")
+
+    afternoon.live(DOUBTFUL_SECONDS + 2, (OPTION, 160_000))
+
+    assert stand.feed.fault is None
+    assert afternoon.liveness.unshown() == []
+    assert afternoon.liveness.doubtful() == [OPTION]
+
+
+def test_silence_outside_of_its_hours_or_without_a_socket_makes_nothing_stale(stand: Stand) -> None:
+    stand.feed.is_well = True
+    afternoon = Afternoon(stand, "15:39:30")
+    afternoon.live(STALE_SECONDS + 10)
+    assert afternoon.liveness.stale == frozenset()
+    assert afternoon.liveness.longest_silence == 0.0
+
+    stand.feed.is_well = False
+    afternoon = Afternoon(stand, "12:00:00")
+    afternoon.live(STALE_SECONDS + 10)
+    assert afternoon.liveness.stale == frozenset()
+    assert afternoon.liveness.unshown() == [OPTION]
+
+
+def test_a_fault_that_stays_is_dialled_for_ever_more_rarely(stand: Stand) -> None:
+    stand.feed.is_well = True
+    afternoon = Afternoon(stand, "12:00:00")
+
+    afternoon.live(120, (OPTION, 160_000))
+
+    # At 10 s, and then after 10, 20 and 40
+    assert stand.feed.dials_for == ["the feed is frozen"] * 4
+    assert not afternoon.liveness.may_redial(stand.feed)
 
 
 class Rates:
