@@ -202,8 +202,13 @@ def _calendar(settings: ListenerSettings) -> str:
 def _truth(settings: ListenerSettings) -> str:
     snapshot = make_truth(settings, SystemClock()).read()
     if snapshot.unknown:
-        names = ", ".join(sorted(set(snapshot.unknown.values()))[:10])
-        raise Wrong(f"no instrument token for {names}: load the broker's instruments (lambdas/instruments) again.")
+        names = ", ".join(sorted(snapshot.unguarded or snapshot.unknown.values())[:10])
+        raise Wrong(
+            f"no instrument token for {names}: load the broker's instruments (lambdas/instruments) again, or see "
+            "whether it was renamed or delisted (docs/operations.md, InstrumentMissing).",
+            # Of what nobody holds there is no stop to be seen.
+            Verdict.FAIL if snapshot.unguarded else Verdict.WARN,
+        )
     armed = sum(change.armed for change in snapshot.changes.values())
     return (
         f"{settings.database_host}:{settings.database_port}/{settings.database_name}: {len(snapshot.changes)} "

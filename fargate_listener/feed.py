@@ -92,6 +92,8 @@ class Feed:
         self.is_doubtful = False
         """Whether it has been quiet or still for a moment, so that its prices are better read elsewhere too: set and
         cleared by whoever looks at it."""
+        self.in_order: Callable[[Sequence[int]], list[int]] = list
+        """Puts instruments into the order in which they matter now: what is armed changes while a socket lives."""
         self._subscribing = False
         if sentinel is not None:
             guard.watch(sentinel)
@@ -121,7 +123,7 @@ class Feed:
 
     @property
     def last_credentials(self) -> FeedCredentials | None:
-        """Those of the last dial; None before one."""
+        """Those read last, for a dial or since; None before one."""
         return self._last_known
 
     @property
@@ -144,6 +146,13 @@ class Feed:
         if self._socket is not None:
             self._redial_for = why
             self._socket.abort()
+
+    async def renew_credentials(self) -> None:
+        """Read them again while the socket lives on: its broker refuses those of the last dial elsewhere."""
+        try:
+            await self._fresh_credentials()
+        except FeedCredentialsMissing as missing:
+            logger.warning("the credentials of %s are refused: %s", self.name, missing.message)
 
     async def run(self) -> None:
         """Stay connected until cancelled."""
@@ -182,6 +191,7 @@ class Feed:
             raise DialFailed(f"no connection within {DIAL_SECONDS:.0f} s") from None
         self.trouble = None
         self._counters.reconnects += 1
+        self._tokens = self.in_order(self._tokens)
         self._subscribe()
         logger.info(
             "connected to the price feed", extra={"feed": self.name, "instruments": len(self._socket.subscribed)}
@@ -203,16 +213,15 @@ class Feed:
     async def _fresh_credentials(self) -> FeedCredentials:
         """Straight from the stores for every dial; from memory when they do not answer. A reading that
         hangs is not started a second time: the next dial waits for the same one."""
-        if self._reading is None:
-            self._reading = asyncio.create_task(asyncio.to_thread(self._credentials))
+        reading = self._reading = self._reading or asyncio.create_task(asyncio.to_thread(self._credentials))
         patience = FIRST_CREDENTIALS_SECONDS if self._last_known is None else CREDENTIALS_SECONDS
-        done, _ = await asyncio.wait({self._reading}, timeout=patience)
+        done, _ = await asyncio.wait({reading}, timeout=patience)
         trouble: BaseException = TimeoutError()
         if done:
-            finished, self._reading = self._reading, None
-            error = finished.exception()
+            self._reading = None
+            error = reading.exception()
             if error is None:
-                self._last_known, self.is_logged_out = finished.result(), False
+                self._last_known, self.is_logged_out = reading.result(), False
                 return self._last_known
             if isinstance(error, FeedCredentialsMissing):
                 self.is_logged_out = True

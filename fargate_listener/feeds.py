@@ -57,6 +57,8 @@ class Feeds:
         self.left_out: frozenset[int] = frozenset()
         """Instruments that no feed has room for."""
         watchlist.on_subscriptions_changed = self._deal_soon
+        for feed in self.all:
+            feed.in_order = watchlist.by_risk
 
     @property
     def silence(self) -> float | None:

@@ -32,8 +32,10 @@ class Loaded:
 
     monotonic: Callable[[], float] = time.monotonic
     stops_loaded: bool = False
+    unguarded_instruments: list[str] = field(default_factory=list)
+    """Instruments that are held and are not in the broker's dump: nobody can see their stops."""
     unknown_instruments: list[str] = field(default_factory=list)
-    """Instruments that should be watched and are not in the broker's dump."""
+    """Those that should be watched, of which nothing is held."""
     _checked_at: float = float("-inf")
     _missed_at: float | None = None
 
@@ -73,25 +75,31 @@ class Health:
         An unreachable store is not among them: the stops in memory are still guarded, and a task
         restarted for it would have none. Nor is what the broker's quotes make good: see `notes`.
         """
-        reasons = []
-        blind = self._blind()
-        if not self.feeds.is_live and (blind or not self.guard.armed):
-            reasons.append(f"{_NO_FEED}: {self.feeds.trouble}")
-        if not self.loaded.stops_loaded:
-            reasons.append("the stops are not loaded yet")
-        if self.loaded.unknown_instruments:
-            reasons.append(f"no instrument token for {', '.join(self.loaded.unknown_instruments[:10])}")
-        if blind and self.feeds.is_live:
-            reasons.append(f"the prices of {len(blind)} instruments with an armed stop are not seen")
-        if self.sender.trouble is not None:
-            reasons.append(f"hits do not reach the queue: {self.sender.trouble}")
-        return reasons
+        return list(self._found())
 
     def faults(self) -> list[str]:
         """Those of the reasons that a new task might mend. A login that nobody has made is none: a task that is
-        replaced for it is replaced again and again, and a first deployment, before anybody can log in, never ends."""
-        reasons = self.reasons()
-        return reasons[1:] if self._waits_for_login(reasons) else reasons
+        replaced for it is replaced again and again, and a first deployment, before anybody can log in, never ends.
+        Nor is one instrument that cannot be seen (delisted, renamed, suspended) while others can: every watcher finds
+        the same, and replacing all of them again and again would take the eyes off every other stop."""
+        return [reason for reason, is_fault in self._found().items() if is_fault]
+
+    def _found(self) -> dict[str, bool]:
+        """The reasons, each with whether a new task might mend it."""
+        found = {}
+        blind = self._blind()
+        if not self.feeds.is_live and (blind or not self.guard.armed):
+            found[f"{_NO_FEED}: {self.feeds.trouble}"] = not self.feeds.is_logged_out
+        if not self.loaded.stops_loaded:
+            found["the stops are not loaded yet"] = True
+        if self.loaded.unguarded_instruments:
+            found[f"no instrument token for {', '.join(self.loaded.unguarded_instruments[:10])}"] = False
+        if blind and self.feeds.is_live:
+            sees_others = len(blind) < len(self.liveness.armed_tokens)
+            found[f"the prices of {len(blind)} instruments with an armed stop are not seen"] = not sees_others
+        if self.sender.trouble is not None:
+            found[f"hits do not reach the queue: {self.sender.trouble}"] = True
+        return found
 
     def is_alarming(self) -> bool:
         """Whether somebody should come: something would not be seen, or the market is about to open. That nobody is
@@ -115,6 +123,9 @@ class Health:
             "instruments have two prices": len(self.cover.crossing.crossed),
             "instruments have no room on a feed": len(self.feeds.left_out),
         }
+        if self.loaded.unknown_instruments:
+            names = ", ".join(self.loaded.unknown_instruments[:10])
+            notes.append(f"no instrument token for {names}, of which nothing is held")
         if self.loaded.stops_loaded and not self.loaded.is_current:
             notes.append("changes may have been missed, and the stops could not be compared with PostgreSQL since")
         return notes + [f"{count} {what}" for what, count in counts.items() if count]

@@ -90,7 +90,8 @@ class KiteSocket(WSListener):
         payload = frame.get_payload_as_bytes()
         # The library takes 0.3 us to tell the kind of a frame; its first byte tells it faster. Only a binary frame of
         # fewer than 256 packets begins with a zero: text does not, nor a close, nor a longer frame, which has the time.
-        if payload < _LONGER and frame.fin and self._fragments is None:
+        # An empty one says nothing of its kind, and a close without a reason is empty.
+        if payload and payload < _LONGER and frame.fin and self._fragments is None:
             frames = self._read
             frames.append(payload)
             if len(frames) == 1:

@@ -90,10 +90,10 @@ class SocketWatch:
         return None if has_moved and not is_skewed else feed.fault
 
     def is_doubtful(self, now: float) -> bool:
-        """Whether nothing has moved for a moment. Nothing is known of a socket that was just opened."""
+        """Whether nothing has moved, or come at all, for a moment. Nothing is known of a socket just opened."""
         feed, last = self._feed, self._last
         is_known = feed.connection is not None and feed.connection is last.connection
-        return is_known and any(last.values) and now - last.moved > DOUBTFUL_SECONDS
+        return is_known and now - last.moved > DOUBTFUL_SECONDS
 
     def may_redial(self, now: float) -> bool:
         """Whether it is time for another dial for a fault; from the second one on ever more rarely."""
@@ -224,11 +224,11 @@ class Liveness:
     def look(self) -> None:
         """One look."""
         now = self._monotonic()
-        if self._hours.is_open():
-            for feed, watch in self._sockets:
+        for feed, watch in self._sockets:
+            # An index says something of every socket while shares trade. Derivatives go on after them.
+            if self._hours.is_open() or self._hours.of(feed.subscribed):
                 self._judge(feed, watch, now)
-        else:
-            for feed in self._feeds.all:
+            else:
                 feed.fault, feed.is_doubtful = None, False
         self._find_stale(now)
 
@@ -237,6 +237,11 @@ class Liveness:
         """Seconds since the last tick of the armed instrument that has been silent longest, among those that ought to
         tick; 0.0 without one."""
         return self._rates.longest_silence
+
+    @property
+    def armed_tokens(self) -> frozenset[int]:
+        """Instruments with an armed stop."""
+        return self._watchlist.armed_tokens
 
     def unshown(self) -> list[int]:
         """Armed instruments whose ticks would not be seen now, the one with most at risk first: their socket is away,
@@ -249,6 +254,11 @@ class Liveness:
         read from quotes too, in the same order."""
         armed = self._watchlist.armed_tokens
         return self._watchlist.by_risk((self._feeds.doubtful & armed).union(self.unshown()))
+
+    def may_redial(self, feed: Feed) -> bool:
+        """Whether it is time for another dial of a feed in which somebody else found a fault; it counts as made."""
+        watches = dict(self._sockets)
+        return watches[feed].may_redial(self._monotonic())
 
     def _judge(self, feed: Feed, watch: SocketWatch, now: float) -> None:
         if feed.sentinel is not None and feed.sentinel not in self._table:

@@ -28,6 +28,8 @@ class MarketHours:
         self._clock = clock
         self._day = date.min
         self._spans: dict[str, tuple[datetime, datetime]] = {}
+        self._ends: dict[str, datetime] = {}
+        """When the last kind of instrument ends: from 15:15 on only some shares of NSE go on."""
 
     @property
     def day(self) -> date:
@@ -54,10 +56,18 @@ class MarketHours:
         is_open = {exchange: self.is_open(exchange) for exchange in {exchange_of(token) for token in tokens}}
         return [token for token in tokens if is_open[exchange_of(token)]]
 
+    def tradable(self, tokens: Iterable[int]) -> list[int]:
+        """Those of `tokens` that may be in continuous trading, from the bell on: all of an exchange where only some
+        kinds of instruments still are."""
+        now = self._clock.now()
+        self._look_up(trading_day_of(now))
+        open_now = {exchange for exchange, (opens, _) in self._spans.items() if opens <= now < self._ends[exchange]}
+        return [token for token in tokens if exchange_of(token) in open_now]
+
     def _look_up(self, day: date) -> None:
         if day == self._day:
             return
-        self._day, self._spans = day, {}
+        self._day, self._spans, self._ends = day, {}, {}
         try:
             if not self._table.is_trading_day(day):
                 return
@@ -66,16 +76,19 @@ class MarketHours:
         for exchange in {rule.exchange for rule in self._table.rules}:
             hours = _hours(self._table, exchange, day)
             if hours is not None:
-                opens, last_exit = hours
-                self._spans[exchange] = instant_of(day, opens), instant_of(day, last_exit)
+                opens, first_end, last_end = hours
+                self._spans[exchange] = instant_of(day, opens), instant_of(day, first_end)
+                self._ends[exchange] = instant_of(day, last_end)
 
 
-def _hours(table: SessionTable, exchange: str, day: date) -> tuple[time, time] | None:
-    """The hours common to all kinds of instruments: what some of them do alone is no sign of trouble in the others."""
+def _hours(table: SessionTable, exchange: str, day: date) -> tuple[time, time, time] | None:
+    """The hours common to all kinds of instruments, since what some of them do alone is no sign of trouble in the
+    others; and when the last kind ends."""
     latest = {}
     for rule in sorted(table.rules, key=lambda rule: rule.since):
         if rule.exchange == exchange and rule.since <= day:
             latest[rule.closing_auction] = rule.hours
     if not latest:
         return None
-    return max(hours.opens for hours in latest.values()), min(hours.last_exit for hours in latest.values())
+    ends = [hours.last_exit for hours in latest.values()]
+    return max(hours.opens for hours in latest.values()), min(ends), max(ends)

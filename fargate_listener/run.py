@@ -7,6 +7,7 @@ import logging
 import signal
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 from algotrading.entrypoints.logs import set_up_logging
 from algotrading.settings import ListenerSettings, SettingsInvalid
@@ -14,6 +15,9 @@ from fargate_listener.wiring import build_watcher
 
 logger = logging.getLogger(__name__)
 
+_THREADS = 32
+"""For blocking work. Python's own number is five on one processor: with the stores hanging, the dials of the traders'
+order sockets would take all of them, and the broker's quotes and the last flush would wait behind."""
 _TURN_SECONDS = 0.0005
 """A thread (a full check, an answer of the queue) leaves the event loop waiting for so long at most, a tenth of what
 Python's default allows."""
@@ -40,6 +44,7 @@ def run() -> int:
 async def _watch(settings: ListenerSettings) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
+    loop.set_default_executor(ThreadPoolExecutor(_THREADS, "watcher"))
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, stop.set)
     await build_watcher(settings).run(stop)

@@ -25,6 +25,8 @@ class Snapshot:
     """Today, Asia/Kolkata."""
     changes: dict[UUID, StopChange]
     unknown: dict[UUID, str]
+    unguarded: frozenset[str]
+    """The instruments of those of them of which something is held: nobody sees their stops."""
 
 
 class Truth:
@@ -47,13 +49,16 @@ class Truth:
         self._learn_tokens(all_watched)
         known: dict[UUID, StopChange] = {}
         unknown: dict[UUID, str] = {}
+        unguarded: set[str] = set()
         for watched in all_watched:
             token = self._tokens.get((watched.exchange, watched.symbol))
             if token is None:
-                unknown[watched.strategy_id] = f"{watched.exchange}:{watched.symbol}"
+                name = unknown[watched.strategy_id] = f"{watched.exchange}:{watched.symbol}"
+                if watched.trading_day is not None:
+                    unguarded.add(name)
             else:
                 known[watched.strategy_id] = _change(watched, token, today)
-        return Snapshot(today, known, unknown)
+        return Snapshot(today, known, unknown, frozenset(unguarded))
 
     def _learn_tokens(self, all_watched: Iterable[Watched]) -> None:
         """All at once: of thousands of instruments one after the other would take seconds."""

@@ -146,7 +146,8 @@ class Watcher:
         for so_far in self.watchlist.repair(snapshot.changes, as_of=as_of, unknown=snapshot.unknown.keys()):
             repaired = so_far
             await asyncio.sleep(0)
-        self.loaded.unknown_instruments = sorted(set(snapshot.unknown.values()))
+        self.loaded.unguarded_instruments = sorted(snapshot.unguarded)
+        self.loaded.unknown_instruments = sorted(set(snapshot.unknown.values()) - snapshot.unguarded)
         if self.loaded.stops_loaded and repaired:
             self.counters.repaired_stops += repaired
             logger.warning("memory differed from PostgreSQL and was repaired", extra={"strategies": repaired})

@@ -134,7 +134,8 @@ class Watchlist:
 
     def repair(self, truth: Mapping[UUID, StopChange], *, as_of: int, unknown: Collection[UUID] = ()) -> Iterator[int]:
         """Make memory equal to `truth`, which was read when `serial` stood at `as_of`; strategies that
-        changed since then, or of which the truth is `unknown`, are left alone.
+        changed since then, or of which the truth is `unknown`, are left alone, unless their token has become another
+        instrument's.
 
         In portions: after each one it yields how many have differed so far, and whoever runs it lets others run.
         What is applied meanwhile is newer than `truth`, and stays.
@@ -157,7 +158,19 @@ class Watchlist:
                         repaired += 1
                 yield repaired
             yield repaired
+        for strategy_id in unknown:
+            known = self._known.get(strategy_id)
+            if known is not None and known.serial <= as_of and self._is_misnamed(known.change):
+                self.apply(known.change.model_copy(update={"watched": False, "armed": False}))
+                repaired += 1
+        yield repaired
         self._left = {strategy_id: serial for strategy_id, serial in self._left.items() if serial > as_of}
+
+    def _is_misnamed(self, change: StopChange) -> bool:
+        """Whether its token is another instrument's by now: tokens are used again, and prices of the one must not be
+        taken for those of the other."""
+        instrument = self._instruments[change.instrument_token]
+        return (instrument.exchange, instrument.symbol) != (change.exchange, change.symbol)
 
     def _is_wrong(self, true: StopChange, as_of: int) -> bool:
         known = self._known.get(true.strategy_id)

@@ -383,7 +383,7 @@ def _watcher_not_told() -> AbstractContextManager[object]:
     def _nothing(truth: Any) -> Any:
         from fargate_listener.truth import Snapshot
 
-        return Snapshot(truth._clock.now().date(), {}, {})
+        return Snapshot(truth._clock.now().date(), {}, {}, frozenset())
 
     @contextmanager
     def deaf() -> Iterator[None]:

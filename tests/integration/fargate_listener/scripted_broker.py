@@ -73,6 +73,13 @@ async def scripted_broker(tls: ssl.SSLContext | None = None) -> AsyncIterator[Sc
         await asyncio.sleep(0)
 
 
+async def repeat(broker: ScriptedBroker, message: bytes) -> None:
+    """Say the same again and again."""
+    while True:
+        broker.send(message)
+        await asyncio.sleep(0.2)
+
+
 def self_signed(folder: Path) -> tuple[ssl.SSLContext, Path]:
     """A server's TLS context for 127.0.0.1, and the file of its certificate."""
     key = ec.generate_private_key(ec.SECP256R1())

@@ -145,4 +145,17 @@ async def test_an_instrument_without_a_token_would_not_be_seen(world: World) -> 
     code, said, _ = await check(world)
 
     assert code == 1
+    assert said["PostgreSQL"].startswith("FAIL ")
     assert "no instrument token for NSE:INFY" in said["PostgreSQL"]
+
+
+async def test_an_instrument_without_a_token_that_nobody_holds_is_a_warning(world: World) -> None:
+    world.log_in_feed_account()
+    world.add_running_strategy("1")
+    with world.postgres.owner() as connection:
+        connection.execute("delete from instruments")
+
+    code, said, _ = await check(world)
+
+    assert code == 0
+    assert said["PostgreSQL"].startswith("WARN ")

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 from algotrading.brokers.kite.quotes import Quote
-from algotrading.domain.errors import BrokerUnavailable
+from algotrading.domain.errors import BrokerAuthFailed, BrokerUnavailable
 from fargate_listener.counters import Counters
 from fargate_listener.feed import Feed
 from fargate_listener.feed_account import FeedCredentials
@@ -21,7 +21,7 @@ from fargate_listener.stop_guard import StopGuard
 from fargate_listener.tick_kernel import HIGHEST_PRICE, Column
 from fargate_listener.watchlist import Watchlist
 from tests.integration.fargate_listener.desks import Desk, end, running, until
-from tests.integration.fargate_listener.scripted_broker import ScriptedBroker, scripted_broker
+from tests.integration.fargate_listener.scripted_broker import ScriptedBroker, repeat, scripted_broker
 from tests.unit.fargate_listener.examples import INFY, armed, ltp_frame
 
 CREDENTIALS = FeedCredentials("key", "token")
@@ -37,13 +37,15 @@ class Quotes:
         self.tokens = {"NSE:INFY": INFY, "NSE:TCS": TCS}
         self.limits: tuple[str, str] | None = None
         self.last_trade: datetime | None = None
+        self.accepted = CREDENTIALS
         self.asked: list[list[str]] = []
         self.held = threading.Event()
         self.held.set()
 
     def __call__(self, credentials: FeedCredentials, keys: Sequence[str]) -> list[Quote]:
-        assert credentials == CREDENTIALS
         self.asked.append(list(keys))
+        if credentials != self.accepted:
+            raise BrokerAuthFailed("the session is over")
         assert self.held.wait(60)
         if self.prices is None:
             raise BrokerUnavailable("away")
@@ -61,10 +63,11 @@ def open_desk(broker: ScriptedBroker, quotes: Quotes) -> Desk:
     return desk
 
 
-async def repeat(broker: ScriptedBroker, message: bytes) -> None:
-    """Say the same again and again."""
+async def move(broker: ScriptedBroker, token: int, price: int) -> None:
+    """An instrument ticks, each time a little higher."""
     while True:
-        broker.send(message)
+        price += 1
+        broker.send(ltp_frame((token, price)))
         await asyncio.sleep(0.2)
 
 
@@ -167,6 +170,21 @@ async def test_quotes_that_fail_are_counted_and_asked_for_again() -> None:
             await until(lambda: desk.hits)
 
 
+async def test_a_login_that_was_renewed_while_the_socket_lives_is_taken_for_quotes() -> None:
+    quotes = Quotes(INFY="1400")
+    async with scripted_broker() as broker:
+        desk = open_desk(broker, quotes)
+        async with running(desk):
+            await until(lambda: broker.messages and desk.feeds.is_live)
+            quotes.accepted = desk.credentials = FeedCredentials("key", "the token of today")
+            heart = asyncio.create_task(repeat(broker, b"\0"))
+
+            # Then they are read with it, as soon as the socket's silence is doubtful
+            await until(lambda: desk.hits)
+            assert len(broker.paths) == 1
+            await end(heart)
+
+
 async def test_circuit_limits_are_read_once_and_an_absurd_price_is_then_none() -> None:
     quotes = Quotes(INFY="1600", TCS="3500")
     quotes.limits = ("1400", "2000.05")
@@ -186,18 +204,24 @@ async def test_circuit_limits_are_read_once_and_an_absurd_price_is_then_none() -
 
             # And an instrument that is watched from now on gets its own
             desk.watchlist.apply(armed(2, "1500", instrument_token=TCS, symbol="TCS"))
-            await until(lambda: ["NSE:TCS"] in quotes.asked)
+            await until(lambda: any("NSE:TCS" in keys for keys in quotes.asked))
 
 
 async def test_an_instrument_that_no_tick_comes_of_is_read_from_quotes() -> None:
-    quotes = Quotes(INFY="1400", TCS="1600")
+    # Given a socket that lives, and shows one of two instruments only
+    quotes = Quotes(INFY="1400", TCS="3600")
     async with scripted_broker() as broker:
         desk = open_desk(broker, quotes)
+        desk.watchlist.apply(armed(2, "3500", instrument_token=TCS, symbol="TCS"))
         async with running(desk):
             await until(lambda: broker.messages)
-            desk.liveness.stale = frozenset({INFY})
+            ticks = asyncio.create_task(move(broker, TCS, 360_000))
 
             await until(lambda: desk.hits)
+            assert desk.liveness.stale == {INFY}
+            assert [hit.stop.instrument_token for hit in desk.hits] == [INFY]
+            assert desk.dials == 1
+            await end(ticks)
 
 
 async def test_a_feed_that_contradicts_the_quotes_is_dialled_again() -> None:

@@ -11,7 +11,7 @@ import pytest
 from picows import WSMsgType
 
 from fargate_listener.feed_account import FeedCredentials
-from tests.integration.fargate_listener.desks import Desk, running, until
+from tests.integration.fargate_listener.desks import PATIENCE, Desk, running, until
 from tests.integration.fargate_listener.scripted_broker import scripted_broker, self_signed
 from tests.unit.fargate_listener.examples import INFY, armed, ltp_frame
 
@@ -65,6 +65,22 @@ async def test_instruments_with_an_armed_stop_are_asked_for_first() -> None:
         assert broker.messages == [{"a": "subscribe", "v": [TCS, INFY]}, {"a": "mode", "v": ["ltp", [TCS, INFY]]}]
 
 
+async def test_after_a_loss_what_was_armed_since_is_asked_for_first() -> None:
+    async with scripted_broker() as broker:
+        desk = Desk(broker.url, CREDENTIALS)
+        desk.watchlist.apply(armed(1, "1500", quantity=1, armed=False))
+        desk.watchlist.apply(armed(2, "3500", quantity=1, instrument_token=TCS, symbol="TCS"))
+        async with running(desk):
+            await until(lambda: len(broker.messages) == 2)
+            desk.watchlist.apply(armed(1, "1500", quantity=100))
+            broker.messages.clear()
+
+            broker.sockets[0].disconnect(graceful=False)
+
+            await until(lambda: len(broker.messages) == 2)
+            assert broker.messages[0] == {"a": "subscribe", "v": [INFY, TCS]}
+
+
 async def test_a_message_in_fragments_is_one_message() -> None:
     async with scripted_broker() as broker:
         desk = Desk(broker.url, CREDENTIALS)
@@ -114,15 +130,17 @@ async def test_a_frame_larger_than_anything_of_kite_ends_the_connection_and_not_
             await until(lambda: desk.hits)
 
 
-async def test_a_close_by_the_broker_is_answered_and_redialled() -> None:
+@pytest.mark.parametrize("reason", [b"", b"\x03\xe8", b"\x03\xe9going away"])
+async def test_a_close_by_the_broker_is_answered_and_redialled(reason: bytes) -> None:
     async with scripted_broker() as broker:
-        desk = Desk(broker.url, CREDENTIALS)
+        desk = Desk(broker.url, CREDENTIALS, silence_seconds=2 * PATIENCE)
         async with running(desk):
             await until(lambda: broker.sockets)
 
-            broker.sockets[0].send_close()
+            broker.sockets[0].send(WSMsgType.CLOSE, reason)
 
             await until(lambda: desk.dials == 2 and broker.sockets)
+            assert desk.counters.mute_sockets == 0
 
 
 async def test_a_peer_that_hangs_up_in_the_midst_of_the_handshake_is_dialled_again() -> None:

@@ -37,10 +37,13 @@ from tests.fakes.ledger import MemoryLedger
 from tests.fakes.queue import MemoryQueue
 from tests.fakes.runtime import MemoryRuntime
 from tests.fakes.strategies import MemoryStrategies
-from tests.integration.fargate_listener.desks import PATIENCE, Desk, until
-from tests.integration.fargate_listener.scripted_broker import ScriptedBroker, scripted_broker
+from tests.integration.fargate_listener.desks import PATIENCE, Desk, end, until
+from tests.integration.fargate_listener.scripted_broker import ScriptedBroker, repeat, scripted_broker
 from tests.unit.fargate_listener.examples import INFY, ltp_frame
 from twin.servers import free_port
+
+TCS = 2953217
+INFY_ROW = make_instrument("INFY", instrument_token=INFY)
 
 
 class Queue:
@@ -102,7 +105,7 @@ class World:
             liveness=desk.liveness,
             cover=desk.cover,
         )
-        MemoryInstruments(self.database).replace_all([make_instrument("INFY", instrument_token=INFY)])
+        MemoryInstruments(self.database).replace_all([INFY_ROW])
         self.truth = FailingTruth(
             ledger=MemoryLedger(self.database),
             instruments=MemoryInstruments(self.database),
@@ -160,10 +163,10 @@ class World:
         runtime = MemoryRuntime(self.clock)
         return OrderHints(self.clock, MemoryLedger(self.database), runtime, self.asked, self.meter)
 
-    def hold(self, stop_loss: str) -> Strategy:
+    def hold(self, stop_loss: str, symbol: str = "INFY") -> Strategy:
         """A position bought today, known to PostgreSQL only."""
         strategy = make_strategy(
-            make_user().user_id, status=StrategyStatus.RUNNING, symbol="INFY", stop_loss=Decimal(stop_loss)
+            make_user().user_id, status=StrategyStatus.RUNNING, symbol=symbol, stop_loss=Decimal(stop_loss)
         )
         MemoryStrategies(self.database).add(strategy)
         cycle = MemoryLedger(self.database).take(strategy, TRADING_DAY)
@@ -220,16 +223,20 @@ async def test_a_database_that_is_away_changes_nothing(world: World) -> None:
 
 
 async def test_the_close_of_yesterday_hits_nothing_today(world: World) -> None:
-    # Given an instrument that is watched, and last ticked yesterday
+    # Given an instrument that is watched, and last ticked yesterday, on a socket that lives over the night
     strategy = world.hold("1500")
     world.let_go(strategy)
     await until(lambda: world.desk.watchlist.watches(INFY) and world.broker.messages)
+    heart = asyncio.create_task(repeat(world.broker, b"\0"))
     world.broker.send(ltp_frame((INFY, 140_000)))
     await until(lambda: world.desk.prices.latest(INFY))
+    connection = world.desk.feed.connection
 
     world.clock.sleep(24 * 3600)
 
-    await until(lambda: world.desk.prices.latest(INFY) is None)
+    await until(lambda: world.desk.prices.latest(INFY) is None, patience=10)
+    assert world.desk.feed.connection is connection
+    await end(heart)
 
 
 async def test_health_follows_feed_stops_and_queue(world: World) -> None:
@@ -303,7 +310,7 @@ async def test_a_socket_that_is_refused_is_a_fault(world: World) -> None:
     assert world.health.is_alarming()
 
 
-async def test_an_unknown_instrument_of_a_strategy_is_unhealthy(world: World) -> None:
+async def test_a_held_instrument_without_a_token_rings_and_is_no_reason_for_another_task(world: World) -> None:
     await until(lambda: world.health.reasons() == [])
 
     MemoryInstruments(world.database).replace_all([])
@@ -311,6 +318,43 @@ async def test_an_unknown_instrument_of_a_strategy_is_unhealthy(world: World) ->
     world.hold("1500")
 
     await until(lambda: world.health.reasons() == ["no instrument token for NSE:INFY"])
+    assert world.health.is_alarming()
+    assert world.health.faults() == []
+    assert world.health.document()["status"] == "waiting"
+
+
+async def test_a_delisted_instrument_that_nobody_holds_keeps_no_stop_from_being_seen(world: World) -> None:
+    await until(lambda: world.health.reasons() == [])
+
+    strategy = world.hold("1500")
+    world.let_go(strategy)
+    await until(lambda: world.desk.watchlist.watches(INFY))
+    MemoryInstruments(world.database).replace_all([])
+    world.truth._tokens.clear()
+
+    await until(lambda: world.health.notes() == ["no instrument token for NSE:INFY, of which nothing is held"])
+    assert world.health.reasons() == []
+    assert not world.health.is_alarming()
+
+
+async def test_one_instrument_that_cannot_be_seen_is_no_reason_for_another_task(world: World) -> None:
+    world.hold("1500")
+    MemoryInstruments(world.database).replace_all([INFY_ROW, make_instrument("TCS", instrument_token=TCS)])
+    world.hold("3500", symbol="TCS")
+    await until(lambda: world.desk.guard.armed == 2 and world.desk.feeds.shown == {INFY, TCS})
+    assert world.health.reasons() == []
+
+    # Given one that neither ticks nor has a quote
+    world.desk.liveness.stale = frozenset({TCS})
+    assert world.health.reasons() == ["the prices of 1 instruments with an armed stop are not seen"]
+    assert world.health.is_alarming()
+    assert not world.health.sees()
+    assert world.health.faults() == []
+
+    # Then only where none is seen another task might mend it
+    world.desk.liveness.stale = frozenset({INFY, TCS})
+    assert world.health.faults() == ["the prices of 2 instruments with an armed stop are not seen"]
+    assert world.health.document()["status"] == "unhealthy"
 
 
 async def test_leaving_waits_for_the_queue_and_watches_meanwhile(world: World) -> None:

@@ -315,3 +315,35 @@ def _wait_for(condition: Callable[[], bool]) -> None:
     deadline = time.monotonic() + PATIENCE
     while not condition() and time.monotonic() < deadline:
         time.sleep(0.01)
+
+
+def test_pauses_stay_short_however_long_the_queue_is_away(
+    sender_to: Callable[..., HitSender], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given an outage of an hour
+    pauses: list[float] = []
+    monkeypatch.setattr("fargate_listener.hit_sender.time.sleep", pauses.append)
+    outage = 2_000
+    queue = Queue(failures=[ConnectionError("away")] * outage)
+    sender = sender_to(queue)
+
+    sender.put([hit(1)])
+
+    assert sender.flush(PATIENCE)
+    assert len(pauses) == outage
+    assert max(pauses) <= 2.0
+    assert queue.taken[0].tick_at == NOW - timedelta(seconds=0.25)
+
+
+def test_senders_that_are_told_to_end_while_much_is_waiting_all_end_after_it(blocked: Queue) -> None:
+    sender = HitSender(open_queue=lambda: blocked, clock=Moment(), monotonic=lambda: MONOTONIC, senders=3)
+    sender.start()
+    sender.put([hit(number) for number in range(200)])
+    sender.stop()
+
+    blocked.open.set()
+
+    assert sender.flush(PATIENCE)
+    assert len({command.strategy_id for command in blocked.taken}) == 200
+    _wait_for(lambda: not any(thread.is_alive() for thread in sender._threads))
+    assert not any(thread.is_alive() for thread in sender._threads)

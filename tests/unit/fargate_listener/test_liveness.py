@@ -2,28 +2,38 @@
 
 from __future__ import annotations
 
+from datetime import date, time
 from struct import pack
+from typing import Any
 
 import pytest
 
+from algotrading.domain.nse_calendar import NSE_SESSIONS
+from algotrading.domain.sessions import instant_of
 from fargate_listener.counters import Counters
 from fargate_listener.crossing import CROSSED_SECONDS, Crossing
 from fargate_listener.feed import Feed
 from fargate_listener.feed_account import FeedCredentials
+from fargate_listener.feeds import Feeds
 from fargate_listener.liveness import (
     DOUBTFUL_SECONDS,
     FROZEN_SECONDS,
     LONGEST_PATIENCE,
     STALE_SECONDS,
+    Liveness,
     RateWatch,
     SocketWatch,
 )
+from fargate_listener.market_hours import MarketHours
 from fargate_listener.market_table import MarketTable
 from fargate_listener.stop_guard import StopGuard
-from tests.unit.fargate_listener.examples import INFY, frame, ltp_frame
+from fargate_listener.watchlist import Watchlist
+from tests.fakes.clock import VirtualClock
+from tests.unit.fargate_listener.examples import INFY, armed, frame, ltp_frame
 
 NIFTY = 256265
 TCS = 2953217
+OPTION = (77 << 8) | 2
 WALL = 1_790_000_000
 
 
@@ -32,7 +42,20 @@ class Eye(Feed):
 
     link: object | None = None
     reads = 0
+    is_well = False
     asked: frozenset[int] = frozenset({INFY})
+
+    def __init__(self, **parts: Any) -> None:
+        super().__init__(**parts)
+        self.dials_for: list[str] = []
+        """Why a connection was given up, each time."""
+
+    def redial(self, why: str) -> None:
+        self.dials_for.append(why)
+
+    @property
+    def is_live(self) -> bool:
+        return self.is_well and self.fault is None
 
     @property
     def connection(self) -> object | None:
@@ -121,6 +144,17 @@ def test_a_feed_that_stands_still_is_doubtful_long_before_it_is_frozen(stand: St
     assert not stand.watch.is_doubtful(stand.now)
 
 
+def test_a_socket_that_opens_and_shows_nothing_is_doubtful_too(stand: Stand) -> None:
+    stand.feed.reads += 1  # heartbeats
+    stand.look()
+    assert not stand.watch.is_doubtful(stand.now)
+
+    stand.feed.reads += 1
+    stand.look(DOUBTFUL_SECONDS)
+
+    assert stand.watch.is_doubtful(stand.now)
+
+
 def test_no_frames_at_all_are_the_feeds_own_affair(stand: Stand) -> None:
     stand.tick(1000, index=2000)
     stand.look()
@@ -183,6 +217,116 @@ def test_dials_for_a_fault_become_rare(stand: Stand) -> None:
 
     assert dials < 3600 / LONGEST_PATIENCE + 8
     assert stand.watch.may_redial(1000.0 + 3600 + LONGEST_PATIENCE)
+
+
+class Afternoon:
+    """The whole of it, on a day on which shares go into their closing auction at 15:15 and options trade until 15:40.
+    The feed carries one option with an armed stop."""
+
+    def __init__(self, stand: Stand, moment: str) -> None:
+        self.stand = stand
+        self.clock = VirtualClock(instant_of(date(2026, 8, 10), time.fromisoformat(moment)))
+        stand.feed.asked = frozenset({OPTION})
+        guard = StopGuard(table=stand.table, report=lambda _: None, counters=Counters())
+        self.watchlist = Watchlist(guard, lambda: stand.now)
+        self.watchlist.apply(armed(1, "1500", instrument_token=OPTION, exchange="NFO", symbol="OPTION", quantity=1))
+        self.counters = Counters()
+        self.liveness = Liveness(
+            feeds=Feeds(feeds=[stand.feed], watchlist=self.watchlist, counters=Counters(), monotonic=lambda: stand.now),
+            table=stand.table,
+            watchlist=self.watchlist,
+            hours=MarketHours(NSE_SESSIONS, self.clock),
+            clock=self.clock,
+            monotonic=lambda: stand.now,
+            counters=self.counters,
+        )
+
+    def live(self, seconds: float, *prices: tuple[int, int]) -> None:
+        """That long heartbeats and these prices come, every second."""
+        for _ in range(int(seconds)):
+            self.stand.now += 1
+            self.clock.sleep(1)
+            if prices:
+                self.stand.table.on_frames([ltp_frame(*prices)])
+            self.stand.feed.reads += 1
+            self.liveness.look()
+
+
+@pytest.mark.parametrize(("moment", "fault"), [("15:20:00", "frozen"), ("15:39:40", None)])
+def test_a_socket_that_carries_derivatives_is_judged_until_those_close(
+    stand: Stand, moment: str, fault: str | None
+) -> None:
+    afternoon = Afternoon(stand, moment)
+
+    afternoon.live(FROZEN_SECONDS + 3, (OPTION, 160_000))
+
+    assert stand.feed.fault == fault
+    assert afternoon.liveness.stale == frozenset()
+
+
+def test_the_close_ends_every_fault(stand: Stand) -> None:
+    afternoon = Afternoon(stand, "15:39:00")
+    afternoon.live(FROZEN_SECONDS + 3, (OPTION, 160_000))
+    assert stand.feed.fault == "frozen"
+    assert stand.feed.is_doubtful
+
+    afternoon.live(30, (OPTION, 160_000))
+
+    assert stand.feed.fault is None
+    assert not stand.feed.is_doubtful
+
+
+def test_an_armed_instrument_that_does_not_tick_on_a_socket_that_lives_is_not_shown(stand: Stand) -> None:
+    stand.feed.is_well = True
+    afternoon = Afternoon(stand, "12:00:00")
+    stand.feed.asked = frozenset({OPTION, TCS})
+    afternoon.watchlist.apply(armed(2, "3500", instrument_token=TCS, symbol="TCS", quantity=100))
+    for second in range(int(STALE_SECONDS) + 2):
+        afternoon.live(1, (OPTION, 160_000 + second), (TCS, 350_000))
+    assert afternoon.liveness.unshown() == []
+
+    for second in range(int(STALE_SECONDS) + 2):
+        afternoon.live(1, (OPTION, 160_000 + second))
+
+    assert afternoon.liveness.unshown() == [TCS]
+    assert afternoon.liveness.doubtful() == [TCS]
+    assert afternoon.counters.stale_instruments == 1
+
+
+def test_what_a_socket_in_doubt_carries_is_better_read_elsewhere_too(stand: Stand) -> None:
+    stand.feed.is_well = True
+    afternoon = Afternoon(stand, "12:00:00")
+
+    afternoon.live(DOUBTFUL_SECONDS + 2, (OPTION, 160_000))
+
+    assert stand.feed.fault is None
+    assert afternoon.liveness.unshown() == []
+    assert afternoon.liveness.doubtful() == [OPTION]
+
+
+def test_silence_outside_of_its_hours_or_without_a_socket_makes_nothing_stale(stand: Stand) -> None:
+    stand.feed.is_well = True
+    afternoon = Afternoon(stand, "15:39:30")
+    afternoon.live(STALE_SECONDS + 10)
+    assert afternoon.liveness.stale == frozenset()
+    assert afternoon.liveness.longest_silence == 0.0
+
+    stand.feed.is_well = False
+    afternoon = Afternoon(stand, "12:00:00")
+    afternoon.live(STALE_SECONDS + 10)
+    assert afternoon.liveness.stale == frozenset()
+    assert afternoon.liveness.unshown() == [OPTION]
+
+
+def test_a_fault_that_stays_is_dialled_for_ever_more_rarely(stand: Stand) -> None:
+    stand.feed.is_well = True
+    afternoon = Afternoon(stand, "12:00:00")
+
+    afternoon.live(120, (OPTION, 160_000))
+
+    # At 10 s, and then after 10, 20 and 40
+    assert stand.feed.dials_for == ["the feed is frozen"] * 4
+    assert not afternoon.liveness.may_redial(stand.feed)
 
 
 class Rates:

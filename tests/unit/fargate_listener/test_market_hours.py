@@ -46,6 +46,21 @@ def test_each_exchange_has_its_hours_and_an_unknown_one_none() -> None:
     assert hours.of([INFY, OPTION, USDINR]) == [OPTION]
 
 
+@pytest.mark.parametrize(
+    ("moment", "tradable"),
+    [
+        ("09:14:59", []),
+        ("09:15:00", [INFY, OPTION]),
+        # Shares without derivatives go on to 15:30, and which those are a token does not say
+        ("15:29:29", [INFY, OPTION]),
+        ("15:29:30", [OPTION]),
+        ("15:39:30", []),
+    ],
+)
+def test_what_may_trade_is_more_than_what_has_to_move(moment: str, tradable: list[int]) -> None:
+    assert at(WITH_AUCTIONS, moment).tradable([INFY, OPTION, USDINR]) == tradable
+
+
 def test_what_has_to_be_ready_at_the_bell_begins_before_it() -> None:
     hours = at(BEFORE_AUCTIONS, "09:06:00")
 

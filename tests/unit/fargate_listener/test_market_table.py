@@ -289,3 +289,21 @@ def test_more_bars_than_fit_at_once_are_all_kept() -> None:
     table.on_frames(frames)
 
     assert {bar.token for bar in table.take_bars(MORNING // 60 + 1)} == set(tokens)
+
+
+def test_a_new_connection_may_tell_an_older_stamp(table: MarketTable) -> None:
+    table.on_frames([frame([full(INFY, 100, MORNING + 60)])])
+    table.forget_prices()
+
+    table.on_frames([frame([full(INFY, 101, MORNING)])])
+
+    assert table.latest(INFY) == 101
+
+
+def test_no_limit_makes_zero_a_price(table: MarketTable) -> None:
+    table.limit(INFY, 0, 200)
+
+    table.on_frames([ltp_frame((INFY, 0))])
+
+    assert table.latest(INFY) is None
+    assert table.take_counted() == Counted(invalid=1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from types import SimpleNamespace
 from typing import Any
@@ -13,6 +13,7 @@ import pytest
 
 from algotrading.brokers.kite.quotes import Quote
 from algotrading.domain.nse_calendar import NSE_SESSIONS
+from algotrading.domain.sessions import instant_of
 from fargate_listener.counters import Counters
 from fargate_listener.feed_account import FeedCredentials
 from fargate_listener.market_hours import MarketHours
@@ -22,6 +23,7 @@ from fargate_listener.stop_guard import Hit, StopGuard
 from fargate_listener.watchlist import Watchlist
 from tests.unit.fargate_listener.examples import INFY, armed, ltp_frame
 
+TCS = 2953217
 MONDAY = datetime(2026, 3, 2, 4, 30, tzinfo=UTC)
 """10:00 in India."""
 NEXT_TRADING_DAY = timedelta(days=2)
@@ -39,11 +41,17 @@ class Market:
         self.watchlist = Watchlist(self.guard, self.monotonic)
         self.watchlist.apply(armed(1, "1500"))
         self.answer: Callable[[], Sequence[Quote]] = tuple
-        feed = SimpleNamespace(last_credentials=FeedCredentials("key", "token"))
-        feeds: Any = SimpleNamespace(all=[feed], carrier_of=lambda _: None)
-        liveness: Any = SimpleNamespace(doubtful=lambda: self.doubtful, by_quote={})
+        self.redials: list[str] = []
+        feed = SimpleNamespace(last_credentials=FeedCredentials("key", "token"), redial=self.redials.append)
+        feeds: Any = SimpleNamespace(all=[feed], carrier_of=lambda _: feed, shown=frozenset({INFY}))
+        self.feeds = feeds
+        self.may_redial = True
+        liveness: Any = SimpleNamespace(
+            doubtful=lambda: self.doubtful, by_quote={}, may_redial=lambda _feed: self.may_redial
+        )
+        self.asked: list[str] = []
         self.cover = RestCover(
-            read=lambda _credentials, _keys: self.answer(),
+            read=self.read,
             feeds=feeds,
             liveness=liveness,
             table=self.table,
@@ -53,6 +61,10 @@ class Market:
             monotonic=self.monotonic,
             counters=Counters(),
         )
+
+    def read(self, _credentials: FeedCredentials, keys: Sequence[str]) -> Sequence[Quote]:
+        self.asked = list(keys)
+        return self.answer()
 
     def now(self) -> datetime:
         return self.moment
@@ -115,6 +127,15 @@ def test_the_close_of_yesterday_is_no_price_of_today(market: Market) -> None:
     assert market.cover.covered() == frozenset()
 
 
+@pytest.mark.parametrize("moment", ["09:15:01", "15:29:00"])
+def test_quotes_are_read_from_the_bell_to_the_last_trade_of_any_share(market: Market, moment: str) -> None:
+    market.moment = instant_of(date(2026, 8, 10), time.fromisoformat(moment))
+
+    market.ask(quote("1499.95", traded=market.moment))
+
+    assert [hit.wire_price for hit in market.hits] == [149_995]
+
+
 def test_a_row_of_another_instrument_than_was_asked_for_says_nothing(market: Market) -> None:
     market.ask(quote("1499.95", token=INFY + 256))
 
@@ -153,3 +174,70 @@ def test_limits_are_read_again_on_the_next_day(market: Market) -> None:
     market.tick(140_000)
     assert asked[-1] == "the next day"
     assert [hit.wire_price for hit in market.hits] == [140_000]
+
+
+@pytest.mark.parametrize("price", ["0", "2000.05"])
+def test_a_quote_that_is_not_believed_covers_nothing(market: Market, price: str) -> None:
+    market.ask(quote(price, lowest="1440.00", highest="2000.00"))
+
+    assert market.cover.covered() == frozenset()
+
+
+def test_a_tick_of_a_feed_that_is_not_believed_does_not_outdate_a_quote(market: Market) -> None:
+    market.feeds.shown = frozenset()
+
+    market.ask(quote("1499.95"), meanwhile=lambda: market.tick(170_000))
+
+    assert [hit.wire_price for hit in market.hits] == [149_995]
+
+
+def test_an_instrument_in_doubt_all_day_keeps_no_other_from_its_limits(market: Market) -> None:
+    market.watchlist.apply(armed(2, "3500", instrument_token=TCS, symbol="TCS"))
+    market.doubtful = [TCS]
+
+    market.ask(quote("1600", lowest="1440.00", highest="1760.00"))
+    assert market.asked == ["NSE:TCS", "NSE:INFY"]
+    market.tick(100)
+
+    assert market.hits == []
+
+
+def cross(market: Market) -> None:
+    """The feed says 1700 and the broker's quotes say 1499.95, for longer than one of them can be late."""
+    market.doubtful = []
+    for _ in range(3):
+        market.tick(170_000)
+        market.ask(quote("1499.95", lowest="1440.00", highest="1760.00"))
+        market.moment += timedelta(seconds=5)
+
+
+def test_of_an_instrument_with_two_prices_both_count(market: Market) -> None:
+    # When one is told while another instrument is in doubt
+    market.watchlist.apply(armed(2, "3500", instrument_token=TCS, symbol="TCS"))
+    cross(market)
+    assert market.cover.crossing.crossed == {INFY}
+    assert market.redials == ["the feed and the broker's quotes disagree"]
+    market.doubtful = [TCS]
+
+    # Then the quote hits the stop, though the feed ticks meanwhile
+    market.ask(quote("1499.95"), meanwhile=lambda: market.tick(170_000))
+    assert {hit.wire_price for hit in market.hits} == {149_995}
+    assert INFY in market.cover.covered()
+
+    # And what was read from a quote does not end the doubt, but a tick does
+    market.moment += timedelta(seconds=5)
+    market.ask(quote("1499.95"))
+    assert market.cover.crossing.crossed == {INFY}
+    market.moment += timedelta(seconds=5)
+    market.tick(150_000)
+    market.ask(quote("1499.95"))
+    assert market.cover.crossing.crossed == frozenset()
+
+
+def test_prices_that_contradict_each_other_again_and_again_do_not_have_a_feed_dialled_each_time(market: Market) -> None:
+    market.may_redial = False
+
+    cross(market)
+
+    assert market.cover.crossing.crossed == {INFY}
+    assert market.redials == []

@@ -156,3 +156,42 @@ def test_levels_moved_a_thousand_times_leave_no_rubbish_behind(desk: Desk) -> No
     side = desk.index._below[INFY].side
     assert len(side._fixed._heap) < 50
     assert desk.ticks(1) == [0, 1]
+
+
+def test_a_stop_one_step_above_another_is_the_nearest(desk: Desk) -> None:
+    desk.index.arm(1, INFY, Fall(100))
+    desk.index.arm(2, INFY, Fall(101))
+
+    assert desk.ticks(101) == [2]
+
+
+@pytest.mark.parametrize("then", ["disarm", "trail", "fix"])
+def test_whatever_changes_beside_it_a_trailing_stop_stays_where_the_market_has_moved_it(desk: Desk, then: str) -> None:
+    # Given one that followed the market up to 150 without anybody being asked
+    desk.index.arm(1, INFY, TrailingFall(10, 100))
+    desk.index.arm(2, INFY, TrailingFall(20, 100))
+    assert desk.ticks(150) == []
+    assert desk.events == 0
+
+    match then:
+        case "disarm":
+            desk.index.disarm(2)
+        case "trail":
+            desk.index.arm(3, INFY, TrailingFall(60, 150))
+        case "fix":
+            desk.index.arm(3, INFY, Fall(50))
+
+    assert desk.ticks(141) == []
+    assert desk.ticks(140) == [1]
+
+
+def test_nothing_is_kept_of_instruments_whose_thresholds_are_gone(desk: Desk) -> None:
+    for token in range(1, 50):
+        desk.index.arm(token, token, Fall(100))
+        desk.index.arm(1_000 + token, token, TrailingRise(10, 100))
+        desk.index.disarm(token)
+        desk.index.advance(token, 110)
+
+    assert len(desk.index) == 0
+    assert desk.index._below == {}
+    assert desk.index._above == {}

@@ -126,6 +126,14 @@ def test_an_instrument_missing_from_the_dump_is_named(desk: Desk) -> None:
 
     assert snapshot.changes == {}
     assert snapshot.unknown == {strategy.strategy_id: "NSE:GONE"}
+    assert snapshot.unguarded == frozenset()
+
+
+def test_an_instrument_missing_from_the_dump_that_is_held_is_told_apart(desk: Desk) -> None:
+    desk.add(symbol="GONE")
+    desk.put_cycle(desk.add(symbol="DELISTED"), CycleState.LONG)
+
+    assert desk.truth.read().unguarded == {"NSE:DELISTED"}
 
 
 def test_a_new_token_of_the_days_dump_is_noticed(desk: Desk) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from itertools import pairwise
 from uuid import UUID
 
@@ -11,7 +12,7 @@ from algotrading.contracts.messages import StopChange
 from fargate_listener.counters import Counters
 from fargate_listener.market_table import MarketTable
 from fargate_listener.stop_guard import Hit, StopGuard
-from fargate_listener.watchlist import COMPARED_AT_ONCE, Watchlist
+from fargate_listener.watchlist import COMPARED_AT_ONCE, REPAIRED_AT_ONCE, Watchlist
 from tests.unit.fargate_listener.examples import INFY, armed, ltp_frame, strategy_id
 
 TCS = 2953217
@@ -22,7 +23,8 @@ class Desk:
 
     def __init__(self) -> None:
         self.hits: list[Hit] = []
-        self.guard = StopGuard(table=MarketTable(), report=self.hits.extend, counters=Counters())
+        self.table = MarketTable()
+        self.guard = StopGuard(table=self.table, report=self.hits.extend, counters=Counters())
         self.watchlist = Watchlist(self.guard, lambda: 0.0)
         self.subscription_changes = 0
         self.watchlist.on_subscriptions_changed = self._count
@@ -199,6 +201,28 @@ def test_what_the_truth_does_not_know_is_left_alone(desk: Desk) -> None:
     assert desk.hit_by_one == [1]
 
 
+def test_a_token_that_has_become_another_instruments_hits_nothing_of_the_old_one(desk: Desk) -> None:
+    # Given an instrument that has left the dump, and a new one that has got its token
+    desk.watchlist.apply(armed(1, "1500", symbol="EXPIRED"))
+    new = armed(2, "1400", symbol="NEW")
+
+    list(desk.watchlist.repair({new.strategy_id: new}, as_of=desk.watchlist.serial, unknown={strategy_id(1)}))
+
+    assert desk.hit_by_one == [2]
+    assert desk.watchlist.symbol_of(INFY) == "NEW"
+
+
+def test_an_instrument_that_gives_its_token_away_and_gets_another_stays_guarded(desk: Desk) -> None:
+    desk.watchlist.apply(armed(1, "1500", symbol="OLD"))
+
+    new = armed(2, "1400", symbol="NEW")
+    moved = armed(1, "1500", symbol="OLD", instrument_token=TCS)
+    desk.repair(new, moved)
+
+    assert desk.hit_by_one == [1, 2]
+    assert [desk.watchlist.symbol_of(token) for token in (INFY, TCS)] == ["NEW", "OLD"]
+
+
 def test_instruments_are_in_the_order_of_what_is_at_risk_there(desk: Desk) -> None:
     apply = desk.watchlist.apply
     apply(armed(1, "1500", quantity=10))
@@ -228,3 +252,49 @@ def test_an_instrument_that_was_left_has_its_name_until_names_are_forgotten(desk
 
     desk.watchlist.forget_names()
     assert desk.watchlist.name_of(INFY) is None
+
+
+@pytest.mark.parametrize("changes", [{"quantity": 500}, {"trading_day": date(2026, 3, 4)}, {"user_id": UUID(int=9)}])
+def test_a_full_check_repairs_whatever_a_hit_would_tell(desk: Desk, changes: dict[str, object]) -> None:
+    desk.watchlist.apply(armed(1, "1500"))
+
+    assert desk.repair(true := armed(1, "1500", **changes)) == 1
+
+    assert desk.hit_by_one == [1]
+    assert desk.hits[0].stop == true
+
+
+def test_an_instrument_that_was_left_takes_no_row_any_more(desk: Desk) -> None:
+    desk.watchlist.apply(armed(1, "1500"))
+    desk.watchlist.apply(armed(1, "1500", instrument_token=TCS, symbol="TCS"))
+    assert (INFY in desk.table, TCS in desk.table) == (False, True)
+
+    desk.watchlist.apply(gone(1))
+
+    assert len(desk.table) == 0
+
+
+def test_of_many_to_be_armed_one_that_has_changed_meanwhile_is_left_alone(desk: Desk) -> None:
+    # Given a check of a watchlist that is not empty, so that it goes by small portions
+    desk.watchlist.apply(watched(999))
+    truth = {change.strategy_id: change for change in (watched(999), *(armed(n, "1500") for n in range(100)))}
+    check = desk.watchlist.repair(truth, as_of=desk.watchlist.serial)
+    next(check)
+    assert next(check) == REPAIRED_AT_ONCE
+
+    # When one of a later portion comes and goes before its turn
+    desk.watchlist.apply(armed(90, "1500"))
+    desk.watchlist.apply(gone(90))
+    list(check)
+
+    assert desk.hit_by_one == [number for number in range(100) if number != 90]
+
+
+def test_strategies_that_were_left_are_forgotten_by_the_next_full_check(desk: Desk) -> None:
+    for number in range(50):
+        desk.watchlist.apply(armed(number, "1500"))
+        desk.watchlist.apply(gone(number))
+
+    desk.repair()
+
+    assert desk.watchlist._left == {}
