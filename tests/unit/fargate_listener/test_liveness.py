@@ -74,6 +74,7 @@ class Stand:
     """A connected feed, the watch on it, and a clock."""
 
     def __init__(self) -> None:
+        self.now = 100.0
         self.table = MarketTable()
         guard = StopGuard(table=self.table, report=lambda _hits: None, counters=Counters())
         self.feed = Eye(
@@ -84,7 +85,6 @@ class Stand:
             monotonic=lambda: self.now,
             sentinel=NIFTY,
         )
-        self.now = 100.0
         guard.watch(INFY)
         self.watch = SocketWatch(self.feed, self.table)
         self.feed.link = "first"
