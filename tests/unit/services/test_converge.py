@@ -11,11 +11,15 @@ import pytest
 
 from algotrading.contracts.messages import OrderEvent
 from algotrading.domain.cycle import CycleState, ExitReason, IntentState
-from algotrading.domain.errors import LockBusy
+from algotrading.domain.effects import Decision
+from algotrading.domain.errors import BrokerAuthFailed, LockBusy
+from algotrading.domain.events import EntryMissed
+from algotrading.domain.nse_calendar import NSE_SESSIONS
 from algotrading.domain.orders import Leg, Side
+from algotrading.domain.sessions import instant_of
 from algotrading.domain.strategy import Strategy, StrategyStatus
 from algotrading.ports import Lane
-from tests.fakes.examples import make_instrument
+from tests.fakes.examples import TRADING_DAY, make_instrument, make_intent
 from tests.fakes.exchange import loses, refuses, trades
 from tests.fakes.trading_world import TradingWorld
 
@@ -340,3 +344,41 @@ def test_a_runtime_copy_that_missed_a_change_is_written_again(world: TradingWorl
     world.converge.run()
 
     assert world.runtime.read_strategies([strategy.strategy_id])[0]["stop_loss"] == "3400"
+
+
+def test_at_the_very_close_a_position_is_still_asked_for(world: TradingWorld) -> None:
+    strategy = bought(world)
+    hours = NSE_SESSIONS.hours(TRADING_DAY, make_instrument("TCS"))
+    assert hours is not None
+    world.clock.sleep_until(instant_of(TRADING_DAY, hours.closes))
+
+    world.converge.run()
+
+    assert strategy.strategy_id in {c.strategy_id for _, c in world.queue.sent if c.event is OrderEvent.SELL}
+
+
+def test_an_exit_that_waits_is_asked_for_also_around_the_sell_time(world: TradingWorld) -> None:
+    # Around it, looks that know of no trouble are left out.
+    strategy = bought(world)
+    world.log_out_of_broker()
+    with pytest.raises(BrokerAuthFailed):
+        world.executor.handle(world.command(strategy, OrderEvent.STOPLOSS))
+    world.clock.sleep_until(world.at(time(14, 59, 50)))
+
+    world.converge.run()
+
+    assert OrderEvent.RECONCILE in [command.event for _, command in world.queue.sent]
+
+
+def test_an_entry_without_an_order_under_way_is_no_mere_look(world: TradingWorld) -> None:
+    strategy = world.add_running()
+    world.clock.sleep_until(world.at(time(9, 30)))
+    cycle = world.ledger.take(strategy, TRADING_DAY)
+    held_up = make_intent(cycle, state=IntentState.THROTTLED, created_at=world.clock.now(), due_at=world.clock.now())
+    entering = replace(cycle, state=CycleState.ENTERING, intents=(held_up,))
+    world.ledger.save(Decision(entering, ()), event=EntryMissed(world.clock.now(), "x"), now=world.clock.now())
+    world.clock.sleep(10)
+
+    world.converge.run()
+
+    assert [c.cause for _, c in world.queue.sent if c.event is OrderEvent.RECONCILE] == ["converge"]

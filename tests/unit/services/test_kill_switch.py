@@ -412,3 +412,36 @@ def test_a_proof_does_not_speak_of_the_time_after_a_release(world: TradingWorld,
     assert proof is None
     assert standing(world).flat is None
     assert "verified_flat" not in world.told()
+
+
+def flat_by_its_stop(world: TradingWorld) -> None:
+    strategy = world.add_running()
+    world.buy(strategy)
+    world.executor.handle(world.command(strategy, OrderEvent.STOPLOSS))
+    world.risks.lock(world.user_id, by="its owner", reason=None, now=world.clock.now())
+
+
+def test_positions_that_lag_are_not_taken_for_the_traders_own(world: TradingWorld) -> None:
+    flat_by_its_stop(world)
+    world.exchange.position_lag = 1.5
+
+    proof = FlatVerifier(world.risks, world.ledger, world.clock).verify(
+        world.user_id, world.executor.sessions.open(world.user_id)
+    )
+
+    assert proof is not None
+    assert proof.foreign == ()
+
+
+def test_on_a_later_day_nothing_is_proven_and_nobody_is_asked_to(world: TradingWorld) -> None:
+    flat_by_its_stop(world)
+    world.log_in_again(world.at(time(10)) + timedelta(days=1))
+    session = world.executor.sessions.open(world.user_id)
+    before = len(asked(world))
+
+    proof = FlatVerifier(world.risks, world.ledger, world.clock).verify(world.user_id, session)
+    world.converge.run()
+
+    assert proof is None
+    assert standing(world).flat is None
+    assert OrderEvent.KILL not in asked(world)[before:]
