@@ -255,11 +255,6 @@ class Liveness:
         armed = self._watchlist.armed_tokens
         return self._watchlist.by_risk((self._feeds.doubtful & armed).union(self.unshown()))
 
-    def may_redial(self, feed: Feed) -> bool:
-        """Whether it is time for another dial of a feed in which somebody else found a fault; it counts as made."""
-        watches = dict(self._sockets)
-        return watches[feed].may_redial(self._monotonic())
-
     def _judge(self, feed: Feed, watch: SocketWatch, now: float) -> None:
         if feed.sentinel is not None and feed.sentinel not in self._table:
             self._table.watch(feed.sentinel)

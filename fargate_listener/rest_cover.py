@@ -1,7 +1,7 @@
 """Reads the broker's REST quotes where the feeds show nothing, and the day's circuit limits.
 
-One request a second at most, for up to 500 instruments: what is not shown, or of which two prices are told, and most at
-risk first; then instruments whose limits are not known or may have moved; then a comparison of prices with the feed's.
+One request a second at most, for up to 500 instruments: what is not shown and most at risk first, then instruments
+whose limits are not known or may have moved, then a comparison of prices with those of the feed.
 """
 
 from __future__ import annotations
@@ -107,86 +107,74 @@ class RestCover:
             await asyncio.sleep(max(0.0, begun + pace - self._monotonic()))
 
     async def ask(self) -> bool:
-        """One request, where something is to be asked. False when the broker had no answer.
-
-        What is in doubt comes first. The rest takes the room that is left: an instrument that is in doubt all day (it
-        was suspended) must not keep the others from their limits and from being compared.
-        """
+        """One request, where something is to be asked. False when the broker had no answer."""
         self._turn_day()
-        doubtful = self._next_to_cover()
-        due = self._without_limits()[: min(_LIMITS_AT_ONCE, MOST_AT_ONCE - len(doubtful))]
-        compared = self._next_to_compare()[: MOST_AT_ONCE - len(doubtful) - len(due)]
-        tokens = [*doubtful, *due, *compared]
-        if not tokens:
-            return True
+        doubtful = self._hours.tradable(self._liveness.doubtful())
+        self._covered_at = {token: self._covered_at[token] for token in doubtful if token in self._covered_at}
+        if doubtful:
+            # In sweeps over all of them, the most at risk first in each.
+            due = [token for token in doubtful if token not in self._swept]
+            if not due:
+                self._swept.clear()
+            batch = (due or doubtful)[:MOST_AT_ONCE]
+            self._swept.update(batch)
+            return await self._cover(batch)
+        self._swept.clear()
+        if wanted := self._without_limits():
+            return await self._look_up_limits(wanted[:_LIMITS_AT_ONCE])
+        if self._hours.is_open() and self._monotonic() - self._compared_at >= COMPARE_SECONDS:
+            return await self._compare()
+        return True
+
+    async def _cover(self, tokens: Sequence[int]) -> bool:
         batch = self._table.batch
-        before = {token: self._ticked_price(token) for token in compared}
         quotes = await self._ask(tokens)
         if quotes is None:
             return False
         now = self._monotonic()
-        self._limits_at |= dict.fromkeys(due, now)
-        prices = {
-            quote.instrument_token: to_wire_stop(quote.instrument_token, quote.last_price)
+        ticked = set(self._table.seen_since(batch + 1))
+        prices = [
+            (quote.instrument_token, to_wire_stop(quote.instrument_token, quote.last_price))
             for quote in quotes
             if self._is_of_today(quote)
-        }
-        self._compare({token: price for token, price in prices.items() if token in before}, before, now)
-        self._cover({token: prices[token] for token in doubtful if token in prices}, batch, now)
-        return True
-
-    def _next_to_cover(self) -> list[int]:
-        """What is in doubt, in sweeps over all of it, the most at risk first in each."""
-        doubtful = self._hours.tradable([*self._liveness.doubtful(), *self.crossing.crossed])
-        self._covered_at = {token: self._covered_at[token] for token in doubtful if token in self._covered_at}
-        due = [token for token in dict.fromkeys(doubtful) if token not in self._swept]
-        if not due:
-            self._swept.clear()
-            due = list(dict.fromkeys(doubtful))
-        batch = due[:MOST_AT_ONCE]
-        self._swept.update(batch)
-        return batch
-
-    def _cover(self, prices: dict[int, int], batch: int, now: float) -> None:
-        """Evaluate quotes, unless a tick came since `batch` from a feed that is believed. Of an instrument with two
-        prices both count: which one is the market's nobody here can know."""
-        ticked = self._feeds.shown.intersection(self._table.seen_since(batch + 1)) - self.crossing.crossed
-        fresh = [
-            (token, price) for token, price in prices.items() if token not in ticked and 0 < price <= HIGHEST_PRICE
         ]
+        fresh = [(token, price) for token, price in prices if token not in ticked and 0 < price <= HIGHEST_PRICE]
+        for token, _ in prices:
+            self._covered_at[token] = now
         if fresh:
             packets = b"".join(_PACKET.pack(8, token, price) for token, price in fresh)
             self._guard.on_frames([_COUNT.pack(len(fresh)) + packets], now)
             self._liveness.by_quote |= dict.fromkeys((token for token, _ in fresh), self._table.batch)
             self._counters.quotes += len(fresh)
-        for token, price in prices.items():
-            # What was not believed (zero, or beyond the limits) covers nothing.
-            if token in ticked or self._table.latest(token) == price:
-                self._covered_at[token] = now
+        return True
 
-    def _compare(self, prices: dict[int, int], before: dict[int, int | None], now: float) -> None:
-        for token, price in prices.items():
-            ours = (before[token], self._ticked_price(token))
-            if token in self.crossing.crossed and ours == (None, None):
-                continue  # The last price is a quote, which proves nothing of the feed.
-            if self.crossing.compare(token, ours, price, now):
+    async def _look_up_limits(self, tokens: Sequence[int]) -> bool:
+        quotes = await self._ask(tokens)
+        if quotes is None:
+            return False
+        self._limits_at |= dict.fromkeys(tokens, self._monotonic())
+        return True
+
+    async def _compare(self) -> bool:
+        self._compared_at = self._monotonic()
+        tokens = self._next_to_compare()
+        before = {token: self._table.latest(token) for token in tokens}
+        quotes = await self._ask(tokens)
+        if quotes is None:
+            return False
+        now = self._monotonic()
+        for quote in quotes:
+            token = quote.instrument_token
+            known = (before.get(token), self._table.latest(token))
+            price = to_wire_stop(token, quote.last_price)
+            if self._is_of_today(quote) and self.crossing.compare(token, known, price, now):
                 carrier = self._feeds.carrier_of(token)
-                if carrier is not None and self._liveness.may_redial(carrier):
+                if carrier is not None:
                     carrier.redial("the feed and the broker's quotes disagree")
-
-    def _ticked_price(self, token: int) -> int | None:
-        """The last price, unless it came by a quote."""
-        slot = self._table.slot_of(token)
-        if slot is None or self._table.rows[slot, Column.SEEN] == self._liveness.by_quote.get(token):
-            return None
-        return self._table.latest(token)
+        return True
 
     def _next_to_compare(self) -> list[int]:
-        """Those in doubt, and the armed instruments in turn; none before it is time."""
-        now = self._monotonic()
-        if now - self._compared_at < COMPARE_SECONDS:
-            return []
-        self._compared_at = now
+        """Those in doubt, and the armed instruments in turn."""
         armed = self._hours.of(self._watchlist.by_risk(self._watchlist.armed_tokens))
         self.crossing.keep(armed)
         doubtful = self.crossing.doubtful

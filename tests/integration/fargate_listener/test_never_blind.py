@@ -204,7 +204,7 @@ async def test_circuit_limits_are_read_once_and_an_absurd_price_is_then_none() -
 
             # And an instrument that is watched from now on gets its own
             desk.watchlist.apply(armed(2, "1500", instrument_token=TCS, symbol="TCS"))
-            await until(lambda: any("NSE:TCS" in keys for keys in quotes.asked))
+            await until(lambda: ["NSE:TCS"] in quotes.asked)
 
 
 async def test_an_instrument_that_no_tick_comes_of_is_read_from_quotes() -> None:

@@ -23,7 +23,6 @@ from fargate_listener.stop_guard import Hit, StopGuard
 from fargate_listener.watchlist import Watchlist
 from tests.unit.fargate_listener.examples import INFY, armed, ltp_frame
 
-TCS = 2953217
 MONDAY = datetime(2026, 3, 2, 4, 30, tzinfo=UTC)
 """10:00 in India."""
 NEXT_TRADING_DAY = timedelta(days=2)
@@ -41,17 +40,11 @@ class Market:
         self.watchlist = Watchlist(self.guard, self.monotonic)
         self.watchlist.apply(armed(1, "1500"))
         self.answer: Callable[[], Sequence[Quote]] = tuple
-        self.redials: list[str] = []
-        feed = SimpleNamespace(last_credentials=FeedCredentials("key", "token"), redial=self.redials.append)
-        feeds: Any = SimpleNamespace(all=[feed], carrier_of=lambda _: feed, shown=frozenset({INFY}))
-        self.feeds = feeds
-        self.may_redial = True
-        liveness: Any = SimpleNamespace(
-            doubtful=lambda: self.doubtful, by_quote={}, may_redial=lambda _feed: self.may_redial
-        )
-        self.asked: list[str] = []
+        feed = SimpleNamespace(last_credentials=FeedCredentials("key", "token"))
+        feeds: Any = SimpleNamespace(all=[feed], carrier_of=lambda _: None)
+        liveness: Any = SimpleNamespace(doubtful=lambda: self.doubtful, by_quote={})
         self.cover = RestCover(
-            read=self.read,
+            read=lambda _credentials, _keys: self.answer(),
             feeds=feeds,
             liveness=liveness,
             table=self.table,
@@ -61,10 +54,6 @@ class Market:
             monotonic=self.monotonic,
             counters=Counters(),
         )
-
-    def read(self, _credentials: FeedCredentials, keys: Sequence[str]) -> Sequence[Quote]:
-        self.asked = list(keys)
-        return self.answer()
 
     def now(self) -> datetime:
         return self.moment
@@ -174,70 +163,3 @@ def test_limits_are_read_again_on_the_next_day(market: Market) -> None:
     market.tick(140_000)
     assert asked[-1] == "the next day"
     assert [hit.wire_price for hit in market.hits] == [140_000]
-
-
-@pytest.mark.parametrize("price", ["0", "2000.05"])
-def test_a_quote_that_is_not_believed_covers_nothing(market: Market, price: str) -> None:
-    market.ask(quote(price, lowest="1440.00", highest="2000.00"))
-
-    assert market.cover.covered() == frozenset()
-
-
-def test_a_tick_of_a_feed_that_is_not_believed_does_not_outdate_a_quote(market: Market) -> None:
-    market.feeds.shown = frozenset()
-
-    market.ask(quote("1499.95"), meanwhile=lambda: market.tick(170_000))
-
-    assert [hit.wire_price for hit in market.hits] == [149_995]
-
-
-def test_an_instrument_in_doubt_all_day_keeps_no_other_from_its_limits(market: Market) -> None:
-    market.watchlist.apply(armed(2, "3500", instrument_token=TCS, symbol="TCS"))
-    market.doubtful = [TCS]
-
-    market.ask(quote("1600", lowest="1440.00", highest="1760.00"))
-    assert market.asked == ["NSE:TCS", "NSE:INFY"]
-    market.tick(100)
-
-    assert market.hits == []
-
-
-def cross(market: Market) -> None:
-    """The feed says 1700 and the broker's quotes say 1499.95, for longer than one of them can be late."""
-    market.doubtful = []
-    for _ in range(3):
-        market.tick(170_000)
-        market.ask(quote("1499.95", lowest="1440.00", highest="1760.00"))
-        market.moment += timedelta(seconds=5)
-
-
-def test_of_an_instrument_with_two_prices_both_count(market: Market) -> None:
-    # When one is told while another instrument is in doubt
-    market.watchlist.apply(armed(2, "3500", instrument_token=TCS, symbol="TCS"))
-    cross(market)
-    assert market.cover.crossing.crossed == {INFY}
-    assert market.redials == ["the feed and the broker's quotes disagree"]
-    market.doubtful = [TCS]
-
-    # Then the quote hits the stop, though the feed ticks meanwhile
-    market.ask(quote("1499.95"), meanwhile=lambda: market.tick(170_000))
-    assert {hit.wire_price for hit in market.hits} == {149_995}
-    assert INFY in market.cover.covered()
-
-    # And what was read from a quote does not end the doubt, but a tick does
-    market.moment += timedelta(seconds=5)
-    market.ask(quote("1499.95"))
-    assert market.cover.crossing.crossed == {INFY}
-    market.moment += timedelta(seconds=5)
-    market.tick(150_000)
-    market.ask(quote("1499.95"))
-    assert market.cover.crossing.crossed == frozenset()
-
-
-def test_prices_that_contradict_each_other_again_and_again_do_not_have_a_feed_dialled_each_time(market: Market) -> None:
-    market.may_redial = False
-
-    cross(market)
-
-    assert market.cover.crossing.crossed == {INFY}
-    assert market.redials == []
