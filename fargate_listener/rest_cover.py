@@ -210,9 +210,13 @@ class RestCover:
 
     def _limit(self, quote: Quote) -> None:
         token = quote.instrument_token
-        if quote.lowest is not None and quote.highest is not None:
-            highest = quote.highest.scaleb(decimals_of(token)).to_integral_value(ROUND_CEILING)
-            self._table.limit(token, to_wire_stop(token, quote.lowest), int(highest))
+        if quote.lowest is None or quote.highest is None:
+            return
+        lowest = to_wire_stop(token, quote.lowest)
+        highest = int(quote.highest.scaleb(decimals_of(token)).to_integral_value(ROUND_CEILING))
+        # Between any others there is room for no price, and nothing of the instrument would be believed.
+        if max(0, lowest) < min(highest, HIGHEST_PRICE):
+            self._table.limit(token, lowest, highest)
             self._limits_at[token] = self._monotonic()
 
     def _without_limits(self) -> list[int]:

@@ -326,7 +326,6 @@ def test_a_fault_that_stays_is_dialled_for_ever_more_rarely(stand: Stand) -> Non
 
     # At 10 s, and then after 10, 20 and 40
     assert stand.feed.dials_for == ["the feed is frozen"] * 4
-    assert not afternoon.liveness.may_redial(stand.feed)
 
 
 class Rates:

@@ -163,3 +163,13 @@ def test_limits_are_read_again_on_the_next_day(market: Market) -> None:
     market.tick(140_000)
     assert asked[-1] == "the next day"
     assert [hit.wire_price for hit in market.hits] == [140_000]
+
+
+@pytest.mark.parametrize(("lowest", "highest"), [("1e30", "1e31"), ("1760", "1440"), ("1440", "1440"), ("-1e30", "-1")])
+def test_limits_between_which_no_price_fits_are_not_believed(market: Market, lowest: str, highest: str) -> None:
+    market.doubtful = []
+
+    market.ask(quote("1600", lowest=lowest, highest=highest))
+    market.tick(149_995)
+
+    assert [hit.wire_price for hit in market.hits] == [149_995]
