@@ -240,6 +240,21 @@ class TestAStopThatIsLoweredWhileItsHitIsOnTheWay:
 
         assert [ticket.quantity for ticket in world.sent(Side.SELL)] == [10]
 
+    def test_sells_all_the_same_where_the_exit_had_begun_before(self, world: TradingWorld) -> None:
+        strategy = world.add_running()
+        world.buy(strategy)
+        hit = world.command(strategy, OrderEvent.STOPLOSS, price=Decimal(3499))
+        world.log_out_of_broker()
+        with suppress(BrokerAuthFailed):
+            world.executor.handle(hit)
+        assert world.cycle(strategy).wanted is ExitReason.STOPLOSS
+        world.change(strategy, plan=replace(strategy.plan, stop_loss=Decimal(3300)))
+        world.renew_broker_token()
+
+        world.executor.handle(hit)
+
+        assert [ticket.quantity for ticket in world.sent(Side.SELL)] == [10]
+
     def test_leaves_every_other_exit_alone(self, world: TradingWorld) -> None:
         strategy = world.add_running()
         world.buy(strategy)

@@ -507,8 +507,9 @@ class Executor:
 
 def _is_above_stop(command: OrderCommand, cycle: Cycle) -> bool:
     """Whether the price that hit the stop hits it no more: its owner has lowered it since, and was answered so. What
-    is hit by the new one is reported by the watcher again."""
-    return command.price is not None and command.price > cycle.plan.stop_loss
+    is hit by the new one is reported by the watcher again. An exit that has begun, or is wanted already, goes on."""
+    has_begun = cycle.claim is not None or cycle.wanted is not None
+    return not has_begun and command.price is not None and command.price > cycle.plan.stop_loss
 
 
 def cause_of(command: OrderCommand) -> Cause:
