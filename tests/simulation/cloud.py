@@ -41,6 +41,11 @@ class SimulatedQueue(MemoryQueue):
         super().send(command, lane)
         self.pollers[lane].look_in(0)
 
+    def has_visible(self, lane: Lane) -> bool:
+        """Whether any message could be received now."""
+        now = self._kernel.now()
+        return any(message.visible_at <= now for message in self._queues[lane].waiting)
+
     def receive_any(self, lane: Lane, visibility: float) -> QueuedMessage | None:
         """A visible message out of turn: what a FIFO queue promises never to do, and nothing may rest on."""
         now = self._kernel.now()
@@ -166,17 +171,20 @@ class Poller:
 
     def _pump(self) -> None:
         while self.running < self._concurrency:
+            if not self._queue.has_visible(self._lane):
+                return  # no fault befalls a message that is not there
             visibility = float(self._rules.visibility)
-            is_early = self._weather.strikes("sqs.visible_too_early")
-            if is_early:
-                # Of a message that is held: its renewals fail, or its worker stands still.
-                visibility = (HOLD_SECONDS if self._rules.is_held else visibility) * self._kernel.random.random()
             if self._weather.strikes("sqs.reordered"):
                 message = self._queue.receive_any(self._lane, visibility)
             else:
                 message = self._queue.receive(self._lane, visibility=visibility)
             if message is None:
                 return
+            is_early = self._weather.strikes("sqs.visible_too_early")
+            if is_early:
+                # Of a message that is held: its renewals fail, or its worker stands still.
+                visibility = (HOLD_SECONDS if self._rules.is_held else visibility) * self._kernel.random.random()
+                self._queue.hide(message, visibility)
             self.look_in(int(visibility * SECOND))
             if message.receives > self._rules.most_receives:
                 self._weather.counts["sqs.dead_lettered"] += 1
