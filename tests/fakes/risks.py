@@ -10,7 +10,7 @@ from uuid import UUID
 from algotrading.domain.audit import DEPLOYMENT, AuditEntry, AuditKind
 from algotrading.domain.cycle import Cycle, Intent, IntentState
 from algotrading.domain.effects import Decision
-from algotrading.domain.errors import Conflict, RiskLocked, RiskRefused
+from algotrading.domain.errors import Conflict, FreshCodeNeeded, RiskLocked, RiskRefused
 from algotrading.domain.flatness import FlatProof, NothingPlaced
 from algotrading.domain.limits import (
     MINUTE,
@@ -44,9 +44,12 @@ class MemoryRisks:
         with self._database.turn:
             return self._standing(user_id, day, now, with_results=True)
 
-    def set_limits(self, user_id: UUID, limits: RiskLimits, now: datetime) -> None:
+    def set_limits(self, user_id: UUID, limits: RiskLimits, now: datetime, *, may_loosen: bool = True) -> None:
         """See ports.Risks."""
         with self._database.turn:
+            before = self._database.risk_limits.get(user_id, RiskLimits())
+            if not may_loosen and limits.is_looser_than(before):
+                raise FreshCodeNeeded
             self._database.risk_limits[user_id] = limits
             self._record(user_id, "limits_changed", "the limits were changed", now)
             self._audit(user_id, AuditKind.RISK_LIMITS_CHANGED, now, {"limits": limits})

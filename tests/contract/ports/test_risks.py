@@ -18,7 +18,7 @@ from algotrading.domain.accounts import User
 from algotrading.domain.audit import DEPLOYMENT
 from algotrading.domain.cycle import Cycle, CycleState, IntentState
 from algotrading.domain.effects import Decision
-from algotrading.domain.errors import Conflict, RiskLocked
+from algotrading.domain.errors import Conflict, FreshCodeNeeded, RiskLocked
 from algotrading.domain.events import BookRead, EntryMissed
 from algotrading.domain.flatness import FlatProof, ForeignPosition, NothingPlaced
 from algotrading.domain.limits import Breach, BreachKind, Lock, Locks, RiskLimits
@@ -101,6 +101,19 @@ def test_limits_come_back_to_the_paisa_and_are_replaced_whole(stores: Stores) ->
     stores.risks.set_limits(user.user_id, RiskLimits(open_strategies=3), LATER)
     assert stores.risks.standing(user.user_id, TRADING_DAY, MOMENT).limits == RiskLimits(open_strategies=3)
     assert kinds(stores, user) == ["limits_changed", "limits_changed"]
+    assert audited(stores, user.user_id) == ["risk_limits_changed"] * 2
+
+
+def test_who_may_loosen_nothing_is_compared_with_what_holds(stores: Stores) -> None:
+    user = stores.add_user()
+    tighter = replace(LIMITS, open_strategies=1)
+
+    stores.risks.set_limits(user.user_id, LIMITS, MOMENT, may_loosen=False)  # none were set: these are tighter
+    stores.risks.set_limits(user.user_id, tighter, MOMENT, may_loosen=False)
+    with pytest.raises(FreshCodeNeeded):
+        stores.risks.set_limits(user.user_id, LIMITS, LATER, may_loosen=False)
+
+    assert stores.risks.standing(user.user_id, TRADING_DAY, MOMENT).limits == tighter
     assert audited(stores, user.user_id) == ["risk_limits_changed"] * 2
 
 
@@ -454,6 +467,32 @@ def test_an_entry_that_hangs_gives_its_users_turn_up_before_the_others_lose_pati
         write(stores.ledger, second)
 
     assert [one.strategy_id for one in stores.ledger.unsettled_of(user.user_id)] == [second.strategy_id]
+
+
+def test_limits_are_compared_with_those_that_are_being_stored(postgres_store: PostgresStore) -> None:
+    """The change that comes second is tighter than what held at first: compared with that, it would undo the other."""
+    stores = postgres_stores(postgres_store)
+    user, answers = stores.add_user(), []
+    stores.risks.set_limits(user.user_id, RiskLimits(open_strategies=9), MOMENT)
+
+    def tighten_less() -> None:
+        try:
+            stores.risks.set_limits(user.user_id, RiskLimits(open_strategies=7), LATER, may_loosen=False)
+        except FreshCodeNeeded as refused:
+            answers.append(refused.code)
+
+    database = postgres_store.open("app_role")
+    thread = threading.Thread(target=tighten_less)
+    with database.tenant(user.user_id) as session:
+        session.execute("update risk_profiles set open_strategies = 5 where user_id = %s", (user.user_id,))
+        thread.start()
+        thread.join(0.3)
+        assert thread.is_alive(), "it did not wait for the other change"
+    thread.join(10)
+    database.close()
+
+    assert answers == ["FRESH_CODE_NEEDED"]
+    assert stores.risks.standing(user.user_id, TRADING_DAY, LATER).limits.open_strategies == 5
 
 
 def test_a_function_of_one_trader_cannot_touch_the_operators_lock(postgres_store: PostgresStore) -> None:

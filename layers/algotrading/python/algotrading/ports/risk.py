@@ -44,8 +44,13 @@ class Risks(Protocol):
         """Where the user stands, with the results of the week of `day`."""
         ...
 
-    def set_limits(self, user_id: UUID, limits: RiskLimits, now: datetime) -> None:
-        """Replace the user's limits. No entry is checked half by the old and half by the new."""
+    def set_limits(self, user_id: UUID, limits: RiskLimits, now: datetime, *, may_loosen: bool = True) -> None:
+        """Replace the user's limits. No entry is checked half by the old and half by the new, and none of two changes
+        at once is compared with what the other has replaced.
+
+        Raises:
+            FreshCodeNeeded: more could be risked than before, and the caller `may_loosen` nothing.
+        """
         ...
 
     def lock(self, user_id: UUID, *, by: str, reason: str | None, now: datetime) -> Lock:

@@ -8,7 +8,6 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
-from algotrading.domain.errors import FreshCodeNeeded
 from algotrading.domain.limits import RiskLimits
 from algotrading.domain.risk import Results, exposures, results_of
 from algotrading.domain.sessions import trading_day_of
@@ -75,11 +74,7 @@ class RiskProfiles:
         Raises:
             FreshCodeNeeded: more could be risked than before, and the caller `may_loosen` nothing.
         """
-        if not may_loosen:
-            now = self.clock.now()
-            if limits.is_looser_than(self.risks.standing(user_id, trading_day_of(now), now).limits):
-                raise FreshCodeNeeded
-        self.risks.set_limits(user_id, limits, self.clock.now())
+        self.risks.set_limits(user_id, limits, self.clock.now(), may_loosen=may_loosen)
         return self.read(user_id)
 
 

@@ -15,7 +15,7 @@ from algotrading.adapters.postgres.json_values import clean_text, to_json
 from algotrading.adapters.postgres.outbox import write_notice
 from algotrading.adapters.postgres.risk_check import read_json, read_limits, read_locks, read_usage, write_event
 from algotrading.domain.audit import DEPLOYMENT, AuditEntry, AuditKind
-from algotrading.domain.errors import Conflict
+from algotrading.domain.errors import Conflict, FreshCodeNeeded
 from algotrading.domain.flatness import FlatProof, ForeignPosition, NothingPlaced
 from algotrading.domain.limits import (
     Breach,
@@ -44,6 +44,11 @@ _SET_LIMITS = """
         daily_loss = excluded.daily_loss, weekly_loss = excluded.weekly_loss, position_size = excluded.position_size,
         symbol_exposure = excluded.symbol_exposure, orders_per_minute = excluded.orders_per_minute,
         open_strategies = excluded.open_strategies, square_off = excluded.square_off
+"""
+_HOLD_LIMITS = """
+    -- Written as it is: the row is then this transaction's, also where there was none.
+    insert into risk_profiles (user_id) values (%s)
+    on conflict (user_id) do update set square_off = risk_profiles.square_off returning *
 """
 _LOCK = """
     insert into risk_profiles (user_id, killed_at, killed_by, kill_reason)
@@ -110,9 +115,11 @@ class PostgresRisks:
         assert row is not None
         return _standing(read_json(row["found"]))
 
-    def set_limits(self, user_id: UUID, limits: RiskLimits, now: datetime) -> None:
+    def set_limits(self, user_id: UUID, limits: RiskLimits, now: datetime, *, may_loosen: bool = True) -> None:
         """See ports.Risks."""
         with self._database.tenant(user_id) as session:
+            if not may_loosen and limits.is_looser_than(_held_limits(session, user_id)):
+                raise FreshCodeNeeded
             session.execute(_SET_LIMITS, {**asdict(limits), "user_id": user_id})
             write_event(session, user_id, "limits_changed", "the limits were changed", now)
             _audit(session, user_id, AuditKind.RISK_LIMITS_CHANGED, now, {"limits": limits})
@@ -233,6 +240,12 @@ class PostgresRisks:
         with self._database.system() as session:
             rows = session.execute(_WATCHED, {"day": day, "now": now}).fetchall()
         return {row["user_id"]: _standing(read_json(row["found"])) for row in rows}
+
+
+def _held_limits(session: Session, user_id: UUID) -> RiskLimits:
+    """The user's limits, which nobody else changes until this transaction ends."""
+    row = session.execute(_HOLD_LIMITS, (user_id,)).fetchone()
+    return read_limits({"profile": row})
 
 
 def _standing(found: Mapping[str, Any]) -> RiskStanding:
