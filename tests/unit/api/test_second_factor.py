@@ -159,3 +159,15 @@ def test_where_it_is_real_money_a_broker_account_is_connected_with_a_second_fact
     wait_a_step(world)
     world.call("POST", f"{PATH}/remove", {"code": shown(world, secret)}, token=token)
     assert world.call("GET", "/broker/login", token=token).error == "SECOND_FACTOR_REQUIRED"
+
+
+def test_recovery_codes_are_shown_although_the_login_ended_meanwhile(world: ApiWorld) -> None:
+    token = world.register()
+    secret = world.call("POST", PATH, token=token).body["secret"]
+    (login,) = world.database.logins.values()
+    accounts = world._accounts()
+    accounts.end_all_devices(login.user_id)
+
+    codes = accounts.confirm_second_factor(login.user_id, login.device_id, shown(world, secret))
+
+    assert len(codes) == 10

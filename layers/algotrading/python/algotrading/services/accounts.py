@@ -6,6 +6,7 @@ import hashlib
 import re
 import secrets
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
@@ -146,12 +147,15 @@ class Accounts:
         return self.second_factors.begin(user_id, self.users.get(user_id).email)
 
     def confirm_second_factor(self, user_id: UUID, device_id: UUID | None, code: str) -> Sequence[str]:
-        """See SecondFactorKeeper.confirm; the code counts as shown on this login. Raises TooManyTries, TokenInvalid."""
+        """See SecondFactorKeeper.confirm; the code counts as shown on this login, where that has not ended. Raises
+        TooManyTries."""
         suspects = suspects_of_code(user_id)
         self._try(suspects)
         codes = self.second_factors.confirm(user_id, code)
         self.throttle.succeeded(suspects)
-        self._note_code(user_id, device_id)
+        # It is on now: whoever logged in last must see the recovery codes, which are shown this once.
+        with suppress(TokenInvalid):
+            self._note_code(user_id, device_id)
         return codes
 
     def remove_second_factor(self, user_id: UUID, code: str) -> None:
