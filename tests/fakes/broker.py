@@ -146,16 +146,17 @@ class MemoryBroker:
             raise BrokerUnavailable(f"there is no price for {exchange}:{symbol}")
         return price
 
-    def read_book(self, tags: frozenset[str]) -> BookReading:
+    def read_book(self, tags: frozenset[str], since: datetime | None = None) -> BookReading:
         """What the book shows, `book_lag` seconds late."""
         begun_at, at = self._exchange.clock.now(), self._seen_at()
         orders = [order for order in self._visible(at) if order.ticket.tag in tags]
         rows = tuple(_row_of(order, at) for order in orders)
         fills = tuple(fill for order in orders for fill in _fills_of(order, at))
-        return BookReading(begun_at, rows, fills, self._others(tags, at))
+        return BookReading(begun_at, rows, fills, self._others(tags, at, since))
 
-    def _others(self, tags: frozenset[str], at: datetime) -> Mapping[str, int]:
-        return net_of_others([_row_of(order, at) for order in self._visible(at) if order.ticket.tag not in tags], tags)
+    def _others(self, tags: frozenset[str], at: datetime, since: datetime | None) -> Mapping[str, int]:
+        others = [_row_of(order, at) for order in self._visible(at) if order.ticket.tag not in tags]
+        return net_of_others(others, tags, since)
 
     def read_account(self) -> AccountBook:
         """Everything of the account, `book_lag` seconds late."""
@@ -179,7 +180,7 @@ class MemoryBroker:
     def positions(self) -> Sequence[Holding]:
         """Net quantities, closed ones included, `position_lag` seconds later still than the book."""
         at = self._seen_at() - timedelta(seconds=self._exchange.position_lag)
-        net: dict[tuple[str, str, str], int] = {}
+        net = dict(self._account().carried)
         for order in self._visible(at):
             ticket = order.ticket
             key = (ticket.exchange, ticket.symbol, ticket.product.value)
@@ -292,6 +293,7 @@ def _row_of(order: MemoryOrder, at: datetime) -> OrderRow:
         status_text=_STATUS_TEXTS.get(status, status.value),
         message=order.rejection,
         raw={"order_id": order.order_id, "status": status.value, "tag": ticket.tag},
+        changed_at=order.changed_at(at),
     )
 
 

@@ -115,6 +115,11 @@ class MemoryOrder:
         """Quantity executed by `at`."""
         return sum(execution.quantity for execution in self.executions if execution.at <= at)
 
+    def changed_at(self, at: datetime) -> datetime:
+        """When it was last placed, executed or cancelled, as seen at `at`, in whole seconds as a broker writes it."""
+        later = [*(each.at for each in self.executions), *([self.cancelled_at] if self.cancelled_at else [])]
+        return max([self.placed_at, *(each for each in later if each <= at)]).replace(microsecond=0)
+
     def average_price(self, at: datetime) -> Decimal:
         """Of what was executed by `at`."""
         filled = self.filled(at)
@@ -144,6 +149,8 @@ class MemoryAccount:
     access_token: str | None = None
     orders: list[MemoryOrder] = field(default_factory=list)
     request_tokens: set[str] = field(default_factory=set)
+    carried: dict[tuple[str, str, str], int] = field(default_factory=dict)
+    """Held since another day, by exchange, symbol and product."""
 
     def spent(self, at: datetime) -> Decimal:
         """Net rupees that went into positions by `at`."""

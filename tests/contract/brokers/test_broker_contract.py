@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import partial
 from urllib.parse import parse_qs, urlsplit
@@ -380,6 +381,22 @@ def test_the_accounts_book_shows_every_order_whoever_placed_it(world: World, bro
     assert [(held.symbol, held.quantity) for held in book.positions if held.quantity] == [(SYMBOL, 6)]
     assert book.held("NSE", SYMBOL, "MIS") == 6
     assert book.of_tags(frozenset({TAG})) == replace(broker.read_book(frozenset({TAG})), begun_at=book.begun_at)
+
+
+def test_of_the_orders_of_others_those_count_that_were_not_over_before(world: World, broker: Broker) -> None:
+    begun = broker.read_book(frozenset()).begun_at
+    broker.place_order(order(Side.SELL, quantity=4, tag="byhand"))
+    row, _ = row_with(world, broker, BrokerStatus.COMPLETE, tag="byhand")
+    ended = begun + timedelta(minutes=1)
+
+    def others(since: datetime | None) -> Mapping[str, int]:
+        return broker.read_book(frozenset({TAG}), since).others
+
+    sold = {f"NSE:{SYMBOL}:MIS": -4}
+    assert row.changed_at is not None
+    assert abs(row.changed_at - begun) < timedelta(seconds=30)
+    assert (others(None), others(begun), others(ended)) == (sold, sold, {})
+    assert broker.read_account().of_tags(frozenset({TAG}), ended).others == {}
 
 
 def test_margins_shrink_with_a_position(world: World, broker: Broker) -> None:

@@ -562,17 +562,3 @@ def test_an_excess_that_is_gone_is_sold_no_more() -> None:
     decision = want_out(long(wanted=ExitReason.EXCESS), ExitReason.EXCESS)
 
     assert (decision.cycle.wanted, kinds(decision)) == (None, [ReadBook])
-
-
-@pytest.mark.xfail(
-    strict=True,
-    reason="what others sold before the entry is not kept, so that of a position which can be carried over night their "
-    "sale in the morning counts as proof while the broker's positions lag behind the buy",
-)
-def test_what_its_owner_sold_before_the_buy_is_no_proof_against_it() -> None:
-    # 75 carried over, 75 sold at 09:16, ten bought at 09:30, and the positions do not show those yet.
-    carried = long(plan=make_plan(product=Product.NRML), held_before=0)
-
-    cycle = look(carried, at=1, held=0, others=-75).cycle
-
-    assert (cycle.state, cycle.open_quantity) == (CycleState.LONG, 10)

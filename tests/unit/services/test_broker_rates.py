@@ -85,8 +85,8 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> Counter[int]:
     seen: Counter[int] = Counter()
     read_book, positions = MemoryBroker.read_book, MemoryBroker.positions
 
-    def count_book(broker: MemoryBroker, tags: frozenset[str]) -> BookReading:
-        reading = read_book(broker, tags)
+    def count_book(broker: MemoryBroker, tags: frozenset[str], since: datetime | None = None) -> BookReading:
+        reading = read_book(broker, tags, since)
         seen[_second(broker._exchange.clock.now())] += 2 if reading.fills else 1
         return reading
 

@@ -215,6 +215,39 @@ class TestAStopOrderThatSomebodyElseCancels:
         assert (cycle.state, net(world)) == (CycleState.FLAT, 0)
 
 
+class TestWhatItsOwnerSoldInTheMorning:
+    """Carried over night, sold by hand before the strategy bought: no proof that what it bought is gone."""
+
+    def test_is_not_taken_for_the_strategys_while_positions_lag(self, world: TradingWorld) -> None:
+        strategy = world.add_running(product=Product.NRML)
+        account(world).carried["NSE", "TCS", "NRML"] = 75
+        trade_by_hand(world, Side.SELL, 75, Product.NRML)
+        world.exchange.position_lag = 100.0
+
+        world.buy(strategy)
+        run_minutes(world, 1)
+
+        cycle = world.cycle(strategy)
+        assert (cycle.state, cycle.open_quantity, cycle.is_armed) == (CycleState.LONG, 10, True)
+        run_minutes(world, 2)
+        cycle = world.cycle(strategy)
+        assert (cycle.state, cycle.doubted_since) == (CycleState.LONG, None)
+
+    def test_and_what_was_sold_afterwards_is_believed_at_once(self, world: TradingWorld) -> None:
+        strategy = world.add_running(product=Product.NRML)
+        account(world).carried["NSE", "TCS", "NRML"] = 75
+        trade_by_hand(world, Side.SELL, 75, Product.NRML)
+        world.buy(strategy)
+        world.clock.sleep(2)
+        trade_by_hand(world, Side.SELL, 10, Product.NRML)
+
+        run_minutes(world, 1)
+
+        cycle = world.cycle(strategy)
+        assert (cycle.state, cycle.closed_outside) == (CycleState.FLAT, 10)
+        assert world.sent(Side.SELL) == []
+
+
 class TestAStopThatIsLoweredWhileItsHitIsOnTheWay:
     def test_does_not_sell_above_the_new_one(self, world: TradingWorld) -> None:
         strategy = world.add_running()

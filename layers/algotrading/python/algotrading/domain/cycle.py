@@ -12,6 +12,7 @@ from decimal import Decimal
 from enum import StrEnum
 from uuid import UUID
 
+from algotrading.domain.instruments import Product
 from algotrading.domain.orders import BrokerStatus, Leg, Side
 from algotrading.domain.strategy import Plan
 
@@ -205,6 +206,15 @@ class Cycle:
     def open_quantity(self) -> int:
         """What is held by this cycle, by the broker's trades."""
         return self.bought - self.sold - self.closed_outside
+
+    @property
+    def others_since(self) -> datetime | None:
+        """From when on what others sold may have been this position. None where all of the day counts: intraday
+        positions begin it at nothing. What is carried over night may have been sold before the entry left, and says
+        nothing about what that bought."""
+        if self.plan.product is Product.MIS:
+            return None
+        return min((i.sent_at or i.created_at for i in self.intents if i.leg is Leg.ENTRY), default=None)
 
     @property
     def position(self) -> Position:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
@@ -18,6 +18,7 @@ from uuid import UUID
 from algotrading.domain.instruments import Product
 
 _BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+_WHOLE_SECOND = timedelta(seconds=1)
 TAG_LENGTH = 18
 """Kite keeps 20 alphanumerics, Angel One fewer than 20; 18 characters of base 62 are 107 bits."""
 
@@ -133,6 +134,8 @@ class OrderRow:
     status_text: str
     message: str | None
     raw: dict[str, Any]
+    changed_at: datetime | None = None
+    """When the exchange last changed it, an execution included; None where the broker does not say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,8 +158,8 @@ class BookReading:
     rows: tuple[OrderRow, ...]
     fills: tuple[Fill, ...]
     others: Mapping[str, int] = field(default_factory=dict)
-    """Bought less sold that day by orders without our tags, by `position_key`: the trader's own, the broker's
-    square-off, other strategies. What is not named is 0."""
+    """Bought less sold by orders without our tags, by `position_key`: the trader's own, the broker's square-off,
+    other strategies. All of that day, or since the instant that was asked for. What is not named is 0."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,12 +183,12 @@ class AccountBook:
     fills: tuple[Fill, ...]
     positions: tuple[Holding, ...]
 
-    def of_tags(self, tags: frozenset[str]) -> BookReading:
+    def of_tags(self, tags: frozenset[str], since: datetime | None = None) -> BookReading:
         """What `Broker.read_book` would have read."""
         rows = tuple(row for row in self.rows if row.tags & tags)
         ids = {row.broker_order_id for row in rows}
         fills = tuple(fill for fill in self.fills if fill.broker_order_id in ids)
-        return BookReading(self.begun_at, rows, fills, net_of_others(self.rows, tags))
+        return BookReading(self.begun_at, rows, fills, net_of_others(self.rows, tags, since))
 
     def held(self, exchange: str, symbol: str, product: str) -> int:
         """Net quantity held of an instrument."""
@@ -198,14 +201,19 @@ def position_key(exchange: str, symbol: str, product: str) -> str:
     return f"{exchange}:{symbol}:{product}"
 
 
-def net_of_others(rows: Iterable[OrderRow], tags: frozenset[str]) -> Mapping[str, int]:
-    """Bought less sold, by `position_key`, of the orders that carry none of `tags`."""
+def net_of_others(rows: Iterable[OrderRow], tags: frozenset[str], since: datetime | None = None) -> Mapping[str, int]:
+    """Bought less sold, by `position_key`, of the orders that carry none of `tags` and were not over before `since`."""
     net: dict[str, int] = {}
     for row in rows:
-        if row.filled_quantity and not row.tags & tags:
+        if row.filled_quantity and not row.tags & tags and not _was_over(row, since):
             key = position_key(row.exchange, row.symbol, row.product)
             net[key] = net.get(key, 0) + (row.filled_quantity if row.side is Side.BUY else -row.filled_quantity)
     return {key: quantity for key, quantity in net.items() if quantity}
+
+
+def _was_over(row: OrderRow, since: datetime | None) -> bool:
+    """Whether nothing happened to the order from `since` on, surely: brokers' times are whole seconds."""
+    return since is not None and row.changed_at is not None and row.changed_at + _WHOLE_SECOND <= since
 
 
 def make_tag(strategy_id: UUID, trading_day: date, leg: Leg, attempt: int) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from typing import Protocol
 
@@ -66,8 +67,9 @@ class Broker(Protocol):
         """Last traded price."""
         ...
 
-    def read_book(self, tags: frozenset[str]) -> BookReading:
-        """The day's order rows that carry one of `tags`, with their trades."""
+    def read_book(self, tags: frozenset[str], since: datetime | None = None) -> BookReading:
+        """The day's order rows that carry one of `tags`, with their trades. Of the other orders those count that
+        were not over before `since`."""
         ...
 
     def read_account(self) -> AccountBook:

@@ -326,7 +326,7 @@ class Executor:
             held = None
             if taken.cycle.state is CycleState.LONG or taken.cycle.needs_verifying:
                 held = held_by(taken.cycle.plan, glance) if command.is_hint else read_broker.ask_held(errand)
-            reading = glance.read_book(frozenset(intent.tag for intent in taken.cycle.intents))
+            reading = glance.read_book(errand.tags, taken.cycle.others_since)
             return CycleRunner(errand).run(read_broker.as_event(errand, reading, held))
 
     def _note_blocked(self, command: OrderCommand) -> None:

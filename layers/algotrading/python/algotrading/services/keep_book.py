@@ -63,7 +63,7 @@ class BookKeeper:
         self, command: OrderCommand, cycle: Cycle, book: AccountBook, record: Record, *, is_final: bool
     ) -> Cycle | None:
         plan = cycle.plan
-        reading = book.of_tags(frozenset(intent.tag for intent in cycle.intents))
+        reading = book.of_tags(frozenset(intent.tag for intent in cycle.intents), cycle.others_since)
         held = book.held(plan.exchange, plan.symbol, plan.product)
         event = LastRead(self.clock.now(), reading, held, is_final=is_final)
         return record(command.model_copy(update={"strategy_id": cycle.strategy_id}), event)

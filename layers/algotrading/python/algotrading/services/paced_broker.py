@@ -149,10 +149,10 @@ class PacedBroker:
         self._take_turn(Request.PRICE, "prices")
         return self._asked(lambda: self.session.get_price(exchange, symbol))
 
-    def read_book(self, tags: frozenset[str]) -> BookReading:
+    def read_book(self, tags: frozenset[str], since: datetime | None = None) -> BookReading:
         """See ports.Broker."""
         self._take_turn(self.look, "the order book")
-        return self._asked(lambda: self.session.read_book(tags))
+        return self._asked(lambda: self.session.read_book(tags, since))
 
     def read_account(self) -> AccountBook:
         """See ports.Broker."""

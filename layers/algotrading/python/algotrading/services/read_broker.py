@@ -44,7 +44,7 @@ def look(errand: Errand) -> Event | None:
             return None
         errand.desk.clock.sleep(pause)
         try:
-            reading = errand.broker.read_book(errand.tags)
+            reading = errand.broker.read_book(errand.tags, errand.cycle.others_since)
         except BrokerFault as fault:
             errand.desk.meter.count("RateLimited" if isinstance(fault, BrokerBusy) else "BookReadFailed")
             logger.warning("the order book could not be read: %s", fault.message)
@@ -60,7 +60,7 @@ def look_at_position(errand: Errand, pause: float) -> Event | None:
     held = ask_held(errand)
     try:
         # The book after the position: what was sold in between shows as sold, not as missing.
-        reading = errand.broker.read_book(errand.tags)
+        reading = errand.broker.read_book(errand.tags, errand.cycle.others_since)
     except BrokerFault as fault:
         errand.desk.meter.count("RateLimited" if isinstance(fault, BrokerBusy) else "BookReadFailed")
         logger.warning("the order book could not be read: %s", fault.message)

@@ -72,6 +72,7 @@ def _book(row: Mapping[str, Any]) -> AccountBook:
 
 
 def _order(stored: Mapping[str, Any]) -> OrderRow:
+    at = stored.get("changed_at")  # books of before do not have it
     return OrderRow(
         **{name: value for name, value in stored.items() if name != "type"}
         | {
@@ -79,6 +80,7 @@ def _order(stored: Mapping[str, Any]) -> OrderRow:
             "side": Side(stored["side"]),
             "average_price": Decimal(stored["average_price"]),
             "status": BrokerStatus(stored["status"]),
+            "changed_at": None if at is None else datetime.fromisoformat(at),
         }
     )
 

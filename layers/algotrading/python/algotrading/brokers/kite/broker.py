@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -170,7 +171,7 @@ class KiteBroker:
             raise BrokerUnavailable(f"Kite shows {name} at {price}")
         return price
 
-    def read_book(self, tags: frozenset[str]) -> BookReading:
+    def read_book(self, tags: frozenset[str], since: datetime | None = None) -> BookReading:
         """Order rows first and, when one of them has a fill, trades: these are then never older."""
         begun_at = self._clock.now()
         book = rows_in(self._read(lambda kite: kite.orders(), "orders"), "orders")
@@ -178,7 +179,7 @@ class KiteBroker:
         ids = {row.broker_order_id for row in rows if row.filled_quantity > 0}
         fills = self._trades_of(ids) if ids else ()
         others = tuple(readable_orders(row for row in book if not tags & tags_of(row)))
-        return BookReading(begun_at, rows, fills, net_of_others(others, tags))
+        return BookReading(begun_at, rows, fills, net_of_others(others, tags, since))
 
     def read_account(self) -> AccountBook:
         """Orders, then trades, then positions."""

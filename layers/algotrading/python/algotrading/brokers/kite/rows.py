@@ -69,6 +69,7 @@ def order_of(row: Row) -> OrderRow:
         status_text=status,
         message=message if isinstance(message, str) else None,
         raw=dict(row),
+        changed_at=instant_in(row, ("exchange_update_timestamp",)),
     )
 
 
