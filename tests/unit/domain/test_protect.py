@@ -258,6 +258,7 @@ class TestSoldBySomebodyElse:
         cycle = look(long(plan=make_plan()), held=3, others=-7).cycle
 
         assert (cycle.open_quantity, cycle.closed_outside, cycle.state) == (3, 7, CycleState.LONG)
+        assert cycle.note == "7 were no longer held: sold outside this strategy"
         assert look(cycle, held=3, others=-7).cycle.closed_outside == 7  # and counted once
 
     def test_intraday_the_book_alone_is_proof_while_positions_lag(self) -> None:
@@ -277,6 +278,8 @@ class TestSoldBySomebodyElse:
         late = look(early, held=3, at=150).cycle
 
         assert (early.open_quantity, late.open_quantity) == (10, 3)
+        # A conversion into another product looks the same, and leaves no order.
+        assert late.note == "7 were no longer held: sold, or converted to another product, outside this strategy"
 
     def test_of_what_was_shown_meanwhile_the_most_counts(self) -> None:
         cycle = long(plan=make_plan())

@@ -45,9 +45,10 @@ def find_less(cycle: Cycle, held: int, look: Look, stops: tuple[Intent, ...], po
         return cancel_now(doubted, too_large, look.now, policy)
     proven = min(cycle.open_quantity - seen, _sold_by_others(cycle, look))
     if proven:
-        return _close_outside(doubted, proven)
+        return _close_outside(doubted, proven, "sold outside this strategy")
     if look.now - since >= policy.absent_window:
-        return _close_outside(doubted, cycle.open_quantity - doubted.doubted_held)
+        gone = cycle.open_quantity - doubted.doubted_held
+        return _close_outside(doubted, gone, "sold, or converted to another product, outside this strategy")
     if cycle.wanted is not None and _may_lag(cycle, look.now, policy):
         return Decision(doubted, (RetryExit(cycle.wanted, 0.0),))
     if cycle.wanted is not None:
@@ -89,8 +90,8 @@ def _hold_back(cycle: Cycle, policy: Policy) -> Decision:
     return Decision(replace(cycle, note=why), (alarm, Tell(NoticeKind.EXIT_BLOCKED, text), again))
 
 
-def _close_outside(cycle: Cycle, gone: int) -> Decision:
-    why = f"{gone} were no longer held: sold outside this strategy"
+def _close_outside(cycle: Cycle, gone: int, how: str) -> Decision:
+    why = f"{gone} were no longer held: {how}"
     outside = cycle.closed_outside + gone
     rest = replace(cycle, closed_outside=outside, doubted_since=None, doubted_held=0, note=why)
     if rest.open_quantity == 0:
