@@ -218,7 +218,7 @@ def _exit_ignores_the_position() -> AbstractContextManager[object]:
     return _wrapped(decide_module, "_claim_exit", claim)
 
 
-@_mutation("a position of the day before is sold upon its record", "I9", 100)
+@_mutation("a position of the day before is sold upon its record", "I9", 300)
 def _another_day_traded() -> AbstractContextManager[object]:
     return patch.object(execute_module, "trading_day_of", lambda _: date.min)
 

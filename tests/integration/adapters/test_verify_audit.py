@@ -167,6 +167,19 @@ def test_kept_heads_move_on_with_chains_that_hold(
     assert {head["seq"] for head in kept.values()} == {RECORDS, RECORDS + 1}
 
 
+def test_heads_that_cannot_be_kept_do_not_make_a_sound_trail_a_broken_one(
+    environment: Path, traders: list[UUID], capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    heads = tmp_path / "no such folder" / "heads.json"
+
+    assert verify_audit.main(["--environment", str(environment), "--heads", str(heads)]) == verify_audit.UNREADABLE
+
+    out, err = capsys.readouterr()
+    assert out.startswith(f"every chain holds: {len(traders)} chains")
+    assert err.startswith("the heads could not be kept: ")
+    assert str(heads.parent) in err
+
+
 def test_a_database_that_cannot_be_read_is_not_called_sound(
     environment: Path, traders: list[UUID], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -20,6 +20,7 @@ from algotrading.services.deliver_notices import WEBHOOK_SECRET
 from algotrading.services.push_notices import PUSH_TOKEN
 from tests.fakes.accounts import MemoryLogins
 from tests.fakes.cloud import MemoryVault
+from tests.fakes.examples import make_strategy
 from tests.fakes.ledger import add_notice
 from tests.fakes.mails import MemoryEmailLinks, MemoryErrands
 from tests.fakes.notifications import MemoryDeliveries, MemoryNotifications
@@ -63,9 +64,11 @@ class Trader:
         links.add(self.user_id, LinkPurpose.VERIFY_EMAIL, bytes(32), now=now, expires_at=now + timedelta(hours=1))
         links.verify_email(self.user_id, bytes(32), now)
 
-    def is_told(self, kind: NoticeKind = NoticeKind.BOUGHT, text: str = "bought 10") -> int:
+    def is_told(
+        self, kind: NoticeKind = NoticeKind.BOUGHT, text: str = "bought 10", strategy_id: UUID | None = None
+    ) -> int:
         """The notice is written, and has left the outbox; its number."""
-        add_notice(self.world.database, self.user_id, None, kind, text, self.world.clock.now())
+        add_notice(self.world.database, self.user_id, strategy_id, kind, text, self.world.clock.now())
         return self.world.database.notices[-1].notice_id
 
     def hand_over(self, notice_id: int) -> int:
@@ -110,6 +113,18 @@ def test_a_notice_reaches_every_channel_once(trader: Trader) -> None:
     assert trader.world.chats.sent == [(CHAT, "Bought\nbought 10")]
     assert trader.world.pushes.sent == [(PHONE, Push("Bought", "bought 10", number, "bought", None))]
     assert {each.state for channel in Channel for each in trader.log(channel)} == {DeliveryState.DELIVERED}
+
+
+@pytest.mark.parametrize("text", ["TCS: bought 10", "bought 10"])
+def test_what_a_notice_is_about_is_said_once(trader: Trader, text: str) -> None:
+    strategy = make_strategy(trader.user_id)
+    trader.world.database.strategies[strategy.strategy_id] = strategy
+
+    trader.hand_over(trader.is_told(text=text, strategy_id=strategy.strategy_id))
+
+    [mail] = trader.world.mailer.sent
+    assert mail.text.startswith("TCS: bought 10\n")
+    assert trader.world.chats.sent == [(CHAT, "Bought\nTCS: bought 10")]
 
 
 @pytest.mark.parametrize(

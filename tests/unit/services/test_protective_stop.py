@@ -81,6 +81,18 @@ class TestItRests:
         assert cycle.state is CycleState.LONG
         assert (cycle.last_action, cycle.last_order_id(Side.SELL)) == ("BUY", None)
 
+    def test_it_rests_as_soon_as_the_rest_of_the_buy_is_cancelled(
+        self, world: TradingWorld, strategy: Strategy
+    ) -> None:
+        world.exchange.plan(fills((0.0, 4)))
+        world.exchange.plan(trades())
+
+        cycle = world.buy(strategy)
+
+        (stop,) = cycle.open_intents(Leg.STOP)
+        assert (cycle.state, stop.quantity, stop.rests) == (CycleState.LONG, 4, True)
+        assert world.clock.now() - world.at(strategy.plan.buy_time) < timedelta(seconds=8)
+
     def test_a_plan_without_it_has_none(self, world: TradingWorld) -> None:
         cycle = world.buy(world.add_running(broker_stop=False))
 

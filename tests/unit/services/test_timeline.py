@@ -10,7 +10,9 @@ from uuid import uuid4
 import pytest
 
 from algotrading.contracts.messages import OrderEvent
+from algotrading.domain.audit import AuditEntry, AuditKind
 from algotrading.domain.errors import AlgotradingError, NotFound, RedisDown
+from algotrading.domain.limits import RiskLimits
 from algotrading.domain.nse_calendar import NSE_SESSIONS
 from algotrading.domain.orders import Side
 from algotrading.domain.sessions import instant_of
@@ -239,6 +241,50 @@ class TestWhatTheBrokerDid:
             "the owner changed the strategy: the stop order at the broker is to follow"
         )
         assert message_line({**said, "asked_by": "converge"}).text.endswith("compare with the broker's book")
+
+    @pytest.mark.parametrize(
+        ("event", "asked_by", "text"),
+        [
+            ("STOP", "user", "the owner asked to sell what is held"),
+            ("SQUARE_OFF", "risk", "the risk manager asked to sell what is held, for a square-off"),
+            ("KILL", "operator", "the operator asked to sell what is held, for the kill switch"),
+            ("RECONCILE", "postback", "an order update that the broker posted asked to compare with the broker's book"),
+            ("RECONCILE", "socket", "an order update of the broker's socket asked to compare with the broker's book"),
+        ],
+    )
+    def test_who_asked_is_said_in_plain_words(self, event: str, asked_by: str, text: str) -> None:
+        said = {"event": event, "asked_by": asked_by, "made_at": "2026-11-20T04:30:00+00:00", "due": None}
+
+        assert message_line(said).text == text
+
+    @pytest.mark.parametrize(
+        ("limits", "text"),
+        [
+            (RiskLimits(), "none limits anything"),
+            (
+                RiskLimits(daily_loss=Decimal(5000), open_strategies=3, square_off=True),
+                "daily loss 5000, open strategies 3; a loss limit that is reached sells what is held",
+            ),
+            (
+                RiskLimits(
+                    weekly_loss=Decimal("9.5"),
+                    position_size=Decimal(1),
+                    symbol_exposure=Decimal(2),
+                    orders_per_minute=4,
+                ),
+                "weekly loss 9.5, position size 1, exposure in a symbol 2, orders a minute 4",
+            ),
+        ],
+    )
+    def test_changed_limits_say_what_they_are_now(self, world: TradingWorld, limits: RiskLimits, text: str) -> None:
+        strategy = plain(world)
+        world.database.audit.append(
+            AuditEntry(strategy.user_id, AuditKind.RISK_LIMITS_CHANGED, world.clock.now(), {"limits": limits})
+        )
+
+        line = only(lines_of(world, strategy), LineKind.RISK)
+
+        assert line.text == f"the limits of the risk profile were changed: {text}"
 
     def test_what_is_said_again_and_again_is_told_once(self, world: TradingWorld) -> None:
         # given a position that nobody can sell for want of a login

@@ -2,7 +2,7 @@
 
 The database is that of the environment's DATABASE_* variables, under the role of their secret (system_role
 sees every chain; another is refused), or of a file of such variables. The exit code is 0 when every chain holds, 1 when
-one does not, 2 when the database could not be read, or not all of it.
+one does not, 2 when the database could not be read, or not all of it, or the heads could not be kept.
 """
 
 from __future__ import annotations
@@ -54,9 +54,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not verified.is_sound:
         sys.stdout.write(f"BROKEN: {verified.breaks} breaks in {counted}\n")
         return BROKEN
-    if options.heads is not None:
-        _write_heads(options.heads, verified.heads)
     sys.stdout.write(f"every chain holds: {counted}\n")
+    if options.heads is None:
+        return 0
+    try:
+        _write_heads(options.heads, verified.heads)
+    except OSError as fault:
+        sys.stderr.write(f"the heads could not be kept: {fault}\n")
+        return UNREADABLE
     return 0
 
 

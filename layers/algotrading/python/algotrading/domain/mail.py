@@ -42,7 +42,7 @@ def notice_mail(to: str, notice: InboxNotice, app_url: str) -> Mail:
     return Mail(
         to,
         f"{about}{title_of(notice.kind).lower() if about else title_of(notice.kind)}",
-        f"{about}{notice.text}\n\n"
+        f"{notice.sentence}\n\n"
         f"{notice.created_at.astimezone(IST):%Y-%m-%d %H:%M:%S} IST, notice {notice.notice_id}.\n"
         f"Everything is in the app: {app_url}\n"
         "Which notices come by mail is set under /notifications/preferences.\n",

@@ -111,6 +111,13 @@ class InboxNotice:
     """What the strategy trades."""
     read_at: datetime | None = None
 
+    @property
+    def sentence(self) -> str:
+        """The text with what it is about before it, once: most texts name their symbol themselves."""
+        if self.symbol is None or self.text.startswith(f"{self.symbol}: "):
+            return self.text
+        return f"{self.symbol}: {self.text}"
+
 
 @dataclass(frozen=True, slots=True)
 class Delivery:

@@ -225,5 +225,4 @@ def webhook_body(notice: InboxNotice) -> bytes:
 
 
 def _chat_text(notice: InboxNotice) -> str:
-    about = f"{notice.symbol}: " if notice.symbol else ""
-    return f"{title_of(notice.kind)}\n{about}{notice.text}"
+    return f"{title_of(notice.kind)}\n{notice.sentence}"

@@ -154,6 +154,9 @@ def cancel(errand: Errand, broker_order_id: str) -> None:
     sent_at = errand.desk.clock.now()
     answer = errand.broker.cancel_order(broker_order_id)
     order_logs.note(errand, intent, answer, sent_at=sent_at, heard_at=errand.desk.clock.now(), prefix="cancel_")
+    # Most cancels show at once. The pauses of an order that has rested for long would outlast this worker, and what the
+    # order has bought would go without a stop order at the broker until converge looks.
+    errand.looks = 0
 
 
 def turn(errand: Errand, effect: TurnStop) -> Event:

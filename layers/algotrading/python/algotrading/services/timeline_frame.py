@@ -30,10 +30,28 @@ _ASKERS = {
     "start": "the start of the strategy",
     "watcher": "the watcher",
     "user": "the owner",
+    "operator": "the operator",
+    "risk": "the risk manager",
     "converge": "the repair",
     "sweep": "the minutely look at every position",
+    "postback": "an order update that the broker posted",
+    "socket": "an order update of the broker's socket",
+}
+"""By the causes of messages (`OrderCommand.cause`)."""
+_EXITS = {
+    "STOP": "sell what is held",
+    "SQUARE_OFF": "sell what is held, for a square-off",
+    "KILL": "sell what is held, for the kill switch",
 }
 _NAMES = {"broker_stop": "stop order at the broker"}
+_LIMITS = {
+    "daily_loss": "daily loss",
+    "weekly_loss": "weekly loss",
+    "position_size": "position size",
+    "symbol_exposure": "exposure in a symbol",
+    "orders_per_minute": "orders a minute",
+    "open_strategies": "open strategies",
+}
 _PATIENCE = timedelta(minutes=3)
 """The grace of an entry, and the minute in which the repair looks for it."""
 
@@ -90,9 +108,20 @@ def _risk_text(kind: str, data: Said) -> str | None:
         case AuditKind.RISK_LIMIT_REACHED:
             return f"a loss limit was reached: {data['breach']['text']}"
         case AuditKind.RISK_LIMITS_CHANGED:
-            return "the limits of the risk profile were changed"
+            return f"the limits of the risk profile were changed: {_limits(data['limits'])}"
         case _:
             return None
+
+
+def _limits(limits: Said) -> str:
+    """Those that hold from then on."""
+    told = [
+        f"{words} {plain_number(Decimal(limits[name]))}"
+        for name, words in _LIMITS.items()
+        if limits.get(name) is not None
+    ]
+    square_off = "; a loss limit that is reached sells what is held" if limits.get("square_off") else ""
+    return f"{', '.join(told) or 'none limits anything'}{square_off}"
 
 
 def _plan(plan: Said) -> str:
@@ -146,8 +175,8 @@ def _message_text(cause: Said, made_at: datetime, late: float | None, price: Dec
         )
         received = "" if tick_at is None else f" (received {span((made_at - tick_at).total_seconds() * 1000)} before)"
         return f"{asker} asked for the exit: {seen}{received}"
-    if event == "STOP":
-        return f"{asker} asked to sell what is held"
+    if event in _EXITS:
+        return f"{asker} asked to {_EXITS[event]}"
     if event == "RECONCILE" and cause["asked_by"] == "user":
         return "the owner changed the strategy: the stop order at the broker is to follow"
     if event == "RECONCILE":
