@@ -16,7 +16,7 @@ export PYTHONPATH := $(SOURCES)
 export PYTHONDONTWRITEBYTECODE :=
 export UV_NO_PROGRESS := 1
 
-.PHONY: help setup run app app-client test-app chaos chaos-feed fuzz-decoder test simulate fuzz openapi check format bench bench-watcher bench-peers bench-plots replay-ticks build synth diff cost assure audit-verify deploy smoke publish-app lock clean
+.PHONY: help setup run app app-client test-app chaos chaos-feed fuzz-decoder test simulate fuzz openapi check format bench bench-watcher bench-peers bench-plots replay-ticks build synth diff cost assure audit-verify operator deploy smoke publish-app lock clean
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -167,6 +167,9 @@ replay-ticks: $(READY) ## Real prices through the tick path, each decision held 
 audit-verify: $(READY) ## Verify every audit chain, of the running product or of DATABASE_*; HEADS=file keeps the heads
 	@$(BIN)/python -m algotrading.bootstrap.verify_audit \
 		$(if $(DATABASE_HOST),,--environment build/twin/system.env) $(if $(HEADS),--heads $(HEADS))
+
+operator: $(READY) ## Ask the operator's function of the running product (ASK='{"action": "status"}'; kill, release, grant_role ...)
+	@$(BIN)/python -m twin.ask_operator "$$ASK"
 
 deploy: $(READY) ## Deploy ENV to AWS: checks what is needed, then cdk deploy (FORCE="why prod cannot wait for the close")
 	@$(BIN)/python -m cdk.synth --check-env --env $(ENV)

@@ -16,6 +16,7 @@ from psycopg.conninfo import make_conninfo
 
 from algotrading.settings import DatabaseSettings
 from twin.app_server import AppServer
+from twin.ask_operator import OPERATOR_ENVIRONMENT
 from twin.aws import AwsAccess, DeployedResources, Endpoint
 from twin.checks import check_wiring
 from twin.cloudformation import Assembly
@@ -118,7 +119,7 @@ class _Starter:
         )
         database = await self._database(wiring, deployed, endpoints[Part.DATABASE], ground.password)
         telemetry = Telemetry(self._state.logs, self._tell_fault)
-        self._tell_operators(wiring.function("converge").environment, access)
+        self._tell_operators(wiring, access)
         surroundings = access.through(near[Part.CLOUD]).environment() | mailbox.environment()
         functions = await self._functions(wiring, surroundings, telemetry)
         entrance = self._background(self._warm(functions, ENTRANCE))
@@ -179,11 +180,16 @@ class _Starter:
             password=system["password"],
         )
 
-    def _tell_operators(self, environment: Mapping[str, str], access: AwsAccess) -> None:
-        """Leave a file with what `make audit-verify` needs to reach this run's database; no secret is in it."""
+    def _tell_operators(self, wiring: Wiring, access: AwsAccess) -> None:
+        """Leave files with what `make audit-verify` and `make operator` need to reach this run; no secret is in them."""
+        environment = wiring.function("converge").environment
         names = DatabaseSettings.environment_names()
-        variables = {name: environment[name] for name in names if name in environment} | access.environment()
-        path = self._state.path / "system.env"
+        self._leave("system.env", {name: environment[name] for name in names if name in environment}, access)
+        self._leave(OPERATOR_ENVIRONMENT, wiring.function("operator").environment, access)
+
+    def _leave(self, name: str, environment: Mapping[str, str], access: AwsAccess) -> None:
+        path = self._state.path / name
+        variables = dict(environment) | access.environment()
         path.write_text("".join(f"{name}={value}\n" for name, value in variables.items()))
         self._stack.callback(path.unlink, missing_ok=True)
 
