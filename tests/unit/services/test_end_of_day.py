@@ -131,7 +131,7 @@ def test_an_order_of_unknown_fate_is_settled_by_the_kept_book(world: TradingWorl
 
 
 def test_an_order_that_never_came_to_be_is_proven_absent_by_two_readings(world: TradingWorld) -> None:
-    strategy = world.add_running(buy_time=time(15, 14))
+    strategy = world.add_running(buy_time=time(15, 14), sell_time=time(15, 15))
     world.exchange.plan(loses(placed=False))
     world.buy(strategy)
     assert world.cycle(strategy).intents[0].state is IntentState.UNKNOWN
@@ -252,7 +252,7 @@ def _die(_: BookSnapshot) -> None:
 
 
 def test_after_midnight_absence_proves_nothing(world: TradingWorld) -> None:
-    strategy = world.add_running(buy_time=time(15, 14))
+    strategy = world.add_running(buy_time=time(15, 14), sell_time=time(15, 15))
     world.exchange.plan(loses(placed=False))
     world.buy(strategy)
     world.clock.sleep_until(instant_of(TRADING_DAY + timedelta(days=1), time(0, 30)))

@@ -22,6 +22,7 @@ from algotrading.domain.events import (
 from algotrading.domain.limits import LAST_LOOK, Obstacle
 from algotrading.domain.orders import Leg, OrderTicket, OrderType, Refused, Unknown
 from algotrading.domain.rates import Request
+from algotrading.domain.sessions import IST
 from algotrading.domain.stop_terms import stop_terms
 from algotrading.services import order_logs
 from algotrading.services.errand import Errand, spread_of
@@ -52,6 +53,8 @@ def send(errand: Errand, effect: SendOrder) -> Event:
     if clock.now() - looked_at >= _LATEST_UNCHECKED_WAIT:
         looked_at, obstacle = look_around(errand, intent)
     wanted = max(effect.at, clock.now())
+    if (too_late := _too_late(errand, intent, wanted)) is not None:
+        return EntryHeldBack(clock.now(), intent.tag, too_late)
     place = _take_place(errand, intent, wanted) if obstacle is None else wanted
     if not isinstance(place, datetime):
         return place
@@ -75,6 +78,20 @@ def send(errand: Errand, effect: SendOrder) -> Event:
     if isinstance(answer, Unknown):
         errand.deadline = max(errand.deadline, heard_at + _LOOKS_AFTER_SILENCE)
     return Answered(heard_at, intent.tag, sent_at, answer, _reason_of(place - wanted), errand.sends_until)
+
+
+def _too_late(errand: Errand, intent: Intent, wanted: datetime) -> str | None:
+    """Why a further attempt at an entry leaves no more, if its time to sell has come. Of the first that was asked
+    before it was decided: nothing is looked up at its instant."""
+    if intent.leg is not Leg.ENTRY or intent.attempt == 1:
+        return None
+    sell_due = errand.market.sell_due(errand.cycle.plan, errand.cycle.trading_day)
+    return past_its_sale(sell_due) if sell_due is not None and wanted >= sell_due else None
+
+
+def past_its_sale(sell_due: datetime) -> str:
+    """In words for the trader: what was bought now could only be sold again at once, or not at all any more."""
+    return f"not bought: {sell_due.astimezone(IST):%H:%M:%S}, when it was to be sold, has come"
 
 
 def _take_place(errand: Errand, intent: Intent, wanted: datetime) -> datetime | Event:
