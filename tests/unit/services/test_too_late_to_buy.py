@@ -1,4 +1,4 @@
-"""Nothing is bought that could only be sold again at once, or not at all: its time to sell has come."""
+"""Nothing is bought that could only be sold at once or not at all, nor what its owner was told is bought tomorrow."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pytest
 from algotrading.contracts.messages import OrderEvent
 from algotrading.domain.cycle import CycleState
 from algotrading.domain.orders import Side
+from algotrading.domain.strategy import StrategyStatus
 from tests.fakes.examples import make_instrument
 from tests.fakes.exchange import refuses, throttles
 from tests.fakes.trading_world import TradingWorld
@@ -66,3 +67,31 @@ def test_a_further_attempt_does_not_leave_once_the_sell_time_has_come(world: Tra
     assert all(at < world.at(time(10, 0, 1)) for at in sent_at)
     assert cycle.state is CycleState.FLAT
     assert world.told()[-1] == "entry_missed"
+
+
+def test_a_message_of_before_a_stop_and_a_start_after_the_buy_time_does_not_buy(world: TradingWorld) -> None:
+    # given an entry whose worker died while it waited, and an owner who stopped and started the strategy meanwhile
+    strategy = world.add_running()
+    message = world.command(strategy, OrderEvent.BUY, time(9, 30))
+    stopped = world.change(strategy, status=StrategyStatus.STOPPED)
+    world.clock.sleep_until(world.at(time(9, 30, 20)))
+    world.change(stopped, status=StrategyStatus.RUNNING, timed_at=world.clock.now())
+
+    # when its message comes again, still within the grace
+    world.clock.sleep(20)
+    cycle = world.executor.handle(message)
+
+    # then nothing is bought: the answer to the start has named tomorrow
+    assert cycle is None
+    assert world.sent(Side.BUY) == []
+
+
+def test_a_start_at_the_buy_time_itself_buys(world: TradingWorld) -> None:
+    strategy = world.add_running()
+    message = world.command(strategy, OrderEvent.BUY, time(9, 30))
+    world.clock.sleep_until(world.at(time(9, 30)))
+    world.change(strategy, timed_at=world.clock.now())
+
+    world.executor.handle(message)
+
+    assert len(world.sent(Side.BUY)) == 1

@@ -385,6 +385,9 @@ class Executor:
             return "the strategy does not run"
         if command.event in _TIMED and self._due(command, strategy) != command.due:
             return "the strategy has another time now"
+        if command.event is OrderEvent.BUY and command.due is not None and strategy.due_since > command.due:
+            # A message of before, that came again: its owner was told that it buys on the next day.
+            return "the strategy was started, or given this buy time, after it"
         return None
 
     def _due(self, command: OrderCommand, strategy: Strategy) -> datetime | None:
