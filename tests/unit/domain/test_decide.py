@@ -24,6 +24,7 @@ from algotrading.domain.effects import (
 from algotrading.domain.events import (
     Answered,
     BookRead,
+    DayOver,
     EntryDue,
     EntryMissed,
     ExitBlocked,
@@ -457,3 +458,24 @@ def test_a_sale_refused_two_thousand_times_is_still_looked_after(what: Answer) -
     # then the position is still the cycle's
     assert looked.cycle.open_quantity == 10
     assert looked.cycle.state in {CycleState.EXITING, CycleState.LONG}
+
+
+def test_an_exit_that_ended_with_something_left_gives_its_claim_back_and_is_wanted_again() -> None:
+    exiting = want_exit(long()).cycle
+    accepted = answer(exiting, tag(Leg.EXIT), Accepted("X1", {}), at=60.1).cycle
+    sale = replace(row(tag(Leg.EXIT), "X1", BrokerStatus.CANCELLED, 4), side=Side.SELL)
+
+    after_it = read(accepted, sale, at=60.2)
+
+    cycle = after_it.cycle
+    assert (cycle.state, cycle.claim, cycle.wanted) == (CycleState.LONG, None, ExitReason.STOPLOSS)
+    assert [e.reason for e in after_it.effects if isinstance(e, RetryExit)] == [ExitReason.STOPLOSS]
+
+
+def test_the_end_of_its_day_speaks_only_of_orders_that_were_still_open() -> None:
+    held = long()
+
+    over = decide(held, DayOver(after(86_400)), POLICY).cycle
+
+    assert over.state is CycleState.FAILED
+    assert over.intents == held.intents
