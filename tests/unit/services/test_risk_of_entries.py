@@ -13,6 +13,7 @@ from algotrading.domain.effects import Decision
 from algotrading.domain.events import Event
 from algotrading.domain.limits import LAST_LOOK, Obstacle, RiskLimits
 from algotrading.domain.orders import Side
+from tests.fakes.broker import MemoryBroker
 from tests.fakes.examples import make_instrument
 from tests.fakes.exchange import refuses
 from tests.fakes.ledger import MemoryLedger
@@ -191,6 +192,25 @@ class TestLocks:
 
         assert ledger.looks == 3
         assert world.sent(Side.BUY) == []
+
+    def test_a_connection_that_takes_a_while_at_the_instant_is_followed_by_another_look(
+        self, world: TradingWorld, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        # given a connection that is gone when the buy is to leave, and a lock that comes while another is opened
+        strategy = world.add_running()
+        due = world.at(time(9, 30))
+
+        def open_slowly(_: MemoryBroker) -> None:
+            if world.clock.now() >= due:
+                world.clock.sleep(1.5)
+                lock(world)
+
+        monkeypatch.setattr(MemoryBroker, "warm", open_slowly)
+        world.clock.sleep_until(world.at(time(9, 28, 30)))
+        world.executor.handle(world.command(strategy, OrderEvent.BUY, time(9, 30)))
+
+        assert world.sent(Side.BUY) == []
+        assert world.told()[-1] == "entry_blocked"
 
     def test_an_exit_looks_once_more_and_leaves_however_slow_the_look_was(self, world: TradingWorld) -> None:
         strategy = world.add_running()

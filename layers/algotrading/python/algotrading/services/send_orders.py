@@ -53,8 +53,6 @@ def send(errand: Errand, effect: SendOrder) -> Event:
     if clock.now() - looked_at >= _LATEST_UNCHECKED_WAIT:
         looked_at, obstacle = look_around(errand, intent)
     wanted = max(effect.at, clock.now())
-    if (too_late := _too_late(errand, intent, wanted)) is not None:
-        return EntryHeldBack(clock.now(), intent.tag, too_late)
     place = _take_place(errand, intent, wanted) if obstacle is None else wanted
     if not isinstance(place, datetime):
         return place
@@ -64,10 +62,7 @@ def send(errand: Errand, effect: SendOrder) -> Event:
         looked_at, obstacle = look_around(errand, intent)
     if obstacle is None:
         clock.sleep_until(place)
-    while obstacle is None and clock.now() - looked_at > LAST_LOOK:
-        looked_at, obstacle = look_around(errand, intent)
-        if intent.leg is not Leg.ENTRY:
-            break
+        obstacle = _look_last(errand, intent, looked_at)
     if obstacle is not None:
         return EntryWithdrawn(clock.now(), intent.tag, obstacle)
     sent_at = clock.now()
@@ -78,6 +73,18 @@ def send(errand: Errand, effect: SendOrder) -> Event:
     if isinstance(answer, Unknown):
         errand.deadline = max(errand.deadline, heard_at + _LOOKS_AFTER_SILENCE)
     return Answered(heard_at, intent.tag, sent_at, answer, _reason_of(place - wanted), errand.sends_until)
+
+
+def _look_last(errand: Errand, intent: Intent, looked_at: datetime) -> Obstacle | None:
+    """What has come up by the instant itself, where the look of before is too old by then. Raises Fenced."""
+    clock, obstacle = errand.desk.clock, None
+    if intent.leg is Leg.ENTRY:
+        errand.broker.warm()  # nothing to do where it is open; what takes a while is followed by another look
+    while obstacle is None and clock.now() - looked_at > LAST_LOOK:
+        looked_at, obstacle = look_around(errand, intent)
+        if intent.leg is not Leg.ENTRY:
+            break
+    return obstacle
 
 
 def _too_late(errand: Errand, intent: Intent, wanted: datetime) -> str | None:
@@ -101,6 +108,8 @@ def _take_place(errand: Errand, intent: Intent, wanted: datetime) -> datetime | 
     until = min(errand.lives_until, _grace_ends(errand)) if is_entry else errand.lives_until
     request = Request.ENTRY if is_entry else Request.EXIT
     now = errand.desk.clock.now()
+    if (too_late := _too_late(errand, intent, wanted)) is not None:
+        return EntryHeldBack(now, intent.tag, too_late)
     try:
         place = errand.broker.reserve(request, wanted, max(until, wanted))
     except RedisDown as down:
