@@ -479,3 +479,17 @@ def test_the_end_of_its_day_speaks_only_of_orders_that_were_still_open() -> None
 
     assert over.state is CycleState.FAILED
     assert over.intents == held.intents
+
+
+def test_only_the_first_exit_that_did_not_sell_everything_is_followed_at_once() -> None:
+    def end(cycle: Cycle, attempt: int, filled: int, at: float) -> Decision:
+        order_id = f"X{attempt}"
+        taken = answer(cycle, tag(Leg.EXIT, attempt), Accepted(order_id, {}), at=at).cycle
+        ended = row(tag(Leg.EXIT, attempt), order_id, BrokerStatus.CANCELLED, filled)
+        return read(taken, replace(ended, side=Side.SELL), at=at + 0.1)
+
+    first = end(want_exit(long()).cycle, 1, 4, 60.1)
+    second = end(want_exit(first.cycle, held=6, at=61).cycle, 2, 1, 61.1)
+
+    pauses = [e.pause for one in (first, second) for e in one.effects if isinstance(e, RetryExit)]
+    assert pauses == [0.0, 2 * POLICY.retry_pause]

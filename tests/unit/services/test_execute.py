@@ -588,3 +588,38 @@ def test_a_login_while_the_executor_waits_is_used() -> None:
     world.clock.sleep_until = sleep_and_log_in  # type: ignore[method-assign]
 
     assert world.buy(strategy).state is CycleState.LONG
+
+
+class TestAfterTheEnd:
+    def test_it_is_looked_up_once_that_no_more_was_sold_than_was_held(self, world: TradingWorld) -> None:
+        strategy = world.add_running()
+        world.buy(strategy)
+        world.executor.handle(world.command(strategy, OrderEvent.STOPLOSS))
+        assert world.cycle(strategy).needs_verifying
+
+        world.executor.handle(world.command(strategy, OrderEvent.RECONCILE))
+
+        assert world.cycle(strategy).is_verified
+        assert "oversold" not in world.told()
+
+    def test_what_was_sold_beyond_that_is_told_and_alarmed(self, world: TradingWorld) -> None:
+        # given an owner who sold by hand in the moment in which the strategy did
+        strategy = world.add_running()
+        world.buy(strategy)
+        world.executor.handle(world.command(strategy, OrderEvent.STOPLOSS))
+        world.trade_by_hand("TCS", 4, Side.SELL)
+
+        world.executor.handle(world.command(strategy, OrderEvent.RECONCILE))
+
+        assert world.told().count("oversold") == 1
+        assert world.meter.counts["Oversold"] == 1
+
+    def test_a_sell_time_moved_away_makes_the_old_message_void(self, world: TradingWorld) -> None:
+        strategy = world.add_running(sell_time=time(14, 0))
+        world.buy(strategy)
+        message = world.command(strategy, OrderEvent.SELL, time(14, 0))
+        world.change(strategy, plan=replace(strategy.plan, sell_time=time(15, 0)))
+        world.clock.sleep_until(world.at(time(14, 0)))
+
+        assert world.executor.handle(message) is None
+        assert world.sent(Side.SELL) == []
