@@ -9,12 +9,14 @@ from typing import Any
 
 import pytest
 
+from algotrading.brokers.kite.line import Limits
 from algotrading.contracts.messages import OrderEvent
 from algotrading.domain.cycle import CycleState, ExitReason, IntentState, Position
 from algotrading.domain.effects import Decision
 from algotrading.domain.errors import BrokerAuthFailed, BrokerUnavailable, Fenced, LockBusy, RedisDown
 from algotrading.domain.orders import Side
 from algotrading.domain.strategy import Strategy, StrategyStatus
+from cdk.functions import PRIORITY_TIMEOUT
 from tests.fakes.broker import MemoryBroker
 from tests.fakes.exchange import MemoryOrder, fills, loses, refuses, rejects, rests, throttles
 from tests.fakes.ledger import MemoryLedger
@@ -399,6 +401,35 @@ class TestExit:
         assert cycle is not None
         assert cycle.state is CycleState.FLAT
         assert world.meter.counts["PositionReadFailed"] >= 1
+
+    @pytest.mark.parametrize("is_wanted_already", [False, True])
+    def test_positions_that_hang_hold_no_exit_up_for_longer_than_its_worker_lives(
+        self, world: TradingWorld, monkeypatch: pytest.MonkeyPatch, is_wanted_already: bool
+    ) -> None:
+        # given a broker that takes orders, and whose answer about positions does not come
+        strategy = world.add_running()
+        world.buy(strategy)
+        world.clock.sleep(120)
+        if is_wanted_already:
+            cycle = world.cycle(strategy)
+            world.database.cycles[cycle.strategy_id, cycle.trading_day] = replace(cycle, wanted=ExitReason.STOPLOSS)
+
+        def hang(_: MemoryBroker) -> None:
+            world.clock.sleep(Limits().connect_seconds + Limits().read_seconds)
+            raise BrokerUnavailable("no answer")
+
+        monkeypatch.setattr(MemoryBroker, "positions", hang)
+        asked_at = world.clock.now()
+        event = OrderEvent.RECONCILE if is_wanted_already else OrderEvent.STOPLOSS
+        leaves = world.executor.handle(world.command(strategy, event))
+
+        # then the exit leaves by what our trades say, while a worker of the priority lane is alive
+        assert leaves is not None
+        sent_at = leaves.intents[-1].sent_at
+        assert sent_at is not None
+        assert (sent_at - asked_at).total_seconds() < PRIORITY_TIMEOUT / 2
+        assert (leaves.state, leaves.sold) == (CycleState.FLAT, 10)
+        assert world.meter.counts["UnconfirmedExit"] == 1
 
 
 class TestRedisAway:
