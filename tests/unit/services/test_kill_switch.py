@@ -420,6 +420,7 @@ def test_a_proof_does_not_speak_of_the_time_after_a_release(world: TradingWorld,
 def flat_by_its_stop(world: TradingWorld) -> None:
     strategy = world.add_running()
     world.buy(strategy)
+    world.clock.sleep(60)  # positions that lag by seconds still show what was bought
     world.executor.handle(world.command(strategy, OrderEvent.STOPLOSS))
     world.risks.lock(world.user_id, by="its owner", reason=None, now=world.clock.now())
 
