@@ -181,7 +181,7 @@ class _Starter:
         )
 
     def _tell_operators(self, wiring: Wiring, access: AwsAccess) -> None:
-        """Leave files with what `make audit-verify` and `make operator` need to reach this run; no secret is in them."""
+        """Leave what `make audit-verify` and `make operator` need to reach this run. No secret is in them."""
         environment = wiring.function("converge").environment
         names = DatabaseSettings.environment_names()
         self._leave("system.env", {name: environment[name] for name in names if name in environment}, access)

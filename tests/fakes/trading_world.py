@@ -212,11 +212,15 @@ class TradingWorld:
 
     def buy_by_hand(self, symbol: str, quantity: int) -> None:
         """The owner's own order, from the broker's app."""
+        self.trade_by_hand(symbol, quantity, Side.BUY)
+
+    def trade_by_hand(self, symbol: str, quantity: int, side: Side) -> None:
+        """The same in either direction."""
         account = self.accounts.find(self.user_id)
         assert account is not None
         api_key = self.vault.unseal(self.user_id, {"api_key": account.api_key})["api_key"]
         token = self.vault.unseal(self.user_id, {"access_token": str(account.access_token)})["access_token"]
-        ticket = OrderTicket("NSE", symbol, Side.BUY, quantity, Product.MIS, "byhand")
+        ticket = OrderTicket("NSE", symbol, side, quantity, Product.MIS, "byhand")
         self.exchange.place(self.exchange.authenticate(api_key, token), ticket, trades())
 
     def change(self, strategy: Strategy, **changes: Any) -> Strategy:

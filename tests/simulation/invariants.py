@@ -7,6 +7,7 @@ that stands still) the bound is stated beside the check, and is exact.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -18,6 +19,7 @@ from algotrading.domain.cycle import Cycle, CycleState, ExitReason, Intent, Inte
 from algotrading.domain.effects import Decision, SendOrder, Tell
 from algotrading.domain.events import BookRead, DayOver, Event
 from algotrading.domain.limits import LAST_LOOK
+from algotrading.domain.notices import NoticeKind
 from algotrading.domain.nse_calendar import NSE_SESSIONS
 from algotrading.domain.orders import BrokerStatus, Leg, Side
 from algotrading.domain.sessions import instant_of, trading_day_of
@@ -45,6 +47,10 @@ _GUARD_LAG = 20 * SECOND
 itself with PostgreSQL every 15 s. All three are alarmed."""
 _LATE_ORDER_LAG = 200 * SECOND
 """How long a late order's fill may stay unseen in quiet weather: converge looks every minute."""
+_SAY_BOUGHT = {NoticeKind.BOUGHT, NoticeKind.PARTLY_BOUGHT, NoticeKind.LATE_ORDER}
+_SAY_SOLD = {NoticeKind.SOLD, NoticeKind.PARTLY_SOLD, NoticeKind.CLOSED_OUTSIDE, NoticeKind.OVERSOLD}
+_SAY_OPEN = {NoticeKind.UNSETTLED, NoticeKind.OPEN_AT_CLOSE}
+"""What an owner must have been told by the end of what was bought, what was sold, and what stayed open."""
 _SYSTEM_ONLY = {"running", "unfinished", "to_watch", "begun", "waiting", "stuck", "find_by_email", "replace_all"} | {
     "record_breach",
     "lock_deployment",
@@ -142,6 +148,7 @@ class Inspector:
     _locks: dict[UUID, tuple[Worker, str, datetime]] = field(default_factory=dict)
     _lowest: dict[str, Decimal] = field(default_factory=dict)
     _earliest_sell: dict[UUID, datetime] = field(default_factory=dict)
+    _latest_sell: dict[UUID, datetime] = field(default_factory=dict)
     _highest_stop: dict[UUID, Decimal] = field(default_factory=dict)
 
     # --- what it is told --------------------------------------------------------------------------
@@ -159,6 +166,7 @@ class Inspector:
         at = instant_of(day, hours.effective_exit(strategy.plan.sell_time, strategy.plan.product).at)
         key = strategy.strategy_id
         self._earliest_sell[key] = min(at, self._earliest_sell.get(key, at))
+        self._latest_sell[key] = max(at, self._latest_sell.get(key, at))
         self._highest_stop[key] = max(strategy.plan.stop_loss, self._highest_stop.get(key, strategy.plan.stop_loss))
 
     def ticked(self, symbol: str, price: Decimal) -> None:
@@ -272,6 +280,9 @@ class Inspector:
         latest = first_due + self.entry_grace + _ENTRY_SLACK + _MOST_SKEW + held_up
         if now > latest:
             self.broken("I9", f"an entry left {now - first_due} late")
+        latest_sell = self._latest_sell[cycle.strategy_id]
+        if now > latest_sell + _ENTRY_SLACK + _MOST_SKEW + held_up:
+            self.broken("I9", f"an entry left {now - latest_sell} after its time to sell")
 
     def _check_locks(self, cycle: Cycle, held_up: timedelta) -> None:
         """After the kill switch no exposure-increasing order leaves. The limit is the entry's last look."""
@@ -536,11 +547,13 @@ class Inspector:
     def check_rest(self, day: date) -> None:
         """Everything has come to rest: the ledger is the exchange's record, and nothing was forgotten. What the end of
         its day left open was alarmed, and its owner was told."""
-        told = {notice.strategy_id for notice in self.database.notices}
+        told: dict[UUID | None, set[str]] = defaultdict(set)
+        for notice in self.database.notices:
+            told[notice.strategy_id].add(notice.kind)
         for key, cycle in sorted(self.database.cycles.items()):
             bought, sold = self.bought_and_sold(key)
             name = f"{cycle.plan.symbol} of {str(key[0])[:8]}"
-            if cycle.state is CycleState.FAILED and self._ended_open(cycle, told):
+            if cycle.state is CycleState.FAILED and self._ended_open(cycle, told[key[0]]):
                 continue
             if (cycle.bought, cycle.sold) != (bought, sold):
                 ledger = f"{cycle.bought} bought and {cycle.sold} sold"
@@ -556,8 +569,12 @@ class Inspector:
                 self.broken("rest", f"{name} is not settled: {cycle.state}, {_states(cycle)}, wanted {cycle.wanted}")
             elif cycle.open_quantity:
                 self.broken("rest", f"{name} is {cycle.state} and holds {cycle.open_quantity}")
-            if (bought or cycle.state in {CycleState.FAILED}) and key[0] not in told:
+            if cycle.state is CycleState.FAILED and not told[key[0]]:
                 self.broken("told", f"{name}: its owner was never told anything")
+            if bought and not told[key[0]] & _SAY_BOUGHT:
+                self.broken("told", f"{name}: its owner was never told that {bought} were bought")
+            if sold and not told[key[0]] & _SAY_SOLD:
+                self.broken("told", f"{name}: its owner was never told that {sold} were sold")
         self._check_entries_happened(day)
         for tag, (key, _) in sorted(self._owner.items()):
             stored_cycle = self.database.cycles[key]
@@ -569,10 +586,10 @@ class Inspector:
         """The API key of the account that an order belongs to."""
         return self._account_of[order.order_id].api_key
 
-    def _ended_open(self, cycle: Cycle, told: set[UUID | None]) -> bool:
+    def _ended_open(self, cycle: Cycle, told: set[str]) -> bool:
         """Whether the session closed over the cycle, which was said to everybody whom it concerns."""
         is_alarmed = any(name in self.alarms for name in ("OldCycleOpen", "PositionLeftOpen"))
-        return self.exchange_closed and is_alarmed and cycle.strategy_id in told and cycle.is_settled
+        return self.exchange_closed and is_alarmed and bool(told & _SAY_OPEN) and cycle.is_settled
 
     def _order_id_side(self, order_id: str) -> Side | None:
         account = self._account_of.get(order_id)

@@ -14,6 +14,7 @@ from typing import Any
 from unittest.mock import patch
 
 from algotrading.domain import decide as decide_module
+from algotrading.domain import end_of_day as end_of_day_module
 from algotrading.domain import protect as protect_module
 from algotrading.domain import settle as settle_module
 from algotrading.domain.cycle import Cycle, Intent, IntentState
@@ -137,6 +138,33 @@ def _told_too_early() -> AbstractContextManager[object]:
         return replace(decision, effects=(*decision.effects, Tell(NoticeKind.BOUGHT, "bought.")))
 
     return _wrapped(decide_module, "_hear", hear)
+
+
+def _silenced(owner: Any, name: str) -> AbstractContextManager[object]:
+    """What it decides happens, and nobody is told."""
+
+    def decided(original: Any, *args: Any) -> Decision:
+        decision: Decision = original(*args)
+        return replace(decision, effects=tuple(e for e in decision.effects if not isinstance(e, Tell)))
+
+    return _wrapped(owner, name, decided)
+
+
+@_mutation("the owner hears that the order was accepted, and never that it has bought", "told", 20)
+def _buy_not_told() -> AbstractContextManager[object]:
+    return _silenced(settle_module, "_settle_entry")
+
+
+@_mutation("the owner hears of the buy, and never that it was sold again", "told", 20)
+def _sale_not_told() -> AbstractContextManager[object]:
+    return _silenced(settle_module, "_end")
+
+
+@_mutation("a day ends with something open, and its owner is not told", "rest", 150)
+@contextmanager
+def _open_end_not_told() -> Iterator[None]:
+    with _silenced(end_of_day_module, "_close"), _silenced(end_of_day_module, "_say_what_is_open"):
+        yield
 
 
 # --- who may write and send -------------------------------------------------------------------------

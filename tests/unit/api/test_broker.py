@@ -11,8 +11,9 @@ import pytest
 
 from algotrading.adapters.postgres.egress_routes import DeployedRoute
 from algotrading.domain.accounts import BrokerCredentials, ConnectionStatus
-from algotrading.domain.cycle import CycleState
-from tests.unit.api.world import Answer, ApiWorld
+from algotrading.domain.cycle import CycleState, IntentState
+from tests.fakes.examples import make_intent
+from tests.unit.api.world import TODAY, Answer, ApiWorld
 
 HTML = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 JSON = {"Accept": "application/json"}
@@ -325,6 +326,58 @@ def test_a_connection_cannot_be_forgotten_under_a_running_strategy(world: ApiWor
 
     assert (answer.status, answer.error) == (409, "CONFLICT")
     assert world.snapshot() == before
+
+
+@pytest.mark.parametrize("is_deleted", [False, True])
+def test_an_order_that_may_still_surface_keeps_the_broker_account_until_its_day_ends(
+    world: ApiWorld, is_deleted: bool
+) -> None:
+    # Given a day that is over by our record, of whose buy the book has proven that it was never placed
+    token = world.register()
+    world.connect(token)
+    strategy_id = world.create(token)
+    cycle = world.hold(strategy_id, CycleState.FLAT)
+    absent = replace(cycle, intents=(make_intent(cycle, state=IntentState.NOT_PLACED),))
+    world.database.cycles[cycle.strategy_id, cycle.trading_day] = absent
+    if is_deleted:
+        assert world.call("DELETE", f"/strategy/{strategy_id}", token=token).status == 200
+    before = world.snapshot()
+
+    # When its owner gives the connection up, or takes another account
+    other = world.exchange.open_account()
+    forgotten = world.call("DELETE", "/broker", token=token)
+    swapped = connect(
+        world, token, api_key=other.api_key, api_secret=other.api_secret, access_token=str(other.access_token)
+    )
+
+    # Then it stays: what surfaces late could not be sold any more
+    assert [(each.status, each.error) for each in (forgotten, swapped)] == [
+        (409, "CONFLICT"),
+        (409, "BROKER_ACCOUNT_DIFFERS"),
+    ]
+    assert world.snapshot() == before
+
+
+def test_an_order_that_was_looked_for_until_its_day_ended_keeps_nothing(world: ApiWorld) -> None:
+    token = world.register()
+    world.connect(token)
+    cycle = world.hold(world.create(token), CycleState.FLAT, day=TODAY - timedelta(days=1))
+    absent = replace(cycle, intents=(make_intent(cycle, state=IntentState.NOT_PLACED),))
+    world.database.cycles[cycle.strategy_id, cycle.trading_day] = absent
+
+    assert world.call("DELETE", "/broker", token=token).status == 200
+
+
+def test_a_late_order_of_a_deleted_strategy_keeps_the_broker_account_that_holds_it(world: ApiWorld) -> None:
+    token = world.register()
+    world.connect(token)
+    strategy_id = world.create(token)
+    assert world.call("DELETE", f"/strategy/{strategy_id}", token=token).status == 200
+    world.hold(strategy_id, CycleState.LONG)
+
+    answer = world.call("DELETE", "/broker", token=token)
+
+    assert (answer.status, answer.error) == (409, "CONFLICT")
 
 
 def test_a_position_keeps_the_broker_account_that_holds_it(world: ApiWorld) -> None:

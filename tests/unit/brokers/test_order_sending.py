@@ -12,7 +12,7 @@ import pytest
 
 from algotrading.brokers.kite.broker import KiteBroker
 from algotrading.brokers.kite.line import Limits
-from algotrading.domain.orders import Accepted, Refused, Unknown
+from algotrading.domain.orders import Accepted, Refused, Side, Unknown
 from tests.unit.brokers.certificates import self_signed
 from tests.unit.brokers.kite_session import QUICK, connect, kite_at, market_order
 from tests.unit.brokers.misbehaving_server import MisbehavingServer, answers, answers_and_closes, success
@@ -50,6 +50,23 @@ def test_a_refused_connection_sends_nothing(unused_address: str) -> None:
 
 def test_a_connection_that_does_not_come_sends_nothing(deaf_listener: str) -> None:
     assert_not_sent(connect(kite_at(deaf_listener)))
+
+
+@pytest.mark.parametrize(("side", "least", "most"), [(Side.BUY, 0.0, 0.4), (Side.SELL, 0.45, 5.0)])
+def test_a_buy_waits_for_no_connection_when_it_is_to_leave_and_a_sale_does(
+    deaf_listener: str, side: Side, least: float, most: float
+) -> None:
+    # Given an order whose connection could not be opened ahead of its instant
+    prepared = connect(kite_at(deaf_listener)).prepare_order(market_order(side))
+
+    # When it is to leave
+    begun = time.monotonic()
+    answer = prepared.send()
+
+    # Then a buy does at once or not at all, for what it was allowed upon grows old; a sale is worth the wait
+    assert isinstance(answer, Refused)
+    assert (answer.kind, answer.throttled) == ("NOT_SENT", True)
+    assert least <= time.monotonic() - begun < most
 
 
 def test_an_unknown_host_sends_nothing() -> None:

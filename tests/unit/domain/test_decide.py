@@ -24,6 +24,7 @@ from algotrading.domain.effects import (
 from algotrading.domain.events import (
     Answered,
     BookRead,
+    DayOver,
     EntryDue,
     EntryMissed,
     ExitBlocked,
@@ -457,3 +458,38 @@ def test_a_sale_refused_two_thousand_times_is_still_looked_after(what: Answer) -
     # then the position is still the cycle's
     assert looked.cycle.open_quantity == 10
     assert looked.cycle.state in {CycleState.EXITING, CycleState.LONG}
+
+
+def test_an_exit_that_ended_with_something_left_gives_its_claim_back_and_is_wanted_again() -> None:
+    exiting = want_exit(long()).cycle
+    accepted = answer(exiting, tag(Leg.EXIT), Accepted("X1", {}), at=60.1).cycle
+    sale = replace(row(tag(Leg.EXIT), "X1", BrokerStatus.CANCELLED, 4), side=Side.SELL)
+
+    after_it = read(accepted, sale, at=60.2)
+
+    cycle = after_it.cycle
+    assert (cycle.state, cycle.claim, cycle.wanted) == (CycleState.LONG, None, ExitReason.STOPLOSS)
+    assert [e.reason for e in after_it.effects if isinstance(e, RetryExit)] == [ExitReason.STOPLOSS]
+
+
+def test_the_end_of_its_day_speaks_only_of_orders_that_were_still_open() -> None:
+    held = long()
+
+    over = decide(held, DayOver(after(86_400)), POLICY).cycle
+
+    assert over.state is CycleState.FAILED
+    assert over.intents == held.intents
+
+
+def test_only_the_first_exit_that_did_not_sell_everything_is_followed_at_once() -> None:
+    def end(cycle: Cycle, attempt: int, filled: int, at: float) -> Decision:
+        order_id = f"X{attempt}"
+        taken = answer(cycle, tag(Leg.EXIT, attempt), Accepted(order_id, {}), at=at).cycle
+        ended = row(tag(Leg.EXIT, attempt), order_id, BrokerStatus.CANCELLED, filled)
+        return read(taken, replace(ended, side=Side.SELL), at=at + 0.1)
+
+    first = end(want_exit(long()).cycle, 1, 4, 60.1)
+    second = end(want_exit(first.cycle, held=6, at=61).cycle, 2, 1, 61.1)
+
+    pauses = [e.pause for one in (first, second) for e in one.effects if isinstance(e, RetryExit)]
+    assert pauses == [0.0, 2 * POLICY.retry_pause]

@@ -119,6 +119,16 @@ def test_a_loss_counts_what_is_open_at_its_mark_and_at_cost_without_one() -> Non
     assert unknown is None
 
 
+def test_what_is_left_of_a_position_cost_what_was_paid_and_not_what_the_rest_brought() -> None:
+    cycle = held()
+    sold = make_intent(cycle, Leg.EXIT, state=IntentState.DONE, filled=6, average_price=Decimal(3500))
+    part = replace(cycle, intents=(*cycle.intents, sold))
+
+    results = results_of(Usage(open_cycles=(part,)), TRADING_DAY, {"TCS": Decimal(3590)})
+
+    assert results.day.open == Decimal(-40)  # four of them, bought at 3600
+
+
 def test_a_loss_that_rests_on_an_unknown_price_says_so() -> None:
     other = held("INFY", price=1500)
 

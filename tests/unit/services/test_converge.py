@@ -21,7 +21,7 @@ from algotrading.domain.strategy import Strategy, StrategyStatus
 from algotrading.ports import Lane
 from tests.fakes.examples import TRADING_DAY, make_instrument, make_intent
 from tests.fakes.exchange import loses, refuses, trades
-from tests.fakes.trading_world import TradingWorld
+from tests.fakes.trading_world import OPENING, TradingWorld
 
 
 @pytest.fixture
@@ -207,6 +207,8 @@ def with_positions(world: TradingWorld, number: int) -> list[Strategy]:
     world.instruments.replace_all([make_instrument(symbol) for symbol in ("TCS", *symbols)])
     strategies = [world.add_running(symbol=symbol, stop_loss=Decimal(50), quantity=1) for symbol in symbols]
     for strategy in strategies:
+        # Some tests need a while before they get here, and its buy time is waited for since the morning.
+        world.database.strategies[strategy.strategy_id] = replace(strategy, timed_at=OPENING)
         world.buy(strategy)
     world.clock.sleep_until(world.at(time(10, 0)))
     return strategies

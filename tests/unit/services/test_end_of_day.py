@@ -19,7 +19,7 @@ from algotrading.domain.strategy import Strategy
 from algotrading.ports import BookSnapshot, Lane
 from tests.fakes.broker import MemoryBroker
 from tests.fakes.examples import TRADING_DAY
-from tests.fakes.exchange import loses, refuses
+from tests.fakes.exchange import loses, refuses, rests, trades
 from tests.fakes.trading_world import TradingWorld
 
 AFTER_CLOSE = time(15, 45)
@@ -131,7 +131,7 @@ def test_an_order_of_unknown_fate_is_settled_by_the_kept_book(world: TradingWorl
 
 
 def test_an_order_that_never_came_to_be_is_proven_absent_by_two_readings(world: TradingWorld) -> None:
-    strategy = world.add_running(buy_time=time(15, 14))
+    strategy = world.add_running(buy_time=time(15, 14), sell_time=time(15, 15))
     world.exchange.plan(loses(placed=False))
     world.buy(strategy)
     assert world.cycle(strategy).intents[0].state is IntentState.UNKNOWN
@@ -141,6 +141,39 @@ def test_an_order_that_never_came_to_be_is_proven_absent_by_two_readings(world: 
     assert world.cycle(strategy).intents[0].state is IntentState.NOT_PLACED
     assert world.cycle(strategy).is_settled
     assert snapshot(world) is not None
+
+
+def test_a_fill_that_the_book_showed_after_its_order_was_cancelled_is_told(world: TradingWorld) -> None:
+    # given an entry that was cancelled unfilled, and whose day seemed to be over
+    strategy = world.add_running()
+    world.exchange.plan(rests())
+    world.buy(strategy)
+    run_minutes(world, 2)
+    assert (world.cycle(strategy).state, world.told()[-1]) == (CycleState.FLAT, "entry_unfilled")
+
+    # when the exchange had filled a part of it before the cancel, and the broker's book learns of that later
+    (order,) = next(iter(world.exchange._accounts.values())).orders
+    world.exchange._execute(order, 4, world.clock.now())
+    at_close(world)
+
+    # then what is held is known, told and alarmed
+    assert world.cycle(strategy).open_quantity == 4
+    assert world.told()[-1] == "open_at_close"
+    assert world.meter.counts["LateOrder"] == 1
+
+
+def test_an_order_that_was_refused_and_is_in_the_book_all_the_same_is_told(world: TradingWorld) -> None:
+    strategy = world.add_running()
+    world.exchange.plan(refuses(retryable=False))
+    world.buy(strategy)
+    assert world.cycle(strategy).state is CycleState.FAILED
+    account = next(iter(world.exchange._accounts.values()))
+    world.exchange.place(account, world.exchange.received[-1], trades())
+
+    at_close(world)
+
+    assert world.cycle(strategy).open_quantity == 10
+    assert world.told()[-1] == "open_at_close"
 
 
 def test_a_position_that_was_not_sold_is_told_once_and_alarmed(world: TradingWorld) -> None:
@@ -252,7 +285,7 @@ def _die(_: BookSnapshot) -> None:
 
 
 def test_after_midnight_absence_proves_nothing(world: TradingWorld) -> None:
-    strategy = world.add_running(buy_time=time(15, 14))
+    strategy = world.add_running(buy_time=time(15, 14), sell_time=time(15, 15))
     world.exchange.plan(loses(placed=False))
     world.buy(strategy)
     world.clock.sleep_until(instant_of(TRADING_DAY + timedelta(days=1), time(0, 30)))

@@ -9,12 +9,14 @@ from typing import Any
 
 import pytest
 
+from algotrading.brokers.kite.line import Limits
 from algotrading.contracts.messages import OrderEvent
 from algotrading.domain.cycle import CycleState, ExitReason, IntentState, Position
 from algotrading.domain.effects import Decision
 from algotrading.domain.errors import BrokerAuthFailed, BrokerUnavailable, Fenced, LockBusy, RedisDown
 from algotrading.domain.orders import Side
 from algotrading.domain.strategy import Strategy, StrategyStatus
+from cdk.functions import PRIORITY_TIMEOUT
 from tests.fakes.broker import MemoryBroker
 from tests.fakes.exchange import MemoryOrder, fills, loses, refuses, rejects, rests, throttles
 from tests.fakes.ledger import MemoryLedger
@@ -400,6 +402,35 @@ class TestExit:
         assert cycle.state is CycleState.FLAT
         assert world.meter.counts["PositionReadFailed"] >= 1
 
+    @pytest.mark.parametrize("is_wanted_already", [False, True])
+    def test_positions_that_hang_hold_no_exit_up_for_longer_than_its_worker_lives(
+        self, world: TradingWorld, monkeypatch: pytest.MonkeyPatch, is_wanted_already: bool
+    ) -> None:
+        # given a broker that takes orders, and whose answer about positions does not come
+        strategy = world.add_running()
+        world.buy(strategy)
+        world.clock.sleep(120)
+        if is_wanted_already:
+            cycle = world.cycle(strategy)
+            world.database.cycles[cycle.strategy_id, cycle.trading_day] = replace(cycle, wanted=ExitReason.STOPLOSS)
+
+        def hang(_: MemoryBroker) -> None:
+            world.clock.sleep(Limits().connect_seconds + Limits().read_seconds)
+            raise BrokerUnavailable("no answer")
+
+        monkeypatch.setattr(MemoryBroker, "positions", hang)
+        asked_at = world.clock.now()
+        event = OrderEvent.RECONCILE if is_wanted_already else OrderEvent.STOPLOSS
+        leaves = world.executor.handle(world.command(strategy, event))
+
+        # then the exit leaves by what our trades say, while a worker of the priority lane is alive
+        assert leaves is not None
+        sent_at = leaves.intents[-1].sent_at
+        assert sent_at is not None
+        assert (sent_at - asked_at).total_seconds() < PRIORITY_TIMEOUT / 2
+        assert (leaves.state, leaves.sold) == (CycleState.FLAT, 10)
+        assert world.meter.counts["UnconfirmedExit"] == 1
+
 
 class TestRedisAway:
     def test_an_entry_is_not_sent_and_its_message_comes_again(self, world: TradingWorld) -> None:
@@ -588,3 +619,38 @@ def test_a_login_while_the_executor_waits_is_used() -> None:
     world.clock.sleep_until = sleep_and_log_in  # type: ignore[method-assign]
 
     assert world.buy(strategy).state is CycleState.LONG
+
+
+class TestAfterTheEnd:
+    def test_it_is_looked_up_once_that_no_more_was_sold_than_was_held(self, world: TradingWorld) -> None:
+        strategy = world.add_running()
+        world.buy(strategy)
+        world.executor.handle(world.command(strategy, OrderEvent.STOPLOSS))
+        assert world.cycle(strategy).needs_verifying
+
+        world.executor.handle(world.command(strategy, OrderEvent.RECONCILE))
+
+        assert world.cycle(strategy).is_verified
+        assert "oversold" not in world.told()
+
+    def test_what_was_sold_beyond_that_is_told_and_alarmed(self, world: TradingWorld) -> None:
+        # given an owner who sold by hand in the moment in which the strategy did
+        strategy = world.add_running()
+        world.buy(strategy)
+        world.executor.handle(world.command(strategy, OrderEvent.STOPLOSS))
+        world.trade_by_hand("TCS", 4, Side.SELL)
+
+        world.executor.handle(world.command(strategy, OrderEvent.RECONCILE))
+
+        assert world.told().count("oversold") == 1
+        assert world.meter.counts["Oversold"] == 1
+
+    def test_a_sell_time_moved_away_makes_the_old_message_void(self, world: TradingWorld) -> None:
+        strategy = world.add_running(sell_time=time(14, 0))
+        world.buy(strategy)
+        message = world.command(strategy, OrderEvent.SELL, time(14, 0))
+        world.change(strategy, plan=replace(strategy.plan, sell_time=time(15, 0)))
+        world.clock.sleep_until(world.at(time(14, 0)))
+
+        assert world.executor.handle(message) is None
+        assert world.sent(Side.SELL) == []

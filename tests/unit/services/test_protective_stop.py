@@ -434,6 +434,25 @@ class TestNakedTime:
         assert world.cycle(strategy).naked == timedelta(0)
         assert "Unguarded" not in world.meter.counts
 
+    def test_a_stop_order_that_is_taken_away_guards_no_longer(self, world: TradingWorld, strategy: Strategy) -> None:
+        # given nobody who sees, and a stop order that rests at the broker until its owner cancels it by hand
+        world.buy(strategy)
+        run_minutes(world, 1)
+        world.runtime.is_watched = False
+        run_minutes(world, 1)
+        measured_at = world.cycle(strategy).sampled_at
+        world.exchange.cancel(stop_orders(world)[-1])
+        world.clock.sleep(30)
+
+        ask(world, strategy, OrderEvent.RECONCILE)
+
+        # then all the time since the last look counts, for nobody knows when it was cancelled
+        cycle = world.cycle(strategy)
+        assert measured_at is not None
+        assert cycle.sampled_at is not None
+        assert cycle.naked == cycle.sampled_at - measured_at > timedelta(0)
+        assert world.meter.counts["Unguarded"] >= 1
+
     def test_a_store_that_is_away_measures_nothing_and_is_made_up_for(self, world: TradingWorld) -> None:
         strategy = world.add_running(broker_stop=False)
         world.buy(strategy)

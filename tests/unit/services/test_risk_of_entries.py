@@ -13,6 +13,7 @@ from algotrading.domain.effects import Decision
 from algotrading.domain.events import Event
 from algotrading.domain.limits import LAST_LOOK, Obstacle, RiskLimits
 from algotrading.domain.orders import Side
+from tests.fakes.broker import MemoryBroker
 from tests.fakes.examples import make_instrument
 from tests.fakes.exchange import refuses
 from tests.fakes.ledger import MemoryLedger
@@ -57,6 +58,32 @@ class _LocksAt(MemoryLedger):
         if cycle.state is CycleState.ENTERING and cycle.intents[-1].sent_at is None:
             self.looks += 1
         return super().check(cycle)
+
+
+class _SlowLooks(MemoryLedger):
+    """Takes longer over its first looks than a look is good for; the lock comes in the last of them."""
+
+    def __init__(self, world: TradingWorld, *, slow: int) -> None:
+        super().__init__(world.database)
+        self._world, self._slow = world, slow
+        self._is_saving = False
+        self.looks = 0
+
+    def save(self, decision: Decision, *, event: Event, **rest: object) -> None:
+        self._is_saving = True  # this fake's own fence check is no look
+        super().save(decision, event=event, **rest)  # type: ignore[arg-type]
+        self._is_saving = False
+
+    def check(self, cycle: Cycle) -> Obstacle | None:
+        seen = super().check(cycle)
+        if self._is_saving or self.looks >= self._slow:
+            self.looks += not self._is_saving
+            return seen
+        self.looks += 1
+        self._world.clock.sleep(LAST_LOOK.total_seconds() + 0.1)
+        if self.looks == self._slow:
+            lock(self._world)
+        return seen
 
 
 def test_an_entry_over_a_limit_is_not_sent_and_the_owner_hears_why(world: TradingWorld) -> None:
@@ -154,6 +181,47 @@ class TestLocks:
 
         assert world.sent(Side.BUY) == []
         assert ledger.looks >= 1
+
+    def test_an_entry_looks_until_a_look_was_quick_enough(self, world: TradingWorld) -> None:
+        # given a store that is slow to answer, and a lock that comes while the second look is on its way back
+        strategy = world.add_running()
+        ledger = _SlowLooks(world, slow=2)
+        world.clock.sleep_until(world.at(time(9, 28, 30)))
+
+        world.make_executor(ledger).handle(world.command(strategy, OrderEvent.BUY, time(9, 30)))
+
+        assert ledger.looks == 3
+        assert world.sent(Side.BUY) == []
+
+    def test_a_connection_that_takes_a_while_at_the_instant_is_followed_by_another_look(
+        self, world: TradingWorld, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        # given a connection that is gone when the buy is to leave, and a lock that comes while another is opened
+        strategy = world.add_running()
+        due = world.at(time(9, 30))
+
+        def open_slowly(_: MemoryBroker) -> None:
+            if world.clock.now() >= due:
+                world.clock.sleep(1.5)
+                lock(world)
+
+        monkeypatch.setattr(MemoryBroker, "warm", open_slowly)
+        world.clock.sleep_until(world.at(time(9, 28, 30)))
+        world.executor.handle(world.command(strategy, OrderEvent.BUY, time(9, 30)))
+
+        assert world.sent(Side.BUY) == []
+        assert world.told()[-1] == "entry_blocked"
+
+    def test_an_exit_looks_once_more_and_leaves_however_slow_the_look_was(self, world: TradingWorld) -> None:
+        strategy = world.add_running()
+        world.buy(strategy)
+        ledger = _SlowLooks(world, slow=9)
+        world.clock.sleep_until(world.at(time(14, 58, 30)))
+
+        world.make_executor(ledger).handle(world.command(strategy, OrderEvent.SELL, time(15, 0)))
+
+        assert ledger.looks == 2
+        assert len(world.sent(Side.SELL)) == 1
 
     def test_a_prompt_entry_asks_once_and_no_more(self, world: TradingWorld) -> None:
         strategy = world.add_running()

@@ -1,4 +1,4 @@
-"""`make operator`: what is said where nobody can be asked. The asking itself is the operator's handler, tested as such."""
+"""`make operator`: what is said where nobody can be asked. What answers is the operator's handler, tested as such."""
 
 from __future__ import annotations
 

@@ -36,7 +36,8 @@ class EntryWithdrawn:
 
 @dataclass(frozen=True, slots=True)
 class EntryHeldBack:
-    """The broker would have taken the order only after its grace, for it takes so many of an account: not sent."""
+    """The broker would have taken the order only after its grace, for it takes so many of an account, or it was to be
+    sold by then: not sent."""
 
     now: datetime
     tag: str

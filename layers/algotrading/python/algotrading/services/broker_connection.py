@@ -30,6 +30,7 @@ from algotrading.domain.errors import (
     TokenInvalid,
 )
 from algotrading.domain.logins import Bearer
+from algotrading.domain.sessions import trading_day_of
 from algotrading.ports import (
     BrokerAccounts,
     Brokers,
@@ -268,7 +269,11 @@ class BrokerConnections:
 
     def _refuse_while_trading(self, user_id: UUID, why: str) -> None:
         if self._is_trading(user_id):
-            raise Conflict(f"strategies are trading through this broker connection, and {why}: stop them first")
+            raise Conflict(
+                f"strategies are trading through this broker connection, or an order is still looked for that was "
+                f"proven absent today, and {why}: stop them, wait until nothing is held, and try again tomorrow at the "
+                f"latest"
+            )
 
     def _refuse_another_account(self, user_id: UUID, profile: BrokerProfile, known: str | None) -> None:
         """`known` is the account that the stored connection leads to. Where it does not say (two users held one account
@@ -284,9 +289,13 @@ class BrokerConnections:
             raise BrokerAccountDiffers(held_in)
 
     def _is_trading(self, user_id: UUID) -> bool:
-        return any(
-            strategy.is_running or self.ledger.unsettled(user_id, strategy.strategy_id)
-            for strategy in self.strategies.list_for(user_id)
+        """Also by strategies that were deleted since, and while an order is looked for that was proven absent: what it
+        buys, should it surface, is sold in this account or not at all. It is looked for until its day ends."""
+        if any(strategy.is_running for strategy in self.strategies.list_for(user_id)):
+            return True
+        today = trading_day_of(self.clock.now())
+        return bool(self.ledger.unsettled_of(user_id)) or any(
+            cycle.has_absent_order for cycle in self.ledger.traded_on(user_id, today)
         )
 
 

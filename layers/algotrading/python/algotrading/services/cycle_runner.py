@@ -29,7 +29,7 @@ from algotrading.domain.effects import (
     Tell,
     TurnStop,
 )
-from algotrading.domain.errors import Fenced, RedisDown, RiskRefused
+from algotrading.domain.errors import Fenced, NotFound, RedisDown, RiskRefused
 from algotrading.domain.events import (
     Answered,
     EntryMissed,
@@ -169,10 +169,17 @@ class CycleRunner:
                 self.desk.meter.count(metric)
                 logger.error(text, extra={"alarm": metric, "strategy_id": str(self.cycle.strategy_id)})
             case StopStrategy():
-                self.errand.strategy = self.desk.strategies.get(self.cycle.user_id, self.cycle.strategy_id)
+                self._see_stopped()
             case Tell(text=text):
                 logger.info(text, extra={"strategy_id": str(self.cycle.strategy_id)})
         return None
+
+    def _see_stopped(self) -> None:
+        try:
+            self.errand.strategy = self.desk.strategies.get(self.cycle.user_id, self.cycle.strategy_id)
+        except NotFound:
+            # Deleted by its owner before an order of it surfaced: what else was decided is carried out all the same.
+            logger.info("a deleted strategy runs no more", extra={"strategy_id": str(self.cycle.strategy_id)})
 
     # --- the runtime copy -------------------------------------------------------------------------
 

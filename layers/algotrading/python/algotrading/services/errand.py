@@ -74,6 +74,8 @@ class Errand:
     """Looks at the book since something was asked of the broker."""
     store_answers: bool = True
     """Whether the runtime store has answered so far."""
+    positions_answer: bool = True
+    """Whether the broker has not left us waiting for its positions so far."""
 
     @property
     def sends_until(self) -> datetime:

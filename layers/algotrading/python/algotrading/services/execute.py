@@ -34,6 +34,7 @@ from algotrading.services.last_call import LastCall
 from algotrading.services.live_prices import prices_of_today
 from algotrading.services.paced_broker import PacedBroker
 from algotrading.services.read_broker import held_by, see
+from algotrading.services.send_orders import past_its_sale
 from algotrading.services.strategy_lock import StrategyLock
 from algotrading.services.verify_flat import FlatVerifier
 from algotrading.services.way_out import WayOut
@@ -168,7 +169,7 @@ class Executor:
             if is_late:
                 return self._record(taken, EntryDue(clock.now(), due, None))
             gate = self._gate(taken.cycle, due)
-            obstacle = self._obstacle(taken, broker, gate)
+            obstacle = self._obstacle(taken, broker, gate, due)
             if obstacle is not None or broker is None:
                 why, breach = (obstacle.why, obstacle.breach) if obstacle else (_NO_LOGIN, None)
                 return self._record(taken, EntryMissed(clock.now(), why, breach))
@@ -188,7 +189,7 @@ class Executor:
             gate = self.desk.ledger.gate(cycle)
         return gate
 
-    def _obstacle(self, taken: _Taken, broker: PacedBroker | None, gate: EntryGate) -> Obstacle | None:
+    def _obstacle(self, taken: _Taken, broker: PacedBroker | None, gate: EntryGate, due: datetime) -> Obstacle | None:
         """Why nothing can be bought at all, in words for the trader."""
         breach = gate.locks.breach()
         if breach is not None:
@@ -198,8 +199,12 @@ class Executor:
         way_out = self.way_out.problem(broker.egress)
         if way_out is not None:
             return Obstacle(f"not bought: {way_out}")
-        if self.instrument(taken.cycle.plan) is None:
+        sell_due = self.sell_due(taken.cycle.plan, taken.cycle.trading_day)
+        if sell_due is None:
             return Obstacle("the symbol is not in today's instrument list, so its stop could not be watched")
+        if max(due, self.desk.clock.now()) >= sell_due:
+            # Late within its grace, or the session ends earlier than when the plan was checked.
+            return Obstacle(past_its_sale(sell_due))
         if gate.unsettled_day is not None:
             self.desk.meter.count("OldCycleOpen")
             return Obstacle(f"the position of {gate.unsettled_day} is not settled; look at your broker account")
@@ -380,6 +385,9 @@ class Executor:
             return "the strategy does not run"
         if command.event in _TIMED and self._due(command, strategy) != command.due:
             return "the strategy has another time now"
+        if command.event is OrderEvent.BUY and command.due is not None and strategy.due_since > command.due:
+            # A message of before, that came again: its owner was told that it buys on the next day.
+            return "the strategy was started, or given this buy time, after it"
         return None
 
     def _due(self, command: OrderCommand, strategy: Strategy) -> datetime | None:

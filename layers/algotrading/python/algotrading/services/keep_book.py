@@ -5,11 +5,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from algotrading.contracts.messages import OrderCommand
 from algotrading.domain.cycle import Cycle
 from algotrading.domain.errors import BrokerAuthFailed
 from algotrading.domain.events import BookLost, Event, LastRead
+from algotrading.domain.observe import observe
 from algotrading.domain.orders import AccountBook
 from algotrading.ports import BookSnapshot, Broker, Clock, Ledger, Snapshots
 
@@ -53,7 +55,11 @@ class BookKeeper:
         for left in reversed(range(self.clean_reads)):
             book = broker.read_account()
             cycles = self.ledger.of_day(command.user_id, command.trading_day)
-            in_doubt = [cycle for cycle in cycles if not cycle.is_settled or cycle.has_absent_order]
+            in_doubt = [
+                cycle
+                for cycle in cycles
+                if not cycle.is_settled or cycle.has_absent_order or _is_contradicted(cycle, book, self.clock.now())
+            ]
             after = [self._look(command, cycle, book, record, is_final=left == 0) for cycle in in_doubt]
             if all(cycle is None or cycle.is_settled for cycle in after):
                 break
@@ -67,3 +73,11 @@ class BookKeeper:
         held = book.held(plan.exchange, plan.symbol, plan.product)
         event = LastRead(self.clock.now(), reading, held, is_final=is_final)
         return record(command.model_copy(update={"strategy_id": cycle.strategy_id}), event)
+
+
+def _is_contradicted(cycle: Cycle, book: AccountBook, now: datetime) -> bool:
+    """Whether the book shows fills that a settled cycle does not know of: of an order that was seen cancelled before
+    its last fill was, or that the broker had refused. Nobody has looked since, and nobody would after this."""
+    reading = book.of_tags(frozenset(intent.tag for intent in cycle.intents))
+    seen = observe(cycle, LastRead(now, reading), timedelta.max, 1)
+    return (seen.bought, seen.sold) != (cycle.bought, cycle.sold)

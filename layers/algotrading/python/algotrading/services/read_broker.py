@@ -29,6 +29,9 @@ _LOOKS = (0.03, 0.07, 0.15, 0.3, 0.6, 1.0, 1.5, 2.0)
 ten requests a second is shared by all its strategies."""
 _POSITION_TRIES = (0.0, 0.1, 0.4)
 """Pauses before each reading of the position that an exit is sized by."""
+_POSITION_PATIENCE = timedelta(seconds=1)
+"""A reading that failed later than this after the first began was the last of its errand: three answers that do not
+come would take longer than a worker of the priority lane lives, and the exit would never leave."""
 _SOON = timedelta(seconds=3)
 """Longer than a timed order is decided before its instant. A time that is further off belongs to a changed plan."""
 _NEVER_SEEN = Sight(datetime(1970, 1, 1, tzinfo=UTC), timedelta(0))
@@ -114,9 +117,11 @@ def _sell_due(errand: Errand) -> datetime | None:
 
 
 def ask_held(errand: Errand) -> int | None:
-    """What the broker says is held of this instrument and product; None when it cannot be asked."""
-    for pause in _POSITION_TRIES:
-        errand.desk.clock.sleep(pause)
+    """What the broker says is held of this instrument and product; None when it cannot be asked, soon enough."""
+    clock = errand.desk.clock
+    begun = clock.now()
+    for pause in _POSITION_TRIES if errand.positions_answer else ():
+        clock.sleep(pause)
         try:
             return held_by(errand.cycle.plan, errand.broker)
         except BrokerFault as fault:
@@ -124,6 +129,9 @@ def ask_held(errand: Errand) -> int | None:
             logger.warning("positions could not be read: %s", fault.message)
             if isinstance(fault, BrokerBusy):
                 break  # it has waited as long as an exit may
+            if clock.now() - begun > _POSITION_PATIENCE:
+                errand.positions_answer = False
+                break
     return None
 
 

@@ -22,6 +22,7 @@ from algotrading.domain.events import (
 from algotrading.domain.limits import LAST_LOOK, Obstacle
 from algotrading.domain.orders import Leg, OrderTicket, OrderType, Refused, Unknown
 from algotrading.domain.rates import Request
+from algotrading.domain.sessions import IST
 from algotrading.domain.stop_terms import stop_terms
 from algotrading.services import order_logs
 from algotrading.services.errand import Errand, spread_of
@@ -61,10 +62,7 @@ def send(errand: Errand, effect: SendOrder) -> Event:
         looked_at, obstacle = look_around(errand, intent)
     if obstacle is None:
         clock.sleep_until(place)
-    while obstacle is None and clock.now() - looked_at > LAST_LOOK:
-        looked_at, obstacle = look_around(errand, intent)
-        if intent.leg is not Leg.ENTRY:
-            break
+        obstacle = _look_last(errand, intent, looked_at)
     if obstacle is not None:
         return EntryWithdrawn(clock.now(), intent.tag, obstacle)
     sent_at = clock.now()
@@ -77,6 +75,32 @@ def send(errand: Errand, effect: SendOrder) -> Event:
     return Answered(heard_at, intent.tag, sent_at, answer, _reason_of(place - wanted), errand.sends_until)
 
 
+def _look_last(errand: Errand, intent: Intent, looked_at: datetime) -> Obstacle | None:
+    """What has come up by the instant itself, where the look of before is too old by then. Raises Fenced."""
+    clock, obstacle = errand.desk.clock, None
+    if intent.leg is Leg.ENTRY:
+        errand.broker.warm()  # nothing to do where it is open; what takes a while is followed by another look
+    while obstacle is None and clock.now() - looked_at > LAST_LOOK:
+        looked_at, obstacle = look_around(errand, intent)
+        if intent.leg is not Leg.ENTRY:
+            break
+    return obstacle
+
+
+def _too_late(errand: Errand, intent: Intent, wanted: datetime) -> str | None:
+    """Why a further attempt at an entry leaves no more, if its time to sell has come. Of the first that was asked
+    before it was decided: nothing is looked up at its instant."""
+    if intent.leg is not Leg.ENTRY or intent.attempt == 1:
+        return None
+    sell_due = errand.market.sell_due(errand.cycle.plan, errand.cycle.trading_day)
+    return past_its_sale(sell_due) if sell_due is not None and wanted >= sell_due else None
+
+
+def past_its_sale(sell_due: datetime) -> str:
+    """In words for the trader: what was bought now could only be sold again at once, or not at all any more."""
+    return f"not bought: {sell_due.astimezone(IST):%H:%M:%S}, when it was to be sold, has come"
+
+
 def _take_place(errand: Errand, intent: Intent, wanted: datetime) -> datetime | Event:
     """When the order may leave by the broker's limits, or what becomes of it instead. Entries leave
     with a place or not at all; an exit goes without one when nobody can say whether there is one."""
@@ -84,6 +108,8 @@ def _take_place(errand: Errand, intent: Intent, wanted: datetime) -> datetime | 
     until = min(errand.lives_until, _grace_ends(errand)) if is_entry else errand.lives_until
     request = Request.ENTRY if is_entry else Request.EXIT
     now = errand.desk.clock.now()
+    if (too_late := _too_late(errand, intent, wanted)) is not None:
+        return EntryHeldBack(now, intent.tag, too_late)
     try:
         place = errand.broker.reserve(request, wanted, max(until, wanted))
     except RedisDown as down:

@@ -39,6 +39,7 @@ from algotrading.domain.orders import (
     OrderTicket,
     OrderType,
     Refused,
+    Side,
     Unknown,
     net_of_others,
 )
@@ -53,10 +54,18 @@ _PROTECTED = frozenset({OrderType.MARKET, OrderType.SL_M})
 """Refused without market protection since 2026-04-01 (Kite Connect documentation, orders)."""
 
 
+_BUY_OPENS = 0.1
+"""Seconds. Whether a buy may leave was asked just before (`domain.limits.LAST_LOOK`), and holds no longer than it takes
+to send it: where its connection is gone and does not open at once, it is not sent, and asked for again."""
+
+
 class PreparedKiteOrder:
     """An order command as bytes. They leave once: sending again is a programming error."""
 
-    def __init__(self, request: WireRequest, line: Line, transcript: Transcript) -> None:
+    def __init__(
+        self, request: WireRequest, line: Line, transcript: Transcript, open_seconds: float | None = None
+    ) -> None:
+        self._open_seconds = open_seconds
         self._request = request
         self._line = line
         self._transcript = transcript
@@ -72,7 +81,7 @@ class PreparedKiteOrder:
             raise RuntimeError("this order has been sent: prepare another one")
         self._is_sent = True
         try:
-            reply = self._line.send(self._request)
+            reply = self._line.send(self._request, open_seconds=self._open_seconds)
         except ConnectFailed as failure:
             raw = self._transcript.of_failure(self._request, failure)
             return Refused(NOT_SENT, raw["error"], retryable=True, raw=raw, throttled=True)
@@ -123,7 +132,8 @@ class KiteBroker:
                 validity=_VALIDITY,
                 market_protection=_protection(ticket.order_type),
                 tag=ticket.tag,
-            )
+            ),
+            open_seconds=_BUY_OPENS if ticket.side is Side.BUY else None,
         )
         self.warm()
         return prepared
@@ -236,8 +246,8 @@ class KiteBroker:
 
     # --- how ---------------------------------------------------------------------------------------
 
-    def _command(self, call: Callable[[Any], object]) -> PreparedKiteOrder:
-        return PreparedKiteOrder(self._writer.write(call), self._orders, self._transcript)
+    def _command(self, call: Callable[[Any], object], open_seconds: float | None = None) -> PreparedKiteOrder:
+        return PreparedKiteOrder(self._writer.write(call), self._orders, self._transcript, open_seconds)
 
     def _trade_rows(self) -> Sequence[Any]:
         return rows_in(self._read(lambda kite: kite.trades(), "trades"), "trades")

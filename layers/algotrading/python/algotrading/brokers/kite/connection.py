@@ -132,8 +132,9 @@ class Connection:
         self._socket: socket.socket | None = None
         self._used_at = 0.0
 
-    def ready(self, *, max_idle_seconds: float) -> None:
-        """Make sure of an open socket that the server has not closed and that was used lately.
+    def ready(self, *, max_idle_seconds: float, open_seconds: float | None = None) -> None:
+        """Make sure of an open socket that the server has not closed and that was used lately. Opening one takes
+        `open_seconds` at most, by whatever ways; where that is None, the time of one connection by each way.
 
         A socket that idled longer is replaced although it looks alive: a gateway on the way may have
         forgotten it, and an order sent into it would be of unknown fate.
@@ -143,7 +144,7 @@ class Connection:
         """
         is_fresh = time.monotonic() - self._used_at <= max_idle_seconds
         if not (is_fresh and self._is_alive()):
-            self._open()
+            self._open(None if open_seconds is None else time.monotonic() + open_seconds)
 
     def exchange(self, request: WireRequest, *, seconds: float, max_bytes: int) -> Reply:
         """Send `request` on the ready socket and read its answer within `seconds`.
@@ -177,14 +178,15 @@ class Connection:
     def __del__(self) -> None:  # broker sessions are dropped, not closed: the socket goes with them
         self.close()
 
-    def _open(self) -> None:
-        """By the way that worked last, or else by another; each has the time of one connection."""
+    def _open(self, until: float | None) -> None:
+        """By the way that worked last, or else by another; each has the time of one connection, and all end then."""
         self.close()
         failures = []
         ways = self._ways[self._way :] + self._ways[: self._way]
         for way in ways:
+            seconds = self._connect_seconds if until is None else min(self._connect_seconds, until - time.monotonic())
             try:
-                self._socket = self._connect(way)
+                self._socket = self._connect(way, max(_LEAST_SECONDS, seconds))
             except ConnectFailed as failure:
                 failures.append(str(failure))
                 continue
@@ -193,12 +195,12 @@ class Connection:
             return
         raise ConnectFailed("; ".join(failures))
 
-    def _connect(self, proxy: Endpoint | None) -> socket.socket:
-        deadline = time.monotonic() + self._connect_seconds
+    def _connect(self, proxy: Endpoint | None, seconds: float) -> socket.socket:
+        deadline = time.monotonic() + seconds
         at = self._endpoint if proxy is None else proxy
         name = self._endpoint.authority if proxy is None else f"{self._endpoint.authority} through {proxy.authority}"
         try:
-            sock = socket.create_connection((at.host, at.port), timeout=self._connect_seconds)
+            sock = socket.create_connection((at.host, at.port), timeout=seconds)
         except (OSError, UnicodeError) as error:
             raise ConnectFailed(f"{name}: {type(error).__name__}: {error}") from error
         try:

@@ -65,15 +65,15 @@ class Line:
                 return failure
             return None
 
-    def send(self, request: WireRequest) -> Reply:
-        """Send once and read the answer.
+    def send(self, request: WireRequest, *, open_seconds: float | None = None) -> Reply:
+        """Send once and read the answer. A connection that is not open takes `open_seconds` at most to be, where given.
 
         Raises:
             ConnectFailed: not sent.
             ReplyLost: perhaps sent.
         """
         with self._lock:
-            self._connection.ready(max_idle_seconds=self._limits.max_idle_seconds)
+            self._connection.ready(max_idle_seconds=self._limits.max_idle_seconds, open_seconds=open_seconds)
             try:
                 return self._connection.exchange(request, seconds=self._seconds, max_bytes=self._max_bytes)
             finally:
