@@ -31,6 +31,9 @@ from algotrading.domain.orders import (
 from algotrading.ports import BrokerSession
 from tests.fakes.exchange import Fate, MemoryAccount, MemoryExchange, MemoryOrder, Reply
 
+READ_SECONDS = 5.0
+"""As the real one's (`brokers.kite.line.Limits`)."""
+
 
 class MemoryPreparedOrder:
     """An order ready to leave, once."""
@@ -50,9 +53,18 @@ class MemoryPreparedOrder:
 class MemoryBroker:
     """One trader's session."""
 
-    def __init__(self, exchange: MemoryExchange, credentials: BrokerCredentials, proxies: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        exchange: MemoryExchange,
+        credentials: BrokerCredentials,
+        proxies: tuple[str, ...] = (),
+        *,
+        within: float = READ_SECONDS,
+    ) -> None:
         self._exchange = exchange
         self.proxies = proxies
+        self.within = within
+        """Seconds that a reading waits for its answer."""
         self._credentials = credentials
         self.warmed = 0
         """How often the connection was opened ahead of need."""
@@ -138,8 +150,20 @@ class MemoryBroker:
 
     # --- reads -------------------------------------------------------------------------------------
 
+    def hurried(self, seconds: float) -> MemoryBroker:
+        """The same session for readings that do not wait as long."""
+        return MemoryBroker(self._exchange, self._credentials, self.proxies, within=min(seconds, self.within))
+
+    def _wait_for_answer(self) -> None:
+        takes = self._exchange.answer_takes
+        if takes:
+            self._exchange.clock.sleep(min(takes, self.within))
+        if takes > self.within:
+            raise BrokerUnavailable(f"no answer within {self.within} s")
+
     def get_price(self, exchange: str, symbol: str) -> Decimal:
         """Last traded price."""
+        self._wait_for_answer()
         self._account()
         price = self._exchange.prices.get(f"{exchange}:{symbol}")
         if price is None:
@@ -148,6 +172,7 @@ class MemoryBroker:
 
     def read_book(self, tags: frozenset[str], since: datetime | None = None) -> BookReading:
         """What the book shows, `book_lag` seconds late."""
+        self._wait_for_answer()
         begun_at, at = self._exchange.clock.now(), self._seen_at()
         orders = [order for order in self._visible(at) if order.ticket.tag in tags]
         rows = tuple(_row_of(order, at) for order in orders)
@@ -160,6 +185,7 @@ class MemoryBroker:
 
     def read_account(self) -> AccountBook:
         """Everything of the account, `book_lag` seconds late."""
+        self._wait_for_answer()
         begun_at, at = self._exchange.clock.now(), self._seen_at()
         rows = tuple(_row_of(order, at) for order in self._visible(at))
         return AccountBook(begun_at, rows, tuple(self.trades()), tuple(self.positions()))
@@ -179,6 +205,7 @@ class MemoryBroker:
 
     def positions(self) -> Sequence[Holding]:
         """Net quantities, closed ones included, `position_lag` seconds later still than the book."""
+        self._wait_for_answer()
         at = self._seen_at() - timedelta(seconds=self._exchange.position_lag)
         net = dict(self._account().carried)
         for order in self._visible(at):
@@ -194,6 +221,7 @@ class MemoryBroker:
 
     def margins(self) -> Margins:
         """Cash, less what went into positions."""
+        self._wait_for_answer()
         account = self._account()
         spent = account.spent(self._exchange.clock.now())
         return Margins(account.cash - spent, account.cash, spent)

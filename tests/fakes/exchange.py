@@ -186,6 +186,8 @@ class MemoryExchange:
         """Why this broker lets no stop order rest, as `ports.Broker` says it."""
         self.received: list[OrderTicket] = []
         """Every order that was sent, whatever became of it."""
+        self.answer_takes = 0.0
+        """Seconds until a reading is answered; orders are not held up by it."""
         self._accounts: dict[str, MemoryAccount] = {}
         self._fates: deque[Fate] = deque()
         self._cancel_fates: deque[Fate] = deque()

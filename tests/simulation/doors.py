@@ -37,9 +37,13 @@ _LATENCY = {
 }
 """Mean of one way there or back, microseconds."""
 _DEFAULT_LATENCY = 4_000
-_INSTANT = {("Brokers", "connect"), ("Broker", "prepare_order"), ("Brokers", "login_url")}
+_INSTANT = {("Brokers", "connect"), ("Broker", "prepare_order"), ("Broker", "hurried"), ("Brokers", "login_url")}
 """Nothing is sent there, or nothing that can fail."""
-_OPENS = {("Brokers", "connect"): "Broker", ("Broker", "prepare_order"): "PreparedOrder"}
+_OPENS = {
+    ("Brokers", "connect"): "Broker",
+    ("Broker", "hurried"): "Broker",
+    ("Broker", "prepare_order"): "PreparedOrder",
+}
 """Calls whose result is a port again."""
 _LOST_ANSWER = (0.05, 9.0)
 """Seconds until a sender gives an answer up: at once when the connection breaks, else the executors' limit."""
@@ -59,6 +63,9 @@ class Outages(Protocol):
     def broker_down(self) -> bool:
         """Whether no read is answered."""
         ...
+
+    reads_hang: bool
+    """Whether reads wait for an answer until they are given up; orders are taken."""
 
 
 class Tenancy(Protocol):
@@ -145,6 +152,9 @@ class Doors:
                 raise transaction_failed("the server is away")()
             if is_broker_read and outages.broker_down:
                 raise BrokerUnavailable("nobody answers")
+            if is_broker_read and outages.reads_hang:
+                kernel.pause(int(self.real.within * 1_000_000))
+                raise BrokerUnavailable("no answer in time")
             read_at = kernel.micros
             if kernel.trace is not None:
                 kernel.say(f"{port}.{name}{_brief(args, kwargs)}")

@@ -114,6 +114,7 @@ WINDOW_FAULTS = (
     "broker.down",
     "broker.storm",
     "broker.book_lags",
+    "broker.reads_hang",
     "broker.positions_lag",
     "broker.token_dies",
     "watcher.dies",

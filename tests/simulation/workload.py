@@ -126,7 +126,7 @@ class Workload:
         world.weather.is_over = True
         world.inspector.quiet_since = self.kernel.micros
         world.doors.end_faults()
-        world.postgres_down = False
+        world.postgres_down = world.reads_hang = False
         world.exchange.is_down = False
         world.exchange.storm = False
         world.exchange.book_lag = 0.0
@@ -349,6 +349,7 @@ class Workload:
         self._window("postgres.down", lambda: self._set_postgres(True), lambda: self._set_postgres(False), (1, 60))
         self._window("broker.down", lambda: self._set_broker(True), lambda: self._set_broker(False), (1, 120))
         self._window("broker.storm", lambda: self._set_storm(True), lambda: self._set_storm(False), (1, 40))
+        self._window("broker.reads_hang", lambda: self._hang(True), lambda: self._hang(False), (3, 60))
         self._window("broker.book_lags", lambda: self._lag(self.random.uniform(0.2, 6)), lambda: self._lag(0), (5, 240))
         # Less than Policy.absent_window, after which what is not shown counts as gone.
         self._window(
@@ -388,6 +389,9 @@ class Workload:
 
     def _set_broker(self, is_down: bool) -> None:
         self.world.exchange.is_down = is_down
+
+    def _hang(self, is_on: bool) -> None:
+        self.world.reads_hang = is_on
 
     def _set_storm(self, is_on: bool) -> None:
         self.world.exchange.storm = is_on

@@ -221,6 +221,7 @@ class World:
         self.weather = weather
         self.day = trading_day_of(kernel.now())
         self.postgres_down = False
+        self.reads_hang = False
         self.watchers: list[WatcherProcess] = []
         self._watchers_made = 0
         self._losses = 0

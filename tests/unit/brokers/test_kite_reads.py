@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+from contextlib import suppress
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -161,6 +163,26 @@ def test_a_book_that_cannot_be_understood_proves_nothing(
 
     with pytest.raises(BrokerUnavailable):
         broker.read_book(frozenset({"mine"}))
+
+
+def test_a_hurried_reading_is_given_up_and_the_next_one_asked_as_ever(
+    server: MisbehavingServer, broker: KiteBroker
+) -> None:
+    empty = success({"net": []})
+
+    def takes_its_time(connection: socket.socket, _request: bytes) -> bool:
+        server.stopping.wait(0.4)
+        with suppress(OSError):  # nobody listens any more
+            connection.sendall(empty)
+        return False
+
+    server.will(takes_its_time, answers(empty))
+
+    with pytest.raises(BrokerUnavailable, match="did not answer about positions"):
+        broker.hurried(0.2).positions()
+
+    assert broker.positions() == ()
+    assert len(server.seen) == 2
 
 
 def test_a_trade_that_cannot_be_understood_spoils_the_reading(server: MisbehavingServer, broker: KiteBroker) -> None:

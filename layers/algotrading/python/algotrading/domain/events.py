@@ -76,7 +76,7 @@ class Answered:
     sent_at: datetime
     answer: Answer
     late: str | None = None
-    """Why it left later than it was due, where its account's other orders were the reason."""
+    """Why it left later than it was due, where the broker was the reason: by its limits, or by its silence."""
     until: datetime | None = None
     """Until when its worker could send another one; None: for as long as it takes."""
 

@@ -63,6 +63,10 @@ class Broker(Protocol):
         """Ask for a cancel; the book tells whether it came to be."""
         ...
 
+    def hurried(self, seconds: float) -> Broker:
+        """The same session, whose readings are given up after so many seconds: BrokerUnavailable."""
+        ...
+
     def get_price(self, exchange: str, symbol: str) -> Decimal:
         """Last traded price."""
         ...

@@ -74,6 +74,8 @@ class Errand:
     """Looks at the book since something was asked of the broker."""
     store_answers: bool = True
     """Whether the runtime store has answered so far."""
+    held_took: timedelta = timedelta(0)
+    """How long the broker took to say what is held, for an exit to be sized by it."""
     positions_answer: bool = True
     """Whether the broker has not left us waiting for its positions so far."""
 

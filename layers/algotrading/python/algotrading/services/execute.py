@@ -69,6 +69,10 @@ _LOGIN_OVER = "the broker login is missing or over"
 _TIME_TO_LOOK = timedelta(seconds=30)
 """An entry that is due sooner is not held up by asking where it would come from: longer than any answer takes."""
 _PATIENCE_BEFORE_ENTRY = timedelta(seconds=0.1)
+_SET_DOWN = 0.25
+"""Seconds before its instant at which an entry has to be decided, to be written down in time."""
+_LEAST_READING = 0.4
+"""Seconds: what is asked when there is no time left, as of a late entry."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,11 +177,11 @@ class Executor:
             if obstacle is not None or broker is None:
                 why, breach = (obstacle.why, obstacle.breach) if obstacle else (_NO_LOGIN, None)
                 return self._record(taken, EntryMissed(clock.now(), why, breach))
-            price, marks = self._price(taken.strategy, broker), self._marks(gate)
+            price, marks = self._price(taken.strategy, broker, due), self._marks(gate)
             sight = see(self.desk.runtime, taken.cycle)
             errand = self._errand(taken, broker.yielding())
             errand.marks = marks if price is None else {**marks, taken.cycle.plan.symbol: price}
-            held = None if gate.may_surface_elsewhere else self._held_before(taken.cycle.plan, broker)
+            held = None if gate.may_surface_elsewhere else self._held_before(taken.cycle.plan, broker, due)
             return CycleRunner(errand).run(EntryDue(clock.now(), due, price, sight, held))
 
     def _gate(self, cycle: Cycle, due: datetime) -> EntryGate:
@@ -219,23 +223,28 @@ class Executor:
             return {}
         return prices_of_today(self.desk.runtime.last_prices(gate.symbols), self.desk.clock.now())
 
-    def _price(self, strategy: Strategy, broker: PacedBroker) -> Decimal | None:
+    def _in_time(self, broker: PacedBroker, due: datetime) -> PacedBroker:
+        """For readings that an entry goes without rather than leave late."""
+        left = (due - self.desk.clock.now()).total_seconds() - _SET_DOWN
+        return broker.hurried(max(left, _LEAST_READING))
+
+    def _price(self, strategy: Strategy, broker: PacedBroker, due: datetime) -> Decimal | None:
         """The latest price anyone knows; None rather than holding the entry up."""
         known = self.desk.runtime.last_price(strategy.plan.symbol)
         if known is not None and self.desk.clock.now() - known.at <= _STALE_PRICE:
             return known.price
         try:
-            return broker.get_price(strategy.plan.exchange, strategy.plan.symbol)
+            return self._in_time(broker, due).get_price(strategy.plan.exchange, strategy.plan.symbol)
         except BrokerFault as fault:
             logger.warning("no price for %s: %s", strategy.plan.symbol, fault.message)
             return None
 
-    def _held_before(self, plan: Plan, broker: PacedBroker) -> int | None:
+    def _held_before(self, plan: Plan, broker: PacedBroker, due: datetime) -> int | None:
         """What the account holds of the instrument already, if that can be had at once: whatever it holds beyond that
         afterwards comes from the entry, also when nobody knows its fate. Not so while an order of another strategy may
         still surface: then it is not asked for, and the entry's own order has to be found before anything is sold."""
         try:
-            return held_by(plan, broker.glancing(_PATIENCE_BEFORE_ENTRY))
+            return held_by(plan, self._in_time(broker, due).glancing(_PATIENCE_BEFORE_ENTRY))
         except BrokerFault as fault:
             logger.info("what is held before the entry is not known: %s", fault.message)
             return None

@@ -93,6 +93,10 @@ class PacedBroker:
         exit of the same strategy may be waiting behind."""
         return replace(self, look=Request.LOOK, patience=patience)
 
+    def hurried(self, seconds: float) -> PacedBroker:
+        """See ports.Broker. The wait for a place comes before that."""
+        return replace(self, session=self.session.hurried(seconds))
+
     def reserve(self, request: Request, wanted: datetime, until: datetime) -> datetime | None:
         """Take a place, and say when the request may leave: `wanted`, or a later second's start, or None when there
         is no place until `until`. Raises RedisDown."""

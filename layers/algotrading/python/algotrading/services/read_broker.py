@@ -120,6 +120,14 @@ def ask_held(errand: Errand) -> int | None:
     """What the broker says is held of this instrument and product; None when it cannot be asked, soon enough."""
     clock = errand.desk.clock
     begun = clock.now()
+    try:
+        return _ask_held(errand, begun)
+    finally:
+        errand.held_took = clock.now() - begun
+
+
+def _ask_held(errand: Errand, begun: datetime) -> int | None:
+    clock = errand.desk.clock
     for pause in _POSITION_TRIES if errand.positions_answer else ():
         clock.sleep(pause)
         try:

@@ -35,6 +35,8 @@ _LOOKS_AFTER_SILENCE = timedelta(seconds=2.5)
 """How long the book is looked at after an answer that did not come: the wait for it may have taken all the time
 there was, and the order may stand in the book by now. Converge would look a minute or two later. With the answer's
 own nine seconds this ends before the function does (PRIORITY_TIMEOUT in cdk/functions.py)."""
+_LATE = timedelta(seconds=1)
+"""An exit that misses its instant by more says why."""
 _CHECK_LEAD = 0.45
 """Seconds before its instant at which a waiting order asks, at the earliest; spread over two thirds of it
 by strategy, so that a burst does not meet in the database at the instant itself. Well under `LAST_LOOK`, after
@@ -72,7 +74,8 @@ def send(errand: Errand, effect: SendOrder) -> Event:
     order_logs.note(errand, intent, answer, sent_at=sent_at, heard_at=heard_at)
     if isinstance(answer, Unknown):
         errand.deadline = max(errand.deadline, heard_at + _LOOKS_AFTER_SILENCE)
-    return Answered(heard_at, intent.tag, sent_at, answer, _reason_of(place - wanted), errand.sends_until)
+    late = _reason_of(place - wanted) or _what_took_long(errand, intent, wanted)
+    return Answered(heard_at, intent.tag, sent_at, answer, late, errand.sends_until)
 
 
 def _look_last(errand: Errand, intent: Intent, looked_at: datetime) -> Obstacle | None:
@@ -213,3 +216,11 @@ def _reason_of(waited: timedelta) -> str | None:
         return None
     seconds = waited.total_seconds()
     return f"left {seconds:.1f} s later: the broker takes only so many orders a second of one account"
+
+
+def _what_took_long(errand: Errand, intent: Intent, wanted: datetime) -> str | None:
+    """Why an exit missed its instant, where it waited for the quantity: that is never guessed for the clock's sake."""
+    behind, took = wanted - intent.due_at, errand.held_took
+    if intent.leg is Leg.ENTRY or min(behind, took) < _LATE:
+        return None
+    return f"left {behind.total_seconds():.1f} s later: the broker took {took.total_seconds():.1f} s over what is held"

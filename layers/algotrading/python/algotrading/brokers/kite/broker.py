@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from copy import copy
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -103,6 +104,14 @@ class KiteBroker:
         self._orders = orders
         self._transcript = transcript
         self._clock = clock
+        self._within: float | None = None
+        """Seconds after which a reading is given up; None: after the line's own."""
+
+    def hurried(self, seconds: float) -> KiteBroker:
+        """The same session over the same lines."""
+        other = copy(self)
+        other._within = seconds
+        return other
 
     # --- orders ------------------------------------------------------------------------------------
 
@@ -259,13 +268,14 @@ class KiteBroker:
         return data_of(self._fetch(call, what), what)
 
     def _fetch(self, call: Callable[[Any], object], what: str) -> Reply:
-        return fetch(self._reads, self._writer.write(call), self._transcript, what)
+        return fetch(self._reads, self._writer.write(call), self._transcript, what, within=self._within)
 
 
-def fetch(line: Line, request: WireRequest, transcript: Transcript, what: str) -> Reply:
-    """One read over `line`. Raises BrokerUnavailable when no whole answer comes."""
+def fetch(line: Line, request: WireRequest, transcript: Transcript, what: str, *, within: float | None = None) -> Reply:
+    """One read over `line`. Raises BrokerUnavailable when no whole answer comes, `within` so many seconds of each of
+    opening a connection, where there is none, and answering."""
     try:
-        return line.send(request)
+        return line.send(request, open_seconds=within, seconds=within)
     except (ConnectFailed, ReplyLost) as failure:
         raise BrokerUnavailable(transcript.clean(f"Kite did not answer about {what}: {failure}")) from failure
 

@@ -65,8 +65,9 @@ class Line:
                 return failure
             return None
 
-    def send(self, request: WireRequest, *, open_seconds: float | None = None) -> Reply:
-        """Send once and read the answer. A connection that is not open takes `open_seconds` at most to be, where given.
+    def send(self, request: WireRequest, *, open_seconds: float | None = None, seconds: float | None = None) -> Reply:
+        """Send once and read the answer. A connection that is not open takes `open_seconds` at most to be, where given,
+        and the answer `seconds`, where that is less than is usual for the line.
 
         Raises:
             ConnectFailed: not sent.
@@ -74,8 +75,9 @@ class Line:
         """
         with self._lock:
             self._connection.ready(max_idle_seconds=self._limits.max_idle_seconds, open_seconds=open_seconds)
+            patience = self._seconds if seconds is None else min(self._seconds, seconds)
             try:
-                return self._connection.exchange(request, seconds=self._seconds, max_bytes=self._max_bytes)
+                return self._connection.exchange(request, seconds=patience, max_bytes=self._max_bytes)
             finally:
                 if not self._kept:
                     self._connection.close()
