@@ -157,6 +157,19 @@ def test_without_redis_only_the_live_price_is_missing(world: ApiWorld) -> None:
     assert world.meter.counts["RedisDown"] == 1
 
 
+def test_unguarded_time_runs_in_the_status_before_it_is_measured(world: ApiWorld) -> None:
+    token, strategy_id = world.running_trader()
+    world.runtime.report_sight(world.clock.now())
+    world.hold(strategy_id, sampled_at=world.clock.now(), sampled_blind=timedelta(0))
+    done(world, strategy_id, Leg.ENTRY)
+
+    seen = world.status(token, strategy_id).body["naked_seconds"]
+    world.clock.sleep(20)
+    unseen = world.status(token, strategy_id).body["naked_seconds"]
+
+    assert (seen, unseen) == (0, 20)
+
+
 def test_at_the_years_end_there_is_no_next_day_to_name(world: ApiWorld) -> None:
     token, strategy_id = world.running_trader()
     world.clock.sleep(timedelta(days=41, hours=8).total_seconds())

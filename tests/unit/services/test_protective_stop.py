@@ -13,6 +13,7 @@ import pytest
 from algotrading.contracts.messages import OrderEvent
 from algotrading.domain.cycle import Cycle, CycleState, ExitReason, IntentState
 from algotrading.domain.instruments import Product
+from algotrading.domain.naked import naked_until
 from algotrading.domain.orders import BrokerStatus, Leg, OrderTicket, OrderType, Side
 from algotrading.domain.strategy import Strategy
 from algotrading.ports import Lane
@@ -424,6 +425,39 @@ class TestNakedTime:
 
         assert world.cycle(strategy).naked == timedelta(seconds=7)
         assert "Unguarded" not in world.meter.counts
+
+    def test_it_runs_before_its_owners_eyes_until_it_is_measured(self, world: TradingWorld) -> None:
+        strategy = world.add_running(broker_stop=False)
+        world.buy(strategy)
+        run_minutes(world, 1)
+        cycle = world.cycle(strategy)
+
+        world.clock.sleep(10)
+        assert naked_until(cycle, world.clock.now(), world.runtime.sight()) == timedelta(0)
+        blind_from = world.clock.now()
+        world.runtime.is_watched = False
+        world.clock.sleep(7)
+        shown = naked_until(cycle, world.clock.now(), world.runtime.sight())
+        assert shown == world.clock.now() - blind_from
+        assert naked_until(cycle, world.clock.now(), None) == timedelta(0)  # nobody can say
+
+        world.runtime.see_again()
+        assert naked_until(cycle, world.clock.now(), world.runtime.sight()) == shown  # and stands
+        run_minutes(world, 1)
+        assert world.cycle(strategy).naked == shown
+
+    def test_of_what_a_stop_order_covers_or_is_sold_no_time_runs(self, world: TradingWorld, strategy: Strategy) -> None:
+        world.buy(strategy)
+        run_minutes(world, 1)
+        world.runtime.is_watched = False
+        world.clock.sleep(60)
+        assert naked_until(world.cycle(strategy), world.clock.now(), world.runtime.sight()) == timedelta(0)
+        ask(world, strategy, OrderEvent.STOP)
+        sold = world.cycle(strategy)
+        world.clock.sleep(60)
+
+        assert sold.open_quantity == 0
+        assert naked_until(sold, world.clock.now(), world.runtime.sight()) == sold.naked
 
     def test_a_stop_order_at_the_broker_guards_meanwhile(self, world: TradingWorld, strategy: Strategy) -> None:
         world.buy(strategy)

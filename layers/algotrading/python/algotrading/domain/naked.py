@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from algotrading.domain.cycle import Cycle
 from algotrading.domain.effects import Effect, RaiseAlarm
 from algotrading.domain.events import BookRead
-from algotrading.domain.sight import LONGEST_UNREPORTED
+from algotrading.domain.sight import LONGEST_UNREPORTED, Sight
 
 _NONE = timedelta(0)
 _MILLISECOND = timedelta(milliseconds=1)
@@ -40,6 +40,15 @@ def measure_naked(before: Cycle, after: Cycle, event: BookRead) -> tuple[Cycle, 
         f"{after.plan.symbol}: {after.open_quantity} are held, no watcher sees, and no stop order rests at the broker"
     )
     return measured, (RaiseAlarm("Unguarded", text),)
+
+
+def naked_until(cycle: Cycle, now: datetime, sight: Sight | None) -> timedelta:
+    """The cycle's naked time with what has passed since it was measured last: while a position stands unguarded, its
+    owner sees the time run. Where `sight` is not known, as measured."""
+    if sight is None or cycle.sampled_at is None or cycle.open_quantity <= 0 or _is_covered(cycle):
+        return cycle.naked
+    new_blind = whole_milliseconds(sight.blind_at(now)) - (cycle.sampled_blind or _NONE)
+    return cycle.naked + max(_NONE, min(new_blind, whole_milliseconds(now - cycle.sampled_at)))
 
 
 def _is_covered(cycle: Cycle) -> bool:

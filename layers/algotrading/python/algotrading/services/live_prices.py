@@ -53,6 +53,14 @@ class LivePrices:
             self.meter.count("RedisDown")
             return None
 
+    def sight(self) -> Sight | None:
+        """How the watchers see; None when none has ever reported, or while the runtime store is away, which is counted
+        with the price."""
+        try:
+            return self.runtime.sight()
+        except RedisDown:
+            return None
+
     def last_of(self, symbols: Collection[str]) -> Mapping[str, LastPrice]:
         """The latest price of each symbol that has one; of none while the runtime store is away."""
         try:

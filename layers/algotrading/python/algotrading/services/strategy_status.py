@@ -12,6 +12,7 @@ from uuid import UUID
 from algotrading.domain.cycle import Cycle, CycleState, Intent, Position
 from algotrading.domain.errors import CalendarMissing, NotFound, RequestInvalid
 from algotrading.domain.instruments import Instrument
+from algotrading.domain.naked import naked_until
 from algotrading.domain.orders import Fill, Side
 from algotrading.domain.profit import Profit, profit_of
 from algotrading.domain.sessions import IST, EffectiveExit, SessionTable, instant_of, trading_day_of
@@ -35,6 +36,8 @@ class Standing:
     next_buy_at: datetime | None
     next_sell_at: datetime | None
     note: str | None
+    naked: timedelta | None
+    """How long something was held that nothing guarded, up to `as_of`; None without a cycle."""
     as_of: datetime
 
     @property
@@ -149,8 +152,12 @@ class StrategyReader:
             next_buy_at=next_buy,
             next_sell_at=next_sell,
             note=_note(cycle, next_buy),
+            naked=self._naked(cycle, now) if cycle else None,
             as_of=now,
         )
+
+    def _naked(self, cycle: Cycle, now: datetime) -> timedelta:
+        return naked_until(cycle, now, self.prices.sight() if cycle.open_quantity > 0 else None)
 
     def _cycle_of_interest(self, strategy: Strategy, now: datetime) -> Cycle | None:
         unsettled = self.ledger.unsettled(strategy.user_id, strategy.strategy_id)

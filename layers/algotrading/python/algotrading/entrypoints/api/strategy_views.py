@@ -77,7 +77,7 @@ def standing(one: Standing) -> StrategyStanding:
             "charges": profit.charges.total if profit else None,
             "net_pnl": profit.net if profit else None,
             "broker_stop": _broker_stop(one),
-            "naked_seconds": cycle.naked.total_seconds() if cycle else None,
+            "naked_seconds": None if one.naked is None else one.naked.total_seconds(),
             "cycle": CycleView(trading_day=cycle.trading_day, state=cycle.state) if cycle else None,
             "note": one.note,
             "stop_reason": one.strategy.stop_reason,
