@@ -21,6 +21,7 @@ READY_UNTIL: Final = time(15, 45)
 """Asia/Kolkata, Monday to Friday: five minutes before the pre-open session until the closing auction has settled. On a
 holiday functions are kept ready for nothing; on a Saturday's special session they start as they are called."""
 
+_DOMAIN: Final = re.compile(r"([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}")
 _PROXY_ROOM: Final = ((3, "t4g.small"), (5, "t4g.medium"), (11, "t4g.large"))
 """Pairs of addresses that a proxy machine carries beside an address of its own (Amazon EC2 documentation, IP addresses
 per network interface)."""
@@ -79,10 +80,26 @@ class ApiDomain:
     clients: ClientCertificates | None = None
 
     def __post_init__(self) -> None:
-        if not re.fullmatch(r"([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}", self.name):
+        if not _DOMAIN.fullmatch(self.name):
             raise ValueError(f"{self.name} is no name of a domain, in lower case and without https://")
         if not self.certificate_arn.startswith(f"arn:aws:acm:{REGION}:"):
             raise ValueError(f"the certificate of {self.name} must be of AWS Certificate Manager in {REGION}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppDomain:
+    """A name of one's own for the app's pages, beside the one that CloudFront makes up."""
+
+    name: str
+    certificate_arn: str
+    """For that name, of AWS Certificate Manager in us-east-1: CloudFront takes no other (CloudFront documentation,
+    requirements for using SSL/TLS certificates)."""
+
+    def __post_init__(self) -> None:
+        if not _DOMAIN.fullmatch(self.name):
+            raise ValueError(f"{self.name} is no name of a domain, in lower case and without https://")
+        if not self.certificate_arn.startswith("arn:aws:acm:us-east-1:"):
+            raise ValueError(f"the certificate of {self.name} must be of AWS Certificate Manager in us-east-1")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,9 +120,6 @@ class Environment:
     """Receives alarms; the address must confirm its subscription."""
     mail_sender: str
     """Whom traders' mails come from; the address must confirm that SES may use it."""
-    app_url: str
-    """Where the app's pages are, which the links of mails lead to: the output AppUrl of the web stack, or a name of
-    your own for it."""
 
     cidr: str
     nat_gateways: int
@@ -148,7 +162,7 @@ class Environment:
     requests_per_minute: int
     """Of one person; in dev so many that whoever measures or breaks things meets no limit."""
     web_origins: tuple[str, ...]
-    """Browser origins that may call the API (the phone app needs none)."""
+    """Browser origins that may call the API beside the app's own, which always may (the phone app needs none)."""
     access_token_seconds: int
     """How long a bearer token is good for, unless its login ends before. Clients renew it by themselves; in dev it is
     good for a day's work with curl."""
@@ -165,10 +179,18 @@ class Environment:
 
     api_domain: ApiDomain | None = None
     """None: the name that API Gateway makes up."""
+    app_domain: AppDomain | None = None
+    """None: the name that CloudFront makes up."""
 
     order_update_sockets: bool = False
     """Whether the watcher may open every trader's broker token, for a socket that brings their order updates.
     See docs/decisions/order-sockets-are-a-switch.md."""
+
+    @property
+    def turns_browsers_away(self) -> bool:
+        """Whether callers of the API have to show certificates, which browsers do not where they ask whether they may
+        call."""
+        return self.api_domain is not None and self.api_domain.clients is not None
 
     @property
     def metrics_namespace(self) -> str:
@@ -201,7 +223,7 @@ class Environment:
                 f"egress_pairs of {self.stage} need egress_images, one for each of {', '.join(AVAILABILITY_ZONES)}: "
                 "docs/operations.md says how they are found"
             )
-        if self.api_domain is not None and self.api_domain.clients is not None and self.web_origins:
+        if self.turns_browsers_away and self.web_origins:
             raise ValueError(
                 f"api_domain of {self.stage} asks callers for certificates, which browsers cannot show: "
                 "leave web_origins empty"
@@ -222,7 +244,6 @@ class Environment:
             "EGRESS_BOUND": str(self.stage != "dev").lower(),
             "EMAIL_VERIFICATION_REQUIRED": str(self.stage != "dev").lower(),
             "MAIL_SENDER": self.mail_sender,
-            "APP_URL": self.app_url,
             "ACCESS_TOKEN_SECONDS": str(self.access_token_seconds),
             "REQUESTS_PER_MINUTE": str(self.requests_per_minute),
             "ORDER_UPDATE_SOCKETS": str(self.order_update_sockets).lower(),
@@ -238,7 +259,6 @@ _DEV: Final = Environment(
     log_level="DEBUG",
     alarm_email="algotrading-dev@example.com",
     mail_sender="algotrading-dev@example.com",
-    app_url="http://localhost:8081",
     cidr="10.10.0.0/16",
     nat_gateways=1,
     database_class="t3.micro",
@@ -274,7 +294,6 @@ _STAGING: Final = Environment(
     log_level="INFO",
     alarm_email="algotrading-staging@example.com",
     mail_sender="algotrading-staging@example.com",
-    app_url="https://staging.app.example.com",
     cidr="10.20.0.0/16",
     nat_gateways=1,
     database_class="t3.small",
@@ -310,7 +329,6 @@ _PROD: Final = Environment(
     log_level="INFO",
     alarm_email="algotrading-prod@example.com",
     mail_sender="algotrading-prod@example.com",
-    app_url="https://app.example.com",
     cidr="10.30.0.0/16",
     nat_gateways=2,
     database_class="t3.medium",

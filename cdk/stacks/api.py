@@ -55,9 +55,10 @@ class ApiStack(Stack):
         network: NetworkStack,
         powers: Powers,
         operations: scheduler.IScheduleGroup,
+        app_url: str,
         **stack: Any,
     ) -> None:
-        """`operations`: the group of what the clock calls."""
+        """`operations`: the group of what the clock calls. `app_url`: whose pages may call, its origin alone."""
         super().__init__(scope, construct_id, **stack)
         self._functions = PythonFunctions(self, "Functions", environment=environment, network=network.functions)
         self._powers = powers
@@ -67,7 +68,7 @@ class ApiStack(Stack):
             "HttpApi",
             api_name=f"algotrading-{environment.stage}",
             create_default_stage=False,
-            cors_preflight=_cors(environment),
+            cors_preflight=_cors(environment, app_url),
             # Else everybody could go round the name, and round the certificates that it asks for.
             disable_execute_api_endpoint=environment.api_domain is not None,
         )
@@ -88,11 +89,6 @@ class ApiStack(Stack):
         else:
             NamedApi(self, "Domain", domain=environment.api_domain, api=self.api, stage=stage)
             self.url = f"https://{environment.api_domain.name}"
-        made = self.api.node.default_child
-        assert isinstance(made, apigateway.CfnApi)
-        # The web stack imports it while the API has no name of its own. If it went with the name, CloudFormation would
-        # refuse: this stack is deployed first, and no export goes that another stack still imports.
-        self.export_value(made.attr_api_endpoint)
         self._ask_each_minute(operations, environment)
         CfnOutput(self, "ApiUrl", value=f"{self.url}/")
 
@@ -200,11 +196,11 @@ def _routes_of(function: str, routes: tuple[ApiRoute, ...]) -> tuple[ApiRoute, .
     return tuple(route for route in routes if route.function == function)
 
 
-def _cors(environment: Environment) -> apigateway.CorsPreflightOptions | None:
-    if not environment.web_origins:
+def _cors(environment: Environment, app_url: str) -> apigateway.CorsPreflightOptions | None:
+    if environment.turns_browsers_away:
         return None
     return apigateway.CorsPreflightOptions(
-        allow_origins=list(environment.web_origins),
+        allow_origins=[app_url, *environment.web_origins],
         allow_methods=[apigateway.CorsHttpMethod[method] for method in ("GET", "POST", "PUT", "DELETE")],
         allow_headers=[
             "authorization",

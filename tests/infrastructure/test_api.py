@@ -9,7 +9,7 @@ from algotrading.entrypoints.http import ACCOUNT, CLIENT_REQUEST_ID, REQUEST_ID
 from algotrading.entrypoints.http_keys import IDEMPOTENCY_KEY
 from algotrading.entrypoints.http_rates import LEFT, POLICY
 from cdk.environments import Environment
-from tests.infrastructure.templates import Estate, Resource
+from tests.infrastructure.templates import APP_URL, Estate, Resource
 
 
 def _served_by(estate: Estate, route: Resource) -> str:
@@ -143,26 +143,21 @@ def test_api_gateway_may_call_the_function_of_every_route(estate: Estate) -> Non
         ), key
 
 
-def test_browsers_may_call_from_the_named_origins_only(estate: Estate, environment: Environment) -> None:
-    cors = estate.one("AWS::ApiGatewayV2::Api").properties.get("CorsConfiguration", {})
+def test_browsers_may_call_from_the_app_and_the_named_origins_only(estate: Estate, environment: Environment) -> None:
+    cors = estate.one("AWS::ApiGatewayV2::Api").properties["CorsConfiguration"]
 
-    assert tuple(cors.get("AllowOrigins", ())) == environment.web_origins
+    # Nobody has to write down where the app is: it is deployed before, and may call from the first moment.
+    assert [estate.text("api", each) for each in cors["AllowOrigins"]] == [APP_URL, *environment.web_origins]
     assert "*" not in environment.web_origins
 
 
-def test_browsers_may_send_and_see_every_header_that_the_api_heeds_and_gives(
-    estate: Estate, environment: Environment
-) -> None:
-    cors = estate.one("AWS::ApiGatewayV2::Api").properties.get("CorsConfiguration", {})
+def test_browsers_may_send_and_see_every_header_that_the_api_heeds_and_gives(estate: Estate) -> None:
+    cors = estate.one("AWS::ApiGatewayV2::Api").properties["CorsConfiguration"]
     heeded = {"Authorization", "Content-Type", "If-Match", IDEMPOTENCY_KEY, ACCOUNT, CLIENT_REQUEST_ID}
     given = {"ETag", "Retry-After", REQUEST_ID, CLIENT_REQUEST_ID, POLICY, LEFT}
 
-    assert set(cors.get("AllowHeaders", ())) == (
-        {name.lower() for name in heeded} if environment.web_origins else set()
-    )
-    assert set(cors.get("ExposeHeaders", ())) == (
-        {name.lower() for name in given} if environment.web_origins else set()
-    )
+    assert set(cors["AllowHeaders"]) == {name.lower() for name in heeded}
+    assert set(cors["ExposeHeaders"]) == {name.lower() for name in given}
 
 
 def test_functions_behind_the_api_give_up_before_the_gateway_does(estate: Estate) -> None:
