@@ -18,8 +18,8 @@ from cdk.assure import read_report
 from cdk.cost.lines import HOURS
 from cdk.cost.prices import load_prices
 from cdk.cost.standing import standing_lines, unpriced
-from cdk.deploy import pairs_that_stand
 from cdk.environments import AVAILABILITY_ZONES, ENVIRONMENTS, REGION, Environment
+from cdk.prerequisites import pairs_that_stand
 from cdk.stacks.network import NetworkStack
 from cdk.synth import synthesize
 from tests.infrastructure.templates import Estate
