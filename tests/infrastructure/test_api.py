@@ -100,18 +100,39 @@ def test_calls_are_limited_in_rate(estate: Estate, environment: Environment) -> 
     }
 
 
-def test_a_flood_of_order_updates_leaves_traders_most_of_the_rate(estate: Estate, environment: Environment) -> None:
+def test_a_flood_of_one_route_that_anybody_may_call_keeps_nobody_from_the_others(
+    estate: Estate, environment: Environment
+) -> None:
     stage = estate.one("AWS::ApiGatewayV2::Stage")
-    key = "POST /api/v1/broker/postback/{account}"
-    [route] = [r for r in estate.resources("AWS::ApiGatewayV2::Route") if r.properties["RouteKey"] == key]
-
-    assert stage.properties["RouteSettings"] == {
-        key: {
-            "ThrottlingRateLimit": environment.api_rate_per_second / 4,
-            "ThrottlingBurstLimit": environment.api_burst / 4,
-        }
+    still_open = {
+        each.properties["RouteKey"]: each.logical_id
+        for each in estate.resources("AWS::ApiGatewayV2::Route")
+        if each.properties["AuthorizationType"] == "NONE"
     }
-    assert route.logical_id in stage.body["DependsOn"]
+    limits = {
+        key: (each["ThrottlingRateLimit"], each["ThrottlingBurstLimit"])
+        for key, each in stage.properties["RouteSettings"].items()
+    }
+
+    # Every route without a token has a rate of its own; the others are counted by person (tests/unit/api).
+    assert limits.keys() == still_open.keys()
+    assert set(still_open.values()) <= set(stage.body["DependsOn"])
+    assert max(limits.values()) == (environment.api_rate_per_second / 4, environment.api_burst / 4)
+
+
+def test_a_call_that_hashes_a_password_or_reads_a_link_has_the_least_of_the_rate(
+    estate: Estate, environment: Environment
+) -> None:
+    settings = estate.one("AWS::ApiGatewayV2::Stage").properties["RouteSettings"]
+    dear = ("auth/register", "auth/login", "auth/password/forgot", "auth/password/reset", "auth/email/verify")
+
+    for key in (*(f"POST /api/v1/{path}" for path in dear), "$default"):
+        assert settings[key] == {
+            "ThrottlingRateLimit": environment.api_rate_per_second / 10,
+            "ThrottlingBurstLimit": environment.api_burst / 10,
+        }
+    # Of those that guess, the gateway lets through fewer than would hold up every login before the open.
+    assert settings["POST /api/v1/auth/login"]["ThrottlingRateLimit"] * 60 >= 600
 
 
 def test_a_flood_of_order_updates_keeps_no_worker_from_people(estate: Estate, environment: Environment) -> None:
