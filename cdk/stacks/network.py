@@ -56,7 +56,7 @@ class NetworkStack(Stack):
                 log_group(self, "RefusedLogs", environment=environment, name="refused-traffic")
             ),
         )
-        # Free, and takes image layers off the NAT's bill.
+        # Free, and takes image layers off the NAT's bill. Of an interface none pays (docs/decisions).
         vpc.add_gateway_endpoint("S3", service=ec2.GatewayVpcEndpointAwsService.S3)
         return vpc
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from cdk.cost.endpoints import endpoint_usd, pays_from_gib, through_nat_gib
 from cdk.cost.estimate import estimate, estimate_steps
 from cdk.cost.moving import Workload
 from cdk.cost.prices import load_prices
@@ -43,3 +44,24 @@ def test_every_environment_and_every_step_of_it_has_its_prices(estate: Estate, e
     assert whole.usd > whole.standing_usd > 0
     assert {line.what for line in whole.lines} >= {"alarms", "keys", "secrets", "polls of idle queues"}
     assert [each.usd for each in steps] == sorted(each.usd for each in steps)
+
+
+def test_no_interface_endpoint_would_pay_at_any_size_and_none_is_there(
+    estate: Estate, environment: Environment
+) -> None:
+    """docs/decisions/no-interface-endpoints.md: all that goes through NAT, to brokers too, is less than would
+    pay for the endpoint of a single service."""
+    prices, workload = load_prices(), Workload(users=50, strategies=200)
+    cells = [each.cell for each in estimate_steps(environment, workload, estate.templates, prices)]
+
+    assert 0 < max(map(through_nat_gib, cells)) < pays_from_gib(prices)
+    assert {
+        each.properties.get("VpcEndpointType", "Gateway") for each in estate.resources("AWS::EC2::VPCEndpoint")
+    } == {"Gateway"}
+
+
+def test_an_endpoint_pays_where_what_it_saves_is_what_it_costs() -> None:
+    prices = load_prices()
+    saved = pays_from_gib(prices) * (prices["nat_gib"].usd - prices["endpoint_gib"].usd)
+
+    assert round(saved, 6) == round(endpoint_usd(prices), 6) == round(2 * 730 * prices["endpoint_hour"].usd, 6)
