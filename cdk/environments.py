@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import time
+from ipaddress import IPv4Address
 from typing import Final, get_args
 
 from algotrading.settings import Stage
@@ -35,6 +36,24 @@ class FeedAccount:
     user_id: str | None = None
     """Its id, from GET /api/v1/account once it has registered: whose broker secrets the watchers may open.
     None: they may not open these yet. See docs/decisions/the-watcher-opens-one-accounts-secrets.md."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeptAddress:
+    """An Elastic IP that outlived its network, for the next one: brokers know it. `make deploy` says what to write."""
+
+    name: str
+    """What it is there for: `EgressAddress1` of the first NAT gateway, `PairAddress3a` of the third pair in zone a."""
+    allocation_id: str
+    address: str
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"EgressAddress[1-9]\d*|PairAddress[1-9]\d*[a-z]", self.name):
+            raise ValueError(f"a kept address is called EgressAddress1 or PairAddress1a, not {self.name}")
+        if not re.fullmatch(r"eipalloc-[0-9a-f]{8,17}", self.allocation_id):
+            raise ValueError(f"allocation_id of {self.name} must be as eipalloc-0123456789abcdef0")
+        if not IPv4Address(self.address).is_global:
+            raise ValueError(f"{self.address} of {self.name} is no address that anybody can be reached from")
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +152,9 @@ class Environment:
     """The image of the proxies' machines, Amazon Linux 2023 for arm64, by its id: one for each zone, so that machines
     can be replaced zone by zone. docs/operations.md says how it is found, and how another one is brought in."""
 
+    kept_addresses: tuple[KeptAddress, ...] = ()
+    """Those of a network that is gone, in place of new ones; leave them here for good."""
+
     database_class: str
     database_connections: int
     """What PostgreSQL accepts at that size: memory / 9531392 bytes (RDS documentation, max_connections)."""
@@ -202,6 +224,10 @@ class Environment:
         """By name and zone, in the order in which they are deployed."""
         return tuple(WatcherTask(f"listener-{zone[-1]}", zone) for zone in AVAILABILITY_ZONES[: self.listener_tasks])
 
+    def address_tag(self, name: str) -> str:
+        """The tag `Name` of the address that brokers know, by what it is there for."""
+        return f"algotrading-{self.stage}-{name}"
+
     @property
     def proxy_machines(self) -> tuple[tuple[str, range], ...]:
         """Of each proxy machine that stands in either zone: its type, and the numbers of the pairs that it carries."""
@@ -228,6 +254,8 @@ class Environment:
                 f"api_domain of {self.stage} asks callers for certificates, which browsers cannot show: "
                 "leave web_origins empty"
             )
+        if len({each.name for each in self.kept_addresses}) < len(self.kept_addresses):
+            raise ValueError(f"kept_addresses of {self.stage} name one of them twice")
         if not 0 <= self.exits_ready <= self.priority_concurrency:
             raise ValueError(f"exits_ready of {self.stage} must be 0 to its priority_concurrency")
         if not 1 <= self.listener_tasks <= len(AVAILABILITY_ZONES):

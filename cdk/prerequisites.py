@@ -108,7 +108,7 @@ def _account(environment: Environment, aws: Callable[[str], Any], *, keep_data: 
     except (BotoCoreError, ClientError) as error:
         yield no_credentials(error)
         return
-    of_the_network = () if keep_data else (_addresses_quota, _pairs)
+    of_the_network = () if keep_data else (_addresses_quota, _pairs, _left_behind)
     for look in (_bootstrap, _functions_quota, *of_the_network):
         try:
             yield from look(environment, aws, account)
@@ -162,6 +162,38 @@ def _addresses_quota(environment: Environment, aws: Callable[[str], Any], accoun
 
 def _pairs(environment: Environment, aws: Callable[[str], Any], _account: str) -> Iterator[str]:
     """A pair is registered with its holder's broker, and orders come from nowhere else: none is ever taken away."""
+    there = pairs_that_stand(_network_outputs(environment, aws))
+    if environment.egress_pairs < there:
+        yield (
+            f"{environment.stage} has {there} pairs of addresses and egress_pairs is {environment.egress_pairs}: any of"
+            f" them may be registered with a broker; write {there} or more into cdk/environments.py"
+        )
+
+
+def _left_behind(environment: Environment, aws: Callable[[str], Any], account: str) -> Iterator[str]:
+    """Addresses that outlived their network: a new one would make others, which no broker knows."""
+    in_use = {*_network_outputs(environment, aws).values(), *(each.address for each in environment.kept_addresses)}
+    prefix = environment.address_tag("")
+    left = {
+        tags["Name"].removeprefix(prefix): each
+        for each in aws("ec2").describe_addresses()["Addresses"]
+        if (tags := dict(_tags(each))).get("Name", "").startswith((f"{prefix}Egress", f"{prefix}Pair"))
+        and each["PublicIp"] not in in_use
+    }
+    if left:
+        words = ", ".join(
+            f'KeptAddress("{name}", "{each["AllocationId"]}", "{each["PublicIp"]}")'
+            for name, each in sorted(left.items())
+        )
+        yield (
+            f"account {account} holds Elastic IPs of an earlier network of {environment.stage}, known to brokers: "
+            f"write kept_addresses=({words},) into cdk/environments.py, that the new one takes them up, or release "
+            "those that nobody has registered (`aws ec2 release-address --allocation-id ...`)"
+        )
+
+
+def _network_outputs(environment: Environment, aws: Callable[[str], Any]) -> dict[str, str]:
+    """Names and values; none where there is no such stack: the first deployment, or one after its end."""
     from botocore.exceptions import ClientError
 
     try:
@@ -169,14 +201,8 @@ def _pairs(environment: Environment, aws: Callable[[str], Any], _account: str) -
     except ClientError as error:
         if error.response["Error"]["Code"] != "ValidationError":
             raise
-        # There is no such stack: the first deployment.
-        return
-    there = pairs_that_stand(output["OutputKey"] for output in stack.get("Outputs", ()))
-    if environment.egress_pairs < there:
-        yield (
-            f"{environment.stage} has {there} pairs of addresses and egress_pairs is {environment.egress_pairs}: any of"
-            f" them may be registered with a broker; write {there} or more into cdk/environments.py"
-        )
+        return {}
+    return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", ())}
 
 
 def pairs_that_stand(outputs: Iterable[str]) -> int:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, NoCredentialsError
 
-from cdk.environments import ENVIRONMENTS, Environment, FeedAccount
+from cdk.environments import ENVIRONMENTS, Environment, FeedAccount, KeptAddress
 from cdk.prerequisites import TIMED_OUT, Ran, find_missing, find_next_steps, run_quietly
 
 READY = replace(
@@ -34,7 +34,7 @@ class Cloud:
         addresses: int = 5,
         held: Sequence[Mapping[str, str]] = (),
         denied: bool = False,
-        outputs: Sequence[str] | None = None,
+        outputs: Mapping[str, str] | Sequence[str] | None = None,
     ) -> None:
         """`outputs` are those of the network stack; None: there is none yet."""
         self.logged_in, self.prepared, self.denied, self.outputs = logged_in, prepared, denied, outputs
@@ -57,13 +57,23 @@ class Cloud:
         return {"AccountLimit": {"ConcurrentExecutions": self.functions}}
 
     def describe_addresses(self) -> dict[str, Any]:
-        return {"Addresses": [{"Tags": [{"Key": k, "Value": v} for k, v in tags.items()]} for tags in self.held]}
+        return {
+            "Addresses": [
+                {
+                    "PublicIp": f"13.234.0.{number}",
+                    "AllocationId": f"eipalloc-0000000{number}",
+                    "Tags": [{"Key": k, "Value": v} for k, v in tags.items()],
+                }
+                for number, tags in enumerate(self.held)
+            ]
+        }
 
     def describe_stacks(self, **named: Any) -> dict[str, Any]:
         if self.outputs is None:
             message = f"Stack with id {named['StackName']} does not exist"
             raise ClientError({"Error": {"Code": "ValidationError", "Message": message}}, "DescribeStacks")
-        return {"Stacks": [{"Outputs": [{"OutputKey": key, "OutputValue": "x"} for key in self.outputs]}]}
+        outputs = self.outputs if isinstance(self.outputs, Mapping) else dict.fromkeys(self.outputs, "x")
+        return {"Stacks": [{"Outputs": [{"OutputKey": key, "OutputValue": value} for key, value in outputs.items()]}]}
 
     def get_service_quota(self, **_quota: Any) -> dict[str, Any]:
         return {"Quota": {"Value": float(self.addresses)}}
@@ -186,6 +196,39 @@ def test_pairs_of_addresses_need_room_as_well() -> None:
     [missing] = find_missing(paired, aws=Cloud(), run=docker)
 
     assert "needs 7 more" in missing
+
+
+# --- addresses that outlived their network ----------------------------------------------------------------
+
+LEFT = [
+    {**MINE, "Name": "algotrading-dev-EgressAddress1"},
+    {**MINE, "Name": "algotrading-dev-PairAddress2a"},
+    {**MINE, "environment": "prod", "Name": "algotrading-prod-EgressAddress1"},
+    {"Name": "somebody's own"},
+    MINE,
+]
+KEPT = (
+    KeptAddress("EgressAddress1", "eipalloc-00000000", "13.234.0.0"),
+    KeptAddress("PairAddress2a", "eipalloc-00000001", "13.234.0.1"),
+)
+
+
+def test_addresses_of_an_earlier_network_are_not_left_behind_for_new_ones() -> None:
+    [missing] = find_missing(READY, aws=Cloud(addresses=9, held=LEFT), run=docker)
+
+    assert missing.startswith("account 123456789012 holds Elastic IPs of an earlier network of dev")
+    # To be copied: it is what has to be written.
+    said = missing.partition("kept_addresses=")[2].partition(" into cdk")[0]
+    assert eval(said) == KEPT
+    assert find_missing(replace(READY, kept_addresses=KEPT), aws=Cloud(addresses=9, held=LEFT), run=docker) == []
+
+
+def test_addresses_that_a_network_holds_are_not_left_behind() -> None:
+    there = Cloud(addresses=9, held=LEFT[:1], outputs={"EgressIp1": "13.234.0.0"})
+    other = Cloud(addresses=9, held=LEFT[:1], outputs={"EgressIp1": "13.234.9.9"})
+
+    assert find_missing(READY, aws=there, run=docker) == []
+    assert len(find_missing(READY, aws=other, run=docker)) == 1
 
 
 # --- the machine that builds the watcher's image -----------------------------------------------------------
