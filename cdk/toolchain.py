@@ -28,6 +28,12 @@ def bundled_node() -> Path:
     return _bundled("bin/node", "node.exe")
 
 
+def bundled_npm() -> list[str]:
+    """The command npm, on the same Node."""
+    npm = "lib/node_modules/npm/bin/npm-cli.js"
+    return [str(bundled_node()), str(_bundled(npm, npm.removeprefix("lib/")))]
+
+
 def run_npm_package(package: str, words: Sequence[str]) -> int:
     """Run a pinned package of npm on the same Node, and answer its exit code. What npx starts looks for `node` on the
     PATH (its first line says `env node`), where a machine with Python and nothing else has none."""
