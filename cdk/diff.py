@@ -1,8 +1,9 @@
 """`make diff BASE=main ENV=prod`: what the templates of the working tree change against those of a commit.
 
-One line for each resource that comes, goes or changes, with the properties that do. What holds data or is known outside
-(databases, keys, secrets, queues, addresses) is marked when it goes: CloudFormation would make a new, empty one in its
-place.
+One line for each resource and output that comes, goes or changes, with the properties that do; of a list the items, of
+a long text the part around what differs. What holds data or is known outside (databases, keys, secrets, queues,
+addresses) is marked when it goes: CloudFormation would make a new, empty one in its place; so is an output that other
+stacks may import.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
+from difflib import SequenceMatcher
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, Final
 
@@ -32,21 +35,23 @@ _KEPT: Final = (
     "AWS::SNS::Topic",
     "AWS::Scheduler::ScheduleGroup",
 )
-_LONGEST: Final = 60
+_LONGEST: Final = 400
+"""Of a text, or of what differs in it: what is longer is cut at its end, and says by how much."""
+_ROUND: Final = 24
+"""So much of what is the same stands on either side of what differs."""
 
 
 def compare(before: Mapping[str, Template], after: Mapping[str, Template]) -> Iterator[str]:
     """What is different between the templates of two versions, by stack."""
     for stack in sorted(before.keys() | after.keys()):
-        lines = list(_compare_stack(_resources(before.get(stack)), _resources(after.get(stack))))
+        old, new = before.get(stack, {}), after.get(stack, {})
+        lines = [
+            *_compare_stack(old.get("Resources", {}), new.get("Resources", {})),
+            *_compare_outputs(old.get("Outputs", {}), new.get("Outputs", {})),
+        ]
         if lines:
             yield f"{stack}{'' if stack in before else ' (new)'}{'' if stack in after else ' (gone)'}"
             yield from (f"  {line}" for line in lines)
-
-
-def _resources(template: Template | None) -> Mapping[str, Any]:
-    found: Mapping[str, Any] = {} if template is None else template.get("Resources", {})
-    return found
 
 
 def _compare_stack(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]:
@@ -62,6 +67,18 @@ def _compare_stack(before: Mapping[str, Any], after: Mapping[str, Any]) -> Itera
             yield from (f"    {line}" for line in _compare_values("", _meaning(old), _meaning(new)))
 
 
+def _compare_outputs(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]:
+    for name in sorted(before.keys() | after.keys()):
+        old, new = before.get(name), after.get(name)
+        if old is None:
+            yield f"+ output {name}"
+        elif new is None:
+            yield f"- output {name}{'  !! refused while another stack imports it' if 'Export' in old else ''}"
+        elif old != new:
+            yield f"~ output {name}"
+            yield from (f"    {line}" for line in _compare_values("", old, new))
+
+
 def _meaning(resource: Mapping[str, Any]) -> dict[str, Any]:
     """Without what CDK notes for its own readers."""
     return {key: value for key, value in resource.items() if key != "Metadata"}
@@ -73,13 +90,52 @@ def _compare_values(path: str, old: Any, new: Any) -> Iterator[str]:
     if isinstance(old, dict) and isinstance(new, dict):
         for key in sorted(old.keys() | new.keys()):
             yield from _compare_values(f"{path}.{key}" if path else key, old.get(key), new.get(key))
+    elif isinstance(old, list) and isinstance(new, list):
+        yield from _compare_lists(path, old, new)
     else:
-        yield f"{path.removeprefix('Properties.')}: {_short(old)} -> {_short(new)}"
+        before, after = _apart(_text(old), _text(new))
+        yield f"{path.removeprefix('Properties.')}: {before} -> {after}"
 
 
-def _short(value: Any) -> str:
-    text = "nothing" if value is None else json.dumps(value, sort_keys=True)
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
+def _compare_lists(path: str, old: list[Any], new: list[Any]) -> Iterator[str]:
+    """Item by item, by the place that each has in the new list; one that goes, by its old place."""
+    steps = SequenceMatcher(None, [_text(each) for each in old], [_text(each) for each in new], autojunk=False)
+    for step, old_from, old_to, new_from, new_to in steps.get_opcodes():
+        if step == "equal":
+            continue
+        gone, come = old[old_from:old_to], new[new_from:new_to]
+        paired = min(len(gone), len(come))
+        for place in range(paired):
+            yield from _compare_values(f"{path}[{new_from + place}]", gone[place], come[place])
+        for place, each in enumerate(gone[paired:], old_from + paired):
+            yield from _compare_values(f"{path}[{place}]", each, None)
+        for place, each in enumerate(come[paired:], new_from + paired):
+            yield from _compare_values(f"{path}[{place}]", None, each)
+
+
+def _text(value: Any) -> str:
+    return "nothing" if value is None else json.dumps(value, sort_keys=True)
+
+
+def _apart(old: str, new: str) -> tuple[str, str]:
+    """Both, without the longer beginning and end that they have in common."""
+    start = _alike(old, new)
+    rest = _alike(old[start:][::-1], new[start:][::-1])
+    start, rest = max(0, start - _ROUND), max(0, rest - _ROUND)
+    return _cut(old, start, rest), _cut(new, start, rest)
+
+
+def _alike(one: str, other: str) -> int:
+    """How many characters both begin with."""
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))
+
+
+def _cut(text: str, start: int, rest: int) -> str:
+    kept = text[start : len(text) - rest]
+    more = len(kept) - _LONGEST
+    if more > 0:
+        return f"{'...' if start else ''}{kept[:_LONGEST]}... ({more + rest} more)"
+    return f"{'...' if start else ''}{kept}{'...' if rest else ''}"
 
 
 def synthesize_tree(tree: Path, stage: str, out: Path) -> dict[str, Template]:

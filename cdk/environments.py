@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import time
+from ipaddress import IPv4Address
 from typing import Final, get_args
 
 from algotrading.settings import Stage
@@ -21,6 +22,7 @@ READY_UNTIL: Final = time(15, 45)
 """Asia/Kolkata, Monday to Friday: five minutes before the pre-open session until the closing auction has settled. On a
 holiday functions are kept ready for nothing; on a Saturday's special session they start as they are called."""
 
+_DOMAIN: Final = re.compile(r"([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}")
 _PROXY_ROOM: Final = ((3, "t4g.small"), (5, "t4g.medium"), (11, "t4g.large"))
 """Pairs of addresses that a proxy machine carries beside an address of its own (Amazon EC2 documentation, IP addresses
 per network interface)."""
@@ -34,6 +36,24 @@ class FeedAccount:
     user_id: str | None = None
     """Its id, from GET /api/v1/account once it has registered: whose broker secrets the watchers may open.
     None: they may not open these yet. See docs/decisions/the-watcher-opens-one-accounts-secrets.md."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeptAddress:
+    """An Elastic IP that outlived its network, for the next one: brokers know it. `make deploy` says what to write."""
+
+    name: str
+    """What it is there for: `EgressAddress1` of the first NAT gateway, `PairAddress3a` of the third pair in zone a."""
+    allocation_id: str
+    address: str
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"EgressAddress[1-9]\d*|PairAddress[1-9]\d*[a-z]", self.name):
+            raise ValueError(f"a kept address is called EgressAddress1 or PairAddress1a, not {self.name}")
+        if not re.fullmatch(r"eipalloc-[0-9a-f]{8,17}", self.allocation_id):
+            raise ValueError(f"allocation_id of {self.name} must be as eipalloc-0123456789abcdef0")
+        if not IPv4Address(self.address).is_global:
+            raise ValueError(f"{self.address} of {self.name} is no address that anybody can be reached from")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +99,26 @@ class ApiDomain:
     clients: ClientCertificates | None = None
 
     def __post_init__(self) -> None:
-        if not re.fullmatch(r"([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}", self.name):
+        if not _DOMAIN.fullmatch(self.name):
             raise ValueError(f"{self.name} is no name of a domain, in lower case and without https://")
         if not self.certificate_arn.startswith(f"arn:aws:acm:{REGION}:"):
             raise ValueError(f"the certificate of {self.name} must be of AWS Certificate Manager in {REGION}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppDomain:
+    """A name of one's own for the app's pages, beside the one that CloudFront makes up."""
+
+    name: str
+    certificate_arn: str
+    """For that name, of AWS Certificate Manager in us-east-1: CloudFront takes no other (CloudFront documentation,
+    requirements for using SSL/TLS certificates)."""
+
+    def __post_init__(self) -> None:
+        if not _DOMAIN.fullmatch(self.name):
+            raise ValueError(f"{self.name} is no name of a domain, in lower case and without https://")
+        if not self.certificate_arn.startswith("arn:aws:acm:us-east-1:"):
+            raise ValueError(f"the certificate of {self.name} must be of AWS Certificate Manager in us-east-1")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,9 +139,6 @@ class Environment:
     """Receives alarms; the address must confirm its subscription."""
     mail_sender: str
     """Whom traders' mails come from; the address must confirm that SES may use it."""
-    app_url: str
-    """Where the app's pages are, which the links of mails lead to: the output AppUrl of the web stack, or a name of
-    your own for it."""
 
     cidr: str
     nat_gateways: int
@@ -118,6 +151,9 @@ class Environment:
     egress_images: tuple[str, ...] = ()
     """The image of the proxies' machines, Amazon Linux 2023 for arm64, by its id: one for each zone, so that machines
     can be replaced zone by zone. docs/operations.md says how it is found, and how another one is brought in."""
+
+    kept_addresses: tuple[KeptAddress, ...] = ()
+    """Those of a network that is gone, in place of new ones; leave them here for good."""
 
     database_class: str
     database_connections: int
@@ -148,7 +184,7 @@ class Environment:
     requests_per_minute: int
     """Of one person; in dev so many that whoever measures or breaks things meets no limit."""
     web_origins: tuple[str, ...]
-    """Browser origins that may call the API (the phone app needs none)."""
+    """Browser origins that may call the API beside the app's own, which always may (the phone app needs none)."""
     access_token_seconds: int
     """How long a bearer token is good for, unless its login ends before. Clients renew it by themselves; in dev it is
     good for a day's work with curl."""
@@ -165,10 +201,18 @@ class Environment:
 
     api_domain: ApiDomain | None = None
     """None: the name that API Gateway makes up."""
+    app_domain: AppDomain | None = None
+    """None: the name that CloudFront makes up."""
 
     order_update_sockets: bool = False
     """Whether the watcher may open every trader's broker token, for a socket that brings their order updates.
     See docs/decisions/order-sockets-are-a-switch.md."""
+
+    @property
+    def turns_browsers_away(self) -> bool:
+        """Whether callers of the API have to show certificates, which browsers do not where they ask whether they may
+        call."""
+        return self.api_domain is not None and self.api_domain.clients is not None
 
     @property
     def metrics_namespace(self) -> str:
@@ -179,6 +223,10 @@ class Environment:
     def watchers(self) -> tuple[WatcherTask, ...]:
         """By name and zone, in the order in which they are deployed."""
         return tuple(WatcherTask(f"listener-{zone[-1]}", zone) for zone in AVAILABILITY_ZONES[: self.listener_tasks])
+
+    def address_tag(self, name: str) -> str:
+        """The tag `Name` of the address that brokers know, by what it is there for."""
+        return f"algotrading-{self.stage}-{name}"
 
     @property
     def proxy_machines(self) -> tuple[tuple[str, range], ...]:
@@ -201,11 +249,13 @@ class Environment:
                 f"egress_pairs of {self.stage} need egress_images, one for each of {', '.join(AVAILABILITY_ZONES)}: "
                 "docs/operations.md says how they are found"
             )
-        if self.api_domain is not None and self.api_domain.clients is not None and self.web_origins:
+        if self.turns_browsers_away and self.web_origins:
             raise ValueError(
                 f"api_domain of {self.stage} asks callers for certificates, which browsers cannot show: "
                 "leave web_origins empty"
             )
+        if len({each.name for each in self.kept_addresses}) < len(self.kept_addresses):
+            raise ValueError(f"kept_addresses of {self.stage} name one of them twice")
         if not 0 <= self.exits_ready <= self.priority_concurrency:
             raise ValueError(f"exits_ready of {self.stage} must be 0 to its priority_concurrency")
         if not 1 <= self.listener_tasks <= len(AVAILABILITY_ZONES):
@@ -222,7 +272,6 @@ class Environment:
             "EGRESS_BOUND": str(self.stage != "dev").lower(),
             "EMAIL_VERIFICATION_REQUIRED": str(self.stage != "dev").lower(),
             "MAIL_SENDER": self.mail_sender,
-            "APP_URL": self.app_url,
             "ACCESS_TOKEN_SECONDS": str(self.access_token_seconds),
             "REQUESTS_PER_MINUTE": str(self.requests_per_minute),
             "ORDER_UPDATE_SOCKETS": str(self.order_update_sockets).lower(),
@@ -238,7 +287,6 @@ _DEV: Final = Environment(
     log_level="DEBUG",
     alarm_email="algotrading-dev@example.com",
     mail_sender="algotrading-dev@example.com",
-    app_url="http://localhost:8081",
     cidr="10.10.0.0/16",
     nat_gateways=1,
     database_class="t3.micro",
@@ -274,7 +322,6 @@ _STAGING: Final = Environment(
     log_level="INFO",
     alarm_email="algotrading-staging@example.com",
     mail_sender="algotrading-staging@example.com",
-    app_url="https://staging.app.example.com",
     cidr="10.20.0.0/16",
     nat_gateways=1,
     database_class="t3.small",
@@ -310,7 +357,6 @@ _PROD: Final = Environment(
     log_level="INFO",
     alarm_email="algotrading-prod@example.com",
     mail_sender="algotrading-prod@example.com",
-    app_url="https://app.example.com",
     cidr="10.30.0.0/16",
     nat_gateways=2,
     database_class="t3.medium",

@@ -36,8 +36,15 @@ def add_stacks(app: App, environment: Environment) -> None:
     network = NetworkStack(app, "network", environment=environment, **common("network", holds_data=True))
     data = DataStack(app, "data", environment=environment, network=network, **common("data", holds_data=True))
     trading = TradingStack(app, "trading", environment=environment, network=network, data=data, **common("trading"))
+    web = WebStack(app, "web", environment=environment, **common("web"))
     messages = MessagesStack(
-        app, "messages", environment=environment, network=network, powers=trading.powers, **common("messages")
+        app,
+        "messages",
+        environment=environment,
+        network=network,
+        powers=trading.powers,
+        app_url=web.url,
+        **common("messages"),
     )
     api = ApiStack(
         app,
@@ -46,9 +53,9 @@ def add_stacks(app: App, environment: Environment) -> None:
         network=network,
         powers=messages.powers,
         operations=trading.operations,
+        app_url=web.url,
         **common("api"),
     )
-    WebStack(app, "web", environment=environment, api_url=api.url, **common("web"))
     listener = ListenerStack(
         app, "listener", environment=environment, network=network, powers=trading.powers, **common("listener")
     )

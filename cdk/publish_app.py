@@ -1,7 +1,7 @@
 """Brings the built web app to where the `web` stack of an environment serves it: `python -m cdk.publish_app --env dev`.
 
 Files that are named by their content go first and are kept for a year, so that a page which is open goes on working;
-the page itself follows, and the content network is told to forget the old one.
+the page itself follows, and says whom it calls; then the content network is told to forget the old one.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from cdk.environments import ENVIRONMENTS, REGION, Environment
+from cdk.page_policy import NoPage, narrow
 from cdk.paths import APP_BUILD
 
 _KEPT: Final = "public, max-age=31536000, immutable"
@@ -43,10 +44,13 @@ def publish(environment: Environment, folder: Path, *, aws: Callable[[str], Any]
         raise AppNotBuilt("the app is not built: run `make app`")
     outputs = outputs_of(aws("cloudformation"), environment)
     bucket = outputs["AppBucket"]
+    api_url = outputs["ApiUrl"].rstrip("/")
+    page = folder / "index.html"
+    narrowed = _narrowed(page, api_url)
     for path in sorted(_files(folder), key=_page_last(folder)):
         name = path.relative_to(folder).as_posix()
-        _put(aws("s3"), bucket, name, path.read_bytes())
-    about = {"name": environment.stage, "apiUrl": outputs["ApiUrl"].rstrip("/")}
+        _put(aws("s3"), bucket, name, narrowed if path == page else path.read_bytes())
+    about = {"name": environment.stage, "apiUrl": api_url}
     _put(aws("s3"), bucket, "environment.json", json.dumps(about).encode())
     aws("cloudfront").create_invalidation(
         DistributionId=outputs["AppDistribution"],
@@ -58,14 +62,11 @@ def publish(environment: Environment, folder: Path, *, aws: Callable[[str], Any]
     return outputs["AppUrl"]
 
 
-def find_next_steps(environment: Environment, url: str) -> list[str]:
-    """What is left to do before browsers can use the app at `url`."""
-    if url in environment.web_origins:
-        return []
-    return [
-        f"browsers may not call the API from {url} yet: add it to web_origins of {environment.stage} in "
-        "cdk/environments.py, and deploy again"
-    ]
+def _narrowed(page: Path, api_url: str) -> bytes:
+    try:
+        return narrow(page.read_bytes(), api_url)
+    except NoPage as no_page:
+        raise AppNotBuilt(f"the app is not built as it should be ({no_page}): run `make app`") from no_page
 
 
 def _files(folder: Path) -> Iterator[Path]:
@@ -128,8 +129,6 @@ def main() -> int:
         sys.stderr.write(f"The app was not published: {missing}\n")
         return 1
     sys.stdout.write(f"The app of {environment.stage}: {url}\n")
-    for step in find_next_steps(environment, url):
-        sys.stdout.write(f"afterwards: {step}\n")
     return 0
 
 

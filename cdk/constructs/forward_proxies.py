@@ -17,11 +17,12 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network
 from typing import Final
 
-from aws_cdk import CfnOutput, CfnWaitCondition, CfnWaitConditionHandle, Fn, RemovalPolicy
+from aws_cdk import CfnOutput, CfnWaitCondition, CfnWaitConditionHandle, Fn
 from aws_cdk import aws_ec2 as ec2
 from constructs import Construct
 
 from cdk.acknowledge import acknowledge
+from cdk.constructs.fixed_address import fixed_address
 from cdk.environments import Environment
 
 PORT: Final = 3128
@@ -104,9 +105,10 @@ class ForwardProxies(Construct):
             ),
         )
         # The machine's own way out, by which it fetches Squid: not registered with anybody.
-        self._address(f"OwnAddress{host}{zone}", interface, own)
+        out = ec2.CfnEIP(self, f"OwnAddress{host}{zone}", domain="vpc")
+        self._bind(f"OwnAddress{host}{zone}", out.attr_allocation_id, interface, own)
         ways = [
-            (self._address(f"PairAddress{number}{zone}", interface, private, f"EgressPair{number}{zone}"), private)
+            (self._pair_address(f"{number}{zone}", interface, private), private)
             for number, private in zip(carried, others, strict=True)
         ]
         # A condition is told once and then holds for ever: each change of the machine needs one of its own.
@@ -150,20 +152,23 @@ class ForwardProxies(Construct):
         serving.node.add_dependency(machine)
         return ways, serving
 
-    def _address(self, name: str, interface: ec2.CfnNetworkInterface, private: str, output: str | None = None) -> str:
-        address = ec2.CfnEIP(self, name, domain="vpc")
+    def _pair_address(self, number: str, interface: ec2.CfnNetworkInterface, private: str) -> str:
+        name = f"PairAddress{number}"
+        fixed = fixed_address(self, name, environment=self._environment)
+        self._bind(name, fixed.allocation_id, interface, private)
+        told = "One account registers this address with its broker"
+        CfnOutput(self, f"EgressPair{number}", value=fixed.address, description=told)
+        return fixed.address
+
+    def _bind(self, name: str, allocation_id: str, interface: ec2.CfnNetworkInterface, private: str) -> None:
         bound = ec2.CfnEIPAssociation(
             self,
             f"{name}Bound",
-            allocation_id=address.attr_allocation_id,
+            allocation_id=allocation_id,
             network_interface_id=interface.ref,
             private_ip_address=private,
         )
         self._bound.setdefault(interface, []).append(bound)
-        if output is not None:
-            address.apply_removal_policy(RemovalPolicy.RETAIN)
-            CfnOutput(self, output, value=address.ref, description="One account registers this address with its broker")
-        return address.ref
 
 
 def _script(addresses: Sequence[str], *, told: str) -> str:

@@ -15,6 +15,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from cdk.cost.endpoints import pays_from_gib, through_nat_gib
 from cdk.cost.estimate import StepCost, estimate, estimate_steps
 from cdk.cost.lines import Estimate
 from cdk.cost.moving import Workload
@@ -109,6 +110,10 @@ def _basis(whole: Estimate, prices: PriceTable) -> Iterator[str]:
     share = whole.unverified_usd / whole.usd
     yield f"Prices of {prices.region} from {prices.date}, on demand, without tax, free tiers and discounts."
     yield f"To be verified: {share:.0%} of the sum rests on prices that were not looked up (cdk/cost/prices.toml)."
+    yield (
+        f"An interface endpoint would pay from {pays_from_gib(prices):,.0f} GiB of one service on; through NAT go "
+        f"{through_nat_gib(whole):,.1f}, to brokers and every service together."
+    )
     yield "Not in it: the brokers' own fees (a Kite Connect app for each trader), support, domain names."
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from cdk.cost.endpoints import THROUGH_NAT
 from cdk.cost.lines import Line
 from cdk.cost.prices import PriceTable
 from cdk.environments import Environment
@@ -223,7 +224,7 @@ def _archive(environment: Environment, monthly: _Monthly, written: float, prices
 def _network(monthly: _Monthly, prices: PriceTable) -> Iterator[Line]:
     habits = monthly.habits
     through = (monthly.looks + monthly.postbacks + monthly.messages) * habits.nat_bytes_per_look / _GIB
-    yield _line("VPC", "through NAT", through, "nat_gib", prices)
+    yield _line("VPC", THROUGH_NAT, through, "nat_gib", prices)
     # A tenth of what goes through is sent, the rest received.
     yield _line("VPC", "to the brokers", through / 10, "transfer_out_gib", prices)
     yield _line("API Gateway", "answers", monthly.requests * habits.api_bytes / _GIB, "transfer_out_gib", prices)

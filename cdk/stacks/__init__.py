@@ -1,1 +1,1 @@
-"""One module per stack; deployed in this order: network, data, trading, api, listener, observability."""
+"""One module per stack; deployed in this order: network, data, trading, web, messages, api, listener, observability."""

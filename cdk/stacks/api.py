@@ -30,6 +30,22 @@ _STALE_AFTER: Final = Duration.seconds(60)
 _OPEN: Final = (
     "Open by design: for who has no token yet, for the broker, or to answer an unknown path; throttled by itself."
 )
+_OF_THE_RATE: Final = 4
+"""Each route that is open to everybody gets this part of the rate: a flood of one keeps nobody from the others."""
+_OF_THE_RATE_WHERE_DEAR: Final = 10
+_DEAR: Final = frozenset(
+    {
+        "POST /api/v1/auth/register",
+        "POST /api/v1/auth/login",
+        "POST /api/v1/auth/password/forgot",
+        "POST /api/v1/auth/password/reset",
+        "POST /api/v1/auth/email/verify",
+        "$default",
+    }
+)
+"""Those that work hard for whoever calls: they hash a password, which takes a core for tenths of a second, or look a
+link of a mail up, or answer what nobody asks in earnest. Prod's tenth are 50 a second, 3,000 logins in the minute
+before the open."""
 _ACCESS: Final = {
     "request_id": "$context.requestId",
     "at": "$context.requestTime",
@@ -55,19 +71,20 @@ class ApiStack(Stack):
         network: NetworkStack,
         powers: Powers,
         operations: scheduler.IScheduleGroup,
+        app_url: str,
         **stack: Any,
     ) -> None:
-        """`operations`: the group of what the clock calls."""
+        """`operations`: the group of what the clock calls. `app_url`: whose pages may call, its origin alone."""
         super().__init__(scope, construct_id, **stack)
         self._functions = PythonFunctions(self, "Functions", environment=environment, network=network.functions)
         self._powers = powers
-        self._limited: list[tuple[ApiRoute, apigateway.HttpRoute]] = []
+        self._open: dict[str, apigateway.HttpRoute] = {}
         self.api = apigateway.HttpApi(
             self,
             "HttpApi",
             api_name=f"algotrading-{environment.stage}",
             create_default_stage=False,
-            cors_preflight=_cors(environment),
+            cors_preflight=_cors(environment, app_url),
             # Else everybody could go round the name, and round the certificates that it asks for.
             disable_execute_api_endpoint=environment.api_domain is not None,
         )
@@ -81,18 +98,13 @@ class ApiStack(Stack):
             ),
         )
         self._add_routes(environment)
-        self._slow_brokers_down(stage, environment)
+        self._slow_strangers_down(stage, environment)
         self._keep_access_log(stage, environment)
         if environment.api_domain is None:
             self.url = self.api.api_endpoint
         else:
             NamedApi(self, "Domain", domain=environment.api_domain, api=self.api, stage=stage)
             self.url = f"https://{environment.api_domain.name}"
-        made = self.api.node.default_child
-        assert isinstance(made, apigateway.CfnApi)
-        # The web stack imports it while the API has no name of its own. If it went with the name, CloudFormation would
-        # refuse: this stack is deployed first, and no export goes that another stack still imports.
-        self.export_value(made.attr_api_endpoint)
         self._ask_each_minute(operations, environment)
         CfnOutput(self, "ApiUrl", value=f"{self.url}/")
 
@@ -109,8 +121,7 @@ class ApiStack(Stack):
                     authorizer=apigateway.HttpNoneAuthorizer() if route.is_open else authorizer,
                 )
                 for each in made if route.is_open else ():
-                    acknowledge(each, _OPEN, nag=("APIG4",))
-                self._limited += [(route, each) for each in made if route.is_from_broker]
+                    self._opened(route.key, each)
 
         # Everything else: unknown paths and methods are answered by the product, not by the gateway's own words.
         unknown = apigateway.HttpRoute(
@@ -121,7 +132,11 @@ class ApiStack(Stack):
             integration=integrations_by_function[UNKNOWN_PATHS],
             authorizer=apigateway.HttpNoneAuthorizer(),
         )
-        acknowledge(unknown, _OPEN, nag=("APIG4",))
+        self._opened("$default", unknown)
+
+    def _opened(self, key: str, route: apigateway.HttpRoute) -> None:
+        self._open[key] = route
+        acknowledge(route, _OPEN, nag=("APIG4",))
 
     def _keep_access_log(self, stage: apigateway.HttpStage, environment: Environment) -> None:
         """The route and not the path: a path may hold the address that a broker posts to, which is to be kept."""
@@ -154,18 +169,15 @@ class ApiStack(Stack):
         )
         acknowledge_calls(self, canary)
 
-    def _slow_brokers_down(self, stage: apigateway.HttpStage, environment: Environment) -> None:
-        """Order updates come without a token of ours, so anyone may send some: they get a part of the rate, that
-        never keeps traders out. What is turned away here is found by looking."""
+    def _slow_strangers_down(self, stage: apigateway.HttpStage, environment: Environment) -> None:
+        """Anyone may call what asks for no token: each such route has a rate of its own, and the least where a call is
+        dear. Who calls with a token is counted by person, in the function. Order updates of brokers that are turned
+        away here are found by looking."""
         settings = stage.node.default_child
         assert isinstance(settings, apigateway.CfnStage)
-        limits = {
-            "ThrottlingRateLimit": environment.api_rate_per_second // 4,
-            "ThrottlingBurstLimit": environment.api_burst // 4,
-        }
-        settings.route_settings = {f"{route.method} {route.path}": limits for route, _ in self._limited}
+        settings.route_settings = {key: _limits(key, environment) for key in self._open}
         # API Gateway takes limits only of a route that is there.
-        stage.node.add_dependency(*(made for _, made in self._limited))
+        stage.node.add_dependency(*self._open.values())
 
     def _integration(self, function: str) -> integrations.HttpLambdaIntegration:
         called = self._functions.add_called(function, self._powers)
@@ -200,11 +212,19 @@ def _routes_of(function: str, routes: tuple[ApiRoute, ...]) -> tuple[ApiRoute, .
     return tuple(route for route in routes if route.function == function)
 
 
-def _cors(environment: Environment) -> apigateway.CorsPreflightOptions | None:
-    if not environment.web_origins:
+def _limits(key: str, environment: Environment) -> dict[str, int]:
+    part = _OF_THE_RATE_WHERE_DEAR if key in _DEAR else _OF_THE_RATE
+    return {
+        "ThrottlingRateLimit": environment.api_rate_per_second // part,
+        "ThrottlingBurstLimit": environment.api_burst // part,
+    }
+
+
+def _cors(environment: Environment, app_url: str) -> apigateway.CorsPreflightOptions | None:
+    if environment.turns_browsers_away:
         return None
     return apigateway.CorsPreflightOptions(
-        allow_origins=list(environment.web_origins),
+        allow_origins=[app_url, *environment.web_origins],
         allow_methods=[apigateway.CorsHttpMethod[method] for method in ("GET", "POST", "PUT", "DELETE")],
         allow_headers=[
             "authorization",

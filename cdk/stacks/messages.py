@@ -40,8 +40,10 @@ class MessagesStack(Stack):
         environment: Environment,
         network: NetworkStack,
         powers: Powers,
+        app_url: str,
         **stack: Any,
     ) -> None:
+        """`app_url`: where links of mails lead."""
         super().__init__(scope, construct_id, **stack)
         self._functions = PythonFunctions(self, "Functions", environment=environment, network=network.functions)
         self.mails = self._queue("Mails", environment)
@@ -49,7 +51,7 @@ class MessagesStack(Stack):
         # After the outbox: whoever delivers there publishes to the topic, and is done.
         assert powers.notifications is not None
         powers.notifications.add_subscription(subscriptions.SqsSubscription(self.notices.queue))
-        self.powers = self._powers(powers, environment)
+        self.powers = self._powers(powers, environment, app_url)
         self.mails.deliver_to(self._functions.add("mailer", self.powers), max_concurrency=_FEW)
         self.notices.deliver_to(self._functions.add("notifier", self.powers), max_concurrency=_SOME)
         self._each_day(self._functions.add("summary", self.powers), environment)
@@ -68,7 +70,7 @@ class MessagesStack(Stack):
             max_receive_count=10,
         )
 
-    def _powers(self, powers: Powers, environment: Environment) -> Powers:
+    def _powers(self, powers: Powers, environment: Environment, app_url: str) -> Powers:
         telegram = secretsmanager.Secret(
             self,
             "TelegramSecret",
@@ -95,6 +97,7 @@ class MessagesStack(Stack):
             mail_identity=ses.EmailIdentity(self, "Sender", identity=ses.Identity.email(environment.mail_sender)),
             values={
                 **powers.values,
+                "APP_URL": app_url,
                 "MAIL_QUEUE_URL": self.mails.queue.queue_url,
                 "NOTICE_QUEUE_URL": self.notices.queue.queue_url,
                 "TELEGRAM_SECRET_ARN": telegram.secret_arn,

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from aws_cdk import CfnOutput, RemovalPolicy, Stack
+from aws_cdk import CfnOutput, Stack
 from aws_cdk import aws_ec2 as ec2
 from constructs import Construct
 
+from cdk.constructs.fixed_address import fixed_address
 from cdk.constructs.forward_proxies import PORT, ForwardProxies
 from cdk.constructs.network_access import NetworkAccess
 from cdk.constructs.retention import log_group
@@ -56,20 +57,19 @@ class NetworkStack(Stack):
                 log_group(self, "RefusedLogs", environment=environment, name="refused-traffic")
             ),
         )
-        # Free, and takes image layers off the NAT's bill.
+        # Free, and takes image layers off the NAT's bill. Of an interface none pays (docs/decisions).
         vpc.add_gateway_endpoint("S3", service=ec2.GatewayVpcEndpointAwsService.S3)
         return vpc
 
     def _addresses(self, environment: Environment) -> list[str]:
-        """Elastic IPs of our own, kept when the stack goes: they are registered with the brokers, and
-        changing a registration takes days."""
+        """Of our own: they are registered with the brokers."""
         allocations = []
         for number in range(1, environment.nat_gateways + 1):
-            address = ec2.CfnEIP(self, f"EgressAddress{number}", domain="vpc")
-            address.apply_removal_policy(RemovalPolicy.RETAIN)
-            CfnOutput(self, f"EgressIp{number}", value=address.ref, description="Register this address with the broker")
-            allocations.append(address.attr_allocation_id)
-            self._nat_addresses.append(address.ref)
+            fixed = fixed_address(self, f"EgressAddress{number}", environment=environment)
+            told = "Register this address with the broker"
+            CfnOutput(self, f"EgressIp{number}", value=fixed.address, description=told)
+            allocations.append(fixed.allocation_id)
+            self._nat_addresses.append(fixed.address)
         return allocations
 
     def _nat_route(self, environment: Environment) -> dict[str, object]:

@@ -27,6 +27,8 @@ from cdk.stacks.network import NetworkStack
 
 _STALE_AFTER: Final = Duration.seconds(60)
 """A trigger or a check delivered later would only repeat what the next one, or converge, does better."""
+_INSTRUMENTS_WITHIN: Final = Duration.minutes(15)
+"""From 08:30 until traders are told what keeps their strategies from trading."""
 
 
 class TradingStack(Stack):
@@ -107,7 +109,7 @@ class TradingStack(Stack):
         function.configure_async_invoke(
             retry_attempts=0,
             max_event_age=_STALE_AFTER,
-            on_failure=destinations.SqsDestination(self.scheduling.dead_letters),
+            on_failure=self._told_of(),
         )
         return function
 
@@ -126,8 +128,22 @@ class TradingStack(Stack):
         """No route: whoever IAM lets invoke it is the operator; the clock only has it verify. An action that
         failed is asked for again by whoever asked."""
         operator = self._functions.add("operator", self.powers)
-        operator.configure_async_invoke(retry_attempts=0)
+        operator.configure_async_invoke(retry_attempts=0, on_failure=self._told_of())
         return operator
+
+    def _instruments(self) -> lambda_.Function:
+        """A load replaces the whole list in one transaction or leaves it as it was, so that trying again is harmless;
+        it helps where the broker or the database was away for a minute."""
+        instruments = self._functions.add("instruments", self.powers)
+        instruments.configure_async_invoke(
+            retry_attempts=2, max_event_age=_INSTRUMENTS_WITHIN, on_failure=self._told_of()
+        )
+        return instruments
+
+    def _told_of(self) -> destinations.SqsDestination:
+        """Where what the clock asked for is left when the function fails: it may have died without a word of its own.
+        A schedule's own dead letters are of calls that Lambda did not take."""
+        return destinations.SqsDestination(self.scheduling.dead_letters)
 
     def _periodic(self, environment: Environment) -> None:
         # A group of their own: whoever manages the strategies' schedules cannot touch these.
@@ -145,7 +161,7 @@ class TradingStack(Stack):
             schedule=scheduler.ScheduleExpression.rate(Duration.minutes(1)),
             target=targets.LambdaInvoke(self.converge, retry_attempts=0, max_event_age=_STALE_AFTER),
         )
-        instruments = self._functions.add("instruments", self.powers)
+        instruments = self._instruments()
         scheduler.Schedule(
             self,
             "EveryMorning",
@@ -156,7 +172,7 @@ class TradingStack(Stack):
                 instruments,
                 dead_letter_queue=self.scheduling.dead_letters,
                 retry_attempts=2,
-                max_event_age=Duration.minutes(15),
+                max_event_age=_INSTRUMENTS_WITHIN,
             ),
         )
         scheduler.Schedule(

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from cdk.toolchain import bundled_npx
+from cdk.toolchain import bundled_node
 from twin.api_client import ApiClient
 from twin.app_server import INDEX, AppServer
 from twin.console import Narrator
@@ -90,7 +90,7 @@ async def _look(browser: str, arguments: argparse.Namespace) -> int:
 
 
 async def _test(file: Path, facts: dict[str, object]) -> int:
-    node = bundled_npx()[0]
+    node = str(bundled_node())
     tests = await asyncio.create_subprocess_exec(
         node, "--test", "--test-reporter=spec", str(file), env={**os.environ, "STORY": json.dumps(facts)}
     )

@@ -23,7 +23,8 @@ _ACTIONS = {
 }
 
 
-def calling_classes() -> dict[str, frozenset[str]]:
+@cache
+def calling_classes() -> Mapping[str, frozenset[str]]:
     """The actions of every class that calls AWS, by the class's name."""
     sources = [*sorted((_LIBRARY / "adapters").rglob("*.py")), *sorted(LISTENER.glob("*.py"))]
     return {

@@ -11,6 +11,7 @@ from typing import Any
 Json = Any
 ACCOUNT = "111122223333"
 API_ENDPOINT = "https://a1.execute-api.ap-south-1.amazonaws.com"
+APP_URL = "https://d111.cloudfront.net"
 FEED_USER_IDS = ["5f0c8a8e-7d5c-4f4e-9a7b-0d3c2b1a0f9e", "0b9c51c4-2b0e-4c59-8c2f-6c8a1d7f3e21"]
 
 
@@ -101,6 +102,8 @@ class Estate:
                 return "5432"
             case {"Fn::GetAtt": [_, "ApiEndpoint"]}:
                 return API_ENDPOINT
+            case {"Fn::GetAtt": [str(logical_id), "DomainName"]} if self._is_distribution(stack, logical_id):
+                return APP_URL.removeprefix("https://")
             case {"Fn::GetAtt": [str(logical_id), _]}:
                 return self._resource(stack, logical_id).path
             case {"Fn::ImportValue": str(name)}:
@@ -138,6 +141,9 @@ class Estate:
         for stack, template in self.templates.items():
             for logical_id in template["Resources"]:
                 yield self._resource(stack, logical_id)
+
+    def _is_distribution(self, stack: str, logical_id: str) -> bool:
+        return self._resource(stack, logical_id).type == "AWS::CloudFront::Distribution"
 
     def _resource(self, stack: str, logical_id: str) -> Resource:
         body = self.templates[stack]["Resources"][logical_id]

@@ -9,7 +9,7 @@ from algotrading.entrypoints.http import ACCOUNT, CLIENT_REQUEST_ID, REQUEST_ID
 from algotrading.entrypoints.http_keys import IDEMPOTENCY_KEY
 from algotrading.entrypoints.http_rates import LEFT, POLICY
 from cdk.environments import Environment
-from tests.infrastructure.templates import Estate, Resource
+from tests.infrastructure.templates import APP_URL, Estate, Resource
 
 
 def _served_by(estate: Estate, route: Resource) -> str:
@@ -100,18 +100,39 @@ def test_calls_are_limited_in_rate(estate: Estate, environment: Environment) -> 
     }
 
 
-def test_a_flood_of_order_updates_leaves_traders_most_of_the_rate(estate: Estate, environment: Environment) -> None:
+def test_a_flood_of_one_route_that_anybody_may_call_keeps_nobody_from_the_others(
+    estate: Estate, environment: Environment
+) -> None:
     stage = estate.one("AWS::ApiGatewayV2::Stage")
-    key = "POST /api/v1/broker/postback/{account}"
-    [route] = [r for r in estate.resources("AWS::ApiGatewayV2::Route") if r.properties["RouteKey"] == key]
-
-    assert stage.properties["RouteSettings"] == {
-        key: {
-            "ThrottlingRateLimit": environment.api_rate_per_second / 4,
-            "ThrottlingBurstLimit": environment.api_burst / 4,
-        }
+    still_open = {
+        each.properties["RouteKey"]: each.logical_id
+        for each in estate.resources("AWS::ApiGatewayV2::Route")
+        if each.properties["AuthorizationType"] == "NONE"
     }
-    assert route.logical_id in stage.body["DependsOn"]
+    limits = {
+        key: (each["ThrottlingRateLimit"], each["ThrottlingBurstLimit"])
+        for key, each in stage.properties["RouteSettings"].items()
+    }
+
+    # Every route without a token has a rate of its own; the others are counted by person (tests/unit/api).
+    assert limits.keys() == still_open.keys()
+    assert set(still_open.values()) <= set(stage.body["DependsOn"])
+    assert max(limits.values()) == (environment.api_rate_per_second / 4, environment.api_burst / 4)
+
+
+def test_a_call_that_hashes_a_password_or_reads_a_link_has_the_least_of_the_rate(
+    estate: Estate, environment: Environment
+) -> None:
+    settings = estate.one("AWS::ApiGatewayV2::Stage").properties["RouteSettings"]
+    dear = ("auth/register", "auth/login", "auth/password/forgot", "auth/password/reset", "auth/email/verify")
+
+    for key in (*(f"POST /api/v1/{path}" for path in dear), "$default"):
+        assert settings[key] == {
+            "ThrottlingRateLimit": environment.api_rate_per_second / 10,
+            "ThrottlingBurstLimit": environment.api_burst / 10,
+        }
+    # Of those that guess, the gateway lets through fewer than would hold up every login before the open.
+    assert settings["POST /api/v1/auth/login"]["ThrottlingRateLimit"] * 60 >= 600
 
 
 def test_a_flood_of_order_updates_keeps_no_worker_from_people(estate: Estate, environment: Environment) -> None:
@@ -143,26 +164,21 @@ def test_api_gateway_may_call_the_function_of_every_route(estate: Estate) -> Non
         ), key
 
 
-def test_browsers_may_call_from_the_named_origins_only(estate: Estate, environment: Environment) -> None:
-    cors = estate.one("AWS::ApiGatewayV2::Api").properties.get("CorsConfiguration", {})
+def test_browsers_may_call_from_the_app_and_the_named_origins_only(estate: Estate, environment: Environment) -> None:
+    cors = estate.one("AWS::ApiGatewayV2::Api").properties["CorsConfiguration"]
 
-    assert tuple(cors.get("AllowOrigins", ())) == environment.web_origins
+    # Nobody has to write down where the app is: it is deployed before, and may call from the first moment.
+    assert [estate.text("api", each) for each in cors["AllowOrigins"]] == [APP_URL, *environment.web_origins]
     assert "*" not in environment.web_origins
 
 
-def test_browsers_may_send_and_see_every_header_that_the_api_heeds_and_gives(
-    estate: Estate, environment: Environment
-) -> None:
-    cors = estate.one("AWS::ApiGatewayV2::Api").properties.get("CorsConfiguration", {})
+def test_browsers_may_send_and_see_every_header_that_the_api_heeds_and_gives(estate: Estate) -> None:
+    cors = estate.one("AWS::ApiGatewayV2::Api").properties["CorsConfiguration"]
     heeded = {"Authorization", "Content-Type", "If-Match", IDEMPOTENCY_KEY, ACCOUNT, CLIENT_REQUEST_ID}
     given = {"ETag", "Retry-After", REQUEST_ID, CLIENT_REQUEST_ID, POLICY, LEFT}
 
-    assert set(cors.get("AllowHeaders", ())) == (
-        {name.lower() for name in heeded} if environment.web_origins else set()
-    )
-    assert set(cors.get("ExposeHeaders", ())) == (
-        {name.lower() for name in given} if environment.web_origins else set()
-    )
+    assert set(cors["AllowHeaders"]) == {name.lower() for name in heeded}
+    assert set(cors["ExposeHeaders"]) == {name.lower() for name in given}
 
 
 def test_functions_behind_the_api_give_up_before_the_gateway_does(estate: Estate) -> None:

@@ -86,7 +86,7 @@ def test_a_name_changes_no_other_address_nor_what_holds_state(named: Estate, est
 
 
 def test_a_name_takes_no_export_away_from_stacks_that_import_it(named: Estate, estates: Mapping[str, Estate]) -> None:
-    """The API's stack is deployed before those that import from it, and CloudFormation refuses to take one away."""
+    """A stack is deployed before those that import from it, and CloudFormation refuses to take an export away."""
 
     def exported(estate: Estate) -> set[str]:
         return {
@@ -108,6 +108,8 @@ def test_callers_are_asked_for_certificates_of_a_version_of_the_truststore(askin
     }
     # Else everybody could go round it.
     assert asking.one("AWS::ApiGatewayV2::Api").properties["DisableExecuteApiEndpoint"] is True
+    # And browsers, which show none, are promised nothing.
+    assert "CorsConfiguration" not in asking.one("AWS::ApiGatewayV2::Api").properties
 
 
 def test_the_canary_shows_a_certificate_where_it_is_asked_for_one_and_reads_nothing_else(asking: Estate) -> None:

@@ -18,8 +18,8 @@ from cdk.assure import read_report
 from cdk.cost.lines import HOURS
 from cdk.cost.prices import load_prices
 from cdk.cost.standing import standing_lines, unpriced
-from cdk.deploy import pairs_that_stand
-from cdk.environments import AVAILABILITY_ZONES, ENVIRONMENTS, REGION, Environment
+from cdk.environments import AVAILABILITY_ZONES, ENVIRONMENTS, REGION, Environment, KeptAddress
+from cdk.prerequisites import pairs_that_stand
 from cdk.stacks.network import NetworkStack
 from cdk.synth import synthesize
 from tests.infrastructure.templates import Estate
@@ -45,7 +45,10 @@ def test_orders_leave_from_fixed_addresses_that_outlive_the_stack(estate: Estate
 
     assert len(addresses) == environment.nat_gateways
     assert {each.logical_id for each in addresses} == used
-    assert {each.body["DeletionPolicy"] for each in addresses} == {"Retain"}
+    # Kept from a stack that goes or would replace it; not from a deployment that fails before anybody knew it.
+    assert {(each.body["DeletionPolicy"], each.body["UpdateReplacePolicy"]) for each in addresses} == {
+        ("RetainExceptOnCreate", "Retain")
+    }
 
 
 def test_stores_are_reached_from_functions_and_listener_only(estate: Estate) -> None:
@@ -99,9 +102,11 @@ def test_functions_without_a_store_stay_outside_the_network(estate: Estate) -> N
 IMAGES = ("ami-0123456789abcdef0", "ami-0123456789abcdef1")
 
 
-def _network(pairs: int, images: tuple[str, ...] = IMAGES) -> dict[str, Any]:
+def _network(
+    pairs: int, images: tuple[str, ...] = IMAGES, *, kept_addresses: tuple[KeptAddress, ...] = ()
+) -> dict[str, Any]:
     """The network of a prod with addresses for `pairs` more accounts."""
-    environment = replace(ENVIRONMENTS["prod"], egress_pairs=pairs, egress_images=images)
+    environment = replace(ENVIRONMENTS["prod"], egress_pairs=pairs, egress_images=images, kept_addresses=kept_addresses)
     app = App()
     stack = NetworkStack(app, "network", environment=environment, env=Target(region=REGION))
     routes = stack.to_json_string(stack.routes)
@@ -127,7 +132,11 @@ def _of(template: dict[str, Any], kind: str) -> dict[str, Any]:
 
 
 def test_each_pair_has_an_address_in_either_zone_that_outlives_the_stack(paired: dict[str, Any]) -> None:
-    kept = {name for name, each in _of(paired, "AWS::EC2::EIP").items() if each.get("DeletionPolicy") == "Retain"}
+    kept = {
+        name
+        for name, each in _of(paired, "AWS::EC2::EIP").items()
+        if each.get("DeletionPolicy") == "RetainExceptOnCreate"
+    }
     machines = _of(paired, "AWS::EC2::Instance").values()
 
     assert len(kept) == 2 + 2 * 13
@@ -329,3 +338,63 @@ def test_cloudformation_takes_an_estate_with_pairs(tmp_path: Path) -> None:
 
     report = json.loads((tmp_path / "validation-report.json").read_text(encoding="utf-8"))
     assert list(read_report(report)) == []
+
+
+# --- addresses that outlived an earlier network -----------------------------------------------------------
+
+
+def _adopting(*names: str) -> tuple[KeptAddress, ...]:
+    return tuple(
+        KeptAddress(name, f"eipalloc-0123456{number}", f"13.234.0.{number}") for number, name in enumerate(names)
+    )
+
+
+def test_a_network_takes_up_the_addresses_that_an_earlier_one_left() -> None:
+    adopted = _network(2, kept_addresses=_adopting("EgressAddress2", "PairAddress1b"))
+    anew = _network(2)
+    nat = [each["Properties"]["AllocationId"] for each in _of(adopted, "AWS::EC2::NatGateway").values()]
+    bound = _of(adopted, "AWS::EC2::EIPAssociation")
+    gone = _of(anew, "AWS::EC2::EIP").keys() - _of(adopted, "AWS::EC2::EIP").keys()
+
+    assert sorted(map(str, nat)) == ["eipalloc-01234560", "{'Fn::GetAtt': ['EgressAddress1', 'AllocationId']}"]
+    assert [each["Properties"]["AllocationId"] for name, each in bound.items() if "PairAddress1b" in name] == [
+        "eipalloc-01234561"
+    ]
+    assert adopted["Outputs"]["EgressIp2"]["Value"] == "13.234.0.0"
+    assert "13.234.0.1" in {each["Value"] for each in adopted["Outputs"].values() if isinstance(each["Value"], str)}
+    assert '"13.234.0.1"' in json.dumps(adopted["Outputs"]["Routes"]["Value"]).replace("\\", "")
+    assert {re.sub("[0-9A-F]{8}$", "", name) for name in gone} == {"EgressAddress2", "ProxiesPairAddress1b"}
+
+
+def test_each_address_that_brokers_know_is_called_by_what_it_is_there_for(paired: dict[str, Any]) -> None:
+    """`make deploy` finds them by it when their stack is gone."""
+    named = {
+        tag["Value"]
+        for each in _of(paired, "AWS::EC2::EIP").values()
+        for tag in each["Properties"].get("Tags", ())
+        if tag["Key"] == "Name"
+    }
+
+    pairs = {f"algotrading-prod-PairAddress{number}{zone}" for number in range(1, 14) for zone in "ab"}
+    assert named == {"algotrading-prod-EgressAddress1", "algotrading-prod-EgressAddress2", *pairs}
+
+
+@pytest.mark.parametrize(
+    ("name", "allocation_id", "address", "reason"),
+    [
+        ("OwnAddress0a", "eipalloc-01234567", "13.234.0.1", "is called"),
+        ("EgressAddress1", "eip-1", "13.234.0.1", "must be as eipalloc"),
+        ("EgressAddress1", "eipalloc-01234567", "10.0.0.1", "no address that anybody"),
+        ("EgressAddress1", "eipalloc-01234567", "13.234.0", "4 octets"),
+    ],
+)
+def test_what_is_no_kept_address_is_refused(name: str, allocation_id: str, address: str, reason: str) -> None:
+    with pytest.raises(ValueError, match=reason):
+        KeptAddress(name, allocation_id, address)
+
+
+def test_an_address_is_not_taken_up_twice() -> None:
+    [kept] = _adopting("EgressAddress1")
+
+    with pytest.raises(ValueError, match="name one of them twice"):
+        replace(ENVIRONMENTS["prod"], kept_addresses=(kept, kept))

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from cdk.deploy import set_aside
 from cdk.environments import ENVIRONMENTS, Environment
 from cdk.paths import ROOT
+from cdk.prerequisites import set_aside
 from tests.infrastructure.templates import Estate
 
 GUIDE = ROOT / "docs" / "operations.md"

@@ -115,6 +115,26 @@ def test_instruments_are_loaded_each_morning_before_the_session(estate: Estate) 
     assert schedule["ScheduleExpression"] == "cron(30 8 * * ? *)"
     assert schedule["ScheduleExpressionTimezone"] == "Asia/Kolkata"
     assert schedule["FlexibleTimeWindow"] == {"Mode": "OFF"}
+    # As often as is harmless (tests/contract/ports/test_instruments.py), and not beyond 08:45, when traders are told.
+    config = _asynchronous(estate, "instruments").properties
+    assert (config["MaximumRetryAttempts"], config["MaximumEventAgeInSeconds"]) == (2, 15 * 60)
+
+
+@pytest.mark.parametrize("function", ["trigger", "instruments", "operator"])
+def test_what_the_clock_asked_for_and_a_function_did_not_do_rings(estate: Estate, function: str) -> None:
+    """A schedule's dead letters are of calls that were not taken; a function that died may have said nothing itself."""
+    failed = _asynchronous(estate, function).properties["DestinationConfig"]["OnFailure"]["Destination"]
+    watched = {
+        estate.text(alarm.stack, dimension["Value"])
+        for alarm in estate.resources("AWS::CloudWatch::Alarm")
+        for dimension in alarm.properties.get("Dimensions", ())
+    }
+
+    assert estate.text("trading", failed) == "trading/Scheduling/DeadLetters"
+    assert estate.text("trading", failed) in watched
+    assert f"trading/Functions/{function.capitalize()}" in estate.roles_allowed(
+        "sqs:SendMessage", estate.text("trading", failed)
+    )
 
 
 def test_the_audit_trail_is_verified_each_evening(estate: Estate) -> None:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from fnmatch import fnmatchcase
+from typing import Any, cast
 
 import pytest
 
+from algotrading.adapters.s3_audit_roots import S3AuditRoots
 from cdk.environments import Environment
 from tests.infrastructure.templates import Estate
 
@@ -35,6 +38,8 @@ STATEFUL = {
     },
     "AWS::Scheduler::ScheduleGroup": {"SchedulingGroup2B5E8D3E", "Operations993AC38D", "Messages804FA4EB"},
     "AWS::SNS::Topic": {"Notifications87298708", "Alarms04B5A0BF"},
+    # Its name is in links of mails that were sent, and pages are called by it.
+    "AWS::CloudFront::Distribution": {"Distribution830FAC52"},
     "AWS::S3::Bucket": {"AppF1B96344", "ArchiveRoots54CA0789", "DataBucketE6B0FAA8"},
 }
 """Logical ids that may never change: a new id is a new, empty resource in place of the old one."""
@@ -70,6 +75,8 @@ def test_postgresql_is_as_the_table_says(estate: Estate, environment: Environmen
     assert instance.properties["DeletionProtection"] is environment.protected
     assert instance.properties["EnableIAMDatabaseAuthentication"] is environment.database_iam
     assert instance.body["DeletionPolicy"] in {"Retain", "Snapshot"}
+    # Whoever looks at a snapshot sees whose it is, and what it costs is counted to the environment.
+    assert instance.properties["CopyTagsToSnapshot"] is True
 
 
 def test_the_database_password_is_generated_and_never_in_a_template(estate: Estate) -> None:
@@ -253,6 +260,30 @@ def test_the_audit_roots_are_locked_for_years_and_only_the_operators_function_wr
     assert (rule["Mode"], rule["Days"]) == ("GOVERNANCE", 1825 if environment.protected else 1)
     assert bucket.body["DeletionPolicy"] == "RetainExceptOnCreate"
     assert writers == {"Operator"}
+
+
+def test_the_audit_roots_go_where_the_bucket_keeps_them_cheaply_and_nowhere_else(estate: Estate) -> None:
+    """A key of another beginning could not be written; one that the rule does not know would stay dear for years."""
+    written: list[str] = []
+
+    class Bucket:
+        def put_object(self, *, Key: str, **_: object) -> None:  # noqa: N803 - AWS's own name
+            written.append(Key)
+
+    S3AuditRoots(cast(Any, Bucket), "bucket").keep({}, datetime(2026, 11, 27, tzinfo=UTC))
+    bucket = next(each for each in estate.resources("AWS::S3::Bucket") if each.path == "data/Archive/Roots")
+    [rule] = bucket.properties["LifecycleConfiguration"]["Rules"]
+    writable = {
+        resource.partition(":::")[2].partition("/")[2]
+        for grant in estate.grants()
+        if grant.action == "s3:PutObject" and "audit" in (resource := grant.resource)
+    }
+
+    assert rule["Prefix"] == "audit/"
+    assert [key.startswith(rule["Prefix"]) for key in written] == [True]
+    [pattern] = writable
+    assert fnmatchcase(written[0], pattern)
+    assert pattern.startswith(rule["Prefix"])
 
 
 def test_stacks_that_hold_data_of_money_refuse_to_be_deleted(estate: Estate, environment: Environment) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,17 @@ from typing import Any
 import pytest
 
 from cdk import assure
-from cdk.assure import read_audit, read_bandit, read_checkov, read_report, read_secrets, read_tool, run_tool
+from cdk.assure import (
+    read_audit,
+    read_bandit,
+    read_checkov,
+    read_npm_audit,
+    read_report,
+    read_secrets,
+    read_tool,
+    run_tool,
+)
+from cdk.paths import ROOT
 
 REPORT = {
     "pluginReports": [
@@ -49,6 +60,44 @@ def test_a_vulnerable_package_is_found_with_what_mends_it() -> None:
     assert read_audit(audit(BAD, {"name": "fine", "version": "2", "vulns": []}), is_strict=False) == [
         "leaky 1.0: PYSEC-1, mended in 1.1"
     ]
+
+
+def npm_audit(*advisories: dict[str, str], looked_at: int = 600) -> str:
+    """As npm 11 writes it: the advisory stands with its package, and its name with those that need that one."""
+    packages = {
+        each["name"]: {"name": each["name"], "severity": each["severity"], "via": [each]} for each in advisories
+    }
+    needing = {"expo": {"name": "expo", "severity": "high", "via": sorted(packages)}}
+    counted = {"dependencies": {"prod": looked_at, "dev": 9}}
+    return json.dumps({"auditReportVersion": 2, "vulnerabilities": packages | needing, "metadata": counted})
+
+
+def advisory(severity: str) -> dict[str, str]:
+    words = {"title": "Prototype pollution", "url": f"https://github.com/advisories/GHSA-{severity}"}
+    return {"name": f"{severity}-one", "range": "<1.2", "severity": severity, **words}
+
+
+@pytest.mark.parametrize("is_strict", [False, True])
+def test_a_grave_advisory_of_the_apps_packages_is_found_and_a_slight_one_said(
+    capsys: pytest.CaptureFixture[str], is_strict: bool
+) -> None:
+    report = npm_audit(advisory("high"), advisory("critical"), advisory("moderate"))
+
+    assert read_npm_audit(report, is_strict=is_strict) == [
+        "critical-one <1.2: Prototype pollution, https://github.com/advisories/GHSA-critical",
+        "high-one <1.2: Prototype pollution, https://github.com/advisories/GHSA-high",
+    ]
+    assert "moderate: moderate-one <1.2" in capsys.readouterr().out
+    assert read_npm_audit(npm_audit(), is_strict=is_strict) == []
+
+
+def test_an_app_of_which_no_package_was_looked_at_is_no_clean_one(capsys: pytest.CaptureFixture[str]) -> None:
+    refused = json.dumps({"message": "405 Method Not Allowed", "error": {"summary": ""}})
+
+    assert read_npm_audit(npm_audit(looked_at=0), is_strict=False) == ["npm audit has looked at no package"]
+    assert read_npm_audit(refused, is_strict=False) == []
+    assert "could not be looked up: 405 Method Not Allowed" in capsys.readouterr().out
+    assert len(read_npm_audit(refused, is_strict=True)) == 1
 
 
 def test_packages_that_could_not_be_looked_up_are_said_and_fail_where_that_is_asked(
@@ -135,3 +184,23 @@ def test_what_is_found_ends_it_with_1(monkeypatch: pytest.MonkeyPatch, capsys: p
 
     steps.pop()
     assert assure.main([]) == 0
+
+
+def test_what_was_clean_when_it_was_pushed_is_looked_through_again_every_night() -> None:
+    """And fails where nothing could be looked up: a scan that finds nothing because it saw nothing is none."""
+    folder = ROOT / ".github/workflows"
+    workflows = {name: (folder / f"{name}.yml").read_text(encoding="utf-8") for name in ("ci", "nightly")}
+
+    for text in workflows.values():
+        assert re.search(r"run: make assure .*STRICT=1", text)
+    assert "schedule:" in workflows["nightly"]
+
+
+def test_newer_versions_are_asked_for_where_there_is_something_to_update() -> None:
+    text = (ROOT / ".github/dependabot.yml").read_text(encoding="utf-8")
+    asked = re.findall(r"package-ecosystem: (\S+)\n    directory: /(\S*)", text)
+    found = {"github-actions": ".github/workflows", "npm": "mobile/package-lock.json"}
+
+    assert {name for name, _ in asked} == found.keys()
+    for name, folder in asked:
+        assert (ROOT / folder / found[name].removeprefix(f"{folder}/")).exists()

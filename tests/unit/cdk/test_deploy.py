@@ -1,112 +1,22 @@
-"""What `make deploy` says is missing, all at once and before anything is touched."""
+"""What `make deploy` does when, and in which order; and what a pipeline makes of it."""
 
 from __future__ import annotations
 
 import re
 import subprocess
 import textwrap
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import date, datetime, time
 from pathlib import Path
-from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError, NoCredentialsError
+from botocore.exceptions import NoCredentialsError
 
 from algotrading.adapters.clock import SystemClock
 from algotrading.domain.sessions import instant_of
 from cdk import deploy
-from cdk.deploy import cdk_words, find_missing, find_next_steps, find_open_market, may_deploy
-from cdk.environments import ENVIRONMENTS, Environment, FeedAccount, environment_named
+from cdk.deploy import CDK_CLI, cdk_words, find_open_market, may_deploy
+from cdk.environments import ENVIRONMENTS, environment_named
 from cdk.paths import ROOT
-
-READY = replace(
-    ENVIRONMENTS["dev"],
-    alarm_email="ops@trader.in",
-    mail_sender="mail@trader.in",
-    feed_accounts=(FeedAccount("feed@trader.in"),),
-)
-
-
-class Cloud:
-    """An account that is logged in to, prepared and large enough, unless told otherwise."""
-
-    def __init__(
-        self,
-        *,
-        logged_in: bool = True,
-        prepared: bool = True,
-        functions: int = 1000,
-        addresses: int = 5,
-        held: Sequence[Mapping[str, str]] = (),
-        denied: bool = False,
-        outputs: Sequence[str] | None = None,
-    ) -> None:
-        """`outputs` are those of the network stack; None: there is none yet."""
-        self.logged_in, self.prepared, self.denied, self.outputs = logged_in, prepared, denied, outputs
-        self.functions, self.addresses, self.held = functions, addresses, held
-
-    def __call__(self, service: str) -> Cloud:
-        return self
-
-    def get_caller_identity(self) -> dict[str, str]:
-        if not self.logged_in:
-            raise NoCredentialsError
-        return {"Account": "123456789012"}
-
-    def get_parameters(self, **_names: Any) -> dict[str, Any]:
-        if self.denied:
-            raise ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "GetParameters")
-        return {"Parameters": [{}] if self.prepared else []}
-
-    def get_account_settings(self) -> dict[str, Any]:
-        return {"AccountLimit": {"ConcurrentExecutions": self.functions}}
-
-    def describe_addresses(self) -> dict[str, Any]:
-        return {"Addresses": [{"Tags": [{"Key": k, "Value": v} for k, v in tags.items()]} for tags in self.held]}
-
-    def describe_stacks(self, **named: Any) -> dict[str, Any]:
-        if self.outputs is None:
-            message = f"Stack with id {named['StackName']} does not exist"
-            raise ClientError({"Error": {"Code": "ValidationError", "Message": message}}, "DescribeStacks")
-        return {"Stacks": [{"Outputs": [{"OutputKey": key, "OutputValue": "x"} for key in self.outputs]}]}
-
-    def get_service_quota(self, **_quota: Any) -> dict[str, Any]:
-        return {"Quota": {"Value": float(self.addresses)}}
-
-
-def test_nothing_is_missing_where_everything_is_there() -> None:
-    assert find_missing(READY, aws=Cloud(), run=lambda _: 0) == []
-
-
-def test_every_missing_thing_is_named_at_once() -> None:
-    missing = find_missing(ENVIRONMENTS["dev"], aws=Cloud(logged_in=False), run=lambda _: 127)
-
-    assert [line.split()[0] for line in missing] == ["alarm_email", "mail_sender", "feed_accounts", "Docker", "no"]
-
-
-TWO_PAIRS = ["EgressIp1", *(f"ProxiesEgressPair{pair}5D3A92FC" for pair in ("1a", "1b", "2a", "2b"))]
-"""As CDK calls them: tests/infrastructure/test_network.py holds this against the template."""
-
-
-@pytest.mark.parametrize(("wanted", "is_refused"), [(0, True), (1, True), (2, False), (3, False)])
-def test_no_pair_that_a_broker_may_know_is_taken_away(wanted: int, is_refused: bool) -> None:
-    there = Cloud(addresses=99, outputs=TWO_PAIRS)
-    images = ("ami-0123456789abcdef0", "ami-0123456789abcdef1") if wanted else ()
-    environment = replace(READY, egress_pairs=wanted, egress_images=images)
-
-    missing = find_missing(environment, aws=there, run=lambda _: 0)
-
-    assert [("has 2 pairs of addresses" in line) for line in missing] == ([True] if is_refused else [])
-
-
-def test_going_back_to_a_version_that_knows_of_fewer_pairs_is_not_refused() -> None:
-    """It leaves the network as it is, and with it every address."""
-    there = Cloud(addresses=0, outputs=TWO_PAIRS)
-
-    assert find_missing(READY, aws=there, run=lambda _: 0)
-    assert find_missing(READY, aws=there, run=lambda _: 0, keep_data=True) == []
 
 
 @pytest.mark.parametrize(("words", "keeps"), [(["--keep-data"], True), ([], False)])
@@ -126,85 +36,6 @@ def test_the_command_says_whether_the_network_is_left_as_it_is(
     assert asked == [keeps]
 
 
-def test_where_no_pair_was_made_none_is_missed() -> None:
-    assert find_missing(READY, aws=Cloud(outputs=["EgressIp1"]), run=lambda _: 0) == []
-
-
-def test_what_comes_after_the_first_deployment_is_said_until_it_is_done() -> None:
-    before, after = (
-        READY,
-        replace(READY, feed_accounts=(FeedAccount("feed@trader.in", "5f0c8a8e-7d5c-4f4e-9a7b-0d3c2b1a0f9e"),)),
-    )
-
-    [step] = find_next_steps(before)
-
-    assert "feed@trader.in" in step
-    assert find_next_steps(after) == []
-
-
-def test_an_unprepared_account_is_told_how_to_prepare_itself() -> None:
-    [missing] = find_missing(READY, aws=Cloud(prepared=False), run=lambda _: 0)
-
-    assert "bootstrap aws://123456789012/ap-south-1" in missing
-
-
-@pytest.mark.parametrize(
-    ("environment", "address"),
-    [
-        (replace(READY, alarm_email="someone@example.com"), "alarm_email"),
-        (replace(READY, mail_sender="someone@example.com"), "mail_sender"),
-        (replace(READY, feed_accounts=(FeedAccount("someone@example.com"),)), "feed_accounts"),
-    ],
-)
-def test_an_example_address_would_alarm_nobody(environment: Environment, address: str) -> None:
-    [missing] = find_missing(environment, aws=Cloud(), run=lambda _: 0)
-
-    assert missing.startswith(address)
-
-
-def test_who_may_not_look_is_not_told_to_prepare_the_account() -> None:
-    [missing] = find_missing(READY, aws=Cloud(denied=True), run=lambda _: 0)
-
-    assert "AccessDenied" in missing
-    assert "bootstrap" not in missing
-
-
-def test_a_new_account_is_told_that_it_may_run_too_few_functions() -> None:
-    reserved = READY.executor_concurrency + READY.priority_concurrency
-
-    [missing] = find_missing(READY, aws=Cloud(functions=reserved), run=lambda _: 0)
-
-    assert "concurrent executions" in missing
-    needed = int(missing.split("needs ")[1].split(":")[0])
-    assert needed > reserved + 100
-    assert find_missing(READY, aws=Cloud(functions=needed), run=lambda _: 0) == []
-
-
-MINE = {"project": "algotrading", "environment": "dev"}
-
-
-@pytest.mark.parametrize(
-    ("held", "is_enough"),
-    [([{}] * 4, True), ([{}] * 5, False), ([{}] * 4 + [MINE], True), ([{**MINE, "environment": "prod"}] * 5, False)],
-    ids=["room for one", "none left", "its own is there already", "others of another environment"],
-)
-def test_elastic_ips_that_are_there_already_are_not_asked_for_again(
-    held: Sequence[Mapping[str, str]], is_enough: bool
-) -> None:
-    missing = find_missing(READY, aws=Cloud(held=held), run=lambda _: 0)
-
-    assert [line for line in missing if "Elastic IPs" in line] == ([] if is_enough else missing)
-    assert bool(missing) is not is_enough
-
-
-def test_pairs_of_addresses_need_room_as_well() -> None:
-    paired = replace(READY, egress_pairs=2, egress_images=("ami-0123456789abcdef0",) * 2)
-
-    [missing] = find_missing(paired, aws=Cloud(), run=lambda _: 0)
-
-    assert "needs 7 more" in missing
-
-
 def test_going_back_leaves_network_and_data_as_they_are() -> None:
     words = cdk_words("prod", keep_data=True)
 
@@ -212,6 +43,37 @@ def test_going_back_leaves_network_and_data_as_they_are() -> None:
     assert "--exclusively" in words
     assert not {"network", "data"} & set(words)
     assert cdk_words("prod", keep_data=False)[:2] == ["deploy", "--all"]
+
+
+class Account:
+    """One that is logged in to, or not."""
+
+    def __init__(self, *, logged_in: bool) -> None:
+        self.logged_in = logged_in
+
+    def get_caller_identity(self) -> dict[str, str]:
+        if not self.logged_in:
+            raise NoCredentialsError
+        return {"Account": "123456789012"}
+
+
+@pytest.mark.parametrize("logged_in", [True, False])
+def test_an_account_is_prepared_by_the_command_line_of_the_deployment(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], logged_in: bool
+) -> None:
+    ran: list[tuple[str, list[str]]] = []
+
+    def run(package: str, words: list[str]) -> int:
+        ran.append((package, words))
+        return 0
+
+    monkeypatch.setattr(deploy, "_client", lambda _: Account(logged_in=logged_in))
+    monkeypatch.setattr(deploy, "run_npm_package", run)
+    monkeypatch.setattr("sys.argv", ["deploy", "--bootstrap"])
+
+    assert deploy.main() == (0 if logged_in else 1)
+    assert ran == ([(CDK_CLI, ["bootstrap", "aws://123456789012/ap-south-1"])] if logged_in else [])
+    assert ("no AWS credentials" in capsys.readouterr().out) is not logged_in
 
 
 # --- while the market is open -------------------------------------------------------------------------

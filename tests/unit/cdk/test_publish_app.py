@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +12,11 @@ import pytest
 from botocore.exceptions import ClientError, NoCredentialsError
 
 from cdk.environments import ENVIRONMENTS
-from cdk.publish_app import AppNotBuilt, NotDeployed, find_next_steps, publish
+from cdk.publish_app import AppNotBuilt, NotDeployed, publish
 
 DEV = ENVIRONMENTS["dev"]
 URL = "https://d111.cloudfront.net"
+PAGE = '<!DOCTYPE html><html lang="en"><head>\n<script src="/entry.js"></script></head></html>'
 SCRIPT = "_expo/static/js/web/entry-1.js"
 OUTPUTS = {
     "algotrading-dev-api": {"ApiUrl": "https://a1.execute-api.ap-south-1.amazonaws.com/"},
@@ -52,9 +53,10 @@ class Cloud:
 @pytest.fixture
 def built(tmp_path: Path) -> Path:
     """A built app with the twin's compressed neighbours."""
-    for name in ("index.html", "index.html.gz", ".ready", SCRIPT, f"{SCRIPT}.gz"):
+    for name in ("index.html.gz", ".ready", SCRIPT, f"{SCRIPT}.gz"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(name)
+    (tmp_path / "index.html").write_text(PAGE)
     return tmp_path
 
 
@@ -111,8 +113,22 @@ def test_without_credentials_it_says_what_to_do(built: Path) -> None:
         publish(DEV, built, aws=lambda _: Nobody())
 
 
-def test_the_origin_is_asked_for_until_browsers_may_call_from_it() -> None:
-    [step] = find_next_steps(DEV, URL)
+def test_the_page_says_before_anything_else_which_api_it_calls(built: Path) -> None:
+    """The header that comes with it names no single one: it is made before the API is."""
+    cloud = Cloud()
 
-    assert URL in step
-    assert find_next_steps(replace(DEV, web_origins=(URL,)), URL) == []
+    publish(DEV, built, aws=cloud)
+
+    page = next(each["Body"] for each in cloud.put if each["Key"] == "index.html").decode()
+    policy = "connect-src 'self' https://a1.execute-api.ap-south-1.amazonaws.com"
+    said = f'<head><meta http-equiv="Content-Security-Policy" content="{policy}">'
+    assert page == PAGE.replace("<head>", said)
+
+
+def test_a_page_that_cannot_say_whom_it_calls_is_not_published(built: Path) -> None:
+    (built / "index.html").write_text("<html>no head</html>")
+    cloud = Cloud()
+
+    with pytest.raises(AppNotBuilt, match="no head"):
+        publish(DEV, built, aws=cloud)
+    assert cloud.put == []

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import http.client
 import json
+import threading
 import urllib.request
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
@@ -16,14 +18,25 @@ from botocore.exceptions import NoCredentialsError
 from cdk import smoke
 from cdk.environments import ENVIRONMENTS, ApiDomain, ClientCertificates
 from cdk.publish_app import NotDeployed
-from cdk.smoke import Problem, find_problems, own_certificate, report, wait_for_health
+from cdk.smoke import Answer, Problem, find_problems, own_certificate, report, wait_for_health
 from tests.unit.adapters.test_web import sign
 from tests.unit.cdk.test_publish_app import OUTPUTS
 from tests.unit.cdk.test_publish_app import Cloud as Stacks
 
 DEV = ENVIRONMENTS["dev"]
-API = "https://a1.execute-api.ap-south-1.amazonaws.com/api/v1/account"
+APIS = "https://a1.execute-api.ap-south-1.amazonaws.com"
+API = f"{APIS}/api/v1/account"
 APP = "https://d111.cloudfront.net"
+REFUSAL = json.dumps({"error": "TOKEN_INVALID", "message": "log in"}).encode()
+PAGE = f"""<!doctype html><html><head><meta content="connect-src 'self' {APIS}">""".encode()
+
+
+CLIENTS = ClientCertificates(
+    truststore="s3://bucket-of-trust/authorities.pem",
+    truststore_version="v1",
+    canary_secret_arn="arn:aws:secretsmanager:ap-south-1:111122223333:secret:canary",
+)
+ASKING = ApiDomain(name="api.trader.in", certificate_arn="arn:aws:acm:ap-south-1:1:certificate/a", clients=CLIENTS)
 
 
 class Cloud(Stacks):
@@ -49,12 +62,11 @@ class Cloud(Stacks):
 class Web:
     """Answers by URL; the API as the product does."""
 
-    def __init__(self, **answers: tuple[int, bytes]) -> None:
-        refusal = json.dumps({"error": "TOKEN_INVALID", "message": "log in"}).encode()
-        self.answers = {API: (401, refusal), APP: (200, b"<!doctype html><html>")} | answers
+    def __init__(self, **answers: Answer) -> None:
+        self.answers = {API: Answer(401, REFUSAL, APP), APP: Answer(200, PAGE)} | answers
         self.headers: dict[str, dict[str, str]] = {}
 
-    def __call__(self, url: str, headers: dict[str, str]) -> tuple[int, bytes]:
+    def __call__(self, url: str, headers: dict[str, str]) -> Answer:
         self.headers[url] = headers
         return self.answers[url]
 
@@ -71,7 +83,7 @@ def test_a_deployment_that_answers_and_is_watched_is_well() -> None:
     web = Web()
 
     assert problems(Cloud(), web) == []
-    assert web.headers[API] == {"Authorization": "Bearer nobody"}
+    assert web.headers[API] == {"Authorization": "Bearer nobody", "Origin": APP}
 
 
 @pytest.mark.parametrize(
@@ -80,14 +92,36 @@ def test_a_deployment_that_answers_and_is_watched_is_well() -> None:
     ids=["away", "broken", "the gateway's own words", "lets anybody in"],
 )
 def test_an_api_that_does_not_answer_as_the_product_does_is_not_well(answer: tuple[int, bytes]) -> None:
-    [problem] = problems(Cloud(), Web(**{API: answer}))
+    [problem] = problems(Cloud(), Web(**{API: Answer(*answer, allows=APP)}))
 
     assert problem.startswith(f"the API answers {answer[0]}")
 
 
+@pytest.mark.parametrize("allows", [None, "http://localhost:8081"])
+def test_an_api_that_the_apps_pages_may_not_read_is_not_well(allows: str | None) -> None:
+    [problem] = problems(Cloud(), Web(**{API: Answer(401, REFUSAL, allows)}))
+
+    assert problem == f"the API lets pages of {allows or 'nowhere'} call it, and the app is at {APP}"
+
+
+def test_where_browsers_are_turned_away_no_origin_is_missed() -> None:
+    asking = replace(DEV, api_domain=ASKING, web_origins=())
+    web = Web(**{API: Answer(401, REFUSAL)})
+
+    assert list(find_problems(asking, aws=Cloud(), fetch=web)) == []
+
+
+def test_a_page_that_may_call_whomever_it_likes_is_not_well() -> None:
+    loose = Answer(200, b"<!doctype html><html><head>")
+
+    [problem] = problems(Cloud(), Web(**{APP: loose}))
+
+    assert problem == f"the app's page does not say that it calls {APIS} alone: run `make publish-app`"
+
+
 @pytest.mark.parametrize("answer", [(403, b"<html>AccessDenied"), (200, b"")])
 def test_an_app_without_its_page_is_not_well(answer: tuple[int, bytes]) -> None:
-    assert problems(Cloud(), Web(**{APP: answer})) == [f"the app's page answers {answer[0]}"]
+    assert problems(Cloud(), Web(**{APP: Answer(*answer)})) == [f"the app's page answers {answer[0]}"]
 
 
 @pytest.mark.parametrize(
@@ -219,13 +253,7 @@ def test_an_alarm_that_is_not_there_does_not_come_by_waiting() -> None:
 
 
 def test_where_callers_are_asked_for_certificates_the_canarys_is_shown() -> None:
-    clients = ClientCertificates(
-        truststore="s3://bucket-of-trust/authorities.pem",
-        truststore_version="v1",
-        canary_secret_arn="arn:aws:secretsmanager:ap-south-1:111122223333:secret:canary",
-    )
-    domain = ApiDomain(name="api.trader.in", certificate_arn="arn:aws:acm:ap-south-1:1:certificate/a", clients=clients)
-    asking = replace(ENVIRONMENTS["prod"], api_domain=domain)
+    asking = replace(ENVIRONMENTS["prod"], api_domain=ASKING)
     mine = sign("canary")[2]
     asked: list[str] = []
 
@@ -235,8 +263,34 @@ def test_where_callers_are_asked_for_certificates_the_canarys_is_shown() -> None
             return {"SecretString": json.dumps({"certificate": mine.certificate, "key": mine.key})}
 
     assert own_certificate(asking, Secrets) is not None
-    assert asked == [clients.canary_secret_arn]
+    assert asked == [CLIENTS.canary_secret_arn]
     assert own_certificate(ENVIRONMENTS["prod"], lambda: pytest.fail("a secret was asked for")) is None
+
+
+@pytest.fixture
+def server() -> Iterator[str]:
+    """Answers 401, or 200 to `/page`, and lets pages of the origin that asks read it."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200 if self.path == "/page" else 401)
+            self.send_header("Access-Control-Allow-Origin", self.headers["Origin"])
+            self.send_header("Content-Length", "4")
+            self.end_headers()
+            self.wfile.write(b"body")
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as serving:
+        threading.Thread(target=serving.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{serving.server_port}"
+        serving.shutdown()
+
+
+@pytest.mark.parametrize(("path", "status"), [("page", 200), ("refused", 401)])
+def test_of_an_answer_the_origin_that_may_read_it_is_kept(server: str, path: str, status: int) -> None:
+    assert smoke._fetch(f"{server}/{path}", {"Origin": APP}, None) == Answer(status, b"body", APP)
 
 
 def test_an_answer_that_breaks_off_is_a_finding_and_no_end(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -245,6 +299,4 @@ def test_an_answer_that_breaks_off_is_a_finding_and_no_end(monkeypatch: pytest.M
 
     monkeypatch.setattr(urllib.request, "urlopen", broken)
 
-    status, _ = smoke._fetch("https://api.example.com", {}, None)
-
-    assert status == 0
+    assert smoke._fetch("https://api.example.com", {}, None).status == 0
