@@ -16,6 +16,7 @@ from algotrading.domain.effects import Decision, StopStrategy, Tell
 from algotrading.domain.errors import Fenced
 from algotrading.domain.events import BookRead, Event
 from algotrading.domain.limits import Obstacle, RiskLimits, obstacle_to
+from algotrading.domain.notices import NoticeKind
 from algotrading.domain.orders import BookReading, Fill
 from algotrading.domain.risk import breach_of
 from algotrading.domain.strategy import Plan, Strategy, StrategyStatus
@@ -71,6 +72,8 @@ class MemoryLedger:
             for effect in decision.effects:
                 if isinstance(effect, Tell):
                     self._add_notice(cycle, effect, now)
+                    if effect.kind is NoticeKind.LATE_ORDER:
+                        self.database.flat.pop(cycle.user_id, None)
                 elif isinstance(effect, StopStrategy):
                     stopped = self._stop_strategy(cycle, effect, now)
             audit.append(self.database, decision_entry(decision, event, now, cause))

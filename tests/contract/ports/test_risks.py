@@ -16,12 +16,13 @@ from algotrading.adapters.postgres import ledger_writes
 from algotrading.adapters.postgres.database import TransactionFailed
 from algotrading.domain.accounts import User
 from algotrading.domain.audit import DEPLOYMENT
-from algotrading.domain.cycle import Cycle, CycleState, IntentState
-from algotrading.domain.effects import Decision
+from algotrading.domain.cycle import Cycle, CycleState, ExitReason, IntentState
+from algotrading.domain.effects import Decision, Tell
 from algotrading.domain.errors import Conflict, FreshCodeNeeded, RiskLocked
 from algotrading.domain.events import BookRead, EntryMissed
 from algotrading.domain.flatness import FlatProof, ForeignPosition, NothingPlaced
 from algotrading.domain.limits import Breach, BreachKind, Lock, Locks, RiskLimits
+from algotrading.domain.notices import NoticeKind
 from algotrading.domain.orders import BookReading, Leg
 from algotrading.domain.risk import booked_of
 from algotrading.domain.strategy import StrategyStatus
@@ -210,6 +211,21 @@ def test_a_proof_counts_for_the_switch_it_is_younger_than(stores: Stores) -> Non
     assert stores.risks.standing(user.user_id, TRADING_DAY, LATER).flat is None
     stores.risks.lock(user.user_id, by="its owner", reason=None, now=LATER + timedelta(hours=1))
     assert stores.risks.standing(user.user_id, TRADING_DAY, LATER).flat is None
+
+
+def test_an_order_that_surfaces_after_the_proof_takes_it_away(stores: Stores) -> None:
+    user, other = stores.add_user(), stores.add_user()
+    flat = hold(stores, user, CycleState.FLAT)
+    for each in (user, other):
+        stores.risks.lock(each.user_id, by="its owner", reason=None, now=MOMENT)
+        stores.risks.record_flat(each.user_id, FlatProof(LATER, 900))
+    bought = replace(flat, state=CycleState.LONG, wanted=ExitReason.LATE)
+
+    tell = Tell(NoticeKind.LATE_ORDER, "TCS: an order that surfaced late has bought 10 after all: it is being sold.")
+    stores.ledger.save(Decision(bought, (tell,)), event=EntryMissed(LATER, "-"), now=LATER)
+
+    assert stores.risks.standing(user.user_id, TRADING_DAY, LATER).flat is None
+    assert stores.risks.standing(other.user_id, TRADING_DAY, LATER).flat == FlatProof(LATER, 900)
 
 
 def test_that_nothing_was_placed_is_no_proof(stores: Stores) -> None:

@@ -26,7 +26,7 @@ from algotrading.services.kill_switch import SETTLING, KillSwitch
 from algotrading.services.paced_broker import PacedBroker
 from algotrading.services.verify_flat import FlatVerifier
 from tests.fakes.examples import make_instrument
-from tests.fakes.exchange import MemoryAccount, trades
+from tests.fakes.exchange import MemoryAccount, loses, trades
 from tests.fakes.ledger import MemoryLedger
 from tests.fakes.trading_world import TradingWorld
 
@@ -423,6 +423,36 @@ def flat_by_its_stop(world: TradingWorld) -> None:
     world.clock.sleep(60)  # positions that lag by seconds still show what was bought
     world.executor.handle(world.command(strategy, OrderEvent.STOPLOSS))
     world.risks.lock(world.user_id, by="its owner", reason=None, now=world.clock.now())
+
+
+def test_after_an_order_that_surfaced_late_it_is_proven_anew(world: TradingWorld) -> None:
+    # given a buy that nobody could find for so long that it counted as never placed
+    strategy = world.add_running()
+    world.exchange.plan(loses(placed=True, appears_after=400))
+    world.buy(strategy)
+    while not world.cycle(strategy).is_settled:
+        a_minute(world)
+    switch(world).kill(world.user_id, None)
+    work(world)
+    before = standing(world).flat
+    assert before is not None
+
+    while world.cycle(strategy).bought == 0:
+        a_minute(world)
+    for _ in range(3):
+        a_minute(world)
+
+    after = standing(world).flat
+    assert (world.cycle(strategy).state, world.cycle(strategy).sold) == (CycleState.FLAT, 10)
+    assert isinstance(after, FlatProof)
+    assert after.at > before.at
+    assert world.told().count("verified_flat") == (2 if isinstance(before, FlatProof) else 1)
+
+
+def a_minute(world: TradingWorld) -> None:
+    world.clock.sleep(60)
+    world.converge.run()
+    work(world)
 
 
 def test_positions_that_lag_are_not_taken_for_the_traders_own(world: TradingWorld) -> None:

@@ -86,7 +86,8 @@ class Ledger(Protocol):
     ) -> None:
         """Store in one transaction: the audit record, the cycle, its intents, the fills of a
         `BookRead` that belong to them, `logs`, the `Tell` and `StopStrategy` effects, and the breach of an
-        entry that was blocked. `cause` is the message that led here, for the record.
+        entry that was blocked. Word of an order that surfaced late takes a proof of being flat away. `cause` is the
+        message that led here, for the record.
 
         A decision that writes down a new entry is held against its user's limits and locks in the same
         transaction, one entry of a user after the other (`domain.risk.check_entry`). `marks` are the last

@@ -18,12 +18,19 @@ from algotrading.domain.cycle import Cycle, Intent
 from algotrading.domain.effects import Decision, StopStrategy, Tell
 from algotrading.domain.errors import Fenced
 from algotrading.domain.events import BookRead, Event
+from algotrading.domain.notices import NoticeKind
 from algotrading.domain.risk import Booked, booked_of, breach_of
 from algotrading.domain.strategy import StrategyStatus
 from algotrading.ports import OrderLog
 
 if TYPE_CHECKING:
     from algotrading.adapters.postgres.database import Session
+
+
+_FORGET_FLAT = """
+    -- An order that had been proven absent has bought: what was proven flat before is to be proven anew.
+    update risk_profiles set verified_flat_at = null, flat_ms = null, foreign_positions = '[]' where user_id = %s
+"""
 
 
 def store(
@@ -57,6 +64,8 @@ def store(
     for effect in decision.effects:
         if isinstance(effect, Tell):
             _write_notice(session, cycle, effect, now)
+            if effect.kind is NoticeKind.LATE_ORDER:
+                session.execute(_FORGET_FLAT, (cycle.user_id,))
         elif isinstance(effect, StopStrategy):
             stopped = _stop_strategy(session, cycle, effect, now)
     audit.append(session, decision_entry(decision, event, now, cause))
