@@ -28,7 +28,7 @@ from algotrading.adapters.postgres.ledger import PostgresLedger
 from algotrading.adapters.postgres.migrate import ROLES, migrate
 from algotrading.adapters.postgres.strategies import PostgresStrategies
 from algotrading.adapters.postgres.users import PostgresUsers
-from algotrading.domain.accounts import User
+from algotrading.domain.accounts import User, first_account_of
 from algotrading.domain.audit_chain import ChainCheck
 from algotrading.domain.decide import decide
 from algotrading.domain.effects import Decision
@@ -165,7 +165,9 @@ def _add_user(database: Database) -> User:
 
 def _add_strategy(database: Database, user: User, number: int) -> Strategy:
     plan = replace(_PLAN, symbol=f"S{number}")
-    strategy = Strategy(uuid4(), user.user_id, plan, StrategyStatus.RUNNING, 1, _NOW, _NOW)
+    strategy = Strategy(
+        uuid4(), user.user_id, first_account_of(user.user_id), plan, StrategyStatus.RUNNING, 1, _NOW, _NOW
+    )
     PostgresStrategies(database).add(strategy)
     return strategy
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from uuid import UUID
 
+from algotrading.domain.accounts import first_account_of
 from algotrading.domain.errors import AlgotradingError
 from algotrading.ports import BrokerAccounts, Clock, Vault
 
@@ -47,7 +48,8 @@ class FeedAccount:
 
 
 class TraderAccounts:
-    """Reads any trader's socket credentials: only where the environment lets the watcher open them."""
+    """Reads any trader's socket credentials, those of the first account: only
+    where the environment lets the watcher open them."""
 
     def __init__(self, *, accounts: BrokerAccounts, vault: Vault, clock: Clock) -> None:
         self._accounts = accounts
@@ -56,7 +58,7 @@ class TraderAccounts:
 
     def credentials(self, user_id: UUID) -> FeedCredentials:
         """Blocking. Raises FeedCredentialsMissing; whatever the stores raise passes through."""
-        account = self._accounts.find(user_id)
+        account = self._accounts.find(user_id, first_account_of(user_id))
         if account is None or account.access_token is None or not account.is_connected(self._clock.now()):
             raise FeedCredentialsMissing("the trader has no broker login")
         sealed = {"api_key": account.api_key, "access_token": account.access_token}

@@ -13,6 +13,7 @@ from uuid import UUID
 from pydantic import ValidationError
 
 from algotrading.contracts.postback import OrderFrame
+from algotrading.domain.accounts import first_account_of
 from algotrading.ports import Clock
 from algotrading.services.order_hints import Hint, OrderHints
 from fargate_listener.counters import Counters
@@ -84,7 +85,7 @@ class OrderNews:
     async def _pass_on(self, user_id: UUID, data: object) -> None:
         update = OrderFrame.model_validate(data).update()
         hints = await self._services()
-        for hint in await self._in_thread(lambda: hints.plan(user_id, update, "socket")):
+        for hint in await self._in_thread(lambda: hints.plan(user_id, first_account_of(user_id), update, "socket")):
             # Not waited for here: one account's hints that wait for their second must not hold up the others'.
             task = asyncio.create_task(self._isolated(self._send_in_time(hints, hint)))
             self._later.add(task)

@@ -49,10 +49,11 @@ class MemoryAccountRecords:
             if any(each.is_running for each in mine) or not all(each.is_settled for each in cycles) or is_looking:
                 raise Conflict("strategies run or are not settled: stop them, and wait until nothing is held")
             audit.append(self._database, account_entry(user_id, AuditKind.ACCOUNT_DELETED, now))
-            broker = self._database.broker_accounts.pop(user_id, None)
-            if broker is not None:
-                entry = disconnected_entry(user_id, broker.broker, broker.broker_user_id, now)
-                audit.append(self._database, entry)
+            for account_id, broker in list(self._database.broker_accounts.items()):
+                if broker.user_id == user_id:
+                    del self._database.broker_accounts[account_id]
+                    entry = disconnected_entry(user_id, account_id, broker.broker, broker.broker_user_id, now)
+                    audit.append(self._database, entry)
             MemoryLogins(self._database).end_for(user_id, LoginEnd.ACCOUNT_DELETED, now)
             self._database.second_factors.pop(user_id, None)
             self._database.roles.pop(user_id, None)

@@ -8,7 +8,7 @@ from datetime import datetime
 from uuid import UUID, uuid4
 
 from algotrading.domain.account_notices import SECOND_FACTOR_OFF, SECOND_FACTOR_ON
-from algotrading.domain.accounts import LOCKED, NO_MATCH, Login, SealedBrokerAccount, User
+from algotrading.domain.accounts import LOCKED, NO_MATCH, Login, SealedBrokerAccount, User, first_account_of
 from algotrading.domain.audit import (
     AuditKind,
     broker_entry,
@@ -219,32 +219,39 @@ class MemoryBrokerAccounts:
         with self._database.turn:
             if _held_open(self._database, account.user_id) is None:
                 raise TokenInvalid("this account is gone")
-            others = [a for user_id, a in self._database.broker_accounts.items() if user_id != account.user_id]
+            others = [a for a in self._database.broker_accounts.values() if a.account_id != account.account_id]
             if account.places_orders and any(_is_same(account, other) for other in others):
                 raise BrokerAccountTaken
-            before = self.find(account.user_id)
-            self._database.broker_accounts[account.user_id] = account
-            self._database.postback_ids.setdefault(account.user_id, uuid4())
+            before = self.find(account.user_id, account.account_id)
+            self._database.broker_accounts[account.account_id] = account
+            self._database.postback_ids.setdefault(account.account_id, uuid4())
             audit.append(self._database, broker_entry(account, before=before.broker_user_id if before else None))
 
-    def find(self, user_id: UUID) -> SealedBrokerAccount | None:
+    def find(self, user_id: UUID, account_id: UUID | None = None) -> SealedBrokerAccount | None:
         """See ports.BrokerAccounts."""
-        account = self._database.broker_accounts.get(user_id)
-        return None if account is None else replace(account, egress=self._held_route(user_id))
+        account = self._database.broker_accounts.get(account_id or first_account_of(user_id))
+        if account is None or account.user_id != user_id:
+            return None
+        return replace(account, egress=self._held_route(user_id))
 
-    def last_connected(self, user_id: UUID) -> str | None:
+    def last_connected(self, user_id: UUID, account_id: UUID) -> str | None:
         """See ports.BrokerAccounts."""
         of_user = [entry for entry in self._database.audit if entry.user_id == user_id]
-        connected = [entry for entry in of_user if entry.kind is AuditKind.BROKER_CONNECTED]
+        connected = [
+            entry
+            for entry in of_user
+            if entry.kind is AuditKind.BROKER_CONNECTED and entry.data["account_id"] == account_id
+        ]
         return str(connected[-1].data["broker_user_id"]) if connected else None
 
-    def remove(self, user_id: UUID, *, now: datetime) -> None:
+    def remove(self, user_id: UUID, account_id: UUID | None = None, *, now: datetime) -> None:
         """See ports.BrokerAccounts."""
         with self._database.turn:
-            removed = self._database.broker_accounts.pop(user_id, None)
-            self._database.postback_ids.pop(user_id, None)
+            removed = self.find(user_id, account_id)
             if removed is not None:
-                entry = disconnected_entry(user_id, removed.broker, removed.broker_user_id, now)
+                del self._database.broker_accounts[removed.account_id]
+                self._database.postback_ids.pop(removed.account_id, None)
+                entry = disconnected_entry(user_id, removed.account_id, removed.broker, removed.broker_user_id, now)
                 audit.append(self._database, entry)
 
     def find_by_email(self, email: str) -> SealedBrokerAccount | None:
@@ -252,14 +259,16 @@ class MemoryBrokerAccounts:
         login = MemoryUsers(self._database).find_login(email)
         return None if login is None else self.find(login.user_id)
 
-    def postback_id(self, user_id: UUID) -> UUID | None:
+    def postback_id(self, user_id: UUID, account_id: UUID | None = None) -> UUID | None:
         """See ports.BrokerAccounts."""
-        return self._database.postback_ids.get(user_id)
+        account = self.find(user_id, account_id)
+        return None if account is None else self._database.postback_ids.get(account.account_id)
 
     def find_by_postback(self, postback_id: UUID) -> SealedBrokerAccount | None:
         """See ports.BrokerAccounts."""
-        owners = [user_id for user_id, its_id in self._database.postback_ids.items() if its_id == postback_id]
-        return self.find(owners[0]) if owners else None
+        known = {its_id: account_id for account_id, its_id in self._database.postback_ids.items()}
+        account = self._database.broker_accounts.get(known[postback_id]) if postback_id in known else None
+        return None if account is None else self.find(account.user_id, account.account_id)
 
     def claim_egress(self, user_id: UUID) -> EgressRoute | None:
         """See ports.BrokerAccounts."""
@@ -285,7 +294,7 @@ class MemoryBrokerAccounts:
             route = self._held_route(user_id)
             if route is None:
                 raise NotFound("this user holds no pair of addresses")
-            if user_id in self._database.broker_accounts:
+            if any(account.user_id == user_id for account in self._database.broker_accounts.values()):
                 raise Conflict("a broker is connected: the user disconnects it first, or deletes the account")
             del self._database.egress_holders[user_id]
             self._database.exclusive_routes.discard(route.name)

@@ -8,7 +8,7 @@ from datetime import datetime
 from uuid import UUID
 
 from algotrading.domain.account_notices import ACCOUNT_LOCKED, ACCOUNT_UNLOCKED
-from algotrading.domain.accounts import ConnectionStatus, User
+from algotrading.domain.accounts import ConnectionStatus, User, first_account_of
 from algotrading.domain.administration import AccountState, BrokerStanding, QueueDepth, StorePulse, UserSummary
 from algotrading.domain.audit import AuditKind, access_entry, staff_deed_entry
 from algotrading.domain.cycle import CycleState
@@ -167,7 +167,7 @@ class MemoryAdministration:
         )
 
     def _broker(self, user_id: UUID) -> BrokerStanding | None:
-        found = self._database.broker_accounts.get(user_id)
+        found = self._database.broker_accounts.get(first_account_of(user_id))
         if found is None:
             return None
         has_token = found.access_token is not None and found.status is ConnectionStatus.CONNECTED

@@ -49,6 +49,7 @@ class MemoryDatabase:
     turn: threading.RLock = field(default_factory=threading.RLock)
     users: dict[UUID, tuple[User, str]] = field(default_factory=dict)
     broker_accounts: dict[UUID, SealedBrokerAccount] = field(default_factory=dict)
+    """The connections, by account."""
     egress_routes: dict[str, tuple[EgressRoute, frozenset[str]]] = field(default_factory=dict)
     """With the e-mail addresses of the family that shares it."""
     egress_holders: dict[UUID, str] = field(default_factory=dict)
@@ -80,12 +81,14 @@ class MemoryDatabase:
     kept_answers: dict[tuple[UUID, str], KeptRequest] = field(default_factory=dict)
     recovery_codes: dict[UUID, set[bytes]] = field(default_factory=dict)
     postback_ids: dict[UUID, UUID] = field(default_factory=dict)
+    """By account."""
     instruments: dict[tuple[str, str], Instrument] = field(default_factory=dict)
     strategies: dict[UUID, Strategy] = field(default_factory=dict)
     deleted: set[UUID] = field(default_factory=set)
     cycles: dict[CycleKey, Cycle] = field(default_factory=dict)
     fills: dict[tuple[UUID, str, str, str], tuple[UUID, Fill]] = field(default_factory=dict)
     snapshots: dict[tuple[UUID, date], BookSnapshot] = field(default_factory=dict)
+    """By account and day."""
     logs: list[tuple[UUID, OrderLog]] = field(default_factory=list)
     risk_limits: dict[UUID, RiskLimits] = field(default_factory=dict)
     kill_locks: dict[UUID, Lock] = field(default_factory=dict)

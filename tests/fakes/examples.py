@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid4
 
-from algotrading.domain.accounts import User
+from algotrading.domain.accounts import User, first_account_of
 from algotrading.domain.cycle import Cycle, Intent, IntentState
 from algotrading.domain.instruments import Instrument, Product
 from algotrading.domain.orders import Leg, Side, make_tag
@@ -33,7 +33,7 @@ def make_plan(**changes: Any) -> Plan:
 
 def make_strategy(user_id: UUID, *, status: StrategyStatus = StrategyStatus.CREATED, **plan: Any) -> Strategy:
     """A new strategy at version 1; keyword arguments change its plan."""
-    return Strategy(uuid4(), user_id, make_plan(**plan), status, 1, MOMENT, MOMENT)
+    return Strategy(uuid4(), user_id, first_account_of(user_id), make_plan(**plan), status, 1, MOMENT, MOMENT)
 
 
 def make_intent(cycle: Cycle, leg: Leg = Leg.ENTRY, attempt: int = 1, **changes: Any) -> Intent:

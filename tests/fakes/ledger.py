@@ -39,8 +39,9 @@ class MemoryLedger:
             key = (strategy.strategy_id, trading_day)
             stored = self.database.cycles.get(key)
             if stored is None:
-                stored = Cycle(strategy.strategy_id, strategy.user_id, trading_day, strategy.plan)
-            taken = replace(stored, epoch=stored.epoch + 1).following(strategy.plan)
+                owner = (strategy.user_id, strategy.account_id)
+                stored = Cycle(strategy.strategy_id, *owner, trading_day, strategy.plan)
+            taken = replace(stored, epoch=stored.epoch + 1).following(strategy)
             self.database.cycles[key] = taken
             return taken
 
@@ -108,7 +109,11 @@ class MemoryLedger:
         limits = self.database.risk_limits.get(cycle.user_id, RiskLimits())
         held = self.unsettled_of(cycle.user_id) if limits.limit_losses else ()
         locks = risks.locks_of(self.database, cycle.user_id)
-        others = [c for c in self.unsettled_of(cycle.user_id) if c.strategy_id != cycle.strategy_id]
+        others = [
+            c
+            for c in self.unsettled_of(cycle.user_id)
+            if c.strategy_id != cycle.strategy_id and c.account_id == cycle.account_id
+        ]
         return EntryGate(
             locks,
             max(earlier, default=None),
@@ -117,7 +122,7 @@ class MemoryLedger:
             may_surface_elsewhere=any(
                 c.has_absent_order and _instrument(c) == _instrument(cycle)
                 for c in self.of_day(cycle.user_id, cycle.trading_day)
-                if c.strategy_id != cycle.strategy_id
+                if c.strategy_id != cycle.strategy_id and c.account_id == cycle.account_id
             ),
         )
 
@@ -195,7 +200,7 @@ class MemoryLedger:
         for cycle in sorted(self.database.cycles.values(), key=lambda cycle: cycle.trading_day):
             if cycle.is_armed:
                 strategy = running.get(cycle.strategy_id)
-                plan = (cycle if strategy is None else cycle.following(strategy.plan)).plan
+                plan = (cycle if strategy is None else cycle.following(strategy)).plan
                 found[cycle.strategy_id] = _watched(cycle.strategy_id, cycle.user_id, plan, cycle.trading_day)
         return list(found.values())
 

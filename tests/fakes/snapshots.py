@@ -19,16 +19,18 @@ class MemorySnapshots:
     def add(self, snapshot: BookSnapshot) -> None:
         """See ports.Snapshots."""
         with self._database.turn:
-            self._database.snapshots.setdefault((snapshot.user_id, snapshot.trading_day), snapshot)
+            self._database.snapshots.setdefault((snapshot.account_id, snapshot.trading_day), snapshot)
 
-    def find(self, user_id: UUID, trading_day: date) -> BookSnapshot | None:
+    def find(self, user_id: UUID, account_id: UUID, trading_day: date) -> BookSnapshot | None:
         """See ports.Snapshots."""
-        return self._database.snapshots.get((user_id, trading_day))
+        kept = self._database.snapshots.get((account_id, trading_day))
+        return kept if kept is not None and kept.user_id == user_id else None
 
     def missing(self, trading_day: date) -> Sequence[tuple[UUID, UUID]]:
         """See ports.Snapshots."""
-        traded: dict[UUID, UUID] = {}
+        traded: dict[tuple[UUID, UUID], UUID] = {}
         for cycle in self._database.cycles.values():
-            if cycle.trading_day == trading_day and self.find(cycle.user_id, trading_day) is None:
-                traded[cycle.user_id] = min(cycle.strategy_id, traded.get(cycle.user_id, cycle.strategy_id))
-        return sorted(traded.items())
+            account = (cycle.user_id, cycle.account_id)
+            if cycle.trading_day == trading_day and self.find(*account, trading_day) is None:
+                traded[account] = min(cycle.strategy_id, traded.get(account, cycle.strategy_id))
+        return [(user_id, strategy_id) for (user_id, _), strategy_id in sorted(traded.items())]

@@ -46,7 +46,7 @@ class MemoryStrategies:
             if stored.version != expected_version:
                 raise Conflict(f"the strategy was changed meanwhile: it is at version {stored.version}")
             self._refuse_overlap(strategy)
-            fixed = held_fixed(stored.plan, strategy.plan)
+            fixed = held_fixed(stored, strategy)
             if fixed is not None and not self._is_settled(strategy.strategy_id):
                 raise fixed
             self._fence_idle(strategy.strategy_id)
@@ -93,8 +93,8 @@ class MemoryStrategies:
         for other in self.running() if strategy.is_running else ():
             if (
                 other.strategy_id != strategy.strategy_id
-                and (other.user_id, other.plan.exchange, other.plan.symbol)
-                == (strategy.user_id, plan.exchange, plan.symbol)
+                and (other.account_id, other.plan.exchange, other.plan.symbol)
+                == (strategy.account_id, plan.exchange, plan.symbol)
                 and other.plan.buy_time <= plan.sell_time
                 and other.plan.sell_time >= plan.buy_time
             ):

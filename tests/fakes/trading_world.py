@@ -10,7 +10,7 @@ from uuid import UUID
 
 from algotrading.adapters import redis_keys as keys
 from algotrading.contracts.messages import OrderCommand, OrderEvent
-from algotrading.domain.accounts import BrokerName, ConnectionStatus, SealedBrokerAccount
+from algotrading.domain.accounts import BrokerName, ConnectionStatus, SealedBrokerAccount, first_account_of
 from algotrading.domain.cycle import Cycle
 from algotrading.domain.instruments import Product
 from algotrading.domain.nse_calendar import NSE_SESSIONS
@@ -147,6 +147,11 @@ class TradingWorld:
         """A user whose broker connection is live."""
         user = make_user()
         MemoryUsers(self.database).add(user, "hash")
+        self.connect(user.user_id, first_account_of(user.user_id), **account)
+        return user.user_id
+
+    def connect(self, user_id: UUID, account_id: UUID, **account: Any) -> str:
+        """Open an account at the broker, connect it, and answer its API key."""
         credentials = self.exchange.open_account(**account)
         assert credentials.access_token is not None
         secrets = {
@@ -154,10 +159,11 @@ class TradingWorld:
             "api_secret": credentials.api_secret,
             "access_token": credentials.access_token,
         }
-        sealed = self.vault.seal(user.user_id, secrets)
+        sealed = self.vault.seal(user_id, secrets)
         self.accounts.save(
             SealedBrokerAccount(
-                user_id=user.user_id,
+                user_id=user_id,
+                account_id=account_id,
                 broker=BrokerName.KITE,
                 broker_user_id=self.exchange.authenticate(credentials.api_key, credentials.access_token).broker_user_id,
                 status=ConnectionStatus.CONNECTED,
@@ -168,11 +174,11 @@ class TradingWorld:
                 access_token=sealed["access_token"],
             )
         )
-        return user.user_id
+        return credentials.api_key
 
-    def log_out_of_broker(self) -> None:
-        """The stored broker connection has no token any more."""
-        account = self.accounts.find(self.user_id)
+    def log_out_of_broker(self, account_id: UUID | None = None) -> None:
+        """The stored broker connection, of the first account by default, has no token any more."""
+        account = self.accounts.find(self.user_id, account_id)
         assert account is not None
         self.accounts.save(
             replace(
@@ -203,10 +209,12 @@ class TradingWorld:
         connected = ConnectionStatus.CONNECTED
         self.accounts.save(replace(account, access_token=sealed, status=connected, token_at=now, updated_at=now))
 
-    def add_running(self, **plan: Any) -> Strategy:
-        """A running strategy: TCS, 09:30 to 15:00, ten shares, stop at 3500, unless told otherwise."""
+    def add_running(self, account_id: UUID | None = None, **plan: Any) -> Strategy:
+        """A running strategy: TCS, 09:30 to 15:00, ten shares, stop at 3500, in the first account, unless told
+        otherwise."""
         strategy = make_strategy(self.user_id, status=StrategyStatus.RUNNING, **plan)
-        strategy = replace(strategy, created_at=self.clock.now(), updated_at=self.clock.now())
+        now = self.clock.now()
+        strategy = replace(strategy, account_id=account_id or strategy.account_id, created_at=now, updated_at=now)
         self.strategies.add(strategy)
         return strategy
 

@@ -204,8 +204,8 @@ class Inspector:
         cycle = self._cycles[key]
         if key[1] != trading_day_of(self.kernel.now()):
             self.broken("I9", f"an order of {key[1]} left on another day")
-        if account.api_key != self.api_key_of[cycle.user_id]:
-            self.broken("I11", "an order went to another trader's account")
+        if account.api_key != self.api_key_of[cycle.account_id]:
+            self.broken("I11", "an order went to another account than its cycle's")
         traded = self._traded.setdefault(key, _Traded())
         if order.ticket.side is Side.BUY:
             self._check_entry(cycle, intent, order, traded)
@@ -412,7 +412,8 @@ class Inspector:
         put_down = sum(
             one.closed_outside
             for one in self._cycles.values()
-            if one.user_id == cycle.user_id and (one.plan.exchange, one.plan.symbol, one.plan.product) == instrument
+            if one.account_id == cycle.account_id
+            and (one.plan.exchange, one.plan.symbol, one.plan.product) == instrument
         )
         orders = self._hand_orders.values()
         sold = sum(
@@ -420,7 +421,7 @@ class Inspector:
             for order in orders
             if order.ticket.side is Side.SELL
             and (order.ticket.exchange, order.ticket.symbol, order.ticket.product) == instrument
-            and self.account_of(order) == self.api_key_of[cycle.user_id]
+            and self.account_of(order) == self.api_key_of[cycle.account_id]
         )
         if put_down > sold:
             self.broken("outside", f"{put_down} {plan.symbol} count as sold by their owner, who sold {sold}")

@@ -10,6 +10,7 @@ from random import Random
 from uuid import UUID
 
 from algotrading.contracts.messages import OrderEvent
+from algotrading.domain.accounts import first_account_of
 from algotrading.domain.cycle import Cycle
 from algotrading.domain.errors import AlgotradingError
 from algotrading.domain.instruments import Product
@@ -90,6 +91,8 @@ class Workload:
         self.random = world.kernel.random
         self.start = self.kernel.now()
         self.traders: list[UUID] = []
+        self.accounts: list[UUID] = []
+        """Of all traders."""
         self._drift: dict[str, float] = {}
         self._symbols = sorted(world.prices)
 
@@ -97,7 +100,9 @@ class Workload:
         """Everything that is known to happen."""
         world, shape = self.world, self.shape
         for _ in range(shape.traders):
-            self.traders.append(world.add_trader(Decimal(1_000_000_000 if self.random.random() < 0.9 else 200_000)))
+            trader = world.add_trader(Decimal(1_000_000_000 if self.random.random() < 0.9 else 200_000))
+            self.traders.append(trader)
+            self.accounts.append(first_account_of(trader))
         world.start_watcher()
         for ten_seconds in range(shape.ends * 6):
             self.kernel.at(ten_seconds * 10 * SECOND, world.inspector.check_guards)
@@ -132,8 +137,8 @@ class Workload:
         world.exchange.book_lag = 0.0
         world.exchange.position_lag = 0.0
         world.set_redis_down(False)
-        for trader in self.traders:
-            world.log_in(trader)
+        for account in self.accounts:
+            world.log_in(account)
         world.note_outage()
         for watcher in world.watchers:
             watcher.is_cut_off = False
@@ -150,8 +155,8 @@ class Workload:
         morning = self.kernel.micros_of(instant_of(NSE_SESSIONS.next_trading_day(_NEXT_DAY), time(9, 20)))
         self.kernel.run(morning)
         world.exchange.begin_day()
-        for trader in self.traders:
-            world.log_in(trader)
+        for account in self.accounts:
+            world.log_in(account)
         for cycle in sorted(world.database.cycles.values(), key=lambda cycle: cycle.strategy_id):
             if cycle.is_armed:
                 self._hit(cycle)
@@ -290,7 +295,7 @@ class Workload:
         world, now = self.world, self.kernel.now()
         if world.exchange.is_down:
             return
-        account = world.exchange.account_of(world.api_key_of[trader])
+        account = world.exchange.account_of(world.api_key_of[first_account_of(trader)])
         held = sum(
             order.filled(now) * (1 if order.ticket.side is Side.BUY else -1)
             for order in account.orders
@@ -403,11 +408,11 @@ class Workload:
         self.world.exchange.position_lag = seconds
 
     def _token_dies(self) -> None:
-        self.world.kill_token(self.random.choice(self.traders), is_known=self.random.random() < 0.3)
+        self.world.kill_token(self.random.choice(self.accounts), is_known=self.random.random() < 0.3)
 
     def _log_in_again(self) -> None:
-        for trader in self.traders:
-            self.world.log_in(trader)
+        for account in self.accounts:
+            self.world.log_in(account)
 
     def _watcher_dies(self) -> None:
         if self.world.watchers:

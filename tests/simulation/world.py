@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from algotrading.contracts.messages import OrderCommand, StopChange
-from algotrading.domain.accounts import BrokerName, ConnectionStatus, SealedBrokerAccount, User
+from algotrading.domain.accounts import BrokerName, ConnectionStatus, SealedBrokerAccount, User, first_account_of
 from algotrading.domain.effects import Decision
 from algotrading.domain.errors import AlgotradingError
 from algotrading.domain.events import Event
@@ -225,7 +225,8 @@ class World:
         self.watchers: list[WatcherProcess] = []
         self._watchers_made = 0
         self._losses = 0
-        self.owner_of: dict[str, UUID] = {}
+        self.owner_of: dict[str, tuple[UUID, UUID]] = {}
+        """By API key: the user and the account."""
         self.gives_hints = False
         self._is_over = False
         self._outage = 0
@@ -265,6 +266,7 @@ class World:
             ]
         )
         self.api_key_of: dict[UUID, str] = {}
+        """By account."""
         self.inspector = Inspector(
             kernel,
             self.exchange,
@@ -385,22 +387,27 @@ class World:
         """A user whose broker connection is live."""
         user_id = self.new_id()
         MemoryUsers(self.database).add(User(user_id, f"{user_id.hex}@example.com", self.kernel.now()), "hash")
-        credentials = self.exchange.open_account(cash=cash)
-        self.api_key_of[user_id] = credentials.api_key
-        self.owner_of[credentials.api_key] = user_id
-        self.database.postback_ids[user_id] = self.new_id()
-        self._store_login(user_id, credentials.api_secret, credentials.access_token)
+        self.connect(user_id, first_account_of(user_id), cash)
         return user_id
 
-    def log_in(self, user_id: UUID) -> None:
-        """The trader logs in to the broker: a living token is stored."""
-        credentials = self.exchange.log_in(self.api_key_of[user_id])
-        self._store_login(user_id, credentials.api_secret, credentials.access_token)
+    def connect(self, user_id: UUID, account_id: UUID, cash: Decimal) -> None:
+        """An account at the broker, connected."""
+        credentials = self.exchange.open_account(cash=cash)
+        self.api_key_of[account_id] = credentials.api_key
+        self.owner_of[credentials.api_key] = (user_id, account_id)
+        self.database.postback_ids[account_id] = self.new_id()
+        self._store_login(account_id, credentials.api_secret, credentials.access_token)
 
-    def kill_token(self, user_id: UUID, *, is_known: bool) -> None:
+    def log_in(self, account_id: UUID) -> None:
+        """Its owner logs in to the broker: a living token is stored."""
+        credentials = self.exchange.log_in(self.api_key_of[account_id])
+        self._store_login(account_id, credentials.api_secret, credentials.access_token)
+
+    def kill_token(self, account_id: UUID, *, is_known: bool) -> None:
         """The access token dies at the broker; with `is_known` the stored connection says so too."""
-        self.exchange.log_out(self.api_key_of[user_id])
-        account = self.memory_accounts.find(user_id)
+        api_key = self.api_key_of[account_id]
+        self.exchange.log_out(api_key)
+        account = self.memory_accounts.find(*self.owner_of[api_key])
         if is_known and account is not None:
             self.memory_accounts.save(
                 replace(
@@ -412,19 +419,22 @@ class World:
                 )
             )
 
-    def _store_login(self, user_id: UUID, api_secret: str, access_token: str | None) -> None:
+    def _store_login(self, account_id: UUID, api_secret: str, access_token: str | None) -> None:
         assert access_token is not None
         self.secrets += [api_secret, access_token]
-        secrets = {"api_key": self.api_key_of[user_id], "api_secret": api_secret, "access_token": access_token}
+        api_key = self.api_key_of[account_id]
+        user_id, _ = self.owner_of[api_key]
+        secrets = {"api_key": api_key, "api_secret": api_secret, "access_token": access_token}
         sealed, now = self.memory_vault.seal(user_id, secrets), self.kernel.now()
         self.memory_accounts.save(
             SealedBrokerAccount(
                 user_id=user_id,
+                account_id=account_id,
                 broker=BrokerName.KITE,
                 api_key=sealed["api_key"],
                 api_secret=sealed["api_secret"],
                 access_token=sealed["access_token"],
-                broker_user_id=self.exchange.account_of(self.api_key_of[user_id]).broker_user_id,
+                broker_user_id=self.exchange.account_of(api_key).broker_user_id,
                 status=ConnectionStatus.CONNECTED,
                 token_at=now,
                 updated_at=now,
@@ -478,6 +488,7 @@ class World:
         owner, now = self.owner_of.get(self.inspector.account_of(order)), self.kernel.now()
         if owner is None:
             return
+        user_id, account_id = owner
         ticket = order.ticket
         update = OrderUpdate(
             order.order_id,
@@ -491,8 +502,8 @@ class World:
             delay = self.weather.duration((0.05, 30.0) if self.weather.strikes("postback.late") else (0.02, 0.5))
             self.kernel.spawn(
                 f"postback:{order.order_id[-4:]}",
-                lambda: self.hints.give(owner, update, "postback"),
-                tenant=owner,
+                lambda: self.hints.give(user_id, account_id, update, "postback"),
+                tenant=user_id,
                 delay=delay,
                 on_end=self.ended,
             )

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import cast
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -74,7 +76,7 @@ from tests.fakes.push import MemoryPushDevices
 from tests.fakes.risks import MemoryRisks
 from tests.fakes.snapshots import MemorySnapshots
 from tests.fakes.strategies import MemoryStrategies
-from tests.stores import PostgresStore
+from tests.stores import PostgresStore, add_broker_account
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +118,8 @@ class Stores:
     system_audit_trail: AuditTrail
     deploy: Callable[[tuple[DeployedRoute, ...]], None]
     """Stores the deployment's pairs of addresses, as its owner does."""
+    add_account: Callable[[User], UUID]
+    """Stores another broker account of a user, which is not the default."""
 
     def add_user(self, email: str | None = None) -> User:
         """A stored user."""
@@ -174,6 +178,7 @@ def memory_stores() -> Stores:
         audit_trail=MemoryAuditTrail(database),
         system_audit_trail=MemoryAuditTrail(database),
         deploy=database.deploy_routes,
+        add_account=lambda _: uuid4(),
     )
 
 
@@ -218,6 +223,7 @@ def postgres_stores(store: PostgresStore) -> Stores:
         audit_trail=PostgresAuditTrail(store.app),
         system_audit_trail=PostgresAuditTrail(store.system, page=2),
         deploy=deploy,
+        add_account=partial(add_broker_account, store),
     )
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from algotrading.adapters.postgres.broker_accounts import PostgresBrokerAccounts
 from algotrading.adapters.postgres.egress_routes import DeployedRoute, read_routes
-from algotrading.domain.accounts import BrokerName, ConnectionStatus, Login, SealedBrokerAccount, User
+from algotrading.domain.accounts import BrokerName, ConnectionStatus, Login, SealedBrokerAccount, User, first_account_of
 from algotrading.domain.audit import AuditKind
 from algotrading.domain.egress import EgressRoute
 from algotrading.domain.errors import (
@@ -31,6 +31,7 @@ from tests.stores import PostgresStore
 def make_account(user: User) -> SealedBrokerAccount:
     return SealedBrokerAccount(
         user.user_id,
+        first_account_of(user.user_id),
         BrokerName.KITE,
         "key",
         "secret",
@@ -40,6 +41,10 @@ def make_account(user: User) -> SealedBrokerAccount:
         MOMENT,
         MOMENT,
     )
+
+
+def last_connected(stores: Stores, user: User) -> str | None:
+    return stores.broker_accounts.last_connected(user.user_id, first_account_of(user.user_id))
 
 
 def test_an_added_user_is_found_again(stores: Stores) -> None:
@@ -129,12 +134,12 @@ def test_the_account_that_was_connected_last_is_known_when_the_connection_does_n
     # when the login is lost, and then the connection
     lost = replace(connected, access_token=None, broker_user_id=None, status=ConnectionStatus.LOGIN_REQUIRED)
     stores.broker_accounts.save(lost)
-    after_login = stores.broker_accounts.last_connected(user.user_id)
+    after_login = last_connected(stores, user)
     stores.broker_accounts.remove(user.user_id, now=MOMENT)
 
     # then the later of the two is known, and of somebody who never was connected none
-    assert [after_login, stores.broker_accounts.last_connected(user.user_id)] == ["AB0002", "AB0002"]
-    assert stores.broker_accounts.last_connected(stores.add_user().user_id) is None
+    assert [after_login, last_connected(stores, user)] == ["AB0002", "AB0002"]
+    assert last_connected(stores, stores.add_user()) is None
 
 
 def test_a_user_without_a_connection_has_none(stores: Stores) -> None:

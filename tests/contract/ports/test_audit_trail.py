@@ -13,7 +13,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from algotrading.adapters.postgres.ledger import PostgresLedger
-from algotrading.domain.accounts import BrokerName, ConnectionStatus, SealedBrokerAccount
+from algotrading.domain.accounts import BrokerName, ConnectionStatus, SealedBrokerAccount, first_account_of
 from algotrading.domain.audit import GENESIS, AuditEntry, AuditHead, AuditKind, AuditRecord, Cause, chain_hash
 from algotrading.domain.cycle import Cycle, CycleState
 from algotrading.domain.effects import Decision, StopStrategy, Tell
@@ -240,6 +240,7 @@ def test_a_broker_connection_is_recorded_without_its_secrets(stores: Stores) -> 
     user = stores.add_user()
     account = SealedBrokerAccount(
         user_id=user.user_id,
+        account_id=first_account_of(user.user_id),
         broker=BrokerName.KITE,
         api_key="sealed-key",
         api_secret="sealed-secret",
@@ -265,7 +266,8 @@ def test_a_broker_connection_is_recorded_without_its_secrets(stores: Stores) -> 
         "broker_disconnected",
     ]
     assert (commands[2][1]["broker_user_id_before"], commands[2][1]["broker_user_id"]) == ("AB1234", "XY9876")
-    assert commands[3][1] == {"broker": "kite", "broker_user_id": "XY9876"}
+    account_id = str(first_account_of(user.user_id))
+    assert commands[3][1] == {"account_id": account_id, "broker": "kite", "broker_user_id": "XY9876"}
     assert not any("sealed" in record.record for record in chain_of(stores, user.user_id))
 
 

@@ -48,7 +48,9 @@ def test_the_first_take_makes_an_idle_cycle_with_the_strategys_plan(stores: Stor
 
     cycle = stores.ledger.take(strategy, TRADING_DAY)
 
-    assert cycle == Cycle(strategy.strategy_id, strategy.user_id, TRADING_DAY, strategy.plan, epoch=1)
+    assert cycle == Cycle(
+        strategy.strategy_id, strategy.user_id, strategy.account_id, TRADING_DAY, strategy.plan, epoch=1
+    )
     assert stored(stores, cycle) == cycle
 
 
@@ -65,7 +67,9 @@ def test_each_take_raises_the_epoch_and_fences_off_the_one_before(stores: Stores
 
 def test_a_cycle_that_nobody_took_is_fenced(stores: Stores) -> None:
     strategy = stores.add_strategy(stores.add_user())
-    never_taken = Cycle(strategy.strategy_id, strategy.user_id, TRADING_DAY, strategy.plan, epoch=1)
+    never_taken = Cycle(
+        strategy.strategy_id, strategy.user_id, strategy.account_id, TRADING_DAY, strategy.plan, epoch=1
+    )
 
     with pytest.raises(Fenced):
         stores.ledger.check(never_taken)

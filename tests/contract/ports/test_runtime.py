@@ -69,7 +69,7 @@ def running_strategy(**plan: object) -> Strategy:
 
 
 def cycle_of(strategy: Strategy) -> Cycle:
-    return Cycle(strategy.strategy_id, strategy.user_id, TRADING_DAY, strategy.plan)
+    return Cycle(strategy.strategy_id, strategy.user_id, strategy.account_id, TRADING_DAY, strategy.plan)
 
 
 # --- keys -----------------------------------------------------------------------------------------

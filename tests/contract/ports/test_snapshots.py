@@ -7,6 +7,7 @@ from datetime import timedelta
 from decimal import Decimal
 from uuid import uuid4
 
+from algotrading.domain.accounts import first_account_of
 from algotrading.domain.orders import AccountBook, BrokerStatus, Fill, Holding, OrderRow, Side
 from algotrading.ports import BookSnapshot
 from tests.contract.ports.conftest import Stores
@@ -37,50 +38,56 @@ BOOK = AccountBook(
 
 def test_a_kept_book_is_read_again_as_it_was(stores: Stores) -> None:
     user = stores.add_user()
-    snapshot = BookSnapshot(user.user_id, TRADING_DAY, BOOK)
+    snapshot = BookSnapshot(user.user_id, first_account_of(user.user_id), TRADING_DAY, BOOK)
 
     stores.snapshots.add(snapshot)
 
-    assert stores.snapshots.find(user.user_id, TRADING_DAY) == snapshot
+    assert stores.snapshots.find(user.user_id, first_account_of(user.user_id), TRADING_DAY) == snapshot
 
 
 def test_the_first_book_of_a_day_stays(stores: Stores) -> None:
     user = stores.add_user()
-    stores.snapshots.add(BookSnapshot(user.user_id, TRADING_DAY, BOOK))
+    stores.snapshots.add(BookSnapshot(user.user_id, first_account_of(user.user_id), TRADING_DAY, BOOK))
     later = replace(BOOK, begun_at=MOMENT + timedelta(hours=1), rows=())
 
-    stores.snapshots.add(BookSnapshot(user.user_id, TRADING_DAY, later))
+    stores.snapshots.add(BookSnapshot(user.user_id, first_account_of(user.user_id), TRADING_DAY, later))
 
-    assert stores.snapshots.find(user.user_id, TRADING_DAY) == BookSnapshot(user.user_id, TRADING_DAY, BOOK)
+    assert stores.snapshots.find(user.user_id, first_account_of(user.user_id), TRADING_DAY) == BookSnapshot(
+        user.user_id, first_account_of(user.user_id), TRADING_DAY, BOOK
+    )
 
 
 def test_an_empty_book_is_a_book(stores: Stores) -> None:
     user = stores.add_user()
-    empty = BookSnapshot(user.user_id, TRADING_DAY, AccountBook(MOMENT, (), (), ()))
+    empty = BookSnapshot(user.user_id, first_account_of(user.user_id), TRADING_DAY, AccountBook(MOMENT, (), (), ()))
 
     stores.snapshots.add(empty)
 
-    assert stores.snapshots.find(user.user_id, TRADING_DAY) == empty
+    assert stores.snapshots.find(user.user_id, first_account_of(user.user_id), TRADING_DAY) == empty
 
 
 def test_what_was_not_kept_is_not_there(stores: Stores) -> None:
     user, other = stores.add_user(), stores.add_user()
-    stores.snapshots.add(BookSnapshot(other.user_id, TRADING_DAY, BOOK))
-    stores.snapshots.add(BookSnapshot(user.user_id, TRADING_DAY - timedelta(days=1), BOOK))
+    stores.snapshots.add(BookSnapshot(other.user_id, first_account_of(other.user_id), TRADING_DAY, BOOK))
+    stores.snapshots.add(
+        BookSnapshot(user.user_id, first_account_of(user.user_id), TRADING_DAY - timedelta(days=1), BOOK)
+    )
 
-    assert stores.snapshots.find(user.user_id, TRADING_DAY) is None
-    assert stores.snapshots.find(uuid4(), TRADING_DAY) is None
+    assert stores.snapshots.find(user.user_id, first_account_of(user.user_id), TRADING_DAY) is None
+    assert stores.snapshots.find(uuid4(), first_account_of(other.user_id), TRADING_DAY) is None
 
 
 def test_a_book_is_missing_of_everybody_who_had_a_cycle_and_kept_none(stores: Stores) -> None:
     # given one who kept it, one who did not and has two strategies, one who did not trade that day
     kept, missing, idle = (stores.add_user() for _ in range(3))
     stores.ledger.take(stores.add_strategy(kept), TRADING_DAY)
-    stores.snapshots.add(BookSnapshot(kept.user_id, TRADING_DAY, BOOK))
+    stores.snapshots.add(BookSnapshot(kept.user_id, first_account_of(kept.user_id), TRADING_DAY, BOOK))
     strategies = [stores.add_strategy(missing, symbol=symbol) for symbol in ("TCS", "INFY")]
     for strategy in strategies:
         stores.ledger.take(strategy, TRADING_DAY)
-    stores.snapshots.add(BookSnapshot(missing.user_id, TRADING_DAY - timedelta(days=1), BOOK))
+    stores.snapshots.add(
+        BookSnapshot(missing.user_id, first_account_of(missing.user_id), TRADING_DAY - timedelta(days=1), BOOK)
+    )
     stores.ledger.take(stores.add_strategy(idle), TRADING_DAY - timedelta(days=1))
 
     first = min(strategy.strategy_id for strategy in strategies)

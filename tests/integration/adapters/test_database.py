@@ -13,7 +13,7 @@ from algotrading.adapters.postgres.broker_accounts import PostgresBrokerAccounts
 from algotrading.adapters.postgres.database import Database, TransactionFailed
 from algotrading.adapters.postgres.strategies import PostgresStrategies
 from algotrading.adapters.postgres.users import PostgresUsers
-from algotrading.domain.accounts import BrokerName, ConnectionStatus, SealedBrokerAccount, User
+from algotrading.domain.accounts import BrokerName, ConnectionStatus, SealedBrokerAccount, User, first_account_of
 from algotrading.domain.errors import NotFound
 from tests.fakes.examples import MOMENT, make_strategy
 from tests.stores import PostgresStore
@@ -151,6 +151,8 @@ def test_a_deadlock_ends_with_a_clear_error_for_one_of_the_two(postgres_store: P
 
 
 TENANT_TABLES = [
+    "broker_connections",
+    "broker_accounts",
     "broker_keys",
     "strategies",
     "cycles",
@@ -195,7 +197,16 @@ def test_a_postback_address_opens_its_own_connection_to_reading_and_nothing_else
     for trader, login in zip(traders, ("AB1234", "CD5678"), strict=True):
         accounts.save(
             SealedBrokerAccount(
-                trader, BrokerName.KITE, "key", "secret", "token", login, ConnectionStatus.CONNECTED, MOMENT, MOMENT
+                trader,
+                first_account_of(trader),
+                BrokerName.KITE,
+                "key",
+                "secret",
+                "token",
+                login,
+                ConnectionStatus.CONNECTED,
+                MOMENT,
+                MOMENT,
             )
         )
     address = accounts.postback_id(traders[0])
@@ -203,10 +214,13 @@ def test_a_postback_address_opens_its_own_connection_to_reading_and_nothing_else
 
     # when statements without any condition run with the address of one of them
     with postgres_store.app.postback(address) as session:
-        seen = session.execute("select user_id from broker_keys").fetchall()
-        changed = session.execute("update broker_keys set access_token = 'mine'").rowcount
-        removed = session.execute("delete from broker_keys").rowcount
-        elsewhere = [session.execute(f"select * from {table}").fetchall() for table in (*TENANT_TABLES[1:], "users")]
+        seen = session.execute("select user_id from broker_connections").fetchall()
+        changed = session.execute("update broker_connections set access_token = 'mine'").rowcount
+        removed = session.execute("delete from broker_connections").rowcount
+        elsewhere = [
+            session.execute(f"select * from {table}").fetchall()
+            for table in (*set(TENANT_TABLES).difference({"broker_connections", "broker_keys"}), "users")
+        ]
 
     assert (seen, changed, removed) == ([{"user_id": traders[0]}], 0, 0)
     assert not any(elsewhere)

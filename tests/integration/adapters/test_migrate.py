@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -12,13 +13,17 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 
+from algotrading.adapters.postgres.broker_accounts import PostgresBrokerAccounts
 from algotrading.adapters.postgres.database import Credentials, Database
 from algotrading.adapters.postgres.ledger import PostgresLedger
 from algotrading.adapters.postgres.migrate import Migration, MigrationFailed, Migrator, migrate, read_migrations
 from algotrading.adapters.postgres.risks import PostgresRisks
+from algotrading.adapters.postgres.snapshots import PostgresSnapshots
+from algotrading.adapters.postgres.strategies import PostgresStrategies
+from algotrading.domain.accounts import first_account_of
 from algotrading.domain.risk import Booked, booked_of
 from algotrading.domain.strategy import Strategy
-from tests.fakes.examples import MOMENT, TRADING_DAY, make_user
+from tests.fakes.examples import MOMENT, TRADING_DAY, make_strategy, make_user
 from tests.integration.adapters.test_audit_chain import add_old_strategy
 from tests.stores import OWNER_PASSWORD, ROLE_PASSWORDS, connect_as_owner, open_database
 from twin.servers import SUPERUSER, ServerAddress
@@ -209,6 +214,135 @@ def test_results_of_before_the_limits_count_against_them(
     assert booked[loser][TRADING_DAY].charges > 0
     assert booked[winner][monday].realised == 10
     assert booked[idle][monday] == Booked()
+
+
+# --- databases of before 0025 ---------------------------------------------------------------------
+
+OLD_SAVE = """
+    with before as materialized (select broker_user_id from broker_keys where user_id = %(user_id)s)
+    insert into broker_keys (user_id, broker, api_key, secret_key, access_token, broker_user_id, status,
+                             token_at, updated_at, places_orders)
+    values (%(user_id)s, 'kite', 'key', 'secret', %(token)s, %(login)s, 'connected', now(), now(), true)
+    on conflict (user_id) do update set
+        broker = excluded.broker, api_key = excluded.api_key, secret_key = excluded.secret_key,
+        access_token = excluded.access_token, broker_user_id = excluded.broker_user_id,
+        status = excluded.status, token_at = excluded.token_at, updated_at = excluded.updated_at,
+        places_orders = excluded.places_orders
+    returning (select broker_user_id from before) as before
+"""
+"""As the version before 0025 stores a connection."""
+
+
+def test_what_was_there_before_accounts_belongs_to_the_first(
+    postgres_server: ServerAddress, database_name: str, owner: Connection
+) -> None:
+    # given a connected trader with a strategy, a cycle and a kept book
+    migrate(owner, ROLE_PASSWORDS, [each for each in read_migrations() if each.name < "0025"])
+    strategy = add_old_strategy(owner)
+    add_old_cycle(owner, strategy, TRADING_DAY, Decimal(3500))
+    add_old_connection(owner, strategy.user_id, "AB0001", MOMENT)
+    owner.execute(
+        "insert into book_snapshots values (%s, %s, %s, '[]', '[]', '[]')", (strategy.user_id, TRADING_DAY, MOMENT)
+    )
+
+    # when it is migrated
+    migrate(owner, ROLE_PASSWORDS)
+
+    # then all of it is the first account's, by the id that the library knows without asking
+    first = first_account_of(strategy.user_id)
+    app = open_database(postgres_server, database_name, "app_role")
+    cycle = PostgresLedger(app).find(strategy.user_id, strategy.strategy_id, TRADING_DAY)
+    connection = PostgresBrokerAccounts(app).find(strategy.user_id)
+    book = PostgresSnapshots(app).find(strategy.user_id, first, TRADING_DAY)
+    moved = PostgresStrategies(app).get(strategy.user_id, strategy.strategy_id)
+    app.close()
+    assert cycle is not None
+    assert connection is not None
+    assert book is not None
+    assert {cycle.account_id, connection.account_id, moved.account_id} == {first}
+
+
+def test_the_version_before_accounts_goes_on_with_whoever_has_one(
+    postgres_server: ServerAddress, database_name: str, owner: Connection
+) -> None:
+    # given a user of the version before, whose functions still run on the migrated database
+    migrate(owner, ROLE_PASSWORDS)
+    user = make_user()
+    first = first_account_of(user.user_id)
+    app = open_database(postgres_server, database_name, "app_role")
+    with app.tenant(user.user_id) as session:
+        session.execute("insert into users values (%s, %s, 'hash', %s)", (user.user_id, user.email, MOMENT))
+        session.execute(OLD_SAVE, {"user_id": user.user_id, "login": "AB0001", "token": "of today"})
+
+    # when they store the connection again, and a strategy and its cycle
+    strategy = make_strategy(user.user_id)
+    with app.tenant(user.user_id) as session:
+        again = session.execute(OLD_SAVE, {"user_id": user.user_id, "login": "AB0001", "token": "of now"}).fetchone()
+        session.execute(
+            "insert into strategies (strategy_id, user_id, exchange, symbol, product, buy_time, sell_time, stop_loss,"
+            " quantity, status, version, created_at, updated_at)"
+            " values (%s, %s, 'NSE', 'TCS', 'MIS', '09:30', '15:00', 1, 1, 'running', 1, now(), now())",
+            (strategy.strategy_id, user.user_id),
+        )
+        session.execute(
+            "insert into cycles (strategy_id, trading_day, user_id, epoch, state, exchange, symbol, product, buy_time,"
+            " sell_time, stop_loss, quantity, updated_at)"
+            " values (%s, %s, %s, 1, 'long', 'NSE', 'TCS', 'MIS', '09:30', '15:00', 1, 1, now())",
+            (strategy.strategy_id, TRADING_DAY, user.user_id),
+        )
+        seen = session.execute("select access_token from broker_keys where user_id = %s", (user.user_id,)).fetchall()
+
+    # then they see what they stored, and it is the first account's
+    accounts = PostgresBrokerAccounts(app)
+    connection = accounts.find(user.user_id, first)
+    cycle = PostgresLedger(app).find(user.user_id, strategy.strategy_id, TRADING_DAY)
+    assert again == {"before": "AB0001"}
+    assert seen == [{"access_token": "of now"}]
+    assert connection is not None
+    assert connection.access_token == "of now"
+    assert cycle is not None
+    assert cycle.account_id == first
+
+    # and what they remove is gone
+    with app.tenant(user.user_id) as session:
+        removed = session.execute(
+            "delete from broker_keys where user_id = %s returning broker_user_id", (user.user_id,)
+        )
+        assert removed.fetchall() == [{"broker_user_id": "AB0001"}]
+    assert accounts.find(user.user_id) is None
+    app.close()
+
+
+def test_the_version_before_accounts_sees_no_connection_of_whoever_has_two(
+    postgres_server: ServerAddress, database_name: str, owner: Connection
+) -> None:
+    # given two users, connected in their first accounts, of whom one opens a second
+    migrate(owner, ROLE_PASSWORDS)
+    app = open_database(postgres_server, database_name, "app_role")
+    users = [make_user(), make_user()]
+    for number, user in enumerate(users):
+        with app.tenant(user.user_id) as session:
+            session.execute("insert into users values (%s, %s, 'hash', %s)", (user.user_id, user.email, MOMENT))
+            session.execute(OLD_SAVE, {"user_id": user.user_id, "login": f"AB000{number}", "token": "token"})
+    second = uuid4()
+    owner.execute(
+        "insert into broker_accounts values (%s, %s, 'the other', false, now(), null)", (second, users[0].user_id)
+    )
+
+    # then the version before trades for the other user alone, and this one keeps what is connected
+    visible = "select user_id from broker_keys"
+    assert owner.execute(visible).fetchall() == [(users[1].user_id,)]
+    accounts = PostgresBrokerAccounts(app)
+    stored = accounts.find(users[0].user_id)
+    assert stored is not None
+    accounts.save(replace(stored, account_id=second, broker_user_id="HUF001"))
+    assert owner.execute(visible).fetchall() == [(users[1].user_id,)]
+
+    # until the second is removed again
+    accounts.remove(users[0].user_id, second, now=MOMENT)
+    owner.execute("update broker_accounts set removed_at = now() where account_id = %s", (second,))
+    assert {user_id for (user_id,) in owner.execute(visible).fetchall()} == {user.user_id for user in users}
+    app.close()
 
 
 # --- databases of before 0019 ---------------------------------------------------------------------

@@ -25,7 +25,7 @@ from algotrading.adapters.postgres.strategies import PostgresStrategies
 from algotrading.adapters.postgres.users import PostgresUsers
 from algotrading.adapters.redis_runtime import RedisRuntime, make_redis_client
 from algotrading.contracts.messages import OrderCommand, StopChange
-from algotrading.domain.accounts import BrokerName, ConnectionStatus, SealedBrokerAccount, User
+from algotrading.domain.accounts import BrokerName, ConnectionStatus, SealedBrokerAccount, User, first_account_of
 from algotrading.domain.cycle import Cycle, CycleState
 from algotrading.domain.effects import Decision
 from algotrading.domain.events import BookRead
@@ -98,6 +98,7 @@ class World:
         sealed = vault.seal(user.user_id, secrets)
         account = SealedBrokerAccount(
             user_id=user.user_id,
+            account_id=first_account_of(user.user_id),
             broker=BrokerName.KITE,
             broker_user_id=app.user_id,
             status=ConnectionStatus.CONNECTED,

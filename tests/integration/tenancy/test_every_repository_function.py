@@ -37,7 +37,7 @@ from algotrading.adapters.postgres.strategies import PostgresStrategies
 from algotrading.adapters.postgres.summaries import PostgresSummaries
 from algotrading.adapters.postgres.users import PostgresUsers
 from algotrading.adapters.postgres.viewer_grants import PostgresViewerGrants
-from algotrading.domain.accounts import User
+from algotrading.domain.accounts import User, first_account_of
 from algotrading.domain.audit import AuditEntry, AuditKind
 from algotrading.domain.cycle import CycleState
 from algotrading.domain.effects import Decision, StopStrategy, Tell
@@ -165,12 +165,14 @@ CALLS: dict[str, Callable[[Any, Intruder], Any]] = {
     "PostgresEmailLinks.verify_email": lambda r, me: r.verify_email(
         me.user_id, me.victim.link_hash(LinkPurpose.VERIFY_EMAIL), MOMENT
     ),
-    "PostgresBrokerAccounts.save": lambda r, me: r.save(sealed_account(me.user_id, "forged")),
-    "PostgresBrokerAccounts.find": lambda r, me: r.find(me.user_id),
-    "PostgresBrokerAccounts.last_connected": lambda r, me: r.last_connected(me.user_id),
-    "PostgresBrokerAccounts.remove": lambda r, me: r.remove(me.user_id, now=MOMENT),
+    "PostgresBrokerAccounts.save": lambda r, me: r.save(
+        replace(sealed_account(me.user_id, "forged"), account_id=_account_of_victim(me))
+    ),
+    "PostgresBrokerAccounts.find": lambda r, me: r.find(me.user_id, _account_of_victim(me)),
+    "PostgresBrokerAccounts.last_connected": lambda r, me: r.last_connected(me.user_id, _account_of_victim(me)),
+    "PostgresBrokerAccounts.remove": lambda r, me: r.remove(me.user_id, _account_of_victim(me), now=MOMENT),
     "PostgresBrokerAccounts.claim_egress": lambda r, me: r.claim_egress(me.user_id),
-    "PostgresBrokerAccounts.postback_id": lambda r, me: r.postback_id(me.user_id),
+    "PostgresBrokerAccounts.postback_id": lambda r, me: r.postback_id(me.user_id, _account_of_victim(me)),
     "PostgresStrategies.add": lambda r, me: r.add(me.strategy),
     "PostgresStrategies.get": lambda r, me: r.get(me.user_id, me.strategy_id),
     "PostgresStrategies.list_for": lambda r, me: list(r.list_for(me.user_id)),
@@ -208,9 +210,9 @@ CALLS: dict[str, Callable[[Any, Intruder], Any]] = {
     "PostgresOutbox.mark_delivered": lambda r, me: r.mark_delivered(_notice(me), MOMENT),
     "PostgresOutbox.mark_failed": lambda r, me: r.mark_failed(_notice(me), "forged", MOMENT),
     "PostgresSnapshots.add": lambda r, me: r.add(
-        BookSnapshot(me.user_id, TRADING_DAY, AccountBook(MOMENT, (), (), ()))
+        BookSnapshot(me.user_id, _account_of_victim(me), TRADING_DAY - DAY, AccountBook(MOMENT, (), (), ()))
     ),
-    "PostgresSnapshots.find": lambda r, me: r.find(me.user_id, TRADING_DAY - DAY),
+    "PostgresSnapshots.find": lambda r, me: r.find(me.user_id, _account_of_victim(me), TRADING_DAY),
     "PostgresAuditTrail.of_strategy": lambda r, me: list(
         r.of_strategy(me.user_id, me.strategy_id, TRADING_DAY, begins=MOMENT - DAY, ends=MOMENT + DAY)
     ),
@@ -305,6 +307,10 @@ ABOUT_NOBODY = {"PostgresAccountRecords.sections", "PostgresStandings.reading_on
 BY_SECRET = {"PostgresUsers.find_login", "PostgresBrokerAccounts.find_by_postback"}
 """Before a user is known: whoever knows the e-mail or the address sees that one row, which tests/integration/
 adapters/test_database.py holds to it."""
+
+
+def _account_of_victim(me: Intruder) -> UUID:
+    return first_account_of(me.victim.user_id)
 
 
 def _notice(me: Intruder) -> Any:

@@ -20,6 +20,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from algotrading.domain.accounts import first_account_of
 from algotrading.domain.cycle import CycleState
 from algotrading.domain.effects import Decision, Tell
 from algotrading.domain.errors import Conflict, Fenced, NotFound, StrategyOverlap
@@ -158,7 +159,9 @@ class TwoTenants(RuleBasedStateMachine):
     def keep_book(self, who: int) -> None:
         me = self.acting(who)
         fill = Fill(me.mark, me.mark, "NSE", 1, Decimal(1), None)
-        self.stores.snapshots.add(BookSnapshot(me.user_id, TRADING_DAY, AccountBook(MOMENT, (), (fill,), ())))
+        self.stores.snapshots.add(
+            BookSnapshot(me.user_id, first_account_of(me.user_id), TRADING_DAY, AccountBook(MOMENT, (), (fill,), ()))
+        )
 
     @rule(who=WHO, delivered=st.booleans())
     def deliver(self, who: int, delivered: bool) -> None:
@@ -196,7 +199,7 @@ class TwoTenants(RuleBasedStateMachine):
             list(stores.ledger.unsettled_of(user)),
             stores.risks.standing(user, TRADING_DAY, MOMENT),
             list(stores.risks.events(user, 100)),
-            stores.snapshots.find(user, TRADING_DAY),
+            stores.snapshots.find(user, first_account_of(user), TRADING_DAY),
         ]
         for strategy_id in (one for tenant in self.tenants for one in tenant.strategies):
             seen += [

@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from algotrading.adapters.postgres.egress_routes import DeployedRoute
-from algotrading.domain.accounts import BrokerName, ConnectionStatus, SealedBrokerAccount, User
+from algotrading.domain.accounts import BrokerName, ConnectionStatus, SealedBrokerAccount, User, first_account_of
 from algotrading.domain.api_keys import ApiKey, Scope
 from algotrading.domain.cycle import Cycle, CycleState
 from algotrading.domain.effects import Decision, Tell
@@ -80,7 +80,9 @@ def make_trader(stores: Stores) -> Trader:
     fill = Fill(f"{mark}-t", f"{mark}-1", "NSE", 10, Decimal(3520), MOMENT)
     told = Decision(cycle, (Tell(NoticeKind.BOUGHT, f"{mark} was bought"),))
     stores.ledger.save(told, event=BookRead(MOMENT, BookReading(MOMENT, (), (fill,))), now=MOMENT, logs=[log])
-    stores.snapshots.add(BookSnapshot(user.user_id, TRADING_DAY, AccountBook(MOMENT, (), (fill,), ())))
+    stores.snapshots.add(
+        BookSnapshot(user.user_id, first_account_of(user.user_id), TRADING_DAY, AccountBook(MOMENT, (), (fill,), ()))
+    )
     stores.risks.set_limits(user.user_id, RiskLimits(daily_loss=Decimal("12345.5")), MOMENT)
     stores.risks.lock(user.user_id, by="owner", reason=mark, now=MOMENT)
     login = DeviceLogin(uuid4(), user.user_id, mark, MOMENT, MOMENT, MOMENT + LOGIN_LASTS)
@@ -158,6 +160,7 @@ def sealed_account(user_id: UUID, mark: str) -> SealedBrokerAccount:
     """A broker connection whose every text holds `mark`."""
     return SealedBrokerAccount(
         user_id,
+        first_account_of(user_id),
         BrokerName.KITE,
         mark,
         f"{mark}-secret",

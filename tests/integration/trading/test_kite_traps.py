@@ -21,7 +21,7 @@ from algotrading.brokers.kite import KiteBrokers
 from algotrading.brokers.kite.line import Limits
 from algotrading.contracts.messages import OrderEvent
 from algotrading.contracts.session_table import SessionTableDocument
-from algotrading.domain.accounts import BrokerName, ConnectionStatus, SealedBrokerAccount
+from algotrading.domain.accounts import BrokerName, ConnectionStatus, SealedBrokerAccount, first_account_of
 from algotrading.domain.cycle import Cycle, CycleState
 from algotrading.domain.errors import AlgotradingError
 from algotrading.domain.orders import Leg
@@ -270,6 +270,7 @@ class Trader:
         self.accounts.save(
             SealedBrokerAccount(
                 user_id=self.user.user_id,
+                account_id=first_account_of(self.user.user_id),
                 broker=BrokerName.KITE,
                 broker_user_id=self.app.user_id,
                 status=ConnectionStatus.CONNECTED,

@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from algotrading.contracts.api_routes import API_ROUTES
+from algotrading.domain.accounts import first_account_of
 from algotrading.domain.administration import QueueDepth
 from algotrading.domain.audit import DEPLOYMENT, AuditKind
 from algotrading.domain.roles import Role
@@ -188,7 +189,7 @@ def test_an_accounts_state_is_counts_and_moments_and_the_look_is_in_its_trail(wo
     assert (state["email"], state["second_factor"], state["logins"]) == ("trader@example.com", False, 1)
     assert (state["strategies"], state["running_strategies"], state["open_cycles"]) == (1, 1, 1)
     assert state["broker"]["connected_until"].startswith("2026-11-21T00:30")
-    secrets = world.database.broker_accounts[user_id]
+    secrets = world.database.broker_accounts[first_account_of(user_id)]
     for word in (strategy_id, "TCS", "3500", secrets.api_key, secrets.api_secret, str(secrets.access_token)):
         assert word not in str(state), word
     assert kinds(world, user_id)[-1] == AuditKind.ACCOUNT_READ

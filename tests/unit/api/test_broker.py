@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from algotrading.adapters.postgres.egress_routes import DeployedRoute
-from algotrading.domain.accounts import BrokerCredentials, ConnectionStatus
+from algotrading.domain.accounts import BrokerCredentials, ConnectionStatus, first_account_of
 from algotrading.domain.cycle import CycleState, IntentState
 from tests.fakes.examples import make_intent
 from tests.unit.api.world import TODAY, Answer, ApiWorld
@@ -406,8 +406,8 @@ def test_a_position_keeps_the_broker_account_that_holds_it(world: ApiWorld) -> N
 def lose_login(world: ApiWorld, token: str) -> None:
     """As migration 0019 takes it from one of two users who held one broker account."""
     user_id = world.user_of(token)
-    world.database.broker_accounts[user_id] = replace(
-        world.database.broker_accounts[user_id],
+    world.database.broker_accounts[first_account_of(user_id)] = replace(
+        world.database.broker_accounts[first_account_of(user_id)],
         access_token=None,
         broker_user_id=None,
         status=ConnectionStatus.LOGIN_REQUIRED,

@@ -8,6 +8,7 @@ from uuid import UUID
 
 import pytest
 
+from algotrading.domain.accounts import first_account_of
 from algotrading.domain.cycle import CycleState
 from algotrading.domain.orders import AccountBook, BrokerStatus, Fill, Holding, OrderRow, Side
 from algotrading.ports import BookSnapshot
@@ -39,7 +40,9 @@ def keep(world: ApiWorld, user_id: UUID, *rows: OrderRow) -> None:
         for row in rows
     )
     positions = (Holding("NSE", "TCS", "MIS", 0, Decimal(0), Decimal("3521.05")),)
-    snapshot = BookSnapshot(user_id, TODAY, AccountBook(EIGHT_O_CLOCK, rows, fills, positions))
+    snapshot = BookSnapshot(
+        user_id, first_account_of(user_id), TODAY, AccountBook(EIGHT_O_CLOCK, rows, fills, positions)
+    )
     MemorySnapshots(world.database).add(snapshot)
 
 

@@ -58,8 +58,8 @@ def test_a_stop_beats_a_change_made_at_the_same_moment(world: ApiWorld, monkeypa
     strategies, key = world.database.strategies, UUID(strategy_id)
     read = strategies[key]
     stopped_by_executor = read.__class__(
-        read.strategy_id, read.user_id, read.plan, StrategyStatus.STOPPED, read.version + 1, read.created_at,
-        read.updated_at, "three entries were refused",
+        read.strategy_id, read.user_id, read.account_id, read.plan, StrategyStatus.STOPPED, read.version + 1,
+        read.created_at, read.updated_at, "three entries were refused",
     )  # fmt: skip
     reads = iter([read, stopped_by_executor, stopped_by_executor])
     strategies[key] = stopped_by_executor

@@ -336,7 +336,16 @@ class ApiWorld:
     ) -> Cycle:
         """Let the strategy's cycle of `day` stand in `state`."""
         strategy = self.database.strategies[UUID(strategy_id)]
-        cycle = Cycle(strategy.strategy_id, strategy.user_id, day, strategy.plan, state=state, epoch=1, **changes)
+        cycle = Cycle(
+            strategy.strategy_id,
+            strategy.user_id,
+            strategy.account_id,
+            day,
+            strategy.plan,
+            state=state,
+            epoch=1,
+            **changes,
+        )
         self.database.cycles[strategy.strategy_id, day] = cycle
         return cycle
 

@@ -17,7 +17,7 @@ from tests.fakes.examples import MOMENT, TRADING_DAY, make_intent, make_plan
 
 def traded(bought: int = 10, sold: int = 10, *, closed_outside: int = 0, symbol: str = "TCS") -> Cycle:
     """A cycle that is over."""
-    cycle = Cycle(uuid4(), uuid4(), TRADING_DAY, make_plan(symbol=symbol), CycleState.FLAT)
+    cycle = Cycle(uuid4(), uuid4(), uuid4(), TRADING_DAY, make_plan(symbol=symbol), CycleState.FLAT)
     for leg, filled in ((Leg.ENTRY, bought), (Leg.EXIT, sold)):
         intent = make_intent(cycle, leg, state=IntentState.DONE, filled=filled)
         cycle = replace(cycle, intents=(*cycle.intents, intent))

@@ -24,7 +24,7 @@ ORDERS = st.lists(LOTS, min_size=1, max_size=4)
 
 
 def cycle_of(product: Product = Product.MIS, **plan: object) -> Cycle:
-    return Cycle(uuid4(), uuid4(), TRADING_DAY, make_plan(product=product, **plan), CycleState.LONG, epoch=1)
+    return Cycle(uuid4(), uuid4(), uuid4(), TRADING_DAY, make_plan(product=product, **plan), CycleState.LONG, epoch=1)
 
 
 def with_order(cycle: Cycle, leg: Leg, *lots: tuple[int, Decimal]) -> tuple[Cycle, list[Fill]]:

@@ -36,7 +36,15 @@ POLICY = Policy()
 def long(*more: Intent, bought: int = 10, **changes: Any) -> Cycle:
     """Ten TCS held since MOMENT; `more` orders exist."""
     strategy = make_strategy(uuid4(), broker_stop=True)
-    cycle = Cycle(strategy.strategy_id, strategy.user_id, TRADING_DAY, strategy.plan, state=CycleState.LONG, epoch=1)
+    cycle = Cycle(
+        strategy.strategy_id,
+        strategy.user_id,
+        strategy.account_id,
+        TRADING_DAY,
+        strategy.plan,
+        state=CycleState.LONG,
+        epoch=1,
+    )
     entry = make_intent(
         cycle, state=IntentState.DONE, broker_order_id="E1", broker_status=BrokerStatus.COMPLETE, filled=bought
     )

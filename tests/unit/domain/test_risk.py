@@ -36,14 +36,14 @@ DUE = EntryDue(MOMENT, MOMENT, Decimal(3600))
 
 def held(symbol: str = "TCS", *, quantity: int = 10, price: int = 3600, closed_outside: int = 0) -> Cycle:
     """A position."""
-    cycle = Cycle(uuid4(), uuid4(), TRADING_DAY, make_plan(symbol=symbol, quantity=quantity), CycleState.LONG)
+    cycle = Cycle(uuid4(), uuid4(), uuid4(), TRADING_DAY, make_plan(symbol=symbol, quantity=quantity), CycleState.LONG)
     bought = make_intent(cycle, state=IntentState.DONE, filled=quantity, average_price=Decimal(price))
     return replace(cycle, intents=(bought,), closed_outside=closed_outside)
 
 
 def entering(symbol: str = "TCS") -> Cycle:
     """Ten on order, three of them bought."""
-    cycle = Cycle(uuid4(), uuid4(), TRADING_DAY, make_plan(symbol=symbol), CycleState.ENTERING)
+    cycle = Cycle(uuid4(), uuid4(), uuid4(), TRADING_DAY, make_plan(symbol=symbol), CycleState.ENTERING)
     return replace(
         cycle, intents=(make_intent(cycle, state=IntentState.ACCEPTED, filled=3, average_price=Decimal(3600)),)
     )

@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import pytest
 
-from algotrading.domain.accounts import BrokerName, ConnectionStatus, SealedBrokerAccount
+from algotrading.domain.accounts import BrokerName, ConnectionStatus, SealedBrokerAccount, first_account_of
 from fargate_listener.feed_account import FeedAccount, FeedCredentials, FeedCredentialsMissing, TraderAccounts
 from tests.fakes.accounts import MemoryBrokerAccounts, MemoryUsers
 from tests.fakes.clock import VirtualClock
@@ -39,6 +39,7 @@ def connect(database: MemoryDatabase, *, access_token: str | None, token_at: dat
     MemoryBrokerAccounts(database).save(
         SealedBrokerAccount(
             user_id=user.user_id,
+            account_id=first_account_of(user.user_id),
             broker=BrokerName.KITE,
             api_key=sealed["api_key"],
             api_secret=sealed["api_secret"],
@@ -91,7 +92,9 @@ def traders(database: MemoryDatabase) -> TraderAccounts:
 def test_a_traders_token_is_opened_while_their_login_lives(database: MemoryDatabase, traders: TraderAccounts) -> None:
     connect(database, access_token="the-token")
     (trader,) = database.users
-    database.broker_accounts[trader] = replace(database.broker_accounts[trader], token_at=MOMENT)
+    database.broker_accounts[first_account_of(trader)] = replace(
+        database.broker_accounts[first_account_of(trader)], token_at=MOMENT
+    )
 
     assert traders.credentials(trader) == FeedCredentials("the-key", "the-token", trader)
 
@@ -102,7 +105,9 @@ def test_a_trader_whose_login_is_over_has_no_socket(
 ) -> None:
     connect(database, access_token="the-token")
     (trader,) = database.users
-    database.broker_accounts[trader] = replace(database.broker_accounts[trader], token_at=token_at)
+    database.broker_accounts[first_account_of(trader)] = replace(
+        database.broker_accounts[first_account_of(trader)], token_at=token_at
+    )
 
     with pytest.raises(FeedCredentialsMissing):
         traders.credentials(trader)

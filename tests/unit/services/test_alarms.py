@@ -113,7 +113,7 @@ def test_nothing_is_armed_on_a_day_without_trading(day: int) -> None:
 @pytest.mark.parametrize("state", [CycleState.FLAT, CycleState.FAILED])
 def test_nothing_is_armed_once_the_days_cycle_is_over(state: CycleState) -> None:
     strategy = running(sell_time=time(9, 31))
-    cycle = Cycle(strategy.strategy_id, strategy.user_id, TRADING_DAY, strategy.plan, state=state)
+    cycle = Cycle(strategy.strategy_id, strategy.user_id, strategy.account_id, TRADING_DAY, strategy.plan, state=state)
 
     assert armed(strategy, ist(9, 29, 30), cycle) == ()
 
@@ -121,7 +121,7 @@ def test_nothing_is_armed_once_the_days_cycle_is_over(state: CycleState) -> None
 @pytest.mark.parametrize("state", [CycleState.ENTERING, CycleState.LONG, CycleState.EXITING])
 def test_an_open_cycle_is_never_entered_again_and_always_left(state: CycleState) -> None:
     strategy = running(sell_time=time(9, 31))
-    cycle = Cycle(strategy.strategy_id, strategy.user_id, TRADING_DAY, strategy.plan, state=state)
+    cycle = Cycle(strategy.strategy_id, strategy.user_id, strategy.account_id, TRADING_DAY, strategy.plan, state=state)
 
     near = armed(strategy, ist(9, 29, 30), cycle)
     overdue = armed(strategy, ist(9, 40), cycle)
@@ -133,7 +133,9 @@ def test_an_open_cycle_is_never_entered_again_and_always_left(state: CycleState)
 def test_yesterdays_cycle_does_not_keep_today_from_being_armed() -> None:
     strategy = running()
     yesterday = TRADING_DAY - timedelta(days=1)
-    cycle = Cycle(strategy.strategy_id, strategy.user_id, yesterday, strategy.plan, state=CycleState.FLAT)
+    cycle = Cycle(
+        strategy.strategy_id, strategy.user_id, strategy.account_id, yesterday, strategy.plan, state=CycleState.FLAT
+    )
 
     assert [command.event for command in armed(strategy, ist(9, 29), cycle)] == [OrderEvent.BUY]
 

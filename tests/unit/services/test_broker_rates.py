@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from algotrading.contracts.messages import OrderEvent
+from algotrading.domain.accounts import first_account_of
 from algotrading.domain.cycle import Cycle, CycleState, IntentState
 from algotrading.domain.errors import BrokerAuthFailed, BrokerBusy, BrokerUnavailable
 from algotrading.domain.orders import BookReading, Holding, OrderTicket, Refused, Side
@@ -248,7 +249,7 @@ def test_a_cancel_takes_a_place_like_an_exit(rich: CrowdedWorld) -> None:
 
 
 def paced(world: TradingWorld) -> PacedBroker:
-    return world.executor.sessions.open(world.user_id)
+    return world.executor.sessions.open(world.user_id, first_account_of(world.user_id))
 
 
 def test_readings_wait_and_then_give_up(rich: CrowdedWorld) -> None:

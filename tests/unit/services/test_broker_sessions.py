@@ -8,7 +8,7 @@ from datetime import time, timedelta
 import pytest
 
 from algotrading.adapters.postgres.egress_routes import DeployedRoute
-from algotrading.domain.accounts import BrokerCredentials
+from algotrading.domain.accounts import BrokerCredentials, first_account_of
 from algotrading.domain.errors import BrokerAuthFailed
 from algotrading.domain.policy import Policy
 from algotrading.domain.sessions import instant_of
@@ -48,45 +48,45 @@ def sessions(world: TradingWorld, brokers: Watched) -> BrokerSessions:
 
 
 def test_a_session_goes_on_over_a_wait(world: TradingWorld, sessions: BrokerSessions, brokers: Watched) -> None:
-    opened = sessions.open(world.user_id)
+    opened = sessions.open(world.user_id, first_account_of(world.user_id))
     world.clock.sleep(120)
 
-    assert sessions.renew(world.user_id, opened) is opened
+    assert sessions.renew(world.user_id, first_account_of(world.user_id), opened) is opened
     assert len(brokers.proxies) == 1
 
 
 def test_a_login_during_the_wait_opens_a_new_one(
     world: TradingWorld, sessions: BrokerSessions, brokers: Watched
 ) -> None:
-    opened = sessions.open(world.user_id)
+    opened = sessions.open(world.user_id, first_account_of(world.user_id))
     world.clock.sleep(120)
     world.renew_broker_token()
 
-    assert sessions.renew(world.user_id, opened) is not opened
+    assert sessions.renew(world.user_id, first_account_of(world.user_id), opened) is not opened
     assert len(brokers.proxies) == 2
 
 
 def test_a_login_after_there_was_none_opens_one(world: TradingWorld, sessions: BrokerSessions) -> None:
-    assert sessions.renew(world.user_id, None).token_at == world.clock.now()
+    assert sessions.renew(world.user_id, first_account_of(world.user_id), None).token_at == world.clock.now()
 
 
 def test_a_session_that_died_during_the_wait_is_not_gone_on_with(world: TradingWorld, sessions: BrokerSessions) -> None:
     # Given a session of the night, whose token dies at six
     world.log_in_again(instant_of(TRADING_DAY + timedelta(days=1), time(5, 59)))
-    opened = sessions.open(world.user_id)
+    opened = sessions.open(world.user_id, first_account_of(world.user_id))
 
     world.clock.sleep(60)
 
     with pytest.raises(BrokerAuthFailed, match="log in to the broker again"):
-        sessions.renew(world.user_id, opened)
+        sessions.renew(world.user_id, first_account_of(world.user_id), opened)
 
 
 def test_a_disconnected_account_has_none(world: TradingWorld, sessions: BrokerSessions) -> None:
-    opened = sessions.open(world.user_id)
+    opened = sessions.open(world.user_id, first_account_of(world.user_id))
     world.accounts.remove(world.user_id, now=world.clock.now())
 
     with pytest.raises(BrokerAuthFailed, match="no broker account is connected"):
-        sessions.renew(world.user_id, opened)
+        sessions.renew(world.user_id, first_account_of(world.user_id), opened)
 
 
 def test_a_session_leaves_by_the_way_that_its_account_holds(
@@ -96,6 +96,6 @@ def test_a_session_leaves_by_the_way_that_its_account_holds(
     world.database.deploy_routes((DeployedRoute(name="pair", addresses=("13.200.1.1", "13.200.1.2"), proxies=proxies),))
     world.accounts.claim_egress(world.user_id)
 
-    sessions.open(world.user_id)
+    sessions.open(world.user_id, first_account_of(world.user_id))
 
     assert brokers.proxies == [proxies]

@@ -27,7 +27,7 @@ AFTER_CLOSE = MOMENT.replace(hour=10, minute=30)
 
 def cycle(symbol: str, state: CycleState, *, bought: int = 0, sold: int = 0, **changes: Any) -> Cycle:
     """A day of a strategy: bought at 3500, sold at 3510."""
-    made = Cycle(uuid4(), uuid4(), TRADING_DAY, make_plan(symbol=symbol), state=state, epoch=1)
+    made = Cycle(uuid4(), uuid4(), uuid4(), TRADING_DAY, make_plan(symbol=symbol), state=state, epoch=1)
     intents = []
     if bought:
         done: dict[str, Any] = {"state": IntentState.DONE, "filled": bought, "average_price": Decimal(3500)}
@@ -36,7 +36,15 @@ def cycle(symbol: str, state: CycleState, *, bought: int = 0, sold: int = 0, **c
         done = {"state": IntentState.DONE, "filled": sold, "average_price": Decimal(3510)}
         intents.append(make_intent(made, Leg.EXIT, broker_order_id=f"{symbol}-2", **done))
     return Cycle(
-        made.strategy_id, made.user_id, TRADING_DAY, made.plan, state=state, epoch=1, intents=tuple(intents), **changes
+        made.strategy_id,
+        made.user_id,
+        made.account_id,
+        TRADING_DAY,
+        made.plan,
+        state=state,
+        epoch=1,
+        intents=tuple(intents),
+        **changes,
     )
 
 

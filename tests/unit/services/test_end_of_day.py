@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from algotrading.contracts.messages import OrderEvent
+from algotrading.domain.accounts import first_account_of
 from algotrading.domain.cycle import CycleState, IntentState
 from algotrading.domain.errors import BrokerUnavailable
 from algotrading.domain.instruments import Product
@@ -58,7 +59,7 @@ def at_close(world: TradingWorld, minutes: int = 1) -> int:
 
 
 def snapshot(world: TradingWorld) -> BookSnapshot | None:
-    return world.snapshots.find(world.user_id, TRADING_DAY)
+    return world.snapshots.find(world.user_id, first_account_of(world.user_id), TRADING_DAY)
 
 
 def sell_by_hand(world: TradingWorld, quantity: int = 10) -> None:

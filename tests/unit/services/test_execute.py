@@ -11,6 +11,7 @@ import pytest
 
 from algotrading.brokers.kite.line import Limits
 from algotrading.contracts.messages import OrderEvent
+from algotrading.domain.accounts import first_account_of
 from algotrading.domain.cycle import CycleState, ExitReason, IntentState, Position
 from algotrading.domain.effects import Decision
 from algotrading.domain.errors import BrokerAuthFailed, BrokerUnavailable, Fenced, LockBusy, RedisDown
@@ -346,7 +347,7 @@ class TestExit:
     def test_what_the_trader_sold_by_hand_is_not_sold_again(self, world: TradingWorld) -> None:
         strategy = world.add_running()
         world.buy(strategy)
-        account = world.executor.sessions.open(strategy.user_id)
+        account = world.executor.sessions.open(strategy.user_id, first_account_of(strategy.user_id))
         ticket = replace(world.exchange.received[0], side=Side.SELL, tag="byhand")
         account.place_order(ticket)
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, time, timedelta
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import cast
 from uuid import UUID
@@ -14,6 +15,7 @@ import pytest
 
 from algotrading.adapters.postgres.database import TransactionFailed
 from algotrading.contracts.messages import OrderEvent
+from algotrading.domain.accounts import first_account_of
 from algotrading.domain.cycle import Cycle, CycleState, ExitReason
 from algotrading.domain.errors import Conflict
 from algotrading.domain.flatness import FlatProof, ForeignPosition, NothingPlaced
@@ -400,7 +402,7 @@ def test_a_proof_does_not_speak_of_the_time_after_a_release(world: TradingWorld,
     world.buy(first)
     switch(world).kill(world.user_id, None)
     world.executor.handle(world.command(first, OrderEvent.STOPLOSS))
-    session = world.executor.sessions.open(world.user_id)
+    session = world.executor.sessions.open(world.user_id, first_account_of(world.user_id))
 
     def release_and_buy() -> None:
         switch(world).release(world.user_id)
@@ -409,7 +411,9 @@ def test_a_proof_does_not_speak_of_the_time_after_a_release(world: TradingWorld,
             switch(world).kill(world.user_id, None)
 
     looking = cast("Broker", _ReleasesMeanwhile(session, release_and_buy))
-    proof = FlatVerifier(world.risks, world.ledger, world.clock).verify(world.user_id, looking)
+    proof = FlatVerifier(world.risks, world.ledger, world.clock).verify(
+        world.user_id, first_account_of(world.user_id), lambda _: looking
+    )
 
     assert world.cycle(second).open_quantity == 10
     assert proof is None
@@ -460,7 +464,7 @@ def test_positions_that_lag_are_not_taken_for_the_traders_own(world: TradingWorl
     world.exchange.position_lag = 1.5
 
     proof = FlatVerifier(world.risks, world.ledger, world.clock).verify(
-        world.user_id, world.executor.sessions.open(world.user_id)
+        world.user_id, first_account_of(world.user_id), partial(world.executor.sessions.open, world.user_id)
     )
 
     assert proof is not None
@@ -470,10 +474,12 @@ def test_positions_that_lag_are_not_taken_for_the_traders_own(world: TradingWorl
 def test_on_a_later_day_nothing_is_proven_and_nobody_is_asked_to(world: TradingWorld) -> None:
     flat_by_its_stop(world)
     world.log_in_again(world.at(time(10)) + timedelta(days=1))
-    session = world.executor.sessions.open(world.user_id)
+    session = world.executor.sessions.open(world.user_id, first_account_of(world.user_id))
     before = len(asked(world))
 
-    proof = FlatVerifier(world.risks, world.ledger, world.clock).verify(world.user_id, session)
+    proof = FlatVerifier(world.risks, world.ledger, world.clock).verify(
+        world.user_id, first_account_of(world.user_id), lambda _: session
+    )
     world.converge.run()
 
     assert proof is None

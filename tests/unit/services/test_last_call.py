@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from algotrading.contracts.messages import OrderEvent
+from algotrading.domain.accounts import first_account_of
 from algotrading.domain.cycle import CycleState
 from algotrading.domain.errors import BrokerAuthFailed, DatabaseUnavailable
 from algotrading.domain.limits import RiskLimits
@@ -409,7 +410,7 @@ class TestThatNothingOfItReachesTheBuy:
 
         monkeypatch.setattr(world.runtime, "reserve", note)
         world.clock.sleep_until(world.at(BUY) - WAKES)
-        broker = world.executor.sessions.open(world.user_id)
+        broker = world.executor.sessions.open(world.user_id, first_account_of(world.user_id))
 
         world.executor.last_call.make(strategy, broker, world.at(BUY))
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date, time, timedelta
 from decimal import Decimal
+from typing import Any
 from uuid import uuid4
 
 import pytest
 
 from algotrading.contracts.messages import OrderEvent
+from algotrading.domain.accounts import first_account_of
 from algotrading.domain.audit import AuditEntry, AuditKind
 from algotrading.domain.errors import AlgotradingError, NotFound, RedisDown
 from algotrading.domain.limits import RiskLimits
@@ -61,7 +63,7 @@ def assert_story(told: list[str], *expected: str) -> None:
         assert any(line.startswith(beginning) for line in rest), (beginning, told)
 
 
-def plain(world: TradingWorld, **plan: object) -> Strategy:
+def plain(world: TradingWorld, **plan: Any) -> Strategy:
     """A running strategy without a stop order at the broker."""
     return world.add_running(broker_stop=False, **plan)
 
@@ -320,7 +322,7 @@ class TestWhatTheBrokerDid:
         strategy = plain(world)
         ring(world, strategy)
         by_hand = replace(world.exchange.received[0], side=Side.SELL, tag="byhand")
-        world.executor.sessions.open(strategy.user_id).place_order(by_hand)
+        world.executor.sessions.open(strategy.user_id, first_account_of(strategy.user_id)).place_order(by_hand)
         for _ in range(2):
             world.clock.sleep(60)
             world.executor.handle(world.command(strategy, OrderEvent.STOPLOSS, cause="watcher"))

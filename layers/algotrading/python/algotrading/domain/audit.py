@@ -200,6 +200,7 @@ def _shown(strategy: Strategy | None) -> Mapping[str, object] | None:
     if strategy is None:
         return None
     return {
+        "account_id": strategy.account_id,
         "plan": strategy.plan,
         "status": strategy.status,
         "stop_reason": strategy.stop_reason,
@@ -216,6 +217,7 @@ def broker_entry(account: SealedBrokerAccount, *, before: str | None) -> AuditEn
         kind=AuditKind.BROKER_CONNECTED if connected else AuditKind.BROKER_LOGIN_REQUIRED,
         at=account.updated_at,
         data={
+            "account_id": account.account_id,
             "broker": account.broker,
             "broker_user_id": account.broker_user_id,
             "broker_user_id_before": before,
@@ -286,7 +288,9 @@ def freed_entry(user_id: UUID, route: EgressRoute, by: str, at: datetime) -> Aud
     return AuditEntry(user_id, AuditKind.EGRESS_FREED, at, data)
 
 
-def disconnected_entry(user_id: UUID, broker: str, broker_user_id: str | None, at: datetime) -> AuditEntry:
+def disconnected_entry(
+    user_id: UUID, account_id: UUID, broker: str, broker_user_id: str | None, at: datetime
+) -> AuditEntry:
     """What is written down about a broker connection that was removed."""
-    data = {"broker": broker, "broker_user_id": broker_user_id}
+    data = {"account_id": account_id, "broker": broker, "broker_user_id": broker_user_id}
     return AuditEntry(user_id, AuditKind.BROKER_DISCONNECTED, at, data)

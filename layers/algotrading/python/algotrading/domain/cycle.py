@@ -14,7 +14,7 @@ from uuid import UUID
 
 from algotrading.domain.instruments import Product
 from algotrading.domain.orders import BrokerStatus, Leg, Side
-from algotrading.domain.strategy import Plan
+from algotrading.domain.strategy import Plan, Strategy
 
 
 class CycleState(StrEnum):
@@ -164,6 +164,8 @@ class Cycle:
 
     strategy_id: UUID
     user_id: UUID
+    account_id: UUID
+    """The broker account that it trades in: the strategy's, until something was ordered."""
     trading_day: date
     plan: Plan
     state: CycleState = CycleState.IDLE
@@ -251,12 +253,13 @@ class Cycle:
         """What is held beyond the plan: an order that surfaced late has bought it."""
         return max(0, self.open_quantity - self.plan.quantity)
 
-    def following(self, plan: Plan) -> Cycle:
-        """This cycle after the trader changed the strategy's plan. Before anything was ordered it
-        follows the whole plan; once an order may exist, what was ordered stays and what guards it (stop
-        and exit time) still follows; once over, nothing does."""
+    def following(self, strategy: Strategy) -> Cycle:
+        """This cycle after the trader changed the strategy. Before anything was ordered it follows the whole plan,
+        and into another account; once an order may exist, what was ordered stays where it is and what guards it
+        (stop and exit time) still follows; once over, nothing does."""
+        plan = strategy.plan
         if self.state is CycleState.IDLE and not self.intents:
-            return replace(self, plan=plan)
+            return replace(self, plan=plan, account_id=strategy.account_id)
         same_instrument = (plan.exchange, plan.symbol) == (self.plan.exchange, self.plan.symbol)
         if self.is_armed and same_instrument:
             kept = replace(self.plan, stop_loss=plan.stop_loss, sell_time=plan.sell_time, broker_stop=plan.broker_stop)

@@ -14,7 +14,7 @@ from algotrading.domain.instruments import Instrument, Product
 from algotrading.domain.sessions import SessionHours
 
 _HELD_FIXED: Final = ("exchange", "symbol", "product", "quantity")
-"""What cannot change while a cycle is not settled: it would not be what was bought."""
+"""What of a plan cannot change while a cycle is not settled: it would not be what was bought."""
 
 
 class StrategyStatus(StrEnum):
@@ -47,6 +47,8 @@ class Strategy:
 
     strategy_id: UUID
     user_id: UUID
+    account_id: UUID
+    """The broker account that it trades in."""
     plan: Plan
     status: StrategyStatus
     version: int
@@ -67,9 +69,10 @@ class Strategy:
         return self.status is StrategyStatus.RUNNING
 
 
-def held_fixed(before: Plan, after: Plan) -> Conflict | None:
+def held_fixed(before: Strategy, after: Strategy) -> Conflict | None:
     """Why `after` cannot replace `before` while a cycle of the strategy is not settled; None when it can."""
-    changed = tuple(name for name in _HELD_FIXED if getattr(before, name) != getattr(after, name))
+    moved = () if before.account_id == after.account_id else ("account_id",)
+    changed = moved + tuple(name for name in _HELD_FIXED if getattr(before.plan, name) != getattr(after.plan, name))
     if not changed:
         return None
     details = tuple(FieldProblem(name, "cannot change while a position is open") for name in changed)

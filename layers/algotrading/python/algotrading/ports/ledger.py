@@ -59,8 +59,8 @@ class EntryGate:
     symbols: frozenset[str]
     """What the user holds or has on order; empty unless a loss limit needs their prices."""
     is_held_elsewhere: bool = False
-    """Whether another strategy of the user has a cycle of any day in the same instrument and product that is not
-    settled: the broker does not tell whose the shares are."""
+    """Whether another strategy in the same account has a cycle of any day in the same instrument and product that is
+    not settled: the broker does not tell whose the shares are."""
     may_surface_elsewhere: bool = False
     """Whether such a strategy has an order of today that was proven absent: should it surface after all, what it
     bought is not this strategy's."""
@@ -215,9 +215,10 @@ class AuditTrail(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class BookSnapshot:
-    """An account's whole book as it was kept at the end of a trading day."""
+    """A broker account's whole book as it was kept at the end of a trading day."""
 
     user_id: UUID
+    account_id: UUID
     trading_day: date
     book: AccountBook
 
@@ -226,13 +227,14 @@ class Snapshots(Protocol):
     """The kept books: the broker's own vanish overnight."""
 
     def add(self, snapshot: BookSnapshot) -> None:
-        """Keep a book; of two for one user and day the first stays."""
+        """Keep a book; of two for one account and day the first stays."""
         ...
 
-    def find(self, user_id: UUID, trading_day: date) -> BookSnapshot | None:
-        """The user's kept book of that day, if any."""
+    def find(self, user_id: UUID, account_id: UUID, trading_day: date) -> BookSnapshot | None:
+        """The kept book of an account of the user of that day, if any."""
         ...
 
     def missing(self, trading_day: date) -> Sequence[tuple[UUID, UUID]]:
-        """System: every user with a cycle of that day and no kept book, with the id of one of the strategies."""
+        """System: the user of every broker account with a cycle of that day and no kept book, with the id of one of
+        the strategies that traded in it."""
         ...

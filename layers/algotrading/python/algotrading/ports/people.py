@@ -152,33 +152,34 @@ class AccountRecords(Protocol):
 
 
 class BrokerAccounts(Protocol):
-    """Broker connections, secrets sealed. Every change leaves an audit record in the same transaction."""
+    """Broker connections, secrets sealed. Every change leaves an audit record in the same transaction. Where no
+    `account_id` is given, the user's default account is meant: whoever has one account never names any."""
 
     def save(self, account: SealedBrokerAccount) -> None:
-        """Add or replace the user's connection. Raises BrokerAccountTaken where another user's places orders there:
-        each would take the other's orders for its owner's own, and both may sell the same shares; TokenInvalid where
-        the user is gone, and AccountLocked where nobody gets in any more."""
+        """Add or replace the account's connection. Raises BrokerAccountTaken where another account of ours, of
+        whichever user, places orders there: each would take the other's orders for its own, and both may sell the
+        same shares; TokenInvalid where the user is gone, and AccountLocked where nobody gets in any more."""
         ...
 
-    def find(self, user_id: UUID) -> SealedBrokerAccount | None:
-        """The user's connection, if any."""
+    def find(self, user_id: UUID, account_id: UUID | None = None) -> SealedBrokerAccount | None:
+        """The account's connection, if any."""
         ...
 
-    def last_connected(self, user_id: UUID) -> str | None:
-        """The broker's user id of the account that was connected last, as the audit trail has it: known still when the
+    def last_connected(self, user_id: UUID, account_id: UUID) -> str | None:
+        """The broker's user id that the account was connected to last, as the audit trail has it: known still when the
         connection is not there any more, or does not say. None: there never was one."""
         ...
 
-    def remove(self, user_id: UUID, *, now: datetime) -> None:
-        """Forget the user's connection; no error when there is none."""
+    def remove(self, user_id: UUID, account_id: UUID | None = None, *, now: datetime) -> None:
+        """Forget the account's connection; no error when there is none."""
         ...
 
     def find_by_email(self, email: str) -> SealedBrokerAccount | None:
-        """System: the connection of the account that feeds prices."""
+        """System: the connection of the first account of the user who feeds prices."""
         ...
 
-    def postback_id(self, user_id: UUID) -> UUID | None:
-        """Where the broker may post order updates of this user: random, made when the connection is saved
+    def postback_id(self, user_id: UUID, account_id: UUID | None = None) -> UUID | None:
+        """Where the broker may post order updates of this account: random, made when the connection is saved
         first, kept until it is removed. None without a connection."""
         ...
 

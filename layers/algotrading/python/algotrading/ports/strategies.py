@@ -33,10 +33,10 @@ class Strategies(Protocol):
 
         Raises:
             NotFound: it does not exist (any more).
-            Conflict: its version has moved, or exchange, symbol, product or quantity would change while a
+            Conflict: its version has moved, or account, exchange, symbol, product or quantity would change while a
                 cycle of any day is not settled.
-            StrategyOverlap: it would run at the same time of day as another running strategy of the
-                user in the same symbol.
+            StrategyOverlap: it would run at the same time of day as another running strategy in the same
+                account and symbol.
         """
         ...
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
 
+from algotrading.domain.accounts import first_account_of
 from algotrading.domain.errors import NotFound
 from algotrading.domain.sessions import trading_day_of
 from algotrading.ports import BookSnapshot, Clock, Ledger, Snapshots
@@ -31,7 +32,7 @@ class BrokerBooks:
     def read(self, user_id: UUID, day: date | None) -> KeptBook:
         """The user's book of `day`, today's by default. Raises NotFound when none was kept (yet)."""
         wanted = day or trading_day_of(self.clock.now())
-        snapshot = self.snapshots.find(user_id, wanted)
+        snapshot = self.snapshots.find(user_id, first_account_of(user_id), wanted)
         if snapshot is None:
             raise NotFound(f"no book of {wanted} is kept; a day's book is kept after the market has closed")
         cycles = self.ledger.of_day(user_id, wanted)

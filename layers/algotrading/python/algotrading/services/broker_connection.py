@@ -18,6 +18,7 @@ from algotrading.domain.accounts import (
     BrokerProfile,
     ConnectionStatus,
     SealedBrokerAccount,
+    first_account_of,
 )
 from algotrading.domain.egress import EgressRoute
 from algotrading.domain.errors import (
@@ -228,6 +229,7 @@ class BrokerConnections:
         connected = credentials.access_token is not None
         account = SealedBrokerAccount(
             user_id=user_id,
+            account_id=first_account_of(user_id),
             broker=credentials.broker,
             api_key=sealed["api_key"],
             api_secret=sealed["api_secret"],
@@ -263,7 +265,7 @@ class BrokerConnections:
             broker_user_id=stored.broker_user_id,
             token_at=stored.token_at,
             token_expires_at=stored.token_expires_at,
-            postback_id=self.accounts.postback_id(stored.user_id),
+            postback_id=self.accounts.postback_id(stored.user_id, stored.account_id),
             addresses=_addresses_of(stored.egress) if self.is_bound else (),
         )
 
@@ -280,7 +282,7 @@ class BrokerConnections:
         and this one lost it: migration 0019), the trail does: orders leave through a connected account alone."""
         if known == profile.broker_user_id or not self._is_trading(user_id):
             return
-        held_in = known or self.accounts.last_connected(user_id)
+        held_in = known or self.accounts.last_connected(user_id, first_account_of(user_id))
         if held_in is None:
             # No order can have left. Were there one all the same, a refusal would keep its owner from selling at all.
             if self.ledger.unsettled_of(user_id):

@@ -1,4 +1,4 @@
-"""Opens a trader's broker session: stored connection -> vault -> broker."""
+"""Opens the session of a trader's broker account: stored connection -> vault -> broker."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from algotrading.services.paced_broker import PacedBroker, Pacing
 
 @dataclass(frozen=True, slots=True)
 class BrokerSessions:
-    """Opens broker sessions by user."""
+    """Opens broker sessions by account."""
 
     accounts: BrokerAccounts
     vault: Vault
@@ -21,18 +21,18 @@ class BrokerSessions:
     clock: Clock
     pacing: Pacing
 
-    def open(self, user_id: UUID) -> PacedBroker:
-        """A session with the user's current access token, which keeps to the broker's limits; nothing is sent yet.
+    def open(self, user_id: UUID, account_id: UUID) -> PacedBroker:
+        """A session with the account's current access token, which keeps to the broker's limits; nothing is sent yet.
 
         Raises:
-            BrokerAuthFailed: the user has no broker connection, or must log in to the broker again.
+            BrokerAuthFailed: no broker is connected in this account, or its owner must log in to the broker again.
         """
-        return self._connect(user_id, self.accounts.find(user_id))
+        return self._connect(user_id, self.accounts.find(user_id, account_id))
 
-    def renew(self, user_id: UUID, opened: PacedBroker | None) -> PacedBroker:
-        """The session that was `opened` before a wait, or a new one where its owner has logged in again since. Raises
-        as `open` does."""
-        account = self.accounts.find(user_id)
+    def renew(self, user_id: UUID, account_id: UUID, opened: PacedBroker | None) -> PacedBroker:
+        """The session of the account that was `opened` before a wait, or a new one where its owner has logged in again
+        since. Raises as `open` does."""
+        account = self.accounts.find(user_id, account_id)
         is_alive = account is not None and account.is_connected(self.clock.now())
         if opened is not None and account is not None and is_alive and account.token_at == opened.token_at:
             return opened
@@ -52,7 +52,7 @@ class BrokerSessions:
         proxies = () if account.egress is None else account.egress.proxies
         session = self.brokers.connect(BrokerCredentials(broker=account.broker, **secrets), proxies)
         # An account may carry prices beside its trader's orders, and the limits of both are the broker's.
-        owner = account.broker_user_id or str(user_id)
+        owner = account.broker_user_id or str(account.account_id)
         return PacedBroker(
             session, f"{account.broker}:{owner}", self.pacing, token_at=account.token_at, egress=account.egress
         )

@@ -197,7 +197,7 @@ class _Run:
         if is_old or cycle.wanted is not None:
             self.repairs.orders_found_open += 1
             return OrderEvent.RECONCILE, None
-        look = Look(cycle.strategy_id, cycle.user_id, cycle.trading_day)
+        look = Look(cycle.strategy_id, cycle.user_id, cycle.account_id, cycle.trading_day)
         if cycle.is_armed and cycle.claim is None:
             # What nobody has begun comes first: an exit looks at the book as well, and a look begins no exit.
             ask = self._wanted_of_armed(cycle, strategy, hours, look)

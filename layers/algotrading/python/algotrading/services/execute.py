@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from uuid import UUID
 
 from algotrading.contracts.messages import OrderCommand, OrderEvent
@@ -159,12 +160,12 @@ class Executor:
             return None
         clock = self.desk.clock
         due = command.due or clock.now()
-        broker = self._open(command.user_id)
+        broker = self._open(strategy.user_id, strategy.account_id)
         if broker is not None and due - clock.now() > _TIME_TO_LOOK:
             self.way_out.look(broker.egress)
         self.last_call.make(strategy, broker, due)
         self._wait(strategy, broker, due)
-        broker = self._renew(command.user_id, broker)
+        broker = self._renew(strategy.user_id, strategy.account_id, broker)
         is_late = clock.now() > due + self.desk.policy.entry_grace
         with nullcontext() if is_late else self._entry_lock(command):
             taken = self._take(command)
@@ -172,6 +173,7 @@ class Executor:
                 return None
             if is_late:
                 return self._record(taken, EntryDue(clock.now(), due, None))
+            broker = self._session_of(taken.cycle, strategy.account_id, broker)
             gate = self._gate(taken.cycle, due)
             obstacle = self._obstacle(taken, broker, gate, due)
             if obstacle is not None or broker is None:
@@ -255,13 +257,15 @@ class Executor:
         clock = self.desk.clock
         if command.trading_day < trading_day_of(clock.now()):
             return self._end_day(command)
-        broker = self._open(command.user_id)
+        broker, account_id = None, None
         if command.due is not None and command.due > clock.now():
             strategy = self._current(command)
             if strategy is None:
                 return None
+            account_id = self._account_of(strategy, command.trading_day)
+            broker = self._open(command.user_id, account_id)
             self._wait(strategy, broker, command.due)
-            broker = self._renew(command.user_id, broker)
+            broker = self._renew(command.user_id, account_id, broker)
         with self._lock.preferred(command.strategy_id):
             taken = self._take(command)
             if taken is None:
@@ -269,6 +273,7 @@ class Executor:
             if reason is ExitReason.STOPLOSS and _is_above_stop(command, taken.cycle):
                 self._note(command, AuditKind.MESSAGE_DROPPED, "the stop-loss is below that price by now")
                 return taken.cycle
+            broker = self._session_of(taken.cycle, account_id, broker)
             if broker is None:
                 cycle = self._record(taken, ExitBlocked(clock.now(), reason, _LOGIN_OVER))
                 if cycle.is_armed:
@@ -285,17 +290,15 @@ class Executor:
             )
 
     def _kill(self, command: OrderCommand) -> Cycle | None:
-        """Leave, and once nothing of the user is open any more, have the broker's book show it."""
+        """Leave, and once nothing of the user is open any more, have the broker's books show it."""
         cycle = self.desk.ledger.find(command.user_id, command.strategy_id, command.trading_day)
         if cycle is None or not cycle.is_settled or cycle.state is CycleState.IDLE:
             self._let_withdraw(cycle)
             cycle = self._exit(command, ExitReason.KILL)
-        broker = None if cycle is None or not cycle.is_settled else self._open(command.user_id)
-        proof = (
-            None
-            if broker is None
-            else FlatVerifier(self.risks, self.desk.ledger, self.desk.clock).verify(command.user_id, broker)
-        )
+        if cycle is None or not cycle.is_settled:
+            return cycle
+        verifier = FlatVerifier(self.risks, self.desk.ledger, self.desk.clock)
+        proof = verifier.verify(command.user_id, cycle.account_id, partial(self._open, command.user_id))
         if proof is not None:
             self.desk.meter.milliseconds("KillToFlat", proof.milliseconds)
         return cycle
@@ -314,8 +317,11 @@ class Executor:
     def _reconcile(self, command: OrderCommand) -> Cycle | None:
         if command.trading_day < trading_day_of(self.desk.clock.now()):
             return self._end_day(command)
+        cycle = self.desk.ledger.find(command.user_id, command.strategy_id, command.trading_day)
+        if cycle is None or not cycle.intents:
+            return None
         try:
-            return self._look_into_book(command, self.sessions.open(command.user_id))
+            return self._look_into_book(command, self.sessions.open(cycle.user_id, cycle.account_id))
         except BrokerAuthFailed:
             self._note_blocked(command)
             raise
@@ -352,8 +358,12 @@ class Executor:
 
     def _keep_book(self, command: OrderCommand) -> None:
         """At the end of the day: learn from the account's whole book what can be learned, and keep it."""
+        cycle = self.desk.ledger.find(command.user_id, command.strategy_id, command.trading_day)
+        if cycle is None:
+            return
+        open_session = partial(self.sessions.open, cycle.user_id, cycle.account_id)
         keeper = BookKeeper(self.desk.clock, self.desk.ledger, self.snapshots, self.desk.policy.clean_reads)
-        keeper.keep(command, lambda: self.sessions.open(command.user_id), self._note_event)
+        keeper.keep(command, cycle.account_id, open_session, self._note_event)
 
     def _note_event(self, command: OrderCommand, event: Event) -> Cycle | None:
         with self._lock.preferred(command.strategy_id):
@@ -384,7 +394,9 @@ class Executor:
         if cycle is None or (cycle.is_settled and not cycle.has_absent_order):
             return None
         now = self.desk.clock.now()
-        return Strategy(cycle.strategy_id, cycle.user_id, cycle.plan, StrategyStatus.STOPPED, 0, now, now)
+        return Strategy(
+            cycle.strategy_id, cycle.user_id, cycle.account_id, cycle.plan, StrategyStatus.STOPPED, 0, now, now
+        )
 
     def _void(self, command: OrderCommand, strategy: Strategy | None) -> str | None:
         """Why the message has lost its meaning, if it has."""
@@ -405,13 +417,23 @@ class Executor:
             return instant_of(command.trading_day, strategy.plan.buy_time)
         return self.sell_due(strategy.plan, command.trading_day) or command.due
 
-    def _open(self, user_id: UUID) -> PacedBroker | None:
-        return self._renew(user_id, None)
+    def _account_of(self, strategy: Strategy, day: date) -> UUID:
+        """Where the strategy's cycle of the day trades, as far as can be said before it is taken."""
+        cycle = self.desk.ledger.find(strategy.user_id, strategy.strategy_id, day)
+        return strategy.account_id if cycle is None else cycle.account_id
 
-    def _renew(self, user_id: UUID, opened: PacedBroker | None) -> PacedBroker | None:
+    def _session_of(self, cycle: Cycle, account_id: UUID | None, opened: PacedBroker | None) -> PacedBroker | None:
+        """The session of the cycle's account: what was `opened` before it was taken, where that was for this account.
+        Its strategy may have been moved meanwhile, and what is held stays where it was bought."""
+        return opened if account_id == cycle.account_id else self._open(cycle.user_id, cycle.account_id)
+
+    def _open(self, user_id: UUID, account_id: UUID) -> PacedBroker | None:
+        return self._renew(user_id, account_id, None)
+
+    def _renew(self, user_id: UUID, account_id: UUID, opened: PacedBroker | None) -> PacedBroker | None:
         """Who logged in during a wait is logged in, and speaks with the new token: the old one may be dead by that."""
         try:
-            return self.sessions.renew(user_id, opened)
+            return self.sessions.renew(user_id, account_id, opened)
         except BrokerAuthFailed as fault:
             logger.error("no broker session: %s", fault.message, extra={"user_id": str(user_id)})
             return None

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from algotrading.contracts.messages import OrderCommand
 from algotrading.domain.cycle import Cycle
@@ -32,29 +33,30 @@ class BookKeeper:
     clean_reads: int
     """Readings that must agree before an order counts as never placed."""
 
-    def keep(self, command: OrderCommand, open_session: Callable[[], Broker], record: Record) -> None:
-        """Read, settle and store.
+    def keep(self, command: OrderCommand, account_id: UUID, open_session: Callable[[], Broker], record: Record) -> None:
+        """Read, settle and store the book of the account.
 
         Raises:
             BrokerUnavailable, LockBusy, Fenced: nothing was stored; converge asks again.
         """
         user_id, day = command.user_id, command.trading_day
-        if self.snapshots.find(user_id, day) is not None:
+        if self.snapshots.find(user_id, account_id, day) is not None:
             return
         try:
             broker = open_session()
-            book = self._settle(command, broker, record)
+            book = self._settle(command, account_id, broker, record)
         except BrokerAuthFailed as fault:
             logger.error("the day's book cannot be read: %s", fault.message, extra={"user_id": str(user_id)})
             record(command, BookLost(self.clock.now()))
             return
-        self.snapshots.add(BookSnapshot(user_id, day, book))
+        self.snapshots.add(BookSnapshot(user_id, account_id, day, book))
 
-    def _settle(self, command: OrderCommand, broker: Broker, record: Record) -> AccountBook:
-        """The last reading, after the day's cycles have learned from as many as they need."""
+    def _settle(self, command: OrderCommand, account_id: UUID, broker: Broker, record: Record) -> AccountBook:
+        """The last reading, after the account's cycles of the day have learned from as many as they need."""
         for left in reversed(range(self.clean_reads)):
             book = broker.read_account()
-            cycles = self.ledger.of_day(command.user_id, command.trading_day)
+            of_day = self.ledger.of_day(command.user_id, command.trading_day)
+            cycles = [cycle for cycle in of_day if cycle.account_id == account_id]
             in_doubt = [
                 cycle
                 for cycle in cycles

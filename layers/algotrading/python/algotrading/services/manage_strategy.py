@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from uuid import UUID, uuid4
 
+from algotrading.domain.accounts import first_account_of
 from algotrading.domain.alarms import may_have_rung
 from algotrading.domain.cycle import CycleState
 from algotrading.domain.errors import (
@@ -77,6 +78,7 @@ class StrategyManager:
         strategy = Strategy(
             strategy_id=self.new_id(),
             user_id=user_id,
+            account_id=first_account_of(user_id),
             plan=checked.plan,
             status=StrategyStatus.CREATED,
             version=1,
@@ -147,7 +149,7 @@ class StrategyManager:
             return self._spread_again(before)
         now = self.clock.now()
         self._refuse_locked(user_id)
-        self._require_broker(user_id, now)
+        self._require_broker(before, now)
         checked = self.checker.check(PlanDraft(before.plan), now)
         cycles = self._cycles(before)
         if cycles.unsettled:
@@ -201,8 +203,8 @@ class StrategyManager:
         if breach is not None:
             raise RiskLocked(breach)
 
-    def _require_broker(self, user_id: UUID, now: datetime) -> None:
-        account = self.accounts.find(user_id)
+    def _require_broker(self, strategy: Strategy, now: datetime) -> None:
+        account = self.accounts.find(strategy.user_id, strategy.account_id)
         if account is None:
             raise BrokerAuthFailed("no broker is connected: send your keys to POST /broker/connect first")
         if not account.is_connected(now):
@@ -215,7 +217,7 @@ class StrategyManager:
         """With what the owner must do for the first sale to be made: his login may be over by then."""
         commanded, now = self._commanded(strategy, checked), self.clock.now()
         _, sell = next_instants(checked, self.checker.table, now)
-        check = check_login_lasts(self.accounts.find(strategy.user_id), now, sell)
+        check = check_login_lasts(self.accounts.find(strategy.user_id, strategy.account_id), now, sell)
         if check.is_green or sell is None:
             return commanded
         return replace(commanded, warnings=(*commanded.warnings, f"{check.text}: {check.remedy}"))

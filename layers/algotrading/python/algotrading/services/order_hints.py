@@ -46,16 +46,17 @@ class OrderHints:
     queue: OrderQueue
     meter: Meter
 
-    def give(self, user_id: UUID, update: OrderUpdate, cause: Cause) -> None:
+    def give(self, user_id: UUID, account_id: UUID, update: OrderUpdate, cause: Cause) -> None:
         """Pass an update on, waiting where that is needed: at most `HINT_INTERVAL`."""
-        for hint in self.plan(user_id, update, cause):
+        for hint in self.plan(user_id, account_id, update, cause):
             self.clock.sleep_until(hint.at)
             self.send(hint)
 
-    def plan(self, user_id: UUID, update: OrderUpdate, cause: Cause) -> Sequence[Hint]:
-        """The hints that an update is worth, the first first; every one of them must be sent."""
+    def plan(self, user_id: UUID, account_id: UUID, update: OrderUpdate, cause: Cause) -> Sequence[Hint]:
+        """The hints that an update of a broker account is worth, the first first; every one of them must be sent."""
         now = self.clock.now()
-        cycles = concerned(update, self.ledger.of_day(user_id, trading_day_of(now)))
+        of_day = self.ledger.of_day(user_id, trading_day_of(now))
+        cycles = concerned(update, [cycle for cycle in of_day if cycle.account_id == account_id])
         try:
             waits = [(self.runtime.book_hint(c.strategy_id, now, HINT_INTERVAL), c) for c in cycles]
         except RedisDown:

@@ -47,7 +47,7 @@ class Postbacks:
             # The app's secret may be shared by the accounts of a family; each has an address of its own.
             logger.warning("a postback speaks of another broker account", extra={"user_id": str(account.user_id)})
             return
-        self.hints.give(account.user_id, postback.update(), "postback")
+        self.hints.give(account.user_id, account.account_id, postback.update(), "postback")
 
     def _is_signed(self, postback: Postback, account: SealedBrokerAccount) -> bool:
         try:

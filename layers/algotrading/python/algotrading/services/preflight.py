@@ -72,7 +72,7 @@ class PreflightReader:
     def look_at(self, strategy: Strategy) -> Preflight:
         """The same for who has the strategy at hand."""
         now = self.clock.now()
-        account = self.accounts.find(strategy.user_id)
+        account = self.accounts.find(strategy.user_id, strategy.account_id)
         checked, problems = self._plan(strategy.plan, now)
         buy, sell = next_instants(checked, self.checker.table, now)
         day = trading_day_of(buy or now)

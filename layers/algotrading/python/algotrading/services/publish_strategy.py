@@ -76,7 +76,9 @@ class Publisher:
         self._try("strategy key", self.runtime.put_strategy, strategy)
         if not commands and (cycle is None or cycle.trading_day < trading_day_of(now)):
             # Nobody works on today's cycle yet, so this can overwrite nothing newer.
-            idle = Cycle(strategy.strategy_id, strategy.user_id, trading_day_of(now), strategy.plan)
+            idle = Cycle(
+                strategy.strategy_id, strategy.user_id, strategy.account_id, trading_day_of(now), strategy.plan
+            )
             self._try("runtime key", self.runtime.put_cycle, idle)
         for alarm in build_alarms(strategy, hours):
             self._try(f"schedule {alarm.name}", self.schedules.put, alarm)

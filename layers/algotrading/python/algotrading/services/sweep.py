@@ -32,6 +32,7 @@ class Look:
 
     strategy_id: UUID
     user_id: UUID
+    account_id: UUID
     trading_day: date
     is_suspect: bool = False
     """Something about it is not proven: looked at before those that are merely due."""
@@ -45,8 +46,8 @@ class Look:
 def plan_waves(looks: Iterable[Look], minute: int) -> list[list[Look]]:
     """The looks of this minute, one list for each second. What does not fit has its turn in the next."""
     accounts: defaultdict[UUID, list[Look]] = defaultdict(list)
-    for look in sorted(looks, key=lambda look: (look.user_id, look.strategy_id, look.trading_day)):
-        accounts[look.user_id].append(look)
+    for look in sorted(looks, key=lambda look: (look.account_id, look.strategy_id, look.trading_day)):
+        accounts[look.account_id].append(look)
     waves: list[list[Look]] = [[] for _ in range(WAVES)]
     for its_looks in _rotated(list(accounts.values()), minute):
         for position, look in enumerate(_in_turn(its_looks, minute)):

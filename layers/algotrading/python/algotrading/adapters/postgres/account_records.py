@@ -27,7 +27,10 @@ class _Section(NamedTuple):
 SECTIONS: Final[Mapping[str, _Section]] = MappingProxyType(
     {
         "account": _Section("users", "id", "id as user_id, email, email_verified_at, created_at", "id"),
-        "broker": _Section("broker_keys", "user_id", "broker, broker_user_id, status, token_at, updated_at"),
+        "broker_accounts": _Section("broker_accounts", "created_at, account_id"),
+        "broker": _Section(
+            "broker_connections", "account_id", "account_id, broker, broker_user_id, status, token_at, updated_at"
+        ),
         "order_addresses": _Section("egress_holders", "user_id", "route, held_since"),
         "devices": _Section(
             "logins", "created_at, device_id", "device_id, name, created_at, used_at, expires_at, ended_at, end_reason"
@@ -48,7 +51,7 @@ SECTIONS: Final[Mapping[str, _Section]] = MappingProxyType(
         "orders": _Section("order_intents", "created_at, tag"),
         "trades": _Section("trades", "trading_day, exchange, trade_id, broker_order_id"),
         "order_logs": _Section("order_logs", "timestamp, order_id"),
-        "broker_books": _Section("book_snapshots", "trading_day"),
+        "broker_books": _Section("book_snapshots", "trading_day, account_id"),
         "risk_profile": _Section("risk_profiles", "user_id"),
         "risk_events": _Section("risk_events", "event_id"),
         "notices": _Section("outbox", "notice_id", "notice_id, strategy_id, kind, text, created_at"),
@@ -84,6 +87,7 @@ _FORGET = (
     "delete from notification_channels where user_id = %s",
     "delete from push_devices where user_id = %s",
     "update logins set name = '' where user_id = %s",
+    "update broker_accounts set name = '' where user_id = %s",
 )
 
 
@@ -124,12 +128,12 @@ class PostgresAccountRecords:
                     "stop them, wait until nothing is held, and try again tomorrow at the latest"
                 )
             audit.append(session, account_entry(user_id, AuditKind.ACCOUNT_DELETED, now))
-            broker = session.execute(
-                "delete from broker_keys where user_id = %s returning broker, broker_user_id", (user_id,)
-            ).fetchone()
-            if broker is not None:
-                entry = disconnected_entry(user_id, broker["broker"], broker["broker_user_id"], now)
-                audit.append(session, entry)
+            disconnected = session.execute(
+                "delete from broker_connections where user_id = %s returning account_id, broker, broker_user_id",
+                (user_id,),
+            ).fetchall()
+            for row in disconnected:
+                audit.append(session, disconnected_entry(user_id, **row, at=now))
             end_all(session, LoginEnd.ACCOUNT_DELETED, now)
             for statement in _FORGET:
                 session.execute(statement.encode(), (user_id,))

@@ -17,9 +17,14 @@ from algotrading.domain.egress import EgressRoute
 from algotrading.domain.errors import BrokerAccountTaken, Conflict, NotFound, TokenInvalid
 
 _ACCOUNTS = """
-    select k.user_id, k.broker, k.api_key, k.secret_key, k.access_token, k.broker_user_id, k.status, k.token_at,
-           k.updated_at, k.places_orders, r.name as route, r.addresses, r.proxies
-    from broker_keys k left join egress_holders h using (user_id) left join egress_routes r on r.name = h.route
+    select k.user_id, k.account_id, k.broker, k.api_key, k.secret_key, k.access_token, k.broker_user_id, k.status,
+           k.token_at, k.updated_at, k.places_orders, r.name as route, r.addresses, r.proxies
+    from broker_connections k left join egress_holders h using (user_id) left join egress_routes r on r.name = h.route
+"""
+
+_OF_ACCOUNT = """
+    user_id = %(user_id)s and account_id = coalesce(
+        %(account_id)s::uuid, (select account_id from broker_accounts where user_id = %(user_id)s and is_default))
 """
 
 
@@ -47,11 +52,11 @@ class PostgresBrokerAccounts:
                 raise TokenInvalid("this account is gone")
             stored = session.execute(
                 """
-                with before as materialized (select broker_user_id from broker_keys where user_id = %s)
-                insert into broker_keys (user_id, broker, api_key, secret_key, access_token, broker_user_id, status,
-                                         token_at, updated_at, places_orders)
-                values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
-                on conflict (user_id) do update set
+                with before as materialized (select broker_user_id from broker_connections where account_id = %s)
+                insert into broker_connections (user_id, account_id, broker, api_key, secret_key, access_token,
+                                                broker_user_id, status, token_at, updated_at, places_orders)
+                values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+                on conflict (account_id) do update set
                     broker = excluded.broker, api_key = excluded.api_key, secret_key = excluded.secret_key,
                     access_token = excluded.access_token, broker_user_id = excluded.broker_user_id,
                     status = excluded.status, token_at = excluded.token_at, updated_at = excluded.updated_at,
@@ -59,8 +64,9 @@ class PostgresBrokerAccounts:
                 returning (select broker_user_id from before) as before
                 """,
                 (
+                    account.account_id,
                     account.user_id,
-                    account.user_id,
+                    account.account_id,
                     account.broker,
                     account.api_key,
                     account.api_secret,
@@ -75,44 +81,53 @@ class PostgresBrokerAccounts:
             assert stored is not None
             audit.append(session, broker_entry(account, before=stored["before"]))
 
-    def find(self, user_id: UUID) -> SealedBrokerAccount | None:
+    def find(self, user_id: UUID, account_id: UUID | None = None) -> SealedBrokerAccount | None:
         """See ports.BrokerAccounts."""
         with self._database.tenant(user_id) as session:
-            row = session.execute(f"{_ACCOUNTS} where k.user_id = %s", (user_id,)).fetchone()
+            row = session.execute(f"{_ACCOUNTS} where {_OF_ACCOUNT}", _key(user_id, account_id)).fetchone()
         return _account(row) if row else None
 
-    def last_connected(self, user_id: UUID) -> str | None:
+    def last_connected(self, user_id: UUID, account_id: UUID) -> str | None:
         """See ports.BrokerAccounts."""
         with self._database.tenant(user_id) as session:
             row = session.execute(
                 "select record::jsonb -> 'data' ->> 'broker_user_id' as broker_user_id from audit_log"
-                " where user_id = %s and strategy_id is null and kind = %s order by seq desc limit 1",
-                (user_id, AuditKind.BROKER_CONNECTED),
+                " where user_id = %s and strategy_id is null and kind = %s"
+                # Records of before migration 0025 name no account: it was the first.
+                " and coalesce((record::jsonb -> 'data' ->> 'account_id')::uuid, first_account_of(user_id)) = %s"
+                " order by seq desc limit 1",
+                (user_id, AuditKind.BROKER_CONNECTED, account_id),
             ).fetchone()
         return row["broker_user_id"] if row else None
 
-    def remove(self, user_id: UUID, *, now: datetime) -> None:
+    def remove(self, user_id: UUID, account_id: UUID | None = None, *, now: datetime) -> None:
         """See ports.BrokerAccounts."""
         with self._database.tenant(user_id) as session:
             removed = session.execute(
-                "delete from broker_keys where user_id = %s returning broker, broker_user_id", (user_id,)
+                f"delete from broker_connections where {_OF_ACCOUNT}"  # noqa: S608 - constant
+                " returning account_id, broker, broker_user_id",
+                _key(user_id, account_id),
             ).fetchone()
             if removed is not None:
-                entry = disconnected_entry(user_id, removed["broker"], removed["broker_user_id"], now)
-                audit.append(session, entry)
+                audit.append(session, disconnected_entry(user_id, **removed, at=now))
 
     def find_by_email(self, email: str) -> SealedBrokerAccount | None:
         """See ports.BrokerAccounts."""
         with self._database.system() as session:
             row = session.execute(
-                f"{_ACCOUNTS} join users u on u.id = k.user_id where lower(u.email) = lower(%s)", (email,)
+                f"{_ACCOUNTS} join users u on u.id = k.user_id where lower(u.email) = lower(%s)"
+                " and k.account_id = first_account_of(u.id)",
+                (email,),
             ).fetchone()
         return _account(row) if row else None
 
-    def postback_id(self, user_id: UUID) -> UUID | None:
+    def postback_id(self, user_id: UUID, account_id: UUID | None = None) -> UUID | None:
         """See ports.BrokerAccounts."""
         with self._database.tenant(user_id) as session:
-            row = session.execute("select postback_id from broker_keys where user_id = %s", (user_id,)).fetchone()
+            row = session.execute(
+                f"select postback_id from broker_connections where {_OF_ACCOUNT}",  # noqa: S608 - constant
+                _key(user_id, account_id),
+            ).fetchone()
         return row["postback_id"] if row else None
 
     def find_by_postback(self, postback_id: UUID) -> SealedBrokerAccount | None:
@@ -151,9 +166,14 @@ class PostgresBrokerAccounts:
         return route
 
 
+def _key(user_id: UUID, account_id: UUID | None) -> dict[str, UUID | None]:
+    return {"user_id": user_id, "account_id": account_id}
+
+
 def _account(row: Mapping[str, Any]) -> SealedBrokerAccount:
     return SealedBrokerAccount(
         user_id=row["user_id"],
+        account_id=row["account_id"],
         broker=BrokerName(row["broker"]),
         api_key=row["api_key"],
         api_secret=row["secret_key"],

@@ -31,10 +31,10 @@ _TAKE = """
     -- A change of the strategy holds this lock alone: it fences what is there, and a row that is new cannot slip
     -- past it (see PostgresStrategies.save).
     with turn as materialized (select pg_advisory_xact_lock_shared(3004, hashtext(%(strategy_id)s::text)))
-    insert into cycles as c (strategy_id, trading_day, user_id, epoch, state, exchange, symbol, product, buy_time,
-                             sell_time, stop_loss, quantity, broker_stop, updated_at)
-    select %(strategy_id)s, %(trading_day)s, %(user_id)s, 1, 'idle', %(exchange)s, %(symbol)s, %(product)s,
-           %(buy_time)s, %(sell_time)s, %(stop_loss)s, %(quantity)s, %(broker_stop)s, now()
+    insert into cycles as c (strategy_id, trading_day, user_id, account_id, epoch, state, exchange, symbol, product,
+                             buy_time, sell_time, stop_loss, quantity, broker_stop, updated_at)
+    select %(strategy_id)s, %(trading_day)s, %(user_id)s, %(account_id)s, 1, 'idle', %(exchange)s, %(symbol)s,
+           %(product)s, %(buy_time)s, %(sell_time)s, %(stop_loss)s, %(quantity)s, %(broker_stop)s, now()
     from turn
     on conflict (strategy_id, trading_day) do update set epoch = c.epoch + 1, updated_at = now()
     returning c.*
@@ -42,7 +42,7 @@ _TAKE = """
 _FOLLOW_PLAN = """
     update cycles set exchange = %(exchange)s, symbol = %(symbol)s, product = %(product)s, buy_time = %(buy_time)s,
         sell_time = %(sell_time)s, stop_loss = %(stop_loss)s, quantity = %(quantity)s,
-        broker_stop = %(broker_stop)s
+        broker_stop = %(broker_stop)s, account_id = %(account_id)s
     where strategy_id = %(strategy_id)s and trading_day = %(trading_day)s
 """
 _LOCKS = """
@@ -58,10 +58,11 @@ _GATE = f"""
     select {_LOCKS},
         (select max(c.trading_day) from cycles c where c.strategy_id = %(strategy_id)s
             and c.trading_day < %(trading_day)s and is_unsettled(c)) as unsettled_day,
-        exists (select from cycles own join cycles c using (user_id, exchange, symbol, product)
+        exists (select from cycles own join cycles c using (account_id, user_id, exchange, symbol, product)
             where own.strategy_id = %(strategy_id)s and own.trading_day = %(trading_day)s
                 and c.strategy_id <> own.strategy_id and is_unsettled(c)) as is_held_elsewhere,
-        exists (select from cycles own join cycles c using (user_id, exchange, symbol, product, trading_day)
+        exists (select from cycles own join cycles c
+            using (account_id, user_id, exchange, symbol, product, trading_day)
             join order_intents i on i.strategy_id = c.strategy_id and i.trading_day = c.trading_day
             where own.strategy_id = %(strategy_id)s and own.trading_day = %(trading_day)s
                 and c.strategy_id <> own.strategy_id and i.state = 'not_placed') as may_surface_elsewhere,
@@ -98,15 +99,15 @@ class PostgresLedger:
         """See ports.Ledger."""
         key = {"strategy_id": strategy.strategy_id, "trading_day": trading_day}
         with self._database.tenant(strategy.user_id) as session:
-            row = session.execute(
-                _TAKE, {**key, "user_id": strategy.user_id, **plan_parameters(strategy.plan)}
-            ).fetchone()
+            owner = {"user_id": strategy.user_id, "account_id": strategy.account_id}
+            row = session.execute(_TAKE, {**key, **owner, **plan_parameters(strategy.plan)}).fetchone()
             assert row is not None
             # We hold the cycle's row from here to the commit: nobody else adds an order meanwhile.
             (stored,) = _with_intents(session, [row])
-            cycle = stored.following(strategy.plan)
+            cycle = stored.following(strategy)
             if cycle != stored:
-                session.execute(_FOLLOW_PLAN, {**key, **plan_parameters(cycle.plan)})
+                followed = {**key, "account_id": cycle.account_id, **plan_parameters(cycle.plan)}
+                session.execute(_FOLLOW_PLAN, followed)
         return cycle
 
     def save(

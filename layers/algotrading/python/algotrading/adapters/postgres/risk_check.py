@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from algotrading.adapters.postgres.json_values import clean_text
+from algotrading.domain.accounts import first_account_of
 from algotrading.domain.cycle import Cycle, CycleState, Intent, IntentState
 from algotrading.domain.effects import Decision
 from algotrading.domain.errors import RiskLocked, RiskRefused
@@ -146,7 +147,9 @@ def _amount(value: Any) -> Decimal | None:
 
 
 def read_risk_cycle(row: Mapping[str, Any]) -> Cycle:
-    """What risk_cycle says of a cycle: as far as limits and results need it: no times, no epoch."""
+    """What risk_cycle says of a cycle: as far as limits and results need it: no times, no epoch. Before migration 0025,
+    which is when results are filled in, it names no account: every cycle was traded in its user's first."""
+    user_id = UUID(row["user_id"])
     plan = Plan(
         exchange=row["exchange"],
         symbol=row["symbol"],
@@ -158,7 +161,8 @@ def read_risk_cycle(row: Mapping[str, Any]) -> Cycle:
     )
     return Cycle(
         strategy_id=UUID(row["strategy_id"]),
-        user_id=UUID(row["user_id"]),
+        user_id=user_id,
+        account_id=UUID(row["account_id"]) if "account_id" in row else first_account_of(user_id),
         trading_day=date.fromisoformat(row["trading_day"]),
         plan=plan,
         state=CycleState(row["state"]),

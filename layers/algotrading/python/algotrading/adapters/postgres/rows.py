@@ -47,6 +47,7 @@ def read_strategy(row: Row) -> Strategy:
     return Strategy(
         strategy_id=row["strategy_id"],
         user_id=row["user_id"],
+        account_id=row["account_id"],
         plan=read_plan(row),
         status=StrategyStatus(row["status"]),
         version=row["version"],
@@ -62,6 +63,7 @@ def read_cycle(row: Row, intents: Sequence[Row]) -> Cycle:
     return Cycle(
         strategy_id=row["strategy_id"],
         user_id=row["user_id"],
+        account_id=row["account_id"],
         trading_day=row["trading_day"],
         plan=read_plan(row),
         state=CycleState(row["state"]),

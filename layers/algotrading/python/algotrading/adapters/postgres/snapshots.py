@@ -27,26 +27,27 @@ class PostgresSnapshots:
         with self._database.tenant(snapshot.user_id) as session:
             session.execute(
                 """
-                insert into book_snapshots (user_id, trading_day, taken_at, orders, trades, positions)
-                values (%s, %s, %s, %s, %s, %s) on conflict do nothing
+                insert into book_snapshots (user_id, account_id, trading_day, taken_at, orders, trades, positions)
+                values (%s, %s, %s, %s, %s, %s, %s) on conflict do nothing
                 """,
                 (
                     snapshot.user_id,
+                    snapshot.account_id,
                     snapshot.trading_day,
                     book.begun_at,
                     *(json.dumps(to_json(rows)) for rows in (book.rows, book.fills, book.positions)),
                 ),
             )
 
-    def find(self, user_id: UUID, trading_day: date) -> BookSnapshot | None:
+    def find(self, user_id: UUID, account_id: UUID, trading_day: date) -> BookSnapshot | None:
         """See ports.Snapshots."""
         with self._database.tenant(user_id) as session:
             row = session.execute(
                 "select taken_at, orders, trades, positions from book_snapshots"
-                " where user_id = %s and trading_day = %s",
-                (user_id, trading_day),
+                " where user_id = %s and account_id = %s and trading_day = %s",
+                (user_id, account_id, trading_day),
             ).fetchone()
-        return None if row is None else BookSnapshot(user_id, trading_day, _book(row))
+        return None if row is None else BookSnapshot(user_id, account_id, trading_day, _book(row))
 
     def missing(self, trading_day: date) -> Sequence[tuple[UUID, UUID]]:
         """See ports.Snapshots."""
@@ -54,8 +55,9 @@ class PostgresSnapshots:
             rows = session.execute(
                 """
                 select user_id, min(strategy_id::text)::uuid as strategy_id from cycles c where trading_day = %(day)s
-                and not exists (select from book_snapshots b where b.user_id = c.user_id and b.trading_day = %(day)s)
-                group by user_id order by user_id
+                and not exists (select from book_snapshots b
+                                where b.account_id = c.account_id and b.trading_day = %(day)s)
+                group by user_id, account_id order by user_id, account_id
                 """,
                 {"day": trading_day},
             ).fetchall()

@@ -31,12 +31,12 @@ class PostgresStrategies:
             _refuse_overlap(session, strategy)
             session.execute(
                 """
-                insert into strategies (strategy_id, user_id, exchange, symbol, product, buy_time, sell_time, stop_loss,
-                                        quantity, broker_stop, status, stop_reason, version, created_at, updated_at,
-                                        timed_at)
-                values (%(strategy_id)s, %(user_id)s, %(exchange)s, %(symbol)s, %(product)s, %(buy_time)s,
-                        %(sell_time)s, %(stop_loss)s, %(quantity)s, %(broker_stop)s, %(status)s, %(stop_reason)s,
-                        %(version)s, %(created_at)s, %(updated_at)s, %(timed_at)s)
+                insert into strategies (strategy_id, user_id, account_id, exchange, symbol, product, buy_time,
+                                        sell_time, stop_loss, quantity, broker_stop, status, stop_reason, version,
+                                        created_at, updated_at, timed_at)
+                values (%(strategy_id)s, %(user_id)s, %(account_id)s, %(exchange)s, %(symbol)s, %(product)s,
+                        %(buy_time)s, %(sell_time)s, %(stop_loss)s, %(quantity)s, %(broker_stop)s, %(status)s,
+                        %(stop_reason)s, %(version)s, %(created_at)s, %(updated_at)s, %(timed_at)s)
                 """,
                 _parameters(strategy),
             )
@@ -76,6 +76,7 @@ class PostgresStrategies:
                                 and user_id = %(user_id)s and deleted_at is null and version = %(expected_version)s
                                 for no key update)
                 update strategies s set
+                    account_id = %(account_id)s,
                     exchange = %(exchange)s, symbol = %(symbol)s, product = %(product)s, buy_time = %(buy_time)s,
                     sell_time = %(sell_time)s, stop_loss = %(stop_loss)s, quantity = %(quantity)s,
                     broker_stop = %(broker_stop)s, status = %(status)s,
@@ -89,7 +90,7 @@ class PostgresStrategies:
             if row is None:
                 raise _why_not_replaced(session, strategy)
             before = read_strategy(row)
-            fixed = held_fixed(before.plan, strategy.plan)
+            fixed = held_fixed(before, strategy)
             if fixed is not None and _holds_something(session, strategy.strategy_id):
                 raise fixed
             audit.append(session, strategy_entry(before, strategy, strategy.updated_at))
@@ -153,7 +154,7 @@ def _holds_something(session: Session, strategy_id: UUID) -> bool:
 
 
 def _refuse_overlap(session: Session, strategy: Strategy) -> None:
-    """Raise StrategyOverlap if a running `strategy` would meet another one of its user.
+    """Raise StrategyOverlap if a running `strategy` would meet another one in its broker account.
 
     The lock on the user's row makes starts of one user wait for each other. It is the weakest that
     does: rows that merely refer to the user are still written meanwhile.
@@ -164,7 +165,8 @@ def _refuse_overlap(session: Session, strategy: Strategy) -> None:
     other = session.execute(
         """
         select strategy_id, buy_time, sell_time from strategies
-        where user_id = %(user_id)s and exchange = %(exchange)s and symbol = %(symbol)s and status = 'running'
+        where user_id = %(user_id)s and account_id = %(account_id)s
+            and exchange = %(exchange)s and symbol = %(symbol)s and status = 'running'
             and deleted_at is null and strategy_id <> %(strategy_id)s
             and buy_time <= %(sell_time)s and sell_time >= %(buy_time)s
         limit 1
@@ -213,6 +215,7 @@ def _parameters(strategy: Strategy) -> dict[str, Any]:
     return {
         "strategy_id": strategy.strategy_id,
         "user_id": strategy.user_id,
+        "account_id": strategy.account_id,
         **plan_parameters(strategy.plan),
         "status": strategy.status,
         "stop_reason": strategy.stop_reason,

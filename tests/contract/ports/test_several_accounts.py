@@ -1,0 +1,164 @@
+"""A user's second broker account: what is its own, and what is pinned to it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import time
+from uuid import UUID
+
+import pytest
+
+from algotrading.domain.accounts import User, first_account_of
+from algotrading.domain.cycle import CycleState
+from algotrading.domain.effects import Decision
+from algotrading.domain.errors import BrokerAccountTaken, Conflict, StrategyOverlap
+from algotrading.domain.events import EntryMissed
+from algotrading.domain.orders import AccountBook
+from algotrading.domain.strategy import Strategy, StrategyStatus
+from algotrading.ports import BookSnapshot
+from tests.contract.ports.conftest import Stores
+from tests.contract.ports.test_accounts import make_account
+from tests.fakes.examples import MOMENT, TRADING_DAY, make_intent, make_strategy
+
+HOLDS = (CycleState.LONG, CycleState.FLAT)
+
+
+@pytest.fixture
+def user(stores: Stores) -> User:
+    return stores.add_user()
+
+
+@pytest.fixture
+def second(stores: Stores, user: User) -> UUID:
+    """The second account of the user."""
+    return stores.add_account(user)
+
+
+def add_in(stores: Stores, user: User, account_id: UUID, **plan: object) -> Strategy:
+    strategy = make_strategy(user.user_id, status=StrategyStatus.RUNNING, **plan)
+    strategy = replace(strategy, account_id=account_id)
+    stores.strategies.add(strategy)
+    return strategy
+
+
+def order(stores: Stores, strategy: Strategy, state: CycleState) -> None:
+    """A cycle of today with an order, which stands at `state`."""
+    cycle = stores.ledger.take(strategy, TRADING_DAY)
+    cycle = replace(cycle, state=state, intents=(make_intent(cycle),))
+    stores.ledger.save(Decision(cycle, ()), event=EntryMissed(MOMENT, "made"), now=MOMENT)
+
+
+def test_each_account_has_its_own_connection(stores: Stores, user: User, second: UUID) -> None:
+    # given two connected accounts
+    first = make_account(user)
+    other = replace(first, account_id=second, broker_user_id="HUF001", access_token="of the second")
+    stores.broker_accounts.save(first)
+    stores.broker_accounts.save(other)
+
+    # then each is found by its own name and address, and where none is named, the default is
+    assert stores.broker_accounts.find(user.user_id, second) == other
+    assert stores.broker_accounts.find(user.user_id) == first
+    address = stores.broker_accounts.postback_id(user.user_id, second)
+    assert address not in {None, stores.broker_accounts.postback_id(user.user_id)}
+    assert address is not None
+    assert stores.broker_accounts.find_by_postback(address) == other
+    assert stores.broker_accounts.last_connected(user.user_id, second) == "HUF001"
+
+    # and what becomes of one leaves the other alone
+    stores.broker_accounts.remove(user.user_id, now=MOMENT)
+    assert stores.broker_accounts.find(user.user_id) is None
+    assert stores.broker_accounts.find(user.user_id, second) == other
+    assert stores.broker_accounts.last_connected(user.user_id, first_account_of(user.user_id)) == first.broker_user_id
+
+
+def test_two_accounts_of_one_user_do_not_share_a_broker_account(stores: Stores, user: User, second: UUID) -> None:
+    first = make_account(user)
+    stores.broker_accounts.save(first)
+
+    with pytest.raises(BrokerAccountTaken):
+        stores.broker_accounts.save(replace(first, account_id=second))
+
+    assert stores.broker_accounts.find(user.user_id, second) is None
+
+
+def test_the_prices_come_through_the_first_account(stores: Stores, user: User, second: UUID) -> None:
+    other = replace(make_account(user), account_id=second)
+    stores.broker_accounts.save(other)
+
+    assert stores.system_broker_accounts.find_by_email(user.email) is None
+
+
+def test_two_strategies_in_one_symbol_run_in_two_accounts_and_not_in_one(
+    stores: Stores, user: User, second: UUID
+) -> None:
+    add_in(stores, user, first_account_of(user.user_id))
+    add_in(stores, user, second)
+
+    with pytest.raises(StrategyOverlap):
+        add_in(stores, user, second, buy_time=time(10))
+
+
+@pytest.mark.parametrize("state", HOLDS)
+def test_a_cycle_stays_where_its_first_order_went(stores: Stores, user: User, second: UUID, state: CycleState) -> None:
+    # given a strategy of the first account that has ordered something today
+    strategy = add_in(stores, user, first_account_of(user.user_id))
+    order(stores, strategy, state)
+
+    # when its strategy, as somebody read it, trades in the second
+    cycle = stores.ledger.take(replace(strategy, account_id=second), TRADING_DAY)
+
+    assert cycle.account_id == first_account_of(user.user_id)
+    assert stores.ledger.find(user.user_id, strategy.strategy_id, TRADING_DAY) == cycle
+
+
+def test_before_anything_was_ordered_a_cycle_follows_its_strategy(stores: Stores, user: User, second: UUID) -> None:
+    strategy = add_in(stores, user, first_account_of(user.user_id))
+    stores.ledger.take(strategy, TRADING_DAY)
+    moved = replace(strategy, account_id=second, version=2)
+    stores.strategies.save(moved, expected_version=1)
+
+    cycle = stores.ledger.take(moved, TRADING_DAY)
+
+    assert stores.strategies.get(user.user_id, strategy.strategy_id).account_id == second
+    assert cycle.account_id == second
+    assert stores.ledger.find(user.user_id, strategy.strategy_id, TRADING_DAY) == cycle
+
+
+def test_a_strategy_is_not_moved_while_something_is_held(stores: Stores, user: User, second: UUID) -> None:
+    strategy = add_in(stores, user, first_account_of(user.user_id))
+    order(stores, strategy, CycleState.LONG)
+
+    with pytest.raises(Conflict) as refused:
+        stores.strategies.save(replace(strategy, account_id=second, version=2), expected_version=1)
+
+    assert [detail.field for detail in refused.value.details] == ["account_id"]
+    assert stores.strategies.get(user.user_id, strategy.strategy_id) == strategy
+
+
+@pytest.mark.parametrize("is_same_account", [True, False])
+def test_what_is_held_elsewhere_is_asked_of_the_same_account(
+    stores: Stores, user: User, second: UUID, is_same_account: bool
+) -> None:
+    # given a strategy that holds something, and another in the symbol later that day
+    first = first_account_of(user.user_id)
+    order(stores, add_in(stores, user, first, sell_time=time(11)), CycleState.LONG)
+    later = add_in(stores, user, first if is_same_account else second, buy_time=time(12))
+
+    gate = stores.ledger.gate(stores.ledger.take(later, TRADING_DAY))
+
+    assert gate.is_held_elsewhere is is_same_account
+
+
+def test_each_account_has_its_own_book_of_a_day(stores: Stores, user: User, second: UUID) -> None:
+    # given a trader who traded in two accounts, of which one's book is kept
+    first = first_account_of(user.user_id)
+    strategies = [add_in(stores, user, account_id) for account_id in (first, second)]
+    for strategy in strategies:
+        stores.ledger.take(strategy, TRADING_DAY)
+    kept = BookSnapshot(user.user_id, first, TRADING_DAY, AccountBook(MOMENT, (), (), ()))
+    stores.snapshots.add(kept)
+
+    # then the other's is asked for, through the strategy that traded there
+    assert list(stores.system_snapshots.missing(TRADING_DAY)) == [(user.user_id, strategies[1].strategy_id)]
+    assert stores.snapshots.find(user.user_id, first, TRADING_DAY) == kept
+    assert stores.snapshots.find(user.user_id, second, TRADING_DAY) is None
