@@ -17,6 +17,7 @@ from algotrading.domain import decide as decide_module
 from algotrading.domain import end_of_day as end_of_day_module
 from algotrading.domain import protect as protect_module
 from algotrading.domain import settle as settle_module
+from algotrading.domain.accounts import first_account_of
 from algotrading.domain.cycle import Cycle, Intent, IntentState
 from algotrading.domain.effects import Decision, Tell
 from algotrading.domain.events import Answered, EntryDue, ExitDue
@@ -217,6 +218,14 @@ def _wrong_tenant() -> AbstractContextManager[object]:
         return original(sessions, other, sessions.accounts.find(other))
 
     return _wrapped(BrokerSessions, "_connect", open_session)
+
+
+@_mutation("a worker trades through its user's first account, whichever its cycle is in", "I11", 20)
+def _first_account() -> AbstractContextManager[object]:
+    def renew(original: Any, sessions: BrokerSessions, user_id: Any, _account_id: Any, opened: Any) -> Any:
+        return original(sessions, user_id, first_account_of(user_id), opened)
+
+    return _wrapped(BrokerSessions, "renew", renew)
 
 
 # --- exits ------------------------------------------------------------------------------------------

@@ -36,6 +36,7 @@ _TICK = 5
 _SESSION = timedelta(hours=6, minutes=15)
 """From 09:15 to 15:30."""
 _LAST_HOURS = 0.08
+_DAYS_WITH_SECOND_ACCOUNTS = 0.4
 _NEXT_DAY = TRADING_DAY + timedelta(days=1)
 _MORNING = 4
 """Runs of converge on it."""
@@ -93,6 +94,10 @@ class Workload:
         self.traders: list[UUID] = []
         self.accounts: list[UUID] = []
         """Of all traders."""
+        self._second: dict[UUID, UUID] = {}
+        """The second account of those who have one."""
+        self._choice = Random()
+        """Decides about those alone, so that a day on which nobody has a second account is what it always was."""
         self._drift: dict[str, float] = {}
         self._symbols = sorted(world.prices)
 
@@ -103,6 +108,7 @@ class Workload:
             trader = world.add_trader(Decimal(1_000_000_000 if self.random.random() < 0.9 else 200_000))
             self.traders.append(trader)
             self.accounts.append(first_account_of(trader))
+        self._some_open_a_second_account()
         world.start_watcher()
         for ten_seconds in range(shape.ends * 6):
             self.kernel.at(ten_seconds * 10 * SECOND, world.inspector.check_guards)
@@ -188,6 +194,17 @@ class Workload:
         created_at = self.random.randrange(2 * MINUTE)
         self.kernel.at(created_at, lambda: self._api("create", trader, lambda: self._create(trader, plan)))
 
+    def _some_open_a_second_account(self) -> None:
+        """On some days every other trader has two."""
+        self._choice = Random(self.traders[0].int)
+        if self._choice.random() >= _DAYS_WITH_SECOND_ACCOUNTS:
+            return
+        for trader in self.traders[::2]:
+            account = UUID(int=self._choice.getrandbits(128), version=4)
+            self.world.connect(trader, account, Decimal(1_000_000_000))
+            self.accounts.append(account)
+            self._second[trader] = account
+
     def _trader_minds_his_risk(self, trader: UUID) -> None:
         random, world = self.random, self.world
         if random.random() < 0.3:
@@ -255,6 +272,8 @@ class Workload:
         starts_at = self.kernel.micros + (random.randrange(3 * MINUTE) if late else random.randrange(20 * SECOND))
         for attempt in range(3):  # an owner who hears of an error tries again
             self.kernel.at(starts_at + attempt * 15 * SECOND, lambda: self._start(trader, name))
+        if trader in self._second:
+            self._may_be_moved(trader, name)
         for share, command in (
             (0.10, lambda: self._api("stop", trader, lambda: self.world.manager.stop(trader, name))),
             (0.04, lambda: self._api("square off", trader, lambda: self.world.manager.square_off(trader, name))),
@@ -266,6 +285,28 @@ class Workload:
             for _ in range(2):
                 if random.random() < share:
                     self.kernel.at(random.randrange(self.kernel.micros, self.shape.faults_end * MINUTE), command)
+
+    def _may_be_moved(self, trader: UUID, strategy_id: UUID) -> None:
+        """Into the other account: at once, so that both are traded in, or in the middle of whatever it does."""
+        ahead = self.shape.faults_end * MINUTE - self.kernel.micros
+        for share, longest in ((0.5, SECOND), (0.3, ahead), (0.3, ahead)):
+            if self._choice.random() < share and longest > 0:
+                self.kernel.after(
+                    self._choice.randrange(longest),
+                    lambda: self._api("move", trader, lambda: self._move(trader, strategy_id)),
+                )
+
+    def _move(self, trader: UUID, strategy_id: UUID) -> None:
+        before: Strategy = self.world.strategies.get(trader, strategy_id)
+        first, second = first_account_of(trader), self._second[trader]
+        after = replace(
+            before,
+            account_id=second if before.account_id == first else first,
+            version=before.version + 1,
+            updated_at=self.world.clock.now(),
+            timed_at=before.due_since,
+        )
+        self.world.strategies.save(after, expected_version=before.version)
 
     def _start(self, trader: UUID, strategy_id: UUID) -> None:
         stored = self.world.database.strategies.get(strategy_id)
@@ -295,7 +336,10 @@ class Workload:
         world, now = self.world, self.kernel.now()
         if world.exchange.is_down:
             return
-        account = world.exchange.account_of(world.api_key_of[first_account_of(trader)])
+        account_id = first_account_of(trader)
+        if trader in self._second:
+            account_id = self._choice.choice((account_id, self._second[trader]))
+        account = world.exchange.account_of(world.api_key_of[account_id])
         held = sum(
             order.filled(now) * (1 if order.ticket.side is Side.BUY else -1)
             for order in account.orders
