@@ -7,10 +7,11 @@ from dataclasses import replace
 from datetime import datetime
 from uuid import UUID, uuid4
 
-from algotrading.domain.account_notices import SECOND_FACTOR_OFF, SECOND_FACTOR_ON
+from algotrading.domain.account_notices import SECOND_FACTOR_OFF, SECOND_FACTOR_ON, password_changed_by_old_one
 from algotrading.domain.accounts import LOCKED, NO_MATCH, Login, SealedBrokerAccount, User
 from algotrading.domain.audit import (
     AuditKind,
+    account_entry,
     broker_entry,
     disconnected_entry,
     freed_entry,
@@ -19,6 +20,7 @@ from algotrading.domain.audit import (
     second_factor_entry,
 )
 from algotrading.domain.egress import EgressRoute
+from algotrading.domain.email_links import LinkPurpose
 from algotrading.domain.errors import (
     AccountLocked,
     AuthenticationFailed,
@@ -35,6 +37,7 @@ from algotrading.domain.second_factor import SecondFactor
 from tests.fakes import audit
 from tests.fakes.database import MemoryDatabase
 from tests.fakes.ledger import add_notice
+from tests.fakes.new_password import tell_of_new_password
 
 
 class MemoryUsers:
@@ -131,10 +134,27 @@ class MemoryLogins:
         """See ports.Logins."""
         return self.end_for(user_id, LoginEnd.REVOKED, now)
 
-    def end_for(self, user_id: UUID, why: LoginEnd, now: datetime) -> int:
-        """End every login of a user for a reason; how many there were."""
+    def change_password(
+        self, user_id: UUID, device_id: UUID | None, password_hash: str, new_hash: str, now: datetime
+    ) -> int:
+        """See ports.Logins."""
+        database = self._database
+        with database.turn:
+            if _held_open(database, user_id) != password_hash:
+                raise AuthenticationFailed(NO_MATCH)
+            database.users[user_id] = (database.users[user_id][0], new_hash)
+            resets = (user_id, LinkPurpose.RESET_PASSWORD)
+            for each in [each for each, found in database.email_links.items() if found[:2] == resets]:
+                del database.email_links[each]
+            audit.append(database, account_entry(user_id, AuditKind.PASSWORD_CHANGED, now))
+            ended = self.end_for(user_id, LoginEnd.PASSWORD_RESET, now, but=device_id)
+            tell_of_new_password(database, user_id, password_changed_by_old_one, now)
+            return ended
+
+    def end_for(self, user_id: UUID, why: LoginEnd, now: datetime, *, but: UUID | None = None) -> int:
+        """End every login of a user for a reason, `but` one; how many there were."""
         with self._database.turn:
-            found = self.alive(user_id, now)
+            found = [login for login in self.alive(user_id, now) if login.device_id != but]
             for login in found:
                 self._end(login, why, now)
             return len(found)

@@ -11,6 +11,7 @@ export function PasswordInput({
   onSubmit,
   isNew,
   hasError = false,
+  testID = "password",
 }: {
   label: string;
   value: string;
@@ -18,6 +19,7 @@ export function PasswordInput({
   onSubmit: () => void;
   isNew: boolean;
   hasError?: boolean;
+  testID?: string;
 }) {
   const words = useWords();
   const [isShown, setShown] = useState(false);
@@ -33,7 +35,7 @@ export function PasswordInput({
       autoCapitalize="none"
       autoComplete={isNew ? "new-password" : "current-password"}
       error={hasError}
-      testID="password"
+      testID={testID}
       right={
         <TextInput.Icon
           icon={isShown ? "eye-off" : "eye"}

@@ -145,6 +145,9 @@ CALLS: dict[str, Callable[[Any, Intruder], Any]] = {
     "PostgresLogins.alive": lambda r, me: r.alive(me.user_id, MOMENT),
     "PostgresLogins.end": lambda r, me: r.end(me.user_id, me.victim.login.device_id, MOMENT),
     "PostgresLogins.end_all": lambda r, me: r.end_all(me.user_id, MOMENT),
+    "PostgresLogins.change_password": lambda r, me: r.change_password(
+        me.user_id, me.victim.login.device_id, "hash", "forged", MOMENT
+    ),
     "PostgresKeptAnswers.begin": lambda r, me: r.begin(replace(me.victim.keyed, user_id=me.user_id)),
     "PostgresKeptAnswers.finish": lambda r, me: r.finish(
         replace(me.victim.keyed, user_id=me.user_id), KeptAnswer(500, {}, "forged")

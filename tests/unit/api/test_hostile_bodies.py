@@ -21,6 +21,7 @@ GOOD_BODIES: dict[str, dict[str, Any]] = {
     "/api/v1/account/keys": {"name": "My spreadsheet", "scopes": ["read"], "code": "123456"},
     "/api/v1/account/viewers": {"name": "My accountant"},
     "/api/v1/account/shared/accept": {"invitation": f"{'0' * 32}.{'x' * 43}"},
+    "/api/v1/auth/password": {"old_password": "wrong-horse", "new_password": "better-horse"},
     "/api/v1/auth/password/forgot": {"email": "trader@example.com"},
     "/api/v1/auth/password/reset": {"token": f"{'0' * 32}.{'x' * 43}", "password": "better-horse"},
     "/api/v1/auth/email/verify": {"token": f"{'0' * 32}.{'x' * 43}"},

@@ -32,6 +32,7 @@ from algotrading.entrypoints.api.auth import AuthRoutes
 from algotrading.entrypoints.api.broker import BrokerRoutes, BrokerServices
 from algotrading.entrypoints.api.keys import KeyRoutes
 from algotrading.entrypoints.api.notifications import NotificationRoutes
+from algotrading.entrypoints.api.password import PasswordRoutes
 from algotrading.entrypoints.api.postback import PostbackRoutes
 from algotrading.entrypoints.api.risk import RiskRoutes, RiskServices
 from algotrading.entrypoints.api.strategy import StrategyRoutes, StrategyServices
@@ -58,6 +59,7 @@ from algotrading.services.manage_strategy import StrategyManager
 from algotrading.services.notification_center import NotificationCenter
 from algotrading.services.operate import Operator
 from algotrading.services.order_hints import OrderHints
+from algotrading.services.password_change import PasswordChange
 from algotrading.services.postbacks import Postbacks
 from algotrading.services.preflight import PreflightReader
 from algotrading.services.programs import Programs
@@ -175,6 +177,7 @@ class ApiWorld:
             "auth": HttpDoor(
                 AuthRoutes(self._accounts).router(),
                 AccountLinkRoutes(lambda: self._accounts().links).router(),
+                PasswordRoutes(lambda: self._accounts().password_change).router(),
                 AccountDataRoutes(lambda: self._accounts().data).router(),
                 ViewerRoutes(lambda: self._accounts().viewers).router(),
                 KeyRoutes(lambda: self._accounts().programs).router(),
@@ -439,20 +442,23 @@ class ApiWorld:
         users, passwords = MemoryUsers(self.database), Argon2Passwords(memory_kib=8, passes=1)
         second_factors = SecondFactorKeeper(MemorySecondFactors(self.database), MemoryVault(), self.clock)
         records = MemoryAccountRecords(self.database)
+        logins, is_common = MemoryLogins(self.database), CommonPasswords().__contains__
+        links = AccountLinks(
+            users=users,
+            links=MemoryEmailLinks(self.database),
+            errands=self.errands,
+            passwords=passwords,
+            throttle=self.throttle,
+            clock=self.clock,
+            is_common=is_common,
+        )
         return Accounts(
             users=users,
-            links=AccountLinks(
-                users=users,
-                links=MemoryEmailLinks(self.database),
-                errands=self.errands,
-                passwords=passwords,
-                throttle=self.throttle,
-                clock=self.clock,
-                is_common=CommonPasswords().__contains__,
-            ),
-            logins=MemoryLogins(self.database),
+            links=links,
+            logins=logins,
+            password_change=PasswordChange(users, logins, passwords, links, self.throttle, self.clock, is_common),
             access_lasts=ACCESS_LASTS,
-            is_common=CommonPasswords().__contains__,
+            is_common=is_common,
             second_factors=second_factors,
             programs=Programs(MemoryApiKeys(self.database), second_factors, self.throttle, self.clock),
             viewers=Viewers(users, MemoryViewerGrants(self.database), self.throttle, self.clock),

@@ -37,6 +37,7 @@ def build_auth(settings: AuthSettings) -> HttpDoor:
     from algotrading.entrypoints.api.account_links import AccountLinkRoutes
     from algotrading.entrypoints.api.auth import AuthRoutes
     from algotrading.entrypoints.api.keys import KeyRoutes
+    from algotrading.entrypoints.api.password import PasswordRoutes
     from algotrading.entrypoints.api.viewers import ViewerRoutes
     from algotrading.entrypoints.http import HttpDoor
 
@@ -44,6 +45,7 @@ def build_auth(settings: AuthSettings) -> HttpDoor:
     return HttpDoor(
         AuthRoutes(accounts).router(),
         AccountLinkRoutes(lambda: accounts().links).router(),
+        PasswordRoutes(lambda: accounts().password_change).router(),
         AccountDataRoutes(lambda: accounts().data).router(),
         ViewerRoutes(lambda: accounts().viewers).router(),
         KeyRoutes(lambda: accounts().programs).router(),
@@ -132,6 +134,7 @@ def _accounts(settings: AuthSettings) -> Accounts:
     from algotrading.services.account_data import AccountData
     from algotrading.services.account_links import AccountLinks
     from algotrading.services.accounts import Accounts
+    from algotrading.services.password_change import PasswordChange
     from algotrading.services.programs import Programs
     from algotrading.services.second_factor import SecondFactorKeeper
     from algotrading.services.viewers import Viewers
@@ -142,19 +145,22 @@ def _accounts(settings: AuthSettings) -> Accounts:
     throttle = RedisThrottle(redis, LocalThrottle())
     vault = KmsVault(parts.client("kms"), settings.kms_key_id, purpose=SECOND_FACTOR)
     second_factors = SecondFactorKeeper(PostgresSecondFactors(database), vault, clock)
+    logins = PostgresLogins(database)
+    links = AccountLinks(
+        users=users,
+        links=PostgresEmailLinks(database),
+        errands=SqsErrands(lambda: parts.client("sqs"), settings.mail_queue_url),
+        passwords=passwords,
+        throttle=throttle,
+        clock=clock,
+        is_common=is_common,
+    )
     return Accounts(
         users=users,
-        logins=PostgresLogins(database),
+        logins=logins,
         throttle=throttle,
-        links=AccountLinks(
-            users=users,
-            links=PostgresEmailLinks(database),
-            errands=SqsErrands(lambda: parts.client("sqs"), settings.mail_queue_url),
-            passwords=passwords,
-            throttle=throttle,
-            clock=clock,
-            is_common=is_common,
-        ),
+        links=links,
+        password_change=PasswordChange(users, logins, passwords, links, throttle, clock, is_common),
         access_lasts=timedelta(seconds=settings.access_token_seconds),
         broker_accounts=PostgresBrokerAccounts(database),
         passwords=passwords,

@@ -191,6 +191,22 @@ class PasswordResetAnswer(Answer):
     status: Literal["changed"] = "changed"
 
 
+class ChangePasswordRequest(RequestBody):
+    """Another password, by the old one."""
+
+    old_password: Annotated[str, StringConstraints(min_length=1, max_length=_LONGEST_PASSWORD), Storable] = Field(
+        examples=["a long passphrase"]
+    )
+    new_password: NewPassword = Field(examples=["an even longer passphrase"])
+
+
+class PasswordChangedAnswer(Answer):
+    """The password is changed."""
+
+    status: Literal["changed"] = "changed"
+    ended: int = Field(description="Of how many other devices the login has ended")
+
+
 class VerifyEmailRequest(RequestBody):
     """Shows that mail to the account's address arrives with its owner."""
 

@@ -61,8 +61,19 @@ def viewer_joined(grant: ViewerGrant) -> str:
 
 
 def password_changed(left: OtherWays) -> str:
-    """Every login has ended; `left` is what goes on."""
-    told = "your password was changed by a link of an e-mail, and every device was logged out. "
+    """By a link: every login has ended; `left` is what goes on."""
+    told = "your password was changed by a link of an e-mail, and every device was logged out"
+    return _with_new_password(told, left)
+
+
+def password_changed_by_old_one(left: OtherWays) -> str:
+    """Every login but the one that changed it has ended; `left` is what goes on."""
+    told = "your password was changed on a device that was logged in, by the old one, and every other was logged out"
+    return _with_new_password(told, left)
+
+
+def _with_new_password(told: str, left: OtherWays) -> str:
+    told += ". "
     ways = [
         (left.api_keys, _counted(left.api_keys, "API key"), "DELETE /account/keys/{id} revokes a key"),
         (left.viewers, _counted(left.viewers, "viewer"), "DELETE /account/viewers/{id} removes a viewer"),

@@ -70,7 +70,9 @@ class AuditKind(StrEnum):
     SECOND_FACTOR_OFF = "second_factor_off"
     RECOVERY_CODE_USED = "recovery_code_used"
     PASSWORD_RESET = "password_reset"  # noqa: S105 - a name, no password
-    """By a link of an e-mail. This and the next: `account_entry`."""
+    """By a link of an e-mail. This and the next two: `account_entry`."""
+    PASSWORD_CHANGED = "password_changed"  # noqa: S105 - a name, no password
+    """By the old one."""
     EMAIL_VERIFIED = "email_verified"
     CHANNEL_SET = "channel_set"
     """Where notices go: `channel_entry`. The next one: no more. For pushes the target is the device."""

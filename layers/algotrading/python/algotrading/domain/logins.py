@@ -58,7 +58,7 @@ class LoginEnd(StrEnum):
     REVOKED = "revoked"
     """Its owner ended it from elsewhere."""
     PASSWORD_RESET = "password_reset"  # noqa: S105 - a name, no password
-    """Whoever knew the old password is not to stay."""
+    """By a link or by the old one: whoever knew that is not to stay."""
     ACCOUNT_DELETED = "account_deleted"
     ACCOUNT_LOCKED = "account_locked"
     REUSED = "reused"

@@ -78,6 +78,18 @@ class Logins(Protocol):
         """End every login of the user; how many there were."""
         ...
 
+    def change_password(
+        self, user_id: UUID, device_id: UUID | None, password_hash: str, new_hash: str, now: datetime
+    ) -> int:
+        """Store another password instead of the one that was checked (see `begin`), end every login but that device's,
+        use up links for a new password, and tell the user what goes on; how many logins have ended. On record.
+
+        Raises:
+            AuthenticationFailed: `password_hash` is not the user's any more, or the user is gone.
+            AccountLocked: nobody gets in any more.
+        """
+        ...
+
 
 class SecondFactors(Protocol):
     """Second factors of logins. On, off and each recovery code used leave an audit record in the same transaction."""

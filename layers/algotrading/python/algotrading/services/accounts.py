@@ -25,6 +25,7 @@ from algotrading.domain.throttle import Suspect, suspects_of_code, suspects_of_l
 from algotrading.ports import BrokerAccounts, Clock, Logins, Passwords, Throttle, Tokens, Users
 from algotrading.services.account_data import AccountData
 from algotrading.services.account_links import AccountLinks, refuse_easy
+from algotrading.services.password_change import PasswordChange
 from algotrading.services.programs import Programs
 from algotrading.services.second_factor import Enrolment, SecondFactorKeeper
 from algotrading.services.viewers import Viewers
@@ -63,6 +64,7 @@ class Accounts:
     data: AccountData
     viewers: Viewers
     programs: Programs
+    password_change: PasswordChange
     throttle: Throttle
     tokens: Tokens
     clock: Clock

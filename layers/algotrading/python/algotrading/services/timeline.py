@@ -34,6 +34,7 @@ _NOT_OF_TRADING = {
     AuditKind.SECOND_FACTOR_OFF,
     AuditKind.RECOVERY_CODE_USED,
     AuditKind.PASSWORD_RESET,
+    AuditKind.PASSWORD_CHANGED,
     AuditKind.EMAIL_VERIFIED,
     AuditKind.CHANNEL_SET,
     AuditKind.CHANNEL_REMOVED,

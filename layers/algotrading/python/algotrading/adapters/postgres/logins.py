@@ -9,9 +9,12 @@ from uuid import UUID
 
 from algotrading.adapters.postgres import audit
 from algotrading.adapters.postgres.database import Database
+from algotrading.adapters.postgres.new_password import tell_of_new_password
 from algotrading.adapters.postgres.users import hold_open
+from algotrading.domain.account_notices import password_changed_by_old_one
 from algotrading.domain.accounts import NO_MATCH
-from algotrading.domain.audit import login_ended_entry, login_entry
+from algotrading.domain.audit import AuditKind, account_entry, login_ended_entry, login_entry
+from algotrading.domain.email_links import LinkPurpose
 from algotrading.domain.errors import AuthenticationFailed, NotFound, TokenExpired, TokenInvalid
 from algotrading.domain.logins import DeviceLogin, LoginEnd, Refresh, judge_refresh
 
@@ -120,10 +123,28 @@ class PostgresLogins:
         with self._database.tenant(user_id) as session:
             return end_all(session, LoginEnd.REVOKED, now)
 
+    def change_password(
+        self, user_id: UUID, device_id: UUID | None, password_hash: str, new_hash: str, now: datetime
+    ) -> int:
+        """See ports.Logins."""
+        with self._database.tenant(user_id) as session:
+            # Held to the commit, as in `begin`: a login that begins meanwhile comes first and is ended here, or later
+            # and finds another password.
+            if hold_open(session, user_id) != password_hash:
+                raise AuthenticationFailed(NO_MATCH)
+            session.execute("update users set password_hash = %s where id = %s", (new_hash, user_id))
+            session.execute(
+                "delete from email_links where user_id = %s and purpose = %s", (user_id, LinkPurpose.RESET_PASSWORD)
+            )
+            audit.append(session, account_entry(user_id, AuditKind.PASSWORD_CHANGED, now))
+            ended = end_all(session, LoginEnd.PASSWORD_RESET, now, but=device_id)
+            tell_of_new_password(session, user_id, password_changed_by_old_one, now)
+        return ended
 
-def end_all(session: Session, why: LoginEnd, now: datetime) -> int:
-    """End every login of the transaction's tenant; how many there were."""
-    found = _alive(session, now)
+
+def end_all(session: Session, why: LoginEnd, now: datetime, *, but: UUID | None = None) -> int:
+    """End every login of the transaction's tenant, `but` one; how many there were."""
+    found = [login for login in _alive(session, now) if login.device_id != but]
     for login in found:
         _end(session, login, why, now)
     return len(found)

@@ -191,7 +191,8 @@ class AuthRoutes:
 
     def verify_second_factor(self, request: Request, body: CodeRequest) -> CodeShownAnswer:
         """A code of the app, or a recovery code, after FRESH_CODE_NEEDED. For five minutes this login, and no other,
-        may connect a broker account, raise limits and release the kill switch."""
+        may connect a broker account, raise limits, change the password and release the kill
+        switch."""
         until = self._services().show_code(caller(request), admitted(request).device_id, body.code)
         return CodeShownAnswer(fresh_until=until)
 
