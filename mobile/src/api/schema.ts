@@ -1374,7 +1374,7 @@ export interface components {
         ChangePasswordRequest: {
             /**
              * New Password
-             * @description Eight to 128 characters of any kind; none of those that everybody tries first
+             * @description Twelve to 128 characters of any kind; none of those that everybody tries first
              * @example an even longer passphrase
              */
             new_password: string;
@@ -2667,7 +2667,7 @@ export interface components {
             email: string;
             /**
              * Password
-             * @description Eight to 128 characters of any kind; none of those that everybody tries first
+             * @description Twelve to 128 characters of any kind; none of those that everybody tries first
              * @example a long passphrase
              */
             password: string;
@@ -2711,7 +2711,7 @@ export interface components {
         ResetPasswordRequest: {
             /**
              * Password
-             * @description Eight to 128 characters of any kind; none of those that everybody tries first
+             * @description Twelve to 128 characters of any kind; none of those that everybody tries first
              * @example a long passphrase
              */
             password: string;

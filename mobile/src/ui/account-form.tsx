@@ -34,7 +34,7 @@ export function AccountForm({ isNew }: { isNew: boolean }) {
   const schema = z.object({
     email: z.string().check(z.trim(), z.regex(/^\S+@\S+\.\S+$/, words.account.emailWrong)),
     password: isNew
-      ? z.string().check(z.minLength(8, words.account.passwordShort))
+      ? z.string().check(z.minLength(12, words.account.passwordShort))
       : z.string().check(z.minLength(1, words.account.passwordMissing)),
   });
   const form = useForm<Entered>({ resolver: zodResolver(schema), defaultValues: { email: "", password: "" } });

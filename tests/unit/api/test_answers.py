@@ -10,7 +10,7 @@ import pytest
 from tests.unit.api.world import ApiWorld
 
 EMAIL = "trader@example.com"
-PASSWORD = "good-horse"
+PASSWORD = "good-old-horse"
 
 
 def _answered(caplog: pytest.LogCaptureFixture) -> dict[str, Any]:

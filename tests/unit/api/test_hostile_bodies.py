@@ -13,8 +13,8 @@ from algotrading.domain.roles import Role
 from tests.unit.api.world import PLAN, ApiWorld
 
 GOOD_BODIES: dict[str, dict[str, Any]] = {
-    "/api/v1/auth/register": {"email": "new@example.com", "password": "good-horse"},
-    "/api/v1/auth/login": {"email": "trader@example.com", "password": "good-horse"},
+    "/api/v1/auth/register": {"email": "new@example.com", "password": "good-old-horse"},
+    "/api/v1/auth/login": {"email": "trader@example.com", "password": "good-old-horse"},
     "/api/v1/auth/refresh": {"refresh_token": f"{'0' * 32}.{'x' * 43}"},
     "/api/v1/auth/logout": {"refresh_token": f"{'0' * 32}.{'x' * 43}"},
     "/api/v1/account/delete": {"password": "wrong-horse"},
@@ -276,7 +276,7 @@ def test_an_encoded_body_that_is_no_text_is_refused(
 
 
 def test_a_body_in_base64_is_read(world: ApiWorld) -> None:
-    raw = base64.b64encode(b'{"email": "user@gmail.com", "password": "good-horse"}').decode()
+    raw = base64.b64encode(b'{"email": "user@gmail.com", "password": "good-old-horse"}').decode()
 
     answer = world.call("POST", "/auth/register", raw=raw, base64_encoded=True)
 
@@ -288,7 +288,7 @@ def test_json_may_be_declared_in_any_case_or_not_at_all(world: ApiWorld, content
     answer = world.call(
         "POST",
         "/auth/register",
-        {"email": "user@gmail.com", "password": "good-horse"},
+        {"email": "user@gmail.com", "password": "good-old-horse"},
         headers={"Content-Type": content_type},
     )
 

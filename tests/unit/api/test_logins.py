@@ -11,7 +11,7 @@ from algotrading.domain.logins import GRACE, LOGIN_LASTS
 from tests.unit.api.world import ACCESS_LASTS, Answer, ApiWorld
 
 NOBODY = UUID(int=7)
-PERSON = {"email": "trader@example.com", "password": "good-horse"}
+PERSON = {"email": "trader@example.com", "password": "good-old-horse"}
 
 
 def log_in(world: ApiWorld, device: str) -> Answer:
@@ -81,7 +81,7 @@ def test_what_is_no_token_of_ours_is_refused(world: ApiWorld, token: str) -> Non
 def test_a_token_in_another_users_name_is_refused(world: ApiWorld) -> None:
     world.register()
     _, secret = log_in(world, "phone").body["refresh_token"].split(".")
-    other = world.call("POST", "/auth/register", {"email": "other@example.com", "password": "good-horse"}).body
+    other = world.call("POST", "/auth/register", {"email": "other@example.com", "password": "good-old-horse"}).body
 
     assert refresh(world, f"{other['user_id'].replace('-', '')}.{secret}").error == "TOKEN_INVALID"
 
@@ -223,7 +223,7 @@ def test_who_looks_for_emails_by_registering_is_slowed_down(world: ApiWorld) -> 
 @pytest.mark.parametrize("end", ["log out", "end the device", "end all devices", "use a token again"])
 def test_a_bearer_token_ends_with_its_login_and_not_with_another(world: ApiWorld, end: str) -> None:
     world.register("user@example.com")
-    person = {"email": "user@example.com", "password": "good-horse"}
+    person = {"email": "user@example.com", "password": "good-old-horse"}
     phone, desk = (world.call("POST", "/auth/login", {**person, "device": name}).body for name in ("phone", "desk"))
     assert world.call("GET", "/strategy", token=phone["token"]).status == 200
 

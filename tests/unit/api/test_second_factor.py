@@ -11,7 +11,7 @@ from algotrading.domain.second_factor import STEP_SECONDS
 from algotrading.services.second_factor import digits_of
 from tests.unit.api.world import Answer, ApiWorld
 
-PERSON = {"email": "trader@example.com", "password": "good-horse"}
+PERSON = {"email": "trader@example.com", "password": "good-old-horse"}
 PATH = "/auth/second-factor"
 
 

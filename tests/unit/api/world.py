@@ -245,7 +245,7 @@ class ApiWorld:
 
     def register(self, email: str = "trader@example.com") -> str:
         """A new trader's token."""
-        answer = self.call("POST", "/auth/register", {"email": email, "password": "good-horse"})
+        answer = self.call("POST", "/auth/register", {"email": email, "password": "good-old-horse"})
         return str(answer.body["token"])
 
     def connect(self, token: str) -> BrokerCredentials:
