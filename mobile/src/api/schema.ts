@@ -2171,6 +2171,11 @@ export interface components {
              */
             email: string;
             /**
+             * Known Device
+             * @description The device_id of an earlier login on this device: without it the owner is told of a new device
+             */
+            known_device?: string | null;
+            /**
              * Password
              * @example a long passphrase
              */

@@ -64,12 +64,15 @@ export function SessionProvider({ environment, children }: { environment: Enviro
     };
     const open = makeApi(environment.apiUrl, { token: () => null, renew: async () => null, refused: () => undefined });
     const renew = async (): Promise<string | null> => {
-      if (refresh.current === null) {
+      const used = refresh.current;
+      if (used === null) {
         end();
         return null;
       }
       try {
-        const answer = await body(open.POST("/api/v1/auth/refresh", { body: { refresh_token: refresh.current } }));
+        const answer = await body(open.POST("/api/v1/auth/refresh", { body: { refresh_token: used } }));
+        // Whoever has logged out meanwhile, or in as somebody else, is not logged in again by it.
+        if (refresh.current !== used) return token.current;
         await keep(answer);
         return answer.token;
       } catch (problem) {
@@ -110,7 +113,7 @@ export function SessionProvider({ environment, children }: { environment: Enviro
   const begin = useCallback(
     async (login: Login, newEmail: string) => {
       if (newEmail !== email) queries.clear();
-      await Promise.all([keep(login), writeKept("email", newEmail)]);
+      await Promise.all([keep(login), writeKept("email", newEmail), writeKept("known", login.device_id)]);
       setEmail(newEmail);
       setState("in");
       void queries.invalidateQueries();
@@ -126,7 +129,12 @@ export function SessionProvider({ environment, children }: { environment: Enviro
       api,
       environment,
       logIn: async (who, password, code) => {
-        const answer = await body(api.POST("/api/v1/auth/login", { body: { email: who, password, device: DEVICE, ...(code ? { code: code.trim() } : {}) } }));
+        const known = await readKept("known");
+        const answer = await body(
+          api.POST("/api/v1/auth/login", {
+            body: { email: who, password, device: DEVICE, ...(known === null ? {} : { known_device: known }), ...(code ? { code: code.trim() } : {}) },
+          }),
+        );
         await begin(answer, who);
       },
       register: async (who, password) => {

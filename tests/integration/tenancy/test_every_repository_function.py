@@ -156,6 +156,7 @@ CALLS: dict[str, Callable[[Any, Intruder], Any]] = {
     "PostgresSecondFactors.begin": lambda r, me: r.begin(SecondFactor(me.user_id, "forged", MOMENT)),
     "PostgresSecondFactors.confirm": lambda r, me: r.confirm(me.user_id, 1, [bytes(32)], MOMENT),
     "PostgresSecondFactors.use_step": lambda r, me: r.use_step(me.user_id, 1 << 40),
+    "PostgresSecondFactors.note_reuse": lambda r, me: r.note_reuse(me.user_id, MOMENT),
     "PostgresSecondFactors.use_recovery": lambda r, me: r.use_recovery(me.user_id, me.victim.refresh_hash, MOMENT),
     "PostgresSecondFactors.remove": lambda r, me: r.remove(me.user_id, MOMENT),
     "PostgresEmailLinks.add": lambda r, me: r.add(

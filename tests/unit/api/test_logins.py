@@ -254,3 +254,54 @@ def test_a_bearer_token_of_anothers_login_is_none(world: ApiWorld) -> None:
     )
 
     assert world.call("GET", "/strategy", token=mixed).error == "TOKEN_INVALID"
+
+
+def log_in_as(world: ApiWorld, name: str, known_device: str | None = None) -> dict[str, str]:
+    body = {**PERSON, "device": name, **({} if known_device is None else {"known_device": known_device})}
+    answer = world.call("POST", "/auth/login", body)
+    assert answer.status == 200, answer.body
+    return {str(key): str(value) for key, value in answer.body.items()}
+
+
+def test_a_login_on_a_device_that_was_not_seen_before_is_told_to_its_owner(world: ApiWorld) -> None:
+    first = world.call("POST", "/auth/register", PERSON).body
+    assert told(world) == []
+
+    login = log_in_as(world, 'a "phone"')
+
+    [notice] = world.database.notices
+    assert notice.kind == "new_device"
+    assert 'not seen before, which calls itself "a "phone"". If that was not you' in notice.text
+    # And it goes by mail, whatever was switched off.
+    world.call("PUT", "/notifications/preferences", {"kinds": {"new_device": []}}, token=first["token"])
+    kinds = world.call("GET", "/notifications/preferences", token=first["token"]).body["kinds"]
+    assert kinds["new_device"] == ["email"]
+    # A device that says which login was its own is known from then on, also after it has logged out.
+    again = log_in_as(world, "a phone", login["device_id"])
+    world.call("POST", "/auth/logout", {"refresh_token": again["refresh_token"]})
+    log_in_as(world, "a phone", again["device_id"])
+    log_in_as(world, "a desk", first["device_id"])
+    assert told(world) == ["new_device"]
+
+
+@pytest.mark.parametrize("how", ["made up", "another user's", "ended from elsewhere", "ended everywhere"])
+def test_what_is_no_device_of_the_owners_any_more_is_told(world: ApiWorld, how: str) -> None:
+    first = world.call("POST", "/auth/register", PERSON).body
+    other = world.call("POST", "/auth/register", {"email": "other@example.com", "password": "good-old-horse"}).body
+    known = {"made up": str(NOBODY), "another user's": other["device_id"]}.get(how, first["device_id"])
+    if how == "ended from elsewhere":
+        world.call("DELETE", f"/auth/devices/{first['device_id']}", token=first["token"])
+    if how == "ended everywhere":
+        world.call("DELETE", "/auth/devices", token=first["token"])
+
+    log_in_as(world, "a phone", known)
+
+    assert told(world) == ["new_device"]
+
+
+def test_a_refused_login_tells_of_no_device(world: ApiWorld) -> None:
+    world.register()
+
+    assert world.call("POST", "/auth/login", {**PERSON, "password": "a wrong one"}).status == 401
+
+    assert told(world) == []

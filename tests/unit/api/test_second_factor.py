@@ -171,3 +171,28 @@ def test_recovery_codes_are_shown_although_the_login_ended_meanwhile(world: ApiW
     codes = accounts.confirm_second_factor(login.user_id, login.device_id, shown(world, secret))
 
     assert len(codes) == 10
+
+
+def told(world: ApiWorld) -> list[str]:
+    return [each.kind for each in world.database.notices if each.kind == "code_reused"]
+
+
+def test_a_code_that_was_used_before_is_told_to_its_owner_and_a_wrong_one_is_not(world: ApiWorld) -> None:
+    token, secret, _ = switch_on(world)
+    wait_a_step(world)
+    earlier = shown(world, secret)
+    wait_a_step(world)
+    code = shown(world, secret)
+    assert log_in(world, code=code).status == 200
+    assert log_in(world, code="000000").error == "CREDENTIALS_INVALID"
+    assert told(world) == []
+
+    # Somebody who read it over a shoulder, at whatever asks for one; and one that is older than what was used.
+    for again in (code, earlier):
+        assert world.call("POST", f"{PATH}/verify", {"code": again}, token=token).error == "CREDENTIALS_INVALID"
+        assert told(world) == ["code_reused"]
+    # Without the password nothing is said of it.
+    world.clock.sleep(timedelta(days=1).total_seconds())
+    wrong = {**PERSON, "password": "a wrong one", "code": shown(world, secret)}
+    assert world.call("POST", "/auth/login", wrong).status == 401
+    assert told(world) == ["code_reused"]

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
 from algotrading.contracts.api_broker import BrokerSummary
-from algotrading.contracts.api_common import Answer, Instant, RequestBody, Storable
+from algotrading.contracts.api_common import Answer, Identifier, Instant, RequestBody, Storable
 
 SHORTEST_PASSWORD: Final = 12
 """Of new ones (OWASP ASVS 4.0.3, 2.1.1). Older ones, of eight characters and more, go on."""
@@ -79,6 +79,10 @@ class LoginRequest(RequestBody):
     device: DeviceName = _DEVICE
     code: SecondFactorCode | None = Field(
         default=None, description="Of the authenticator app, or a recovery code; after SECOND_FACTOR_NEEDED"
+    )
+    known_device: Identifier | None = Field(
+        default=None,
+        description="The device_id of an earlier login on this device: without it the owner is told of a new device",
     )
 
 

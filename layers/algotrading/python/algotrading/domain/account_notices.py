@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from algotrading.domain.api_keys import ApiKey
+from algotrading.domain.logins import DeviceLogin
 from algotrading.domain.roles import ViewerGrant
 from algotrading.domain.sessions import IST
 
@@ -29,6 +30,10 @@ LOGINS_HELD_UP: Final = " ".join(
         "choose a password that you use nowhere else, and switch your second factor on",
     )
 )
+CODE_REUSED: Final = (
+    "right digits of your second factor came once more after they were used, or are older than some that were, and were"
+    f" refused. Unless you entered them twice yourself, somebody has read them over your shoulder. {_NOT_YOU}"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +54,15 @@ def key_made(key: ApiKey) -> str:
     return (
         f'an API key "{key.name}" was made, good for {scopes} until {until:%d %B %Y}. {_NOT_YOU}, and revoke the key:'
         " it outlives the password"
+    )
+
+
+def new_device(login: DeviceLogin) -> str:
+    """Somebody logged in who has the password, and the code where one is needed."""
+    code = ", with a code of your second factor" if login.has_second_factor else ""
+    return (
+        f'a login began on a device that was not seen before, which calls itself "{login.name}"{code}. {_NOT_YOU}, and'
+        " end the login in the app, under Settings"
     )
 
 

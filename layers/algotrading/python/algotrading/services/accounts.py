@@ -20,7 +20,7 @@ from algotrading.domain.errors import (
     TokenInvalid,
     TooManyTries,
 )
-from algotrading.domain.logins import CODE_IS_FRESH, LOGIN_LASTS, DeviceLogin
+from algotrading.domain.logins import CODE_IS_FRESH, LOGIN_LASTS, Device, DeviceLogin
 from algotrading.domain.throttle import Suspect, suspects_of_code, suspects_of_login, suspects_of_registration
 from algotrading.ports import BrokerAccounts, Clock, Logins, Passwords, Throttle, Tokens, Users
 from algotrading.services.account_data import AccountData
@@ -89,10 +89,11 @@ class Accounts:
         self.users.add(user, password_hash)
         self.throttle.succeeded(suspects)
         self.links.welcome(user.user_id)
-        return user, self._begin(user.user_id, device, password_hash)
+        return user, self._begin(user.user_id, Device(device), password_hash)
 
-    def log_in(self, email: str, password: str, device: str, address: str, code: str | None = None) -> Pass:
-        """A new login, which refreshing keeps going for thirty days.
+    def log_in(self, email: str, password: str, device: Device, address: str, code: str | None = None) -> Pass:
+        """A new login, which refreshing keeps going for thirty days. Its owner is told of a device that was not seen
+        before.
 
         Raises:
             AuthenticationFailed: unknown e-mail or wrong password; nothing tells which, neither the
@@ -206,13 +207,13 @@ class Accounts:
         if seconds > 0:
             raise TooManyTries(seconds)
 
-    def _begin(self, user_id: UUID, device: str, password_hash: str, *, has_second_factor: bool = False) -> Pass:
+    def _begin(self, user_id: UUID, device: Device, password_hash: str, *, has_second_factor: bool = False) -> Pass:
         now = self.clock.now()
         login = DeviceLogin(
-            self.new_id(), user_id, device, now, now, now + LOGIN_LASTS, has_second_factor=has_second_factor
+            self.new_id(), user_id, device.name, now, now, now + LOGIN_LASTS, has_second_factor=has_second_factor
         )
         token, token_hash = _new_token(user_id)
-        self.logins.begin(login, token_hash, password_hash)
+        self.logins.begin(login, token_hash, password_hash, known_as=device.known_as)
         return self._pass(login, token)
 
     def _pass(self, login: DeviceLogin, refresh: str) -> Pass:

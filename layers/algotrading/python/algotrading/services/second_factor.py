@@ -94,7 +94,7 @@ class SecondFactorKeeper:
 
         Raises:
             SecondFactorNeeded: it is on, and no code was given.
-            AuthenticationFailed: the code is wrong, or was used before.
+            AuthenticationFailed: the code is wrong, or was used before, which its owner is told.
         """
         factor = self.factors.find(user_id)
         if factor is None or not factor.is_on:
@@ -102,18 +102,21 @@ class SecondFactorKeeper:
         if code is None:
             raise SecondFactorNeeded("the code of your authenticator app is needed, too")
         step = self._step_of(factor, code) if is_digits(code) else None
-        if step is not None and self.factors.use_step(user_id, step):
-            return True
+        if step is not None:
+            if self.factors.use_step(user_id, step):
+                return True
+            self.factors.note_reuse(user_id, self.clock.now())
+            raise AuthenticationFailed(_WRONG)
         code_hash = recovery_hash(code)
         if code_hash is not None and self.factors.use_recovery(user_id, code_hash, self.clock.now()):
             return True
         raise AuthenticationFailed(_WRONG)
 
     def _step_of(self, factor: SecondFactor, code: str) -> int | None:
-        """The step whose digits these are, among those that are taken now."""
+        """The latest step whose digits these are, among those that are taken now, whether they were used or not."""
         secret = base64.b32decode(self.vault.unseal(factor.user_id, {_FIELD: factor.sealed_secret})[_FIELD])
-        for step in steps_around(self.clock.now()):
-            if step > factor.last_step and secrets.compare_digest(digits_of(secret, step).encode(), code.encode()):
+        for step in reversed(steps_around(self.clock.now())):
+            if secrets.compare_digest(digits_of(secret, step).encode(), code.encode()):
                 return step
         return None
 

@@ -33,6 +33,7 @@ _NOT_OF_TRADING = {
     AuditKind.SECOND_FACTOR_ON,
     AuditKind.SECOND_FACTOR_OFF,
     AuditKind.RECOVERY_CODE_USED,
+    AuditKind.CODE_REUSED,
     AuditKind.PASSWORD_RESET,
     AuditKind.PASSWORD_CHANGED,
     AuditKind.EMAIL_VERIFIED,

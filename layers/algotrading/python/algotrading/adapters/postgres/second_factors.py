@@ -9,11 +9,12 @@ from uuid import UUID
 from algotrading.adapters.postgres import audit
 from algotrading.adapters.postgres.database import Database
 from algotrading.adapters.postgres.outbox import write_notice
-from algotrading.domain.account_notices import SECOND_FACTOR_OFF, SECOND_FACTOR_ON
+from algotrading.domain.account_notices import CODE_REUSED, SECOND_FACTOR_OFF, SECOND_FACTOR_ON
 from algotrading.domain.audit import AuditKind, second_factor_entry
 from algotrading.domain.errors import Conflict
 from algotrading.domain.notices import NoticeKind
 from algotrading.domain.second_factor import SecondFactor
+from algotrading.domain.sessions import trading_day_of
 
 
 class PostgresSecondFactors:
@@ -68,6 +69,17 @@ class PostgresSecondFactors:
                 (step, user_id, step),
             )
             return used.rowcount == 1
+
+    def note_reuse(self, user_id: UUID, now: datetime) -> None:
+        """See ports.SecondFactors."""
+        with self._database.tenant(user_id) as session:
+            audit.append(session, second_factor_entry(user_id, AuditKind.CODE_REUSED, now))
+            is_first = session.execute(
+                "insert into daily_summaries (user_id, trading_day, kind) values (%s, %s, %s) on conflict do nothing",
+                (user_id, trading_day_of(now), NoticeKind.CODE_REUSED),
+            )
+            if is_first.rowcount:
+                write_notice(session, user_id, NoticeKind.CODE_REUSED, CODE_REUSED, now)
 
     def use_recovery(self, user_id: UUID, code_hash: bytes, now: datetime) -> bool:
         """See ports.SecondFactors."""

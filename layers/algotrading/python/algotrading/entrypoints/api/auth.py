@@ -39,6 +39,7 @@ from algotrading.domain.errors import (
     TokenInvalid,
     TooManyTries,
 )
+from algotrading.domain.logins import Device
 from algotrading.entrypoints.api.answers import BEARER, answers
 from algotrading.entrypoints.http import address, admitted, caller, new_router
 from algotrading.services.accounts import Accounts, Pass
@@ -202,8 +203,10 @@ class AuthRoutes:
         return RegisterAnswer(user_id=user.user_id, **_login(its_pass).model_dump())
 
     def log_in(self, request: Request, body: LoginRequest) -> LoginAnswer:
-        """Exchange e-mail and password for a bearer token, and a refresh token that brings the next ones."""
-        return _login(self._services().log_in(body.email, body.password, body.device, address(request), body.code))
+        """Exchange e-mail and password for a bearer token, and a refresh token that brings the next ones. The owner is
+        told of a login on a device that does not say, by `known_device`, that it was seen before."""
+        device = Device(body.device, body.known_device)
+        return _login(self._services().log_in(body.email, body.password, device, address(request), body.code))
 
     def refresh(self, body: RefreshRequest) -> LoginAnswer:
         """Exchange a refresh token for new tokens. It is good for one exchange; one that comes again more than ten
