@@ -1788,7 +1788,7 @@ export interface components {
              * @description Stable code, for programs
              * @enum {string}
              */
-            error: "REQUEST_INVALID" | "STRATEGY_INVALID" | "LINK_INVALID" | "CREDENTIALS_INVALID" | "SECOND_FACTOR_NEEDED" | "TOKEN_EXPIRED" | "TOKEN_INVALID" | "ACCESS_DENIED" | "SECOND_FACTOR_REQUIRED" | "FRESH_CODE_NEEDED" | "EMAIL_UNVERIFIED" | "ACCOUNT_LOCKED" | "NOT_FOUND" | "METHOD_NOT_ALLOWED" | "CONFLICT" | "STRATEGY_OVERLAP" | "EMAIL_TAKEN" | "BROKER_ACCOUNT_TAKEN" | "BROKER_ACCOUNT_DIFFERS" | "IDEMPOTENCY_KEY_IN_USE" | "IDEMPOTENCY_OUTCOME_UNKNOWN" | "IDEMPOTENCY_KEY_REUSED" | "RISK_LIMIT" | "RISK_LOCKED" | "PRECONDITION_FAILED" | "PAYLOAD_TOO_LARGE" | "TOO_MANY_TRIES" | "RATE_LIMITED" | "BROKER_AUTH_FAILED" | "BROKER_UNAVAILABLE" | "ORDER_FAILED" | "DATABASE_UNAVAILABLE" | "REDIS_DOWN" | "CALENDAR_MISSING" | "INTERNAL";
+            error: "REQUEST_INVALID" | "STRATEGY_INVALID" | "LINK_INVALID" | "CREDENTIALS_INVALID" | "SECOND_FACTOR_NEEDED" | "TOKEN_EXPIRED" | "TOKEN_INVALID" | "ACCESS_DENIED" | "SECOND_FACTOR_REQUIRED" | "FRESH_CODE_NEEDED" | "EMAIL_UNVERIFIED" | "ACCOUNT_LOCKED" | "NOT_FOUND" | "METHOD_NOT_ALLOWED" | "CONFLICT" | "STRATEGY_OVERLAP" | "EMAIL_TAKEN" | "BROKER_ACCOUNT_TAKEN" | "BROKER_ACCOUNT_DIFFERS" | "IDEMPOTENCY_KEY_IN_USE" | "IDEMPOTENCY_OUTCOME_UNKNOWN" | "IDEMPOTENCY_KEY_REUSED" | "RISK_LIMIT" | "RISK_LOCKED" | "PRECONDITION_FAILED" | "PAYLOAD_TOO_LARGE" | "CONTENT_TYPE_UNSUPPORTED" | "TOO_MANY_TRIES" | "RATE_LIMITED" | "BROKER_AUTH_FAILED" | "BROKER_UNAVAILABLE" | "ORDER_FAILED" | "DATABASE_UNAVAILABLE" | "REDIS_DOWN" | "CALENDAR_MISSING" | "INTERNAL";
             /**
              * Message
              * @description What happened and what to do about it, for people
@@ -3681,6 +3681,29 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
             /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
@@ -3926,6 +3949,29 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
             /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
@@ -4146,6 +4192,29 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
             /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
@@ -4320,6 +4389,29 @@ export interface operations {
             };
             /** @description PAYLOAD_TOO_LARGE */
             413: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
                 headers: {
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
@@ -4563,6 +4655,29 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
             /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
@@ -4783,6 +4898,29 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
             /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
@@ -4957,6 +5095,29 @@ export interface operations {
             };
             /** @description PAYLOAD_TOO_LARGE */
             413: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
                 headers: {
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
@@ -5223,6 +5384,29 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
             /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
@@ -5443,6 +5627,29 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
             /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
@@ -5617,6 +5824,29 @@ export interface operations {
             };
             /** @description PAYLOAD_TOO_LARGE */
             413: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
                 headers: {
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
@@ -5883,6 +6113,29 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
             /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
@@ -6103,6 +6356,29 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
             /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
@@ -6277,6 +6553,29 @@ export interface operations {
             };
             /** @description PAYLOAD_TOO_LARGE */
             413: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
                 headers: {
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
@@ -6476,6 +6775,29 @@ export interface operations {
             };
             /** @description PAYLOAD_TOO_LARGE */
             413: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
                 headers: {
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
@@ -6719,6 +7041,29 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
             /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
@@ -6899,6 +7244,29 @@ export interface operations {
             };
             /** @description PAYLOAD_TOO_LARGE */
             413: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
                 headers: {
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
@@ -7119,6 +7487,29 @@ export interface operations {
             };
             /** @description PAYLOAD_TOO_LARGE */
             413: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
                 headers: {
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
@@ -7387,6 +7778,29 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
             /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
@@ -7613,6 +8027,29 @@ export interface operations {
             };
             /** @description PAYLOAD_TOO_LARGE */
             413: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
                 headers: {
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
@@ -7881,6 +8318,29 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
             /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
@@ -8105,6 +8565,29 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
             /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
@@ -8300,6 +8783,29 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
             /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
@@ -8474,6 +8980,29 @@ export interface operations {
             };
             /** @description PAYLOAD_TOO_LARGE */
             413: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
                 headers: {
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
@@ -8694,6 +9223,29 @@ export interface operations {
             };
             /** @description PAYLOAD_TOO_LARGE */
             413: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
                 headers: {
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
@@ -8937,6 +9489,29 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
             /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
@@ -9049,6 +9624,19 @@ export interface operations {
             };
             /** @description PAYLOAD_TOO_LARGE */
             413: {
+                headers: {
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
@@ -9179,6 +9767,19 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
+                headers: {
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
             /** @description TOO_MANY_TRIES */
             429: {
                 headers: {
@@ -9274,6 +9875,19 @@ export interface operations {
             };
             /** @description PAYLOAD_TOO_LARGE */
             413: {
+                headers: {
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
@@ -9464,6 +10078,29 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
             /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
@@ -9587,6 +10224,19 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
+                headers: {
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
             /** @description TOO_MANY_TRIES */
             429: {
                 headers: {
@@ -9669,6 +10319,19 @@ export interface operations {
             };
             /** @description PAYLOAD_TOO_LARGE */
             413: {
+                headers: {
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
@@ -9786,6 +10449,19 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
+                headers: {
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
             /** @description INTERNAL */
             500: {
                 headers: {
@@ -9868,6 +10544,19 @@ export interface operations {
             };
             /** @description PAYLOAD_TOO_LARGE */
             413: {
+                headers: {
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
@@ -10023,6 +10712,29 @@ export interface operations {
             };
             /** @description PAYLOAD_TOO_LARGE */
             413: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
                 headers: {
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
@@ -10289,6 +11001,29 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
             /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
@@ -10511,6 +11246,29 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
             /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
@@ -10689,6 +11447,29 @@ export interface operations {
             };
             /** @description PAYLOAD_TOO_LARGE */
             413: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
                 headers: {
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
@@ -10932,6 +11713,29 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
             /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
@@ -11106,6 +11910,29 @@ export interface operations {
             };
             /** @description PAYLOAD_TOO_LARGE */
             413: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
                 headers: {
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
@@ -11324,6 +12151,29 @@ export interface operations {
             };
             /** @description PAYLOAD_TOO_LARGE */
             413: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
                 headers: {
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
@@ -11565,6 +12415,29 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
             /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
@@ -11721,6 +12594,20 @@ export interface operations {
             };
             /** @description PAYLOAD_TOO_LARGE */
             413: {
+                headers: {
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "text/html": string;
+                };
+            };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
@@ -11893,6 +12780,29 @@ export interface operations {
             };
             /** @description PAYLOAD_TOO_LARGE */
             413: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
                 headers: {
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
@@ -12109,6 +13019,29 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
             /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
@@ -12260,6 +13193,19 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
+                headers: {
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
             /** @description INTERNAL */
             500: {
                 headers: {
@@ -12396,6 +13342,29 @@ export interface operations {
             };
             /** @description PAYLOAD_TOO_LARGE */
             413: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
                 headers: {
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
@@ -12618,6 +13587,29 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
             /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
@@ -12795,6 +13787,29 @@ export interface operations {
             };
             /** @description PAYLOAD_TOO_LARGE */
             413: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
                 headers: {
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
@@ -13034,6 +14049,29 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
             /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
@@ -13235,6 +14273,29 @@ export interface operations {
             };
             /** @description PAYLOAD_TOO_LARGE */
             413: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
                 headers: {
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
@@ -13480,6 +14541,29 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
             /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
@@ -13700,6 +14784,29 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
             /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
@@ -13878,6 +14985,29 @@ export interface operations {
             };
             /** @description PAYLOAD_TOO_LARGE */
             413: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
                 headers: {
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
@@ -14121,6 +15251,29 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
             /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
@@ -14318,6 +15471,29 @@ export interface operations {
             };
             /** @description PAYLOAD_TOO_LARGE */
             413: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
                 headers: {
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
@@ -14538,6 +15714,29 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
             /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
@@ -14716,6 +15915,29 @@ export interface operations {
             };
             /** @description PAYLOAD_TOO_LARGE */
             413: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
                 headers: {
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
@@ -14955,6 +16177,29 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
             /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
@@ -15122,6 +16367,21 @@ export interface operations {
             };
             /** @description PAYLOAD_TOO_LARGE */
             413: {
+                headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
                     "Idempotency-Replayed"?: string;
@@ -15324,6 +16584,29 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
             /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
@@ -15502,6 +16785,29 @@ export interface operations {
             };
             /** @description PAYLOAD_TOO_LARGE */
             413: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
                 headers: {
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
@@ -15763,6 +17069,31 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
+                headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
             /** @description IDEMPOTENCY_KEY_REUSED */
             422: {
                 headers: {
@@ -15974,6 +17305,29 @@ export interface operations {
             };
             /** @description PAYLOAD_TOO_LARGE */
             413: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
                 headers: {
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
@@ -16235,6 +17589,31 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
+                headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
             /** @description IDEMPOTENCY_KEY_REUSED */
             422: {
                 headers: {
@@ -16448,6 +17827,21 @@ export interface operations {
             };
             /** @description PAYLOAD_TOO_LARGE */
             413: {
+                headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
                     "Idempotency-Replayed"?: string;
@@ -16694,6 +18088,31 @@ export interface operations {
             };
             /** @description PAYLOAD_TOO_LARGE */
             413: {
+                headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
                     "Idempotency-Replayed"?: string;
@@ -16971,6 +18390,29 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
             /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
@@ -17153,6 +18595,21 @@ export interface operations {
             };
             /** @description PAYLOAD_TOO_LARGE */
             413: {
+                headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
                     "Idempotency-Replayed"?: string;
@@ -17364,6 +18821,29 @@ export interface operations {
             };
             /** @description PAYLOAD_TOO_LARGE */
             413: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
                 headers: {
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
@@ -17663,6 +19143,29 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
             /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
@@ -17932,6 +19435,29 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
             /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
@@ -18134,6 +19660,29 @@ export interface operations {
             };
             /** @description PAYLOAD_TOO_LARGE */
             413: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
                 headers: {
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
@@ -18378,6 +19927,29 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
             /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
@@ -18582,6 +20154,29 @@ export interface operations {
             };
             /** @description PAYLOAD_TOO_LARGE */
             413: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
                 headers: {
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)

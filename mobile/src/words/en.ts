@@ -37,6 +37,7 @@ const problems: Record<ProblemCode, string> = {
   RISK_LIMIT: "One of your limits forbids this. Change the limit under Risk, or trade less.",
   RISK_LOCKED: "The kill switch is on, so nothing is bought. Release it under Risk first.",
   PAYLOAD_TOO_LARGE: "Too much text was sent. Shorten it and send again.",
+  CONTENT_TYPE_UNSUPPORTED: "This app sent what the product cannot read. Install its latest version.",
   TOO_MANY_TRIES: "Too many wrong tries. Wait as long as the message says, then try again.",
   RATE_LIMITED: "Too many requests within a minute. Wait until it is over, then try again.",
   BROKER_AUTH_FAILED: "Your broker does not accept this login. Log in at the broker again.",

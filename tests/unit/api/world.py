@@ -213,7 +213,7 @@ class ApiWorld:
     ) -> Answer:
         """Ask as a client does: through the authorizer, where the route has one, and the route's door.
         `raw` replaces the JSON of `body`."""
-        sent = dict(headers or {})
+        sent = {**({} if body is None and raw is None else {"Content-Type": "application/json"}), **(headers or {})}
         if token is not None:
             sent["Authorization"] = f"Bearer {token}"
         text = raw if raw is not None else None if body is None else json.dumps(body)
