@@ -54,6 +54,8 @@ _HEADERS = {
 """Of every answer; a page says for itself what it may load. Browsers heed the promise of HTTPS over HTTPS alone."""
 _FAILED = "This did not work"
 JSON = "application/json"
+_ATTACHMENT = {"Content-Disposition": 'attachment; filename="api.json"'}
+"""Of every answer that is no page: a browser that is led to one stores it under this name, and shows and runs nothing."""
 REQUEST_ID = "X-Request-Id"
 """Header of every answer: what the logs call the request."""
 CLIENT_REQUEST_ID = "X-Client-Request-Id"
@@ -129,7 +131,8 @@ class HttpDoor(APIGatewayHttpResolver):
         if answer["statusCode"] >= HTTPStatus.BAD_REQUEST and _is_for_a_browser(event):
             text = json.loads(answer["body"])["message"]
             answer = _as_event_answer(html_page(answer["statusCode"], _FAILED, text))
-        own = {**_HEADERS, REQUEST_ID: request_id, **_client_id(event), **rate_headers(who.spent if who else None)}
+        kind = _ATTACHMENT if _is_json(answer) else {}
+        own = {**_HEADERS, **kind, REQUEST_ID: request_id, **_client_id(event), **rate_headers(who.spent if who else None)}
         answer["headers"] = {**own, **answer.get("headers", {})}
         _log_answer(event, answer, request_id, time.perf_counter() - started, who)
         return answer
@@ -328,6 +331,10 @@ def _log_answer(
         "execution_time_ms": round(seconds * 1000, 3),
     }
     logger.info("answered", extra=fields)
+
+
+def _is_json(answer: Mapping[str, Any]) -> bool:
+    return str(answer.get("headers", {}).get("Content-Type", JSON)).startswith(JSON)
 
 
 def _client_id(event: Mapping[str, Any]) -> dict[str, str]:
