@@ -182,17 +182,19 @@ class ApiWorld:
                 ViewerRoutes(lambda: self._accounts().viewers).router(),
                 KeyRoutes(lambda: self._accounts().programs).router(),
                 admission=self._admission,
+                meter=self.meter,
             ),
-            "broker": HttpDoor(BrokerRoutes(self._broker).router(), admission=self._admission),
+            "broker": HttpDoor(BrokerRoutes(self._broker).router(), admission=self._admission, meter=self.meter),
             "notifications": HttpDoor(
-                NotificationRoutes(self._notification_center).router(), admission=self._admission
+                NotificationRoutes(self._notification_center).router(), admission=self._admission, meter=self.meter
             ),
-            "admin": HttpDoor(AdminRoutes(self._admin).router(), admission=self._admission),
+            "admin": HttpDoor(AdminRoutes(self._admin).router(), admission=self._admission, meter=self.meter),
             "postback": HttpDoor(PostbackRoutes(self._postbacks).router()),
             "strategy": HttpDoor(
                 StrategyRoutes(self._strategies).router(),
                 RiskRoutes(self._risk).router(),
                 admission=self._admission,
+                meter=self.meter,
                 keyed=lambda: KeyedRequests(MemoryKeptAnswers(self.database), self.clock),
             ),
         }

@@ -50,6 +50,7 @@ def build_auth(settings: AuthSettings) -> HttpDoor:
         ViewerRoutes(lambda: accounts().viewers).router(),
         KeyRoutes(lambda: accounts().programs).router(),
         admission=cache(lambda: parts.admission(settings)),
+        meter=parts.meter(),
     )
 
 
@@ -59,7 +60,7 @@ def build_broker(settings: BrokerSettings) -> HttpDoor:
     from algotrading.entrypoints.http import HttpDoor
 
     routes = BrokerRoutes(cache(lambda: _broker_services(settings)))
-    return HttpDoor(routes.router(), admission=cache(lambda: parts.admission(settings)))
+    return HttpDoor(routes.router(), admission=cache(lambda: parts.admission(settings)), meter=parts.meter())
 
 
 def build_postback(settings: PostbackSettings) -> HttpDoor:
@@ -82,7 +83,9 @@ def build_strategy(settings: StrategySettings) -> HttpDoor:
         _get_ready(services()[0])
     strategies, risk = StrategyRoutes(lambda: services()[0]), RiskRoutes(lambda: services()[1])
     admission = cache(lambda: parts.admission(settings))
-    return HttpDoor(strategies.router(), risk.router(), admission=admission, keyed=lambda: services()[2])
+    return HttpDoor(
+        strategies.router(), risk.router(), admission=admission, keyed=lambda: services()[2], meter=parts.meter()
+    )
 
 
 def _get_ready(services: StrategyServices) -> None:

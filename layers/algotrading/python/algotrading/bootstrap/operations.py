@@ -131,7 +131,7 @@ def build_admin(settings: AdminSettings) -> HttpDoor:
     from algotrading.entrypoints.http import HttpDoor
 
     routes = AdminRoutes(cache(lambda: _admin_services(settings)))
-    return HttpDoor(routes.router(), admission=cache(lambda: parts.admission(settings)))
+    return HttpDoor(routes.router(), admission=cache(lambda: parts.admission(settings)), meter=parts.meter())
 
 
 def _admin_services(settings: AdminSettings) -> AdminServices:
