@@ -19,7 +19,7 @@ CODES = [hashlib.sha256(bytes([number])).digest() for number in range(3)]
 @pytest.fixture
 def waiting(stores: Stores) -> SecondFactor:
     """One that is not confirmed yet."""
-    factor = SecondFactor(stores.add_user().user_id, "sealed", MOMENT)
+    factor = SecondFactor(stores.add_user().user_id, "sealed", MOMENT, recovery_salt=bytes(range(16)))
     stores.second_factors.begin(factor)
     return factor
 

@@ -108,6 +108,8 @@ SIGNING_KEY = "a signing key for tests, longer than thirty-two bytes"
 PLAN = {"symbol": "TCS", "buy_time": "09:30:00", "sell_time": "15:30:00", "stop_loss": 3500, "quantity": 10}
 """The request of the specification."""
 _OPEN_DOOR = "auth"
+_PASSWORDS = Argon2Passwords(memory_kib=8, passes=1)
+"""Weak, for speed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -432,7 +434,7 @@ class ApiWorld:
 
     def _admin(self) -> AdminServices:
         store, risks = MemoryAdministration(self.database), MemoryRisks(self.database)
-        second_factors = SecondFactorKeeper(MemorySecondFactors(self.database), MemoryVault(), self.clock)
+        second_factors = self._second_factors()
         flattener = Flattener(risks, self.ledger, self.queue)
         return AdminServices(
             Administrators(store, second_factors, self.throttle, self.clock),
@@ -440,9 +442,12 @@ class ApiWorld:
             HealthReader(store, self.runtime, self.gauge, self.clock),
         )
 
+    def _second_factors(self) -> SecondFactorKeeper:
+        return SecondFactorKeeper(MemorySecondFactors(self.database), MemoryVault(), self.clock, _PASSWORDS)
+
     def _accounts(self) -> Accounts:
-        users, passwords = MemoryUsers(self.database), Argon2Passwords(memory_kib=8, passes=1)
-        second_factors = SecondFactorKeeper(MemorySecondFactors(self.database), MemoryVault(), self.clock)
+        users, passwords = MemoryUsers(self.database), _PASSWORDS
+        second_factors = self._second_factors()
         records = MemoryAccountRecords(self.database)
         logins, is_common = MemoryLogins(self.database), CommonPasswords().__contains__
         links = AccountLinks(

@@ -147,7 +147,7 @@ def _accounts(settings: AuthSettings) -> Accounts:
     redis = make_redis_client(settings.redis_host, settings.redis_port, tls=settings.redis_tls)
     throttle = RedisThrottle(redis, LocalThrottle())
     vault = KmsVault(parts.client("kms"), settings.kms_key_id, purpose=SECOND_FACTOR)
-    second_factors = SecondFactorKeeper(PostgresSecondFactors(database), vault, clock)
+    second_factors = SecondFactorKeeper(PostgresSecondFactors(database), vault, clock, passwords)
     logins = PostgresLogins(database)
     links = AccountLinks(
         users=users,

@@ -242,6 +242,10 @@ class Passwords(Protocol):
         """Whether they belong together; takes as long, and says no, when there is no hash."""
         ...
 
+    def derive(self, secret: str, salt: bytes) -> bytes:
+        """32 bytes that the same secret and salt always bring, as slowly as a password's hash."""
+        ...
+
 
 class Throttle(Protocol):
     """Slows guessing down. Never keeps anybody out for a fault of its own."""

@@ -27,7 +27,8 @@ class PostgresSecondFactors:
         """See ports.SecondFactors."""
         with self._database.tenant(user_id) as session:
             row = session.execute(
-                "select sealed_secret, created_at, confirmed_at, last_step from second_factors where user_id = %s",
+                "select sealed_secret, created_at, confirmed_at, last_step, recovery_salt from second_factors"
+                " where user_id = %s",
                 (user_id,),
             ).fetchone()
         return None if row is None else SecondFactor(user_id, **row)
@@ -37,9 +38,10 @@ class PostgresSecondFactors:
         with self._database.tenant(factor.user_id) as session:
             session.execute("delete from second_factors where user_id = %s and confirmed_at is null", (factor.user_id,))
             added = session.execute(
-                "insert into second_factors (user_id, sealed_secret, created_at, last_step) values (%s, %s, %s, %s)"
+                "insert into second_factors (user_id, sealed_secret, created_at, last_step, recovery_salt)"
+                " values (%s, %s, %s, %s, %s)"
                 " on conflict (user_id) do nothing",
-                (factor.user_id, factor.sealed_secret, factor.created_at, factor.last_step),
+                (factor.user_id, factor.sealed_secret, factor.created_at, factor.last_step, factor.recovery_salt),
             )
             if added.rowcount == 0:
                 raise Conflict("a second factor is on: take it away first")
