@@ -1,12 +1,16 @@
 /** Another password by the old one: every answer that the API gives, and none. */
 import { act, fireEvent, screen } from "@testing-library/react-native";
+import { Pressable } from "react-native";
 
+import { useSession } from "@/api/session";
 import ChangePassword from "@/app/password";
+import { PasswordNotice } from "@/ui/password-notice";
 import { en } from "@/words/en";
 
 import { api, ok, refused, show, type Answers } from "./stage";
 
-jest.mock("expo-router", () => ({ router: {}, usePathname: () => "/password", Redirect: () => null }));
+const mockPush = jest.fn();
+jest.mock("expo-router", () => ({ router: { push: (to: string) => mockPush(to) }, usePathname: () => "/password", Redirect: () => null }));
 const mockKept = new Map<string, string>();
 jest.mock("@/api/keep", () => ({
   readKept: async (name: string) => mockKept.get(name) ?? null,
@@ -23,6 +27,11 @@ const BOTH = { old_password: "a long passphrase", new_password: "an even longer 
 
 const enter = (id: string, text: string) => fireEvent.changeText(screen.getByTestId(id), text);
 const press = (id: string) => act(async () => fireEvent.press(screen.getByTestId(id)));
+
+function LogIn() {
+  const session = useSession();
+  return <Pressable testID="log-in" onPress={() => void session.logIn("a@example.com", "password1")} />;
+}
 
 async function change() {
   enter("old-password", BOTH.old_password);
@@ -42,6 +51,43 @@ test.each([
   expect(sent.map(({ what, body }) => [what, body])).toEqual([[CHANGE, BOTH]]);
   expect(mockKept.get("token")).toBe("t");
   expect(screen.queryByTestId("old-password")).toBeNull();
+});
+
+test("the field of the new one says how hard it is to guess, the other does not", async () => {
+  api({});
+  await show(<ChangePassword />);
+  enter("old-password", "qwertyuiopasdf");
+  expect(screen.queryByTestId("old-password-strength")).toBeNull();
+  expect(screen.queryByTestId("password-strength")).toBeNull();
+  for (const [text, words] of [
+    ["short", en.account.strength.short],
+    ["qwertyuiopasdf", en.account.strength.weak],
+    ["correct horse battery staple", en.account.strength.good],
+  ] as const) {
+    enter("password", text);
+    expect(screen.getByText(words)).toBeTruthy();
+  }
+});
+
+test("whoever logged in with a common one is asked for another until there is one", async () => {
+  mockKept.clear();
+  const login = { token: "t", refresh_token: "r", expires_in: 900, device_id: "d", password_is_common: true };
+  api({ "POST /auth/login": () => ok(login), [CHANGE]: () => ok({ status: "changed", ended: 0 }) });
+  await show(
+    <>
+      <LogIn />
+      <PasswordNotice />
+      <ChangePassword />
+    </>,
+  );
+  expect(screen.queryByText(en.account.common)).toBeNull();
+  await press("log-in");
+  await screen.findByText(en.account.common);
+  await press("change-common");
+  expect(mockPush).toHaveBeenCalledWith("/password");
+  await change();
+  await screen.findByText(en.account.changed(0));
+  expect(screen.queryByText(en.account.common)).toBeNull();
 });
 
 test("without both nothing is sent", async () => {

@@ -2138,6 +2138,12 @@ export interface components {
              */
             expires_in: number;
             /**
+             * Password Is Common
+             * @description Whether everybody tries the password first that was logged in with: change it, by /auth/password
+             * @default false
+             */
+            password_is_common: boolean;
+            /**
              * Refresh Token
              * @description For POST /auth/refresh, once; keep it as safe as a password
              */
@@ -2637,6 +2643,12 @@ export interface components {
              * @description Seconds for which the bearer token is good
              */
             expires_in: number;
+            /**
+             * Password Is Common
+             * @description Whether everybody tries the password first that was logged in with: change it, by /auth/password
+             * @default false
+             */
+            password_is_common: boolean;
             /**
              * Refresh Token
              * @description For POST /auth/refresh, once; keep it as safe as a password

@@ -24,6 +24,9 @@ export interface Session {
   readonly device: string | null;
   readonly api: Api;
   readonly environment: Environment;
+  /** Whether everybody tries the password first by which this login began: to be changed. */
+  readonly isPasswordCommon: boolean;
+  passwordChanged(): void;
   logIn(email: string, password: string, code?: string): Promise<void>;
   register(email: string, password: string): Promise<void>;
   logOut(): Promise<void>;
@@ -45,6 +48,7 @@ export function SessionProvider({ environment, children }: { environment: Enviro
   const [state, setState] = useState<SessionState>("unknown");
   const [email, setEmail] = useState<string | null>(null);
   const [device, setDevice] = useState<string | null>(null);
+  const [isPasswordCommon, setPasswordCommon] = useState(false);
   const token = useRef<string | null>(null);
   const refresh = useRef<string | null>(null);
   const renewing = useRef<Promise<string | null> | null>(null);
@@ -115,6 +119,7 @@ export function SessionProvider({ environment, children }: { environment: Enviro
       if (newEmail !== email) queries.clear();
       await Promise.all([keep(login), writeKept("email", newEmail), writeKept("known", login.device_id)]);
       setEmail(newEmail);
+      setPasswordCommon(login.password_is_common);
       setState("in");
       void queries.invalidateQueries();
     },
@@ -128,6 +133,8 @@ export function SessionProvider({ environment, children }: { environment: Enviro
       device,
       api,
       environment,
+      isPasswordCommon,
+      passwordChanged: () => setPasswordCommon(false),
       logIn: async (who, password, code) => {
         const known = await readKept("known");
         const answer = await body(
@@ -150,11 +157,12 @@ export function SessionProvider({ environment, children }: { environment: Enviro
         // Out of reach or not: here nobody is logged in any more, and elsewhere the device can be ended from the list.
         if (ended !== null) void api.POST("/api/v1/auth/logout", { body: { refresh_token: ended } }).catch(() => undefined);
         queries.clear();
+        setPasswordCommon(false);
         setEmail(null);
         setState("out");
       },
     }),
-    [api, begin, device, email, environment, keep, queries, state],
+    [api, begin, device, email, environment, isPasswordCommon, keep, queries, state],
   );
 
   return <SessionContext.Provider value={session}>{children}</SessionContext.Provider>;

@@ -6,7 +6,7 @@ import { Button, Text } from "react-native-paper";
 import { body } from "@/api/client";
 import { useOneAtATime } from "@/api/one-at-a-time";
 import { problemOfField } from "@/api/problem";
-import { useApi } from "@/api/session";
+import { useSession } from "@/api/session";
 import { FreshCode } from "@/ui/fresh-code";
 import { FieldError, Panel, ProblemText, ToneText } from "@/ui/parts";
 import { PasswordInput } from "@/ui/password";
@@ -15,7 +15,7 @@ import { useWords } from "@/words";
 
 export default function ChangePassword() {
   const words = useWords();
-  const api = useApi();
+  const { api, passwordChanged } = useSession();
   const [old, setOld] = useState("");
   const [chosen, setChosen] = useState("");
   const changing = useMutation({
@@ -24,6 +24,7 @@ export default function ChangePassword() {
       // Nothing of either stays in memory once it has done its work.
       setOld("");
       setChosen("");
+      passwordChanged();
     },
   });
   const oneAtATime = useOneAtATime();

@@ -1,8 +1,14 @@
 import { useState } from "react";
+import { View } from "react-native";
 
+import type { Tone } from "@/rules/standing";
+import { strengthOf, type Strength } from "@/rules/strength";
 import { useWords } from "@/words";
 
+import { ToneText } from "./parts";
 import { TextInput } from "./text-input";
+
+const TONES: Record<Strength, Tone> = { short: "bad", weak: "bad", fair: "busy", good: "good" };
 
 export function PasswordInput({
   label,
@@ -23,7 +29,7 @@ export function PasswordInput({
 }) {
   const words = useWords();
   const [isShown, setShown] = useState(false);
-  return (
+  const field = (
     <TextInput
       mode="outlined"
       label={label}
@@ -44,5 +50,15 @@ export function PasswordInput({
         />
       }
     />
+  );
+  if (!isNew || value === "") return field;
+  const strength = strengthOf(value);
+  return (
+    <View>
+      {field}
+      <View role="status" accessibilityLiveRegion="polite" testID={`${testID}-strength`}>
+        <ToneText tone={TONES[strength]}>{words.account.strength[strength]}</ToneText>
+      </View>
+    </View>
   );
 }

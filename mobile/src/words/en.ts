@@ -141,6 +141,13 @@ export const en = {
     choose: "Choose a new password",
     chosen: "Your password is changed and every device is logged out. Log in with the new one.",
     change: "Change your password",
+    common: "Your password is one of those that everybody tries first. Choose another now.",
+    strength: {
+      short: "Too short: twelve characters at least.",
+      weak: "Easy to guess: make it longer, with words that do not belong together.",
+      fair: "Fair: a few characters more make it hard to guess.",
+      good: "Hard to guess.",
+    },
     changeHow: "Every other device is logged out. API keys and viewers go on: look at those, if somebody else may have had the old one.",
     oldPassword: "Present password",
     changed: (ended: number) => `Your password is changed. ${ended === 0 ? "No other device was logged in." : `${ended} other ${ended === 1 ? "device was" : "devices were"} logged out.`}`,

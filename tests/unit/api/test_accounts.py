@@ -6,9 +6,10 @@ from uuid import UUID
 
 import pytest
 
+from algotrading.adapters.passwords import Argon2Passwords
 from tests.unit.api.world import ApiWorld
 
-LOGIN = {"token", "expires_in", "refresh_token", "device_id"}
+LOGIN = {"token", "expires_in", "refresh_token", "device_id", "password_is_common"}
 
 
 def test_a_new_trader_registers_and_uses_the_token_at_once(world: ApiWorld) -> None:
@@ -92,3 +93,34 @@ def test_the_account_tells_how_the_broker_connection_stands(world: ApiWorld) -> 
     assert connected.body["broker"]["status"] == "connected"
     assert connected.body["broker"]["token_expires_at"] == "2026-11-21T00:30:00Z"
     assert credentials.api_secret not in str(connected.body)
+
+
+@pytest.mark.parametrize("password", ["password1", "Trader@Example.com"])
+def test_a_common_password_of_before_is_let_in_and_its_owner_is_asked_to_change_it(
+    world: ApiWorld, password: str
+) -> None:
+    # Given a trader whose password was chosen before it was refused
+    token = world.register()
+    [(user_id, (user, _))] = world.database.users.items()
+    world.database.users[user_id] = (user, Argon2Passwords(memory_kib=8, passes=1).hash(password))
+
+    # When they log in with it
+    login = {"email": "trader@example.com", "password": password}
+    answer = world.call("POST", "/auth/login", login)
+
+    # Then they are told; not so by what refreshes the login, and not after a change
+    assert (answer.status, answer.body["password_is_common"]) == (200, True)
+    again = world.call("POST", "/auth/refresh", {"refresh_token": answer.body["refresh_token"]})
+    assert again.body["password_is_common"] is False
+    change = {"old_password": password, "new_password": "good-old-horse"}
+    assert world.call("POST", "/auth/password", change, token=token).status == 200
+    better = world.call("POST", "/auth/login", {**login, "password": "good-old-horse"})
+    assert (better.status, better.body["password_is_common"]) == (200, False)
+
+
+def test_nothing_is_said_of_a_common_password_that_is_wrong(world: ApiWorld) -> None:
+    world.register()
+
+    answer = world.call("POST", "/auth/login", {"email": "trader@example.com", "password": "password1"})
+
+    assert (answer.status, set(answer.body)) == (401, {"error", "message", "details"})

@@ -61,6 +61,10 @@ class LoginAnswer(Answer):
     expires_in: int = Field(description="Seconds for which the bearer token is good")
     refresh_token: str = Field(description="For POST /auth/refresh, once; keep it as safe as a password")
     device_id: UUID = Field(description="What GET /auth/devices calls this login")
+    password_is_common: bool = Field(
+        default=False,
+        description="Whether everybody tries the password first that was logged in with: change it, by /auth/password",
+    )
 
 
 class RegisterAnswer(LoginAnswer):

@@ -7,7 +7,7 @@ import re
 import secrets
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
@@ -24,7 +24,7 @@ from algotrading.domain.logins import CODE_IS_FRESH, LOGIN_LASTS, Device, Device
 from algotrading.domain.throttle import Suspect, suspects_of_code, suspects_of_login, suspects_of_registration
 from algotrading.ports import BrokerAccounts, Clock, Logins, Passwords, Throttle, Tokens, Users
 from algotrading.services.account_data import AccountData
-from algotrading.services.account_links import AccountLinks, refuse_easy
+from algotrading.services.account_links import AccountLinks, is_easy, refuse_easy
 from algotrading.services.password_change import PasswordChange
 from algotrading.services.programs import Programs
 from algotrading.services.second_factor import Enrolment, SecondFactorKeeper
@@ -46,6 +46,8 @@ class Pass:
     """Good for one refresh."""
     lasts: timedelta
     """How long `access` is good for."""
+    is_password_easy: bool = False
+    """Whether it was got by a password that a new account could not have."""
 
     def __repr__(self) -> str:
         return f"Pass({self.login.device_id}, tokens hidden)"
@@ -115,7 +117,9 @@ class Accounts:
         self.throttle.succeeded(suspects)
         if login.is_locked:
             raise AccountLocked(LOCKED)
-        return self._begin(login.user_id, device, login.password_hash, has_second_factor=has_second_factor)
+        its_pass = self._begin(login.user_id, device, login.password_hash, has_second_factor=has_second_factor)
+        # Chosen before it became common, or before there was the list. Whoever is let in is asked to change it.
+        return replace(its_pass, is_password_easy=is_easy(password, email, self.is_common))
 
     def refresh(self, token: str) -> Pass:
         """New tokens for a refresh token, which is used up by that.

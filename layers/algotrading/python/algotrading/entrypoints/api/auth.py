@@ -263,6 +263,7 @@ def _login(its_pass: Pass) -> LoginAnswer:
         expires_in=int(its_pass.lasts.total_seconds()),
         refresh_token=its_pass.refresh,
         device_id=its_pass.login.device_id,
+        password_is_common=its_pass.is_password_easy,
     )
 
 
