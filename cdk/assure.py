@@ -1,4 +1,5 @@
-"""`make assure`: what checkers find in templates, code, files, locked packages and workflows, without an account.
+"""`make assure`: what checkers find in templates, code, files, locked packages and workflows, without an account; and
+bills of materials of what runs.
 
     python -m cdk.assure --env prod     one environment's templates (default: every one)
     python -m cdk.assure --strict       fails also where the advisories of packages cannot be looked up
@@ -20,6 +21,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+from cdk import materials
 from cdk.environments import ENVIRONMENTS, Environment
 from cdk.paths import ROOT
 
@@ -236,6 +238,7 @@ def _steps(environments: Sequence[Environment], *, is_strict: bool) -> Iterator[
     yield Step("bandit", _secure)
     yield Step("detect-secrets", _secrets)
     yield Step("zizmor, workflows", partial(run_tool, "zizmor", "--offline", "--quiet", ".github"))
+    yield Step("bills of materials", materials.write_all)
     for lock in _LOCKS:
         yield Step(f"pip-audit, {lock}", partial(_audit, lock, is_strict=is_strict))
     yield Step("npm audit, mobile/package-lock.json", partial(_audit_app, is_strict=is_strict))

@@ -12,7 +12,7 @@ from zxcvbn.frequency_lists import FREQUENCY_LISTS
 from algotrading.adapters.common_passwords import LIST, digest
 
 _SHORTEST = 8
-"""Shorter ones are refused for their length."""
+"""No password was ever shorter. New ones have twelve characters; of older ones a login still finds out."""
 
 
 def common_passwords() -> bytes:

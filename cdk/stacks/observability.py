@@ -15,7 +15,17 @@ from aws_cdk import aws_sns_subscriptions as subscriptions
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from algotrading.domain.metrics import API_ANSWERS, BLIND, BROKER_FAULTS, BROKER_QUEUED, HEARTBEAT, TROUBLES
+from algotrading.domain.metrics import (
+    API_ANSWERS,
+    BLIND,
+    BROKER_FAULTS,
+    BROKER_QUEUED,
+    CALLERS_HELD_UP,
+    CREDENTIALS_REFUSED,
+    HEARTBEAT,
+    TRIES_HELD_UP,
+    TROUBLES,
+)
 from cdk.acknowledge import TOPIC_AT_REST, acknowledge
 from cdk.constructs.dashboard import TradingDashboard
 from cdk.constructs.log_archive import LogArchive
@@ -44,6 +54,38 @@ _ENOUGH_REQUESTS: Final = 10
 """In a minute, to speak of a share of them: one strategy's looks are three."""
 _CROWDED: Final = 60
 """Requests in a minute that waited for their place: one in ten of those that a broker takes of one account."""
+
+
+_GUESSES: Final = 20
+"""Wrong passwords and codes in a minute, of everybody: twenty people may mistype in one minute, not in five running."""
+_HELD_UP: Final = 60
+"""Tries in a minute that were not looked at: a person waits as long as is said, a program asks every second."""
+_TOO_MANY: Final = 300
+"""Requests in a minute beyond their callers' allowance: half as many again as one caller is answered."""
+_ATTACKS: Final = (
+    (
+        "CredentialsRefused",
+        "credentials-refused",
+        CREDENTIALS_REFUSED,
+        _GUESSES,
+        "For five minutes wrong passwords or codes came in numbers: somebody guesses, at one account or at many.",
+    ),
+    (
+        "TriesHeldUp",
+        "tries-held-up",
+        TRIES_HELD_UP,
+        _HELD_UP,
+        "For five minutes somebody went on trying while tries had to wait: a program guesses. Nothing was looked at.",
+    ),
+    (
+        "CallersHeldUp",
+        "callers-held-up",
+        CALLERS_HELD_UP,
+        _TOO_MANY,
+        "For five minutes callers asked far more than they are answered: a program runs wild, or a flood.",
+    ),
+)
+"""Construct, name, metric, threshold and words of the alarms that speak of attacks. None makes trading unsafe."""
 
 
 class ObservabilityStack(Stack):
@@ -78,6 +120,7 @@ class ObservabilityStack(Stack):
         self._alarm_without_converge(converge, environment)
         self._alarm_on_brokers(environment)
         self._alarm_without_api(environment)
+        self._alarm_on_attacks(environment)
         self._alarm_on_rotation(rotate, environment)
         self._archive_logs(environment)
         unsafe = self._alarm_unsafe(environment)
@@ -212,6 +255,18 @@ class ObservabilityStack(Stack):
             metric=_metric(API_ANSWERS, cloudwatch.Stats.SUM, environment),
             fires_below=True,
         )
+
+    def _alarm_on_attacks(self, environment: Environment) -> None:
+        """A minute of it is somebody's slip; five running are no person's."""
+        for construct_id, name, metric, threshold, words in _ATTACKS:
+            self._alarm(
+                construct_id,
+                name=f"algotrading-{environment.stage}-{name}",
+                description=words,
+                metric=_metric(metric, cloudwatch.Stats.SUM, environment),
+                threshold=threshold,
+                periods=5,
+            )
 
     def _alarm_on_rotation(self, rotate: lambda_.IFunction, environment: Environment) -> None:
         """Once a quarter, at night; nothing is worse for it until the key is in doubt."""

@@ -60,7 +60,7 @@ test("somebody registers and is at home", async () => {
   await fill(page, "email", trader.email);
   await fill(page, "password", "short");
   await press(page, "submit");
-  await page.getByText("must have at least 8 characters").waitFor();
+  await page.getByText("must have at least 12 characters").waitFor();
   await fill(page, "password", trader.password);
   await press(page, "submit");
   await page.getByText("No broker is connected: nothing can be bought.").first().waitFor();

@@ -57,6 +57,7 @@ export async function walk(page, app, trader, look) {
   await tab(page, "Settings");
   await look("settings");
   await open("to-second-factor", "set-up", "second-factor");
+  await open("to-password", "old-password", "password");
   await open("to-devices", "device", "devices");
   await open("to-account-data", "collect", "account-data");
   await open("to-broker", "broker-connected", "broker");

@@ -120,7 +120,7 @@ describe("a new password", () => {
     expect(mockReplace).toHaveBeenCalledWith("/login");
   });
 
-  test.each(["is too short: at least 8 characters", "is one of those that everybody tries first: choose another"])("a weak one is marked with the reason: %s", async (problem) => {
+  test.each(["is too short: at least 12 characters", "is one of those that everybody tries first: choose another"])("a weak one is marked with the reason: %s", async (problem) => {
     api({ [RESET]: () => refused(400, "REQUEST_INVALID", [{ field: "password", problem }]) });
     await show(<Reset />);
     enter("password", "password");

@@ -23,6 +23,12 @@ test("whoever has not confirmed the e-mail is led to where that is done", async 
   expect(mockPush).toHaveBeenCalledWith("/verify");
 });
 
+test("the password is changed from here", async () => {
+  await open("on");
+  fireEvent.press(screen.getByTestId("to-password"));
+  expect(mockPush).toHaveBeenCalledWith("/password");
+});
+
 test("whoever has is not asked again", async () => {
   await open("on");
   expect(screen.getByTestId("to-notices")).toBeTruthy();

@@ -7,10 +7,17 @@ from dataclasses import replace
 from datetime import datetime
 from uuid import UUID, uuid4
 
-from algotrading.domain.account_notices import SECOND_FACTOR_OFF, SECOND_FACTOR_ON
+from algotrading.domain.account_notices import (
+    CODE_REUSED,
+    SECOND_FACTOR_OFF,
+    SECOND_FACTOR_ON,
+    new_device,
+    password_changed_by_old_one,
+)
 from algotrading.domain.accounts import LOCKED, NO_MATCH, Login, SealedBrokerAccount, User, first_account_of
 from algotrading.domain.audit import (
     AuditKind,
+    account_entry,
     broker_entry,
     disconnected_entry,
     freed_entry,
@@ -19,6 +26,7 @@ from algotrading.domain.audit import (
     second_factor_entry,
 )
 from algotrading.domain.egress import EgressRoute
+from algotrading.domain.email_links import LinkPurpose
 from algotrading.domain.errors import (
     AccountLocked,
     AuthenticationFailed,
@@ -29,12 +37,14 @@ from algotrading.domain.errors import (
     TokenExpired,
     TokenInvalid,
 )
-from algotrading.domain.logins import DeviceLogin, LoginEnd, Refresh, judge_refresh
+from algotrading.domain.logins import KEEPS_DEVICE_KNOWN, DeviceLogin, LoginEnd, Refresh, judge_refresh
 from algotrading.domain.notices import NoticeKind
 from algotrading.domain.second_factor import SecondFactor
+from algotrading.domain.sessions import trading_day_of
 from tests.fakes import audit
 from tests.fakes.database import MemoryDatabase
 from tests.fakes.ledger import add_notice
+from tests.fakes.new_password import tell_of_new_password
 
 
 class MemoryUsers:
@@ -70,11 +80,16 @@ class MemoryLogins:
     def __init__(self, database: MemoryDatabase | None = None) -> None:
         self._database = database or MemoryDatabase()
 
-    def begin(self, login: DeviceLogin, token_hash: bytes, password_hash: str) -> None:
+    def begin(self, login: DeviceLogin, token_hash: bytes, password_hash: str, *, known_as: UUID | None = None) -> None:
         """See ports.Logins."""
         with self._database.turn:
             if _held_open(self._database, login.user_id) != password_hash:
                 raise AuthenticationFailed(NO_MATCH)
+            before = {each.device_id for each in self._database.logins.values() if each.user_id == login.user_id}
+            known = {each for each in before if self._database.login_ends.get(each) in {None, *KEEPS_DEVICE_KNOWN}}
+            if before and known_as not in known:
+                kind, at = NoticeKind.NEW_DEVICE, login.created_at
+                add_notice(self._database, login.user_id, None, kind, new_device(login), at)
             self._database.logins[login.device_id] = login
             if login.has_second_factor:
                 self._database.codes_shown[login.device_id] = login.created_at
@@ -131,10 +146,27 @@ class MemoryLogins:
         """See ports.Logins."""
         return self.end_for(user_id, LoginEnd.REVOKED, now)
 
-    def end_for(self, user_id: UUID, why: LoginEnd, now: datetime) -> int:
-        """End every login of a user for a reason; how many there were."""
+    def change_password(
+        self, user_id: UUID, device_id: UUID | None, password_hash: str, new_hash: str, now: datetime
+    ) -> int:
+        """See ports.Logins."""
+        database = self._database
+        with database.turn:
+            if _held_open(database, user_id) != password_hash:
+                raise AuthenticationFailed(NO_MATCH)
+            database.users[user_id] = (database.users[user_id][0], new_hash)
+            resets = (user_id, LinkPurpose.RESET_PASSWORD)
+            for each in [each for each, found in database.email_links.items() if found[:2] == resets]:
+                del database.email_links[each]
+            audit.append(database, account_entry(user_id, AuditKind.PASSWORD_CHANGED, now))
+            ended = self.end_for(user_id, LoginEnd.PASSWORD_RESET, now, but=device_id)
+            tell_of_new_password(database, user_id, password_changed_by_old_one, now)
+            return ended
+
+    def end_for(self, user_id: UUID, why: LoginEnd, now: datetime, *, but: UUID | None = None) -> int:
+        """End every login of a user for a reason, `but` one; how many there were."""
         with self._database.turn:
-            found = self.alive(user_id, now)
+            found = [login for login in self.alive(user_id, now) if login.device_id != but]
             for login in found:
                 self._end(login, why, now)
             return len(found)
@@ -147,6 +179,7 @@ class MemoryLogins:
 
     def _end(self, login: DeviceLogin, why: LoginEnd, now: datetime) -> None:
         self._database.logins[login.device_id] = replace(login, ended_at=now)
+        self._database.login_ends[login.device_id] = why
         self._database.push_devices.pop(login.device_id, None)
         audit.append(self._database, login_ended_entry(login.user_id, login.device_id, why, now))
 
@@ -188,6 +221,15 @@ class MemorySecondFactors:
                 return False
             self._database.second_factors[user_id] = replace(known, last_step=step)
             return True
+
+    def note_reuse(self, user_id: UUID, now: datetime) -> None:
+        """See ports.SecondFactors."""
+        with self._database.turn:
+            audit.append(self._database, second_factor_entry(user_id, AuditKind.CODE_REUSED, now))
+            key = (user_id, trading_day_of(now), NoticeKind.CODE_REUSED, None, "")
+            if key not in self._database.summaries:
+                self._database.summaries.add(key)
+                add_notice(self._database, user_id, None, NoticeKind.CODE_REUSED, CODE_REUSED, now)
 
     def use_recovery(self, user_id: UUID, code_hash: bytes, now: datetime) -> bool:
         """See ports.SecondFactors."""

@@ -21,7 +21,7 @@ from algotrading.domain.flatness import FlatProof, NothingPlaced
 from algotrading.domain.instruments import Instrument
 from algotrading.domain.keyed_requests import KeptRequest
 from algotrading.domain.limits import Lock, RiskLimits
-from algotrading.domain.logins import DeviceLogin
+from algotrading.domain.logins import DeviceLogin, LoginEnd
 from algotrading.domain.notifications import Channel, ChannelSetup, DeliveryRecord, Wishes
 from algotrading.domain.orders import Fill
 from algotrading.domain.push import PushDevice
@@ -56,6 +56,7 @@ class MemoryDatabase:
     exclusive_routes: set[str] = field(default_factory=set)
     deployed_routes: set[str] = field(default_factory=set)
     logins: dict[UUID, DeviceLogin] = field(default_factory=dict)
+    login_ends: dict[UUID, LoginEnd] = field(default_factory=dict)
     codes_shown: dict[UUID, datetime] = field(default_factory=dict)
     """When a login last showed a code of the second factor."""
     refresh_tokens: dict[bytes, tuple[UUID, datetime | None]] = field(default_factory=dict)

@@ -7,19 +7,18 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from algotrading.contracts.errands import AnyErrand
-from algotrading.domain.account_notices import OtherWays, password_changed
+from algotrading.domain.account_notices import password_changed
 from algotrading.domain.audit import AuditKind, account_entry
 from algotrading.domain.email_links import LINK_IS_OVER, LinkPurpose
 from algotrading.domain.errors import LinkInvalid
 from algotrading.domain.logins import LoginEnd
 from algotrading.domain.mail import Mail
-from algotrading.domain.notices import NoticeKind
 from algotrading.ports import MailRefused
 from tests.fakes import audit
 from tests.fakes.access import MemoryApiKeys, MemoryViewerGrants
 from tests.fakes.accounts import MemoryLogins
 from tests.fakes.database import MemoryDatabase
-from tests.fakes.ledger import add_notice
+from tests.fakes.new_password import tell_of_new_password
 
 
 class MemoryEmailLinks:
@@ -57,13 +56,7 @@ class MemoryEmailLinks:
                     keys.revoke(user_id, key.key_id, now)
                 for grant in [one for one, _ in self._database.viewers.values() if one.user_id == user_id]:
                     viewers.revoke(user_id, grant.grant_id, now)
-            setups = [each for each in self._database.channel_setups.values() if each.user_id == user_id]
-            left = OtherWays(
-                sum(key.is_alive(now) for key in keys.of_user(user_id)),
-                len(viewers.of_account(user_id, now)),
-                sum(each.confirmed_at is not None for each in setups),
-            )
-            add_notice(self._database, user_id, None, NoticeKind.PASSWORD_CHANGED, password_changed(left), now)
+            tell_of_new_password(self._database, user_id, password_changed, now)
 
     def verify_email(self, user_id: UUID, token_hash: bytes, now: datetime) -> None:
         """See ports.EmailLinks."""

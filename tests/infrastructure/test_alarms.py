@@ -7,14 +7,19 @@ import json
 import re
 from typing import Any
 
+import pytest
+
 from algotrading.adapters.emf_meter import EmfMeter
 from algotrading.domain.metrics import (
     API_ANSWERS,
     BLIND,
     BROKER_FAULTS,
     BROKER_QUEUED,
+    CALLERS_HELD_UP,
+    CREDENTIALS_REFUSED,
     HEARTBEAT,
     INFORMATIVE,
+    TRIES_HELD_UP,
     TROUBLES,
 )
 from algotrading.domain.rates import SECOND, RateLimits, Request
@@ -235,6 +240,26 @@ def test_accounts_that_stay_near_their_brokers_limit_wake_somebody_and_the_open_
     assert (alarm["MetricName"], alarm["Statistic"], alarm["Period"]) == (BROKER_QUEUED, "Sum", 60)
     assert alarm["EvaluationPeriods"] == 5
     assert alarm["Threshold"] <= 60 * a_second / 10
+
+
+@pytest.mark.parametrize(
+    ("name", "metric"),
+    [
+        ("credentials-refused", CREDENTIALS_REFUSED),
+        ("tries-held-up", TRIES_HELD_UP),
+        ("callers-held-up", CALLERS_HELD_UP),
+    ],
+)
+def test_refusals_that_stay_many_wake_somebody_and_a_slip_does_not(
+    estate: Estate, environment: Environment, name: str, metric: str
+) -> None:
+    alarm = _named(estate, environment, name)
+
+    assert (alarm["MetricName"], alarm["Statistic"], alarm["Period"]) == (metric, "Sum", 60)
+    assert alarm["EvaluationPeriods"] == 5
+    assert alarm["Threshold"] >= 20
+    assert alarm["TreatMissingData"] == "notBreaching"
+    assert alarm["AlarmActions"]
 
 
 def test_an_api_that_does_not_answer_and_a_canary_that_does_not_ask_wake_somebody(

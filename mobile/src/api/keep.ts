@@ -1,7 +1,7 @@
 /** Small things kept on the phone: the keychain of iOS, encrypted by the keystore of Android. */
 import * as SecureStore from "expo-secure-store";
 
-export type KeptName = "token" | "refresh" | "device" | "email" | "push" | "preferences";
+export type KeptName = "token" | "refresh" | "device" | "email" | "push" | "preferences" | "known";
 
 export async function readKept(name: KeptName): Promise<string | null> {
   return SecureStore.getItemAsync(name);

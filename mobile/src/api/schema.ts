@@ -432,6 +432,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/auth/password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Change my password */
+        post: operations["change_api_v1_auth_password_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/auth/password/forgot": {
         parameters: {
             query?: never;
@@ -1351,6 +1368,23 @@ export interface components {
             status: components["schemas"]["ConnectionStatus"];
         };
         /**
+         * ChangePasswordRequest
+         * @description Another password, by the old one.
+         */
+        ChangePasswordRequest: {
+            /**
+             * New Password
+             * @description Twelve to 128 characters of any kind; none of those that everybody tries first
+             * @example an even longer passphrase
+             */
+            new_password: string;
+            /**
+             * Old Password
+             * @example a long passphrase
+             */
+            old_password: string;
+        };
+        /**
          * ChannelStateAnswer
          * @description Whether notices go there.
          */
@@ -1754,7 +1788,7 @@ export interface components {
              * @description Stable code, for programs
              * @enum {string}
              */
-            error: "REQUEST_INVALID" | "STRATEGY_INVALID" | "LINK_INVALID" | "CREDENTIALS_INVALID" | "SECOND_FACTOR_NEEDED" | "TOKEN_EXPIRED" | "TOKEN_INVALID" | "ACCESS_DENIED" | "SECOND_FACTOR_REQUIRED" | "FRESH_CODE_NEEDED" | "EMAIL_UNVERIFIED" | "ACCOUNT_LOCKED" | "NOT_FOUND" | "METHOD_NOT_ALLOWED" | "CONFLICT" | "STRATEGY_OVERLAP" | "EMAIL_TAKEN" | "BROKER_ACCOUNT_TAKEN" | "BROKER_ACCOUNT_DIFFERS" | "IDEMPOTENCY_KEY_IN_USE" | "IDEMPOTENCY_OUTCOME_UNKNOWN" | "IDEMPOTENCY_KEY_REUSED" | "RISK_LIMIT" | "RISK_LOCKED" | "PRECONDITION_FAILED" | "PAYLOAD_TOO_LARGE" | "TOO_MANY_TRIES" | "RATE_LIMITED" | "BROKER_AUTH_FAILED" | "BROKER_UNAVAILABLE" | "ORDER_FAILED" | "DATABASE_UNAVAILABLE" | "REDIS_DOWN" | "CALENDAR_MISSING" | "INTERNAL";
+            error: "REQUEST_INVALID" | "STRATEGY_INVALID" | "LINK_INVALID" | "CREDENTIALS_INVALID" | "SECOND_FACTOR_NEEDED" | "TOKEN_EXPIRED" | "TOKEN_INVALID" | "ACCESS_DENIED" | "SECOND_FACTOR_REQUIRED" | "FRESH_CODE_NEEDED" | "EMAIL_UNVERIFIED" | "ACCOUNT_LOCKED" | "NOT_FOUND" | "METHOD_NOT_ALLOWED" | "CONFLICT" | "STRATEGY_OVERLAP" | "EMAIL_TAKEN" | "BROKER_ACCOUNT_TAKEN" | "BROKER_ACCOUNT_DIFFERS" | "IDEMPOTENCY_KEY_IN_USE" | "IDEMPOTENCY_OUTCOME_UNKNOWN" | "IDEMPOTENCY_KEY_REUSED" | "RISK_LIMIT" | "RISK_LOCKED" | "PRECONDITION_FAILED" | "PAYLOAD_TOO_LARGE" | "CONTENT_TYPE_UNSUPPORTED" | "TOO_MANY_TRIES" | "RATE_LIMITED" | "BROKER_AUTH_FAILED" | "BROKER_UNAVAILABLE" | "ORDER_FAILED" | "DATABASE_UNAVAILABLE" | "REDIS_DOWN" | "CALENDAR_MISSING" | "INTERNAL";
             /**
              * Message
              * @description What happened and what to do about it, for people
@@ -2104,6 +2138,12 @@ export interface components {
              */
             expires_in: number;
             /**
+             * Password Is Common
+             * @description Whether everybody tries the password first that was logged in with: change it, by /auth/password
+             * @default false
+             */
+            password_is_common: boolean;
+            /**
              * Refresh Token
              * @description For POST /auth/refresh, once; keep it as safe as a password
              */
@@ -2136,6 +2176,11 @@ export interface components {
              * @example user@gmail.com
              */
             email: string;
+            /**
+             * Known Device
+             * @description The device_id of an earlier login on this device: without it the owner is told of a new device
+             */
+            known_device?: string | null;
             /**
              * Password
              * @example a long passphrase
@@ -2304,6 +2349,23 @@ export interface components {
              * Format: date-time
              */
             timestamp: string;
+        };
+        /**
+         * PasswordChangedAnswer
+         * @description The password is changed.
+         */
+        PasswordChangedAnswer: {
+            /**
+             * Ended
+             * @description Of how many other devices the login has ended
+             */
+            ended: number;
+            /**
+             * Status
+             * @default changed
+             * @constant
+             */
+            status: "changed";
         };
         /**
          * PasswordResetAnswer
@@ -2582,6 +2644,12 @@ export interface components {
              */
             expires_in: number;
             /**
+             * Password Is Common
+             * @description Whether everybody tries the password first that was logged in with: change it, by /auth/password
+             * @default false
+             */
+            password_is_common: boolean;
+            /**
              * Refresh Token
              * @description For POST /auth/refresh, once; keep it as safe as a password
              */
@@ -2616,7 +2684,7 @@ export interface components {
             email: string;
             /**
              * Password
-             * @description Eight to 128 characters of any kind; none of those that everybody tries first
+             * @description Twelve to 128 characters of any kind; none of those that everybody tries first
              * @example a long passphrase
              */
             password: string;
@@ -2660,7 +2728,7 @@ export interface components {
         ResetPasswordRequest: {
             /**
              * Password
-             * @description Eight to 128 characters of any kind; none of those that everybody tries first
+             * @description Twelve to 128 characters of any kind; none of those that everybody tries first
              * @example a long passphrase
              */
             password: string;
@@ -3625,6 +3693,29 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
             /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
@@ -3870,6 +3961,29 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
             /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
@@ -4090,6 +4204,29 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
             /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
@@ -4264,6 +4401,29 @@ export interface operations {
             };
             /** @description PAYLOAD_TOO_LARGE */
             413: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
                 headers: {
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
@@ -4507,6 +4667,29 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
             /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
@@ -4727,6 +4910,29 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
             /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
@@ -4901,6 +5107,29 @@ export interface operations {
             };
             /** @description PAYLOAD_TOO_LARGE */
             413: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
                 headers: {
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
@@ -5167,6 +5396,29 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
             /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
@@ -5387,6 +5639,29 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
             /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
@@ -5561,6 +5836,29 @@ export interface operations {
             };
             /** @description PAYLOAD_TOO_LARGE */
             413: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
                 headers: {
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
@@ -5827,6 +6125,29 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
             /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
@@ -6047,6 +6368,29 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
             /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
@@ -6221,6 +6565,29 @@ export interface operations {
             };
             /** @description PAYLOAD_TOO_LARGE */
             413: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
                 headers: {
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
@@ -6420,6 +6787,29 @@ export interface operations {
             };
             /** @description PAYLOAD_TOO_LARGE */
             413: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
                 headers: {
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
@@ -6663,6 +7053,29 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
             /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
@@ -6843,6 +7256,29 @@ export interface operations {
             };
             /** @description PAYLOAD_TOO_LARGE */
             413: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
                 headers: {
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
@@ -7063,6 +7499,29 @@ export interface operations {
             };
             /** @description PAYLOAD_TOO_LARGE */
             413: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
                 headers: {
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
@@ -7331,6 +7790,29 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
             /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
@@ -7557,6 +8039,29 @@ export interface operations {
             };
             /** @description PAYLOAD_TOO_LARGE */
             413: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
                 headers: {
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
@@ -7825,6 +8330,29 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
             /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
@@ -8049,6 +8577,29 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
             /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
@@ -8244,6 +8795,29 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
             /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
@@ -8418,6 +8992,29 @@ export interface operations {
             };
             /** @description PAYLOAD_TOO_LARGE */
             413: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
                 headers: {
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
@@ -8638,6 +9235,29 @@ export interface operations {
             };
             /** @description PAYLOAD_TOO_LARGE */
             413: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
                 headers: {
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
@@ -8881,6 +9501,29 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
             /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
@@ -8993,6 +9636,19 @@ export interface operations {
             };
             /** @description PAYLOAD_TOO_LARGE */
             413: {
+                headers: {
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
@@ -9123,6 +9779,19 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
+                headers: {
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
             /** @description TOO_MANY_TRIES */
             429: {
                 headers: {
@@ -9229,6 +9898,19 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
+                headers: {
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
             /** @description INTERNAL */
             500: {
                 headers: {
@@ -9245,6 +9927,251 @@ export interface operations {
             /** @description DATABASE_UNAVAILABLE */
             503: {
                 headers: {
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    change_api_v1_auth_password_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChangePasswordRequest"];
+            };
+        };
+        responses: {
+            /** @description The password is changed */
+            200: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PasswordChangedAnswer"];
+                };
+            };
+            /** @description REQUEST_INVALID */
+            400: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description CREDENTIALS_INVALID or TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            401: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED or FRESH_CODE_NEEDED */
+            403: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description NOT_FOUND */
+            404: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description PAYLOAD_TOO_LARGE */
+            413: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            429: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description INTERNAL */
+            500: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description DATABASE_UNAVAILABLE */
+            503: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
                     /** @description What the logs call the request: mention it in a report */
@@ -9298,6 +10225,19 @@ export interface operations {
             };
             /** @description PAYLOAD_TOO_LARGE */
             413: {
+                headers: {
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
@@ -9391,6 +10331,19 @@ export interface operations {
             };
             /** @description PAYLOAD_TOO_LARGE */
             413: {
+                headers: {
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
@@ -9508,6 +10461,19 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
+                headers: {
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
             /** @description INTERNAL */
             500: {
                 headers: {
@@ -9590,6 +10556,19 @@ export interface operations {
             };
             /** @description PAYLOAD_TOO_LARGE */
             413: {
+                headers: {
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
@@ -9745,6 +10724,29 @@ export interface operations {
             };
             /** @description PAYLOAD_TOO_LARGE */
             413: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
                 headers: {
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
@@ -10011,6 +11013,29 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
             /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
@@ -10233,6 +11258,29 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
             /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
@@ -10411,6 +11459,29 @@ export interface operations {
             };
             /** @description PAYLOAD_TOO_LARGE */
             413: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
                 headers: {
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
@@ -10654,6 +11725,29 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
             /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
@@ -10828,6 +11922,29 @@ export interface operations {
             };
             /** @description PAYLOAD_TOO_LARGE */
             413: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
                 headers: {
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
@@ -11046,6 +12163,29 @@ export interface operations {
             };
             /** @description PAYLOAD_TOO_LARGE */
             413: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
                 headers: {
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
@@ -11287,6 +12427,29 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
             /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
@@ -11443,6 +12606,20 @@ export interface operations {
             };
             /** @description PAYLOAD_TOO_LARGE */
             413: {
+                headers: {
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "text/html": string;
+                };
+            };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
@@ -11615,6 +12792,29 @@ export interface operations {
             };
             /** @description PAYLOAD_TOO_LARGE */
             413: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
                 headers: {
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
@@ -11831,6 +13031,29 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
             /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
@@ -11982,6 +13205,19 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
+                headers: {
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
             /** @description INTERNAL */
             500: {
                 headers: {
@@ -12118,6 +13354,29 @@ export interface operations {
             };
             /** @description PAYLOAD_TOO_LARGE */
             413: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
                 headers: {
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
@@ -12340,6 +13599,29 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
             /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
@@ -12517,6 +13799,29 @@ export interface operations {
             };
             /** @description PAYLOAD_TOO_LARGE */
             413: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
                 headers: {
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
@@ -12756,6 +14061,29 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
             /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
@@ -12957,6 +14285,29 @@ export interface operations {
             };
             /** @description PAYLOAD_TOO_LARGE */
             413: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
                 headers: {
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
@@ -13202,6 +14553,29 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
             /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
@@ -13422,6 +14796,29 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
             /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
@@ -13600,6 +14997,29 @@ export interface operations {
             };
             /** @description PAYLOAD_TOO_LARGE */
             413: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
                 headers: {
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
@@ -13843,6 +15263,29 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
             /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
@@ -14040,6 +15483,29 @@ export interface operations {
             };
             /** @description PAYLOAD_TOO_LARGE */
             413: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
                 headers: {
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
@@ -14260,6 +15726,29 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
             /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
@@ -14438,6 +15927,29 @@ export interface operations {
             };
             /** @description PAYLOAD_TOO_LARGE */
             413: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
                 headers: {
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
@@ -14677,6 +16189,29 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
             /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
@@ -14844,6 +16379,21 @@ export interface operations {
             };
             /** @description PAYLOAD_TOO_LARGE */
             413: {
+                headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
                     "Idempotency-Replayed"?: string;
@@ -15046,6 +16596,29 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
             /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
@@ -15224,6 +16797,29 @@ export interface operations {
             };
             /** @description PAYLOAD_TOO_LARGE */
             413: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
                 headers: {
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
@@ -15485,6 +17081,31 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
+                headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
             /** @description IDEMPOTENCY_KEY_REUSED */
             422: {
                 headers: {
@@ -15696,6 +17317,29 @@ export interface operations {
             };
             /** @description PAYLOAD_TOO_LARGE */
             413: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
                 headers: {
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
@@ -15957,6 +17601,31 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
+                headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
             /** @description IDEMPOTENCY_KEY_REUSED */
             422: {
                 headers: {
@@ -16170,6 +17839,21 @@ export interface operations {
             };
             /** @description PAYLOAD_TOO_LARGE */
             413: {
+                headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
                     "Idempotency-Replayed"?: string;
@@ -16416,6 +18100,31 @@ export interface operations {
             };
             /** @description PAYLOAD_TOO_LARGE */
             413: {
+                headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
                     "Idempotency-Replayed"?: string;
@@ -16693,6 +18402,29 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
             /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
@@ -16875,6 +18607,21 @@ export interface operations {
             };
             /** @description PAYLOAD_TOO_LARGE */
             413: {
+                headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */
                     "Idempotency-Replayed"?: string;
@@ -17086,6 +18833,29 @@ export interface operations {
             };
             /** @description PAYLOAD_TOO_LARGE */
             413: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
                 headers: {
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
@@ -17385,6 +19155,29 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
             /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
@@ -17654,6 +19447,29 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
             /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
@@ -17856,6 +19672,29 @@ export interface operations {
             };
             /** @description PAYLOAD_TOO_LARGE */
             413: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
                 headers: {
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
@@ -18100,6 +19939,29 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
             /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
@@ -18304,6 +20166,29 @@ export interface operations {
             };
             /** @description PAYLOAD_TOO_LARGE */
             413: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
                 headers: {
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)

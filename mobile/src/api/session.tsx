@@ -24,6 +24,9 @@ export interface Session {
   readonly device: string | null;
   readonly api: Api;
   readonly environment: Environment;
+  /** Whether everybody tries the password first by which this login began: to be changed. */
+  readonly isPasswordCommon: boolean;
+  passwordChanged(): void;
   logIn(email: string, password: string, code?: string): Promise<void>;
   register(email: string, password: string): Promise<void>;
   logOut(): Promise<void>;
@@ -45,6 +48,7 @@ export function SessionProvider({ environment, children }: { environment: Enviro
   const [state, setState] = useState<SessionState>("unknown");
   const [email, setEmail] = useState<string | null>(null);
   const [device, setDevice] = useState<string | null>(null);
+  const [isPasswordCommon, setPasswordCommon] = useState(false);
   const token = useRef<string | null>(null);
   const refresh = useRef<string | null>(null);
   const renewing = useRef<Promise<string | null> | null>(null);
@@ -64,12 +68,15 @@ export function SessionProvider({ environment, children }: { environment: Enviro
     };
     const open = makeApi(environment.apiUrl, { token: () => null, renew: async () => null, refused: () => undefined });
     const renew = async (): Promise<string | null> => {
-      if (refresh.current === null) {
+      const used = refresh.current;
+      if (used === null) {
         end();
         return null;
       }
       try {
-        const answer = await body(open.POST("/api/v1/auth/refresh", { body: { refresh_token: refresh.current } }));
+        const answer = await body(open.POST("/api/v1/auth/refresh", { body: { refresh_token: used } }));
+        // Whoever has logged out meanwhile, or in as somebody else, is not logged in again by it.
+        if (refresh.current !== used) return token.current;
         await keep(answer);
         return answer.token;
       } catch (problem) {
@@ -110,8 +117,9 @@ export function SessionProvider({ environment, children }: { environment: Enviro
   const begin = useCallback(
     async (login: Login, newEmail: string) => {
       if (newEmail !== email) queries.clear();
-      await Promise.all([keep(login), writeKept("email", newEmail)]);
+      await Promise.all([keep(login), writeKept("email", newEmail), writeKept("known", login.device_id)]);
       setEmail(newEmail);
+      setPasswordCommon(login.password_is_common);
       setState("in");
       void queries.invalidateQueries();
     },
@@ -125,8 +133,15 @@ export function SessionProvider({ environment, children }: { environment: Enviro
       device,
       api,
       environment,
+      isPasswordCommon,
+      passwordChanged: () => setPasswordCommon(false),
       logIn: async (who, password, code) => {
-        const answer = await body(api.POST("/api/v1/auth/login", { body: { email: who, password, device: DEVICE, ...(code ? { code: code.trim() } : {}) } }));
+        const known = await readKept("known");
+        const answer = await body(
+          api.POST("/api/v1/auth/login", {
+            body: { email: who, password, device: DEVICE, ...(known === null ? {} : { known_device: known }), ...(code ? { code: code.trim() } : {}) },
+          }),
+        );
         await begin(answer, who);
       },
       register: async (who, password) => {
@@ -142,11 +157,12 @@ export function SessionProvider({ environment, children }: { environment: Enviro
         // Out of reach or not: here nobody is logged in any more, and elsewhere the device can be ended from the list.
         if (ended !== null) void api.POST("/api/v1/auth/logout", { body: { refresh_token: ended } }).catch(() => undefined);
         queries.clear();
+        setPasswordCommon(false);
         setEmail(null);
         setState("out");
       },
     }),
-    [api, begin, device, email, environment, keep, queries, state],
+    [api, begin, device, email, environment, isPasswordCommon, keep, queries, state],
   );
 
   return <SessionContext.Provider value={session}>{children}</SessionContext.Provider>;

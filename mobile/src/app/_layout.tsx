@@ -108,6 +108,7 @@ function Pages() {
           <Stack.Screen name="kill" />
           <Stack.Screen name="devices" />
           <Stack.Screen name="second-factor" />
+          <Stack.Screen name="password" />
           <Stack.Screen name="notifications/preferences" />
           <Stack.Screen name="notifications/deliveries" />
         </Stack.Protected>

@@ -10,6 +10,7 @@ import * as z from "zod/mini";
 import { useOneAtATime } from "@/api/one-at-a-time";
 import { ApiProblem } from "@/api/problem";
 import { useSession } from "@/api/session";
+import { SHORTEST_PASSWORD } from "@/rules/strength";
 import { useWords } from "@/words";
 
 import { CodeInput } from "./code";
@@ -34,7 +35,7 @@ export function AccountForm({ isNew }: { isNew: boolean }) {
   const schema = z.object({
     email: z.string().check(z.trim(), z.regex(/^\S+@\S+\.\S+$/, words.account.emailWrong)),
     password: isNew
-      ? z.string().check(z.minLength(8, words.account.passwordShort))
+      ? z.string().check(z.minLength(SHORTEST_PASSWORD, words.account.passwordShort))
       : z.string().check(z.minLength(1, words.account.passwordMissing)),
   });
   const form = useForm<Entered>({ resolver: zodResolver(schema), defaultValues: { email: "", password: "" } });

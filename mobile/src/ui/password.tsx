@@ -1,8 +1,14 @@
 import { useState } from "react";
+import { View } from "react-native";
 
+import type { Tone } from "@/rules/standing";
+import { strengthOf, type Strength } from "@/rules/strength";
 import { useWords } from "@/words";
 
+import { ToneText } from "./parts";
 import { TextInput } from "./text-input";
+
+const TONES: Record<Strength, Tone> = { short: "bad", weak: "bad", fair: "busy", good: "good" };
 
 export function PasswordInput({
   label,
@@ -11,6 +17,7 @@ export function PasswordInput({
   onSubmit,
   isNew,
   hasError = false,
+  testID = "password",
 }: {
   label: string;
   value: string;
@@ -18,10 +25,11 @@ export function PasswordInput({
   onSubmit: () => void;
   isNew: boolean;
   hasError?: boolean;
+  testID?: string;
 }) {
   const words = useWords();
   const [isShown, setShown] = useState(false);
-  return (
+  const field = (
     <TextInput
       mode="outlined"
       label={label}
@@ -33,7 +41,7 @@ export function PasswordInput({
       autoCapitalize="none"
       autoComplete={isNew ? "new-password" : "current-password"}
       error={hasError}
-      testID="password"
+      testID={testID}
       right={
         <TextInput.Icon
           icon={isShown ? "eye-off" : "eye"}
@@ -42,5 +50,15 @@ export function PasswordInput({
         />
       }
     />
+  );
+  if (!isNew || value === "") return field;
+  const strength = strengthOf(value);
+  return (
+    <View>
+      {field}
+      <View role="status" accessibilityLiveRegion="polite" testID={`${testID}-strength`}>
+        <ToneText tone={TONES[strength]}>{words.account.strength[strength]}</ToneText>
+      </View>
+    </View>
   );
 }

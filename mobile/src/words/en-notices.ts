@@ -34,6 +34,8 @@ const kinds: Record<NoticeKind, string> = {
   account_locked: "Account locked",
   account_unlocked: "Account unlocked",
   logins_held_up: "Somebody guesses at your password",
+  new_device: "Login on a new device",
+  code_reused: "A code came twice",
   not_ready: "Not ready before the open",
   daily_summary: "The day's summary",
   loss_limit: "Loss limit reached",

@@ -245,3 +245,41 @@ def test_a_code_is_shown_on_a_login_that_goes_on_and_is_the_users(stores: Stores
     for login, user_id in ((ended, ended.user_id), (other, ended.user_id)):
         with pytest.raises(NotFound):
             stores.logins.show_code(user_id, login.device_id, MOMENT)
+
+
+def inbox(stores: Stores, user_id: UUID) -> list[tuple[str, str]]:
+    return [(each.kind, each.text) for each in stores.notifications.inbox(user_id, limit=9, before=None)]
+
+
+def test_a_device_that_was_not_seen_before_is_told_and_one_that_was_is_not(stores: Stores) -> None:
+    first = log_in(stores, "first")
+    assert inbox(stores, first.user_id) == []
+
+    other = replace(first, device_id=uuid4(), name="another phone", has_second_factor=True)
+    stores.logins.begin(other, token("second"), "hash")
+
+    [(kind, text)] = inbox(stores, first.user_id)
+    assert kind == "new_device"
+    assert 'calls itself "another phone", with a code of your second factor. If' in text
+    stores.logins.end_by_token(first.user_id, token("second"), MOMENT)
+    for number, known in enumerate((first, other)):
+        login = replace(first, device_id=uuid4())
+        stores.logins.begin(login, token(f"known {number}"), "hash", known_as=known.device_id)
+    assert len(inbox(stores, first.user_id)) == 1
+
+
+@pytest.mark.parametrize("how", ["unknown", "another user's", "revoked", "reused"])
+def test_no_device_is_known_by_what_is_not_its_users_or_was_ended_from_elsewhere(stores: Stores, how: str) -> None:
+    first, stranger = log_in(stores, "first"), log_in(stores, "stranger")
+    known = {"unknown": uuid4(), "another user's": stranger.device_id}.get(how, first.device_id)
+    if how == "revoked":
+        stores.logins.end(first.user_id, first.device_id, MOMENT)
+    if how == "reused":
+        stores.logins.refresh(first.user_id, token("first"), token("next"), MOMENT)
+        with pytest.raises(TokenInvalid):
+            stores.logins.refresh(first.user_id, token("first"), token("thief"), MOMENT + GRACE + SECOND)
+
+    stores.logins.begin(replace(first, device_id=uuid4()), token("again"), "hash", known_as=known)
+
+    assert [kind for kind, _ in inbox(stores, first.user_id)] == ["new_device"]
+    assert inbox(stores, stranger.user_id) == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -18,7 +19,7 @@ CODES = [hashlib.sha256(bytes([number])).digest() for number in range(3)]
 @pytest.fixture
 def waiting(stores: Stores) -> SecondFactor:
     """One that is not confirmed yet."""
-    factor = SecondFactor(stores.add_user().user_id, "sealed", MOMENT)
+    factor = SecondFactor(stores.add_user().user_id, "sealed", MOMENT, recovery_salt=bytes(range(16)))
     stores.second_factors.begin(factor)
     return factor
 
@@ -93,3 +94,15 @@ def test_a_change_of_the_second_factor_is_told_to_its_owner_once(stores: Stores)
 
     told = [each.kind for each in stores.notifications.inbox(user.user_id, limit=9, before=None)]
     assert told == ["second_factor_off", "second_factor_on"]
+
+
+def test_digits_that_come_again_are_on_record_each_time_and_told_once_a_day(
+    stores: Stores, confirmed: SecondFactor
+) -> None:
+    for at in (MOMENT, MOMENT + timedelta(minutes=1), MOMENT + timedelta(days=1)):
+        stores.second_factors.note_reuse(confirmed.user_id, at)
+
+    told = [each.kind for each in stores.notifications.inbox(confirmed.user_id, limit=9, before=None)]
+    assert told == ["code_reused", "code_reused", "second_factor_on"]
+    kinds = [record.kind for record, _ in stores.system_audit_trail.chains()]
+    assert kinds == ["second_factor_on", "code_reused", "code_reused", "code_reused"]

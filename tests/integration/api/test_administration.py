@@ -54,7 +54,7 @@ def boss(deployment: Deployment) -> Boss:
 
     boss = Boss(deployment, email, user_id, codes, token)
     assert boss.ask("GET", "/admin/users")[1]["error"] == "SECOND_FACTOR_REQUIRED", "that login showed no code"
-    login = {"email": email, "password": "good-horse", "code": boss.codes.pop()}
+    login = {"email": email, "password": "good-old-horse", "code": boss.codes.pop()}
     boss.token = deployment.call("POST", "/auth/login", login)[1]["token"]
     return boss
 

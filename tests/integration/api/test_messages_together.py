@@ -27,7 +27,7 @@ def mails(to: str) -> list[str]:
 def register(deployment: Deployment) -> tuple[str, str]:
     """A new trader: e-mail and token."""
     email = f"{uuid4().hex}@example.com"
-    status, answer = deployment.call("POST", "/auth/register", {"email": email, "password": "good-horse"})
+    status, answer = deployment.call("POST", "/auth/register", {"email": email, "password": "good-old-horse"})
     assert status == 201, answer
     return email, str(answer["token"])
 
@@ -50,7 +50,7 @@ def test_a_password_is_reset_by_the_mail_of_the_mailer(deployment: Deployment) -
     body = {"token": TOKEN.findall(reset)[0], "password": "a better horse"}
     assert deployment.call("POST", "/auth/password/reset", body) == (200, {"status": "changed"})
     assert deployment.call("POST", "/auth/password/reset", body)[1]["error"] == "LINK_INVALID"
-    assert (log_in(deployment, email, "good-horse"), log_in(deployment, email, "a better horse")) == (401, 200)
+    assert (log_in(deployment, email, "good-old-horse"), log_in(deployment, email, "a better horse")) == (401, 200)
 
 
 def test_an_owner_is_told_of_guesses_by_the_mailer_once(deployment: Deployment) -> None:
@@ -109,6 +109,6 @@ def test_an_account_is_exported_and_deleted(deployment: Deployment) -> None:
     assert "strategy_created" in exported["sections"]["audit_trail"][1]["record"]
 
     assert deployment.call("POST", "/account/delete", {"password": "wrong"}, token)[0] == 401
-    assert deployment.call("POST", "/account/delete", {"password": "good-horse"}, token)[0] == 200
+    assert deployment.call("POST", "/account/delete", {"password": "good-old-horse"}, token)[0] == 200
     assert deployment.call("GET", "/account/export", None, token)[0] == 401
-    assert log_in(deployment, email, "good-horse") == 401
+    assert log_in(deployment, email, "good-old-horse") == 401

@@ -21,7 +21,7 @@ from tests.integration.api.deployment import Deployment
 
 def register(deployment: Deployment) -> str:
     """A new trader's token."""
-    body = {"email": f"{uuid4().hex}@example.com", "password": "good-horse"}
+    body = {"email": f"{uuid4().hex}@example.com", "password": "good-old-horse"}
     status, answer = deployment.call("POST", "/auth/register", body)
     assert status == 201, answer
     return str(answer["token"])
@@ -207,7 +207,7 @@ def test_limits_and_the_kill_switch_on_real_parts(deployment: Deployment, exchan
 
 
 def test_an_email_has_one_account(deployment: Deployment) -> None:
-    body = {"email": "Same@Example.com", "password": "good-horse"}
+    body = {"email": "Same@Example.com", "password": "good-old-horse"}
     deployment.call("POST", "/auth/register", body)
 
     status, answer = deployment.call("POST", "/auth/register", {**body, "email": "same@example.COM"})

@@ -38,6 +38,7 @@ BODIES: dict[str, Any] = {
     "POST /api/v1/risk/release": {},
 }
 BODIES |= {
+    "POST /api/v1/auth/password": {"old_password": "wrong-horse", "new_password": "better-horse"},
     "POST /api/v1/account/delete": {"password": "wrong-horse"},
     "POST /api/v1/account/keys": {"name": "forged", "scopes": ["read"], "code": "123456"},
     "POST /api/v1/account/viewers": {"name": "forged"},

@@ -145,6 +145,9 @@ CALLS: dict[str, Callable[[Any, Intruder], Any]] = {
     "PostgresLogins.alive": lambda r, me: r.alive(me.user_id, MOMENT),
     "PostgresLogins.end": lambda r, me: r.end(me.user_id, me.victim.login.device_id, MOMENT),
     "PostgresLogins.end_all": lambda r, me: r.end_all(me.user_id, MOMENT),
+    "PostgresLogins.change_password": lambda r, me: r.change_password(
+        me.user_id, me.victim.login.device_id, "hash", "forged", MOMENT
+    ),
     "PostgresKeptAnswers.begin": lambda r, me: r.begin(replace(me.victim.keyed, user_id=me.user_id)),
     "PostgresKeptAnswers.finish": lambda r, me: r.finish(
         replace(me.victim.keyed, user_id=me.user_id), KeptAnswer(500, {}, "forged")
@@ -153,6 +156,7 @@ CALLS: dict[str, Callable[[Any, Intruder], Any]] = {
     "PostgresSecondFactors.begin": lambda r, me: r.begin(SecondFactor(me.user_id, "forged", MOMENT)),
     "PostgresSecondFactors.confirm": lambda r, me: r.confirm(me.user_id, 1, [bytes(32)], MOMENT),
     "PostgresSecondFactors.use_step": lambda r, me: r.use_step(me.user_id, 1 << 40),
+    "PostgresSecondFactors.note_reuse": lambda r, me: r.note_reuse(me.user_id, MOMENT),
     "PostgresSecondFactors.use_recovery": lambda r, me: r.use_recovery(me.user_id, me.victim.refresh_hash, MOMENT),
     "PostgresSecondFactors.remove": lambda r, me: r.remove(me.user_id, MOMENT),
     "PostgresEmailLinks.add": lambda r, me: r.add(

@@ -13,7 +13,7 @@ def test_what_everybody_tries_is_known_in_any_case(password: str) -> None:
     assert password in CommonPasswords()
 
 
-@pytest.mark.parametrize("password", ["a long passphrase", "good-horse", "", "\x00", "पासवर्ड पासवर्ड"])
+@pytest.mark.parametrize("password", ["a long passphrase", "good-old-horse", "", "\x00", "पासवर्ड पासवर्ड"])
 def test_others_are_not(password: str) -> None:
     assert password not in CommonPasswords()
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import base64
+
 import pytest
 from argon2 import PasswordHasher
+from argon2.low_level import Type, hash_secret
 
 from algotrading.adapters.passwords import Argon2Passwords
 
@@ -15,22 +18,22 @@ def passwords() -> Argon2Passwords:
 
 
 def test_a_hash_matches_its_password_alone(passwords: Argon2Passwords) -> None:
-    stored = passwords.hash("good-horse")
+    stored = passwords.hash("good-old-horse")
 
-    assert passwords.matches("good-horse", stored)
-    assert not passwords.matches("good-house", stored)
+    assert passwords.matches("good-old-horse", stored)
+    assert not passwords.matches("good-old-house", stored)
     assert not passwords.matches("", stored)
 
 
 def test_the_deployed_parameters_are_those_of_owasp(passwords: Argon2Passwords) -> None:
-    assert passwords.hash("good-horse").startswith("$argon2id$v=19$m=19456,t=2,p=1$")
+    assert passwords.hash("good-old-horse").startswith("$argon2id$v=19$m=19456,t=2,p=1$")
 
 
 def test_the_same_password_is_never_hashed_alike(passwords: Argon2Passwords) -> None:
-    assert passwords.hash("good-horse") != passwords.hash("good-horse")
+    assert passwords.hash("good-old-horse") != passwords.hash("good-old-horse")
 
 
-@pytest.mark.parametrize("password", ["", "good-horse"])
+@pytest.mark.parametrize("password", ["", "good-old-horse"])
 def test_nobodys_password_matches_nothing_and_costs_as_much(
     passwords: Argon2Passwords, password: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -46,7 +49,19 @@ def test_nobodys_password_matches_nothing_and_costs_as_much(
 
 
 def test_a_stored_hash_that_is_damaged_matches_nothing(passwords: Argon2Passwords) -> None:
-    assert not passwords.matches("good-horse", "not a hash")
+    assert not passwords.matches("good-old-horse", "not a hash")
+
+
+def test_what_is_derived_depends_on_secret_and_salt_and_is_the_standards_own(passwords: Argon2Passwords) -> None:
+    found = passwords.derive("0123456789", b"s" * 16)
+
+    assert found == passwords.derive("0123456789", b"s" * 16)
+    assert len({found, passwords.derive("0123456780", b"s" * 16), passwords.derive("0123456789", b"t" * 16)}) == 3
+    # What a password's hash holds, with the deployed parameters, of the same secret and salt.
+    encoded = hash_secret(
+        b"0123456789", b"s" * 16, time_cost=2, memory_cost=19456, parallelism=1, hash_len=32, type=Type.ID
+    ).decode()
+    assert encoded.rpartition("$")[2] == base64.b64encode(found).decode().rstrip("=")
 
 
 class _Noting:

@@ -14,7 +14,7 @@ from tests.fakes.ledger import add_notice
 from tests.unit.api.test_second_factor import shown, switch_on, wait_a_step
 from tests.unit.api.world import Answer, ApiWorld
 
-PASSWORD = "good-horse"
+PASSWORD = "good-old-horse"
 
 
 def delete(world: ApiWorld, token: str, password: str = PASSWORD, **code: str) -> Answer:

@@ -6,14 +6,15 @@ from uuid import UUID
 
 import pytest
 
+from algotrading.adapters.passwords import Argon2Passwords
 from tests.unit.api.world import ApiWorld
 
-LOGIN = {"token", "expires_in", "refresh_token", "device_id"}
+LOGIN = {"token", "expires_in", "refresh_token", "device_id", "password_is_common"}
 
 
 def test_a_new_trader_registers_and_uses_the_token_at_once(world: ApiWorld) -> None:
     # When somebody registers, with the specification's own request
-    answer = world.call("POST", "/auth/register", {"email": "user@gmail.com", "password": "good-horse"})
+    answer = world.call("POST", "/auth/register", {"email": "user@gmail.com", "password": "good-old-horse"})
 
     # Then they have an id and a token, and exactly these
     assert (answer.status, set(answer.body)) == (201, {"user_id", *LOGIN})
@@ -30,7 +31,7 @@ def test_a_new_trader_registers_and_uses_the_token_at_once(world: ApiWorld) -> N
 def test_a_trader_logs_in_again_whatever_the_case_of_the_email(world: ApiWorld) -> None:
     world.register("Trader@Example.com")
 
-    answer = world.call("POST", "/auth/login", {"email": "trader@example.COM", "password": "good-horse"})
+    answer = world.call("POST", "/auth/login", {"email": "trader@example.COM", "password": "good-old-horse"})
 
     assert (answer.status, set(answer.body)) == (200, LOGIN)
     assert world.call("GET", "/account", token=answer.body["token"]).body["email"] == "Trader@Example.com"
@@ -48,7 +49,7 @@ def test_an_email_has_one_account(world: ApiWorld) -> None:
 
 @pytest.mark.parametrize(
     ("password", "words"),
-    [("shorter", "is too short: at least 8 characters"), ("x" * 129, "is too long: at most 128 characters")],
+    [("eleven char", "is too short: at least 12 characters"), ("x" * 129, "is too long: at most 128 characters")],
 )
 def test_a_password_of_the_wrong_length_is_told_the_right_one(world: ApiWorld, password: str, words: str) -> None:
     answer = world.call("POST", "/auth/register", {"email": "user@gmail.com", "password": password})
@@ -56,7 +57,9 @@ def test_a_password_of_the_wrong_length_is_told_the_right_one(world: ApiWorld, p
     assert (answer.status, answer.body["details"]) == (400, [{"field": "password", "problem": words}])
 
 
-@pytest.mark.parametrize("password", ["password1", "Password1", "12345678", "user@gmail.com", "USER@gmail.com"])
+@pytest.mark.parametrize(
+    "password", ["qwerty123456", "QWERTY123456", "1qaz2wsx3edc", "user@gmail.com", "USER@gmail.com"]
+)
 def test_a_password_that_everybody_tries_first_is_refused(world: ApiWorld, password: str) -> None:
     answer = world.call("POST", "/auth/register", {"email": "user@gmail.com", "password": password})
 
@@ -67,19 +70,19 @@ def test_a_password_that_everybody_tries_first_is_refused(world: ApiWorld, passw
 def test_a_wrong_password_and_an_unknown_email_get_the_same_answer(world: ApiWorld) -> None:
     world.register("trader@example.com")
 
-    wrong = world.call("POST", "/auth/login", {"email": "trader@example.com", "password": "good-house"})
-    unknown = world.call("POST", "/auth/login", {"email": "nobody@example.com", "password": "good-horse"})
+    wrong = world.call("POST", "/auth/login", {"email": "trader@example.com", "password": "good-old-house"})
+    unknown = world.call("POST", "/auth/login", {"email": "nobody@example.com", "password": "good-old-horse"})
 
     assert (wrong.status, wrong.error) == (401, "CREDENTIALS_INVALID")
     assert wrong == unknown
 
 
 def test_passwords_are_stored_as_argon2id_hashes_only(world: ApiWorld) -> None:
-    answer = world.call("POST", "/auth/register", {"email": "user@gmail.com", "password": "good-horse"})
+    answer = world.call("POST", "/auth/register", {"email": "user@gmail.com", "password": "good-old-horse"})
 
     _, stored = world.database.users[UUID(answer.body["user_id"])]
     assert stored.startswith("$argon2id$")
-    assert "good-horse" not in stored
+    assert "good-old-horse" not in stored
 
 
 def test_the_account_tells_how_the_broker_connection_stands(world: ApiWorld) -> None:
@@ -90,3 +93,34 @@ def test_the_account_tells_how_the_broker_connection_stands(world: ApiWorld) -> 
     assert connected.body["broker"]["status"] == "connected"
     assert connected.body["broker"]["token_expires_at"] == "2026-11-21T00:30:00Z"
     assert credentials.api_secret not in str(connected.body)
+
+
+@pytest.mark.parametrize("password", ["password1", "Trader@Example.com"])
+def test_a_common_password_of_before_is_let_in_and_its_owner_is_asked_to_change_it(
+    world: ApiWorld, password: str
+) -> None:
+    # Given a trader whose password was chosen before it was refused
+    token = world.register()
+    [(user_id, (user, _))] = world.database.users.items()
+    world.database.users[user_id] = (user, Argon2Passwords(memory_kib=8, passes=1).hash(password))
+
+    # When they log in with it
+    login = {"email": "trader@example.com", "password": password}
+    answer = world.call("POST", "/auth/login", login)
+
+    # Then they are told; not so by what refreshes the login, and not after a change
+    assert (answer.status, answer.body["password_is_common"]) == (200, True)
+    again = world.call("POST", "/auth/refresh", {"refresh_token": answer.body["refresh_token"]})
+    assert again.body["password_is_common"] is False
+    change = {"old_password": password, "new_password": "good-old-horse"}
+    assert world.call("POST", "/auth/password", change, token=token).status == 200
+    better = world.call("POST", "/auth/login", {**login, "password": "good-old-horse"})
+    assert (better.status, better.body["password_is_common"]) == (200, False)
+
+
+def test_nothing_is_said_of_a_common_password_that_is_wrong(world: ApiWorld) -> None:
+    world.register()
+
+    answer = world.call("POST", "/auth/login", {"email": "trader@example.com", "password": "password1"})
+
+    assert (answer.status, set(answer.body)) == (401, {"error", "message", "details"})

@@ -20,7 +20,7 @@ from tests.unit.api.test_account_links import token_in
 from tests.unit.api.test_second_factor import shown, wait_a_step
 from tests.unit.api.world import Answer, ApiWorld
 
-BOSS = {"email": "boss@example.com", "password": "good-horse"}
+BOSS = {"email": "boss@example.com", "password": "good-old-horse"}
 DEEDS: dict[str, dict[str, Any]] = {
     "/admin/users/{id}/lock": {"reason": "a phone was stolen"},
     "/admin/users/{id}/unlock": {},
@@ -206,7 +206,7 @@ def test_a_user_who_is_not_there_has_no_state(world: ApiWorld, boss: Boss) -> No
 def test_a_locked_user_is_out_at_once_and_stays_out_until_unlocked(world: ApiWorld, boss: Boss) -> None:
     token = world.register()
     user_id = world.user_of(token)
-    login = {"email": "trader@example.com", "password": "good-horse"}
+    login = {"email": "trader@example.com", "password": "good-old-horse"}
     refresh = world.call("POST", "/auth/login", login).body["refresh_token"]
 
     assert boss.do(f"/admin/users/{user_id}/lock", reason="a phone was stolen").body["status"] == "locked"

@@ -10,7 +10,7 @@ import pytest
 from tests.unit.api.world import ApiWorld
 
 EMAIL = "trader@example.com"
-PASSWORD = "good-horse"
+PASSWORD = "good-old-horse"
 
 
 def _answered(caplog: pytest.LogCaptureFixture) -> dict[str, Any]:
@@ -39,6 +39,7 @@ def test_every_answer_carries_the_headers_that_protect_it(world: ApiWorld, metho
     assert answer.status == status
     headers = {name.lower(): value for name, value in answer.headers.items()}
     assert headers["content-type"] == "application/json"
+    assert headers["content-disposition"] == 'attachment; filename="api.json"'
     assert headers["cache-control"] == "no-store"
     assert headers["x-content-type-options"] == "nosniff"
     assert headers["content-security-policy"] == "default-src 'none'; frame-ancestors 'none'"
@@ -52,6 +53,7 @@ def test_a_page_for_a_browser_says_itself_what_it_may_load(world: ApiWorld) -> N
 
     assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
     assert answer.headers["Content-Security-Policy"].startswith("default-src 'none'; style-src 'unsafe-inline'")
+    assert "Content-Disposition" not in answer.headers
     assert "max-age=31536000" in answer.headers["Strict-Transport-Security"]
     assert answer.headers["Cache-Control"] == "no-store"
 

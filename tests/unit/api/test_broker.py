@@ -246,7 +246,7 @@ def test_a_deleted_account_is_not_connected_by_a_login_that_began_before(world: 
     token = world.register()
     keys = world.exchange.open_account()
     state = state_of(connect(world, token, api_key=keys.api_key, api_secret=keys.api_secret).body["login_url"])
-    assert world.call("POST", "/account/delete", {"password": "good-horse"}, token=token).status == 200
+    assert world.call("POST", "/account/delete", {"password": "good-old-horse"}, token=token).status == 200
 
     answer = come_back(world, request_token=world.exchange.issue_request_token(keys.api_key), state=state)
 
@@ -296,7 +296,9 @@ def test_a_dead_token_shows_as_login_required(world: ApiWorld) -> None:
     token = world.register()
     world.connect(token)
     world.clock.sleep(timedelta(hours=22).total_seconds())
-    token = world.call("POST", "/auth/login", {"email": "trader@example.com", "password": "good-horse"}).body["token"]
+    token = world.call("POST", "/auth/login", {"email": "trader@example.com", "password": "good-old-horse"}).body[
+        "token"
+    ]
 
     assert world.call("GET", "/broker", token=token).body["status"] == "login_required"
 
@@ -472,7 +474,9 @@ def test_the_daily_login_goes_on_under_running_strategies(world: ApiWorld) -> No
     keys = world.connect(token)
     world.start(token, world.create(token))
     world.clock.sleep(timedelta(hours=23).total_seconds())
-    token = world.call("POST", "/auth/login", {"email": "trader@example.com", "password": "good-horse"}).body["token"]
+    token = world.call("POST", "/auth/login", {"email": "trader@example.com", "password": "good-old-horse"}).body[
+        "token"
+    ]
 
     # When the trader logs in again
     login_url = world.call("GET", "/broker/login", token=token).body["login_url"]

@@ -77,7 +77,9 @@ def test_the_last_minutes_of_the_last_year_with_data_are_like_any_others(world: 
     # Given 23:58 on the last day of a year, and no data for the next
     token = world.register()
     world.clock.sleep_until(datetime(2026, 12, 31, 18, 28, tzinfo=UTC))
-    token = world.call("POST", "/auth/login", {"email": "trader@example.com", "password": "good-horse"}).body["token"]
+    token = world.call("POST", "/auth/login", {"email": "trader@example.com", "password": "good-old-horse"}).body[
+        "token"
+    ]
     world.connect(token)
 
     # When a strategy is started

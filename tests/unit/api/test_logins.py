@@ -11,7 +11,7 @@ from algotrading.domain.logins import GRACE, LOGIN_LASTS
 from tests.unit.api.world import ACCESS_LASTS, Answer, ApiWorld
 
 NOBODY = UUID(int=7)
-PERSON = {"email": "trader@example.com", "password": "good-horse"}
+PERSON = {"email": "trader@example.com", "password": "good-old-horse"}
 
 
 def log_in(world: ApiWorld, device: str) -> Answer:
@@ -81,7 +81,7 @@ def test_what_is_no_token_of_ours_is_refused(world: ApiWorld, token: str) -> Non
 def test_a_token_in_another_users_name_is_refused(world: ApiWorld) -> None:
     world.register()
     _, secret = log_in(world, "phone").body["refresh_token"].split(".")
-    other = world.call("POST", "/auth/register", {"email": "other@example.com", "password": "good-horse"}).body
+    other = world.call("POST", "/auth/register", {"email": "other@example.com", "password": "good-old-horse"}).body
 
     assert refresh(world, f"{other['user_id'].replace('-', '')}.{secret}").error == "TOKEN_INVALID"
 
@@ -223,7 +223,7 @@ def test_who_looks_for_emails_by_registering_is_slowed_down(world: ApiWorld) -> 
 @pytest.mark.parametrize("end", ["log out", "end the device", "end all devices", "use a token again"])
 def test_a_bearer_token_ends_with_its_login_and_not_with_another(world: ApiWorld, end: str) -> None:
     world.register("user@example.com")
-    person = {"email": "user@example.com", "password": "good-horse"}
+    person = {"email": "user@example.com", "password": "good-old-horse"}
     phone, desk = (world.call("POST", "/auth/login", {**person, "device": name}).body for name in ("phone", "desk"))
     assert world.call("GET", "/strategy", token=phone["token"]).status == 200
 
@@ -254,3 +254,54 @@ def test_a_bearer_token_of_anothers_login_is_none(world: ApiWorld) -> None:
     )
 
     assert world.call("GET", "/strategy", token=mixed).error == "TOKEN_INVALID"
+
+
+def log_in_as(world: ApiWorld, name: str, known_device: str | None = None) -> dict[str, str]:
+    body = {**PERSON, "device": name, **({} if known_device is None else {"known_device": known_device})}
+    answer = world.call("POST", "/auth/login", body)
+    assert answer.status == 200, answer.body
+    return {str(key): str(value) for key, value in answer.body.items()}
+
+
+def test_a_login_on_a_device_that_was_not_seen_before_is_told_to_its_owner(world: ApiWorld) -> None:
+    first = world.call("POST", "/auth/register", PERSON).body
+    assert told(world) == []
+
+    login = log_in_as(world, 'a "phone"')
+
+    [notice] = world.database.notices
+    assert notice.kind == "new_device"
+    assert 'not seen before, which calls itself "a "phone"". If that was not you' in notice.text
+    # And it goes by mail, whatever was switched off.
+    world.call("PUT", "/notifications/preferences", {"kinds": {"new_device": []}}, token=first["token"])
+    kinds = world.call("GET", "/notifications/preferences", token=first["token"]).body["kinds"]
+    assert kinds["new_device"] == ["email"]
+    # A device that says which login was its own is known from then on, also after it has logged out.
+    again = log_in_as(world, "a phone", login["device_id"])
+    world.call("POST", "/auth/logout", {"refresh_token": again["refresh_token"]})
+    log_in_as(world, "a phone", again["device_id"])
+    log_in_as(world, "a desk", first["device_id"])
+    assert told(world) == ["new_device"]
+
+
+@pytest.mark.parametrize("how", ["made up", "another user's", "ended from elsewhere", "ended everywhere"])
+def test_what_is_no_device_of_the_owners_any_more_is_told(world: ApiWorld, how: str) -> None:
+    first = world.call("POST", "/auth/register", PERSON).body
+    other = world.call("POST", "/auth/register", {"email": "other@example.com", "password": "good-old-horse"}).body
+    known = {"made up": str(NOBODY), "another user's": other["device_id"]}.get(how, first["device_id"])
+    if how == "ended from elsewhere":
+        world.call("DELETE", f"/auth/devices/{first['device_id']}", token=first["token"])
+    if how == "ended everywhere":
+        world.call("DELETE", "/auth/devices", token=first["token"])
+
+    log_in_as(world, "a phone", known)
+
+    assert told(world) == ["new_device"]
+
+
+def test_a_refused_login_tells_of_no_device(world: ApiWorld) -> None:
+    world.register()
+
+    assert world.call("POST", "/auth/login", {**PERSON, "password": "a wrong one"}).status == 401
+
+    assert told(world) == []

@@ -230,7 +230,7 @@ PHONE = "ExponentPushToken[xxxxxxxxxxxxxxxxxxxxxx]"
 
 def log_in(world: ApiWorld) -> tuple[str, str]:
     """Another phone of the trader's: its token, and what the API calls it."""
-    body = {"email": "trader@example.com", "password": "good-horse", "device": "a phone"}
+    body = {"email": "trader@example.com", "password": "good-old-horse", "device": "a phone"}
     answer = world.call("POST", "/auth/login", body).body
     return answer["token"], answer["device_id"]
 

@@ -249,7 +249,9 @@ def test_an_index_cannot_be_traded(world: ApiWorld) -> None:
 def test_a_year_without_session_data_fails_closed(world: ApiWorld) -> None:
     token = world.register()
     world.clock.sleep(60 * 86_400)
-    token = world.call("POST", "/auth/login", {"email": "trader@example.com", "password": "good-horse"}).body["token"]
+    token = world.call("POST", "/auth/login", {"email": "trader@example.com", "password": "good-old-horse"}).body[
+        "token"
+    ]
 
     answer = world.call("POST", "/strategy/create", PLAN, token=token)
 

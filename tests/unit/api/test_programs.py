@@ -197,7 +197,7 @@ def test_a_key_of_a_locked_account_is_locked_out(world: ApiWorld, owner: Owner) 
 def test_a_key_goes_with_its_account(world: ApiWorld, owner: Owner) -> None:
     key = owner.key()
     wait_a_step(world)
-    body = {"password": "good-horse", "code": shown(world, owner.secret)}
+    body = {"password": "good-old-horse", "code": shown(world, owner.secret)}
     assert world.call("POST", "/account/delete", body, token=owner.token).status == 200
 
     assert world.call("GET", "/strategy", token=key).error == "TOKEN_INVALID"

@@ -92,7 +92,7 @@ def test_a_viewer_spends_their_own_allowance_and_not_the_owners(world: ApiWorld)
 
 
 def test_what_asks_for_no_token_is_not_counted_here(world: ApiWorld) -> None:
-    answer = world.call("POST", "/auth/register", {"email": "new@example.com", "password": "good-horse"})
+    answer = world.call("POST", "/auth/register", {"email": "new@example.com", "password": "good-old-horse"})
 
     assert "RateLimit" not in answer.headers
 

@@ -31,7 +31,9 @@ def test_strategies_are_listed_without_instruments_or_session_data(world: ApiWor
     token = world.register()
     world.create(token)
     world.clock.sleep(60 * 86_400)
-    token = world.call("POST", "/auth/login", {"email": "trader@example.com", "password": "good-horse"}).body["token"]
+    token = world.call("POST", "/auth/login", {"email": "trader@example.com", "password": "good-old-horse"}).body[
+        "token"
+    ]
 
     answer = world.call("GET", "/strategy", token=token)
 

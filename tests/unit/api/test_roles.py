@@ -197,7 +197,7 @@ def test_a_locked_account_is_closed_at_every_door(world: ApiWorld, route: ApiRou
 def test_a_locked_account_is_not_logged_in_to_and_a_guess_does_not_learn_that(world: ApiWorld) -> None:
     token = world.register()
     world.database.locked[world.user_of(token)] = "asked for"
-    right: dict[str, Any] = {"email": "trader@example.com", "password": "good-horse"}
+    right: dict[str, Any] = {"email": "trader@example.com", "password": "good-old-horse"}
 
     assert world.call("POST", "/auth/login", {**right, "password": "bad-horse"}).error == "CREDENTIALS_INVALID"
     answer = world.call("POST", "/auth/login", right)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import base64
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
-from algotrading.domain.second_factor import STEP_SECONDS
+from algotrading.domain.second_factor import RECOVERY_SALT_BYTES, STEP_SECONDS, unsalted_hash
 from algotrading.services.second_factor import digits_of
 from tests.unit.api.world import Answer, ApiWorld
 
-PERSON = {"email": "trader@example.com", "password": "good-horse"}
+PERSON = {"email": "trader@example.com", "password": "good-old-horse"}
 PATH = "/auth/second-factor"
 
 
@@ -171,3 +172,50 @@ def test_recovery_codes_are_shown_although_the_login_ended_meanwhile(world: ApiW
     codes = accounts.confirm_second_factor(login.user_id, login.device_id, shown(world, secret))
 
     assert len(codes) == 10
+
+
+def told(world: ApiWorld) -> list[str]:
+    return [each.kind for each in world.database.notices if each.kind == "code_reused"]
+
+
+def test_a_code_that_was_used_before_is_told_to_its_owner_and_a_wrong_one_is_not(world: ApiWorld) -> None:
+    token, secret, _ = switch_on(world)
+    wait_a_step(world)
+    earlier = shown(world, secret)
+    wait_a_step(world)
+    code = shown(world, secret)
+    assert log_in(world, code=code).status == 200
+    assert log_in(world, code="000000").error == "CREDENTIALS_INVALID"
+    assert told(world) == []
+
+    # Somebody who read it over a shoulder, at whatever asks for one; and one that is older than what was used.
+    for again in (code, earlier):
+        assert world.call("POST", f"{PATH}/verify", {"code": again}, token=token).error == "CREDENTIALS_INVALID"
+        assert told(world) == ["code_reused"]
+    # Without the password nothing is said of it.
+    world.clock.sleep(timedelta(days=1).total_seconds())
+    wrong = {**PERSON, "password": "a wrong one", "code": shown(world, secret)}
+    assert world.call("POST", "/auth/login", wrong).status == 401
+    assert told(world) == ["code_reused"]
+
+
+def test_recovery_codes_are_stored_with_a_salt_of_their_own(world: ApiWorld) -> None:
+    _, _, codes = switch_on(world)
+    [(user_id, stored)] = world.database.recovery_codes.items()
+
+    assert len(stored) == len(codes)
+    assert not stored & {unsalted_hash(code.replace("-", "")) for code in codes}
+    salt = world.database.second_factors[user_id].recovery_salt
+    assert salt is not None
+    assert len(salt) == RECOVERY_SALT_BYTES
+
+
+def test_a_set_from_before_there_were_salts_stays_good(world: ApiWorld) -> None:
+    switch_on(world)
+    [(user_id, factor)] = world.database.second_factors.items()
+    world.database.second_factors[user_id] = replace(factor, recovery_salt=None)
+    world.database.recovery_codes[user_id] = {unsalted_hash("0123456789")}
+
+    assert log_in(world, code="01234-56780").error == "CREDENTIALS_INVALID"
+    assert log_in(world, code="01234-56789").status == 200
+    assert log_in(world, code="01234-56789").error == "CREDENTIALS_INVALID"

@@ -130,7 +130,9 @@ def test_yesterdays_cycle_is_history(world: ApiWorld) -> None:
 
     # When its owner looks on Monday morning
     world.clock.sleep(timedelta(days=3).total_seconds())
-    token = world.call("POST", "/auth/login", {"email": "trader@example.com", "password": "good-horse"}).body["token"]
+    token = world.call("POST", "/auth/login", {"email": "trader@example.com", "password": "good-old-horse"}).body[
+        "token"
+    ]
     body = world.status(token, strategy_id).body
 
     # Then the new day has not begun
@@ -173,7 +175,9 @@ def test_unguarded_time_runs_in_the_status_before_it_is_measured(world: ApiWorld
 def test_at_the_years_end_there_is_no_next_day_to_name(world: ApiWorld) -> None:
     token, strategy_id = world.running_trader()
     world.clock.sleep(timedelta(days=41, hours=8).total_seconds())
-    token = world.call("POST", "/auth/login", {"email": "trader@example.com", "password": "good-horse"}).body["token"]
+    token = world.call("POST", "/auth/login", {"email": "trader@example.com", "password": "good-old-horse"}).body[
+        "token"
+    ]
 
     answer = world.status(token, strategy_id)
 

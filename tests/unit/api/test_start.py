@@ -182,7 +182,9 @@ def test_starting_needs_todays_broker_login(world: ApiWorld) -> None:
 
     # When the strategy is started on Saturday after six in the morning
     world.clock.sleep(22 * 3600)
-    token = world.call("POST", "/auth/login", {"email": "trader@example.com", "password": "good-horse"}).body["token"]
+    token = world.call("POST", "/auth/login", {"email": "trader@example.com", "password": "good-old-horse"}).body[
+        "token"
+    ]
     answer = world.start(token, strategy_id)
 
     # Then the trader is told to log in to the broker

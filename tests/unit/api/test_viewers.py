@@ -183,7 +183,7 @@ def test_an_owner_who_leaves_takes_the_account_from_its_viewers(world: ApiWorld)
     owner, viewer = two(world)
     account = share(world, owner, viewer)
 
-    world.call("POST", "/account/delete", {"password": "good-horse"}, token=owner)
+    world.call("POST", "/account/delete", {"password": "good-old-horse"}, token=owner)
 
     assert look(world, viewer, account).error == "ACCESS_DENIED"
     assert world.call("GET", "/account/shared", token=viewer).body["accounts"] == []
@@ -193,6 +193,6 @@ def test_a_viewer_who_leaves_is_not_named_any_more(world: ApiWorld) -> None:
     owner, viewer = two(world)
     share(world, owner, viewer)
 
-    world.call("POST", "/account/delete", {"password": "good-horse"}, token=viewer)
+    world.call("POST", "/account/delete", {"password": "good-old-horse"}, token=viewer)
 
     assert world.call("GET", "/account/viewers", token=owner).body["viewers"] == []

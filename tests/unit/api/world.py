@@ -32,6 +32,7 @@ from algotrading.entrypoints.api.auth import AuthRoutes
 from algotrading.entrypoints.api.broker import BrokerRoutes, BrokerServices
 from algotrading.entrypoints.api.keys import KeyRoutes
 from algotrading.entrypoints.api.notifications import NotificationRoutes
+from algotrading.entrypoints.api.password import PasswordRoutes
 from algotrading.entrypoints.api.postback import PostbackRoutes
 from algotrading.entrypoints.api.risk import RiskRoutes, RiskServices
 from algotrading.entrypoints.api.strategy import StrategyRoutes, StrategyServices
@@ -58,6 +59,7 @@ from algotrading.services.manage_strategy import StrategyManager
 from algotrading.services.notification_center import NotificationCenter
 from algotrading.services.operate import Operator
 from algotrading.services.order_hints import OrderHints
+from algotrading.services.password_change import PasswordChange
 from algotrading.services.postbacks import Postbacks
 from algotrading.services.preflight import PreflightReader
 from algotrading.services.programs import Programs
@@ -106,6 +108,8 @@ SIGNING_KEY = "a signing key for tests, longer than thirty-two bytes"
 PLAN = {"symbol": "TCS", "buy_time": "09:30:00", "sell_time": "15:30:00", "stop_loss": 3500, "quantity": 10}
 """The request of the specification."""
 _OPEN_DOOR = "auth"
+_PASSWORDS = Argon2Passwords(memory_kib=8, passes=1)
+"""Weak, for speed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,21 +179,24 @@ class ApiWorld:
             "auth": HttpDoor(
                 AuthRoutes(self._accounts).router(),
                 AccountLinkRoutes(lambda: self._accounts().links).router(),
+                PasswordRoutes(lambda: self._accounts().password_change).router(),
                 AccountDataRoutes(lambda: self._accounts().data).router(),
                 ViewerRoutes(lambda: self._accounts().viewers).router(),
                 KeyRoutes(lambda: self._accounts().programs).router(),
                 admission=self._admission,
+                meter=self.meter,
             ),
-            "broker": HttpDoor(BrokerRoutes(self._broker).router(), admission=self._admission),
+            "broker": HttpDoor(BrokerRoutes(self._broker).router(), admission=self._admission, meter=self.meter),
             "notifications": HttpDoor(
-                NotificationRoutes(self._notification_center).router(), admission=self._admission
+                NotificationRoutes(self._notification_center).router(), admission=self._admission, meter=self.meter
             ),
-            "admin": HttpDoor(AdminRoutes(self._admin).router(), admission=self._admission),
+            "admin": HttpDoor(AdminRoutes(self._admin).router(), admission=self._admission, meter=self.meter),
             "postback": HttpDoor(PostbackRoutes(self._postbacks).router()),
             "strategy": HttpDoor(
                 StrategyRoutes(self._strategies).router(),
                 RiskRoutes(self._risk).router(),
                 admission=self._admission,
+                meter=self.meter,
                 keyed=lambda: KeyedRequests(MemoryKeptAnswers(self.database), self.clock),
             ),
         }
@@ -210,7 +217,7 @@ class ApiWorld:
     ) -> Answer:
         """Ask as a client does: through the authorizer, where the route has one, and the route's door.
         `raw` replaces the JSON of `body`."""
-        sent = dict(headers or {})
+        sent = {**({} if body is None and raw is None else {"Content-Type": "application/json"}), **(headers or {})}
         if token is not None:
             sent["Authorization"] = f"Bearer {token}"
         text = raw if raw is not None else None if body is None else json.dumps(body)
@@ -242,7 +249,7 @@ class ApiWorld:
 
     def register(self, email: str = "trader@example.com") -> str:
         """A new trader's token."""
-        answer = self.call("POST", "/auth/register", {"email": email, "password": "good-horse"})
+        answer = self.call("POST", "/auth/register", {"email": email, "password": "good-old-horse"})
         return str(answer.body["token"])
 
     def connect(self, token: str) -> BrokerCredentials:
@@ -436,7 +443,7 @@ class ApiWorld:
 
     def _admin(self) -> AdminServices:
         store, risks = MemoryAdministration(self.database), MemoryRisks(self.database)
-        second_factors = SecondFactorKeeper(MemorySecondFactors(self.database), MemoryVault(), self.clock)
+        second_factors = self._second_factors()
         flattener = Flattener(risks, self.ledger, self.queue)
         return AdminServices(
             Administrators(store, second_factors, self.throttle, self.clock),
@@ -444,24 +451,30 @@ class ApiWorld:
             HealthReader(store, self.runtime, self.gauge, self.clock),
         )
 
+    def _second_factors(self) -> SecondFactorKeeper:
+        return SecondFactorKeeper(MemorySecondFactors(self.database), MemoryVault(), self.clock, _PASSWORDS)
+
     def _accounts(self) -> Accounts:
-        users, passwords = MemoryUsers(self.database), Argon2Passwords(memory_kib=8, passes=1)
-        second_factors = SecondFactorKeeper(MemorySecondFactors(self.database), MemoryVault(), self.clock)
+        users, passwords = MemoryUsers(self.database), _PASSWORDS
+        second_factors = self._second_factors()
         records = MemoryAccountRecords(self.database)
+        logins, is_common = MemoryLogins(self.database), CommonPasswords().__contains__
+        links = AccountLinks(
+            users=users,
+            links=MemoryEmailLinks(self.database),
+            errands=self.errands,
+            passwords=passwords,
+            throttle=self.throttle,
+            clock=self.clock,
+            is_common=is_common,
+        )
         return Accounts(
             users=users,
-            links=AccountLinks(
-                users=users,
-                links=MemoryEmailLinks(self.database),
-                errands=self.errands,
-                passwords=passwords,
-                throttle=self.throttle,
-                clock=self.clock,
-                is_common=CommonPasswords().__contains__,
-            ),
-            logins=MemoryLogins(self.database),
+            links=links,
+            logins=logins,
+            password_change=PasswordChange(users, logins, passwords, links, self.throttle, self.clock, is_common),
             access_lasts=ACCESS_LASTS,
-            is_common=CommonPasswords().__contains__,
+            is_common=is_common,
             second_factors=second_factors,
             programs=Programs(MemoryApiKeys(self.database), second_factors, self.throttle, self.clock),
             viewers=Viewers(users, MemoryViewerGrants(self.database), self.throttle, self.clock),

@@ -6,6 +6,7 @@ import { useRisk, useStrategies, type Strategy } from "@/api/queries";
 import { showResult } from "@/rules/money";
 import { BrokerNotice } from "@/ui/broker-notice";
 import { Loaded, Result } from "@/ui/parts";
+import { PasswordNotice } from "@/ui/password-notice";
 import { Screen } from "@/ui/screen";
 import { StrategyRow } from "@/ui/strategy-row";
 import { useWords } from "@/words";
@@ -45,6 +46,7 @@ function Head() {
   const risk = useRisk();
   return (
     <View style={styles.head}>
+      <PasswordNotice />
       <BrokerNotice />
       <View style={styles.line}>
         <View>

@@ -52,6 +52,9 @@ export default function Settings() {
         <Button mode="outlined" icon="shield-alert" onPress={() => router.push("/second-factor")} testID="to-second-factor">
           {words.secondFactor.title}
         </Button>
+        <Button mode="outlined" icon="shield-alert" onPress={() => router.push("/password")} testID="to-password">
+          {words.account.change}
+        </Button>
         <Button mode="outlined" icon="link-variant" onPress={() => router.push("/devices")} testID="to-devices">
           {words.devices.title}
         </Button>

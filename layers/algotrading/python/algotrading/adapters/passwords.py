@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
-from argon2.low_level import Type
+from argon2.low_level import Type, hash_secret_raw
+
+_DERIVED_BYTES = 32
 
 
 class Argon2Passwords:
@@ -14,6 +16,7 @@ class Argon2Passwords:
     def __init__(self, *, memory_kib: int = 19 * 1024, passes: int = 2) -> None:
         self._hasher = PasswordHasher(time_cost=passes, memory_cost=memory_kib, parallelism=1, type=Type.ID)
         self._nobody: str | None = None
+        self._memory_kib, self._passes = memory_kib, passes
 
     def hash(self, password: str) -> str:
         """A salted hash for storing."""
@@ -28,3 +31,15 @@ class Argon2Passwords:
         except (VerificationError, InvalidHashError):
             return False
         return password_hash is not None
+
+    def derive(self, secret: str, salt: bytes) -> bytes:
+        """See ports.Passwords. The parameters are not stored beside it: whoever changes them ends what was derived."""
+        return hash_secret_raw(
+            secret.encode(),
+            salt,
+            time_cost=self._passes,
+            memory_cost=self._memory_kib,
+            parallelism=1,
+            hash_len=_DERIVED_BYTES,
+            type=Type.ID,
+        )

@@ -37,6 +37,7 @@ def build_auth(settings: AuthSettings) -> HttpDoor:
     from algotrading.entrypoints.api.account_links import AccountLinkRoutes
     from algotrading.entrypoints.api.auth import AuthRoutes
     from algotrading.entrypoints.api.keys import KeyRoutes
+    from algotrading.entrypoints.api.password import PasswordRoutes
     from algotrading.entrypoints.api.viewers import ViewerRoutes
     from algotrading.entrypoints.http import HttpDoor
 
@@ -44,10 +45,12 @@ def build_auth(settings: AuthSettings) -> HttpDoor:
     return HttpDoor(
         AuthRoutes(accounts).router(),
         AccountLinkRoutes(lambda: accounts().links).router(),
+        PasswordRoutes(lambda: accounts().password_change).router(),
         AccountDataRoutes(lambda: accounts().data).router(),
         ViewerRoutes(lambda: accounts().viewers).router(),
         KeyRoutes(lambda: accounts().programs).router(),
         admission=cache(lambda: parts.admission(settings)),
+        meter=parts.meter(),
     )
 
 
@@ -57,7 +60,7 @@ def build_broker(settings: BrokerSettings) -> HttpDoor:
     from algotrading.entrypoints.http import HttpDoor
 
     routes = BrokerRoutes(cache(lambda: _broker_services(settings)))
-    return HttpDoor(routes.router(), admission=cache(lambda: parts.admission(settings)))
+    return HttpDoor(routes.router(), admission=cache(lambda: parts.admission(settings)), meter=parts.meter())
 
 
 def build_postback(settings: PostbackSettings) -> HttpDoor:
@@ -80,7 +83,9 @@ def build_strategy(settings: StrategySettings) -> HttpDoor:
         _get_ready(services()[0])
     strategies, risk = StrategyRoutes(lambda: services()[0]), RiskRoutes(lambda: services()[1])
     admission = cache(lambda: parts.admission(settings))
-    return HttpDoor(strategies.router(), risk.router(), admission=admission, keyed=lambda: services()[2])
+    return HttpDoor(
+        strategies.router(), risk.router(), admission=admission, keyed=lambda: services()[2], meter=parts.meter()
+    )
 
 
 def _get_ready(services: StrategyServices) -> None:
@@ -132,6 +137,7 @@ def _accounts(settings: AuthSettings) -> Accounts:
     from algotrading.services.account_data import AccountData
     from algotrading.services.account_links import AccountLinks
     from algotrading.services.accounts import Accounts
+    from algotrading.services.password_change import PasswordChange
     from algotrading.services.programs import Programs
     from algotrading.services.second_factor import SecondFactorKeeper
     from algotrading.services.viewers import Viewers
@@ -141,20 +147,23 @@ def _accounts(settings: AuthSettings) -> Accounts:
     redis = make_redis_client(settings.redis_host, settings.redis_port, tls=settings.redis_tls)
     throttle = RedisThrottle(redis, LocalThrottle())
     vault = KmsVault(parts.client("kms"), settings.kms_key_id, purpose=SECOND_FACTOR)
-    second_factors = SecondFactorKeeper(PostgresSecondFactors(database), vault, clock)
+    second_factors = SecondFactorKeeper(PostgresSecondFactors(database), vault, clock, passwords)
+    logins = PostgresLogins(database)
+    links = AccountLinks(
+        users=users,
+        links=PostgresEmailLinks(database),
+        errands=SqsErrands(lambda: parts.client("sqs"), settings.mail_queue_url),
+        passwords=passwords,
+        throttle=throttle,
+        clock=clock,
+        is_common=is_common,
+    )
     return Accounts(
         users=users,
-        logins=PostgresLogins(database),
+        logins=logins,
         throttle=throttle,
-        links=AccountLinks(
-            users=users,
-            links=PostgresEmailLinks(database),
-            errands=SqsErrands(lambda: parts.client("sqs"), settings.mail_queue_url),
-            passwords=passwords,
-            throttle=throttle,
-            clock=clock,
-            is_common=is_common,
-        ),
+        links=links,
+        password_change=PasswordChange(users, logins, passwords, links, throttle, clock, is_common),
         access_lasts=timedelta(seconds=settings.access_token_seconds),
         broker_accounts=PostgresBrokerAccounts(database),
         passwords=passwords,

@@ -131,12 +131,13 @@ def build_admin(settings: AdminSettings) -> HttpDoor:
     from algotrading.entrypoints.http import HttpDoor
 
     routes = AdminRoutes(cache(lambda: _admin_services(settings)))
-    return HttpDoor(routes.router(), admission=cache(lambda: parts.admission(settings)))
+    return HttpDoor(routes.router(), admission=cache(lambda: parts.admission(settings)), meter=parts.meter())
 
 
 def _admin_services(settings: AdminSettings) -> AdminServices:
     from algotrading.adapters.clock import SystemClock
     from algotrading.adapters.kms_vault import SECOND_FACTOR, KmsVault
+    from algotrading.adapters.passwords import Argon2Passwords
     from algotrading.adapters.postgres.administration import PostgresAdministration
     from algotrading.adapters.postgres.second_factors import PostgresSecondFactors
     from algotrading.adapters.redis_runtime import RedisRuntime, make_redis_client
@@ -151,7 +152,7 @@ def _admin_services(settings: AdminSettings) -> AdminServices:
     redis = make_redis_client(settings.redis_host, settings.redis_port, tls=settings.redis_tls)
     store = PostgresAdministration(database)
     vault = KmsVault(parts.client("kms"), settings.kms_key_id, purpose=SECOND_FACTOR)
-    second_factors = SecondFactorKeeper(PostgresSecondFactors(database), vault, clock)
+    second_factors = SecondFactorKeeper(PostgresSecondFactors(database), vault, clock, Argon2Passwords())
     gauge = SqsGauge(partial(parts.client, "sqs"), settings.watched_queue_urls)
     return AdminServices(
         Administrators(store, second_factors, RedisThrottle(redis, LocalThrottle()), clock),

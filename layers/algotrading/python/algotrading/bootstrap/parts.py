@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from algotrading.settings import DatabaseSettings, DoorSettings, ScheduleSettings, TokenSettings
 
 if TYPE_CHECKING:
+    from algotrading.adapters.emf_meter import EmfMeter
     from algotrading.adapters.eventbridge_schedules import EventBridgeSchedules
     from algotrading.adapters.postgres.database import Database
     from algotrading.adapters.rds_tokens import RdsTokens
@@ -49,6 +50,13 @@ def _database_of(settings: DatabaseSettings) -> Database:
         credentials=credentials,
         tls=settings.database_tls,
     )
+
+
+def meter() -> EmfMeter:
+    """Where metrics go."""
+    from algotrading.adapters.emf_meter import EmfMeter
+
+    return EmfMeter()
 
 
 def admission(settings: DoorSettings) -> Admission:

@@ -53,6 +53,7 @@ ACCESS: Final[Mapping[str, Access]] = MappingProxyType(
         "POST /api/v1/auth/second-factor/confirm": _OWNER,
         "POST /api/v1/auth/second-factor/remove": _OWNER,
         "POST /api/v1/auth/second-factor/verify": _OWNER,
+        "POST /api/v1/auth/password": _OWNER_WITH_CODE,
         "POST /api/v1/auth/email/resend": _OWNER,
         "GET /api/v1/account": _OWNER,
         "GET /api/v1/account/export": _OWNER,

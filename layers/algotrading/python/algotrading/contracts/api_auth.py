@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 from uuid import UUID
 
 from pydantic import AfterValidator, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
 from algotrading.contracts.api_broker import BrokerSummary
-from algotrading.contracts.api_common import Answer, Instant, RequestBody, Storable
+from algotrading.contracts.api_common import Answer, Identifier, Instant, RequestBody, Storable
 
+SHORTEST_PASSWORD: Final = 12
+"""Of new ones (OWASP ASVS 4.0.3, 2.1.1). Older ones, of eight characters and more, go on."""
 _LONGEST_PASSWORD = 128
 """Hashing a megabyte would be a way to keep the function busy."""
 
@@ -35,10 +37,10 @@ SecondFactorCode = Annotated[str, StringConstraints(strip_whitespace=True, min_l
 
 NewPassword = Annotated[
     str,
-    StringConstraints(min_length=8, max_length=_LONGEST_PASSWORD),
+    StringConstraints(min_length=SHORTEST_PASSWORD, max_length=_LONGEST_PASSWORD),
     Storable,
     Field(
-        description="Eight to 128 characters of any kind; none of those that everybody tries first",
+        description="Twelve to 128 characters of any kind; none of those that everybody tries first",
         examples=["a long passphrase"],
     ),
 ]
@@ -59,6 +61,10 @@ class LoginAnswer(Answer):
     expires_in: int = Field(description="Seconds for which the bearer token is good")
     refresh_token: str = Field(description="For POST /auth/refresh, once; keep it as safe as a password")
     device_id: UUID = Field(description="What GET /auth/devices calls this login")
+    password_is_common: bool = Field(
+        default=False,
+        description="Whether everybody tries the password first that was logged in with: change it, by /auth/password",
+    )
 
 
 class RegisterAnswer(LoginAnswer):
@@ -77,6 +83,10 @@ class LoginRequest(RequestBody):
     device: DeviceName = _DEVICE
     code: SecondFactorCode | None = Field(
         default=None, description="Of the authenticator app, or a recovery code; after SECOND_FACTOR_NEEDED"
+    )
+    known_device: Identifier | None = Field(
+        default=None,
+        description="The device_id of an earlier login on this device: without it the owner is told of a new device",
     )
 
 
@@ -189,6 +199,22 @@ class PasswordResetAnswer(Answer):
     """The password is changed, and nobody is logged in."""
 
     status: Literal["changed"] = "changed"
+
+
+class ChangePasswordRequest(RequestBody):
+    """Another password, by the old one."""
+
+    old_password: Annotated[str, StringConstraints(min_length=1, max_length=_LONGEST_PASSWORD), Storable] = Field(
+        examples=["a long passphrase"]
+    )
+    new_password: NewPassword = Field(examples=["an even longer passphrase"])
+
+
+class PasswordChangedAnswer(Answer):
+    """The password is changed."""
+
+    status: Literal["changed"] = "changed"
+    ended: int = Field(description="Of how many other devices the login has ended")
 
 
 class VerifyEmailRequest(RequestBody):

@@ -54,6 +54,7 @@ API_ROUTES: tuple[ApiRoute, ...] = (
     ApiRoute("POST", "/api/v1/auth/second-factor/confirm", "auth"),
     ApiRoute("POST", "/api/v1/auth/second-factor/remove", "auth"),
     ApiRoute("POST", "/api/v1/auth/second-factor/verify", "auth"),
+    ApiRoute("POST", "/api/v1/auth/password", "auth"),
     ApiRoute("POST", "/api/v1/auth/password/forgot", "auth", is_open=True),
     ApiRoute("POST", "/api/v1/auth/password/reset", "auth", is_open=True),
     ApiRoute("POST", "/api/v1/auth/email/verify", "auth", is_open=True),

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from algotrading.domain.api_keys import ApiKey
+from algotrading.domain.logins import DeviceLogin
 from algotrading.domain.roles import ViewerGrant
 from algotrading.domain.sessions import IST
 
@@ -28,6 +29,10 @@ LOGINS_HELD_UP: Final = " ".join(
         "a quarter of an hour at most. That ends by itself, and devices that are logged in go on. If it was not you,",
         "choose a password that you use nowhere else, and switch your second factor on",
     )
+)
+CODE_REUSED: Final = (
+    "right digits of your second factor came once more after they were used, or are older than some that were, and were"
+    f" refused. Unless you entered them twice yourself, somebody has read them over your shoulder. {_NOT_YOU}"
 )
 
 
@@ -52,6 +57,15 @@ def key_made(key: ApiKey) -> str:
     )
 
 
+def new_device(login: DeviceLogin) -> str:
+    """Somebody logged in who has the password, and the code where one is needed."""
+    code = ", with a code of your second factor" if login.has_second_factor else ""
+    return (
+        f'a login began on a device that was not seen before, which calls itself "{login.name}"{code}. {_NOT_YOU}, and'
+        " end the login in the app, under Settings"
+    )
+
+
 def viewer_joined(grant: ViewerGrant) -> str:
     """Somebody reads the owner's account from now on."""
     return (
@@ -61,8 +75,19 @@ def viewer_joined(grant: ViewerGrant) -> str:
 
 
 def password_changed(left: OtherWays) -> str:
-    """Every login has ended; `left` is what goes on."""
-    told = "your password was changed by a link of an e-mail, and every device was logged out. "
+    """By a link: every login has ended; `left` is what goes on."""
+    told = "your password was changed by a link of an e-mail, and every device was logged out"
+    return _with_new_password(told, left)
+
+
+def password_changed_by_old_one(left: OtherWays) -> str:
+    """Every login but the one that changed it has ended; `left` is what goes on."""
+    told = "your password was changed on a device that was logged in, by the old one, and every other was logged out"
+    return _with_new_password(told, left)
+
+
+def _with_new_password(told: str, left: OtherWays) -> str:
+    told += ". "
     ways = [
         (left.api_keys, _counted(left.api_keys, "API key"), "DELETE /account/keys/{id} revokes a key"),
         (left.viewers, _counted(left.viewers, "viewer"), "DELETE /account/viewers/{id} removes a viewer"),

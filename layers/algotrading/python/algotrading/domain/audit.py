@@ -66,11 +66,15 @@ class AuditKind(StrEnum):
     LOGIN_ENDED = "login_ended"
     """Before its time: `login_ended_entry`."""
     SECOND_FACTOR_ON = "second_factor_on"
-    """This and the next two: `second_factor_entry`."""
+    """This and the next three: `second_factor_entry`."""
     SECOND_FACTOR_OFF = "second_factor_off"
     RECOVERY_CODE_USED = "recovery_code_used"
+    CODE_REUSED = "code_reused"
+    """Digits that were used before, or are older than some that were: refused."""
     PASSWORD_RESET = "password_reset"  # noqa: S105 - a name, no password
-    """By a link of an e-mail. This and the next: `account_entry`."""
+    """By a link of an e-mail. This and the next two: `account_entry`."""
+    PASSWORD_CHANGED = "password_changed"  # noqa: S105 - a name, no password
+    """By the old one."""
     EMAIL_VERIFIED = "email_verified"
     CHANNEL_SET = "channel_set"
     """Where notices go: `channel_entry`. The next one: no more. For pushes the target is the device."""

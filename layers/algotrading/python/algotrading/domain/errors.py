@@ -25,6 +25,7 @@
     │       └── RiskLocked        409  RISK_LOCKED  (a kill switch is on)
     ├── PreconditionFailed        412  PRECONDITION_FAILED   (If-Match names another state)
     ├── PayloadTooLarge           413  PAYLOAD_TOO_LARGE
+    ├── ContentTypeUnsupported    415  CONTENT_TYPE_UNSUPPORTED   (a body that is declared to be no JSON)
     ├── KeyReused                 422  IDEMPOTENCY_KEY_REUSED   (the key stands for another request)
     ├── TooManyTries              429  TOO_MANY_TRIES   (guessing is slowed down)
     ├── RateLimited               429  RATE_LIMITED   (a caller's requests of this minute are used up)
@@ -80,6 +81,7 @@ ErrorCode = Literal[
     "RISK_LOCKED",
     "PRECONDITION_FAILED",
     "PAYLOAD_TOO_LARGE",
+    "CONTENT_TYPE_UNSUPPORTED",
     "TOO_MANY_TRIES",
     "RATE_LIMITED",
     "BROKER_AUTH_FAILED",
@@ -314,6 +316,13 @@ class PayloadTooLarge(AlgotradingError):
 
     code: ClassVar[ErrorCode] = "PAYLOAD_TOO_LARGE"
     status: ClassVar[int] = 413
+
+
+class ContentTypeUnsupported(AlgotradingError):
+    """The body is declared to be something else than JSON."""
+
+    code: ClassVar[ErrorCode] = "CONTENT_TYPE_UNSUPPORTED"
+    status: ClassVar[int] = 415
 
 
 class BrokerFault(AlgotradingError):

@@ -18,6 +18,15 @@ device have crossed. Later, somebody has copied it."""
 
 
 @dataclass(frozen=True, slots=True)
+class Device:
+    """Where somebody logs in, as the client tells it."""
+
+    name: str
+    known_as: UUID | None = None
+    """An earlier login that was this device's: see `ports.Logins.begin`."""
+
+
+@dataclass(frozen=True, slots=True)
 class DeviceLogin:
     """One login of a user, on whatever device it was made."""
 
@@ -58,11 +67,16 @@ class LoginEnd(StrEnum):
     REVOKED = "revoked"
     """Its owner ended it from elsewhere."""
     PASSWORD_RESET = "password_reset"  # noqa: S105 - a name, no password
-    """Whoever knew the old password is not to stay."""
+    """By a link or by the old one: whoever knew that is not to stay."""
     ACCOUNT_DELETED = "account_deleted"
     ACCOUNT_LOCKED = "account_locked"
     REUSED = "reused"
     """A used refresh token came again: one of the two who hold it is a thief, and nobody knows which."""
+
+
+KEEPS_DEVICE_KNOWN: Final = frozenset({LoginEnd.LOGGED_OUT})
+"""Why a login ended whose device is still one that was seen before, besides its age. Wherever somebody had reason to
+end it from elsewhere, the next login is told."""
 
 
 class Refresh(StrEnum):

@@ -83,9 +83,21 @@ takes."""
 API_ANSWERS: Final = "ApiAnswers"
 """Told by the canary each minute: 1 where the API answered as the product does, else 0."""
 
+CREDENTIALS_REFUSED: Final = "CredentialsRefused"
+"""Told of every wrong password and every wrong code."""
+
+TRIES_HELD_UP: Final = "TriesHeldUp"
+"""Told of every try that was not looked at, since wrong ones had come before it."""
+
+CALLERS_HELD_UP: Final = "CallersHeldUp"
+"""Told of every request that was one too many of its caller's minute."""
+
 INFORMATIVE: Final = frozenset(
     {
         API_ANSWERS,
+        CREDENTIALS_REFUSED,
+        TRIES_HELD_UP,
+        CALLERS_HELD_UP,
         "ApiAnswerTime",
         HEARTBEAT,
         BROKER_FAULTS,

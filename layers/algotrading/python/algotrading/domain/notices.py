@@ -46,6 +46,10 @@ class NoticeKind(StrEnum):
     ACCOUNT_UNLOCKED = "account_unlocked"
     LOGINS_HELD_UP = "logins_held_up"
     """Somebody guesses at the password, and has to wait longer and longer between tries."""
+    NEW_DEVICE = "new_device"
+    """A login began on a device that was not seen before."""
+    CODE_REUSED = "code_reused"
+    """Digits of the second factor came a second time."""
 
     NOT_READY = "not_ready"
     """Before the open: something keeps strategies of the day from buying or selling."""

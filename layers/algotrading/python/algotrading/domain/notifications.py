@@ -42,6 +42,8 @@ _WHO_GETS_IN: Final = (
     NoticeKind.ACCOUNT_LOCKED,
     NoticeKind.ACCOUNT_UNLOCKED,
     NoticeKind.LOGINS_HELD_UP,
+    NoticeKind.NEW_DEVICE,
+    NoticeKind.CODE_REUSED,
 )
 _ALWAYS: Final = frozenset((kind, Channel.EMAIL) for kind in _WHO_GETS_IN)
 """Whoever has taken an account over is not to switch off that its owner hears of it."""

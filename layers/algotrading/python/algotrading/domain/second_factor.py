@@ -12,6 +12,7 @@ from uuid import UUID
 
 STEP_SECONDS: Final = 30
 RECOVERY_CODES: Final = 10
+RECOVERY_SALT_BYTES: Final = 16
 _DRIFT: Final = 1
 """So many steps a phone's clock may be off, either way (RFC 6238, section 5.2)."""
 _DIGITS = re.compile(r"[0-9]{6}")
@@ -28,6 +29,8 @@ class SecondFactor:
     confirmed_at: datetime | None = None
     last_step: int = 0
     """The step whose digits were used last: none is good twice."""
+    recovery_salt: bytes | None = None
+    """What its recovery codes are hashed with; None for a set from before there was one."""
 
     def __repr__(self) -> str:
         return f"SecondFactor({self.user_id}, hidden)"
@@ -49,8 +52,12 @@ def is_digits(code: str) -> bool:
     return _DIGITS.fullmatch(code) is not None
 
 
-def recovery_hash(code: str) -> bytes | None:
-    """What is stored of a recovery code; None for what cannot be one. 40 random bits: the throttle guards them."""
-    if _RECOVERY.fullmatch(code) is None:
-        return None
-    return hashlib.sha256(code.replace("-", "").lower().encode()).digest()
+def read_recovery(code: str) -> str | None:
+    """A recovery code as it is hashed, however it was written; None for what cannot be one."""
+    return code.replace("-", "").lower() if _RECOVERY.fullmatch(code) else None
+
+
+def unsalted_hash(recovery: str) -> bytes:
+    """What is stored of a recovery code in a set from before there were salts. Of 40 random bits: the throttle guards
+    them at the door, and nothing guards them once the hashes have leaked."""
+    return hashlib.sha256(recovery.encode()).digest()

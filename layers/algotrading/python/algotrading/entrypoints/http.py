@@ -37,6 +37,8 @@ from algotrading.entrypoints.http_body import admit_body, read_json
 from algotrading.entrypoints.http_keys import given_again, named_key, to_keep
 from algotrading.entrypoints.http_page import asks_for_page, html_page
 from algotrading.entrypoints.http_rates import rate_headers
+from algotrading.entrypoints.http_refusals import count_refusal
+from algotrading.ports import Meter
 from algotrading.services.admission import Admission, Admitted, Asked
 from algotrading.services.keyed_requests import KeyedRequests
 
@@ -54,6 +56,8 @@ _HEADERS = {
 """Of every answer; a page says for itself what it may load. Browsers heed the promise of HTTPS over HTTPS alone."""
 _FAILED = "This did not work"
 JSON = "application/json"
+_ATTACHMENT = {"Content-Disposition": 'attachment; filename="api.json"'}
+"""Of every answer that is no page: a browser that is led to one stores it under this name, and runs nothing."""
 REQUEST_ID = "X-Request-Id"
 """Header of every answer: what the logs call the request."""
 CLIENT_REQUEST_ID = "X-Client-Request-Id"
@@ -91,9 +95,11 @@ class HttpDoor(APIGatewayHttpResolver):
         *routers: Router,
         admission: Callable[[], Admission] | None = None,
         keyed: Callable[[], KeyedRequests] | None = None,
+        meter: Meter | None = None,
     ) -> None:
         """`admission` is called at each request to a route that is not open, and lets nobody in where it is missing.
-        `keyed` is called at each request that names itself by a key; a door of routes that heed one has it."""
+        `keyed` is called at each request that names itself by a key; a door of routes that heed one has it. `meter` is
+        told of refusals that attacks bring."""
         super().__init__(
             enable_validation=True,
             response_validation_error_http_code=500,
@@ -102,6 +108,7 @@ class HttpDoor(APIGatewayHttpResolver):
         )
         self._admission = admission
         self._keyed = keyed
+        self._meter = meter
         for router in routers:
             self.include_router(router)
         self.exception_handler(AlgotradingError)(self._answer_error)
@@ -126,10 +133,19 @@ class HttpDoor(APIGatewayHttpResolver):
         except Exception:
             logger.exception("request %s could not be read", request_id)
             answer = _as_event_answer(failure_response(request_id))
+        if self._meter is not None:
+            count_refusal(self._meter, answer)
         if answer["statusCode"] >= HTTPStatus.BAD_REQUEST and _is_for_a_browser(event):
             text = json.loads(answer["body"])["message"]
             answer = _as_event_answer(html_page(answer["statusCode"], _FAILED, text))
-        own = {**_HEADERS, REQUEST_ID: request_id, **_client_id(event), **rate_headers(who.spent if who else None)}
+        kind = _ATTACHMENT if _is_json(answer) else {}
+        own = {
+            **_HEADERS,
+            **kind,
+            REQUEST_ID: request_id,
+            **_client_id(event),
+            **rate_headers(who.spent if who else None),
+        }
         answer["headers"] = {**own, **answer.get("headers", {})}
         _log_answer(event, answer, request_id, time.perf_counter() - started, who)
         return answer
@@ -328,6 +344,10 @@ def _log_answer(
         "execution_time_ms": round(seconds * 1000, 3),
     }
     logger.info("answered", extra=fields)
+
+
+def _is_json(answer: Mapping[str, Any]) -> bool:
+    return str(answer.get("headers", {}).get("Content-Type", JSON)).startswith(JSON)
 
 
 def _client_id(event: Mapping[str, Any]) -> dict[str, str]:

@@ -8,11 +8,12 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
-from algotrading.domain.errors import PayloadTooLarge, RequestInvalid
+from algotrading.domain.errors import ContentTypeUnsupported, PayloadTooLarge, RequestInvalid
 
 LARGEST_BODY = 32 * 1024
 """Bytes; the largest honest request has a few hundred."""
 _DEEPEST = 8
+_DECLARED = "content-type"
 
 
 def admit_body(event: Mapping[str, Any], *, any_type: bool = False) -> dict[str, Any]:
@@ -24,11 +25,14 @@ def admit_body(event: Mapping[str, Any], *, any_type: bool = False) -> dict[str,
 
     Raises:
         PayloadTooLarge: more than `LARGEST_BODY` bytes.
-        RequestInvalid: the body is not text, or is declared to be something else than JSON.
+        ContentTypeUnsupported: the body is declared to be something else than JSON, or not declared to be anything.
+        RequestInvalid: the body is not text.
     """
     body = event.get("body")
     if not body:
-        return {**event, "body": None, "isBase64Encoded": False}
+        # What is not there is of no kind, whatever the client calls it.
+        headers = {name: value for name, value in (event.get("headers") or {}).items() if name.lower() != _DECLARED}
+        return {**event, "headers": headers, "body": None, "isBase64Encoded": False}
     if not isinstance(body, str):
         raise RequestInvalid("the body must be JSON text")
     is_encoded = bool(event.get("isBase64Encoded"))
@@ -72,10 +76,10 @@ def _decode_base64(body: str) -> bytes:
 
 def _declare_json(headers: Mapping[str, str], *, any_type: bool) -> dict[str, str]:
     lowered = {name.lower(): value for name, value in headers.items()}
-    media_type = lowered.get("content-type", "application/json").partition(";")[0].strip().lower()
-    if media_type not in {"application/json", ""} and not any_type:
-        raise RequestInvalid(f"the body must be application/json, not {media_type[:60]}")
-    return {**lowered, "content-type": "application/json"}
+    media_type = lowered.get(_DECLARED, "").partition(";")[0].strip().lower()
+    if media_type != "application/json" and not any_type:
+        raise ContentTypeUnsupported(f"the body must be application/json, not {media_type[:60] or 'undeclared'}")
+    return {**lowered, _DECLARED: "application/json"}
 
 
 def _read_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

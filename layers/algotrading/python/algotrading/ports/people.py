@@ -39,9 +39,11 @@ class Logins(Protocol):
     """Logins on devices. Of refresh tokens only hashes are stored. Beginning and ending leave an audit record in the
     same transaction; ending one ends its pushes."""
 
-    def begin(self, login: DeviceLogin, token_hash: bytes, password_hash: str) -> None:
+    def begin(self, login: DeviceLogin, token_hash: bytes, password_hash: str, *, known_as: UUID | None = None) -> None:
         """A new login, and the token that refreshes it first. `password_hash` is what the password was checked against:
-        that takes a tenth of a second, in which it may have been changed, and the account closed or locked.
+        that takes a tenth of a second, in which it may have been changed, and the account closed or locked. The user is
+        told of a new device, unless it is the account's first login, or `known_as` is an earlier one of the user's that
+        ended in one of the ways of KEEPS_DEVICE_KNOWN, or goes on.
 
         Raises:
             AuthenticationFailed: it is not the user's any more, or the user is gone.
@@ -78,6 +80,18 @@ class Logins(Protocol):
         """End every login of the user; how many there were."""
         ...
 
+    def change_password(
+        self, user_id: UUID, device_id: UUID | None, password_hash: str, new_hash: str, now: datetime
+    ) -> int:
+        """Store another password instead of the one that was checked (see `begin`), end every login but that device's,
+        use up links for a new password, and tell the user what goes on; how many logins have ended. On record.
+
+        Raises:
+            AuthenticationFailed: `password_hash` is not the user's any more, or the user is gone.
+            AccountLocked: nobody gets in any more.
+        """
+        ...
+
 
 class SecondFactors(Protocol):
     """Second factors of logins. On, off and each recovery code used leave an audit record in the same transaction."""
@@ -96,6 +110,10 @@ class SecondFactors(Protocol):
 
     def use_step(self, user_id: UUID, step: int) -> bool:
         """Whether this step, and a later one, was never used before; it is now."""
+        ...
+
+    def note_reuse(self, user_id: UUID, now: datetime) -> None:
+        """Right digits came that were used before: on record each time, and told to the user once a day."""
         ...
 
     def use_recovery(self, user_id: UUID, code_hash: bytes, now: datetime) -> bool:
@@ -223,6 +241,10 @@ class Passwords(Protocol):
 
     def matches(self, password: str, password_hash: str | None) -> bool:
         """Whether they belong together; takes as long, and says no, when there is no hash."""
+        ...
+
+    def derive(self, secret: str, salt: bytes) -> bytes:
+        """32 bytes that the same secret and salt always bring, as slowly as a password's hash."""
         ...
 
 

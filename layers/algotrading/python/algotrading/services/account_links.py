@@ -25,13 +25,19 @@ from algotrading.services.link_tokens import read_link_token
 
 logger = logging.getLogger(__name__)
 
-_COMMON = FieldProblem("password", "is one of those that everybody tries first: choose another")
+_COMMON = "is one of those that everybody tries first: choose another"
 
 
-def refuse_easy(password: str, email: str, is_common: Callable[[str], bool]) -> None:
-    """Raises RequestInvalid for a password that everybody tries first, or that is the e-mail itself."""
-    if is_common(password) or password.lower() in {email.lower(), email.lower().rpartition("@")[0]}:
-        raise RequestInvalid("the request is not valid: see password", (_COMMON,))
+def is_easy(password: str, email: str, is_common: Callable[[str], bool]) -> bool:
+    """Whether everybody tries a password first, or it is the e-mail itself."""
+    return is_common(password) or password.lower() in {email.lower(), email.lower().rpartition("@")[0]}
+
+
+def refuse_easy(password: str, email: str, is_common: Callable[[str], bool], field: str = "password") -> None:
+    """Raises RequestInvalid, which names the field, for a password that everybody tries first, or that is the e-mail
+    itself."""
+    if is_easy(password, email, is_common):
+        raise RequestInvalid(f"the request is not valid: see {field}", (FieldProblem(field, _COMMON),))
 
 
 @dataclass(frozen=True, slots=True)

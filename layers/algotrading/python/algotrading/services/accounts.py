@@ -7,7 +7,7 @@ import re
 import secrets
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
@@ -20,11 +20,12 @@ from algotrading.domain.errors import (
     TokenInvalid,
     TooManyTries,
 )
-from algotrading.domain.logins import CODE_IS_FRESH, LOGIN_LASTS, DeviceLogin
+from algotrading.domain.logins import CODE_IS_FRESH, LOGIN_LASTS, Device, DeviceLogin
 from algotrading.domain.throttle import Suspect, suspects_of_code, suspects_of_login, suspects_of_registration
 from algotrading.ports import BrokerAccounts, Clock, Logins, Passwords, Throttle, Tokens, Users
 from algotrading.services.account_data import AccountData
-from algotrading.services.account_links import AccountLinks, refuse_easy
+from algotrading.services.account_links import AccountLinks, is_easy, refuse_easy
+from algotrading.services.password_change import PasswordChange
 from algotrading.services.programs import Programs
 from algotrading.services.second_factor import Enrolment, SecondFactorKeeper
 from algotrading.services.viewers import Viewers
@@ -45,6 +46,8 @@ class Pass:
     """Good for one refresh."""
     lasts: timedelta
     """How long `access` is good for."""
+    is_password_easy: bool = False
+    """Whether it was got by a password that a new account could not have."""
 
     def __repr__(self) -> str:
         return f"Pass({self.login.device_id}, tokens hidden)"
@@ -63,6 +66,7 @@ class Accounts:
     data: AccountData
     viewers: Viewers
     programs: Programs
+    password_change: PasswordChange
     throttle: Throttle
     tokens: Tokens
     clock: Clock
@@ -87,10 +91,11 @@ class Accounts:
         self.users.add(user, password_hash)
         self.throttle.succeeded(suspects)
         self.links.welcome(user.user_id)
-        return user, self._begin(user.user_id, device, password_hash)
+        return user, self._begin(user.user_id, Device(device), password_hash)
 
-    def log_in(self, email: str, password: str, device: str, address: str, code: str | None = None) -> Pass:
-        """A new login, which refreshing keeps going for thirty days.
+    def log_in(self, email: str, password: str, device: Device, address: str, code: str | None = None) -> Pass:
+        """A new login, which refreshing keeps going for thirty days. Its owner is told of a device that was not seen
+        before.
 
         Raises:
             AuthenticationFailed: unknown e-mail or wrong password; nothing tells which, neither the
@@ -112,7 +117,9 @@ class Accounts:
         self.throttle.succeeded(suspects)
         if login.is_locked:
             raise AccountLocked(LOCKED)
-        return self._begin(login.user_id, device, login.password_hash, has_second_factor=has_second_factor)
+        its_pass = self._begin(login.user_id, device, login.password_hash, has_second_factor=has_second_factor)
+        # Chosen before it became common, or before there was the list. Whoever is let in is asked to change it.
+        return replace(its_pass, is_password_easy=is_easy(password, email, self.is_common))
 
     def refresh(self, token: str) -> Pass:
         """New tokens for a refresh token, which is used up by that.
@@ -204,13 +211,13 @@ class Accounts:
         if seconds > 0:
             raise TooManyTries(seconds)
 
-    def _begin(self, user_id: UUID, device: str, password_hash: str, *, has_second_factor: bool = False) -> Pass:
+    def _begin(self, user_id: UUID, device: Device, password_hash: str, *, has_second_factor: bool = False) -> Pass:
         now = self.clock.now()
         login = DeviceLogin(
-            self.new_id(), user_id, device, now, now, now + LOGIN_LASTS, has_second_factor=has_second_factor
+            self.new_id(), user_id, device.name, now, now, now + LOGIN_LASTS, has_second_factor=has_second_factor
         )
         token, token_hash = _new_token(user_id)
-        self.logins.begin(login, token_hash, password_hash)
+        self.logins.begin(login, token_hash, password_hash, known_as=device.known_as)
         return self._pass(login, token)
 
     def _pass(self, login: DeviceLogin, refresh: str) -> Pass:

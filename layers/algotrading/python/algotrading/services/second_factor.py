@@ -12,13 +12,15 @@ from uuid import UUID
 from algotrading.domain.errors import AuthenticationFailed, Conflict, SecondFactorNeeded
 from algotrading.domain.second_factor import (
     RECOVERY_CODES,
+    RECOVERY_SALT_BYTES,
     STEP_SECONDS,
     SecondFactor,
     is_digits,
-    recovery_hash,
+    read_recovery,
     steps_around,
+    unsalted_hash,
 )
-from algotrading.ports import Clock, SecondFactors, Vault
+from algotrading.ports import Clock, Passwords, SecondFactors, Vault
 
 _ISSUER = "Algotrading"
 _SECRET_BYTES = 20
@@ -47,6 +49,7 @@ class SecondFactorKeeper:
     factors: SecondFactors
     vault: Vault
     clock: Clock
+    passwords: Passwords
 
     def is_on(self, user_id: UUID) -> bool:
         """Whether the user's logins need a code."""
@@ -61,7 +64,8 @@ class SecondFactorKeeper:
         """
         secret = base64.b32encode(secrets.token_bytes(_SECRET_BYTES)).decode()
         sealed = self.vault.seal(user_id, {_FIELD: secret})[_FIELD]
-        self.factors.begin(SecondFactor(user_id, sealed, self.clock.now()))
+        salt = secrets.token_bytes(RECOVERY_SALT_BYTES)
+        self.factors.begin(SecondFactor(user_id, sealed, self.clock.now(), recovery_salt=salt))
         label = quote(f"{_ISSUER}:{email}")
         return Enrolment(secret, f"otpauth://totp/{label}?{urlencode({'secret': secret, 'issuer': _ISSUER})}")
 
@@ -79,7 +83,7 @@ class SecondFactorKeeper:
         if step is None:
             raise AuthenticationFailed(_WRONG)
         codes = [f"{code[:5]}-{code[5:]}" for code in (secrets.token_hex(5) for _ in range(RECOVERY_CODES))]
-        hashes = [each for each in map(recovery_hash, codes) if each is not None]
+        hashes = [each for each in (self._hash(factor, code) for code in codes) if each is not None]
         self.factors.confirm(user_id, step, hashes, self.clock.now())
         return codes
 
@@ -94,7 +98,7 @@ class SecondFactorKeeper:
 
         Raises:
             SecondFactorNeeded: it is on, and no code was given.
-            AuthenticationFailed: the code is wrong, or was used before.
+            AuthenticationFailed: the code is wrong, or was used before, which its owner is told.
         """
         factor = self.factors.find(user_id)
         if factor is None or not factor.is_on:
@@ -102,18 +106,29 @@ class SecondFactorKeeper:
         if code is None:
             raise SecondFactorNeeded("the code of your authenticator app is needed, too")
         step = self._step_of(factor, code) if is_digits(code) else None
-        if step is not None and self.factors.use_step(user_id, step):
-            return True
-        code_hash = recovery_hash(code)
+        if step is not None:
+            if self.factors.use_step(user_id, step):
+                return True
+            self.factors.note_reuse(user_id, self.clock.now())
+            raise AuthenticationFailed(_WRONG)
+        code_hash = self._hash(factor, code)
         if code_hash is not None and self.factors.use_recovery(user_id, code_hash, self.clock.now()):
             return True
         raise AuthenticationFailed(_WRONG)
 
+    def _hash(self, factor: SecondFactor, code: str) -> bytes | None:
+        """What is stored of a recovery code of this set; None for what cannot be one. As slow as a password's hash:
+        whoever has the hashes cannot try all 40 bits."""
+        recovery = read_recovery(code)
+        if recovery is None or factor.recovery_salt is None:
+            return None if recovery is None else unsalted_hash(recovery)
+        return self.passwords.derive(recovery, factor.recovery_salt)
+
     def _step_of(self, factor: SecondFactor, code: str) -> int | None:
-        """The step whose digits these are, among those that are taken now."""
+        """The latest step whose digits these are, among those that are taken now, whether they were used or not."""
         secret = base64.b32decode(self.vault.unseal(factor.user_id, {_FIELD: factor.sealed_secret})[_FIELD])
-        for step in steps_around(self.clock.now()):
-            if step > factor.last_step and secrets.compare_digest(digits_of(secret, step).encode(), code.encode()):
+        for step in reversed(steps_around(self.clock.now())):
+            if secrets.compare_digest(digits_of(secret, step).encode(), code.encode()):
                 return step
         return None
 

@@ -10,26 +10,16 @@ from algotrading.adapters.postgres import audit
 from algotrading.adapters.postgres.api_keys import revoke_keys
 from algotrading.adapters.postgres.database import Database
 from algotrading.adapters.postgres.logins import end_all
-from algotrading.adapters.postgres.outbox import write_notice
+from algotrading.adapters.postgres.new_password import tell_of_new_password
 from algotrading.adapters.postgres.viewer_grants import revoke_viewers
-from algotrading.domain.account_notices import OtherWays, password_changed
+from algotrading.domain.account_notices import password_changed
 from algotrading.domain.audit import AuditKind, account_entry
 from algotrading.domain.email_links import LINK_IS_OVER, LinkPurpose
 from algotrading.domain.errors import LinkInvalid
 from algotrading.domain.logins import LoginEnd
-from algotrading.domain.notices import NoticeKind
 
 if TYPE_CHECKING:
     from algotrading.adapters.postgres.database import Session
-
-
-_OTHER_WAYS = """
-    select (select count(*) from api_keys where user_id = %(user_id)s and expires_at > %(now)s) as api_keys,
-        (select count(*) from viewer_grants
-            where user_id = %(user_id)s and (viewer_id is not null or expires_at > %(now)s)) as viewers,
-        (select count(*) from notification_channels
-            where user_id = %(user_id)s and confirmed_at is not null) as channels
-"""
 
 
 class PostgresEmailLinks:
@@ -72,9 +62,7 @@ class PostgresEmailLinks:
             if revoke_access:
                 revoke_keys(session, user_id, now)
                 revoke_viewers(session, user_id, now)
-            left = session.execute(_OTHER_WAYS, {"user_id": user_id, "now": now}).fetchone()
-            assert left is not None
-            write_notice(session, user_id, NoticeKind.PASSWORD_CHANGED, password_changed(OtherWays(**left)), now)
+            tell_of_new_password(session, user_id, password_changed, now)
 
     def verify_email(self, user_id: UUID, token_hash: bytes, now: datetime) -> None:
         """See ports.EmailLinks."""

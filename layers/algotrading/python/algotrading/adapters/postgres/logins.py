@@ -9,11 +9,16 @@ from uuid import UUID
 
 from algotrading.adapters.postgres import audit
 from algotrading.adapters.postgres.database import Database
+from algotrading.adapters.postgres.new_password import tell_of_new_password
+from algotrading.adapters.postgres.outbox import write_notice
 from algotrading.adapters.postgres.users import hold_open
+from algotrading.domain.account_notices import new_device, password_changed_by_old_one
 from algotrading.domain.accounts import NO_MATCH
-from algotrading.domain.audit import login_ended_entry, login_entry
+from algotrading.domain.audit import AuditKind, account_entry, login_ended_entry, login_entry
+from algotrading.domain.email_links import LinkPurpose
 from algotrading.domain.errors import AuthenticationFailed, NotFound, TokenExpired, TokenInvalid
-from algotrading.domain.logins import DeviceLogin, LoginEnd, Refresh, judge_refresh
+from algotrading.domain.logins import KEEPS_DEVICE_KNOWN, DeviceLogin, LoginEnd, Refresh, judge_refresh
+from algotrading.domain.notices import NoticeKind
 
 if TYPE_CHECKING:
     from algotrading.adapters.postgres.database import Session
@@ -29,13 +34,15 @@ class PostgresLogins:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def begin(self, login: DeviceLogin, token_hash: bytes, password_hash: str) -> None:
+    def begin(self, login: DeviceLogin, token_hash: bytes, password_hash: str, *, known_as: UUID | None = None) -> None:
         """See ports.Logins."""
         with self._database.tenant(login.user_id) as session:
             # Whoever changes the password or locks the account holds this row before the logins are ended: either comes
             # first and is seen here, or comes later and ends this login, too.
             if hold_open(session, login.user_id) != password_hash:
                 raise AuthenticationFailed(NO_MATCH)
+            if _is_new_device(session, login.user_id, known_as):
+                write_notice(session, login.user_id, NoticeKind.NEW_DEVICE, new_device(login), login.created_at)
             session.execute(
                 "insert into logins"
                 " (device_id, user_id, name, created_at, used_at, expires_at, has_second_factor, code_at)"
@@ -120,10 +127,28 @@ class PostgresLogins:
         with self._database.tenant(user_id) as session:
             return end_all(session, LoginEnd.REVOKED, now)
 
+    def change_password(
+        self, user_id: UUID, device_id: UUID | None, password_hash: str, new_hash: str, now: datetime
+    ) -> int:
+        """See ports.Logins."""
+        with self._database.tenant(user_id) as session:
+            # Held to the commit, as in `begin`: a login that begins meanwhile comes first and is ended here, or later
+            # and finds another password.
+            if hold_open(session, user_id) != password_hash:
+                raise AuthenticationFailed(NO_MATCH)
+            session.execute("update users set password_hash = %s where id = %s", (new_hash, user_id))
+            session.execute(
+                "delete from email_links where user_id = %s and purpose = %s", (user_id, LinkPurpose.RESET_PASSWORD)
+            )
+            audit.append(session, account_entry(user_id, AuditKind.PASSWORD_CHANGED, now))
+            ended = end_all(session, LoginEnd.PASSWORD_RESET, now, but=device_id)
+            tell_of_new_password(session, user_id, password_changed_by_old_one, now)
+        return ended
 
-def end_all(session: Session, why: LoginEnd, now: datetime) -> int:
-    """End every login of the transaction's tenant; how many there were."""
-    found = _alive(session, now)
+
+def end_all(session: Session, why: LoginEnd, now: datetime, *, but: UUID | None = None) -> int:
+    """End every login of the transaction's tenant, `but` one; how many there were."""
+    found = [login for login in _alive(session, now) if login.device_id != but]
     for login in found:
         _end(session, login, why, now)
     return len(found)
@@ -136,6 +161,17 @@ def _alive(session: Session, now: datetime) -> list[DeviceLogin]:
         (now,),
     ).fetchall()
     return [_login(row) for row in rows]
+
+
+def _is_new_device(session: Session, user_id: UUID, known_as: UUID | None) -> bool:
+    """Whether there was a login before, and none of them is the device's that is known as that."""
+    before = session.execute(
+        "select count(*) as logins, count(*) filter (where device_id = %s"
+        " and (end_reason is null or end_reason = any(%s))) as known from logins where user_id = %s",
+        (known_as, list(KEEPS_DEVICE_KNOWN), user_id),
+    ).fetchone()
+    assert before is not None
+    return bool(before["logins"] > 0 and before["known"] == 0)
 
 
 def _use_token(session: Session, token_hash: bytes, now: datetime) -> None:

@@ -9,11 +9,12 @@ from uuid import UUID
 from algotrading.adapters.postgres import audit
 from algotrading.adapters.postgres.database import Database
 from algotrading.adapters.postgres.outbox import write_notice
-from algotrading.domain.account_notices import SECOND_FACTOR_OFF, SECOND_FACTOR_ON
+from algotrading.domain.account_notices import CODE_REUSED, SECOND_FACTOR_OFF, SECOND_FACTOR_ON
 from algotrading.domain.audit import AuditKind, second_factor_entry
 from algotrading.domain.errors import Conflict
 from algotrading.domain.notices import NoticeKind
 from algotrading.domain.second_factor import SecondFactor
+from algotrading.domain.sessions import trading_day_of
 
 
 class PostgresSecondFactors:
@@ -26,7 +27,8 @@ class PostgresSecondFactors:
         """See ports.SecondFactors."""
         with self._database.tenant(user_id) as session:
             row = session.execute(
-                "select sealed_secret, created_at, confirmed_at, last_step from second_factors where user_id = %s",
+                "select sealed_secret, created_at, confirmed_at, last_step, recovery_salt from second_factors"
+                " where user_id = %s",
                 (user_id,),
             ).fetchone()
         return None if row is None else SecondFactor(user_id, **row)
@@ -36,9 +38,10 @@ class PostgresSecondFactors:
         with self._database.tenant(factor.user_id) as session:
             session.execute("delete from second_factors where user_id = %s and confirmed_at is null", (factor.user_id,))
             added = session.execute(
-                "insert into second_factors (user_id, sealed_secret, created_at, last_step) values (%s, %s, %s, %s)"
+                "insert into second_factors (user_id, sealed_secret, created_at, last_step, recovery_salt)"
+                " values (%s, %s, %s, %s, %s)"
                 " on conflict (user_id) do nothing",
-                (factor.user_id, factor.sealed_secret, factor.created_at, factor.last_step),
+                (factor.user_id, factor.sealed_secret, factor.created_at, factor.last_step, factor.recovery_salt),
             )
             if added.rowcount == 0:
                 raise Conflict("a second factor is on: take it away first")
@@ -68,6 +71,17 @@ class PostgresSecondFactors:
                 (step, user_id, step),
             )
             return used.rowcount == 1
+
+    def note_reuse(self, user_id: UUID, now: datetime) -> None:
+        """See ports.SecondFactors."""
+        with self._database.tenant(user_id) as session:
+            audit.append(session, second_factor_entry(user_id, AuditKind.CODE_REUSED, now))
+            is_first = session.execute(
+                "insert into daily_summaries (user_id, trading_day, kind) values (%s, %s, %s) on conflict do nothing",
+                (user_id, trading_day_of(now), NoticeKind.CODE_REUSED),
+            )
+            if is_first.rowcount:
+                write_notice(session, user_id, NoticeKind.CODE_REUSED, CODE_REUSED, now)
 
     def use_recovery(self, user_id: UUID, code_hash: bytes, now: datetime) -> bool:
         """See ports.SecondFactors."""

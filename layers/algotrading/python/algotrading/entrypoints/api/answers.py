@@ -8,6 +8,7 @@ from algotrading.contracts.api_common import ErrorAnswer
 from algotrading.domain.errors import (
     AccountLocked,
     AlgotradingError,
+    ContentTypeUnsupported,
     DatabaseUnavailable,
     PayloadTooLarge,
     TokenExpired,
@@ -17,7 +18,12 @@ from algotrading.domain.errors import (
 BEARER: list[dict[str, list[str]]] = [{"bearer": []}]
 """The security of a route that needs a token."""
 _NO_HEADER = '. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}`'
-_EVERY: tuple[type[AlgotradingError], ...] = (PayloadTooLarge, AlgotradingError, DatabaseUnavailable)
+_EVERY: tuple[type[AlgotradingError], ...] = (
+    PayloadTooLarge,
+    ContentTypeUnsupported,
+    AlgotradingError,
+    DatabaseUnavailable,
+)
 _WITH_TOKEN: tuple[type[AlgotradingError], ...] = (TokenExpired, TokenInvalid, AccountLocked)
 _NOBODY = TokenInvalid.status
 

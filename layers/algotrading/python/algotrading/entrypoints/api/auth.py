@@ -39,6 +39,7 @@ from algotrading.domain.errors import (
     TokenInvalid,
     TooManyTries,
 )
+from algotrading.domain.logins import Device
 from algotrading.entrypoints.api.answers import BEARER, answers
 from algotrading.entrypoints.http import address, admitted, caller, new_router
 from algotrading.services.accounts import Accounts, Pass
@@ -191,7 +192,8 @@ class AuthRoutes:
 
     def verify_second_factor(self, request: Request, body: CodeRequest) -> CodeShownAnswer:
         """A code of the app, or a recovery code, after FRESH_CODE_NEEDED. For five minutes this login, and no other,
-        may connect a broker account, raise limits and release the kill switch."""
+        may connect a broker account, raise limits, change the password and release the kill
+        switch."""
         until = self._services().show_code(caller(request), admitted(request).device_id, body.code)
         return CodeShownAnswer(fresh_until=until)
 
@@ -201,8 +203,10 @@ class AuthRoutes:
         return RegisterAnswer(user_id=user.user_id, **_login(its_pass).model_dump())
 
     def log_in(self, request: Request, body: LoginRequest) -> LoginAnswer:
-        """Exchange e-mail and password for a bearer token, and a refresh token that brings the next ones."""
-        return _login(self._services().log_in(body.email, body.password, body.device, address(request), body.code))
+        """Exchange e-mail and password for a bearer token, and a refresh token that brings the next ones. The owner is
+        told of a login on a device that does not say, by `known_device`, that it was seen before."""
+        device = Device(body.device, body.known_device)
+        return _login(self._services().log_in(body.email, body.password, device, address(request), body.code))
 
     def refresh(self, body: RefreshRequest) -> LoginAnswer:
         """Exchange a refresh token for new tokens. It is good for one exchange; one that comes again more than ten
@@ -259,6 +263,7 @@ def _login(its_pass: Pass) -> LoginAnswer:
         expires_in=int(its_pass.lasts.total_seconds()),
         refresh_token=its_pass.refresh,
         device_id=its_pass.login.device_id,
+        password_is_common=its_pass.is_password_easy,
     )
 
 

@@ -18,6 +18,7 @@ from algotrading.entrypoints.api.broker import BrokerRoutes
 from algotrading.entrypoints.api.document_extras import with_accounts, with_examples, with_headers, with_keys
 from algotrading.entrypoints.api.keys import KeyRoutes
 from algotrading.entrypoints.api.notifications import NotificationRoutes
+from algotrading.entrypoints.api.password import PasswordRoutes
 from algotrading.entrypoints.api.postback import PostbackRoutes
 from algotrading.entrypoints.api.risk import RiskRoutes
 from algotrading.entrypoints.api.strategy import StrategyRoutes
@@ -69,6 +70,7 @@ def openapi_document() -> dict[str, Any]:
     for routes in (
         AuthRoutes(_nobody),
         AccountLinkRoutes(_nobody),
+        PasswordRoutes(_nobody),
         AccountDataRoutes(_nobody),
         ViewerRoutes(_nobody),
         KeyRoutes(_nobody),
