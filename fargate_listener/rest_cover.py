@@ -144,7 +144,7 @@ class RestCover:
         if fresh:
             packets = b"".join(_PACKET.pack(8, token, price) for token, price in fresh)
             self._guard.on_frames([_COUNT.pack(len(fresh)) + packets], now)
-            self._liveness.by_quote |= dict.fromkeys((token for token, _ in fresh), self._table.batch)
+            self._liveness.by_quote.update(dict.fromkeys((token for token, _ in fresh), self._table.batch))
             self._counters.quotes += len(fresh)
         return True
 
