@@ -137,6 +137,7 @@ class Liveness:
             else:
                 feed.fault = feed.doubtful_from = None
         self._find_stale(now)
+        self._forget_quotes()
 
     @property
     def longest_silence(self) -> float:
@@ -190,3 +191,10 @@ class Liveness:
             names = [self._watchlist.quote_key(token) or str(token) for token in self._watchlist.by_risk(new)[:5]]
             logger.warning("armed instruments do not tick any more: %s", ", ".join(names), extra={"stale": len(stale)})
         self.stale = stale
+
+    def _forget_quotes(self) -> None:
+        """Those that a tick came after, and those of instruments that nobody watches now."""
+        for token, batch in list(self.by_quote.items()):
+            slot = self._table.slot_of(token)
+            if slot is None or self._table.rows[slot, Column.SEEN] != batch:
+                del self.by_quote[token]

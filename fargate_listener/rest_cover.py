@@ -48,7 +48,8 @@ COVERED_SECONDS = 5.0
 UNTRADED_SECONDS = 30.0
 """What has not traded today, on a socket that shows the rest of the market, is asked for again after this: its first
 trade would be a tick."""
-COMPARE_SECONDS = 5.0
+COMPARE_SECONDS = 4.0
+"""Less than two turns of the key: where requests are made anyway, every second one compares too."""
 _COMPARED_AT_ONCE = 50
 _LOOK_SECONDS = 1.0
 """Between looks for limits that are due, where nothing is in doubt: each takes a few milliseconds."""
@@ -134,7 +135,9 @@ class RestCover:
         prices = {q.instrument_token: to_wire_stop(q.instrument_token, q.last_price) for q in today}
         self._compare({token: price for token, price in prices.items() if token in before}, before)
         self._note_untraded({quote.instrument_token for quote in quotes} - set(prices), request.covered)
-        self._cover({token: prices[token] for token in request.covered if token in prices}, batch)
+        # What this comparison found is covered by the same answer.
+        covered = self.crossing.crossed.union(request.covered)
+        self._cover({token: price for token, price in prices.items() if token in covered}, batch)
         return True
 
     # --- what is to be asked ------------------------------------------------------------------------
@@ -170,10 +173,12 @@ class RestCover:
         self._compared_at = now
         armed = self._hours.of(self._watchlist.by_risk(self._watchlist.armed_tokens))
         self.crossing.keep(armed)
-        doubtful, believed = self.crossing.doubtful, self._believed()
+        # Those that are told are read again and again anyway, and would keep the others from their turn.
+        told, believed = self.crossing.crossed, self._believed()
+        doubtful = [token for token in self.crossing.doubtful if token not in told][:_COMPARED_AT_ONCE]
         self._turn = self._turn + _COMPARED_AT_ONCE if self._turn + _COMPARED_AT_ONCE < len(armed) else 0
-        wanted = [*doubtful, *(t for t in armed[self._turn :] if t not in doubtful)]
-        return [token for token in wanted if token in believed][:_COMPARED_AT_ONCE]
+        sample = armed[self._turn : self._turn + _COMPARED_AT_ONCE]
+        return [token for token in (*doubtful, *sample) if token in believed]
 
     # --- what was answered --------------------------------------------------------------------------
 

@@ -386,6 +386,18 @@ def test_what_a_socket_in_doubt_carries_is_better_read_elsewhere_too(stand: Stan
     assert afternoon.liveness.doubtful() == [OPTION]
 
 
+def test_what_was_read_from_quotes_is_forgotten_with_the_next_tick_or_the_instrument(stand: Stand) -> None:
+    stand.feed.is_well = True
+    afternoon = Afternoon(stand, "12:00:00")
+    afternoon.watchlist.apply(armed(2, "3500", instrument_token=TCS, symbol="TCS", quantity=100))
+    stand.table.on_frames([ltp_frame((OPTION, 160_000), (TCS, 350_000))])
+    afternoon.liveness.by_quote.update({OPTION: stand.table.batch, TCS: stand.table.batch, 999: 1})
+
+    afternoon.live(1, (TCS, 350_000))
+
+    assert set(afternoon.liveness.by_quote) == {OPTION}
+
+
 def test_silence_outside_of_its_hours_or_without_a_socket_makes_nothing_stale(stand: Stand) -> None:
     stand.feed.is_well = True
     afternoon = Afternoon(stand, "15:39:30")

@@ -19,7 +19,7 @@ from fargate_listener.feed_account import FeedCredentials
 from fargate_listener.market_hours import MarketHours
 from fargate_listener.market_table import MarketTable
 from fargate_listener.rest_cover import RestCover
-from fargate_listener.stop_guard import Hit, StopGuard
+from fargate_listener.stop_guard import REPEAT_SECONDS, Hit, StopGuard
 from fargate_listener.watchlist import Watchlist
 from tests.unit.fargate_listener.examples import INFY, armed, ltp_frame
 
@@ -253,11 +253,14 @@ def test_of_an_instrument_with_two_prices_both_count(market: Market) -> None:
     cross(market)
     assert market.cover.crossing.crossed == {INFY}
     assert market.redials == ["the feed and the broker's quotes disagree"]
+    assert [hit.wire_price for hit in market.hits] == [149_995]
     market.doubtful = [TCS]
 
-    # Then the quote hits the stop, though the feed ticks meanwhile
-    market.ask(quote("1499.95"), meanwhile=lambda: market.tick(170_000))
-    assert {hit.wire_price for hit in market.hits} == {149_995}
+    # Then each quote hits the stop, though the feed ticks meanwhile
+    market.tick(170_000)
+    market.guard.repeat(market.monotonic() + REPEAT_SECONDS)
+    market.ask(quote("1499.90"), meanwhile=lambda: market.tick(170_000))
+    assert [hit.wire_price for hit in market.hits][-1] == 149_990
     assert INFY in market.cover.covered()
 
     # And what was read from a quote does not end the doubt, but a tick does
@@ -287,3 +290,21 @@ def test_a_feed_that_is_in_doubt_is_no_other_source(market: Market) -> None:
 
     assert market.cover.crossing.crossed == frozenset()
     assert market.redials == []
+
+
+def test_however_many_prices_contradict_each_other_all_are_found(market: Market) -> None:
+    # Given 150 instruments, all of which the feed shows at another price than the broker
+    tokens = [(number << 8) | 1 for number in range(1, 151)]
+    for number, token in enumerate(tokens, start=2):
+        market.watchlist.apply(armed(number, "1500", instrument_token=token, symbol=f"S{token}"))
+    market.feeds.shown = frozenset(tokens)
+    market.doubtful = []
+
+    # When 45 s pass: the three samples take 15, and each is compared again after 5
+    for second in range(45):
+        market.moment += timedelta(seconds=1)
+        frame = ltp_frame(*((token, 170_000 + second) for token in tokens))
+        market.guard.on_frames([frame], market.monotonic())
+        market.ask(*(quote("1600", token=token, lowest="1440.00", highest="1760.00") for token in tokens))
+
+    assert market.cover.crossing.crossed == set(tokens)
