@@ -7,6 +7,8 @@ from datetime import date, timedelta
 from decimal import ROUND_CEILING
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from fargate_listener.market_hours import MarketHours, exchange_of
 from fargate_listener.market_table import MarketTable
 from fargate_listener.tick_kernel import HIGHEST_PRICE, Column
@@ -22,6 +24,7 @@ NEAR_LIMIT_SECONDS = 10.0
 _NEAR = 50
 """A price within its fiftieth part of a limit is near it."""
 _BEFORE_THE_BELL = timedelta(minutes=10)
+_LIMITS_AND_LAST = [int(column) for column in (Column.LOWEST, Column.HIGHEST, Column.LAST)]
 
 
 class CircuitLimits:
@@ -47,8 +50,14 @@ class CircuitLimits:
 
     def due(self) -> list[int]:
         """Instruments whose limits are to be read, the one with most at risk first."""
-        now = self._monotonic()
-        due = [token for token in self._watchlist.tokens if self._is_due(token, now)]
+        slots = {token: slot for token in self._watchlist.tokens if (slot := self._table.slot_of(token)) is not None}
+        # In a few sweeps over arrays: row by row, ticks waited four times as long.
+        lowest, highest, last = self._table.rows[np.ix_(list(slots.values()), _LIMITS_AND_LAST)].T
+        age = self._monotonic() - np.array([self._read_at.get(token, -np.inf) for token in slots])
+        is_near = (last > 0) & ((last - lowest <= last // _NEAR) | (highest - last <= last // _NEAR))
+        is_unknown = (lowest == 1) & (highest == HIGHEST_PRICE)
+        is_due = (age > LIMITS_SECONDS) | ((age > NEAR_LIMIT_SECONDS) & (is_near | is_unknown))
+        due = [token for token, is_one in zip(slots, is_due.tolist(), strict=True) if is_one]
         return [token for token in due if self._hours.is_open(exchange_of(token), early=_BEFORE_THE_BELL)]
 
     def asked(self, token: int) -> None:
@@ -66,12 +75,3 @@ class CircuitLimits:
         if max(0, lowest) < min(highest, HIGHEST_PRICE):
             self._table.limit(token, lowest, highest)
             self.asked(token)
-
-    def _is_due(self, token: int, now: float) -> bool:
-        age = now - self._read_at.get(token, float("-inf"))
-        slot = self._table.slot_of(token)
-        if slot is None or age <= NEAR_LIMIT_SECONDS:
-            return False
-        lowest, highest, last = self._table.rows[slot, [Column.LOWEST, Column.HIGHEST, Column.LAST]].tolist()
-        is_near = last and (last - lowest <= last // _NEAR or highest - last <= last // _NEAR)
-        return age > LIMITS_SECONDS or bool(is_near) or (lowest, highest) == (1, HIGHEST_PRICE)
