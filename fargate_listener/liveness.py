@@ -169,7 +169,7 @@ class Liveness:
     def _judge(self, feed: Feed, watch: SocketWatch, now: float) -> None:
         if feed.sentinel is not None and feed.sentinel not in self._table:
             self._table.watch(feed.sentinel)
-        found = watch.look(now, self._clock.now().timestamp())
+        found = watch.look(now, self._clock.now().timestamp(), is_index_due=self._hours.is_open())
         if found is not None and found != feed.fault:
             self._counters.frozen_sockets += found == "frozen"
             self._counters.skewed_sockets += found == "skewed"

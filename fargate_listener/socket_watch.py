@@ -38,6 +38,9 @@ class _Look:
     """The last price of each instrument that was a tick."""
     index: tuple[int, int] = (0, 0)
     """The sentinel's stamp and price."""
+    told: float | None = None
+    """When the sentinel last told the time, and no other than ours; None before it ever did."""
+    is_index_due: bool = False
     skewed_looks: int = 0
     patience: float = FROZEN_SECONDS
     redialled: float = float("-inf")
@@ -53,21 +56,26 @@ class SocketWatch:
         self._by_quote = by_quote
         self._last = _Look()
 
-    def look(self, now: float, wall: float) -> str | None:
-        """`now` monotonic, `wall` Unix seconds. A fault that was found stays until the feed proves that it moves."""
+    def look(self, now: float, wall: float, *, is_index_due: bool = True) -> str | None:
+        """`now` monotonic, `wall` Unix seconds. A fault that was found stays until the feed proves that it moves.
+        `is_index_due`: the sentinel is computed every second now."""
         feed, last = self._feed, self._last
+        last.is_index_due = is_index_due
         if feed.connection is None:
             last.connection = None
             return feed.fault
         if feed.connection is not last.connection:
             if not feed.is_doubtful:
-                last.moved = now
+                last.moved, last.told = now, None if last.told is None else now
             last.connection, last.patient_since, last.frames, last.skewed_looks = feed.connection, now, feed.frames, 0
             self._remember()
             return feed.fault
+        before = last.index
         has_moved, has_news = self._compare(now)
         stamp = last.index[0]
         is_skewed = bool(stamp) and abs(wall - stamp) > SKEWED_SECONDS
+        if stamp and last.index != before and not is_skewed:
+            last.told = now
         if has_news or not is_skewed:
             last.skewed_looks = last.skewed_looks + 1 if is_skewed else 0
         if last.skewed_looks >= _SKEWED_LOOKS:
@@ -85,10 +93,15 @@ class SocketWatch:
         feed, last = self._feed, self._last
         if feed.connection is None or feed.connection is not last.connection:
             return None
-        return last.moved if last.skewed_looks else last.moved + DOUBTFUL_SECONDS
+        if last.skewed_looks:
+            return last.moved
+        # Stamps older than one that is known are no ticks: a feed that falls behind moves on, and its index stands
+        # still until its time has come up with the last one that was right.
+        known = last.moved if last.told is None or not last.is_index_due else min(last.moved, last.told)
+        return known + DOUBTFUL_SECONDS
 
     def is_doubtful(self, now: float) -> bool:
-        """Whether nothing has moved, or come at all, for a moment, or what moves has an old stamp."""
+        """Whether nothing has moved, or come at all, for a moment, or the index does not tell our time."""
         begins = self.doubtful_from
         return begins is not None and now > begins
 

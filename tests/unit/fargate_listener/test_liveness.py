@@ -262,6 +262,58 @@ def test_a_late_stamp_is_in_doubt_at_once(stand: Stand) -> None:
     assert stand.feed.is_doubtful
 
 
+def test_a_feed_that_falls_behind_is_in_doubt_though_its_shares_move(stand: Stand) -> None:
+    # Stamps older than the last one are no ticks: until its time has come up with it the index stands still
+    doubts = []
+    for second in range(20):
+        stand.tick(1000 + second, index=2000 + second, stamp=0 if second < 5 else -15)
+        stand.look()
+        stand.now += 0.01
+        doubts.append(stand.feed.is_doubtful)
+
+    assert doubts[:7] == [False] * 7
+    assert doubts[8:] == [True] * 12
+
+
+def test_a_feed_without_its_index_is_in_doubt_only_while_the_index_is_due_and_was_there_once(stand: Stand) -> None:
+    for second in range(10):
+        stand.tick(1000 + second)
+        stand.look()
+        assert not stand.feed.is_doubtful
+
+    stand.tick(1100, index=2000)
+    stand.look()
+    stand.tick(1101)
+    stand.look(DOUBTFUL_SECONDS + 1)
+    assert stand.feed.is_doubtful
+    stand.tick(1102)
+    stand.now += 1
+    stand.watch.look(stand.now, WALL + stand.now, is_index_due=False)
+    assert not stand.watch.is_doubtful(stand.now)
+
+
+def test_a_late_feed_that_was_dialled_again_in_doubt_is_so_until_it_tells_the_time(stand: Stand) -> None:
+    for second in range(10):
+        stand.tick(1000 + second, index=2000 + second, stamp=0 if second < 5 else -15)
+        stand.look()
+    assert stand.feed.is_doubtful
+
+    stand.table.forget_prices([INFY, NIFTY])
+    stand.feed.link, stand.feed.reads = "second", 0
+    for second in range(3):
+        stand.tick(1100 + second, index=None if second == 0 else 2100 + second, stamp=-15)
+        stand.look()
+        stand.now += 0.01
+        assert stand.feed.is_doubtful
+
+    stand.tick(1200, index=2200)
+    stand.look()
+    stand.tick(1201, index=2201)
+    stand.look()
+    stand.now += 0.01
+    assert not stand.feed.is_doubtful
+
+
 def test_a_late_feed_that_was_dialled_again_is_late_until_it_tells_the_time(stand: Stand) -> None:
     for second in range(5):
         stand.tick(1000 + second, index=2000 + second, stamp=-30)
