@@ -32,9 +32,9 @@ from fargate_listener.connections import (
 from fargate_listener.feed import SILENCE_SECONDS
 from fargate_listener.kept_code import compiled_anew
 from fargate_listener.kite_socket import DialFailed, KiteSocket, dial
-from fargate_listener.liveness import SKEWED_SECONDS
 from fargate_listener.market_hours import MarketHours
 from fargate_listener.redis_client import ANSWER_SECONDS
+from fargate_listener.socket_watch import SKEWED_SECONDS
 
 PATIENCE_SECONDS: Final = 15.0
 """For one line. What takes longer would keep a watcher from its stops as well."""

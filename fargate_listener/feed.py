@@ -89,8 +89,8 @@ class Feed:
         """What is wrong with what the socket brings, set and cleared by whoever looks at it; None: nothing is known."""
         self.is_logged_out = False
         """Whether the stores said at the last dial that there is no living login to dial with."""
-        self.is_doubtful = False
-        """Whether it has been quiet or still for a moment, so that its prices are better read elsewhere too: set and
+        self.doubtful_from: float | None = None
+        """The monotonic moment from which it has been quiet or still for too long, unless it moves until then: set and
         cleared by whoever looks at it."""
         self.in_order: Callable[[Sequence[int]], list[int]] = list
         """Puts instruments into the order in which they matter now: what is armed changes while a socket lives."""
@@ -110,6 +110,11 @@ class Feed:
         """Whether what the market does would be seen here: connected, not silent, nothing wrong with the frames."""
         silence = self.silence
         return silence is not None and silence <= self._silence_seconds and self.fault is None
+
+    @property
+    def is_doubtful(self) -> bool:
+        """Whether its prices are better read elsewhere too."""
+        return self.doubtful_from is not None and self._monotonic() > self.doubtful_from
 
     @property
     def frames(self) -> int:

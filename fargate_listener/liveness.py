@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
@@ -21,6 +20,7 @@ from fargate_listener.feed import Feed
 from fargate_listener.feeds import Feeds
 from fargate_listener.market_hours import MarketHours
 from fargate_listener.market_table import MarketTable
+from fargate_listener.socket_watch import SocketWatch
 from fargate_listener.tick_kernel import Column
 from fargate_listener.watchlist import Watchlist
 
@@ -28,15 +28,6 @@ logger = logging.getLogger(__name__)
 
 LOOK_SECONDS = 1.0
 _AROUND_THE_SESSION = timedelta(minutes=30)
-FROZEN_SECONDS = 10.0
-"""An index is computed every second, and of a hundred shares one trades: this long nothing ever stands still."""
-SKEWED_SECONDS = 5
-"""Whole seconds between an index's stamp and our clock. The broker's own delay is below one."""
-_SKEWED_LOOKS = 3
-LONGEST_PATIENCE = 320.0
-"""A market that was halted stands still on every socket: dialling is tried ever more rarely."""
-DOUBTFUL_SECONDS = 3.0
-"""Quiet or still for this long in the session: not yet reason to dial, and reason enough to read quotes."""
 STALE_SECONDS = 20.0
 """No instrument is stale sooner."""
 STALE_TIMES = 8.0
@@ -44,91 +35,6 @@ STALE_TIMES = 8.0
 their mean once in three thousand."""
 _MEMORY = 0.1
 """The weight of the newest interval in the mean."""
-
-
-@dataclass(slots=True)
-class _Look:
-    """What was found on a socket when it last moved."""
-
-    connection: object | None = None
-    moved: float = 0.0
-    frames: int = 0
-    tokens: frozenset[int] = frozenset()
-    values: tuple[int, ...] = (0, 0)
-    skewed_looks: int = 0
-    patience: float = FROZEN_SECONDS
-    redialled: float = float("-inf")
-
-
-class SocketWatch:
-    """Looks at one feed. `look` returns what is wrong now: "frozen", "skewed" or None."""
-
-    def __init__(self, feed: Feed, table: MarketTable) -> None:
-        self._feed = feed
-        self._table = table
-        self._last = _Look()
-
-    def look(self, now: float, wall: float) -> str | None:
-        """`now` monotonic, `wall` Unix seconds. A fault that was found stays until the feed proves that it moves."""
-        feed, last = self._feed, self._last
-        if feed.connection is None:
-            last.connection = None
-            return feed.fault
-        if feed.connection is not last.connection:
-            last.connection, last.moved, last.frames, last.skewed_looks = feed.connection, now, feed.frames, 0
-            self._remember()
-            return feed.fault
-        has_moved, has_news = self._compare(now)
-        stamp = self._stamp()
-        is_skewed = bool(stamp) and abs(wall - stamp) > SKEWED_SECONDS
-        if has_news or not is_skewed:
-            last.skewed_looks = last.skewed_looks + 1 if is_skewed else 0
-        if last.skewed_looks >= _SKEWED_LOOKS:
-            return "skewed"
-        if now - last.moved > FROZEN_SECONDS and feed.frames > last.frames:
-            return "frozen"
-        return None if has_moved and not is_skewed else feed.fault
-
-    def is_doubtful(self, now: float) -> bool:
-        """Whether nothing has moved, or come at all, for a moment. Nothing is known of a socket just opened."""
-        feed, last = self._feed, self._last
-        is_known = feed.connection is not None and feed.connection is last.connection
-        return is_known and now - last.moved > DOUBTFUL_SECONDS
-
-    def may_redial(self, now: float) -> bool:
-        """Whether it is time for another dial for a fault; from the second one on ever more rarely."""
-        last = self._last
-        if now - last.redialled < last.patience:
-            return False
-        is_fresh = now - last.redialled > 4 * LONGEST_PATIENCE
-        last.patience = FROZEN_SECONDS if is_fresh else min(LONGEST_PATIENCE, 2 * last.patience)
-        last.redialled = now
-        return True
-
-    def _stamp(self) -> int:
-        slot = None if self._feed.sentinel is None else self._table.slot_of(self._feed.sentinel)
-        return 0 if slot is None else int(self._table.rows[slot, Column.STAMP])
-
-    def _compare(self, now: float) -> tuple[bool, bool]:
-        """Whether anything that was known is another value now; and whether that was the sentinel."""
-        before, tokens = self._last.values, self._last.tokens
-        self._remember()
-        after = self._last.values
-        is_same_set = self._last.tokens == tokens
-        sentinel = any(old and old != new for old, new in zip(before[:2], after[:2], strict=True))
-        has_moved = sentinel or (is_same_set and any(o and o != n for o, n in zip(before, after, strict=True)))
-        if has_moved or not is_same_set or (before != after and not any(before)):
-            # What the first frames after a dial tell is no movement, yet the patience begins with it.
-            self._last.moved, self._last.frames = now, self._feed.frames
-        return has_moved, sentinel
-
-    def _remember(self) -> None:
-        table, feed = self._table, self._feed
-        self._last.tokens = feed.subscribed
-        slots = [slot for token in sorted(feed.subscribed) if (slot := table.slot_of(token)) is not None]
-        sentinel = None if feed.sentinel is None else table.slot_of(feed.sentinel)
-        known = (0, 0) if sentinel is None else table.rows[sentinel, [Column.STAMP, Column.LAST]].tolist()
-        self._last.values = (*known, *table.rows[slots, Column.LAST].tolist())
 
 
 class RateWatch:
@@ -204,12 +110,12 @@ class Liveness:
         self._clock = clock
         self._monotonic = monotonic
         self._counters = counters
-        self._sockets: Final = [(feed, SocketWatch(feed, table)) for feed in feeds.all]
+        self.by_quote: Final[dict[int, int]] = {}
+        """The batch in which a quote, and not a tick, last moved an instrument; kept by whoever reads quotes."""
+        self._sockets: Final = [(feed, SocketWatch(feed, table, self.by_quote)) for feed in feeds.all]
         self._rates = RateWatch(table)
         self.stale: frozenset[int] = frozenset()
         """Armed instruments that have been silent for too long."""
-        self.by_quote: dict[int, int] = {}
-        """The batch in which a quote, and not a tick, last moved an instrument; kept by whoever reads quotes."""
 
     async def run(self) -> None:
         """Look until cancelled."""
@@ -229,8 +135,9 @@ class Liveness:
             if self._hours.is_open() or self._hours.of(feed.subscribed):
                 self._judge(feed, watch, now)
             else:
-                feed.fault, feed.is_doubtful = None, False
+                feed.fault = feed.doubtful_from = None
         self._find_stale(now)
+        self._forget_quotes()
 
     @property
     def longest_silence(self) -> float:
@@ -255,17 +162,21 @@ class Liveness:
         armed = self._watchlist.armed_tokens
         return self._watchlist.by_risk((self._feeds.doubtful & armed).union(self.unshown()))
 
+    def may_redial(self, feed: Feed) -> bool:
+        """Whether it is time for another dial of a feed in which somebody else found a fault; it counts as made."""
+        return dict(self._sockets)[feed].may_redial(self._monotonic())
+
     def _judge(self, feed: Feed, watch: SocketWatch, now: float) -> None:
         if feed.sentinel is not None and feed.sentinel not in self._table:
             self._table.watch(feed.sentinel)
-        found = watch.look(now, self._clock.now().timestamp())
+        found = watch.look(now, self._clock.now().timestamp(), is_index_due=self._hours.is_open())
         if found is not None and found != feed.fault:
             self._counters.frozen_sockets += found == "frozen"
             self._counters.skewed_sockets += found == "skewed"
             logger.error("the price %s is %s", feed.name, found)
         elif found is None and feed.fault is not None:
             logger.warning("the price %s is no longer %s", feed.name, feed.fault)
-        feed.fault, feed.is_doubtful = found, watch.is_doubtful(now)
+        feed.fault, feed.doubtful_from = found, watch.doubtful_from
         if found is not None and feed.connection is not None and watch.may_redial(now):
             feed.redial(f"the feed is {found}")
 
@@ -280,3 +191,10 @@ class Liveness:
             names = [self._watchlist.quote_key(token) or str(token) for token in self._watchlist.by_risk(new)[:5]]
             logger.warning("armed instruments do not tick any more: %s", ", ".join(names), extra={"stale": len(stale)})
         self.stale = stale
+
+    def _forget_quotes(self) -> None:
+        """Those that a tick came after, and those of instruments that nobody watches now."""
+        for token, batch in list(self.by_quote.items()):
+            slot = self._table.slot_of(token)
+            if slot is None or self._table.rows[slot, Column.SEEN] != batch:
+                del self.by_quote[token]

@@ -33,7 +33,9 @@ class Hit(NamedTuple):
 
     @property
     def at_risk(self) -> int:
-        """What the position is worth, in paise: the larger, the sooner it must go."""
+        """What the position is worth, in paise: the larger, the sooner it must go. Not what it has lost since its
+        entry, (entry - stop) x quantity: that is lost in whatever order positions leave. What waiting may still cost
+        grows with what is still held, and a price that falls on takes its share of each rupee of it."""
         a_rupee: int = 10 ** decimals_of(self.stop.instrument_token)
         return self.stop.quantity * self.wire_price * 100 // a_rupee
 

@@ -14,6 +14,10 @@ _QUOTED: Final = 4_000.0
 """A lost connection: at once the broker's quotes stand in, of which two watchers share one request a second."""
 _COVERED: Final = 7_000.0
 """The same after three seconds of doubt (fargate_listener.liveness.DOUBTFUL_SECONDS)."""
+_CONTRADICTED: Final = 25_000.0
+"""Every price is wrong and nothing else is: samples of 50 instruments are compared at every second turn of the key,
+which takes 4.6 s, so that the 150 have theirs within 14 s. Each is compared again after 5 s, with the third turn, and
+covered from then on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +39,7 @@ SCENARIOS: Final = (
     Scenario("half-open", _COVERED, is_sampled=True),
     Scenario("refused with 403", _QUOTED, is_sampled=True),
     Scenario("late by 15 s", _COVERED, 20, is_sampled=True),
+    Scenario("prices of another market", _CONTRADICTED, 45, is_sampled=True),
     Scenario("garbage", _QUOTED, is_sampled=True),
     Scenario("oversized frames", _QUOTED, is_sampled=True),
     Scenario("torn frames", _SHOWN),

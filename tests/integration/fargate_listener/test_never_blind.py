@@ -230,7 +230,7 @@ async def test_a_feed_that_contradicts_the_quotes_is_dialled_again() -> None:
         desk = open_desk(broker, quotes)
         async with running(desk):
             await until(lambda: broker.messages)
-            ticks = asyncio.create_task(repeat(broker, ltp_frame((INFY, 170_000))))
+            ticks = asyncio.create_task(move(broker, INFY, 170_000))
 
             await until(lambda: desk.counters.crossed_prices == 1 and desk.dials == 2)
 

@@ -15,17 +15,10 @@ from fargate_listener.crossing import CROSSED_SECONDS, Crossing
 from fargate_listener.feed import Feed
 from fargate_listener.feed_account import FeedCredentials
 from fargate_listener.feeds import Feeds
-from fargate_listener.liveness import (
-    DOUBTFUL_SECONDS,
-    FROZEN_SECONDS,
-    LONGEST_PATIENCE,
-    STALE_SECONDS,
-    Liveness,
-    RateWatch,
-    SocketWatch,
-)
+from fargate_listener.liveness import STALE_SECONDS, Liveness, RateWatch
 from fargate_listener.market_hours import MarketHours
 from fargate_listener.market_table import MarketTable
+from fargate_listener.socket_watch import DOUBTFUL_SECONDS, FROZEN_SECONDS, LONGEST_PATIENCE, SocketWatch
 from fargate_listener.stop_guard import StopGuard
 from fargate_listener.watchlist import Watchlist
 from tests.fakes.clock import VirtualClock
@@ -86,7 +79,8 @@ class Stand:
             sentinel=NIFTY,
         )
         guard.watch(INFY)
-        self.watch = SocketWatch(self.feed, self.table)
+        self.by_quote: dict[int, int] = {}
+        self.watch = SocketWatch(self.feed, self.table, self.by_quote)
         self.feed.link = "first"
         self.look()
 
@@ -103,7 +97,13 @@ class Stand:
         """A while later."""
         self.now += seconds
         self.feed.fault = self.watch.look(self.now, WALL + self.now)
+        self.feed.doubtful_from = self.watch.doubtful_from
         return self.feed.fault
+
+    def quote(self, price: int) -> None:
+        """The broker's quotes show INFY at another price."""
+        self.table.on_frames([ltp_frame((INFY, price))])
+        self.by_quote[INFY] = self.table.batch
 
 
 @pytest.fixture
@@ -142,6 +142,60 @@ def test_a_feed_that_stands_still_is_doubtful_long_before_it_is_frozen(stand: St
     stand.tick(1001, index=2001)
     stand.look()
     assert not stand.watch.is_doubtful(stand.now)
+
+
+def test_quotes_that_stand_in_for_a_still_socket_do_not_make_it_move(stand: Stand) -> None:
+    # Before, each quote ended the doubt for three seconds, and a feed that was quoted was never found frozen
+    stand.tick(1000, index=2000)
+    stand.look()
+    found = []
+    for second in range(int(FROZEN_SECONDS) + 2):
+        stand.quote(990 - second)
+        if second % 2:
+            stand.tick(1000)
+        found.append(stand.look())
+        assert stand.watch.is_doubtful(stand.now) == (second >= DOUBTFUL_SECONDS)
+
+    assert found[-1] == "frozen"
+
+
+def test_a_doubt_begins_by_the_clock_and_not_with_the_next_look(stand: Stand) -> None:
+    stand.tick(1000, index=2000)
+    stand.look()
+
+    stand.now += DOUBTFUL_SECONDS
+    assert not stand.feed.is_doubtful
+    stand.now += 0.01
+    assert stand.feed.is_doubtful
+
+
+def test_a_doubt_outlives_its_connection_until_something_moves(stand: Stand) -> None:
+    stand.tick(1000, index=2000)
+    stand.look()
+    stand.look(DOUBTFUL_SECONDS + 1)
+
+    # When another connection brings what stood there before
+    stand.table.forget_prices([INFY, NIFTY])
+    stand.feed.link, stand.feed.reads = "second", 0
+    stand.look()
+    stand.tick(1000, index=2000)
+    stand.look()
+    assert stand.feed.is_doubtful
+
+    stand.tick(1001)
+    stand.look()
+    assert not stand.feed.is_doubtful
+
+
+def test_instruments_that_come_and_go_move_nothing(stand: Stand) -> None:
+    stand.tick(1000, index=2000)
+    stand.look()
+    for number in range(int(FROZEN_SECONDS) + 1):
+        stand.feed.asked = frozenset({INFY, TCS} if number % 2 else {INFY})
+        stand.feed.reads += 1
+        stand.look()
+
+    assert stand.feed.fault == "frozen"
 
 
 def test_a_socket_that_opens_and_shows_nothing_is_doubtful_too(stand: Stand) -> None:
@@ -195,6 +249,86 @@ def test_stamps_that_are_late_or_early_are_skewed_after_some_looks(stand: Stand,
 
     assert found[0] is None
     assert found[-1] == "skewed"
+
+
+def test_a_late_stamp_is_in_doubt_at_once(stand: Stand) -> None:
+    stand.tick(1000, index=2000, stamp=-30)
+    stand.look()
+    stand.tick(1001, index=2001, stamp=-30)
+    stand.look()
+    stand.now += 0.1
+
+    assert stand.feed.fault is None
+    assert stand.feed.is_doubtful
+
+
+def test_a_feed_that_falls_behind_is_in_doubt_though_its_shares_move(stand: Stand) -> None:
+    # Stamps older than the last one are no ticks: until its time has come up with it the index stands still
+    doubts = []
+    for second in range(20):
+        stand.tick(1000 + second, index=2000 + second, stamp=0 if second < 5 else -15)
+        stand.look()
+        stand.now += 0.01
+        doubts.append(stand.feed.is_doubtful)
+
+    assert doubts[:7] == [False] * 7
+    assert doubts[8:] == [True] * 12
+
+
+def test_a_feed_without_its_index_is_in_doubt_only_while_the_index_is_due_and_was_there_once(stand: Stand) -> None:
+    for second in range(10):
+        stand.tick(1000 + second)
+        stand.look()
+        assert not stand.feed.is_doubtful
+
+    stand.tick(1100, index=2000)
+    stand.look()
+    stand.tick(1101)
+    stand.look(DOUBTFUL_SECONDS + 1)
+    assert stand.feed.is_doubtful
+    stand.tick(1102)
+    stand.now += 1
+    stand.watch.look(stand.now, WALL + stand.now, is_index_due=False)
+    assert not stand.watch.is_doubtful(stand.now)
+
+
+def test_a_late_feed_that_was_dialled_again_in_doubt_is_so_until_it_tells_the_time(stand: Stand) -> None:
+    for second in range(10):
+        stand.tick(1000 + second, index=2000 + second, stamp=0 if second < 5 else -15)
+        stand.look()
+    assert stand.feed.is_doubtful
+
+    stand.table.forget_prices([INFY, NIFTY])
+    stand.feed.link, stand.feed.reads = "second", 0
+    for second in range(3):
+        stand.tick(1100 + second, index=None if second == 0 else 2100 + second, stamp=-15)
+        stand.look()
+        stand.now += 0.01
+        assert stand.feed.is_doubtful
+
+    stand.tick(1200, index=2200)
+    stand.look()
+    stand.tick(1201, index=2201)
+    stand.look()
+    stand.now += 0.01
+    assert not stand.feed.is_doubtful
+
+
+def test_a_late_feed_that_was_dialled_again_is_late_until_it_tells_the_time(stand: Stand) -> None:
+    for second in range(5):
+        stand.tick(1000 + second, index=2000 + second, stamp=-30)
+        stand.look()
+    assert stand.feed.fault == "skewed"
+
+    # When shares come on the new connection before the index does
+    stand.table.forget_prices([INFY, NIFTY])
+    stand.feed.link, stand.feed.reads = "second", 0
+    for second in range(4):
+        stand.tick(1100 + second)
+        assert stand.look() == "skewed"
+
+    stand.tick(1200, index=2100)
+    assert stand.look() is None
 
 
 def test_one_late_stamp_is_not_skewed_and_a_cure_is_seen(stand: Stand) -> None:
@@ -302,6 +436,18 @@ def test_what_a_socket_in_doubt_carries_is_better_read_elsewhere_too(stand: Stan
     assert stand.feed.fault is None
     assert afternoon.liveness.unshown() == []
     assert afternoon.liveness.doubtful() == [OPTION]
+
+
+def test_what_was_read_from_quotes_is_forgotten_with_the_next_tick_or_the_instrument(stand: Stand) -> None:
+    stand.feed.is_well = True
+    afternoon = Afternoon(stand, "12:00:00")
+    afternoon.watchlist.apply(armed(2, "3500", instrument_token=TCS, symbol="TCS", quantity=100))
+    stand.table.on_frames([ltp_frame((OPTION, 160_000), (TCS, 350_000))])
+    afternoon.liveness.by_quote.update({OPTION: stand.table.batch, TCS: stand.table.batch, 999: 1})
+
+    afternoon.live(1, (TCS, 350_000))
+
+    assert set(afternoon.liveness.by_quote) == {OPTION}
 
 
 def test_silence_outside_of_its_hours_or_without_a_socket_makes_nothing_stale(stand: Stand) -> None:

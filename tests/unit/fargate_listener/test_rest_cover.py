@@ -19,12 +19,14 @@ from fargate_listener.feed_account import FeedCredentials
 from fargate_listener.market_hours import MarketHours
 from fargate_listener.market_table import MarketTable
 from fargate_listener.rest_cover import RestCover
-from fargate_listener.stop_guard import Hit, StopGuard
+from fargate_listener.stop_guard import REPEAT_SECONDS, Hit, StopGuard
 from fargate_listener.watchlist import Watchlist
 from tests.unit.fargate_listener.examples import INFY, armed, ltp_frame
 
+TCS = 2953217
 MONDAY = datetime(2026, 3, 2, 4, 30, tzinfo=UTC)
 """10:00 in India."""
+YESTERDAY = MONDAY - timedelta(days=3)
 NEXT_TRADING_DAY = timedelta(days=2)
 """The Tuesday is Holi."""
 
@@ -40,11 +42,19 @@ class Market:
         self.watchlist = Watchlist(self.guard, self.monotonic)
         self.watchlist.apply(armed(1, "1500"))
         self.answer: Callable[[], Sequence[Quote]] = tuple
-        feed = SimpleNamespace(last_credentials=FeedCredentials("key", "token"))
-        feeds: Any = SimpleNamespace(all=[feed], carrier_of=lambda _: None)
-        liveness: Any = SimpleNamespace(doubtful=lambda: self.doubtful, by_quote={})
+        self.redials: list[str] = []
+        self.may_redial = True
+        feed = SimpleNamespace(last_credentials=FeedCredentials("key", "token"), redial=self.redials.append)
+        feeds: Any = SimpleNamespace(
+            all=[feed], carrier_of=lambda _: feed, shown=frozenset({INFY, TCS}), doubtful=frozenset()
+        )
+        self.feeds = feeds
+        liveness: Any = SimpleNamespace(
+            doubtful=lambda: self.doubtful, by_quote={}, may_redial=lambda _feed: self.may_redial
+        )
+        self.asked: list[str] = []
         self.cover = RestCover(
-            read=lambda _credentials, _keys: self.answer(),
+            read=self.read,
             feeds=feeds,
             liveness=liveness,
             table=self.table,
@@ -54,6 +64,10 @@ class Market:
             monotonic=self.monotonic,
             counters=Counters(),
         )
+
+    def read(self, _credentials: FeedCredentials, keys: Sequence[str]) -> Sequence[Quote]:
+        self.asked = list(keys)
+        return self.answer()
 
     def now(self) -> datetime:
         return self.moment
@@ -74,8 +88,8 @@ class Market:
             meanwhile()
             return quotes
 
-        self.answer = answer
-        assert asyncio.run(self.cover.ask())
+        self.answer, self.asked = answer, []
+        assert asyncio.run(self.cover.ask()) is not False
 
     def tick(self, wire_price: int) -> None:
         """The feed shows a price after all."""
@@ -109,11 +123,10 @@ def test_a_tick_that_came_while_the_broker_answered_is_newer_than_its_quote(mark
 
 
 def test_the_close_of_yesterday_is_no_price_of_today(market: Market) -> None:
-    market.ask(quote("1499.95", traded=MONDAY - timedelta(days=3)))
+    market.ask(quote("1499.95", traded=YESTERDAY))
 
     assert market.hits == []
     assert market.table.latest(INFY) is None
-    assert market.cover.covered() == frozenset()
 
 
 @pytest.mark.parametrize("moment", ["09:15:01", "15:29:00"])
@@ -173,3 +186,125 @@ def test_limits_between_which_no_price_fits_are_not_believed(market: Market, low
     market.tick(149_995)
 
     assert [hit.wire_price for hit in market.hits] == [149_995]
+
+
+@pytest.mark.parametrize("price", ["0", "2000.05"])
+def test_a_quote_that_is_not_believed_covers_nothing(market: Market, price: str) -> None:
+    market.ask(quote(price, lowest="1440.00", highest="2000.00"))
+
+    assert market.cover.covered() == frozenset()
+
+
+@pytest.mark.parametrize("state", ["away", "in doubt"])
+def test_a_tick_of_a_feed_that_is_not_believed_does_not_outdate_a_quote(market: Market, state: str) -> None:
+    if state == "away":
+        market.feeds.shown = frozenset()
+    else:
+        market.feeds.doubtful = frozenset({INFY})
+
+    market.ask(quote("1499.95"), meanwhile=lambda: market.tick(170_000))
+
+    assert [hit.wire_price for hit in market.hits] == [149_995]
+
+
+def test_an_instrument_in_doubt_all_day_keeps_no_other_from_its_limits(market: Market) -> None:
+    market.watchlist.apply(armed(2, "3500", instrument_token=TCS, symbol="TCS"))
+    market.doubtful = [TCS]
+
+    market.ask(quote("1600", lowest="1440.00", highest="1760.00"))
+    assert market.asked == ["NSE:TCS", "NSE:INFY"]
+    market.tick(100)
+
+    assert market.hits == []
+
+
+def test_what_has_not_traded_today_is_seen_and_rarely_asked_for(market: Market) -> None:
+    # Given limits, so that nothing else is to be asked, on a socket that shows the market
+    market.ask(quote("1499.95", traded=YESTERDAY, lowest="1400.00", highest="1760.00"))
+    asked = 0
+    for _ in range(120):
+        market.moment += timedelta(seconds=1)
+        market.cover._compared_at = market.monotonic()
+        market.ask(quote("1499.95", traded=YESTERDAY, lowest="1400.00", highest="1760.00"))
+        asked += bool(market.asked)
+        assert market.cover.covered() == {INFY}
+    assert 2 <= asked <= 4
+
+    # When the socket is lost, then it is asked for again at once, and its first trade is a hit
+    market.feeds.shown = frozenset()
+    market.moment += timedelta(seconds=6)
+    assert market.cover.covered() == frozenset()
+    market.ask(quote("1499.95"))
+    assert [hit.wire_price for hit in market.hits] == [149_995]
+
+
+def cross(market: Market) -> None:
+    """The feed says 1700 and the broker's quotes say 1499.95, for longer than one of them can be late."""
+    market.doubtful = []
+    for _ in range(3):
+        market.tick(170_000)
+        market.ask(quote("1499.95", lowest="1440.00", highest="1760.00"))
+        market.moment += timedelta(seconds=5)
+
+
+def test_of_an_instrument_with_two_prices_both_count(market: Market) -> None:
+    # When one is told while another instrument is in doubt
+    market.watchlist.apply(armed(2, "3500", instrument_token=TCS, symbol="TCS"))
+    cross(market)
+    assert market.cover.crossing.crossed == {INFY}
+    assert market.redials == ["the feed and the broker's quotes disagree"]
+    assert [hit.wire_price for hit in market.hits] == [149_995]
+    market.doubtful = [TCS]
+
+    # Then each quote hits the stop, though the feed ticks meanwhile
+    market.tick(170_000)
+    market.guard.repeat(market.monotonic() + REPEAT_SECONDS)
+    market.ask(quote("1499.90"), meanwhile=lambda: market.tick(170_000))
+    assert [hit.wire_price for hit in market.hits][-1] == 149_990
+    assert INFY in market.cover.covered()
+
+    # And what was read from a quote does not end the doubt, but a tick does
+    market.moment += timedelta(seconds=5)
+    market.ask(quote("1499.95"))
+    assert market.cover.crossing.crossed == {INFY}
+    market.moment += timedelta(seconds=5)
+    market.tick(150_000)
+    market.ask(quote("1499.95"))
+    assert market.cover.crossing.crossed == frozenset()
+
+
+def test_prices_that_contradict_each_other_again_and_again_do_not_have_a_feed_dialled_each_time(market: Market) -> None:
+    market.may_redial = False
+
+    cross(market)
+
+    assert market.cover.crossing.crossed == {INFY}
+    assert market.redials == []
+
+
+def test_a_feed_that_is_in_doubt_is_no_other_source(market: Market) -> None:
+    # It is read from quotes anyway, and a dial for it would end what is known of its standing still
+    market.feeds.doubtful = frozenset({INFY})
+
+    cross(market)
+
+    assert market.cover.crossing.crossed == frozenset()
+    assert market.redials == []
+
+
+def test_however_many_prices_contradict_each_other_all_are_found(market: Market) -> None:
+    # Given 150 instruments, all of which the feed shows at another price than the broker
+    tokens = [(number << 8) | 1 for number in range(1, 151)]
+    for number, token in enumerate(tokens, start=2):
+        market.watchlist.apply(armed(number, "1500", instrument_token=token, symbol=f"S{token}"))
+    market.feeds.shown = frozenset(tokens)
+    market.doubtful = []
+
+    # When 45 s pass: the three samples take 15, and each is compared again after 5
+    for second in range(45):
+        market.moment += timedelta(seconds=1)
+        frame = ltp_frame(*((token, 170_000 + second) for token in tokens))
+        market.guard.on_frames([frame], market.monotonic())
+        market.ask(*(quote("1600", token=token, lowest="1440.00", highest="1760.00") for token in tokens))
+
+    assert market.cover.crossing.crossed == set(tokens)

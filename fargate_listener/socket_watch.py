@@ -1,0 +1,149 @@
+"""Whether one socket of the price feed brings the market of this moment: frozen, skewed, in doubt, or well.
+
+What is looked at are ticks. Where the broker's quotes stand in for a socket they move the same rows of the market
+table, and a still socket would seem to move for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from fargate_listener.feed import Feed
+from fargate_listener.market_table import MarketTable
+from fargate_listener.tick_kernel import Column
+
+FROZEN_SECONDS = 10.0
+"""An index is computed every second, and of a hundred shares one trades: this long nothing ever stands still."""
+SKEWED_SECONDS = 5
+"""Whole seconds between an index's stamp and our clock. The broker's own delay is below one."""
+_SKEWED_LOOKS = 3
+LONGEST_PATIENCE = 320.0
+"""A market that was halted stands still on every socket: dialling is tried ever more rarely."""
+DOUBTFUL_SECONDS = 3.0
+"""Quiet or still for this long in the session: not yet reason to dial, and reason enough to read quotes."""
+
+
+@dataclass(slots=True)
+class _Look:
+    """What was found on a socket when it last moved."""
+
+    connection: object | None = None
+    moved: float = 0.0
+    """When anything last moved. A new connection moves nothing by being there: doubt outlives it."""
+    patient_since: float = 0.0
+    """The same, or when the connection was made: before it is called frozen, each gets its time."""
+    frames: int = 0
+    ticked: dict[int, int] = field(default_factory=dict)
+    """The last price of each instrument that was a tick."""
+    index: tuple[int, int] = (0, 0)
+    """The sentinel's stamp and price."""
+    told: float | None = None
+    """When the sentinel last told the time, and no other than ours; None before it ever did."""
+    is_index_due: bool = False
+    skewed_looks: int = 0
+    patience: float = FROZEN_SECONDS
+    redialled: float = float("-inf")
+
+
+class SocketWatch:
+    """Looks at one feed. `look` returns what is wrong now: "frozen", "skewed" or None."""
+
+    def __init__(self, feed: Feed, table: MarketTable, by_quote: Mapping[int, int]) -> None:
+        """`by_quote`: the batch in which a quote, and not a tick, last moved an instrument."""
+        self._feed = feed
+        self._table = table
+        self._by_quote = by_quote
+        self._last = _Look()
+
+    def look(self, now: float, wall: float, *, is_index_due: bool = True) -> str | None:
+        """`now` monotonic, `wall` Unix seconds. A fault that was found stays until the feed proves that it moves.
+        `is_index_due`: the sentinel is computed every second now."""
+        feed, last = self._feed, self._last
+        last.is_index_due = is_index_due
+        if feed.connection is None:
+            last.connection = None
+            return feed.fault
+        if feed.connection is not last.connection:
+            if not feed.is_doubtful:
+                last.moved, last.told = now, None if last.told is None else now
+            last.connection, last.patient_since, last.frames, last.skewed_looks = feed.connection, now, feed.frames, 0
+            self._remember()
+            return feed.fault
+        before = last.index
+        has_moved, has_news = self._compare(now)
+        stamp = last.index[0]
+        is_skewed = bool(stamp) and abs(wall - stamp) > SKEWED_SECONDS
+        if stamp and last.index != before and not is_skewed:
+            last.told = now
+        if has_news or not is_skewed:
+            last.skewed_looks = last.skewed_looks + 1 if is_skewed else 0
+        if last.skewed_looks >= _SKEWED_LOOKS:
+            return "skewed"
+        if now - last.patient_since > FROZEN_SECONDS and feed.frames > last.frames:
+            return "frozen"
+        # A new connection that has not told the time yet is no less late than the one before.
+        is_proven = has_moved and not is_skewed and (bool(stamp) or feed.fault != "skewed")
+        return None if is_proven else feed.fault
+
+    @property
+    def doubtful_from(self) -> float | None:
+        """The moment from which what the feed shows is in doubt, unless something moves until then; None: nothing is
+        known of a socket just opened."""
+        feed, last = self._feed, self._last
+        if feed.connection is None or feed.connection is not last.connection:
+            return None
+        if last.skewed_looks:
+            return last.moved
+        # Stamps older than one that is known are no ticks: a feed that falls behind moves on, and its index stands
+        # still until its time has come up with the last one that was right.
+        known = last.moved if last.told is None or not last.is_index_due else min(last.moved, last.told)
+        return known + DOUBTFUL_SECONDS
+
+    def is_doubtful(self, now: float) -> bool:
+        """Whether nothing has moved, or come at all, for a moment, or the index does not tell our time."""
+        begins = self.doubtful_from
+        return begins is not None and now > begins
+
+    def may_redial(self, now: float) -> bool:
+        """Whether it is time for another dial for a fault; from the second one on ever more rarely."""
+        last = self._last
+        if now - last.redialled < last.patience:
+            return False
+        is_fresh = now - last.redialled > 4 * LONGEST_PATIENCE
+        last.patience = FROZEN_SECONDS if is_fresh else min(LONGEST_PATIENCE, 2 * last.patience)
+        last.redialled = now
+        return True
+
+    def _compare(self, now: float) -> tuple[bool, bool]:
+        """Whether anything that was known is another value now; and whether that was the sentinel."""
+        last = self._last
+        index, ticked = last.index, last.ticked
+        self._remember()
+        sentinel = any(old and old != new for old, new in zip(index, last.index, strict=True))
+        has_moved = sentinel or any(old and old != last.ticked.get(token, old) for token, old in ticked.items())
+        is_first = not any(index) and not any(ticked.values()) and (any(last.index) or any(last.ticked.values()))
+        if has_moved or is_first:
+            # What the first frames after a dial tell is no movement, yet the patience begins with it.
+            last.patient_since, last.frames = now, self._feed.frames
+            if has_moved or not self._feed.is_doubtful:
+                last.moved = now
+        return has_moved, sentinel
+
+    def _remember(self) -> None:
+        table, feed, last = self._table, self._feed, self._last
+        before = last.ticked
+        slots = {token: slot for token in feed.subscribed if (slot := table.slot_of(token)) is not None}
+        rows = list(slots.values())
+        prices = table.rows[rows, Column.LAST].tolist()
+        last.ticked = dict(zip(slots, prices, strict=True))
+        for token, batch in self._by_quote.items():
+            slot = slots.get(token)
+            if slot is not None and table.rows[slot, Column.SEEN] == batch:
+                last.ticked[token] = before.get(token, 0)
+        sentinel = None if feed.sentinel is None else table.slot_of(feed.sentinel)
+        if sentinel is None:
+            last.index = 0, 0
+        else:
+            stamp, price = table.rows[sentinel, [Column.STAMP, Column.LAST]].tolist()
+            last.index = stamp, price
