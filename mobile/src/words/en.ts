@@ -6,6 +6,7 @@ import type { OrderTruth, StateName } from "@/rules/standing";
 
 import { accountData } from "./en-account-data";
 import { notices } from "./en-notices";
+import { positions } from "./en-positions";
 
 type CheckName = Check["name"];
 
@@ -302,14 +303,7 @@ export const en = {
     } as Record<string, string>,
     types: { BUY: "Buy", SELL: "Sell", SL: "Stop-loss" } as Record<string, string>,
   },
-  positions: {
-    title: "Positions",
-    none: "Nothing is held or on order.",
-    held: "Held and on order by your strategies",
-    foreign: "Your own positions, left alone",
-    value: "Value",
-    estimated: "No price is known: valued at what it cost.",
-  },
+  positions,
   risk: {
     title: "Risk",
     limits: "Limits (empty: no limit)",

@@ -2,8 +2,10 @@ import { View } from "react-native";
 import { Text } from "react-native-paper";
 
 import { useRisk } from "@/api/queries";
+import { istMoment } from "@/rules/clock";
 import { showResult, showRupees } from "@/rules/money";
-import { Fact, Facts, Loaded, Panel, Result } from "@/ui/parts";
+import { openResult, type Exposure } from "@/rules/positions";
+import { Fact, Facts, Hint, Loaded, Panel, Result } from "@/ui/parts";
 import { Screen } from "@/ui/screen";
 import { useWords } from "@/words";
 
@@ -13,7 +15,7 @@ export default function Positions() {
   return (
     <Screen title={words.positions.title}>
       <Loaded query={risk}>
-        {({ usage, kill_switch: killSwitch }) => (
+        {({ usage, kill_switch: killSwitch, as_of: asOf }) => (
           <>
             <Panel>
               <Facts>
@@ -28,16 +30,10 @@ export default function Positions() {
             </Panel>
             <Panel title={words.positions.held}>
               {usage.exposure.length === 0 ? <Text>{words.positions.none}</Text> : null}
-              {usage.exposure.map((held) => (
-                <View key={`${held.exchange}:${held.symbol}`} testID={`position-${held.symbol}`}>
-                  <Text variant="titleMedium">{`${held.symbol} · ${held.exchange}`}</Text>
-                  <Facts>
-                    <Fact name={words.plan.quantity}>{String(held.quantity)}</Fact>
-                    <Fact name={words.positions.value}>{showRupees(held.value)}</Fact>
-                  </Facts>
-                  {held.is_estimated ? <Text variant="bodySmall">{words.positions.estimated}</Text> : null}
-                </View>
+              {usage.exposure.map((one) => (
+                <Position key={`${one.exchange}:${one.symbol}`} position={one} asOf={Date.parse(asOf)} />
               ))}
+              <Total positions={usage.exposure} />
             </Panel>
             {killSwitch.foreign_positions.length > 0 ? (
               <Panel title={words.positions.foreign}>
@@ -50,5 +46,43 @@ export default function Positions() {
         )}
       </Loaded>
     </Screen>
+  );
+}
+
+function Position({ position, asOf }: { position: Exposure; asOf: number }) {
+  const words = useWords().positions;
+  const quantityWord = useWords().plan.quantity;
+  return (
+    <View testID={`position-${position.symbol}`}>
+      <Text variant="titleMedium">{`${position.symbol} · ${position.exchange}`}</Text>
+      <Facts>
+        <Fact name={quantityWord}>{words.quantity(position.held, position.quantity - position.held)}</Fact>
+        <Fact name={words.average}>{showRupees(position.average_price)}</Fact>
+        <Fact name={words.last}>
+          <Text variant="titleSmall">{showRupees(position.last_price)}</Text>
+          {position.last_price_at === null ? null : <Hint>{words.seen(istMoment(position.last_price_at, asOf))}</Hint>}
+        </Fact>
+        <Fact name={words.value}>{showRupees(position.value)}</Fact>
+        <Fact name={words.result}>
+          <Result amount={position.open_pnl} text={showResult(position.open_pnl)} />
+        </Fact>
+      </Facts>
+      {position.is_estimated ? <Text variant="bodySmall">{words.estimated}</Text> : null}
+    </View>
+  );
+}
+
+/** Of what is held. Nothing where nothing is. */
+function Total({ positions }: { positions: readonly Exposure[] }) {
+  const words = useWords().positions;
+  if (!positions.some((one) => one.held > 0)) return null;
+  const { result, unknown } = openResult(positions);
+  return (
+    <View testID="positions-total">
+      <Fact name={words.total}>
+        <Result amount={result} text={showResult(result)} />
+      </Fact>
+      {unknown.length === 0 ? null : <Text variant="bodySmall">{words.without(unknown.join(", "))}</Text>}
+    </View>
   );
 }
