@@ -160,6 +160,7 @@ export const en = {
     open: "Open",
     buys: (left: number) => (left > 0 ? `buys in ${showDuration(left)}` : "buys now"),
     sells: (left: number) => (left > 0 ? `sells in ${showDuration(left)}` : "sells now"),
+    wasDue: (kind: "buy" | "sell", at: string) => `${kind === "buy" ? "was to buy" : "was to sell"} · ${at} IST`,
     none: "none",
     bought: "bought",
     sold: "sold",
