@@ -22,6 +22,7 @@ export async function record(who) {
     "/notifications?limit=50",
     "/notifications/deliveries?limit=50",
     "/notifications/preferences",
+    ...new Set(strategies.map(({ symbol }) => `/instruments?query=${encodeURIComponent(symbol)}`)),
     ...strategies.flatMap(({ strategy_id: id }) => [`/strategy/${id}`, `/strategy/status/${id}`, `/strategy/${id}/preflight`, `/strategy/${id}/timeline`, `/strategy/${id}/orders`]),
   ];
   const answers = {};
