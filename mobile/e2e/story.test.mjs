@@ -5,7 +5,7 @@ import { after, before, test as step } from "node:test";
 
 import { chooseNewPassword, confirmEmail, leave, takeEverythingAlong } from "./account.mjs";
 import { record } from "./day.mjs";
-import { digitsOf, endAccessByReset, showFreshCode } from "./guard.mjs";
+import { digitsOf, endAccessByReset, shareAccount, showFreshCode } from "./guard.mjs";
 import { chooseChannels, readDeliveries, readInbox } from "./notices.mjs";
 import { call, DESKTOP, device, facts, fill, front, india, logIn, named, openBrowser, person, PHONE, pin, press, until } from "./stage.mjs";
 
@@ -241,6 +241,8 @@ test("a login is guarded by an authenticator app, and a recovery code opens it",
 test("risking more asks a login that showed no code for a fresh one, and goes on with it", () => showFreshCode(browser));
 
 test("a new password ends what others have of the account, if its owner says so", () => endAccessByReset(browser));
+
+test("a program gets a key, somebody reads along, and both are shut out again", () => shareAccount(browser));
 
 test("a bearer token that is over is renewed without a word", async () => {
   const { page } = phone;

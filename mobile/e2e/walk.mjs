@@ -57,7 +57,37 @@ export async function walk(page, app, trader, look) {
   await tab(page, "Settings");
   await look("settings");
   await open("to-second-factor", "set-up", "second-factor");
+  await open("to-keys", "api-key", "keys");
+  await open("to-viewers", "shared", "viewers", async () => {
+    await press(page, "look");
+    await front(page, "shared-TCS").getByText("TCS · 10").waitFor();
+    await look("shared");
+    await named(page, "Back");
+  });
   await open("to-devices", "device", "devices");
   await open("to-account-data", "collect", "account-data");
   await open("to-broker", "broker-connected", "broker");
+}
+
+/** The way through the screens that have something else to say where nothing is there yet, or nothing can be read.
+ * `shown` is what each shows then. */
+export async function walkWithout(page, trader, shown, look) {
+  const at = async (name, open) => {
+    await open();
+    await shown(page, name);
+    await look(name);
+  };
+  await logIn(page, trader);
+  await at("today", async () => undefined);
+  await at("positions", () => tab(page, "Positions"));
+  await at("inbox", () => tab(page, /^Inbox/));
+  await press(page, "to-deliveries");
+  await at("deliveries", async () => undefined);
+  await named(page, "Back");
+  await at("risk", () => tab(page, "Risk"));
+  await tab(page, "Settings");
+  for (const name of ["keys", "viewers", "devices", "broker"]) {
+    await at(name, () => press(page, `to-${name}`));
+    await named(page, "Back");
+  }
 }

@@ -4,6 +4,7 @@ import type { Check } from "@/api/queries";
 import { showDuration } from "@/rules/clock";
 import type { OrderTruth, StateName } from "@/rules/standing";
 
+import { access } from "./en-access";
 import { accountData } from "./en-account-data";
 import { notices } from "./en-notices";
 import { positions } from "./en-positions";
@@ -386,6 +387,7 @@ export const en = {
     endAllAsk: "Every device, this one too, has to log in again with the password.",
     note: "A device that you do not know: log out everywhere.",
   },
+  access,
   notices,
   accountData,
   notFound: { title: "Not here", text: "There is no such page.", home: "To today's strategies" },
