@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { createHmac } from "node:crypto";
 
-import { call, device, fill, followMail, front, logIn, named, person, press, tab, until } from "./stage.mjs";
+import { call, device, fill, followMail, front, logIn, named, person, press, tab } from "./stage.mjs";
 
 const STEP_MS = 30_000;
 
@@ -137,7 +137,8 @@ export async function shareAccount(browser) {
   await named(one.page, "Remove");
   await press(one.page, "confirm");
   await one.page.getByText("Nobody but you.").waitFor();
-  await until("the viewer is told", () => two.page.getByText("It is not there, or not yours.").locator("visible=true").first().isVisible(), 30);
+  await front(two.page, "shared-ended").waitFor({ timeout: 30_000 });
+  assert.equal(await two.page.locator('[data-testid="shared-TCS"]:visible').count(), 0);
   for (const { faults, context } of [one, two]) {
     assert.deepEqual(faults, []);
     await context.close();

@@ -1,5 +1,5 @@
 /** Keys of programs, viewers, and accounts that others share: what the API answers, what it refuses, and nothing twice. */
-import { act, fireEvent, screen, waitFor, within } from "@testing-library/react-native";
+import { act, fireEvent, screen, within } from "@testing-library/react-native";
 
 import type { ApiKey, SharedAccount, Viewer } from "@/api/access";
 import type { Standing, Strategy } from "@/api/queries";
@@ -280,16 +280,38 @@ describe("another's account", () => {
   });
 
   test("that is not shared any more shows nothing of it", async () => {
-    const gone = () => refused(404, "NOT_FOUND");
-    api({ "GET /strategy": gone, "GET /risk/profile": gone, "GET /account/shared": () => ok({ accounts: [] }) });
+    const denied = () => refused(403, "ACCESS_DENIED");
+    api({ "GET /strategy": denied, "GET /risk/profile": denied, "GET /account/shared": () => ok({ accounts: [] }) });
     await show(<Shared />);
-    expect(await screen.findByText(en.problems.NOT_FOUND)).toBeTruthy();
-    expect(screen.queryByTestId("shared-TCS")).toBeNull();
+    expect(await screen.findByText(en.access.shared.gone)).toBeTruthy();
+    expect(screen.queryByTestId("shared-strategies")).toBeNull();
   });
 
-  test("that ends while it is open is called ended", async () => {
-    api({ ...SCREEN, "GET /account/shared": () => ok({ accounts: [] }) });
+  test("that ends while it is open is seen no more, neither what was read before", async () => {
+    jest.useFakeTimers({ now: Date.parse(day.at) });
+    let isShared = true;
+    const unless = (answer: (typeof SCREEN)[string]) => (sent: Parameters<typeof answer>[0]) => (isShared ? answer(sent) : refused(403, "ACCESS_DENIED"));
+    api(Object.fromEntries(Object.entries(SCREEN).map(([what, answer]) => [what, what === "GET /account/shared" ? answer : unless(answer)])));
     await show(<Shared />);
-    await waitFor(() => expect(screen.getByText(en.access.shared.gone)).toBeTruthy());
+    await act(async () => void (await jest.advanceTimersByTimeAsync(1000)));
+    expect(screen.getByTestId("position-RELIANCE")).toBeTruthy();
+    isShared = false;
+    await act(async () => void (await jest.advanceTimersByTimeAsync(16_000)));
+    expect(screen.getByTestId("shared-ended")).toBeTruthy();
+    expect(screen.queryByTestId("position-RELIANCE")).toBeNull();
+    expect(screen.queryByTestId("shared-TCS")).toBeNull();
+    jest.useRealTimers();
+  });
+
+  test("that cannot be reached stays, marked with its age", async () => {
+    jest.useFakeTimers({ now: Date.parse(day.at) });
+    api(SCREEN);
+    await show(<Shared />);
+    await act(async () => void (await jest.advanceTimersByTimeAsync(1000)));
+    jest.spyOn(globalThis, "fetch").mockRejectedValue(new TypeError("Failed to fetch"));
+    await act(async () => void (await jest.advanceTimersByTimeAsync(16_000)));
+    expect(screen.getByTestId("shared-TCS")).toBeTruthy();
+    expect(screen.getAllByTestId("stale").length).toBeGreaterThan(1);
+    jest.useRealTimers();
   });
 });

@@ -52,9 +52,11 @@ function Total({ positions }: { positions: readonly Exposure[] }) {
   const { result, unknown } = openResult(positions);
   return (
     <View testID="positions-total">
-      <Fact name={words.total}>
-        <Result amount={result} text={showResult(result)} />
-      </Fact>
+      <Facts>
+        <Fact name={words.total}>
+          <Result amount={result} text={showResult(result)} />
+        </Fact>
+      </Facts>
       {unknown.length === 0 ? null : <Text variant="bodySmall">{words.without(unknown.join(", "))}</Text>}
     </View>
   );

@@ -46,7 +46,7 @@ export const access = {
   shared: {
     title: "Shared account",
     of: (owner: string) => `You read the account of ${owner}. Nothing can be changed here, and each look is on its record.`,
-    gone: "This account is not shared with you any more.",
+    gone: "This account is not shared with you any more. To read it again, ask its owner for another invitation.",
     strategies: "Strategies",
     none: "No strategies yet.",
   },

@@ -1,12 +1,15 @@
+import { useQueryClient } from "@tanstack/react-query";
 import { useLocalSearchParams } from "expo-router";
+import { useEffect } from "react";
 import { FlatList, StyleSheet, View } from "react-native";
 import { Text } from "react-native-paper";
 
 import { useSharedAccounts, useSharedRisk, useSharedStanding, useSharedStrategies } from "@/api/access";
+import { ApiProblem } from "@/api/problem";
 import type { Strategy } from "@/api/queries";
 import { Loaded, Panel, StaleBanner, ToneText } from "@/ui/parts";
 import { PositionsPanel } from "@/ui/positions";
-import { Screen } from "@/ui/screen";
+import { FOCUSABLE, Screen } from "@/ui/screen";
 import { StandingFacts, StateWord } from "@/ui/strategy-row";
 import { useWords } from "@/words";
 
@@ -15,6 +18,19 @@ export default function SharedAccountScreen() {
   const words = useWords().access.shared;
   const { id } = useLocalSearchParams<{ id: string }>();
   const strategies = useSharedStrategies(id);
+  const queries = useQueryClient();
+  // Nothing of another's account is kept once its screen is left.
+  useEffect(() => () => queries.removeQueries({ queryKey: ["shared", id] }), [id, queries]);
+  if (strategies.error instanceof ApiProblem && strategies.error.code === "ACCESS_DENIED") {
+    // Its owner has ended it: what was read before is not to be seen any more either.
+    return (
+      <Screen title={words.title} back="/viewers">
+        <View role="alert" testID="shared-ended">
+          <ToneText tone="bad">{words.gone}</ToneText>
+        </View>
+      </Screen>
+    );
+  }
   return (
     <Screen title={words.title} back="/viewers" isList>
       <Loaded query={strategies}>
@@ -28,6 +44,7 @@ export default function SharedAccountScreen() {
             contentContainerStyle={styles.list}
             initialNumToRender={8}
             windowSize={3}
+            {...FOCUSABLE}
             testID="shared-strategies"
           />
         )}
@@ -44,7 +61,6 @@ function Head({ account }: { account: string }) {
   return (
     <View style={styles.list}>
       {owner === undefined ? null : <ToneText tone="busy">{words.of(owner)}</ToneText>}
-      {owner === undefined && accounts.data !== undefined ? <ToneText tone="bad">{words.gone}</ToneText> : null}
       <Loaded query={risk}>{({ usage, as_of: asOf }) => <PositionsPanel positions={usage.exposure} asOf={asOf} />}</Loaded>
       <Text variant="titleMedium" role="heading" aria-level={2}>
         {words.strategies}
