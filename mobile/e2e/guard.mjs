@@ -144,3 +144,14 @@ export async function shareAccount(browser) {
     await context.close();
   }
 }
+
+/** Somebody who reads and is read, for the day that pictures show. */
+export async function readAlong(who) {
+  const { token } = await call("/auth/login", { body: who });
+  const friend = await person("friend");
+  const theirs = await call("/account/viewers", { token: friend.token, body: { name: "a colleague" } });
+  await call("/account/shared/accept", { token, body: { invitation: theirs.invitation } });
+  const ours = await call("/account/viewers", { token, body: { name: "My accountant" } });
+  await call("/account/shared/accept", { token: friend.token, body: { invitation: ours.invitation } });
+  await call("/account/viewers", { token, body: { name: "My partner" } });
+}

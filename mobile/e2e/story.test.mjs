@@ -5,7 +5,7 @@ import { after, before, test as step } from "node:test";
 
 import { chooseNewPassword, confirmEmail, leave, takeEverythingAlong } from "./account.mjs";
 import { record } from "./day.mjs";
-import { digitsOf, endAccessByReset, shareAccount, showFreshCode } from "./guard.mjs";
+import { digitsOf, endAccessByReset, readAlong, shareAccount, showFreshCode } from "./guard.mjs";
 import { chooseChannels, readDeliveries, readInbox } from "./notices.mjs";
 import { call, DESKTOP, device, facts, fill, front, india, logIn, named, openBrowser, person, PHONE, pin, press, until } from "./stage.mjs";
 
@@ -278,6 +278,7 @@ test("the day that pictures show is recorded anew", { skip: facts.isRecording ? 
   await press(page, "start");
   await until("it holds", async () => (await front(page, "state").innerText()) === "Holding", 60);
   await page.locator('[data-testid="red-running"]').waitFor({ state: "detached" });
+  await readAlong(trader);
   await record(trader);
 });
 

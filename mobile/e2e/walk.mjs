@@ -57,7 +57,7 @@ export async function walk(page, app, trader, look) {
   await tab(page, "Settings");
   await look("settings");
   await open("to-second-factor", "set-up", "second-factor");
-  await open("to-keys", "api-key", "keys");
+  await open("to-keys", "make-key", "keys");
   await open("to-viewers", "shared", "viewers", async () => {
     await press(page, "look");
     await front(page, "shared-TCS").getByText("TCS · 10").waitFor();
