@@ -89,6 +89,7 @@ app-client: $(APP_PACKAGES) ## Write the app's typed client anew from the API's 
 	$(BIN)/python -m mobile.scripts.document > build/openapi.json
 	mv build/openapi.json mobile/src/api/openapi.json
 	(cd mobile && "$$node/bin/node" node_modules/openapi-typescript/bin/cli.js src/api/openapi.json -o src/api/schema.ts)
+	"$$node/bin/node" mobile/scripts/shape.mjs
 
 test-app: $(APP) ## Test the app: units, end to end in a headless Chromium, every screen (ONLY=pictures, PICTURES=docs/app, RECORD=1)
 	@node="$(NODE)"

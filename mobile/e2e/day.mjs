@@ -19,9 +19,13 @@ export async function record(who) {
     "/broker",
     "/auth/devices",
     "/auth/second-factor",
+    "/account/keys",
+    "/account/viewers",
+    "/account/shared",
     "/notifications?limit=50",
     "/notifications/deliveries?limit=50",
     "/notifications/preferences",
+    ...new Set(strategies.map(({ symbol }) => `/instruments?query=${encodeURIComponent(symbol)}`)),
     ...strategies.flatMap(({ strategy_id: id }) => [`/strategy/${id}`, `/strategy/status/${id}`, `/strategy/${id}/preflight`, `/strategy/${id}/timeline`, `/strategy/${id}/orders`]),
   ];
   const answers = {};
@@ -35,12 +39,35 @@ export async function record(who) {
   writeFileSync(FILE, `${text}\n`);
 }
 
+/** The same day of somebody who has nothing yet. */
+export function emptied(day) {
+  const risk = day.answers["/risk/profile"];
+  const nothing = { realised: 0, open: 0, charges: 0, net: 0 };
+  const usage = { ...risk.usage, today: nothing, week: nothing, exposure: [], orders_in_last_minute: 0, open_strategies: 0 };
+  const none = Object.fromEntries(Object.entries(risk.limits).map(([name, limit]) => [name, typeof limit === "boolean" ? false : null]));
+  const answers = {
+    ...day.answers,
+    "/strategy": { ...day.answers["/strategy"], strategies: [] },
+    "/risk/profile": { ...risk, limits: none, usage, events: [], kill_switch: { ...risk.kill_switch, open_positions: 0 } },
+    "/broker": Object.fromEntries(Object.entries(day.answers["/broker"]).map(([name, value]) => [name, name === "status" ? "not_connected" : Array.isArray(value) ? [] : null])),
+    "/account/keys": { keys: [] },
+    "/account/viewers": { viewers: [] },
+    "/account/shared": { accounts: [] },
+    "/notifications?limit=50": { ...day.answers["/notifications?limit=50"], notices: [], unread: 0, next_cursor: null },
+    "/notifications/deliveries?limit=50": { ...day.answers["/notifications/deliveries?limit=50"], deliveries: [], next_cursor: null },
+  };
+  return { ...day, answers };
+}
+
+/** What the API says when it fails: nothing that comes right by being asked again. */
+export const FAILURE = { error: "INTERNAL", message: "something went wrong on our side", details: [] };
+
 export function readDay() {
   return JSON.parse(readFileSync(FILE, "utf8"));
 }
 
 /** Answers a page from the recorded day. `isQuiet()`: nothing is being answered right now; `unknown`: what was asked beside. */
-export async function replay(context, day) {
+export async function replay(context, day, { isFailing = false } = {}) {
   const unknown = new Set();
   let open = 0;
   await context.route(`${facts.api}/api/v1/**`, async (route) => {
@@ -51,7 +78,8 @@ export async function replay(context, day) {
     const answer = isLogin ? ANSWERED : request.method() === "GET" ? day.answers[path] : undefined;
     if (answer === undefined && request.method() !== "OPTIONS") unknown.add(`${request.method()} ${path}`);
     const headers = { "Access-Control-Allow-Origin": facts.app, "Access-Control-Allow-Headers": "*, authorization, content-type" };
-    await (answer === undefined ? route.fulfill({ status: 404, headers, json: { error: "NOT_FOUND", message: "not recorded", details: [] } }) : route.fulfill({ headers, json: answer }));
+    if (isFailing && request.method() === "GET") await route.fulfill({ status: 500, headers, json: FAILURE });
+    else await (answer === undefined ? route.fulfill({ status: 404, headers, json: { error: "NOT_FOUND", message: "not recorded", details: [] } }) : route.fulfill({ headers, json: answer }));
     open -= 1;
   });
   return { isQuiet: () => open === 0, unknown };

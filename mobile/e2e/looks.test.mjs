@@ -3,10 +3,10 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
 import { faultsOf } from "./axe.mjs";
-import { readDay, replay, trader } from "./day.mjs";
+import { emptied, readDay, replay, trader } from "./day.mjs";
 import { drawnWith, gallery } from "./pictures.mjs";
-import { DESKTOP, device, facts, openBrowser, PHONE, until } from "./stage.mjs";
-import { walk } from "./walk.mjs";
+import { DESKTOP, device, facts, front, openBrowser, PHONE, until } from "./stage.mjs";
+import { walk, walkWithout } from "./walk.mjs";
 
 /** More of the recorded day than a look takes. */
 const LOOK_MS = 30_000;
@@ -15,6 +15,8 @@ const begin = Date.parse(day.at);
 let browser;
 let shown;
 let walked = 0;
+/** Two sizes and two colours; nothing there, and nothing readable, in two colours each. */
+const WALKS = 8;
 
 before(async () => {
   browser = await openBrowser();
@@ -23,38 +25,65 @@ before(async () => {
 
 after(() => browser.close());
 
-for (const [size, viewport] of Object.entries({ phone: PHONE, desktop: DESKTOP })) {
+/** Goes through screens with `go`, and takes a picture of each and what axe says of it. */
+async function lookAt({ day, size, viewport, scheme, isFailing }, go) {
+  let answering;
+  const prepare = async (context) => {
+    answering = await replay(context, day, { isFailing });
+    await context.clock.install({ time: begin });
+  };
+  const { page, context, faults } = await device(browser, { viewport, scheme, prepare });
+  const serious = [];
+  let looks = 0;
+  await go(page, async (name) => {
+    await page.mouse.move(0, 0);
+    await page.waitForTimeout(700);
+    await until("everything is read", answering.isQuiet);
+    // The same instant of the recorded day in every run: countdowns stand where they stood.
+    await context.clock.pauseAt(begin + (looks += 1) * LOOK_MS);
+    shown.add(`${name}-${size}-${scheme}`, await page.screenshot({ animations: "disabled" }));
+    await context.clock.resume();
+    serious.push(...(await faultsOf(page)).map((fault) => `${name}: ${fault}`));
+  });
+  await context.close();
+  walked += 1;
+  assert.deepEqual([...answering.unknown], [], "the app reads what was not recorded: make test-app RECORD=1 PICTURES=docs/app");
+  assert.deepEqual(faults, []);
+  assert.deepEqual([...new Set(serious)], []);
+}
+
+const SIZES = { phone: PHONE, desktop: DESKTOP };
+for (const [size, viewport] of Object.entries(SIZES)) {
   for (const scheme of ["light", "dark"]) {
-    test(`every screen is free of serious accessibility faults, ${size}, ${scheme}`, { timeout: 240_000 }, async () => {
-      let answering;
-      const prepare = async (context) => {
-        answering = await replay(context, day);
-        await context.clock.install({ time: begin });
-      };
-      const { page, context, faults } = await device(browser, { viewport, scheme, prepare });
-      const serious = [];
-      let looks = 0;
-      await walk(page, facts.app, trader, async (name) => {
-        await page.mouse.move(0, 0);
-        await page.waitForTimeout(700);
-        await until("everything is read", answering.isQuiet);
-        // The same instant of the recorded day in every run: countdowns stand where they stood.
-        await context.clock.pauseAt(begin + (looks += 1) * LOOK_MS);
-        shown.add(`${name}-${size}-${scheme}`, await page.screenshot({ animations: "disabled" }));
-        await context.clock.resume();
-        serious.push(...(await faultsOf(page)).map((fault) => `${name}: ${fault}`));
-      });
-      await context.close();
-      walked += 1;
-      assert.deepEqual([...answering.unknown], [], "the app reads what was not recorded: make test-app RECORD=1 PICTURES=docs/app");
-      assert.deepEqual(faults, []);
-      assert.deepEqual([...new Set(serious)], []);
-    });
+    test(`every screen is free of serious accessibility faults, ${size}, ${scheme}`, { timeout: 240_000 }, () =>
+      lookAt({ day, size, viewport, scheme }, (page, look) => walk(page, facts.app, trader, look)));
   }
 }
 
+/** What is said where nothing is there yet. */
+const NOTHING = {
+  today: "No strategies yet.",
+  positions: "Nothing is held or on order.",
+  inbox: "Nothing yet.",
+  deliveries: "Nothing was sent outside of the app yet.",
+  risk: "Used right now",
+  keys: "No program has a key.",
+  viewers: "No account is shared with you.",
+  devices: "Browser",
+  broker: "No broker is connected",
+};
+for (const scheme of ["light", "dark"]) {
+  test(`so is what a screen shows where nothing is there yet, ${scheme}`, { timeout: 120_000 }, () =>
+    lookAt({ day: emptied(day), size: "phone", viewport: PHONE, scheme }, (page, look) =>
+      walkWithout(page, trader, (_, name) => page.getByText(NOTHING[name]).locator("visible=true").first().waitFor(), (name) => look(`empty-${name}`))));
+
+  test(`so is what it shows where nothing can be read, ${scheme}`, { timeout: 120_000 }, () =>
+    lookAt({ day, size: "phone", viewport: PHONE, scheme, isFailing: true }, (page, look) =>
+      walkWithout(page, trader, () => front(page, "problem").waitFor(), (name) => look(`failing-${name}`))));
+}
+
 test("every screen looks as it is kept", (context) => {
-  if (walked === 4) shown.finish();
+  if (walked === WALKS) shown.finish();
   console.log("pictures:", JSON.stringify({ ...shown.tally, changed: shown.changed.length }));
   if (shown.whyNot !== null) {
     console.log(`[pictures] NOT COMPARED: ${shown.whyNot}. make test-app ONLY=pictures PICTURES=docs/app takes them anew here.`);

@@ -1,11 +1,11 @@
 // One trader's day in the app, in a real browser, against the whole product.
 import assert from "node:assert/strict";
-import { createHmac } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import { after, before, test as step } from "node:test";
 
 import { chooseNewPassword, confirmEmail, leave, takeEverythingAlong } from "./account.mjs";
 import { record } from "./day.mjs";
+import { digitsOf, endAccessByReset, readAlong, shareAccount, showFreshCode } from "./guard.mjs";
 import { chooseChannels, readDeliveries, readInbox } from "./notices.mjs";
 import { call, DESKTOP, device, facts, fill, front, india, logIn, named, openBrowser, person, PHONE, pin, press, until } from "./stage.mjs";
 
@@ -238,6 +238,12 @@ test("a login is guarded by an authenticator app, and a recovery code opens it",
   await two.context.close();
 });
 
+test("risking more asks a login that showed no code for a fresh one, and goes on with it", () => showFreshCode(browser));
+
+test("a new password ends what others have of the account, if its owner says so", () => endAccessByReset(browser));
+
+test("a program gets a key, somebody reads along, and both are shut out again", () => shareAccount(browser));
+
 test("a bearer token that is over is renewed without a word", async () => {
   const { page } = phone;
   let renewed = 0;
@@ -272,18 +278,9 @@ test("the day that pictures show is recorded anew", { skip: facts.isRecording ? 
   await press(page, "start");
   await until("it holds", async () => (await front(page, "state").innerText()) === "Holding", 60);
   await page.locator('[data-testid="red-running"]').waitFor({ state: "detached" });
+  await readAlong(trader);
   await record(trader);
 });
-
-/** What an authenticator app shows now (RFC 6238). */
-function digitsOf(secret) {
-  const bits = [...secret].map((letter) => "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567".indexOf(letter).toString(2).padStart(5, "0")).join("");
-  const key = Buffer.from(bits.match(/.{8}/g).map((byte) => parseInt(byte, 2)));
-  const step = Buffer.alloc(8);
-  step.writeBigUInt64BE(BigInt(Math.floor(Date.now() / 30_000)));
-  const hash = createHmac("sha1", key).update(step).digest();
-  return String((hash.readUInt32BE(hash[19] & 15) & 0x7fffffff) % 1_000_000).padStart(6, "0");
-}
 
 // How long it takes is measured and printed, not asserted: what else the machine does moves it.
 test("the first screen can be used", async () => {

@@ -58,7 +58,46 @@ export async function walk(page, app, trader, look) {
   await look("settings");
   await open("to-second-factor", "set-up", "second-factor");
   await open("to-password", "old-password", "password");
+  await open("to-keys", "make-key", "keys");
+  await open("to-viewers", "shared", "viewers", async () => {
+    await press(page, "look");
+    await front(page, "shared-TCS").getByText("TCS · 10").waitFor();
+    await look("shared");
+    await named(page, "Back");
+  });
   await open("to-devices", "device", "devices");
   await open("to-account-data", "collect", "account-data");
   await open("to-broker", "broker-connected", "broker");
+  await tab(page, "Today");
+  await press(page, "strategy-TCS");
+  await front(page, "state").waitFor();
+  await named(page, "Change");
+  await front(page, "last-price").waitFor();
+  await to("broker-stop");
+  await look("edit-figures");
+}
+
+/** The way through the screens that have something else to say where nothing is there yet, or nothing can be read.
+ * `shown` is what each shows then. */
+export async function walkWithout(page, trader, shown, look) {
+  const at = async (name, open) => {
+    await open();
+    await shown(page, name);
+    await look(name);
+  };
+  await logIn(page, trader);
+  await at("today", async () => undefined);
+  await at("positions", () => tab(page, "Positions"));
+  await at("inbox", () => tab(page, /^Inbox/));
+  // An inbox that cannot be read leads nowhere further.
+  if (await front(page, "to-deliveries").isVisible()) {
+    await at("deliveries", () => press(page, "to-deliveries"));
+    await named(page, "Back");
+  }
+  await at("risk", () => tab(page, "Risk"));
+  await tab(page, "Settings");
+  for (const name of ["keys", "viewers", "devices", "broker"]) {
+    await at(name, () => press(page, `to-${name}`));
+    await named(page, "Back");
+  }
 }

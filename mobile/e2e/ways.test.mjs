@@ -85,10 +85,18 @@ test("whatever is pressed is large enough for a thumb", async () => {
   await logIn(page, trader);
   await front(page, "strategy-RELIANCE").waitFor();
   await measure("today");
-  for (const [name, title] of [["positions", "Positions"], ["inbox", /^Inbox/], ["risk", "Risk"], ["settings", "Settings"], ["today", "Today"]]) {
+  for (const [name, title] of [["positions", "Positions"], ["inbox", /^Inbox/], ["risk", "Risk"], ["settings", "Settings"]]) {
     await page.getByRole("tab", { name: title }).click();
     await measure(name);
   }
+  for (const [name, shown] of [["keys", "make-key"], ["viewers", "accept"]]) {
+    await press(page, `to-${name}`);
+    await front(page, shown).waitFor();
+    await measure(name);
+    await named(page, "Back");
+  }
+  await page.getByRole("tab", { name: "Today" }).click();
+  await measure("today");
   await press(page, "new-strategy");
   await front(page, "save").waitFor();
   await measure("create");
@@ -204,6 +212,12 @@ test("at the largest text nothing is cut off, and what is read grows", async () 
   await press(page, "to-devices");
   await front(page, "device").first().waitFor();
   assert.deepEqual(await settled(() => cutOff(page)), [], "devices");
+  for (const [name, shown] of [["keys", "make-key"], ["viewers", "accept"]]) {
+    await named(page, "Back");
+    await press(page, `to-${name}`);
+    await front(page, shown).waitFor();
+    assert.deepEqual(await settled(() => cutOff(page)), [], name);
+  }
   await usual.context.close();
   await huge.context.close();
 });

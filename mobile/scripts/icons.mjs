@@ -7,6 +7,7 @@ const USED = [
   "clock-outline", "close", "cog", "eye", "eye-off", "format-list-bulleted", "home", "information", "link-variant", "logout",
   "magnify", "menu-down", "menu-up", "minus", "pencil", "play", "plus", "radiobox-blank", "radiobox-marked", "refresh",
   "shield-alert", "stop", "timeline-clock", "trash-can", "wifi-off", "checkbox-marked", "checkbox-blank-outline",
+  "account-eye", "key-variant",
 ];
 const exportName = (name) => "mdi" + name.split("-").map((part) => part[0].toUpperCase() + part.slice(1)).join("");
 const rows = USED.map((name) => {

@@ -131,6 +131,22 @@ describe("a new password", () => {
     expect(screen.getByTestId("link-code").props.value).toBe("code-of-the-mail");
   });
 
+  test.each([
+    [0, false],
+    [1, true],
+    [2, false],
+  ])("what others have of the account ends with it only where the switch was turned: turned %i times", async (turns, isEnded) => {
+    const sent = api({ [RESET]: () => ok({ status: "changed" }) });
+    await show(<Reset />);
+    enter("password", "another long passphrase");
+    for (let turn = 0; turn < turns; turn += 1) {
+      await act(async () => fireEvent(screen.getByTestId("revoke-access"), "valueChange", !(screen.getByTestId("revoke-access").props.value as boolean)));
+    }
+    expect(screen.getByLabelText(en.account.revoke)).toBeTruthy();
+    await press("submit");
+    expect(sent.find(({ what }) => what === RESET)?.body).toMatchObject({ revoke_access: isEnded });
+  });
+
   test("a code that no link can hold is marked", async () => {
     api({ [RESET]: () => refused(400, "REQUEST_INVALID", [{ field: "token", problem: "is too long" }]) });
     await show(<Reset />);

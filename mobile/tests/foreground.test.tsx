@@ -18,9 +18,10 @@ afterEach(() => {
 
 test("nothing is polled while nobody looks, and on return the inbox is read at once", async () => {
   jest.useFakeTimers();
-  let listener: (state: AppStateStatus) => void = () => undefined;
+  const listeners: ((state: AppStateStatus) => void)[] = [];
+  const listener = (state: AppStateStatus) => listeners.forEach((each) => each(state));
   jest.spyOn(AppState, "addEventListener").mockImplementation((_, given) => {
-    listener = given as typeof listener;
+    listeners.push(given as typeof listener);
     return { remove: () => undefined } as ReturnType<typeof AppState.addEventListener>;
   });
   const stop = watchForeground();

@@ -1,15 +1,27 @@
 import { act, fireEvent, render, screen } from "@testing-library/react-native";
 import { PaperProvider } from "react-native-paper";
 
-import type { Plan } from "@/api/queries";
+import type { Instrument, Plan } from "@/api/queries";
 import { EMPTY_PLAN, PlanForm, type PlanEntered } from "@/ui/plan-form";
 import { en } from "@/words/en";
 
 jest.mock("@/api/queries", () => ({ useInstruments: () => ({ data: undefined, error: null, isFetching: false }) }));
+let mockInstrument: { data?: Partial<Instrument> | null; isError: boolean };
+const mockAsked = jest.fn();
+jest.mock("@/api/instruments", () => ({
+  useInstrument: (exchange: string, symbol: string) => {
+    mockAsked(exchange, symbol);
+    return mockInstrument;
+  },
+}));
 jest.mock("expo-router", () => ({ router: {} }));
 
 const saved = jest.fn<void, [Plan]>();
-beforeEach(() => saved.mockClear());
+beforeEach(() => {
+  saved.mockClear();
+  mockInstrument = { isError: false };
+});
+afterEach(() => jest.useRealTimers());
 
 function open(start: Partial<PlanEntered>) {
   render(
@@ -55,4 +67,74 @@ test("numbers are read as India writes them", async () => {
   expect(screen.getByText(en.plan.atRisk("₹99,50,000.00"))).toBeTruthy();
   await save();
   expect(saved).toHaveBeenCalledWith(expect.objectContaining({ quantity: 100_000, stop_loss: 2900.5 }));
+});
+
+const seen = (last_price: number | null, last_price_at: string | null) => ({ data: { tick_size: 0.05, lot_size: 1, last_price, last_price_at }, isError: false });
+const MIDDAY = "2026-11-27T08:35:07.946Z";
+
+describe("the last price", () => {
+  test("is told with when it was seen, and a stop of percent and the money at risk are reckoned from it", async () => {
+    jest.useFakeTimers({ now: Date.parse(MIDDAY) });
+    mockInstrument = seen(2930, MIDDAY);
+    open({ stopKind: "percent", stopValue: "2", quantity: "10" });
+    expect(mockAsked).toHaveBeenLastCalledWith("NSE", "TCS");
+    expect(screen.getByText("Last price: ₹2,930.00, seen at 14:05:07 IST. The figures below are reckoned from it.")).toBeTruthy();
+    expect(screen.getByText(en.plan.stopIs("₹2,871.40"))).toBeTruthy();
+    expect(screen.getByText(en.plan.atRisk("₹586.00"))).toBeTruthy();
+    await save();
+    expect(saved).toHaveBeenCalledWith(expect.objectContaining({ stop_loss: 2871.4 }));
+  });
+
+  test("of another day says so", () => {
+    jest.useFakeTimers({ now: Date.parse("2026-11-30T03:00:00Z") });
+    mockInstrument = seen(2930, MIDDAY);
+    open({});
+    expect(screen.getByText(/seen at 2026-11-27 14:05:07 IST/)).toBeTruthy();
+  });
+
+  test("gives way to the price that is expected, and does not claim otherwise", async () => {
+    mockInstrument = seen(2930, MIDDAY);
+    open({ stopKind: "points", stopValue: "100", expected: "3,000", quantity: "1" });
+    expect(screen.getByText(en.plan.stopIs("₹2,900.00"))).toBeTruthy();
+    expect(screen.getByText(en.plan.atRisk("₹100.00"))).toBeTruthy();
+    expect(screen.queryByText(/reckoned from it/)).toBeNull();
+    await save();
+    expect(saved).toHaveBeenCalledWith(expect.objectContaining({ stop_loss: 2900 }));
+  });
+
+  test("below the stop is told and forbids nothing, for the buy may be at another price", async () => {
+    mockInstrument = seen(2930, MIDDAY);
+    open({ stopValue: "2950" });
+    expect(screen.getByText(en.plan.stopAboveLast)).toBeTruthy();
+    await save();
+    expect(saved).toHaveBeenCalledWith(expect.objectContaining({ stop_loss: 2950 }));
+  });
+
+  test("that nobody has seen is not made up: it is said what to do", async () => {
+    mockInstrument = seen(null, null);
+    open({ stopKind: "percent", stopValue: "2" });
+    expect(screen.getByText(en.plan.lastUnseen)).toBeTruthy();
+    expect(screen.getByText(en.plan.atRiskUnknown)).toBeTruthy();
+    await save();
+    expect(screen.getByText("Is needed to turn percent or points into a price")).toBeTruthy();
+    expect(saved).not.toHaveBeenCalled();
+  });
+
+  test("that could not be read says so", () => {
+    mockInstrument = { isError: true };
+    open({});
+    expect(screen.getByText(en.plan.lastUnread)).toBeTruthy();
+  });
+
+  test("is not spoken of before it is known whether there is one", () => {
+    open({});
+    expect(screen.queryByTestId("last-price")).toBeNull();
+  });
+
+  test("comes with the tick and the lot, also of a plan that is changed", () => {
+    mockInstrument = { data: { tick_size: 0.1, lot_size: 75, last_price: 99.7, last_price_at: MIDDAY }, isError: false };
+    open({ stopKind: "points", stopValue: "0.35" });
+    expect(screen.getByText(en.plan.stopIs("₹99.30"))).toBeTruthy();
+    expect(screen.getByText(en.plan.lots(75))).toBeTruthy();
+  });
 });

@@ -1,7 +1,7 @@
 /** One strategy's screen and row: what another device did, what the API warned of, what is known while it is out of reach. */
 import { act, fireEvent, screen, waitFor } from "@testing-library/react-native";
 
-import type { Standing, Strategy } from "@/api/queries";
+import type { Instrument, Standing, Strategy } from "@/api/queries";
 import NewStrategy from "@/app/strategy/new";
 import EditStrategy from "@/app/strategy/[id]/edit";
 import StrategyControl from "@/app/strategy/[id]/index";
@@ -38,6 +38,10 @@ const STANDING: Standing = {
 };
 const READY = { strategy_id: "s1", is_ready: true, checks: [], as_of: day.at };
 
+const TCS: Instrument = { exchange: "NSE", symbol: "TCS", name: "Tata Consultancy", segment: "NSE", instrument_type: "EQ", tick_size: 0.05, lot_size: 1, last_price: 2930, last_price_at: day.at };
+/** Found before it by a text that both contain. */
+const INFY: Instrument = { ...TCS, symbol: "INFY", last_price: 1500 };
+
 let stored: Strategy;
 let standing: Standing;
 const SCREEN: Answers = {
@@ -47,6 +51,7 @@ const SCREEN: Answers = {
   "GET /strategy": () => ok({ strategies: [stored] }),
   "GET /risk/profile": () => ok(recorded["/risk/profile"]),
   "GET /broker": () => ok(recorded["/broker"]),
+  "GET /instruments": () => ok({ instruments: [INFY, TCS] }),
 };
 
 beforeEach(() => {
@@ -121,7 +126,6 @@ test("what the API warned of when the plan was made is read on the strategy's sc
   const warning = "the stop-loss 3000 is not below the last price of TCS, 2930: bought at such a price, it is sold again at once";
   api({
     ...SCREEN,
-    "GET /instruments": () => ok({ instruments: [{ exchange: "NSE", symbol: "TCS", name: "Tata Consultancy", tick_size: 0.05, lot_size: 1 }] }),
     "POST /strategy/create": () => ({ status: 201, body: { ...STORED, warnings: [warning] } }),
   });
   await show(<NewStrategy />);
@@ -232,4 +236,25 @@ test("a countdown that has ended says now, and not in now", async () => {
   await show(<Today />);
   await later(1);
   expect(screen.getByText(/^sells now · /)).toBeTruthy();
+});
+
+test("a new plan's figures come from the last price of the instrument that was chosen, and follow it", async () => {
+  let price = 2930;
+  api({ ...SCREEN, "GET /instruments": () => ok({ instruments: [INFY, { ...TCS, last_price: price }] }) });
+  await show(<NewStrategy />);
+  fireEvent.changeText(screen.getByTestId("symbol"), "TCS");
+  await later(1);
+  await later(1);
+  expect(screen.queryByTestId("last-price")).toBeNull();
+  fireEvent.press(screen.getByTestId("match-NSE-TCS"));
+  fireEvent.press(screen.getByTestId("stop-points"));
+  fireEvent.changeText(screen.getByTestId("stopValue"), "30");
+  fireEvent.changeText(screen.getByTestId("quantity"), "10");
+  await later(1);
+  expect(screen.getByText(/^Last price: ₹2,930\.00, seen at 14:05:08 IST\./)).toBeTruthy();
+  expect(screen.getByText(en.plan.stopIs("₹2,900.00"))).toBeTruthy();
+  expect(screen.getByText(en.plan.atRisk("₹300.00"))).toBeTruthy();
+  price = 2940;
+  await later(16);
+  expect(screen.getByText(en.plan.stopIs("₹2,910.00"))).toBeTruthy();
 });

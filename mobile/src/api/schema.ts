@@ -1817,13 +1817,35 @@ export interface components {
          * @description Held and on order in one symbol, over all strategies.
          */
         ExposureView: {
+            /**
+             * Average Price
+             * @description What one of the held cost on average; null where nothing is held
+             */
+            average_price: number | null;
             /** Exchange */
             exchange: string;
+            /**
+             * Held
+             * @description The part of quantity that is held; the rest is on order
+             */
+            held: number;
             /**
              * Is Estimated
              * @description No price is known: valued at what it cost
              */
             is_estimated: boolean;
+            /**
+             * Last Price
+             * @description Latest traded price; null when none was seen
+             */
+            last_price: number | null;
+            /** Last Price At */
+            last_price_at: string | null;
+            /**
+             * Open Pnl
+             * @description What is held at last_price minus what it cost, before charges; null where nothing is held or no price is known
+             */
+            open_pnl: number | null;
             /** Quantity */
             quantity: number;
             /** Symbol */
@@ -1916,6 +1938,16 @@ export interface components {
             exchange: string;
             /** Instrument Type */
             instrument_type: string;
+            /**
+             * Last Price
+             * @description Latest traded price that a watcher saw; null for what no strategy here has had watched
+             */
+            last_price: number | null;
+            /**
+             * Last Price At
+             * @description When it was seen: what is not watched any more keeps its last
+             */
+            last_price_at: string | null;
             /** Lot Size */
             lot_size: number;
             /** Name */

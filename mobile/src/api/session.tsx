@@ -6,6 +6,7 @@ import { Platform } from "react-native";
 import { body, makeApi, type Api } from "./client";
 import type { Environment } from "./environment";
 import { readKept, writeKept } from "./keep";
+import { useLastState } from "./last-state";
 import { ApiProblem } from "./problem";
 import { stopPushes } from "./push";
 import type { components } from "./schema";
@@ -53,6 +54,8 @@ export function SessionProvider({ environment, children }: { environment: Enviro
   const refresh = useRef<string | null>(null);
   const renewing = useRef<Promise<string | null> | null>(null);
   const queries = useQueryClient();
+  const lastState = useLastState();
+  const ownerOf = useCallback((who: string) => `${environment.apiUrl} ${who}`, [environment.apiUrl]);
 
   const keep = useCallback(async (login: Login | null) => {
     token.current = login?.token ?? null;
@@ -110,20 +113,23 @@ export function SessionProvider({ environment, children }: { environment: Enviro
       refresh.current = keptRefresh;
       setDevice(keptDevice);
       setEmail(keptEmail);
+      if (keptToken === null || keptEmail === null) lastState.forget();
+      else lastState.restore(ownerOf(keptEmail), Date.now());
       setState(keptToken === null ? "out" : "in");
     })();
-  }, []);
+  }, [lastState, ownerOf]);
 
   const begin = useCallback(
     async (login: Login, newEmail: string) => {
       if (newEmail !== email) queries.clear();
+      lastState.begin(ownerOf(newEmail));
       await Promise.all([keep(login), writeKept("email", newEmail), writeKept("known", login.device_id)]);
       setEmail(newEmail);
       setPasswordCommon(login.password_is_common);
       setState("in");
       void queries.invalidateQueries();
     },
-    [email, keep, queries],
+    [email, keep, lastState, ownerOf, queries],
   );
 
   const session = useMemo<Session>(
@@ -158,11 +164,12 @@ export function SessionProvider({ environment, children }: { environment: Enviro
         if (ended !== null) void api.POST("/api/v1/auth/logout", { body: { refresh_token: ended } }).catch(() => undefined);
         queries.clear();
         setPasswordCommon(false);
+        lastState.forget();
         setEmail(null);
         setState("out");
       },
     }),
-    [api, begin, device, email, environment, isPasswordCommon, keep, queries, state],
+    [api, begin, device, email, environment, isPasswordCommon, keep, lastState, queries, state],
   );
 
   return <SessionContext.Provider value={session}>{children}</SessionContext.Provider>;

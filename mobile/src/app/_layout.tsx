@@ -109,6 +109,9 @@ function Pages() {
           <Stack.Screen name="devices" />
           <Stack.Screen name="second-factor" />
           <Stack.Screen name="password" />
+          <Stack.Screen name="keys" />
+          <Stack.Screen name="viewers" />
+          <Stack.Screen name="shared/[id]" />
           <Stack.Screen name="notifications/preferences" />
           <Stack.Screen name="notifications/deliveries" />
         </Stack.Protected>

@@ -18,6 +18,12 @@ export function istDay(instant: string | number | Date): string {
   return inIndia(new Date(instant)).toISOString().slice(0, 10);
 }
 
+/** When something was, as briefly as it is not mistaken: the time alone only of what was on the same day as `now`. */
+export function istMoment(instant: string | number | Date, now: number): string {
+  const day = istDay(instant);
+  return day === istDay(now) ? istTime(instant) : `${day} ${istTime(instant)}`;
+}
+
 /** The day before or after. */
 export function shiftDay(day: string, days: number): string {
   return new Date(Date.parse(`${day}T00:00:00Z`) + days * 86_400_000).toISOString().slice(0, 10);

@@ -7,6 +7,7 @@ import { showDuration } from "@/rules/clock";
 import { useWords } from "@/words";
 
 import { useNow } from "./now";
+import { StaleBanner } from "./parts";
 import { useAppTheme } from "./theme";
 
 /** What stands between the trader and the next purchase, with the remedy one tap away. */
@@ -15,11 +16,13 @@ export function BrokerNotice() {
   const { colors } = useAppTheme();
   const broker = useBroker();
   const risk = useRisk();
+  // A login that has ended since it was read of is none, whatever was true then.
+  const isOver = useIsOver(broker.data);
   const lines: { text: string; action: string; to: "/broker" | "/kill" }[] = [];
   if (risk.data?.kill_switch.is_locked) lines.push({ text: risk.data.kill_switch.own === null ? words.kill.operator : words.kill.on, action: words.kill.open, to: "/kill" });
   if (broker.data?.status === "not_connected")
     lines.push({ text: words.broker.none, action: words.broker.connect, to: "/broker" });
-  if (broker.data?.status === "login_required")
+  if (broker.data?.status === "login_required" || isOver)
     lines.push({ text: words.broker.required, action: words.broker.logIn, to: "/broker" });
   return (
     <>
@@ -31,9 +34,16 @@ export function BrokerNotice() {
           </Button>
         </View>
       ))}
-      {broker.data?.status === "connected" ? <BrokerCountdown broker={broker.data} /> : null}
+      {broker.data === undefined ? null : <StaleBanner query={broker} isBrief />}
+      {broker.data?.status === "connected" && !isOver ? <BrokerCountdown broker={broker.data} /> : null}
     </>
   );
+}
+
+function useIsOver(broker: Broker | undefined): boolean {
+  const now = useNow();
+  const ends = broker?.status === "connected" ? broker.token_expires_at : null;
+  return ends !== null && ends !== undefined && Date.parse(ends) <= now;
 }
 
 export function BrokerCountdown({ broker }: { broker: Broker }) {

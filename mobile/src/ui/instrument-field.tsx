@@ -8,7 +8,6 @@ import { useWords } from "@/words";
 import { FieldError, ProblemText } from "./parts";
 import { TextInput } from "./text-input";
 
-export type Chosen = Instrument;
 const PAUSE_MS = 250;
 const MOST_SHOWN = 8;
 

@@ -4,7 +4,8 @@ import { useState, type ReactNode } from "react";
 import { StyleSheet, View } from "react-native";
 import { ActivityIndicator, Button, Card, Text } from "react-native-paper";
 
-import { istTime, showDuration } from "@/rules/clock";
+import { isOfEarlierRun } from "@/api/restored";
+import { istMoment, showDuration } from "@/rules/clock";
 import type { Tone } from "@/rules/standing";
 import { tell, useWords } from "@/words";
 
@@ -53,9 +54,10 @@ export function Loaded<T>({ query, children }: { query: Reading<T>; children: (d
 type Freshness = Pick<UseQueryResult, "dataUpdatedAt" | "failureCount" | "isError" | "error" | "failureReason">;
 type Reading<T> = Freshness & { data: T | undefined; refetch: () => unknown };
 
-/** The age of a state that could not be renewed; brief where many stand below each other. */
+/** The age of a state that could not be renewed, or was not yet since the app was started; brief where many stand below
+ * each other. */
 export function StaleBanner({ query, isBrief = false }: { query: Freshness; isBrief?: boolean }) {
-  if (!query.isError && query.failureCount === 0) return null;
+  if (!query.isError && query.failureCount === 0 && !isOfEarlierRun(query.dataUpdatedAt)) return null;
   return <Stale since={query.dataUpdatedAt} error={isBrief ? null : (query.error ?? query.failureReason)} />;
 }
 
@@ -65,7 +67,7 @@ function Stale({ since, error }: { since: number; error: unknown }) {
   const now = useNow();
   const age = showDuration(Math.max(1_000, now - since));
   // Nothing has been read yet where there is no such time.
-  const known = since === 0 ? words.common.neverKnown : words.common.retryKnown(age, istTime(since));
+  const known = since === 0 ? words.common.neverKnown : words.common.retryKnown(age, istMoment(since, now));
   return (
     <View role="status" accessibilityLiveRegion="polite" testID="stale" style={error === null ? null : [styles.banner, { borderColor: theme.colors.busy }]}>
       <Text style={{ color: theme.colors.busy, fontWeight: "700" }}>{known}</Text>

@@ -1,11 +1,12 @@
 /** The plan of a strategy: what, when, how many, and where it must be sold. */
 import { zodResolver } from "@hookform/resolvers/zod";
-import { useEffect, useState } from "react";
+import { useEffect } from "react";
 import { Controller, useForm, useWatch, type Control } from "react-hook-form";
 import { Platform, StyleSheet, View } from "react-native";
 import { Button, Text } from "react-native-paper";
 import * as z from "zod/mini";
 
+import { useInstrument } from "@/api/instruments";
 import { ApiProblem } from "@/api/problem";
 import type { Instrument, Plan } from "@/api/queries";
 import { istTime, readTimeOfDay } from "@/rules/clock";
@@ -14,8 +15,9 @@ import { moneyAtRisk, stopPrice, type StopKind } from "@/rules/stop";
 import { useWords } from "@/words";
 
 import { Choice } from "./choice";
-import { InstrumentField, type Chosen } from "./instrument-field";
+import { InstrumentField } from "./instrument-field";
 import { LabelledSwitch } from "./labelled-switch";
+import { LastPrice } from "./last-price";
 import { FieldError, Hint, Panel, ProblemText, ToneText } from "./parts";
 import { TextInput } from "./text-input";
 import { TimePicker } from "./time-picker";
@@ -70,18 +72,21 @@ export function PlanForm({
   onSave: (plan: Plan) => void;
 }) {
   const words = useWords();
-  const [instrument, setInstrument] = useState<Chosen | null>(null);
   const form = useForm<PlanEntered>({ resolver: zodResolver(planSchema(words.plan)), defaultValues: start });
   const { errors, isDirty } = form.formState;
   useAskedBeforeUnload(isDirty);
   const fromApi = error instanceof ApiProblem ? error.fields : [];
   const problemOf = (name: keyof PlanEntered): string | undefined =>
     errors[name]?.message ?? fromApi.find(({ field }) => FIELDS[field] === name)?.problem;
+  const [exchange, symbol, typed] = useWatch({ control: form.control, name: ["exchange", "symbol", "expected"] });
+  const found = useInstrument(exchange, symbol);
+  const instrument = found.data ?? null;
   const tick = instrument?.tick_size;
+  const last = instrument?.last_price ?? null;
   const submit = form.handleSubmit((entered) => {
-    const price = stopOf(entered, tick);
+    const price = stopOf(entered, tick, last);
     if (price === null) {
-      if (number(entered.expected) === null) form.setError("expected", { message: words.plan.expectedMissing });
+      if (buyPrice(entered, last) === null) form.setError("expected", { message: words.plan.expectedMissing });
       else form.setError("stopValue", { message: words.plan.stopTooFar });
       return;
     }
@@ -106,12 +111,8 @@ export function PlanForm({
               onChosen={(chosen: Instrument) => {
                 field.onChange(chosen.symbol);
                 form.setValue("exchange", chosen.exchange);
-                setInstrument(chosen);
               }}
-              onCleared={() => {
-                field.onChange("");
-                setInstrument(null);
-              }}
+              onCleared={() => field.onChange("")}
             />
           )}
         />
@@ -153,7 +154,8 @@ export function PlanForm({
         <StopInput control={form.control} problem={problemOf("stopValue")} />
         <TextField control={form.control} name="expected" label={words.plan.expected} problem={problemOf("expected")} isNumber />
         <Hint>{words.plan.expectedHelp}</Hint>
-        <AtRisk control={form.control} tick={tick} />
+        <LastPrice instrument={found} isOverridden={number(typed) !== null} />
+        <AtRisk control={form.control} tick={tick} last={last} />
         <Controller
           control={form.control}
           name="brokerStop"
@@ -191,23 +193,22 @@ function StopInput({ control, problem }: { control: Control<PlanEntered>; proble
   return <TextField control={control} name="stopValue" label={words.plan.stopValue[kind]} problem={problem} isNumber />;
 }
 
-function AtRisk({ control, tick }: { control: Control<PlanEntered>; tick: number | undefined }) {
+function AtRisk({ control, tick, last }: { control: Control<PlanEntered>; tick: number | undefined; last: number | null }) {
   const words = useWords();
   const entered = useWatch({ control }) as PlanEntered;
-  const price = stopOf(entered, tick);
-  const expected = number(entered.expected);
-  const risk = moneyAtRisk(price, expected, number(entered.quantity) ?? 0);
-  const isTooFar = price === null && expected !== null && (number(entered.stopValue) ?? 0) > 0;
-  const missing = expected === null ? words.plan.atRiskUnknown : price === null ? words.plan.atRiskStop : words.plan.atRiskQuantity;
+  const price = stopOf(entered, tick, last);
+  const bought = buyPrice(entered, last);
+  const risk = moneyAtRisk(price, bought, number(entered.quantity) ?? 0);
+  const isTooFar = price === null && bought !== null && (number(entered.stopValue) ?? 0) > 0;
+  const missing = bought === null ? words.plan.atRiskUnknown : price === null ? words.plan.atRiskStop : words.plan.atRiskQuantity;
+  const above = number(entered.expected) === null ? words.plan.stopAboveLast : words.plan.stopAbove;
   return (
     <View role="status" accessibilityLiveRegion="polite" testID="at-risk">
       {price === null ? null : <Text>{words.plan.stopIs(showRupees(price))}</Text>}
       {risk === null ? (
         <Text>{isTooFar ? words.plan.stopTooFar : missing}</Text>
       ) : (
-        <ToneText tone={risk > 0 ? "busy" : "bad"}>
-          {risk > 0 ? words.plan.atRisk(showRupees(risk)) : words.plan.stopAbove}
-        </ToneText>
+        <ToneText tone={risk > 0 ? "busy" : "bad"}>{risk > 0 ? words.plan.atRisk(showRupees(risk)) : above}</ToneText>
       )}
     </View>
   );
@@ -298,8 +299,13 @@ export function planSchema(words: ReturnType<typeof useWords>["plan"]) {
     );
 }
 
-function stopOf(entered: PlanEntered, tick: number | undefined): number | null {
-  return stopPrice(entered.stopKind, number(entered.stopValue) ?? Number.NaN, number(entered.expected), tick);
+/** What a stop of percent or points, and the money at risk, are reckoned from: the expected price, else the last one. */
+function buyPrice(entered: PlanEntered, last: number | null): number | null {
+  return number(entered.expected) ?? last;
+}
+
+function stopOf(entered: PlanEntered, tick: number | undefined, last: number | null): number | null {
+  return stopPrice(entered.stopKind, number(entered.stopValue) ?? Number.NaN, buyPrice(entered, last), tick);
 }
 
 function planOf(entered: PlanEntered, price: number): Plan {

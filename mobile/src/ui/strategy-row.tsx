@@ -4,7 +4,7 @@ import { StyleSheet, View } from "react-native";
 import { Text, TouchableRipple } from "react-native-paper";
 
 import { useStanding, type Standing, type Strategy } from "@/api/queries";
-import { istTime } from "@/rules/clock";
+import { istMoment, istTime } from "@/rules/clock";
 import { showPercent, showResult, showRupees } from "@/rules/money";
 import { isUnderWay, nextEvent, stateOf, TONES } from "@/rules/standing";
 import { distanceToStop } from "@/rules/stop";
@@ -68,6 +68,9 @@ export function StandingFacts({ standing }: { standing: Standing }) {
   );
 }
 
+/** An order takes seconds. What was due longer ago is not happening now: the state is an old one, or something failed. */
+const LONG_DUE_MS = 5 * 60_000;
+
 /** The next event. Counts down by itself, so that the rest is not drawn every second. */
 export function Countdown({ standing }: { standing: Standing }) {
   const words = useWords();
@@ -76,6 +79,7 @@ export function Countdown({ standing }: { standing: Standing }) {
   const next = standing.status === "running" || standing.position === "bought" ? nextEvent(standing) : null;
   if (next === null) return <Text style={{ color: colors.onSurfaceVariant }}>{words.today.nextNone}</Text>;
   const left = next.at - now;
+  if (left < -LONG_DUE_MS) return <Text style={{ color: colors.onSurfaceVariant }}>{words.today.wasDue(next.kind, istMoment(next.at, now))}</Text>;
   const verb = next.kind === "buy" ? words.today.buys(left) : words.today.sells(left);
   return <Text style={{ color: colors.onSurfaceVariant }}>{`${verb} · ${istTime(next.at)} IST`}</Text>;
 }

@@ -4,8 +4,10 @@ import type { Check } from "@/api/queries";
 import { showDuration } from "@/rules/clock";
 import type { OrderTruth, StateName } from "@/rules/standing";
 
+import { access } from "./en-access";
 import { accountData } from "./en-account-data";
 import { notices } from "./en-notices";
+import { positions } from "./en-positions";
 
 type CheckName = Check["name"];
 
@@ -171,6 +173,7 @@ export const en = {
     open: "Open",
     buys: (left: number) => (left > 0 ? `buys in ${showDuration(left)}` : "buys now"),
     sells: (left: number) => (left > 0 ? `sells in ${showDuration(left)}` : "sells now"),
+    wasDue: (kind: "buy" | "sell", at: string) => `${kind === "buy" ? "was to buy" : "was to sell"} · ${at} IST`,
     none: "none",
     bought: "bought",
     sold: "sold",
@@ -220,9 +223,14 @@ export const en = {
     stopValue: { price: "Sell at or below (₹)", percent: "Percent below the buy price", points: "Points below the buy price" },
     stopWrong: "must be a number above zero",
     expected: "Price you expect to buy at (₹)",
-    expectedHelp: "Only for the arithmetic here: what is bought is bought at the market's price.",
+    expectedHelp: "Only for the arithmetic here, in place of the last price: what is bought is bought at the market's price.",
+    lastPrice: (price: string, at: string, isOverridden: boolean) =>
+      `Last price: ${price}, seen at ${at} IST.${isOverridden ? "" : " The figures below are reckoned from it."}`,
+    lastUnseen: "No last price: nothing here has watched this instrument yet. Enter the price you expect; your broker shows it.",
+    lastUnread: "The last price could not be read. Enter the price you expect, or wait: it is tried again.",
     expectedMissing: "is needed to turn percent or points into a price",
     stopAbove: "The stop must be below the price you expect to buy at.",
+    stopAboveLast: "The stop is not below the last price: bought at such a price, it is sold again at once.",
     stopIs: (price: string) => `Stop price sent: ${price}`,
     atRisk: (amount: string) => `Money at risk: ${amount}, before charges and slippage`,
     stopTooFar: "That is the whole price or more: the stop would not be above zero.",
@@ -314,14 +322,7 @@ export const en = {
     } as Record<string, string>,
     types: { BUY: "Buy", SELL: "Sell", SL: "Stop-loss" } as Record<string, string>,
   },
-  positions: {
-    title: "Positions",
-    none: "Nothing is held or on order.",
-    held: "Held and on order by your strategies",
-    foreign: "Your own positions, left alone",
-    value: "Value",
-    estimated: "No price is known: valued at what it cost.",
-  },
+  positions,
   risk: {
     title: "Risk",
     limits: "Limits (empty: no limit)",
@@ -398,6 +399,7 @@ export const en = {
     endAllAsk: "Every device, this one too, has to log in again with the password.",
     note: "A device that you do not know: log out everywhere.",
   },
+  access,
   notices,
   accountData,
   notFound: { title: "Not here", text: "There is no such page.", home: "To today's strategies" },

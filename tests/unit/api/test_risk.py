@@ -129,9 +129,19 @@ def test_the_profile_shows_what_is_used_right_now(world: ApiWorld) -> None:
 
     usage = read(world, token)["usage"]
 
-    assert usage["exposure"] == [
-        {"exchange": "NSE", "symbol": "TCS", "quantity": 10, "value": 35500.0, "is_estimated": False}
-    ]
+    (held,) = usage["exposure"]
+    assert held == {
+        "exchange": "NSE",
+        "symbol": "TCS",
+        "quantity": 10,
+        "value": 35500.0,
+        "is_estimated": False,
+        "held": 10,
+        "average_price": 3600,
+        "last_price": 3550,
+        "last_price_at": "2026-11-20T02:30:00Z",
+        "open_pnl": -500,
+    }
     assert (usage["today"]["realised"], usage["today"]["open"]) == (0, -500)
     assert usage["today"]["net"] == pytest.approx(-500 - usage["today"]["charges"])
     assert usage["today"]["charges"] > 0
@@ -147,7 +157,22 @@ def test_without_redis_the_profile_says_what_is_estimated(world: ApiWorld) -> No
     usage = read(world, token)["usage"]
 
     assert usage["estimated_symbols"] == ["TCS"]
-    assert (usage["exposure"][0]["value"], usage["exposure"][0]["is_estimated"]) == (36000, True)
+    (held,) = usage["exposure"]
+    assert (held["value"], held["is_estimated"], held["average_price"]) == (36000, True, 3600)
+    assert (held["last_price"], held["last_price_at"], held["open_pnl"]) == (None, None, None)
+
+
+def test_what_is_only_on_order_has_no_average_price_and_no_result(world: ApiWorld) -> None:
+    token, strategy_id = world.running_trader()
+    cycle = world.hold(strategy_id, CycleState.ENTERING)
+    cycle = replace(cycle, intents=(make_intent(cycle, state=IntentState.ACCEPTED),))
+    world.database.cycles[cycle.strategy_id, cycle.trading_day] = cycle
+    world.runtime.put_price("TCS", Decimal(3550), world.clock.now())
+
+    (ordered,) = read(world, token)["usage"]["exposure"]
+
+    assert (ordered["quantity"], ordered["held"], ordered["last_price"]) == (10, 0, 3550)
+    assert (ordered["average_price"], ordered["open_pnl"]) == (None, None)
 
 
 def test_nobody_sees_or_sets_anothers_profile(world: ApiWorld) -> None:

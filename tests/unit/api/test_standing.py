@@ -254,3 +254,22 @@ def test_instruments_are_found_by_symbol_or_name(world: ApiWorld) -> None:
 
     (found,) = answer.body["instruments"]
     assert (found["exchange"], found["symbol"], found["tick_size"], found["lot_size"]) == ("NSE", "INFY", 0.05, 1)
+    assert (found["last_price"], found["last_price_at"]) == (None, None)
+
+
+def test_an_instrument_comes_with_the_price_that_a_watcher_saw_last(world: ApiWorld) -> None:
+    token = world.register()
+    world.runtime.put_price("INFY", Decimal("1511.05"), world.clock.now())
+
+    (found,) = world.call("GET", "/instruments", token=token, query={"query": "inf"}).body["instruments"]
+
+    assert (found["last_price"], found["last_price_at"]) == (1511.05, "2026-11-20T02:30:00Z")
+
+
+def test_instruments_are_found_while_the_runtime_store_is_away(world: ApiWorld) -> None:
+    token = world.register()
+    world.runtime.is_down = True
+
+    (found,) = world.call("GET", "/instruments", token=token, query={"query": "inf"}).body["instruments"]
+
+    assert (found["symbol"], found["last_price"]) == ("INFY", None)

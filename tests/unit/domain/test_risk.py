@@ -18,10 +18,12 @@ from algotrading.domain.orders import Leg, Unknown
 from algotrading.domain.risk import (
     Booked,
     EntryOrder,
+    Held,
     Usage,
     booked_of,
     check_entry,
     exposures,
+    held_of,
     loss_breaches,
     new_entry,
     results_of,
@@ -107,6 +109,20 @@ def test_exposure_without_a_price_counts_at_cost_and_an_order_at_its_stop() -> N
     found = exposures([held(price=3600), never_filled], {})
 
     assert found == {("NSE", "TCS"): (10, Decimal(36_000)), ("NSE", "INFY"): (10, Decimal(35_000))}
+
+
+def test_what_is_held_in_a_symbol_cost_what_each_of_its_cycles_paid() -> None:
+    # given ten at 3600 of which four left by hand, three at 3600 of ten on order, none, and five at 3701
+    cycles = [held(closed_outside=4), entering(), replace(held(quantity=5), intents=()), held(quantity=5, price=3701)]
+
+    found = held_of(cycles)
+
+    assert found == {("NSE", "TCS"): Held(14, Decimal(6 * 3600 + 3 * 3600 + 5 * 3701))}
+    tcs = found["NSE", "TCS"]
+    assert tcs.average_price == Decimal("3636.07")
+    assert tcs.gain(Decimal("3650.05")) == Decimal("195.70")
+    assert tcs.gain(None) is None
+    assert (Held().average_price, Held().gain(Decimal(1))) == (None, None)
 
 
 def test_a_loss_counts_what_is_open_at_its_mark_and_at_cost_without_one() -> None:

@@ -5,7 +5,7 @@ import { Button, Text } from "react-native-paper";
 import { useRisk, useStrategies, type Strategy } from "@/api/queries";
 import { showResult } from "@/rules/money";
 import { BrokerNotice } from "@/ui/broker-notice";
-import { Loaded, Result } from "@/ui/parts";
+import { Loaded, Result, StaleBanner } from "@/ui/parts";
 import { PasswordNotice } from "@/ui/password-notice";
 import { Screen } from "@/ui/screen";
 import { StrategyRow } from "@/ui/strategy-row";
@@ -51,6 +51,7 @@ function Head() {
       <View style={styles.line}>
         <View>
           <Text variant="bodySmall">{words.today.net}</Text>
+          {risk.data === undefined ? null : <StaleBanner query={risk} isBrief />}
           <Result amount={risk.data?.usage.today.net} text={showResult(risk.data?.usage.today.net)} />
         </View>
         <Button mode="contained" icon="plus" onPress={() => router.push("/strategy/new")} testID="new-strategy">

@@ -1,9 +1,9 @@
-import { View } from "react-native";
 import { Text } from "react-native-paper";
 
 import { useRisk } from "@/api/queries";
 import { showResult, showRupees } from "@/rules/money";
 import { Fact, Facts, Loaded, Panel, Result } from "@/ui/parts";
+import { PositionsPanel } from "@/ui/positions";
 import { Screen } from "@/ui/screen";
 import { useWords } from "@/words";
 
@@ -13,7 +13,7 @@ export default function Positions() {
   return (
     <Screen title={words.positions.title}>
       <Loaded query={risk}>
-        {({ usage, kill_switch: killSwitch }) => (
+        {({ usage, kill_switch: killSwitch, as_of: asOf }) => (
           <>
             <Panel>
               <Facts>
@@ -26,19 +26,7 @@ export default function Positions() {
                 <Fact name={words.control.charges}>{showRupees(usage.today.charges)}</Fact>
               </Facts>
             </Panel>
-            <Panel title={words.positions.held}>
-              {usage.exposure.length === 0 ? <Text>{words.positions.none}</Text> : null}
-              {usage.exposure.map((held) => (
-                <View key={`${held.exchange}:${held.symbol}`} testID={`position-${held.symbol}`}>
-                  <Text variant="titleMedium">{`${held.symbol} · ${held.exchange}`}</Text>
-                  <Facts>
-                    <Fact name={words.plan.quantity}>{String(held.quantity)}</Fact>
-                    <Fact name={words.positions.value}>{showRupees(held.value)}</Fact>
-                  </Facts>
-                  {held.is_estimated ? <Text variant="bodySmall">{words.positions.estimated}</Text> : null}
-                </View>
-              ))}
-            </Panel>
+            <PositionsPanel positions={usage.exposure} asOf={asOf} />
             {killSwitch.foreign_positions.length > 0 ? (
               <Panel title={words.positions.foreign}>
                 {killSwitch.foreign_positions.map((held) => (

@@ -58,6 +58,12 @@ export default function Settings() {
         <Button mode="outlined" icon="link-variant" onPress={() => router.push("/devices")} testID="to-devices">
           {words.devices.title}
         </Button>
+        <Button mode="outlined" icon="key-variant" onPress={() => router.push("/keys")} testID="to-keys">
+          {words.access.keys.title}
+        </Button>
+        <Button mode="outlined" icon="account-eye" onPress={() => router.push("/viewers")} testID="to-viewers">
+          {words.access.viewers.title}
+        </Button>
         <Button mode="outlined" icon="bell" onPress={() => router.push("/notifications/preferences")} testID="to-notices">
           {words.notices.preferences.title}
         </Button>

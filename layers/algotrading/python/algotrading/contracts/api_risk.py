@@ -93,6 +93,14 @@ class ExposureView(Answer):
     quantity: int
     value: Price
     is_estimated: bool = Field(description="No price is known: valued at what it cost")
+    held: int = Field(description="The part of quantity that is held; the rest is on order")
+    average_price: Price | None = Field(description="What one of the held cost on average; null where nothing is held")
+    last_price: Price | None = Field(description="Latest traded price; null when none was seen")
+    last_price_at: Instant | None
+    open_pnl: Price | None = Field(
+        description="What is held at last_price minus what it cost, before charges; null where nothing is held or no "
+        "price is known"
+    )
 
 
 class RiskUsageView(Answer):

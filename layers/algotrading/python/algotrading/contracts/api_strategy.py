@@ -278,6 +278,10 @@ class InstrumentView(Answer):
     instrument_type: str
     tick_size: Price
     lot_size: int
+    last_price: Price | None = Field(
+        description="Latest traded price that a watcher saw; null for what no strategy here has had watched"
+    )
+    last_price_at: Instant | None = Field(description="When it was seen: what is not watched any more keeps its last")
 
 
 class InstrumentList(Answer):

@@ -173,6 +173,38 @@ def exposures(cycles: Sequence[Cycle], marks: Mapping[str, Decimal]) -> Mapping[
     return sums
 
 
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What is held in one symbol, over all strategies, and the rupees that it cost."""
+
+    quantity: int = 0
+    cost: Decimal = Decimal(0)
+
+    @property
+    def average_price(self) -> Decimal | None:
+        """What one cost, to the paisa; None where nothing is held."""
+        return to_paisa(self.cost / self.quantity) if self.quantity else None
+
+    def gain(self, mark: Decimal | None) -> Decimal | None:
+        """What it would bring more than it cost, before charges, to the paisa; None without a mark, or where nothing
+        is held."""
+        return None if mark is None or not self.quantity else to_paisa(mark * self.quantity - self.cost)
+
+
+def held_of(cycles: Sequence[Cycle]) -> Mapping[tuple[str, str], Held]:
+    """What is held by exchange and symbol, at the average price of each cycle's buys. What is only on order, and what
+    left a position otherwise than through our orders, is not in it."""
+    sums: dict[tuple[str, str], Held] = {}
+    for cycle in cycles:
+        price, quantity = _average_cost(cycle), cycle.open_quantity
+        if price is None or quantity <= 0:
+            continue
+        key = (cycle.plan.exchange, cycle.plan.symbol)
+        before = sums.get(key, Held())
+        sums[key] = Held(before.quantity + quantity, before.cost + price * quantity)
+    return sums
+
+
 def quantity_at_risk(cycle: Cycle) -> int:
     """What is held, and what open entries can still buy."""
     return max(cycle.open_quantity, 0) + sum(i.quantity - i.filled for i in cycle.open_intents(Leg.ENTRY))

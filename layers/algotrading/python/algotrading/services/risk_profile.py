@@ -9,9 +9,9 @@ from decimal import Decimal
 from uuid import UUID
 
 from algotrading.domain.limits import RiskLimits
-from algotrading.domain.risk import Results, exposures, results_of
+from algotrading.domain.risk import Held, Results, exposures, held_of, results_of
 from algotrading.domain.sessions import trading_day_of
-from algotrading.ports import Clock, RiskEvent, Risks, RiskStanding
+from algotrading.ports import Clock, LastPrice, RiskEvent, Risks, RiskStanding
 from algotrading.services.live_prices import LivePrices
 
 _EVENTS = 20
@@ -27,6 +27,14 @@ class Exposure:
     value: Decimal
     is_estimated: bool
     """No price is known: valued at what it cost."""
+    held: Held
+    """The part of `quantity` that is held; the rest is on order."""
+    last: LastPrice | None
+
+    @property
+    def open(self) -> Decimal | None:
+        """Open profit before charges; None where nothing is held or no price is known."""
+        return self.held.gain(self.last.price if self.last else None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +67,12 @@ class RiskProfiles:
         day = trading_day_of(now)
         standing = self.risks.standing(user_id, day, now)
         held = {cycle.plan.symbol for cycle in standing.usage.open_cycles}
-        marks = {symbol: known.price for symbol, known in self.prices.last_of(held).items()}
+        last = self.prices.last_of(held)
+        marks = {symbol: known.price for symbol, known in last.items()}
         return RiskReport(
             standing=standing,
             results=results_of(standing.usage, day, marks),
-            exposures=_exposures(standing, marks),
+            exposures=_exposures(standing, last),
             events=self.risks.events(user_id, _EVENTS),
             as_of=now,
         )
@@ -78,6 +87,10 @@ class RiskProfiles:
         return self.read(user_id)
 
 
-def _exposures(standing: RiskStanding, marks: Mapping[str, Decimal]) -> list[Exposure]:
-    found = exposures(standing.usage.open_cycles, marks)
-    return [Exposure(*key, quantity, value, key[1] not in marks) for key, (quantity, value) in sorted(found.items())]
+def _exposures(standing: RiskStanding, last: Mapping[str, LastPrice]) -> list[Exposure]:
+    cycles, held = standing.usage.open_cycles, held_of(standing.usage.open_cycles)
+    found = exposures(cycles, {symbol: known.price for symbol, known in last.items()})
+    return [
+        Exposure(*key, quantity, value, key[1] not in last, held.get(key, Held()), last.get(key[1]))
+        for key, (quantity, value) in sorted(found.items())
+    ]

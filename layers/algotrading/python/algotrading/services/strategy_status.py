@@ -121,9 +121,11 @@ class StrategyReader:
         day = self.table.next_trading_day(trading_day_of(self.clock.now()))
         return strategy, self._effective_exit(strategy, instrument, day)
 
-    def find_instruments(self, text: str, limit: int) -> Sequence[Instrument]:
-        """Instruments by symbol or name, best first."""
-        return self.instruments.search(text, limit)
+    def find_instruments(self, text: str, limit: int) -> Sequence[tuple[Instrument, LastPrice | None]]:
+        """Instruments by symbol or name, best first, each with its latest price where one was seen."""
+        found = self.instruments.search(text, limit)
+        last = self.prices.last_of({one.tradingsymbol for one in found})
+        return [(one, last.get(one.tradingsymbol)) for one in found]
 
     def orders(self, user_id: UUID, strategy_id: UUID) -> tuple[Sequence[OrderLog], Sequence[Fill]]:
         """The order log and the fills of a strategy, oldest first, also of one that its owner has deleted.

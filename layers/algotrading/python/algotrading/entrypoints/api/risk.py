@@ -32,7 +32,7 @@ from algotrading.domain.risk import Result
 from algotrading.entrypoints.api.answers import BEARER, answers
 from algotrading.entrypoints.http import admitted, caller, new_router
 from algotrading.services.kill_switch import KillSwitch
-from algotrading.services.risk_profile import RiskProfiles, RiskReport
+from algotrading.services.risk_profile import Exposure, RiskProfiles, RiskReport
 
 _NO_REASON: Final = KillRequest()
 _NOTHING: Final = ReleaseRequest()
@@ -106,16 +106,7 @@ def _view(report: RiskReport) -> RiskProfileView:
             today=_result(results.day),
             week=_result(results.week),
             estimated_symbols=list(results.estimated),
-            exposure=[
-                ExposureView(
-                    exchange=one.exchange,
-                    symbol=one.symbol,
-                    quantity=one.quantity,
-                    value=one.value,
-                    is_estimated=one.is_estimated,
-                )
-                for one in report.exposures
-            ],
+            exposure=[_exposure(one) for one in report.exposures],
             orders_in_last_minute=standing.usage.orders,
             open_strategies=report.open_strategies,
         ),
@@ -132,6 +123,21 @@ def _view(report: RiskReport) -> RiskProfileView:
             for one in report.events
         ],
         as_of=report.as_of,
+    )
+
+
+def _exposure(one: Exposure) -> ExposureView:
+    return ExposureView(
+        exchange=one.exchange,
+        symbol=one.symbol,
+        quantity=one.quantity,
+        value=one.value,
+        is_estimated=one.is_estimated,
+        held=one.held.quantity,
+        average_price=one.held.average_price,
+        last_price=one.last.price if one.last else None,
+        last_price_at=one.last.at if one.last else None,
+        open_pnl=one.open,
     )
 
 

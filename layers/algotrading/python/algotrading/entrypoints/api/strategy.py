@@ -148,10 +148,11 @@ class StrategyRoutes:
     def find_instruments(
         self, request: Request, query: Annotated[str, Query(min_length=1, max_length=60), Storable]
     ) -> InstrumentList:
-        """Instruments whose symbol or name contains the text, best first."""
+        """Instruments whose symbol or name contains the text, best first, each with the latest price that a watcher
+        saw of it. Brokers are not asked: what has not been watched has no price here."""
         caller(request)
         found = self._services().reader.find_instruments(query, _MOST_INSTRUMENTS)
-        return InstrumentList(instruments=[views.instrument(one) for one in found])
+        return InstrumentList(instruments=[views.instrument(*one) for one in found])
 
 
 def _draft(body: PlanRequest) -> PlanDraft:

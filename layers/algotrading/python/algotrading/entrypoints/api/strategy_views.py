@@ -23,7 +23,7 @@ from algotrading.domain.orders import BrokerStatus, Fill, Side
 from algotrading.domain.sessions import EffectiveExit
 from algotrading.domain.strategy import Strategy
 from algotrading.domain.timeline import Line, clock_time
-from algotrading.ports import OrderLog
+from algotrading.ports import LastPrice, OrderLog
 from algotrading.services.manage_strategy import Commanded
 from algotrading.services.preflight import Preflight
 from algotrading.services.strategy_status import Standing
@@ -154,8 +154,8 @@ def _rounded(milliseconds: float | None) -> float | None:
     return None if milliseconds is None else round(milliseconds, 3)
 
 
-def instrument(one: Instrument) -> InstrumentView:
-    """Something that can be traded."""
+def instrument(one: Instrument, last: LastPrice | None) -> InstrumentView:
+    """Something that can be traded, with its latest price where one was seen."""
     return InstrumentView(
         exchange=one.exchange,
         symbol=one.tradingsymbol,
@@ -164,6 +164,8 @@ def instrument(one: Instrument) -> InstrumentView:
         instrument_type=one.instrument_type,
         tick_size=one.tick_size,
         lot_size=one.lot_size,
+        last_price=last.price if last else None,
+        last_price_at=last.at if last else None,
     )
 
 
