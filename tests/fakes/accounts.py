@@ -241,12 +241,13 @@ class MemorySecondFactors:
             audit.append(self._database, second_factor_entry(user_id, AuditKind.RECOVERY_CODE_USED, now))
             return True
 
-    def remove(self, user_id: UUID, now: datetime) -> None:
+    def remove(self, user_id: UUID, now: datetime, *, but: UUID | None = None) -> None:
         """See ports.SecondFactors."""
         with self._database.turn:
             self._database.recovery_codes.pop(user_id, None)
             if self._database.second_factors.pop(user_id, None) is not None:
                 audit.append(self._database, second_factor_entry(user_id, AuditKind.SECOND_FACTOR_OFF, now))
+                MemoryLogins(self._database).end_for(user_id, LoginEnd.REVOKED, now, but=but)
                 add_notice(self._database, user_id, None, NoticeKind.SECOND_FACTOR_OFF, SECOND_FACTOR_OFF, now)
 
 

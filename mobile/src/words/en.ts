@@ -382,7 +382,7 @@ export const en = {
     code: "Code of the authenticator app",
     confirm: "Switch it on",
     remove: "Switch it off",
-    removeAsk: "Your password alone will be enough to log in.",
+    removeAsk: "Your password alone will be enough to log in, and every other device is logged out.",
     recovery: "Write these recovery codes down. Each is good once, if your phone is lost. They are not shown again.",
     codeMissing: "Enter the code first.",
     fresh: "Show that it is you. The code counts for five minutes, on this device alone.",

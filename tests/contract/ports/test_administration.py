@@ -94,7 +94,8 @@ def test_a_lock_ends_every_login_of_that_user_and_of_nobody_else(stores: Stores)
     assert login is not None
     assert login.is_locked
     assert kinds_of(stores, user.user_id)[2:] == ["account_locked", "login_ended", "login_ended"]
-    assert [each.kind for each in stores.notifications.inbox(user.user_id, limit=9, before=None)] == ["account_locked"]
+    told = [each.kind for each in stores.notifications.inbox(user.user_id, limit=9, before=None)]
+    assert told == ["account_locked", "new_device"]
     assert stores.notifications.inbox(other.user_id, limit=9, before=None) == []
 
 

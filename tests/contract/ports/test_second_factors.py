@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 from dataclasses import replace
 from datetime import timedelta
+from uuid import uuid4
 
 import pytest
 
 from algotrading.domain.errors import Conflict
+from algotrading.domain.logins import LOGIN_LASTS, DeviceLogin
 from algotrading.domain.second_factor import SecondFactor
 from tests.contract.ports.conftest import Stores
 from tests.fakes.examples import MOMENT
@@ -106,3 +108,17 @@ def test_digits_that_come_again_are_on_record_each_time_and_told_once_a_day(
     assert told == ["code_reused", "code_reused", "second_factor_on"]
     kinds = [record.kind for record, _ in stores.system_audit_trail.chains()]
     assert kinds == ["second_factor_on", "code_reused", "code_reused", "code_reused"]
+
+
+def test_whoever_switches_it_off_ends_every_other_login_at_once(stores: Stores, confirmed: SecondFactor) -> None:
+    logins = [
+        DeviceLogin(uuid4(), confirmed.user_id, name, MOMENT, MOMENT, MOMENT + LOGIN_LASTS) for name in ("here", "lost")
+    ]
+    for login in logins:
+        stores.logins.begin(login, login.device_id.bytes * 2, "hash")
+
+    stores.second_factors.remove(confirmed.user_id, MOMENT, but=logins[0].device_id)
+
+    assert [each.name for each in stores.logins.alive(confirmed.user_id, MOMENT)] == ["here"]
+    stores.second_factors.remove(confirmed.user_id, MOMENT)
+    assert len(stores.logins.alive(confirmed.user_id, MOMENT)) == 1

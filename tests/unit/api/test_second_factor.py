@@ -219,3 +219,21 @@ def test_a_set_from_before_there_were_salts_stays_good(world: ApiWorld) -> None:
     assert log_in(world, code="01234-56780").error == "CREDENTIALS_INVALID"
     assert log_in(world, code="01234-56789").status == 200
     assert log_in(world, code="01234-56789").error == "CREDENTIALS_INVALID"
+
+
+def test_a_phone_that_was_lost_is_out_at_once_by_a_recovery_code(world: ApiWorld) -> None:
+    # Given a phone with the second factor on it, which is logged in, and is lost
+    lost, secret, codes = switch_on(world)
+    here = log_in(world, code=codes[0]).body["token"]
+
+    # When its owner switches the second factor off elsewhere, by a recovery code
+    assert world.call("POST", f"{PATH}/remove", {"code": codes[1]}, token=here).status == 200
+
+    # Then the phone is logged out, and its digits are worth nothing, also once there is another second factor
+    assert world.call("GET", "/account", token=lost).error == "TOKEN_INVALID"
+    assert world.call("GET", "/account", token=here).status == 200
+    another = world.call("POST", PATH, token=here).body["secret"]
+    assert world.call("POST", f"{PATH}/confirm", {"code": shown(world, another)}, token=here).status == 200
+    wait_a_step(world)
+    assert log_in(world, code=shown(world, secret)).error == "CREDENTIALS_INVALID"
+    assert log_in(world, code=shown(world, another)).status == 200

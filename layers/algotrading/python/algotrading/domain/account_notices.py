@@ -13,8 +13,8 @@ from algotrading.domain.sessions import IST
 _NOT_YOU: Final = "If that was not you, choose a new password at once, by the link below the login"
 SECOND_FACTOR_ON: Final = f"a second factor was switched on: logins ask for its code from now on. {_NOT_YOU}"
 SECOND_FACTOR_OFF: Final = (
-    f"the second factor was switched off, with a code of it: your password alone is enough from now on. {_NOT_YOU}, and"
-    " switch it on again"
+    "the second factor was switched off, with a code of it: your password alone is enough from now on, and every other"
+    f" device was logged out. {_NOT_YOU}, and switch it on again"
 )
 ACCOUNT_LOCKED: Final = " ".join(
     (

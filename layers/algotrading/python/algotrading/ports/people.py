@@ -120,8 +120,9 @@ class SecondFactors(Protocol):
         """Whether the user had this recovery code; it is gone now."""
         ...
 
-    def remove(self, user_id: UUID, now: datetime) -> None:
-        """Switch it off, and forget it with its recovery codes."""
+    def remove(self, user_id: UUID, now: datetime, *, but: UUID | None = None) -> None:
+        """Switch it off, forget it with its recovery codes, and end every login `but` one: a phone that was lost with
+        the second factor on it is not to go on."""
         ...
 
 

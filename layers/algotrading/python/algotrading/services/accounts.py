@@ -165,11 +165,11 @@ class Accounts:
             self._note_code(user_id, device_id)
         return codes
 
-    def remove_second_factor(self, user_id: UUID, code: str) -> None:
-        """See SecondFactorKeeper.remove. Raises TooManyTries."""
+    def remove_second_factor(self, user_id: UUID, device_id: UUID | None, code: str) -> None:
+        """See SecondFactorKeeper.remove; this login goes on. Raises TooManyTries."""
         suspects = suspects_of_code(user_id)
         self._try(suspects)
-        self.second_factors.remove(user_id, code)
+        self.second_factors.remove(user_id, code, but=device_id)
         self.throttle.succeeded(suspects)
 
     def show_code(self, user_id: UUID, device_id: UUID | None, code: str) -> datetime:

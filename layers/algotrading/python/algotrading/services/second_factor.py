@@ -87,10 +87,11 @@ class SecondFactorKeeper:
         self.factors.confirm(user_id, step, hashes, self.clock.now())
         return codes
 
-    def remove(self, user_id: UUID, code: str) -> None:
-        """Take it away; logins need the password alone. Raises SecondFactorNeeded, AuthenticationFailed."""
+    def remove(self, user_id: UUID, code: str, *, but: UUID | None = None) -> None:
+        """Take it away; logins need the password alone, and every one `but` that ends. Raises SecondFactorNeeded,
+        AuthenticationFailed."""
         self.check(user_id, code)
-        self.factors.remove(user_id, self.clock.now())
+        self.factors.remove(user_id, self.clock.now(), but=but)
 
     def check(self, user_id: UUID, code: str | None) -> bool:
         """Let pass who has no second factor, or shows it; which of the two. Digits are good once, and so is a recovery

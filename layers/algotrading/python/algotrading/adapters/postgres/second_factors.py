@@ -8,10 +8,12 @@ from uuid import UUID
 
 from algotrading.adapters.postgres import audit
 from algotrading.adapters.postgres.database import Database
+from algotrading.adapters.postgres.logins import end_all
 from algotrading.adapters.postgres.outbox import write_notice
 from algotrading.domain.account_notices import CODE_REUSED, SECOND_FACTOR_OFF, SECOND_FACTOR_ON
 from algotrading.domain.audit import AuditKind, second_factor_entry
 from algotrading.domain.errors import Conflict
+from algotrading.domain.logins import LoginEnd
 from algotrading.domain.notices import NoticeKind
 from algotrading.domain.second_factor import SecondFactor
 from algotrading.domain.sessions import trading_day_of
@@ -93,10 +95,11 @@ class PostgresSecondFactors:
                 audit.append(session, second_factor_entry(user_id, AuditKind.RECOVERY_CODE_USED, now))
             return used.rowcount == 1
 
-    def remove(self, user_id: UUID, now: datetime) -> None:
+    def remove(self, user_id: UUID, now: datetime, *, but: UUID | None = None) -> None:
         """See ports.SecondFactors."""
         with self._database.tenant(user_id) as session:
             removed = session.execute("delete from second_factors where user_id = %s", (user_id,))
             if removed.rowcount:
                 audit.append(session, second_factor_entry(user_id, AuditKind.SECOND_FACTOR_OFF, now))
+                end_all(session, LoginEnd.REVOKED, now, but=but)
                 write_notice(session, user_id, NoticeKind.SECOND_FACTOR_OFF, SECOND_FACTOR_OFF, now)

@@ -186,8 +186,9 @@ class AuthRoutes:
         return RecoveryCodesAnswer(recovery_codes=list(codes))
 
     def remove_second_factor(self, request: Request, body: CodeRequest) -> SecondFactorAnswer:
-        """With a code of the app, or a recovery code: from now on the password is enough."""
-        self._services().remove_second_factor(caller(request), body.code)
+        """With a code of the app, or a recovery code: from now on the password is enough. Every other login ends, so
+        that a phone that was lost is out at once."""
+        self._services().remove_second_factor(caller(request), admitted(request).device_id, body.code)
         return SecondFactorAnswer(is_on=False)
 
     def verify_second_factor(self, request: Request, body: CodeRequest) -> CodeShownAnswer:
