@@ -227,6 +227,10 @@ class Environment:
         """By name and zone, in the order in which they are deployed."""
         return tuple(WatcherTask(f"listener-{zone[-1]}", zone) for zone in AVAILABILITY_ZONES[: self.listener_tasks])
 
+    def function_name(self, name: str) -> str:
+        """What the function `lambdas/<name>` is called in AWS."""
+        return f"algotrading-{self.stage}-{name.replace('_', '-')}"
+
     def address_tag(self, name: str) -> str:
         """The tag `Name` of the address that brokers know, by what it is there for."""
         return f"algotrading-{self.stage}-{name}"
