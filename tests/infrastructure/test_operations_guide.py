@@ -66,6 +66,34 @@ def test_what_the_guide_names_is_there(estate: Estate, environment: Environment)
     assert "EgressIp1" in outputs
 
 
+_LONGEST_IDENTIFIER = 63
+"""Of a database (Amazon RDS documentation, naming constraints)."""
+_MADE_UP = 12
+"""Characters that CloudFormation puts behind stack and logical id, where a name is left to it."""
+
+
+def test_names_for_databases_are_short_enough_for_rds(estate: Estate, environment: Environment) -> None:
+    text = GUIDE.read_text(encoding="utf-8")
+    instance = estate.one("AWS::RDS::DBInstance")
+    made_up = f"algotrading-{environment.stage}-data-{instance.logical_id}-{'x' * _MADE_UP}"
+    given = re.findall(r"--(?:new-|target-)db-instance-identifier (\S+)", text)
+    names = [name.replace("$STAGE", environment.stage).replace("$DB", made_up) for name in given]
+
+    assert "DBInstanceIdentifier" not in instance.properties
+    assert len(names) >= 3
+    assert [name for name in names if len(name) > _LONGEST_IDENTIFIER] == []
+
+
+def test_a_database_that_is_being_renamed_is_waited_for_until_its_name_is_known() -> None:
+    """Its waiter gives up at once where RDS does not know the name, which it does some minutes after it was asked."""
+    text = GUIDE.read_text(encoding="utf-8")
+    renamed = re.findall(r"--new-db-instance-identifier (\S+) .*\n *(.+)", text)
+
+    assert len(renamed) == 2
+    for name, next_command in renamed:
+        assert next_command.startswith(f"until aws rds wait db-instance-available --db-instance-identifier {name} ")
+
+
 def test_the_concurrency_to_ask_aws_for_is_what_is_reserved(estates: Mapping[str, Estate]) -> None:
     [told] = re.findall(r"\((\d+) for prod: new accounts", GUIDE.read_text(encoding="utf-8"))
     reserved = sum(each.properties.get("ReservedConcurrentExecutions", 0) for each in estates["prod"].functions())
