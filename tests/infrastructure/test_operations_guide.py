@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 
 from cdk.environments import ENVIRONMENTS, Environment
+from cdk.functions import FUNCTIONS
 from cdk.paths import ROOT
 from cdk.prerequisites import set_aside
 from tests.infrastructure.templates import Estate
@@ -64,6 +65,20 @@ def test_what_the_guide_names_is_there(estate: Estate, environment: Environment)
     assert asked_functions >= {"migrate", "instruments", "converge"}
     assert {f"algotrading-{environment.stage}-{name}" for name in asked_functions} <= functions
     assert "EgressIp1" in outputs
+
+
+def test_who_calls_a_function_by_hand_waits_longer_than_it_may_take() -> None:
+    """The command line gives up after a minute and asks again (AWS CLI documentation, command line options), while the
+    first call still runs."""
+    texts = "\n".join(each.read_text(encoding="utf-8") for each in (ROOT / "docs").glob("*.md")).replace("\\\n", " ")
+    calls = re.findall(r"aws lambda invoke [^`\n]*", texts)
+    waits = {name: each.timeout_seconds for name, each in FUNCTIONS.items()}
+
+    assert len(calls) >= 5
+    for call in calls:
+        [name] = re.findall(r"--function-name \"?algotrading-(?:\$STAGE|prod)-([a-z-]+)", call)
+        patience = re.findall(r"--cli-read-timeout (\d+)", call)
+        assert int(patience[0] if patience else 60) > waits[name.replace("-", "_")], call
 
 
 _LONGEST_IDENTIFIER = 63
