@@ -26,6 +26,9 @@ _DOMAIN: Final = re.compile(r"([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}
 _PROXY_ROOM: Final = ((3, "t4g.small"), (5, "t4g.medium"), (11, "t4g.large"))
 """Pairs of addresses that a proxy machine carries beside an address of its own (Amazon EC2 documentation, IP addresses
 per network interface)."""
+MOST_PAIRS: Final = 44
+"""Of one environment: four full machines to a zone, for which there is room in the public subnets; and each pair adds
+four outputs to the network stack, which may have 200 (AWS CloudFormation documentation, quotas)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,6 +227,10 @@ class Environment:
         """By name and zone, in the order in which they are deployed."""
         return tuple(WatcherTask(f"listener-{zone[-1]}", zone) for zone in AVAILABILITY_ZONES[: self.listener_tasks])
 
+    def function_name(self, name: str) -> str:
+        """What the function `lambdas/<name>` is called in AWS."""
+        return f"algotrading-{self.stage}-{name.replace('_', '-')}"
+
     def address_tag(self, name: str) -> str:
         """The tag `Name` of the address that brokers know, by what it is there for."""
         return f"algotrading-{self.stage}-{name}"
@@ -248,6 +255,11 @@ class Environment:
             raise ValueError(
                 f"egress_pairs of {self.stage} need egress_images, one for each of {', '.join(AVAILABILITY_ZONES)}: "
                 "docs/operations.md says how they are found"
+            )
+        if self.egress_pairs > MOST_PAIRS:
+            raise ValueError(
+                f"egress_pairs of {self.stage} must be {MOST_PAIRS} at most: more accounts need another environment "
+                "(docs/scale.md)"
             )
         if self.turns_browsers_away and self.web_origins:
             raise ValueError(

@@ -128,13 +128,31 @@ def _bootstrap(_environment: Environment, aws: Callable[[str], Any], account: st
 
 
 def _functions_quota(environment: Environment, aws: Callable[[str], Any], account: str) -> Iterator[str]:
-    needed = set_aside(environment) + _LEFT_UNRESERVED
-    allowed = aws("lambda").get_account_settings()["AccountLimit"]["ConcurrentExecutions"]
+    """What others of the account have reserved, another environment or another product, is not there for this one."""
+    limits = aws("lambda").get_account_settings()["AccountLimit"]
+    allowed = limits["ConcurrentExecutions"]
+    others = allowed - limits["UnreservedConcurrentExecutions"] - sum(_reserved_now(environment, aws))
+    needed = set_aside(environment) + _LEFT_UNRESERVED + others
     if allowed < needed:
+        of_others = f", {others} of them reserved by others in it" if others else ""
         yield (
-            f"account {account} may run {allowed} functions at once and {environment.stage} needs {needed}: ask for "
-            "more in Service Quotas, AWS Lambda, concurrent executions"
+            f"account {account} may run {allowed} functions at once and {environment.stage} needs {needed}{of_others}: "
+            "ask for more in Service Quotas, AWS Lambda, concurrent executions"
         )
+
+
+def _reserved_now(environment: Environment, aws: Callable[[str], Any]) -> Iterator[int]:
+    """Executions that functions of `environment` hold by what stands already."""
+    from botocore.exceptions import ClientError
+
+    for name in (name for name, spec in FUNCTIONS.items() if spec.concurrency):
+        try:
+            found = aws("lambda").get_function_concurrency(FunctionName=environment.function_name(name))
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "ResourceNotFoundException":
+                raise
+            continue
+        yield found.get("ReservedConcurrentExecutions", 0)
 
 
 def set_aside(environment: Environment) -> int:

@@ -23,6 +23,8 @@ from typing import Final
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 LOCK: Final = ROOT / "layers" / "dependencies" / "requirements.lock"
+RECIPE: Final = Path(__file__)
+"""This program; Python version and platform are in it."""
 TARGET: Final = ROOT / "build" / "layers" / "dependencies"
 PYTHON_VERSION: Final = "3.13"
 PLATFORM: Final = "aarch64-manylinux_2_34"
@@ -45,10 +47,10 @@ class TooLarge(Exception):
     """The layer leaves no room below Lambda's limit."""
 
 
-def lock_digest(lock: Path = LOCK) -> str:
-    """What a layer is built from: the lock, Python version and platform. Names the layer's asset, too."""
-    seed = f"{PYTHON_VERSION} {PLATFORM}\n".encode()
-    return hashlib.sha256(seed + lock.read_bytes()).hexdigest()
+def lock_digest(lock: Path = LOCK, recipe: Path = RECIPE) -> str:
+    """What a layer is built from: the lock, and how. Names the layer's asset, too: CDK uploads no asset a second time
+    whose name is there, so that what a mended recipe makes needs another one."""
+    return hashlib.sha256(recipe.read_bytes() + b"\0" + lock.read_bytes()).hexdigest()
 
 
 def is_current(target: Path = TARGET, lock: Path = LOCK) -> bool:

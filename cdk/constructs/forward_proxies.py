@@ -27,7 +27,8 @@ from cdk.environments import Environment
 
 PORT: Final = 3128
 _FIRST_HOST: Final = 200
-"""Of a public subnet's addresses those from here on are the proxies'; NAT gateways take theirs from the rest."""
+"""Of a public subnet's addresses those from here on are the proxies'; NAT gateways are given theirs from the rest
+(cdk/stacks/network.py)."""
 _ROOM: Final = 12
 """Addresses set aside for each machine, its own among them."""
 _DESTINATIONS: Final = ("api.kite.trade", "checkip.amazonaws.com")

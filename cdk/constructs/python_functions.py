@@ -42,7 +42,7 @@ class PythonFunctions(Construct):
         function = lambda_.Function(
             self,
             _construct_id(name),
-            function_name=f"algotrading-{self._environment.stage}-{name.replace('_', '-')}",
+            function_name=self._environment.function_name(name),
             # Kept versions would stand in the way of a deployment that is tried again: Lambda publishes no second
             # version of the code and settings that were published last (AWS Lambda documentation, versions).
             current_version_options=lambda_.VersionOptions(removal_policy=RemovalPolicy.DESTROY),

@@ -60,6 +60,10 @@ class ListenerStack(Stack):
             nag=("IAM5[Resource::*]",),
         )
         services = [self._service(watcher) for watcher in environment.watchers]
+        for service in services:
+            # CDK waits for the task's own role alone: a task that is started before this one may fetch the image and
+            # write its log counts as failed, and a few of those end the first deployment.
+            service.node.add_dependency(self._execution_role)
         for before, after in pairwise(services):
             # One after the other: a version that fails in the first zone never reaches the second, and a feed account
             # has three sockets at the most, which is what the broker allows.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ipaddress import IPv4Network
 from typing import Any
 
 from aws_cdk import CfnOutput, Stack
@@ -17,6 +18,10 @@ from cdk.environments import AVAILABILITY_ZONES, Environment
 _HTTPS = ec2.Port.tcp(443)
 _POSTGRES = ec2.Port.tcp(5432)
 _REDIS = ec2.Port.tcp(6379)
+_NAT_HOST = 10
+"""Of its public subnet's addresses each NAT gateway has this one. Left to itself it could take one that is set aside
+for a proxy machine, which then could never be made. Another one here would replace the gateway (AWS CloudFormation
+documentation, AWS::EC2::NatGateway)."""
 
 
 class NetworkStack(Stack):
@@ -49,6 +54,10 @@ class NetworkStack(Stack):
             ],
             restrict_default_security_group=True,
         )
+        for subnet in vpc.public_subnets[: environment.nat_gateways]:
+            gateway = subnet.node.find_child("NATGateway")
+            assert isinstance(gateway, ec2.CfnNatGateway)
+            gateway.private_ip_address = str(IPv4Network(subnet.ipv4_cidr_block)[_NAT_HOST])
         # What was turned away, by whom: what came through is in the logs of whoever it reached.
         vpc.add_flow_log(
             "Refused",

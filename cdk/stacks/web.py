@@ -72,6 +72,9 @@ class WebStack(Stack):
                         function=cloudfront.Function(
                             self,
                             "Route",
+                            # The name that CDK makes up knows nothing of the stage: a second environment of the same
+                            # account would meet it there.
+                            function_name=f"algotrading-{environment.stage}-app-route",
                             code=cloudfront.FunctionCode.from_inline(_ROUTE),
                             runtime=cloudfront.FunctionRuntime.JS_2_0,
                         ),

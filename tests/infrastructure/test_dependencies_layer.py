@@ -10,6 +10,7 @@ import pytest
 
 from layers.build import (
     LOCK,
+    RECIPE,
     WrongPlatform,
     build,
     content_digest,
@@ -107,3 +108,11 @@ def test_a_layers_size_is_told_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "python" / "slow.py").write_bytes(bytes(3_000_000))
 
     assert summary(tmp_path) == "[build] third-party layer: 3.0 MB of 262, 2 entries"
+
+
+def test_a_layer_that_is_built_in_another_way_has_another_name(tmp_path: Path) -> None:
+    mended = tmp_path / "build.py"
+    mended.write_text(RECIPE.read_text(encoding="utf-8") + "# mended\n", encoding="utf-8")
+
+    assert lock_digest(LOCK, mended) != lock_digest(LOCK)
+    assert lock_digest(LOCK, RECIPE) == lock_digest(LOCK) == lock_digest()

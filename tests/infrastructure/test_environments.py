@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
+from itertools import combinations
 
 import pytest
 
+from algotrading.settings import Stage
 from cdk.environments import AVAILABILITY_ZONES, ENVIRONMENTS, Environment, environment_named, table_of
 from cdk.paths import ROOT
 from cdk.toolchain import committed_context
@@ -44,16 +47,38 @@ def test_more_watchers_than_zones_or_none_are_refused(listener_tasks: int) -> No
         replace(ENVIRONMENTS["prod"], listener_tasks=listener_tasks)
 
 
-def test_names_of_one_environment_never_meet_anothers(estate: Estate, environment: Environment) -> None:
-    names = [
-        *(each.properties["FunctionName"] for each in estate.functions()),
-        *(each.properties["QueueName"] for each in estate.resources("AWS::SQS::Queue")),
-        *(each.properties["TopicName"] for each in estate.resources("AWS::SNS::Topic")),
-        *(each.properties["Name"] for each in estate.resources("AWS::Scheduler::ScheduleGroup")),
-    ]
+_OF_A_PARENT = {
+    "AWS::ApiGatewayV2::Authorizer",
+    "AWS::ApiGatewayV2::Stage",
+    "AWS::IAM::Policy",
+    "AWS::Lambda::Alias",
+}
+"""Their names are known only inside of what they belong to: an API, a role, a function."""
 
-    assert names
-    assert all(name.startswith(f"algotrading-{environment.stage}-") for name in names)
+
+def _own_names(estate: Estate) -> set[tuple[str, str]]:
+    """What the environment's resources are called wherever that is said: the type and the name of each."""
+    found: set[tuple[str, str]] = set()
+    for stack, template in estate.templates.items():
+        for body in template["Resources"].values():
+            kind = body["Type"].rpartition("::")[2]
+            properties = body.get("Properties", {})
+            said = {**properties.get(f"{kind}Config", {}), **properties}
+            for key in ("Name", f"{kind}Name", "AlarmName"):
+                if key in said and body["Type"] not in _OF_A_PARENT:
+                    found.add((body["Type"], estate.text(stack, said[key])))
+    return found
+
+
+def test_names_of_one_environment_never_meet_anothers(estates: Mapping[Stage, Estate]) -> None:
+    """All of them may stand in one account, where no name of a kind is given twice."""
+    names = {stage: _own_names(estate) for stage, estate in estates.items()}
+    kinds = {kind.removeprefix("AWS::") for kind, _ in names["dev"]}
+
+    assert kinds >= {"Lambda::Function", "SQS::Queue", "SNS::Topic", "Scheduler::ScheduleGroup", "S3::Bucket"}
+    assert kinds >= {"CloudFront::Function", "CloudFront::ResponseHeadersPolicy", "CloudWatch::Alarm", "ECS::Cluster"}
+    for one, other in combinations(names, 2):
+        assert names[one] & names[other] == set()
 
 
 def test_no_template_is_bound_to_an_account(estate: Estate) -> None:

@@ -57,6 +57,17 @@ def test_a_version_that_fails_in_one_zone_does_not_reach_the_next(estate: Estate
     assert sorted(map(len, waits_for.values())) == [0, 1][: len(services)]
 
 
+def test_no_task_starts_before_it_may_fetch_its_image_and_write_its_log(estate: Estate) -> None:
+    (policy,) = [
+        each
+        for each in estate.resources("AWS::IAM::Policy")
+        if each.stack == "listener" and "ecr:BatchGetImage" in str(each.properties["PolicyDocument"])
+    ]
+
+    assert _services(estate)
+    assert [each for each in _services(estate) if policy.logical_id not in each.body.get("DependsOn", ())] == []
+
+
 def test_while_a_version_is_deployed_no_feed_account_has_more_sockets_than_the_broker_allows(
     estate: Estate, environment: Environment
 ) -> None:

@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 from dataclasses import replace
+from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from cdk.assure import read_report
 from cdk.cost.lines import HOURS
 from cdk.cost.prices import load_prices
 from cdk.cost.standing import standing_lines, unpriced
-from cdk.environments import AVAILABILITY_ZONES, ENVIRONMENTS, REGION, Environment, KeptAddress
+from cdk.environments import AVAILABILITY_ZONES, ENVIRONMENTS, MOST_PAIRS, REGION, Environment, KeptAddress
 from cdk.prerequisites import pairs_that_stand
 from cdk.stacks.network import NetworkStack
 from cdk.synth import synthesize
@@ -156,6 +157,33 @@ def test_every_address_is_bound_to_a_private_one_of_its_own(paired: dict[str, An
 
     assert sorted(bound) == sorted(carried)
     assert len({private for _, private in bound}) == len(bound)
+
+
+@pytest.mark.parametrize("pairs", [1, MOST_PAIRS])
+def test_no_nat_gateway_takes_an_address_that_is_set_aside_for_proxies(pairs: int) -> None:
+    template = _network(pairs)
+    gateways = {each["Properties"]["PrivateIpAddress"] for each in _of(template, "AWS::EC2::NatGateway").values()}
+    proxies = {
+        private["PrivateIpAddress"]
+        for each in _of(template, "AWS::EC2::NetworkInterface").values()
+        for private in each["Properties"]["PrivateIpAddresses"]
+    }
+    public = [
+        IPv4Network(each["Properties"]["CidrBlock"])
+        for each in _of(template, "AWS::EC2::Subnet").values()
+        if each["Properties"].get("MapPublicIpOnLaunch")
+    ]
+
+    assert len(gateways) == len(public) == len(AVAILABILITY_ZONES)
+    # The first four and the last of a subnet are AWS's own (Amazon VPC documentation, subnet CIDR blocks).
+    usable = {str(address) for subnet in public for address in list(subnet)[4:-1]}
+    assert gateways | proxies <= usable
+    assert gateways.isdisjoint(proxies)
+
+
+def test_more_pairs_than_an_environment_can_hold_are_refused_in_words() -> None:
+    with pytest.raises(ValueError, match=f"egress_pairs of prod must be {MOST_PAIRS} at most"):
+        _network(MOST_PAIRS + 1)
 
 
 def test_each_port_of_a_proxy_leaves_by_its_own_address_and_only_to_the_broker(paired: dict[str, Any]) -> None:

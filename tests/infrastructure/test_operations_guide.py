@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 
 from cdk.environments import ENVIRONMENTS, Environment
+from cdk.functions import FUNCTIONS
 from cdk.paths import ROOT
 from cdk.prerequisites import set_aside
 from tests.infrastructure.templates import Estate
@@ -64,6 +65,48 @@ def test_what_the_guide_names_is_there(estate: Estate, environment: Environment)
     assert asked_functions >= {"migrate", "instruments", "converge"}
     assert {f"algotrading-{environment.stage}-{name}" for name in asked_functions} <= functions
     assert "EgressIp1" in outputs
+
+
+def test_who_calls_a_function_by_hand_waits_longer_than_it_may_take() -> None:
+    """The command line gives up after a minute and asks again (AWS CLI documentation, command line options), while the
+    first call still runs."""
+    texts = "\n".join(each.read_text(encoding="utf-8") for each in (ROOT / "docs").glob("*.md")).replace("\\\n", " ")
+    calls = re.findall(r"aws lambda invoke [^`\n]*", texts)
+    waits = {name: each.timeout_seconds for name, each in FUNCTIONS.items()}
+
+    assert len(calls) >= 5
+    for call in calls:
+        [name] = re.findall(r"--function-name \"?algotrading-(?:\$STAGE|prod)-([a-z-]+)", call)
+        patience = re.findall(r"--cli-read-timeout (\d+)", call)
+        assert int(patience[0] if patience else 60) > waits[name.replace("-", "_")], call
+
+
+_LONGEST_IDENTIFIER = 63
+"""Of a database (Amazon RDS documentation, naming constraints)."""
+_MADE_UP = 12
+"""Characters that CloudFormation puts behind stack and logical id, where a name is left to it."""
+
+
+def test_names_for_databases_are_short_enough_for_rds(estate: Estate, environment: Environment) -> None:
+    text = GUIDE.read_text(encoding="utf-8")
+    instance = estate.one("AWS::RDS::DBInstance")
+    made_up = f"algotrading-{environment.stage}-data-{instance.logical_id}-{'x' * _MADE_UP}"
+    given = re.findall(r"--(?:new-|target-)db-instance-identifier (\S+)", text)
+    names = [name.replace("$STAGE", environment.stage).replace("$DB", made_up) for name in given]
+
+    assert "DBInstanceIdentifier" not in instance.properties
+    assert len(names) >= 3
+    assert [name for name in names if len(name) > _LONGEST_IDENTIFIER] == []
+
+
+def test_a_database_that_is_being_renamed_is_waited_for_until_its_name_is_known() -> None:
+    """Its waiter gives up at once where RDS does not know the name, which it does some minutes after it was asked."""
+    text = GUIDE.read_text(encoding="utf-8")
+    renamed = re.findall(r"--new-db-instance-identifier (\S+) .*\n *(.+)", text)
+
+    assert len(renamed) == 2
+    for name, next_command in renamed:
+        assert next_command.startswith(f"until aws rds wait db-instance-available --db-instance-identifier {name} ")
 
 
 def test_the_concurrency_to_ask_aws_for_is_what_is_reserved(estates: Mapping[str, Estate]) -> None:

@@ -12,7 +12,7 @@ import pytest
 from botocore.exceptions import ClientError, NoCredentialsError
 
 from cdk.environments import ENVIRONMENTS, Environment, FeedAccount, KeptAddress
-from cdk.prerequisites import TIMED_OUT, Ran, find_missing, find_next_steps, run_quietly
+from cdk.prerequisites import TIMED_OUT, Ran, find_missing, find_next_steps, run_quietly, set_aside
 
 READY = replace(
     ENVIRONMENTS["dev"],
@@ -31,12 +31,14 @@ class Cloud:
         logged_in: bool = True,
         prepared: bool = True,
         functions: int = 1000,
+        reserved: Mapping[str, int] | None = None,
         addresses: int = 5,
         held: Sequence[Mapping[str, str]] = (),
         denied: bool = False,
         outputs: Mapping[str, str] | Sequence[str] | None = None,
     ) -> None:
-        """`outputs` are those of the network stack; None: there is none yet."""
+        """`outputs` are those of the network stack; None: there is none yet. `reserved`: executions, by function."""
+        self.reserved = reserved or {}
         self.logged_in, self.prepared, self.denied, self.outputs = logged_in, prepared, denied, outputs
         self.functions, self.addresses, self.held = functions, addresses, held
 
@@ -54,7 +56,13 @@ class Cloud:
         return {"Parameters": [{}] if self.prepared else []}
 
     def get_account_settings(self) -> dict[str, Any]:
-        return {"AccountLimit": {"ConcurrentExecutions": self.functions}}
+        unreserved = self.functions - sum(self.reserved.values())
+        return {"AccountLimit": {"ConcurrentExecutions": self.functions, "UnreservedConcurrentExecutions": unreserved}}
+
+    def get_function_concurrency(self, *, FunctionName: str) -> dict[str, int]:  # noqa: N803 - boto3's word
+        if FunctionName not in self.reserved:
+            raise ClientError({"Error": {"Code": "ResourceNotFoundException", "Message": "no"}}, "GetFunction")
+        return {"ReservedConcurrentExecutions": self.reserved[FunctionName]}
 
     def describe_addresses(self) -> dict[str, Any]:
         return {
@@ -171,6 +179,25 @@ def test_a_new_account_is_told_that_it_may_run_too_few_functions() -> None:
     needed = int(missing.split("needs ")[1].split(":")[0])
     assert needed > reserved + 100
     assert find_missing(READY, aws=Cloud(functions=needed), run=docker) == []
+
+
+def test_what_another_environment_has_reserved_is_not_there_for_this_one() -> None:
+    prod = {"algotrading-prod-executor": 200, "algotrading-prod-priority-executor": 100}
+    enough = set_aside(READY) + 100 + 300
+
+    [missing] = find_missing(READY, aws=Cloud(functions=enough - 1, reserved=prod), run=docker)
+
+    assert f"needs {enough}, 300 of them reserved by others" in missing
+    assert find_missing(READY, aws=Cloud(functions=enough, reserved=prod), run=docker) == []
+
+
+def test_what_it_has_reserved_itself_is_not_asked_for_again() -> None:
+    own = {
+        READY.function_name("executor"): READY.executor_concurrency,
+        READY.function_name("converge"): 1,
+    }
+
+    assert find_missing(READY, aws=Cloud(functions=set_aside(READY) + 100, reserved=own), run=docker) == []
 
 
 MINE = {"project": "algotrading", "environment": "dev"}
