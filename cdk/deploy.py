@@ -19,6 +19,7 @@ from algotrading.domain.errors import CalendarMissing
 from algotrading.domain.nse_calendar import NSE_SESSIONS
 from algotrading.domain.sessions import SessionTable, instant_of, trading_day_of
 from cdk.environments import ENVIRONMENTS, REGION, Environment
+from cdk.paths import ROOT
 from cdk.prerequisites import find_missing, find_next_steps, no_credentials, run_quietly
 from cdk.toolchain import run_npm_package
 
@@ -29,6 +30,8 @@ _WITHOUT_DATA = ("trading", "messages", "api", "web", "listener", "observability
 _MARKET: Final = (time(8, 15), time(15, 45))
 """Asia/Kolkata: from longer before the open than a deployment takes, which would else replace executors at it, until
 everything has settled (docs/operations.md, a trading day)."""
+BEGUN: Final = ROOT / "build" / "deployment-begun"
+"""Left behind once anything may have changed: a deployment that was refused before leaves nothing to go back from."""
 _FORCE: Final = "FORCE"
 _WORDS_OF_A_REASON: Final = 3
 
@@ -129,6 +132,8 @@ def main() -> int:
     if arguments.check:
         sys.stdout.write(f"Nothing is missing for {arguments.env}.\n")
         return 0
+    BEGUN.parent.mkdir(parents=True, exist_ok=True)
+    BEGUN.touch()
     return run_npm_package(CDK_CLI, cdk_words(arguments.env, keep_data=arguments.keep_data))
 
 

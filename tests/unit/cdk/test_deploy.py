@@ -147,6 +147,35 @@ def test_the_command_refuses_before_it_looks_at_anything(
     assert "the market is open" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(("missing", "begins"), [([], True), (["something"], False)])
+def test_what_is_refused_leaves_no_mark_that_it_has_begun(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, missing: list[str], begins: bool
+) -> None:
+    """By that mark a pipeline goes back, in the midst of a session if it must: not from what never began."""
+    mark = tmp_path / "build" / "begun"
+    seen: list[bool] = []
+
+    def fail(*_: object) -> int:
+        seen.append(mark.exists())
+        return 1
+
+    monkeypatch.setattr(deploy, "BEGUN", mark)
+    monkeypatch.setattr(deploy, "find_missing", lambda *_, **__: missing)
+    monkeypatch.setattr(deploy, "run_npm_package", fail)
+    monkeypatch.setattr("sys.argv", ["deploy", "--env", "dev"])
+
+    assert deploy.main() == 1
+    assert (seen, mark.exists()) == ([True] if begins else [], begins)
+
+
+def test_a_pipeline_goes_back_only_from_what_has_begun() -> None:
+    text = (ROOT / ".github/workflows/deploy.yml").read_text(encoding="utf-8")
+    [condition] = re.findall(r"^        if: (failure\(\).+)$", text, re.MULTILINE)
+    mark = deploy.BEGUN.relative_to(ROOT).as_posix()
+
+    assert f"(steps.deploy.outcome == 'failure' && hashFiles('{mark}') != '')" in condition
+
+
 def test_a_pipeline_hands_the_reason_on_and_always_may_go_back() -> None:
     """What is broken in the session by a forced deployment has to be undone in it."""
     steps = (ROOT / ".github/workflows/deploy.yml").read_text(encoding="utf-8").split("      - name: ")
