@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import time, timedelta
 from decimal import Decimal
+from uuid import UUID
 
 import pytest
 
@@ -82,9 +83,13 @@ class TestItRests:
         assert cycle.state is CycleState.LONG
         assert (cycle.last_action, cycle.last_order_id(Side.SELL)) == ("BUY", None)
 
+    @pytest.mark.parametrize("spread", [0, 500, 999])
     def test_it_rests_as_soon_as_the_rest_of_the_buy_is_cancelled(
-        self, world: TradingWorld, strategy: Strategy
+        self, world: TradingWorld, monkeypatch: pytest.MonkeyPatch, spread: int
     ) -> None:
+        """However early its worker began, which differs by strategy."""
+        monkeypatch.setattr("tests.fakes.examples.uuid4", lambda: UUID(int=spread))
+        strategy = world.add_running(broker_stop=True)
         world.exchange.plan(fills((0.0, 4)))
         world.exchange.plan(trades())
 

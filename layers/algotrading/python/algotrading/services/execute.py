@@ -84,7 +84,7 @@ class Pace:
     """A due order's intent is committed at most this long before its instant, spread over two thirds of
     it by strategy: a burst must be prepared, on however few cores, before the instant comes."""
     follow: float = 8.0
-    """How long a worker looks after its order before it leaves the rest to converge."""
+    """How long after its instant a worker looks after its order before it leaves the rest to converge."""
     lock: float = 30.0
     """Expiry of the strategy's lock; longer than a worker can hold it."""
     waiter: float = 12.0
@@ -470,7 +470,9 @@ class Executor:
         return now + timedelta(seconds=self.pace.caller)
 
     def _errand(self, taken: _Taken, broker: PacedBroker) -> Errand:
-        deadline = self.desk.clock.now() + timedelta(seconds=self.pace.follow)
+        # From the instant on: how long before it this worker began says nothing about how long the broker takes.
+        now = self.desk.clock.now()
+        deadline = max(now, taken.cause.due or now) + timedelta(seconds=self.pace.follow)
         return Errand(
             desk=self.desk,
             broker=broker,
