@@ -17,6 +17,7 @@ import time
 from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
+from itertools import cycle
 from struct import Struct
 from uuid import UUID
 
@@ -35,6 +36,8 @@ from fargate_listener.stop_guard import Hit, StopGuard
 from fargate_listener.watchlist import Watchlist
 
 _CHANGES_A_SECOND = 100
+_PREPARED = 2_000
+"""Changes as the stream brings them, JSON: nothing in the product makes one out of Python objects between ticks."""
 _FIRST_PRICE = Struct(">I")
 _FIRST_PRICE_AT = 8
 DAY = date(2026, 3, 2)
@@ -71,6 +74,12 @@ class Client:
         for token in self.names:
             if token not in self.table:
                 self.guard.watch(token)
+        self.changes = [
+            change_of(
+                self.dice.randrange(task.stops), self.names, self.dice.randrange(1, HIGHEST_STOP + 1)
+            ).model_dump_json()
+            for _ in range(_PREPARED)
+        ]
         self.ages: list[int] = []
 
     def on_frames(self, frames: Sequence[bytes], received: float) -> None:
@@ -117,10 +126,9 @@ class Client:
         return found
 
     async def _change_stops(self) -> None:
-        while True:
+        for change in cycle(self.changes):
             await asyncio.sleep(1 / _CHANGES_A_SECOND)
-            number = self.dice.randrange(self.task.stops)
-            self.watchlist.apply(change_of(number, self.names, self.dice.randrange(1, HIGHEST_STOP + 1)))
+            self.watchlist.apply(StopChange.model_validate_json(change))
 
 
 def _refuse(hits: Sequence[Hit]) -> None:
