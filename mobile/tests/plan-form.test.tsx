@@ -2,7 +2,8 @@ import { act, fireEvent, render, screen } from "@testing-library/react-native";
 import { PaperProvider } from "react-native-paper";
 
 import type { Instrument, Plan } from "@/api/queries";
-import { EMPTY_PLAN, PlanForm, type PlanEntered } from "@/ui/plan-form";
+import { EMPTY_PLAN, type PlanEntered } from "@/rules/plan";
+import { PlanForm } from "@/ui/plan-form";
 import { en } from "@/words/en";
 
 jest.mock("@/api/queries", () => ({ useInstruments: () => ({ data: undefined, error: null, isFetching: false }) }));

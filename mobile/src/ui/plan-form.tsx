@@ -4,14 +4,13 @@ import { useEffect } from "react";
 import { Controller, useForm, useWatch, type Control } from "react-hook-form";
 import { Platform, StyleSheet, View } from "react-native";
 import { Button, Text } from "react-native-paper";
-import * as z from "zod/mini";
 
 import { useInstrument } from "@/api/instruments";
 import { ApiProblem } from "@/api/problem";
 import type { Instrument, Plan } from "@/api/queries";
-import { istTime, readTimeOfDay } from "@/rules/clock";
 import { showRupees } from "@/rules/money";
-import { moneyAtRisk, stopPrice, type StopKind } from "@/rules/stop";
+import { buyPrice, FIELDS, number, planOf, planSchema, stopOf, type PlanEntered } from "@/rules/plan";
+import { moneyAtRisk } from "@/rules/stop";
 import { useWords } from "@/words";
 
 import { Choice } from "./choice";
@@ -19,46 +18,7 @@ import { InstrumentField } from "./instrument-field";
 import { LabelledSwitch } from "./labelled-switch";
 import { LastPrice } from "./last-price";
 import { FieldError, Hint, Panel, ProblemText, ToneText } from "./parts";
-import { TextInput } from "./text-input";
-import { TimePicker } from "./time-picker";
-
-export interface PlanEntered {
-  symbol: string;
-  exchange: string;
-  product: Plan["product"];
-  buyTime: string;
-  sellTime: string;
-  quantity: string;
-  stopKind: StopKind;
-  stopValue: string;
-  expected: string;
-  brokerStop: boolean;
-}
-
-export const EMPTY_PLAN: PlanEntered = {
-  symbol: "",
-  exchange: "NSE",
-  product: "MIS",
-  buyTime: "09:30:00",
-  sellTime: "15:15:00",
-  quantity: "1",
-  stopKind: "price",
-  stopValue: "",
-  expected: "",
-  brokerStop: true,
-};
-
-/** Where the API's names of fields are on this form. */
-const FIELDS: Record<string, keyof PlanEntered> = {
-  symbol: "symbol",
-  exchange: "symbol",
-  product: "product",
-  buy_time: "buyTime",
-  sell_time: "sellTime",
-  quantity: "quantity",
-  stop_loss: "stopValue",
-  broker_stop: "brokerStop",
-};
+import { TextField, TimeField } from "./plan-fields";
 
 export function PlanForm({
   start,
@@ -214,126 +174,7 @@ function AtRisk({ control, tick, last }: { control: Control<PlanEntered>; tick: 
   );
 }
 
-interface FieldProps {
-  control: Control<PlanEntered>;
-  name: "quantity" | "stopValue" | "expected" | "buyTime" | "sellTime";
-  label: string;
-  problem: string | undefined;
-  isNumber?: boolean;
-}
-
-function TextField({ control, name, label, problem, isNumber = false }: FieldProps) {
-  return (
-    <Controller
-      control={control}
-      name={name}
-      render={({ field }) => (
-        <View>
-          <TextInput
-            // The first wrong field is gone to, wherever it is.
-            ref={field.ref}
-            mode="outlined"
-            label={label}
-            accessibilityLabel={label}
-            value={field.value}
-            onChangeText={field.onChange}
-            onBlur={field.onBlur}
-            inputMode={isNumber ? "decimal" : "text"}
-            error={problem !== undefined}
-            testID={name}
-          />
-          <FieldError text={problem} />
-        </View>
-      )}
-    />
-  );
-}
-
-/** A time of day in India: typed, picked from the usual ones, or on a phone with its own picker. */
-function TimeField({ usual, ...props }: FieldProps & { usual: readonly string[] }) {
-  const words = useWords();
-  return (
-    <View style={styles.gap}>
-      <TextField {...props} />
-      <Controller
-        control={props.control}
-        name={props.name}
-        render={({ field }) => (
-          <View style={styles.chips}>
-            <TimePicker label={props.label} time={readTimeOfDay(field.value)} onPicked={field.onChange} />
-            {usual.map((time) => (
-              <Button key={time} compact mode="outlined" accessibilityLabel={`${props.label} ${time.slice(0, 5)}`} onPress={() => field.onChange(time)}>
-                {time.slice(0, 5)}
-              </Button>
-            ))}
-            <Button compact mode="outlined" accessibilityLabel={`${props.label} ${words.plan.soon}`} onPress={() => field.onChange(istTime(Date.now() + 60_000))}>
-              {words.plan.soon}
-            </Button>
-          </View>
-        )}
-      />
-    </View>
-  );
-}
-
-export function planSchema(words: ReturnType<typeof useWords>["plan"]) {
-  const time = z.string().check(z.refine((text) => readTimeOfDay(text) !== null, words.timeWrong));
-  return z
-    .object({
-      symbol: z.string().check(z.minLength(1, words.symbolMissing)),
-      exchange: z.string(),
-      product: z.enum(["MIS", "CNC", "NRML"]),
-      buyTime: time,
-      sellTime: time,
-      quantity: z.string().check(z.refine((text) => /^[1-9]\d{0,7}$/.test(plain(text)), words.quantityWrong)),
-      stopKind: z.enum(["price", "percent", "points"]),
-      stopValue: z.string().check(z.refine((text) => (number(text) ?? 0) > 0, words.stopWrong)),
-      expected: z.string().check(z.refine((text) => text.trim() === "" || (number(text) ?? 0) > 0, words.stopWrong)),
-      brokerStop: z.boolean(),
-    })
-    .check(
-      z.refine(({ buyTime, sellTime }) => (readTimeOfDay(buyTime) ?? "") < (readTimeOfDay(sellTime) ?? "~"), {
-        error: words.sellEarly,
-        path: ["sellTime"],
-      }),
-    );
-}
-
-/** What a stop of percent or points, and the money at risk, are reckoned from: the expected price, else the last one. */
-function buyPrice(entered: PlanEntered, last: number | null): number | null {
-  return number(entered.expected) ?? last;
-}
-
-function stopOf(entered: PlanEntered, tick: number | undefined, last: number | null): number | null {
-  return stopPrice(entered.stopKind, number(entered.stopValue) ?? Number.NaN, buyPrice(entered, last), tick);
-}
-
-function planOf(entered: PlanEntered, price: number): Plan {
-  return {
-    symbol: entered.symbol,
-    exchange: entered.exchange,
-    product: entered.product,
-    buy_time: readTimeOfDay(entered.buyTime) ?? entered.buyTime,
-    sell_time: readTimeOfDay(entered.sellTime) ?? entered.sellTime,
-    quantity: Number(plain(entered.quantity)),
-    stop_loss: price,
-    broker_stop: entered.brokerStop,
-  };
-}
-
-function number(text: string | undefined): number | null {
-  const digits = plain(text ?? "");
-  return /^\d+(\.\d{1,4})?$/.test(digits) ? Number(digits) : null;
-}
-
-/** Without the commas of lakhs and crores. */
-function plain(text: string): string {
-  return text.trim().replace(/,/g, "");
-}
-
 const styles = StyleSheet.create({
   line: { flexDirection: "row", alignItems: "center", gap: 12 },
   grow: { flex: 1 },
-  gap: { gap: 6 },
-  chips: { flexDirection: "row", flexWrap: "wrap", gap: 8 },
 });

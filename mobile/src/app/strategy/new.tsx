@@ -1,7 +1,8 @@
 import { router } from "expo-router";
 
 import { useCommand } from "@/api/queries";
-import { EMPTY_PLAN, PlanForm } from "@/ui/plan-form";
+import { EMPTY_PLAN } from "@/rules/plan";
+import { PlanForm } from "@/ui/plan-form";
 import { Screen } from "@/ui/screen";
 import { useWords } from "@/words";
 

@@ -1,0 +1,102 @@
+/** A plan as it is entered: what is asked of it, and what it says to the API. Nothing here knows a screen. */
+import * as z from "zod/mini";
+
+import type { Plan } from "@/api/queries";
+import type { Words } from "@/words/en";
+
+import { readTimeOfDay } from "./clock";
+import { stopPrice, type StopKind } from "./stop";
+
+export interface PlanEntered {
+  symbol: string;
+  exchange: string;
+  product: Plan["product"];
+  buyTime: string;
+  sellTime: string;
+  quantity: string;
+  stopKind: StopKind;
+  stopValue: string;
+  expected: string;
+  brokerStop: boolean;
+}
+
+export const EMPTY_PLAN: PlanEntered = {
+  symbol: "",
+  exchange: "NSE",
+  product: "MIS",
+  buyTime: "09:30:00",
+  sellTime: "15:15:00",
+  quantity: "1",
+  stopKind: "price",
+  stopValue: "",
+  expected: "",
+  brokerStop: true,
+};
+
+/** Where the API's names of fields are on this form. */
+export const FIELDS: Record<string, keyof PlanEntered> = {
+  symbol: "symbol",
+  exchange: "symbol",
+  product: "product",
+  buy_time: "buyTime",
+  sell_time: "sellTime",
+  quantity: "quantity",
+  stop_loss: "stopValue",
+  broker_stop: "brokerStop",
+};
+
+export function planSchema(words: Words["plan"]) {
+  const time = z.string().check(z.refine((text) => readTimeOfDay(text) !== null, words.timeWrong));
+  return z
+    .object({
+      symbol: z.string().check(z.minLength(1, words.symbolMissing)),
+      exchange: z.string(),
+      product: z.enum(["MIS", "CNC", "NRML"]),
+      buyTime: time,
+      sellTime: time,
+      quantity: z.string().check(z.refine((text) => /^[1-9]\d{0,7}$/.test(plain(text)), words.quantityWrong)),
+      stopKind: z.enum(["price", "percent", "points"]),
+      stopValue: z.string().check(z.refine((text) => (number(text) ?? 0) > 0, words.stopWrong)),
+      expected: z.string().check(z.refine((text) => text.trim() === "" || (number(text) ?? 0) > 0, words.stopWrong)),
+      brokerStop: z.boolean(),
+    })
+    .check(
+      z.refine(({ buyTime, sellTime }) => (readTimeOfDay(buyTime) ?? "") < (readTimeOfDay(sellTime) ?? "~"), {
+        error: words.sellEarly,
+        path: ["sellTime"],
+      }),
+    );
+}
+
+/** What a stop of percent or points, and the money at risk, are reckoned from: the expected price, else the last one. */
+export function buyPrice(entered: PlanEntered, last: number | null): number | null {
+  return number(entered.expected) ?? last;
+}
+
+export function stopOf(entered: PlanEntered, tick: number | undefined, last: number | null): number | null {
+  return stopPrice(entered.stopKind, number(entered.stopValue) ?? Number.NaN, buyPrice(entered, last), tick);
+}
+
+export function planOf(entered: PlanEntered, price: number): Plan {
+  return {
+    symbol: entered.symbol,
+    exchange: entered.exchange,
+    product: entered.product,
+    buy_time: readTimeOfDay(entered.buyTime) ?? entered.buyTime,
+    sell_time: readTimeOfDay(entered.sellTime) ?? entered.sellTime,
+    quantity: Number(plain(entered.quantity)),
+    stop_loss: price,
+    broker_stop: entered.brokerStop,
+  };
+}
+
+export function number(text: string | undefined): number | null {
+  const digits = plain(text ?? "");
+  return /^\d+(\.\d{1,4})?$/.test(digits) ? Number(digits) : null;
+}
+
+/** Without the commas of lakhs and crores. */
+function plain(text: string): string {
+  return text.trim().replace(/,/g, "");
+}
+
