@@ -1,6 +1,7 @@
 import { zodResolver } from "@hookform/resolvers/zod";
 import { router } from "expo-router";
-import { Controller, useForm } from "react-hook-form";
+import { useState } from "react";
+import { Controller, useForm, useWatch } from "react-hook-form";
 import { StyleSheet, View } from "react-native";
 import { Button, Text } from "react-native-paper";
 import * as z from "zod/mini";
@@ -62,6 +63,7 @@ const AMOUNTS = ["daily_loss_limit", "weekly_loss_limit", "position_size_limit",
 const COUNTS = ["orders_per_minute", "open_strategies"] as const;
 const NAMES = [...AMOUNTS, ...COUNTS] as const;
 type LimitName = (typeof NAMES)[number];
+const FIELDS = [...NAMES, "square_off_on_loss"] as const;
 type Entered = Record<LimitName, string> & { square_off_on_loss: boolean };
 
 function Limits({ profile: { limits } }: { profile: RiskProfile }) {
@@ -87,7 +89,12 @@ function Limits({ profile: { limits } }: { profile: RiskProfile }) {
     },
   });
   const fromApi = command.error instanceof ApiProblem ? command.error.fields : [];
+  const [sent, setSent] = useState<Entered | null>(null);
+  const entry = useWatch({ control: form.control });
+  // What was changed since is not stored.
+  const isStored = command.isSuccess && sent !== null && FIELDS.every((name) => entry[name] === sent[name]);
   const submit = form.handleSubmit((entered) => {
+    setSent(entered);
     const value = (name: LimitName) => (entered[name].trim() === "" ? null : Number(entered[name]));
     command.send({
       kind: "limits",
@@ -134,7 +141,7 @@ function Limits({ profile: { limits } }: { profile: RiskProfile }) {
       />
       <ProblemText error={command.error} />
       <FreshCode error={command.error} again={() => void submit()} />
-      {command.isSuccess ? <Text role="status" testID="limits-saved">{words.risk.saved}</Text> : null}
+      {isStored ? <Text role="status" testID="limits-saved">{words.risk.saved}</Text> : null}
       <Button mode="contained" loading={command.isPending} disabled={command.isPending} onPress={() => void submit()} testID="save-limits">
         {words.risk.save}
       </Button>

@@ -1,0 +1,39 @@
+import { fireEvent, screen, waitFor } from "@testing-library/react-native";
+
+import Risk from "@/app/(tabs)/risk";
+
+import { api, ok, show } from "./stage";
+
+jest.mock("expo-router", () => ({ router: { push: jest.fn() }, usePathname: () => "/risk" }));
+jest.mock("@/api/keep", () => ({ readKept: async (name: string) => (name === "token" ? "t" : null), writeKept: async () => undefined }));
+
+const LIMITS = {
+  daily_loss_limit: 5000,
+  weekly_loss_limit: null,
+  position_size_limit: null,
+  symbol_exposure_limit: null,
+  orders_per_minute: null,
+  open_strategies: 20,
+  square_off_on_loss: false,
+};
+const RESULT = { realised: 0, open: 0, charges: 0, net: 0 };
+const PROFILE = {
+  limits: LIMITS,
+  usage: { today: RESULT, week: RESULT, open_strategies: 0, orders_in_last_minute: 0 },
+  kill_switch: { is_locked: false, operator: null },
+  events: [],
+};
+
+test("what was stored is said to be, until something else is entered", async () => {
+  api({ "GET /risk/profile": () => ok(PROFILE), "PUT /risk/profile": () => ok(PROFILE) });
+  await show(<Risk />);
+  const daily = await screen.findByTestId("daily_loss_limit");
+  expect(screen.queryByTestId("limits-saved")).toBeNull();
+  fireEvent.changeText(daily, "4000");
+  fireEvent.press(screen.getByTestId("save-limits"));
+  await screen.findByTestId("limits-saved");
+  fireEvent.changeText(daily, "3000");
+  await waitFor(() => expect(screen.queryByTestId("limits-saved")).toBeNull());
+  fireEvent.changeText(daily, "4000");
+  await screen.findByTestId("limits-saved");
+});
