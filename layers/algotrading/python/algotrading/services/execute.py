@@ -66,6 +66,7 @@ _HAND_OVER = timedelta(seconds=3)
 """So long after its instant an entry waits for another strategy's shares of the same symbol to be sold; less than the
 5 s after which converge holds it to be lost."""
 _HAND_OVER_PAUSE = timedelta(seconds=0.25)
+_REFUSED = "the broker does not take the login any more; log in to the broker again"
 _LOGIN_OVER = "the broker login is missing or over"
 _TIME_TO_LOOK = timedelta(seconds=30)
 """An entry that is due sooner is not held up by asking where it would come from: longer than any answer takes."""
@@ -184,6 +185,8 @@ class Executor:
             errand = self._errand(taken, broker.yielding())
             errand.marks = marks if price is None else {**marks, taken.cycle.plan.symbol: price}
             held = None if gate.may_surface_elsewhere else self._held_before(taken.cycle.plan, broker, due)
+            if broker.is_refused and not self._is_taken(broker, due):
+                return self._record(taken, EntryMissed(clock.now(), _REFUSED))
             return CycleRunner(errand).run(EntryDue(clock.now(), due, price, sight, held))
 
     def _gate(self, cycle: Cycle, due: datetime) -> EntryGate:
@@ -240,6 +243,15 @@ class Executor:
         except BrokerFault as fault:
             logger.warning("no price for %s: %s", strategy.plan.symbol, fault.message)
             return None
+
+    def _is_taken(self, broker: PacedBroker, due: datetime) -> bool:
+        """Whether the broker takes a login after all that it has refused. Asked once more before nothing is bought for
+        that: a refusal may have been none, and where nothing is held nobody else would ask."""
+        try:
+            self._in_time(broker, due).glancing(_PATIENCE_BEFORE_ENTRY).validate_credentials()
+        except BrokerFault as fault:
+            logger.warning("the login is not taken: %s", fault.message)
+        return not broker.is_refused
 
     def _held_before(self, plan: Plan, broker: PacedBroker, due: datetime) -> int | None:
         """What the account holds of the instrument already, if that can be had at once: whatever it holds beyond that

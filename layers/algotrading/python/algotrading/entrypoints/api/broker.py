@@ -167,6 +167,7 @@ def _view(connection: Connection, request: Request) -> BrokerView:
         broker_user_id=connection.broker_user_id,
         token_at=connection.token_at,
         token_expires_at=connection.token_expires_at,
+        token_refused_at=connection.token_refused_at,
         api_key=connection.api_key,
         addresses=connection.addresses,
         postback_url=None if connection.postback_id is None else public_url(request, path),
