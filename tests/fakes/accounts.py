@@ -24,6 +24,7 @@ from algotrading.domain.audit import (
     login_ended_entry,
     login_entry,
     second_factor_entry,
+    token_entry,
 )
 from algotrading.domain.egress import EgressRoute
 from algotrading.domain.email_links import LinkPurpose
@@ -266,7 +267,10 @@ class MemoryBrokerAccounts:
             if account.places_orders and any(_is_same(account, other) for other in others):
                 raise BrokerAccountTaken
             before = self.find(account.user_id, account.account_id)
-            self._database.broker_accounts[account.account_id] = account
+            # As the trigger of migration 0027 does.
+            is_same = before is not None and before.token_at == account.token_at
+            refused_at = before.refused_at if before is not None and is_same else None
+            self._database.broker_accounts[account.account_id] = replace(account, refused_at=refused_at)
             self._database.postback_ids.setdefault(account.account_id, uuid4())
             audit.append(self._database, broker_entry(account, before=before.broker_user_id if before else None))
 
@@ -276,6 +280,31 @@ class MemoryBrokerAccounts:
         if account is None or account.user_id != user_id:
             return None
         return replace(account, egress=self._held_route(user_id))
+
+    def mark_refused(self, user_id: UUID, account_id: UUID, *, token_at: datetime, now: datetime) -> None:
+        """See ports.BrokerAccounts."""
+        self._mark(user_id, account_id, AuditKind.BROKER_TOKEN_REFUSED, token_at, now)
+
+    def mark_taken(self, user_id: UUID, account_id: UUID, *, token_at: datetime, now: datetime) -> None:
+        """See ports.BrokerAccounts."""
+        self._mark(user_id, account_id, AuditKind.BROKER_TOKEN_TAKEN, token_at, now)
+
+    def _mark(self, user_id: UUID, account_id: UUID, kind: AuditKind, token_at: datetime, now: datetime) -> None:
+        is_refused = kind is AuditKind.BROKER_TOKEN_REFUSED
+        with self._database.turn:
+            account = self._database.broker_accounts.get(account_id)
+            if account is None or account.user_id != user_id or account.token_at != token_at:
+                return
+            if is_refused is not (account.refused_at is None):
+                return
+            self._database.broker_accounts[account_id] = replace(account, refused_at=now if is_refused else None)
+            token = {
+                "account_id": account_id,
+                "broker": account.broker,
+                "broker_user_id": account.broker_user_id,
+                "token_at": token_at,
+            }
+            audit.append(self._database, token_entry(user_id, kind, token, now))
 
     def last_connected(self, user_id: UUID, account_id: UUID) -> str | None:
         """See ports.BrokerAccounts."""

@@ -170,7 +170,8 @@ class MemoryAdministration:
         found = self._database.broker_accounts.get(first_account_of(user_id))
         if found is None:
             return None
-        has_token = found.access_token is not None and found.status is ConnectionStatus.CONNECTED
+        is_good = found.status is ConnectionStatus.CONNECTED and found.refused_at is None
+        has_token = found.access_token is not None and is_good
         return BrokerStanding(found.broker, found.broker_user_id, has_token, found.token_at)
 
 

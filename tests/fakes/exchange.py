@@ -11,7 +11,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from algotrading.domain.accounts import BrokerCredentials, BrokerName
-from algotrading.domain.errors import BrokerAuthFailed
+from algotrading.domain.errors import BrokerAuthFailed, BrokerTokenRefused
 from algotrading.domain.instruments import Instrument
 from algotrading.domain.orders import BrokerStatus, OrderTicket, OrderType, Refused, Side
 from algotrading.ports import Clock
@@ -248,10 +248,10 @@ class MemoryExchange:
     # --- what brokers do ---------------------------------------------------------------------------
 
     def authenticate(self, api_key: str, access_token: str | None) -> MemoryAccount:
-        """Raises BrokerAuthFailed for a dead or foreign token."""
+        """Raises BrokerTokenRefused for a dead or foreign token."""
         account = self._accounts.get(api_key)
         if account is None or access_token is None or account.access_token != access_token:
-            raise BrokerAuthFailed("Incorrect `api_key` or `access_token`.")
+            raise BrokerTokenRefused("Incorrect `api_key` or `access_token`.")
         return account
 
     def exchange(self, api_key: str, api_secret: str, request_token: str) -> MemoryAccount:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from fnmatch import fnmatchcase
 
 from algotrading.contracts.api_routes import API_ROUTES, DOCS_ROUTES, UNKNOWN_PATHS, ApiRoute
-from algotrading.entrypoints.http import ACCOUNT, CLIENT_REQUEST_ID, REQUEST_ID
+from algotrading.entrypoints.http import REQUEST_ID
+from algotrading.entrypoints.http_event import ACCOUNT, CLIENT_REQUEST_ID
 from algotrading.entrypoints.http_keys import IDEMPOTENCY_KEY
 from algotrading.entrypoints.http_rates import LEFT, POLICY
 from cdk.environments import Environment

@@ -26,14 +26,15 @@ from algotrading.domain.limits import Locks
 from algotrading.domain.notices import NoticeKind
 from algotrading.domain.orders import Accepted, Leg, Refused, Unknown
 from algotrading.domain.policy import Policy
-from algotrading.services import execute as execute_module
 from algotrading.services import send_orders
+from algotrading.services import worker as worker_module
 from algotrading.services.broker_sessions import BrokerSessions
 from algotrading.services.converge import Converge, Repairs, _Run
 from algotrading.services.cycle_runner import CycleRunner
 from algotrading.services.errand import Errand
 from algotrading.services.execute import Executor
 from algotrading.services.kill_switch import KillSwitch
+from algotrading.services.worker import Worker
 from fargate_listener.stop_guard import StopGuard
 from tests.fakes import audit, risks
 from tests.fakes.ledger import MemoryLedger
@@ -257,7 +258,7 @@ def _exit_ignores_the_position() -> AbstractContextManager[object]:
 
 @_mutation("a position of the day before is sold upon its record", "I9", 300)
 def _another_day_traded() -> AbstractContextManager[object]:
-    return patch.object(execute_module, "trading_day_of", lambda _: date.min)
+    return patch.object(worker_module, "trading_day_of", lambda _: date.min)
 
 
 @_mutation(
@@ -346,12 +347,12 @@ def _withdraw_check_skipped() -> AbstractContextManager[object]:
     def look_around(original: Any, errand: Errand, intent: Intent) -> Any:
         return original(errand, intent)[0], None
 
-    def void(original: Any, executor: Executor, command: Any, strategy: Any) -> Any:
-        return None if strategy is not None else original(executor, command, strategy)
+    def void(original: Any, worker: Worker, command: Any, strategy: Any) -> Any:
+        return None if strategy is not None else original(worker, command, strategy)
 
     @contextmanager
     def both() -> Iterator[None]:
-        with _wrapped(send_orders, "look_around", look_around), _wrapped(Executor, "_void", void):
+        with _wrapped(send_orders, "look_around", look_around), _wrapped(Worker, "_void", void):
             yield
 
     return both()

@@ -34,7 +34,7 @@ def test_no_day_violates_an_invariant(chunk: int) -> None:
     found = simulate_days(range(chunk * _DAYS, (chunk + 1) * _DAYS))
 
     assert [f"seed {seed}: {violation}" for seed, violation in found.violations] == []
-    assert found.orders > 10 * _DAYS
+    assert found.orders > 8 * _DAYS  # 10 to 19 a day, by chunk: not a day in which nothing happens
     assert sum(found.faults.values()) > 50 * _DAYS
 
 

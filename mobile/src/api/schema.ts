@@ -1311,6 +1311,11 @@ export interface components {
              * @description 06:00 Asia/Kolkata of the next day
              */
             token_expires_at?: string | null;
+            /**
+             * Token Refused At
+             * @description Since when the broker refuses the access token, which ends early by a logout there or a login at another place: status is login_required then. As the broker answered last to somebody who traded
+             */
+            token_refused_at?: string | null;
         };
         /**
          * BrokerView
@@ -1355,6 +1360,11 @@ export interface components {
              * @description 06:00 Asia/Kolkata of the next day
              */
             token_expires_at?: string | null;
+            /**
+             * Token Refused At
+             * @description Since when the broker refuses the access token, which ends early by a logout there or a login at another place: status is login_required then. As the broker answered last to somebody who traded
+             */
+            token_refused_at?: string | null;
         };
         /**
          * CallbackAnswer

@@ -11,7 +11,7 @@ import { body } from "@/api/client";
 import { useOneAtATime } from "@/api/one-at-a-time";
 import { useBroker, type Broker } from "@/api/queries";
 import { useSession } from "@/api/session";
-import { BrokerCountdown } from "@/ui/broker-notice";
+import { BrokerCountdown, loginNeeded } from "@/ui/broker-notice";
 import { FreshCode } from "@/ui/fresh-code";
 import { AskedButton, FieldError, Loaded, Panel, ProblemText } from "@/ui/parts";
 import { Screen } from "@/ui/screen";
@@ -61,7 +61,7 @@ function Connection({
     <>
       <Panel>
         {isConnected ? <BrokerCountdown broker={broker} /> : null}
-        {broker.status === "login_required" ? <Text>{words.broker.required}</Text> : null}
+        {broker.status === "login_required" ? <Text>{loginNeeded(words, broker)}</Text> : null}
         {broker.status === "not_connected" ? <Text>{words.broker.none}</Text> : null}
         {broker.api_key ? <Text variant="bodySmall">{`${words.broker.key}: ${broker.api_key}`}</Text> : null}
         {broker.addresses.length > 0 ? (

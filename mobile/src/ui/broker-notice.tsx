@@ -3,8 +3,9 @@ import { StyleSheet, View } from "react-native";
 import { Button, Text } from "react-native-paper";
 
 import { useBroker, useRisk, type Broker } from "@/api/queries";
-import { showDuration } from "@/rules/clock";
+import { istTime, showDuration } from "@/rules/clock";
 import { useWords } from "@/words";
+import type { Words } from "@/words/en";
 
 import { useNow } from "./now";
 import { StaleBanner } from "./parts";
@@ -23,7 +24,7 @@ export function BrokerNotice() {
   if (broker.data?.status === "not_connected")
     lines.push({ text: words.broker.none, action: words.broker.connect, to: "/broker" });
   if (broker.data?.status === "login_required" || isOver)
-    lines.push({ text: words.broker.required, action: words.broker.logIn, to: "/broker" });
+    lines.push({ text: loginNeeded(words, broker.data), action: words.broker.logIn, to: "/broker" });
   return (
     <>
       {lines.map((line) => (
@@ -38,6 +39,12 @@ export function BrokerNotice() {
       {broker.data?.status === "connected" && !isOver ? <BrokerCountdown broker={broker.data} /> : null}
     </>
   );
+}
+
+/** Why a login is needed: one that the broker ended early is not missed by anybody who logged in this morning. */
+export function loginNeeded(words: Words, broker: Broker | undefined): string {
+  const since = broker?.token_refused_at;
+  return since ? words.broker.refused(istTime(since)) : words.broker.required;
 }
 
 function useIsOver(broker: Broker | undefined): boolean {

@@ -186,6 +186,7 @@ export const en = {
     connected: (who: string) => `Connected as ${who}.`,
     endsIn: (time: string) => `The login ends in ${time}, at 06:00 IST.`,
     required: "Log in at the broker: without it nothing is bought.",
+    refused: (since: string) => `The broker has refused the login since ${since} IST. Log in again: without it nothing is bought.`,
     none: "No broker is connected: nothing can be bought.",
     key: "API key",
     secret: "API secret",

@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from algotrading.domain.accounts import BrokerCredentials, BrokerName
-from algotrading.domain.errors import BrokerAuthFailed, BrokerUnavailable
+from algotrading.domain.errors import BrokerAuthFailed, BrokerTokenRefused, BrokerUnavailable
 from algotrading.domain.instruments import Product
 from algotrading.domain.orders import (
     Accepted,
@@ -327,7 +327,7 @@ def test_a_dead_token_refuses_orders_and_fails_reads(
     assert (answer.is_auth, answer.retryable, answer.throttled) == (True, False, False)
     required_margin = partial(broker.required_margin, order())
     for read in (broker.positions, broker.margins, required_margin, broker.trades, broker.validate_credentials):
-        with pytest.raises(BrokerAuthFailed):
+        with pytest.raises(BrokerTokenRefused):
             read()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import datetime, timedelta
 from uuid import uuid4
 
 import psycopg
@@ -109,6 +110,46 @@ def test_saving_again_replaces_every_field(stores: Stores) -> None:
     stores.broker_accounts.save(changed)
 
     assert stores.broker_accounts.find(user.user_id) == changed
+
+
+def test_a_refusal_marks_the_token_that_it_is_about_until_that_is_taken_or_replaced(stores: Stores) -> None:
+    user, other = stores.add_user(), stores.add_user()
+    account, first = make_account(user), first_account_of(user.user_id)
+    for each in (account, make_account(other)):
+        stores.broker_accounts.save(each)
+    accounts, later = stores.broker_accounts, MOMENT + timedelta(hours=1)
+
+    def refused_at() -> list[datetime | None]:
+        found = [accounts.find(user.user_id), stores.system_broker_accounts.find_by_email(user.email)]
+        return [each.refused_at for each in found if each is not None]
+
+    # a refusal of another token than the one that is stored is nothing to it, nor is another account's
+    accounts.mark_refused(user.user_id, first, token_at=MOMENT - timedelta(seconds=1), now=later)
+    accounts.mark_refused(other.user_id, first, token_at=MOMENT, now=later)
+    accounts.mark_refused(user.user_id, first_account_of(other.user_id), token_at=MOMENT, now=later)
+    assert refused_at() == [None, None]
+
+    # its own says since when, however often it is heard
+    accounts.mark_refused(user.user_id, first, token_at=MOMENT, now=later)
+    accounts.mark_refused(user.user_id, first, token_at=MOMENT, now=later + timedelta(hours=1))
+    assert refused_at() == [later, later]
+
+    # another token that is taken is nothing to it either; its own takes it back
+    accounts.mark_taken(user.user_id, first, token_at=MOMENT - timedelta(seconds=1), now=later)
+    assert refused_at() == [later, later]
+    accounts.mark_taken(user.user_id, first, token_at=MOMENT, now=later)
+    accounts.mark_taken(user.user_id, first, token_at=MOMENT, now=later)
+    assert refused_at() == [None, None]
+
+    # what is stored about the connection beside a login leaves the mark, and a login takes it away
+    accounts.mark_refused(user.user_id, first, token_at=MOMENT, now=later)
+    accounts.save(replace(account, places_orders=False))
+    assert refused_at() == [later, later]
+    accounts.save(replace(account, token_at=later))
+    assert refused_at() == [None, None]
+    found = accounts.find(other.user_id)
+    assert found is not None
+    assert found.refused_at is None
 
 
 def test_a_removed_connection_is_gone_and_removing_it_again_is_fine(stores: Stores) -> None:

@@ -254,6 +254,9 @@ def test_a_broker_connection_is_recorded_without_its_secrets(stores: Stores) -> 
     stores.broker_accounts.save(replace(keys_only, broker_user_id=None))
     stores.broker_accounts.save(account)
     stores.broker_accounts.save(replace(account, broker_user_id="XY9876"))
+    for mark in (stores.broker_accounts.mark_refused, stores.broker_accounts.mark_taken):
+        for _ in range(2):
+            mark(user.user_id, account.account_id, token_at=MOMENT, now=MOMENT)
     stores.broker_accounts.remove(user.user_id, now=MOMENT)
     stores.broker_accounts.remove(user.user_id, now=MOMENT)
 
@@ -263,11 +266,15 @@ def test_a_broker_connection_is_recorded_without_its_secrets(stores: Stores) -> 
         "broker_login_required",
         "broker_connected",
         "broker_connected",
+        "broker_token_refused",
+        "broker_token_taken",
         "broker_disconnected",
     ]
     assert (commands[2][1]["broker_user_id_before"], commands[2][1]["broker_user_id"]) == ("AB1234", "XY9876")
     account_id = str(first_account_of(user.user_id))
-    assert commands[3][1] == {"account_id": account_id, "broker": "kite", "broker_user_id": "XY9876"}
+    known = {"account_id": account_id, "broker": "kite", "broker_user_id": "XY9876"}
+    assert commands[3][1] == commands[4][1] == known | {"token_at": commands[1][1]["token_at"]}
+    assert commands[5][1] == known
     assert not any("sealed" in record.record for record in chain_of(stores, user.user_id))
 
 

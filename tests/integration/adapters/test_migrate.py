@@ -303,6 +303,18 @@ def test_the_version_before_accounts_goes_on_with_whoever_has_one(
     assert cycle is not None
     assert cycle.account_id == first
 
+    # a login by them takes the mark of a refused token away, of which they know nothing
+    assert connection.token_at is not None
+    accounts.mark_refused(user.user_id, first, token_at=connection.token_at, now=MOMENT)
+    marked = accounts.find(user.user_id)
+    with app.tenant(user.user_id) as session:
+        session.execute(OLD_SAVE, {"user_id": user.user_id, "login": "AB0001", "token": "of later"})
+    logged_in = accounts.find(user.user_id)
+    assert marked is not None
+    assert marked.refused_at == MOMENT
+    assert logged_in is not None
+    assert (logged_in.access_token, logged_in.refused_at) == ("of later", None)
+
     # and what they remove is gone
     with app.tenant(user.user_id) as session:
         removed = session.execute(

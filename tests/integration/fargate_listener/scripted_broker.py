@@ -80,6 +80,18 @@ async def repeat(broker: ScriptedBroker, message: bytes) -> None:
         await asyncio.sleep(0.2)
 
 
+@asynccontextmanager
+async def repeated(broker: ScriptedBroker, message: bytes) -> AsyncIterator[None]:
+    """The same again and again until the block ends: what is said once is lost where the feed is being dialled anew,
+    which a busy machine does at any moment."""
+    saying = asyncio.create_task(repeat(broker, message))
+    try:
+        yield
+    finally:
+        saying.cancel()
+        await asyncio.wait({saying})
+
+
 def self_signed(folder: Path) -> tuple[ssl.SSLContext, Path]:
     """A server's TLS context for 127.0.0.1, and the file of its certificate."""
     key = ec.generate_private_key(ec.SECP256R1())

@@ -38,7 +38,7 @@ from tests.fakes.queue import MemoryQueue
 from tests.fakes.runtime import MemoryRuntime
 from tests.fakes.strategies import MemoryStrategies
 from tests.integration.fargate_listener.desks import PATIENCE, Desk, end, until
-from tests.integration.fargate_listener.scripted_broker import ScriptedBroker, repeat, scripted_broker
+from tests.integration.fargate_listener.scripted_broker import ScriptedBroker, repeat, repeated, scripted_broker
 from tests.unit.fargate_listener.examples import INFY, ltp_frame
 from twin.servers import free_port
 
@@ -203,8 +203,8 @@ async def test_with_redis_away_the_full_check_arms_and_disarms(world: World) -> 
     await until(lambda: world.desk.guard.armed == 1 and world.broker.messages)
     assert world.desk.counters.redis_failures > 0
 
-    world.broker.send(ltp_frame((INFY, 149_900)))
-    await until(lambda: world.hit_strategies == {strategy.strategy_id})
+    async with repeated(world.broker, ltp_frame((INFY, 149_900))):
+        await until(lambda: world.hit_strategies == {strategy.strategy_id})
 
     world.let_go(strategy)
     await until(lambda: world.desk.guard.armed == 0)
@@ -245,8 +245,8 @@ async def test_health_follows_feed_stops_and_queue(world: World) -> None:
     world.hold("1500")
     world.queue.away = True
     await until(lambda: world.desk.guard.armed == 1 and world.broker.messages)
-    world.broker.send(ltp_frame((INFY, 149_900)))
-    await until(lambda: world.health.reasons() == ["hits do not reach the queue: 1 hits are being retried"])
+    async with repeated(world.broker, ltp_frame((INFY, 149_900))):
+        await until(lambda: world.health.reasons() == ["hits do not reach the queue: 1 hits are being retried"])
 
     world.queue.away = False
     await until(lambda: world.health.reasons() == [])
@@ -260,8 +260,8 @@ async def test_it_sees_with_stops_and_a_feed_whatever_else_is_away(world: World)
     world.queue.away = True
     world.hold("1500")
     await until(lambda: world.desk.guard.armed == 1 and world.broker.messages)
-    world.broker.send(ltp_frame((INFY, 149_900)))
-    await until(lambda: world.health.sender.undelivered)
+    async with repeated(world.broker, ltp_frame((INFY, 149_900))):
+        await until(lambda: world.health.sender.undelivered)
     assert world.health.sees()
 
 

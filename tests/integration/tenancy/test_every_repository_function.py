@@ -173,6 +173,12 @@ CALLS: dict[str, Callable[[Any, Intruder], Any]] = {
         replace(sealed_account(me.user_id, "forged"), account_id=_account_of_victim(me))
     ),
     "PostgresBrokerAccounts.find": lambda r, me: r.find(me.user_id, _account_of_victim(me)),
+    "PostgresBrokerAccounts.mark_refused": lambda r, me: r.mark_refused(
+        me.user_id, _account_of_victim(me), token_at=MOMENT, now=MOMENT
+    ),
+    "PostgresBrokerAccounts.mark_taken": lambda r, me: r.mark_taken(
+        me.user_id, _account_of_victim(me), token_at=MOMENT, now=MOMENT
+    ),
     "PostgresBrokerAccounts.last_connected": lambda r, me: r.last_connected(me.user_id, _account_of_victim(me)),
     "PostgresBrokerAccounts.remove": lambda r, me: r.remove(me.user_id, _account_of_victim(me), now=MOMENT),
     "PostgresBrokerAccounts.claim_egress": lambda r, me: r.claim_egress(me.user_id),

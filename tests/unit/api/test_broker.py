@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
 from algotrading.adapters.postgres.egress_routes import DeployedRoute
-from algotrading.domain.accounts import BrokerCredentials, ConnectionStatus, first_account_of
+from algotrading.domain.accounts import BrokerCredentials, ConnectionStatus, SealedBrokerAccount, first_account_of
 from algotrading.domain.cycle import CycleState, IntentState
+from tests.fakes.accounts import MemoryBrokerAccounts
 from tests.fakes.examples import make_intent
 from tests.unit.api.world import TODAY, Answer, ApiWorld
 
@@ -276,6 +277,7 @@ def test_the_connection_is_shown_without_its_secrets(world: ApiWorld) -> None:
         "addresses": [],
         "token_at": "2026-11-20T02:30:00Z",
         "token_expires_at": "2026-11-21T00:30:00Z",
+        "token_refused_at": None,
         "postback_url": answer.body["postback_url"],
     }
     assert re.fullmatch("https://api[.]example[.]com/api/v1/broker/postback/[0-9a-f-]{36}", answer.body["postback_url"])
@@ -301,6 +303,72 @@ def test_a_dead_token_shows_as_login_required(world: ApiWorld) -> None:
     ]
 
     assert world.call("GET", "/broker", token=token).body["status"] == "login_required"
+
+
+def test_a_token_that_the_broker_refuses_shows_as_login_required_since_when_and_nobody_asks_the_broker(
+    world: ApiWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given a trader whose token a worker was refused with, an hour after the login
+    token = world.register()
+    world.connect(token)
+    account = refuse_token_of(world, token)
+    monkeypatch.setattr(world.exchange, "authenticate", lambda *_: pytest.fail("the broker was asked"))
+
+    shown = world.call("GET", "/broker", token=token).body
+    summary = world.call("GET", "/account", token=token).body["broker"]
+
+    assert (shown["status"], shown["token_refused_at"]) == ("login_required", "2026-11-20T03:30:00Z")
+    assert {key: summary[key] for key in ("status", "token_refused_at")} == {
+        "status": "login_required",
+        "token_refused_at": "2026-11-20T03:30:00Z",
+    }
+
+    # and once the broker takes it again, it is connected as before
+    MemoryBrokerAccounts(world.database).mark_taken(
+        account.user_id, account.account_id, token_at=token_at_of(account), now=world.clock.now()
+    )
+    shown = world.call("GET", "/broker", token=token).body
+    assert (shown["status"], shown["token_refused_at"]) == ("connected", None)
+
+
+def test_a_new_login_follows_a_token_that_the_broker_refuses(world: ApiWorld) -> None:
+    token = world.register()
+    keys = world.connect(token)
+    refuse_token_of(world, token)
+
+    again = world.exchange.log_in(keys.api_key).access_token
+    assert again is not None
+    connect(world, token, api_key=keys.api_key, api_secret=keys.api_secret, access_token=again)
+
+    shown = world.call("GET", "/broker", token=token).body
+    assert (shown["status"], shown["token_refused_at"]) == ("connected", None)
+
+
+def test_nothing_is_started_with_a_token_that_the_broker_refuses(world: ApiWorld) -> None:
+    token = world.register()
+    world.connect(token)
+    strategy_id = world.create(token)
+    refuse_token_of(world, token)
+
+    answer = world.start(token, strategy_id)
+
+    assert (answer.status, answer.error) == (400, "BROKER_AUTH_FAILED")
+    assert "open the URL of GET /broker/login" in answer.body["message"]
+
+
+def refuse_token_of(world: ApiWorld, token: str) -> SealedBrokerAccount:
+    """An hour later a worker hears from the broker that the user's access token is not good any more."""
+    accounts = MemoryBrokerAccounts(world.database)
+    account = accounts.find(world.user_of(token))
+    assert account is not None
+    world.clock.sleep(3600)
+    accounts.mark_refused(account.user_id, account.account_id, token_at=token_at_of(account), now=world.clock.now())
+    return account
+
+
+def token_at_of(account: SealedBrokerAccount) -> datetime:
+    assert account.token_at is not None
+    return account.token_at
 
 
 def test_without_a_connection_there_is_nothing_to_log_in_to(world: ApiWorld) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.fakes.accounts import MemoryBrokerAccounts
 from tests.fakes.examples import make_instrument
 from tests.unit.api.world import ApiWorld
 
@@ -50,6 +51,19 @@ def test_everything_that_is_missing_is_told_at_once(world: ApiWorld) -> None:
     assert found["is_ready"] is False
     assert set(red(found)) == {"running", "broker_login", "login_lasts", "feed"}
     assert red(found)["broker_login"] == "send your keys to POST /broker/connect"
+
+
+def test_a_login_that_the_broker_refuses_is_red_and_so_is_how_long_it_lasts(seeing: ApiWorld) -> None:
+    token, strategy_id = seeing.running_trader()
+    accounts = MemoryBrokerAccounts(seeing.database)
+    account = accounts.find(seeing.user_of(token))
+    assert account is not None
+    assert account.token_at is not None
+
+    accounts.mark_refused(account.user_id, account.account_id, token_at=account.token_at, now=seeing.clock.now())
+
+    log_in = "open the URL of GET /broker/login and log in"
+    assert red(look(seeing, token, strategy_id)) == {"broker_login": log_in, "login_lasts": log_in}
 
 
 def test_a_login_that_ends_before_the_sale_is_red_while_it_is_still_alive(seeing: ApiWorld) -> None:

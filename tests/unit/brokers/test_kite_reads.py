@@ -13,7 +13,7 @@ import pytest
 from algotrading.brokers.kite import KiteBrokers
 from algotrading.brokers.kite.broker import KiteBroker
 from algotrading.domain.accounts import BrokerProfile, Margins
-from algotrading.domain.errors import BrokerAuthFailed, BrokerUnavailable
+from algotrading.domain.errors import BrokerAuthFailed, BrokerTokenRefused, BrokerUnavailable
 from algotrading.domain.instruments import Product
 from algotrading.domain.orders import BrokerStatus, Fill, Holding, OrderTicket, Side
 from tests.unit.brokers.kite_session import ACCESS_TOKEN, FixedClock, connect, kite_at
@@ -225,6 +225,27 @@ def test_a_failed_read_is_one_of_two_faults(
         broker.positions()
 
     assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("reply", "is_of_token"),
+    [
+        (failure(403, "TokenException"), True),
+        (failure(403, "PermissionException"), False),
+        (failure(403, "UserException"), False),
+        (failure(401, "TokenException"), False),
+        (failure(400, "TokenException"), False),
+    ],
+)
+def test_only_what_kite_says_of_a_session_that_is_over_speaks_of_the_token(
+    server: MisbehavingServer, broker: KiteBroker, reply: bytes, is_of_token: bool
+) -> None:
+    server.will(answers(reply))
+
+    with pytest.raises(BrokerAuthFailed) as raised:
+        broker.positions()
+
+    assert isinstance(raised.value, BrokerTokenRefused) is is_of_token
 
 
 def test_a_lost_answer_is_unavailable_and_not_asked_for_again(server: MisbehavingServer, broker: KiteBroker) -> None:

@@ -5,21 +5,23 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import time, timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
 from algotrading.contracts.messages import OrderEvent
 from algotrading.domain.accounts import first_account_of
-from algotrading.domain.cycle import CycleState, IntentState
+from algotrading.domain.cycle import Cycle, CycleState, IntentState
 from algotrading.domain.errors import BrokerUnavailable
 from algotrading.domain.instruments import Product
 from algotrading.domain.nse_calendar import NSE_SESSIONS
-from algotrading.domain.orders import OrderTicket, Side
+from algotrading.domain.orders import AccountBook, OrderTicket, Side
 from algotrading.domain.sessions import SessionTable, instant_of
 from algotrading.domain.strategy import Strategy
 from algotrading.ports import BookSnapshot, Lane
+from algotrading.services.keep_book import _is_contradicted
 from tests.fakes.broker import MemoryBroker
-from tests.fakes.examples import TRADING_DAY
+from tests.fakes.examples import TRADING_DAY, make_intent, make_strategy
 from tests.fakes.exchange import loses, refuses, rests, trades
 from tests.fakes.trading_world import TradingWorld
 
@@ -67,6 +69,16 @@ def sell_by_hand(world: TradingWorld, quantity: int = 10) -> None:
     account = next(iter(world.exchange._accounts.values()))
     ticket = OrderTicket("NSE", "TCS", Side.SELL, quantity, Product.MIS, "byhand")
     world.exchange.place(account, ticket, world.exchange.next_fate())
+
+
+@pytest.mark.parametrize("state", [IntentState.PENDING, IntentState.UNKNOWN])
+def test_an_order_without_an_answer_is_no_contradiction_by_a_book_that_does_not_show_it(state: IntentState) -> None:
+    strategy = make_strategy(uuid4())
+    cycle = Cycle(strategy.strategy_id, strategy.user_id, strategy.account_id, TRADING_DAY, strategy.plan, epoch=1)
+    cycle = replace(cycle, intents=(make_intent(cycle, state=state),))
+    after_close = instant_of(TRADING_DAY, AFTER_CLOSE)
+
+    assert not _is_contradicted(cycle, AccountBook(after_close, (), (), ()), after_close)
 
 
 def test_a_finished_days_book_is_kept_once(world: TradingWorld) -> None:

@@ -15,7 +15,7 @@ from algotrading.domain.errors import BrokerUnavailable
 from algotrading.domain.orders import Side
 from algotrading.domain.strategy import StrategyStatus
 from algotrading.ports import Lane
-from algotrading.services.execute import Pace
+from algotrading.services.worker import Pace
 from tests.fakes.broker import MemoryBroker
 from tests.fakes.exchange import not_sent, rests, throttles
 from tests.fakes.trading_world import TradingWorld

@@ -14,7 +14,7 @@ from algotrading.domain.limits import RiskLimits
 from algotrading.domain.orders import Side
 from algotrading.domain.strategy import StrategyStatus
 from algotrading.ports import Lane
-from algotrading.services.execute import Pace
+from algotrading.services.worker import Pace
 from tests.fakes.examples import make_instrument
 from tests.fakes.exchange import fills
 from tests.fakes.trading_world import TradingWorld

@@ -72,6 +72,11 @@ class BrokerSummary(Answer):
     broker_user_id: str | None = None
     token_at: Instant | None = Field(default=None, description="When the access token was validated last")
     token_expires_at: Instant | None = Field(default=None, description="06:00 Asia/Kolkata of the next day")
+    token_refused_at: Instant | None = Field(
+        default=None,
+        description="Since when the broker refuses the access token, which ends early by a logout there or a login at "
+        "another place: status is login_required then. As the broker answered last to somebody who traded",
+    )
 
 
 class BrokerView(BrokerSummary):

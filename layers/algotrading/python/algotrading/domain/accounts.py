@@ -94,6 +94,8 @@ class SealedBrokerAccount:
     """Where its orders leave from; kept apart from the rest, see `ports.BrokerAccounts.claim_egress`."""
     places_orders: bool = True
     """Not so for one that carries prices to the watchers, which a trader may connect as well."""
+    refused_at: datetime | None = None
+    """Since when the broker refuses this very access token, by its own word: `ports.BrokerAccounts.mark_refused`."""
 
     @property
     def token_expires_at(self) -> datetime | None:
@@ -101,13 +103,15 @@ class SealedBrokerAccount:
         return token_expiry(self.token_at) if self.token_at is not None and self.access_token is not None else None
 
     def is_connected(self, now: datetime) -> bool:
-        """Whether orders can be sent through this connection at `now`."""
+        """Whether there is a token that has not died of age by `now`. What is held is sold and looked after with it
+        also while the broker refuses it: a refusal may turn out to be none."""
         expires = self.token_expires_at
         return self.status is ConnectionStatus.CONNECTED and expires is not None and now < expires
 
     def status_at(self, now: datetime) -> ConnectionStatus:
-        """The status that holds at `now`: a dead token needs a new login."""
-        return ConnectionStatus.CONNECTED if self.is_connected(now) else ConnectionStatus.LOGIN_REQUIRED
+        """The status that holds at `now`: a token that is dead, or refused by the broker, needs a new login."""
+        is_good = self.is_connected(now) and self.refused_at is None
+        return ConnectionStatus.CONNECTED if is_good else ConnectionStatus.LOGIN_REQUIRED
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -30,6 +30,7 @@ class BrokerStanding:
     broker: str
     broker_user_id: str | None
     has_token: bool
+    """Whether there is one that the broker does not refuse."""
     token_at: datetime | None
 
     def connected_until(self, now: datetime) -> datetime | None:

@@ -52,6 +52,10 @@ class AuditKind(StrEnum):
     BROKER_LOGIN_REQUIRED = "broker_login_required"
     """Keys were stored, and the broker's login has to follow."""
     BROKER_DISCONNECTED = "broker_disconnected"
+    BROKER_TOKEN_REFUSED = "broker_token_refused"  # noqa: S105 - a name, no token
+    """The broker's own word on the access token. This and the next: `token_entry`."""
+    BROKER_TOKEN_TAKEN = "broker_token_taken"  # noqa: S105 - a name, no token
+    """And it has taken the same one again since."""
     RISK_LIMITS_CHANGED = "risk_limits_changed"
     RISK_LIMIT_REACHED = "risk_limit_reached"
     """A loss limit, told once in its period. A blocked entry is a decision."""
@@ -228,6 +232,12 @@ def broker_entry(account: SealedBrokerAccount, *, before: str | None) -> AuditEn
             "token_at": account.token_at,
         },
     )
+
+
+def token_entry(user_id: UUID, kind: AuditKind, token: Mapping[str, object], at: datetime) -> AuditEntry:
+    """What is written down when the broker refuses an access token, or takes it again. `token` says which: account_id,
+    broker, broker_user_id, token_at."""
+    return AuditEntry(user_id, kind, at, token)
 
 
 def login_entry(login: DeviceLogin) -> AuditEntry:

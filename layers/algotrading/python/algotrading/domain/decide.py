@@ -47,6 +47,7 @@ from algotrading.domain.observe import duplicated, observe
 from algotrading.domain.orders import Accepted, Leg, Refused
 from algotrading.domain.policy import Policy
 from algotrading.domain.protect import needs_look, turn
+from algotrading.domain.sentences import sentence
 from algotrading.domain.sessions import trading_day_of
 from algotrading.domain.settle import after_failure, settle
 from algotrading.domain.steps import cancel_now, exit_pause, intents_of, miss, with_intent, with_order
@@ -251,7 +252,7 @@ def _say_stranded(cycle: Cycle, why: str) -> Decision:
     alarms = () if is_guarded else (RaiseAlarm("ExitBlocked", f"{cycle.plan.symbol}: {stranded}"),)
     if cycle.note == stranded:
         return Decision(cycle, alarms)
-    text = f"{cycle.plan.symbol}: {stranded}. Log in to the broker again."
+    text = f"{sentence(f'{cycle.plan.symbol}: {stranded}')} Log in to the broker again."
     return Decision(replace(cycle, note=stranded), (*alarms, Tell(NoticeKind.EXIT_BLOCKED, text)))
 
 
@@ -259,8 +260,8 @@ def _say_blocked(cycle: Cycle, why: str) -> Decision:
     alarm = RaiseAlarm("ExitBlocked", f"{cycle.plan.symbol}: {why}")
     if cycle.note == why:
         return Decision(cycle, (alarm,))
-    news = Tell(NoticeKind.EXIT_BLOCKED, f"{cycle.plan.symbol}: the sell cannot be sent and is tried again: {why}.")
-    return Decision(replace(cycle, note=why), (alarm, news))
+    text = sentence(f"{cycle.plan.symbol}: the sell cannot be sent and is tried again: {why}")
+    return Decision(replace(cycle, note=why), (alarm, Tell(NoticeKind.EXIT_BLOCKED, text)))
 
 
 # --- answers and the book -------------------------------------------------------------------------

@@ -31,6 +31,7 @@
     ├── RateLimited               429  RATE_LIMITED   (a caller's requests of this minute are used up)
     ├── BrokerFault               (what a broker or the way to it did)
     │   ├── BrokerAuthFailed      400  BROKER_AUTH_FAILED
+    │   │   └── BrokerTokenRefused   (the broker's word that the access token is good no more)
     │   ├── BrokerUnavailable     503  BROKER_UNAVAILABLE
     │   │   └── BrokerBusy        (not asked: the account's requests are used up for the moment)
     │   └── OrderFailed           502  ORDER_FAILED
@@ -338,6 +339,10 @@ class BrokerAuthFailed(BrokerFault):
 
     code: ClassVar[ErrorCode] = "BROKER_AUTH_FAILED"
     status: ClassVar[int] = 400
+
+
+class BrokerTokenRefused(BrokerAuthFailed):
+    """The broker says that the access token it was asked with is not good, or is good no more."""
 
 
 class BrokerUnavailable(BrokerFault):

@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Final
 
 from algotrading.domain.notices import NoticeKind
+from algotrading.domain.sentences import sentence
 from algotrading.domain.sessions import IST
 
 LAST_LOOK: Final = timedelta(seconds=1)
@@ -196,4 +197,4 @@ def nothing_placed_notice() -> RiskNotice:
 
 def loss_notice(breach: Breach) -> RiskNotice:
     """A loss limit was reached."""
-    return RiskNotice(NoticeKind.LOSS_LIMIT, f"Nothing more is bought: {breach.text}.")
+    return RiskNotice(NoticeKind.LOSS_LIMIT, sentence(f"Nothing more is bought: {breach.text}"))

@@ -8,7 +8,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 
-from algotrading.domain.accounts import SealedBrokerAccount
+from algotrading.domain.accounts import ConnectionStatus, SealedBrokerAccount
 from algotrading.domain.freeze import freeze_of
 from algotrading.domain.instruments import Instrument
 from algotrading.domain.limits import BreachKind, Locks, RiskLimits
@@ -73,12 +73,15 @@ def check_login(account: SealedBrokerAccount | None, now: datetime) -> Check:
         return Check(CheckName.BROKER_LOGIN, False, "no broker is connected", remedy)
     if not account.is_connected(now):
         return Check(CheckName.BROKER_LOGIN, False, "the broker login is over", _LOG_IN)
+    if account.refused_at is not None:
+        return login_refused()
     return Check(CheckName.BROKER_LOGIN, True, f"logged in until {_ist(account.token_expires_at)}")
 
 
 def check_login_lasts(account: SealedBrokerAccount | None, now: datetime, last_needed: datetime | None) -> Check:
     """Whether today's login is still alive when the strategy sells. `last_needed` None: nobody knows when that is."""
-    expires = account.token_expires_at if account is not None and account.is_connected(now) else None
+    is_good = account is not None and account.status_at(now) is ConnectionStatus.CONNECTED
+    expires = account.token_expires_at if account is not None and is_good else None
     if last_needed is None or expires is None:
         text = "there is no login to last" if expires is None else "it is not known when the strategy sells next"
         return Check(CheckName.LOGIN_LASTS, False, text, _LOG_IN if expires is None else "see the check of the plan")

@@ -28,6 +28,7 @@ from algotrading.domain.look import Look
 from algotrading.domain.notices import NoticeKind
 from algotrading.domain.orders import BrokerStatus, Leg
 from algotrading.domain.policy import Policy
+from algotrading.domain.sentences import sentence
 from algotrading.domain.steps import cancel_now, intents_of, with_intent, with_order
 from algotrading.domain.tell import sold
 
@@ -163,9 +164,8 @@ def _place_stop(cycle: Cycle, now: datetime, policy: Policy) -> Decision:
         why = f"no stop order rests at the broker: {failed[-1].message or 'it was cancelled, and not by us'}"
         alarm = RaiseAlarm("StopNotResting", f"{cycle.plan.symbol}: {why}")
         if len(failed) >= policy.stop_attempts:
-            tell = Tell(
-                NoticeKind.STOP_NOT_RESTING, f"{cycle.plan.symbol}: {why}. The position is watched all the same."
-            )
+            text = f"{sentence(f'{cycle.plan.symbol}: {why}')} The position is watched all the same."
+            tell = Tell(NoticeKind.STOP_NOT_RESTING, text)
             return Decision(replace(cycle, note=why), () if cycle.note == why else (alarm, tell))
     last = intents_of(cycle, Leg.STOP)[-1:]
     if last and _was_taken_away(last[0]) and last[0].cancel_asked_at is None:

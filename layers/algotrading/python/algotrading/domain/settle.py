@@ -20,6 +20,7 @@ from algotrading.domain.notices import NoticeKind
 from algotrading.domain.orders import Leg
 from algotrading.domain.policy import Policy
 from algotrading.domain.protect import protect, turn_again
+from algotrading.domain.sentences import sentence
 from algotrading.domain.steps import await_orders, cancel_now, doubled, exit_pause, intents_of, miss, with_order
 from algotrading.domain.tell import bought, sold
 
@@ -105,7 +106,7 @@ def _may_leave_already(cycle: Cycle, entries: tuple[Intent, ...]) -> bool:
 def _give_up(cycle: Cycle, failures: int, message: str) -> Decision:
     failed = replace(cycle, state=CycleState.FAILED, note=message)
     tries = f"after {failures} attempts" if failures > 1 else "at once"
-    text = f"{cycle.plan.symbol}: the broker refused the buy {tries}: {message} The strategy is stopped."
+    text = f"{cycle.plan.symbol}: the broker refused the buy {tries}: {sentence(message)} The strategy is stopped."
     return Decision(failed, (StopStrategy(message), Tell(NoticeKind.ENTRY_REFUSED, text)))
 
 
@@ -228,7 +229,7 @@ def _release_claim(cycle: Cycle, intent: Intent, policy: Policy) -> Decision:
     else:
         effects.append(RaiseAlarm("ExitRefused", f"{cycle.plan.symbol}: {message}"))
         if sum(1 for exit_ in intents_of(cycle, Leg.EXIT) if exit_.failed_proven) == 1:
-            text = f"{cycle.plan.symbol}: the sell was refused and is tried again: {message}"
+            text = sentence(f"{cycle.plan.symbol}: the sell was refused and is tried again: {message}")
             effects.append(Tell(NoticeKind.EXIT_REFUSED, text))
     wanted = _still_wanted(cycle, reason)
     state = CycleState.ENTERING if _is_entry_open(cycle) else CycleState.LONG
@@ -246,7 +247,7 @@ def _say_held_up(cycle: Cycle, message: str) -> list[Effect]:
     alarm = RaiseAlarm("ExitBlocked", f"{cycle.plan.symbol}: {why}")
     if in_a_row > _QUICK_TRIES:
         return [alarm]
-    return [alarm, Tell(NoticeKind.EXIT_BLOCKED, f"{cycle.plan.symbol}: {why}")]
+    return [alarm, Tell(NoticeKind.EXIT_BLOCKED, sentence(f"{cycle.plan.symbol}: {why}"))]
 
 
 def _is_entry_open(cycle: Cycle) -> bool:

@@ -19,6 +19,7 @@ from algotrading.domain.effects import (
 from algotrading.domain.notices import NoticeKind
 from algotrading.domain.orders import Leg, Side, make_tag
 from algotrading.domain.policy import Policy
+from algotrading.domain.sentences import sentence
 
 _MOST_DOUBLINGS = 10
 
@@ -64,7 +65,7 @@ def with_order(
 def miss(cycle: Cycle, kind: NoticeKind, why: str) -> Decision:
     """The day passes without a position; the owner is told why."""
     flat = replace(cycle, state=CycleState.FLAT, wanted=None, note=why)
-    return Decision(flat, (Tell(kind, f"{cycle.plan.symbol}: {why}."),))
+    return Decision(flat, (Tell(kind, sentence(f"{cycle.plan.symbol}: {why}")),))
 
 
 def doubled(times: int) -> int:

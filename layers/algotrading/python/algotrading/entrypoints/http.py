@@ -17,25 +17,33 @@ from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
 
 from algotrading.contracts.api_access import ACCESS
-from algotrading.contracts.api_routes import API_ROUTES, DOCS_ROUTES, ApiRoute, methods_of
+from algotrading.contracts.api_routes import API_ROUTES, DOCS_ROUTES, methods_of
 from algotrading.contracts.problems import field_problems
 from algotrading.domain.errors import (
     AccessDenied,
     AlgotradingError,
-    DatabaseUnavailable,
-    KeyInUse,
     NotFound,
-    RateLimited,
     RequestInvalid,
-    TokenExpired,
-    TokenInvalid,
-    TooManyTries,
 )
 from algotrading.domain.keyed_requests import KeptAnswer, hash_request
-from algotrading.domain.logins import Bearer
+from algotrading.entrypoints.http_answers import as_event_answer, error_response, failure_response, is_json
 from algotrading.entrypoints.http_body import admit_body, read_json
+from algotrading.entrypoints.http_event import (
+    ADMITTED,
+    CLIENT_REQUEST_ID,
+    address_of,
+    admitted_of,
+    authorizer_context,
+    bearer_of,
+    caller_of,
+    client_id,
+    has_route,
+    is_for_a_browser,
+    named_account,
+    refuse_bad_token,
+)
 from algotrading.entrypoints.http_keys import given_again, named_key, to_keep
-from algotrading.entrypoints.http_page import asks_for_page, html_page
+from algotrading.entrypoints.http_page import html_page
 from algotrading.entrypoints.http_rates import rate_headers
 from algotrading.entrypoints.http_refusals import count_refusal
 from algotrading.ports import Meter
@@ -55,24 +63,15 @@ _HEADERS = {
 }
 """Of every answer; a page says for itself what it may load. Browsers heed the promise of HTTPS over HTTPS alone."""
 _FAILED = "This did not work"
-JSON = "application/json"
 _ATTACHMENT = {"Content-Disposition": 'attachment; filename="api.json"'}
 """Of every answer that is no page: a browser that is led to one stores it under this name, and runs nothing."""
 REQUEST_ID = "X-Request-Id"
 """Header of every answer: what the logs call the request."""
-CLIENT_REQUEST_ID = "X-Client-Request-Id"
-"""Header by which a client names its request; it is logged and answered as it came."""
-ACCOUNT = "X-Account"
-"""Header by which a viewer names the account that is to be read; without it everybody means their own."""
-_ACCOUNT = re.compile(r"[0-9a-fA-F]{8}-([0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
 _UNPRINTABLE = re.compile(r"[^\x20-\x7e]")
 """What the audit trail is not given of a path."""
-_ADMITTED = "admitted"
-"""Where in an event who was let in stands. It comes from this door alone: an event is JSON, without such values."""
 _OPEN = frozenset(route.key for route in (*API_ROUTES, *DOCS_ROUTES) if route.is_open)
 _UNKNOWN = "$default"
 """What API Gateway calls the route of paths and methods that there are none for."""
-_CLIENT_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
 class MethodNotAllowed(AlgotradingError):
@@ -124,26 +123,26 @@ class HttpDoor(APIGatewayHttpResolver):
         try:
             refuse_bad_token(event)
             who = self._admit(event)
-            any_type = _has_route(event, lambda route: route.is_from_broker)
-            request = admit_body({**event, _ADMITTED: who}, any_type=any_type)
+            any_type = has_route(event, lambda route: route.is_from_broker)
+            request = admit_body({**event, ADMITTED: who}, any_type=any_type)
             self.context["request_id"] = request_id
             answer = self._answer_as(who, request, context)
         except AlgotradingError as error:
-            answer = _as_event_answer(error_response(error, request_id))
+            answer = as_event_answer(error_response(error, request_id))
         except Exception:
             logger.exception("request %s could not be read", request_id)
-            answer = _as_event_answer(failure_response(request_id))
+            answer = as_event_answer(failure_response(request_id))
         if self._meter is not None:
             count_refusal(self._meter, answer)
-        if answer["statusCode"] >= HTTPStatus.BAD_REQUEST and _is_for_a_browser(event):
+        if answer["statusCode"] >= HTTPStatus.BAD_REQUEST and is_for_a_browser(event):
             text = json.loads(answer["body"])["message"]
-            answer = _as_event_answer(html_page(answer["statusCode"], _FAILED, text))
-        kind = _ATTACHMENT if _is_json(answer) else {}
+            answer = as_event_answer(html_page(answer["statusCode"], _FAILED, text))
+        kind = _ATTACHMENT if is_json(answer) else {}
         own = {
             **_HEADERS,
             **kind,
             REQUEST_ID: request_id,
-            **_client_id(event),
+            **client_id(event),
             **rate_headers(who.spent if who else None),
         }
         answer["headers"] = {**own, **answer.get("headers", {})}
@@ -159,13 +158,13 @@ class HttpDoor(APIGatewayHttpResolver):
         key = str(event.get("routeKey"))
         if key in _OPEN or key == _UNKNOWN:
             return None
-        access, bearer = ACCESS.get(key), _bearer_of(event)
+        access, bearer = ACCESS.get(key), bearer_of(event)
         if access is None or self._admission is None:
             raise AccessDenied("nobody may do this")
         path = _UNPRINTABLE.sub("?", str(event.get("rawPath", "")))[:200]
-        lessens_risk = _has_route(event, lambda route: route.is_repeatable)
-        asked = Asked(key, path, _address_of(event), lessens_risk)
-        return self._admission().admit(bearer, access, _named_account(event), asked)
+        lessens_risk = has_route(event, lambda route: route.is_repeatable)
+        asked = Asked(key, path, address_of(event), lessens_risk)
+        return self._admission().admit(bearer, access, named_account(event), asked)
 
     def _answer_as(self, who: Admitted | None, request: dict[str, Any], context: Any) -> dict[str, Any]:
         if who is None or not who.is_reading_only or self._admission is None:
@@ -175,10 +174,10 @@ class HttpDoor(APIGatewayHttpResolver):
 
     def _answer_once(self, event: dict[str, Any], context: Any) -> dict[str, Any]:
         """The route's answer, or for a repetition under the same key the one that was kept."""
-        key = named_key(event["headers"] or {}) if _has_route(event, lambda route: route.is_keyed) else None
+        key = named_key(event["headers"] or {}) if has_route(event, lambda route: route.is_keyed) else None
         if key is None or self._keyed is None:
             return super().resolve(event, context)
-        user_id = _caller_of(event)
+        user_id = caller_of(event)
         asked = hash_request(event["requestContext"]["http"]["method"], event["rawPath"], event["body"] or "")
         resolve, fresh = super().resolve, dict[str, Any]()
 
@@ -186,7 +185,7 @@ class HttpDoor(APIGatewayHttpResolver):
             fresh.update(resolve(event, context))
             return to_keep(fresh)
 
-        is_repeatable = _has_route(event, lambda route: route.is_repeatable)
+        is_repeatable = has_route(event, lambda route: route.is_repeatable)
         kept, is_again = self._keyed().run(user_id, key, asked, act, is_repeatable=is_repeatable)
         return given_again(kept) if is_again else fresh
 
@@ -225,27 +224,9 @@ def new_router() -> Router:
     return Router()  # type: ignore[no-untyped-call]  # Powertools leaves its constructor unannotated
 
 
-def refuse_bad_token(event: Mapping[str, Any]) -> None:
-    """Say in the function what the authorizer found: a Lambda authorizer's own refusal would have the
-    gateway's body, and no code that tells an expired token from a forged one.
-
-    Raises:
-        TokenExpired, TokenInvalid: as the authorizer found. Open routes have no authorizer.
-    """
-    found = _authorizer_context(event).get("error")
-    if found == TokenExpired.code:
-        raise TokenExpired("your login has expired: log in again")
-    if found is not None:
-        raise TokenInvalid("the bearer token is not valid: log in again")
-
-
 def address(request: Request) -> str:
     """Where the request came from, as the gateway saw it."""
-    return _address_of(request.resolved_event.raw_event)
-
-
-def _address_of(event: Mapping[str, Any]) -> str:
-    return str(event["requestContext"]["http"]["sourceIp"])
+    return address_of(request.resolved_event.raw_event)
 
 
 def caller(request: Request) -> UUID:
@@ -254,78 +235,12 @@ def caller(request: Request) -> UUID:
     Raises:
         TokenInvalid: nobody was let in.
     """
-    return _caller_of(request.resolved_event.raw_event)
+    return caller_of(request.resolved_event.raw_event)
 
 
 def admitted(request: Request) -> Admitted:
     """Who asks, and as what. Raises TokenInvalid: nobody was let in."""
-    return _admitted_of(request.resolved_event.raw_event)
-
-
-def _caller_of(event: Mapping[str, Any]) -> UUID:
-    return _admitted_of(event).account
-
-
-def _admitted_of(event: Mapping[str, Any]) -> Admitted:
-    found = event.get(_ADMITTED)
-    if not isinstance(found, Admitted):
-        raise TokenInvalid("a bearer token is needed: log in")
-    return found
-
-
-def _bearer_of(event: Mapping[str, Any]) -> Bearer:
-    """Whom the authorizer identified, or whose key it was shown, which is yet to be found. Raises TokenInvalid."""
-    found = _authorizer_context(event)
-    try:
-        if "key_hash" in found:
-            return Bearer(UUID(found["key_owner"]), key_hash=bytes.fromhex(found["key_hash"]))
-        device_id = UUID(found["device_id"]) if "device_id" in found else None
-        has_second_factor = found.get("has_second_factor") in (True, "true")
-        return Bearer(UUID(found["user_id"]), has_second_factor=has_second_factor, device_id=device_id)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise TokenInvalid("a bearer token is needed: log in") from error
-
-
-def _named_account(event: Mapping[str, Any]) -> UUID | None:
-    """The account that the caller asks to read. Raises RequestInvalid for what is no identifier."""
-    named = _header(event, ACCOUNT)
-    if named is None:
-        return None
-    if not _ACCOUNT.fullmatch(named):
-        raise RequestInvalid(f"{ACCOUNT} must be the account_id of an account that is shared with you")
-    return UUID(named)
-
-
-def _header(event: Mapping[str, Any], name: str) -> str | None:
-    found = {str(each).lower(): value for each, value in (event.get("headers") or {}).items()}.get(name.lower())
-    return None if found is None else str(found)
-
-
-def error_response(error: AlgotradingError, request_id: str) -> Response[str]:
-    """The one shape of errors. Faults of our own are logged and told without their words."""
-    if error.code in {"INTERNAL", "DATABASE_UNAVAILABLE"}:
-        logger.error("request %s failed", request_id, exc_info=error)
-        return failure_response(request_id, error)
-    details = [{"field": detail.field, "problem": detail.problem} for detail in error.details]
-    response = _json_response(error.status, {"error": error.code, "message": error.message, "details": details})
-    if isinstance(error, TooManyTries | KeyInUse | RateLimited):
-        response.headers["Retry-After"] = str(error.retry_after)
-    if isinstance(error, RateLimited):
-        response.headers.update(rate_headers(error.spent))
-    return response
-
-
-def failure_response(request_id: str, error: AlgotradingError | None = None) -> Response[str]:
-    """What is told of a fault of our own."""
-    message = f"something went wrong on our side; mention request {request_id} when you report it"
-    if isinstance(error, DatabaseUnavailable):
-        message = f"our database did not carry this through: look whether it was done before you try again; {message}"
-    status, code = (AlgotradingError.status, AlgotradingError.code) if error is None else (error.status, error.code)
-    return _json_response(status, {"error": code, "message": message, "details": []})
-
-
-def _json_response(status: int, body: dict[str, Any]) -> Response[str]:
-    return Response(status_code=status, content_type=JSON, body=json.dumps(body))
+    return admitted_of(request.resolved_event.raw_event)
 
 
 def _log_answer(
@@ -335,35 +250,15 @@ def _log_answer(
     fields = {
         "event_type": str(event.get("routeKey")),
         "status": answer["statusCode"],
-        "user_id": _authorizer_context(event).get("user_id") if who is None else str(who.user_id),
+        "user_id": authorizer_context(event).get("user_id") if who is None else str(who.user_id),
         "key_id": None if who is None or who.key_id is None else str(who.key_id),
         "role": None if who is None else who.role.value,
         "account": None if who is None else str(who.account),
         "request_id": request_id,
-        "client_request_id": _client_id(event).get(CLIENT_REQUEST_ID),
+        "client_request_id": client_id(event).get(CLIENT_REQUEST_ID),
         "execution_time_ms": round(seconds * 1000, 3),
     }
     logger.info("answered", extra=fields)
-
-
-def _is_json(answer: Mapping[str, Any]) -> bool:
-    return str(answer.get("headers", {}).get("Content-Type", JSON)).startswith(JSON)
-
-
-def _client_id(event: Mapping[str, Any]) -> dict[str, str]:
-    """The client's name for the request as a header of its answer; what could not be logged as it came is no name."""
-    named = _header(event, CLIENT_REQUEST_ID)
-    return {CLIENT_REQUEST_ID: named} if named is not None and _CLIENT_REQUEST_ID.fullmatch(named) else {}
-
-
-def _as_event_answer(response: Response[str]) -> dict[str, Any]:
-    return {
-        "statusCode": response.status_code,
-        "headers": {"Content-Type": response.content_type, **response.headers},
-        "body": response.body,
-        "isBase64Encoded": False,
-        "cookies": [],
-    }
 
 
 def public_url(request: Request, path: str) -> str:
@@ -371,18 +266,3 @@ def public_url(request: Request, path: str) -> str:
     event = request.resolved_event.raw_event
     scheme = (event.get("headers") or {}).get("x-forwarded-proto", "https")
     return f"{scheme}://{event['requestContext']['domainName']}{path}"
-
-
-def _is_for_a_browser(event: Mapping[str, Any]) -> bool:
-    return _has_route(event, lambda route: route.is_page) and asks_for_page(event.get("headers") or {})
-
-
-def _has_route(event: Mapping[str, Any], wanted: Callable[[ApiRoute], bool]) -> bool:
-    key = event.get("routeKey")
-    return any(wanted(route) and key == f"{route.method} {route.path}" for route in API_ROUTES)
-
-
-def _authorizer_context(event: Mapping[str, Any]) -> Mapping[str, Any]:
-    authorizer = (event.get("requestContext") or {}).get("authorizer") or {}
-    found = authorizer.get("lambda") or {}
-    return found if isinstance(found, Mapping) else {}

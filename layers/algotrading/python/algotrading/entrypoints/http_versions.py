@@ -10,7 +10,7 @@ from aws_lambda_powertools.event_handler import Request, Response
 from pydantic import BaseModel
 
 from algotrading.domain.errors import RequestInvalid
-from algotrading.entrypoints.http import JSON
+from algotrading.entrypoints.http_answers import JSON
 
 _Body = TypeVar("_Body", bound=BaseModel)
 _NO_STATE = -1

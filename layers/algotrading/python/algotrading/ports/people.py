@@ -184,6 +184,16 @@ class BrokerAccounts(Protocol):
         """The account's connection, if any."""
         ...
 
+    def mark_refused(self, user_id: UUID, account_id: UUID, *, token_at: datetime, now: datetime) -> None:
+        """The broker has refused the access token of `token_at`. Nothing changes where there is another one by now, or
+        where this is known: `refused_at` says since when. Another token takes the mark away."""
+        ...
+
+    def mark_taken(self, user_id: UUID, account_id: UUID, *, token_at: datetime, now: datetime) -> None:
+        """The broker has taken the access token of `token_at` after it had refused it. Nothing changes where there is
+        another one by now, or where no refusal of it is known."""
+        ...
+
     def last_connected(self, user_id: UUID, account_id: UUID) -> str | None:
         """The broker's user id that the account was connected to last, as the audit trail has it: known still when the
         connection is not there any more, or does not say. None: there never was one."""

@@ -67,6 +67,8 @@ class Connection:
     postback_id: UUID | None
     addresses: tuple[str, ...]
     """Which its orders leave from, where the broker asks for that."""
+    token_refused_at: datetime | None
+    """Since when the broker refuses the token, if it does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,6 +269,7 @@ class BrokerConnections:
             token_expires_at=stored.token_expires_at,
             postback_id=self.accounts.postback_id(stored.user_id, stored.account_id),
             addresses=_addresses_of(stored.egress) if self.is_bound else (),
+            token_refused_at=stored.refused_at,
         )
 
     def _refuse_while_trading(self, user_id: UUID, why: str) -> None:

@@ -9,6 +9,7 @@ from algotrading.domain.accounts import BrokerCredentials, SealedBrokerAccount
 from algotrading.domain.errors import BrokerAuthFailed
 from algotrading.ports import BrokerAccounts, Brokers, Clock, Vault
 from algotrading.services.paced_broker import PacedBroker, Pacing
+from algotrading.services.token_watch import TokenWatch
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,7 @@ class BrokerSessions:
 
     def open(self, user_id: UUID, account_id: UUID) -> PacedBroker:
         """A session with the account's current access token, which keeps to the broker's limits; nothing is sent yet.
+        Also with one that the broker has refused: who sells goes on trying, and a refusal may turn out to be none.
 
         Raises:
             BrokerAuthFailed: no broker is connected in this account, or its owner must log in to the broker again.
@@ -35,6 +37,7 @@ class BrokerSessions:
         account = self.accounts.find(user_id, account_id)
         is_alive = account is not None and account.is_connected(self.clock.now())
         if opened is not None and account is not None and is_alive and account.token_at == opened.token_at:
+            opened.know(account)
             return opened
         return self._connect(user_id, account)
 
@@ -53,6 +56,5 @@ class BrokerSessions:
         session = self.brokers.connect(BrokerCredentials(broker=account.broker, **secrets), proxies)
         # An account may carry prices beside its trader's orders, and the limits of both are the broker's.
         owner = account.broker_user_id or str(account.account_id)
-        return PacedBroker(
-            session, f"{account.broker}:{owner}", self.pacing, token_at=account.token_at, egress=account.egress
-        )
+        watch = TokenWatch(self.accounts, self.clock, account)
+        return PacedBroker(session, f"{account.broker}:{owner}", self.pacing, watch, egress=account.egress)

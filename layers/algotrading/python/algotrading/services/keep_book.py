@@ -18,6 +18,9 @@ from algotrading.ports import BookSnapshot, Broker, Clock, Ledger, Snapshots
 
 logger = logging.getLogger(__name__)
 
+_PROVES_NOTHING = timedelta(days=1)
+"""A window of evidence that no order of the book's own day is past: only what the book shows counts."""
+
 Record = Callable[[OrderCommand, Event], Cycle | None]
 """Decides and stores an event of a command's cycle that sends nothing."""
 
@@ -81,5 +84,5 @@ def _is_contradicted(cycle: Cycle, book: AccountBook, now: datetime) -> bool:
     """Whether the book shows fills that a settled cycle does not know of: of an order that was seen cancelled before
     its last fill was, or that the broker had refused. Nobody has looked since, and nobody would after this."""
     reading = book.of_tags(frozenset(intent.tag for intent in cycle.intents))
-    seen = observe(cycle, LastRead(now, reading), timedelta.max, 1)
+    seen = observe(cycle, LastRead(now, reading), _PROVES_NOTHING, 1)
     return (seen.bought, seen.sold) != (cycle.bought, cycle.sold)

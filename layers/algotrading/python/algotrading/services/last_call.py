@@ -54,9 +54,11 @@ class LastCall:
             )
 
     def _make(self, strategy: Strategy, broker: PacedBroker | None, due: datetime) -> None:
-        checks = self.preflight.look_at(strategy).checks
-        if broker is not None and self._has_time(due):
-            checks = _with(checks, self._ask(strategy.plan, broker))
+        # The broker first: what it says of the login is what our own stores then say, too.
+        asked = None if broker is None else self._ask(strategy.plan, broker)
+        if not self._has_time(due):
+            return
+        checks = _with(self.preflight.look_at(strategy).checks, asked)
         text = last_call_of(strategy.plan.symbol, strategy.plan.buy_time, checks)
         if text is None or not self._has_time(due):
             return

@@ -209,6 +209,10 @@ class StrategyManager:
             raise BrokerAuthFailed("no broker is connected: send your keys to POST /broker/connect first")
         if not account.is_connected(now):
             raise BrokerAuthFailed("the broker login is not valid today: open the URL of GET /broker/login first")
+        if account.refused_at is not None:
+            raise BrokerAuthFailed(
+                "the broker does not take the login any more: open the URL of GET /broker/login first"
+            )
         if not account.places_orders:
             # Another user may trade through the same broker account, and would take these orders for its owner's own.
             raise Conflict("this account carries prices and places no orders: trade with another one")

@@ -13,10 +13,11 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TypeVar
 
-from algotrading.domain.accounts import BrokerProfile, Margins
+from algotrading.domain.accounts import BrokerProfile, Margins, SealedBrokerAccount
 from algotrading.domain.egress import EgressRoute
-from algotrading.domain.errors import BrokerAuthFailed, BrokerBusy, BrokerUnavailable, RedisDown
+from algotrading.domain.errors import BrokerAuthFailed, BrokerBusy, BrokerTokenRefused, BrokerUnavailable, RedisDown
 from algotrading.domain.orders import (
+    Accepted,
     AccountBook,
     Answer,
     BookReading,
@@ -29,6 +30,7 @@ from algotrading.domain.orders import (
 )
 from algotrading.domain.rates import RateLimits, Request
 from algotrading.ports import Broker, Clock, Meter, PreparedOrder, Runtime
+from algotrading.services.token_watch import TokenWatch
 
 logger = logging.getLogger(__name__)
 
@@ -58,14 +60,15 @@ class Pacing:
 
 @dataclass(frozen=True, slots=True)
 class CountedOrder:
-    """An order ready to leave; whether the broker answered is counted when it has."""
+    """An order ready to leave; whether the broker answered is counted when it has, and what it says of the login."""
 
     order: PreparedOrder
     meter: Meter
+    token: TokenWatch
 
     def send(self) -> Answer:
         """See ports.PreparedOrder."""
-        return _count_answer(self.order.send(), self.meter)
+        return _note_answer(self.order.send(), self.meter, self.token)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +79,27 @@ class PacedBroker:
     session: Broker
     account: str
     pacing: Pacing
+    token: TokenWatch
+    """What is known of the access token that it speaks with; shared by all that follow from this session."""
     look: Request = Request.URGENT_LOOK
     patience: timedelta | None = None
     """How long readings wait for their place, where that is less than is usual for their kind."""
-    token_at: datetime | None = None
-    """When the access token that it speaks with was made."""
     egress: EgressRoute | None = None
     """Where its orders leave from."""
+
+    @property
+    def token_at(self) -> datetime | None:
+        """When the access token that it speaks with was made."""
+        return self.token.account.token_at
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether the broker refuses that token, by what was heard last."""
+        return self.token.is_refused
+
+    def know(self, account: SealedBrokerAccount) -> None:
+        """The connection was read again: somebody else may have heard what the broker says of the same token."""
+        self.token.account = account
 
     def yielding(self) -> PacedBroker:
         """The same session for somebody who looks after an entry, and lets exits go first."""
@@ -120,7 +137,7 @@ class PacedBroker:
 
     def prepare_order(self, ticket: OrderTicket) -> PreparedOrder:
         """See ports.Broker."""
-        return CountedOrder(self.session.prepare_order(ticket), self.pacing.meter)
+        return CountedOrder(self.session.prepare_order(ticket), self.pacing.meter, self.token)
 
     def place_order(self, ticket: OrderTicket) -> Answer:
         """See ports.Broker; takes the place of an exit."""
@@ -202,19 +219,22 @@ class PacedBroker:
     # --- how --------------------------------------------------------------------------------------
 
     def _command(self, send: Callable[[], Answer]) -> Answer:
-        return _count_answer(send(), self.pacing.meter) if self._wait(Request.EXIT) else _held_back()
+        return _note_answer(send(), self.pacing.meter, self.token) if self._wait(Request.EXIT) else _held_back()
 
     def _asked(self, read: Callable[[], _Told]) -> _Told:
-        """What the session answers to a reading; whether it does is counted."""
+        """What the session answers to a reading; whether it does is counted, and what it says of the login noted."""
         try:
             told = read()
         except BrokerUnavailable:
             self.pacing.meter.count("BrokerFaults")
             raise
-        except BrokerAuthFailed:
+        except BrokerAuthFailed as fault:
             self.pacing.meter.count("BrokerFaults", 0)
+            if isinstance(fault, BrokerTokenRefused):
+                self.token.hear(is_refused=True)
             raise
         self.pacing.meter.count("BrokerFaults", 0)
+        self.token.hear(is_refused=False)
         return told
 
     def _take_turn(self, request: Request, what: str) -> None:
@@ -241,10 +261,15 @@ class PacedBroker:
         return True
 
 
-def _count_answer(answer: Answer, meter: Meter) -> Answer:
-    """A refusal is an answer; one before anybody looked at the order (too many requests, no connection) is none."""
+def _note_answer(answer: Answer, meter: Meter, token: TokenWatch) -> Answer:
+    """A refusal is an answer; one before anybody looked at the order (too many requests, no connection) is none. Of the
+    login speak the refusal that is about it, and an order that was taken."""
     is_fault = isinstance(answer, Unknown) or (isinstance(answer, Refused) and answer.throttled)
     meter.count("BrokerFaults", int(is_fault))
+    if isinstance(answer, Accepted):
+        token.hear(is_refused=False)
+    elif isinstance(answer, Refused) and answer.is_auth:
+        token.hear(is_refused=True)
     return answer
 
 

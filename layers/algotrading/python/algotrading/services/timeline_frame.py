@@ -86,6 +86,10 @@ def account_line(record: AuditRecord, data: Said) -> Line:
             text = "the broker connection has no login: nothing can be sent until its owner logs in"
         case AuditKind.BROKER_DISCONNECTED:
             text = "the broker connection was removed by its owner"
+        case AuditKind.BROKER_TOKEN_REFUSED:
+            text = "the broker does not take the login any more: nothing is bought until its owner logs in again"
+        case AuditKind.BROKER_TOKEN_TAKEN:
+            text = "the broker takes the login again"
         case _ if (risk := _risk_text(record.kind, data)) is not None:
             kind, text = LineKind.RISK, risk
         case other:

@@ -29,7 +29,9 @@ SECTIONS: Final[Mapping[str, _Section]] = MappingProxyType(
         "account": _Section("users", "id", "id as user_id, email, email_verified_at, created_at", "id"),
         "broker_accounts": _Section("broker_accounts", "created_at, account_id"),
         "broker": _Section(
-            "broker_connections", "account_id", "account_id, broker, broker_user_id, status, token_at, updated_at"
+            "broker_connections",
+            "account_id",
+            "account_id, broker, broker_user_id, status, token_at, refused_at, updated_at",
         ),
         "order_addresses": _Section("egress_holders", "user_id", "route, held_since"),
         "devices": _Section(

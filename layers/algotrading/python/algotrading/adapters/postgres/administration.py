@@ -47,7 +47,8 @@ _STATE: Final = f"""
         (select max(l.created_at) from logins l where l.user_id = u.id) as last_login_at,
         (select count(*) from viewer_grants g where g.user_id = u.id and g.viewer_id is not null) as viewers,
         (select jsonb_build_object('broker', b.broker, 'broker_user_id', b.broker_user_id,
-                'has_token', b.access_token is not null and b.status = 'connected', 'token_at', b.token_at)
+                'has_token', b.access_token is not null and b.status = 'connected' and b.refused_at is null,
+                'token_at', b.token_at)
             from broker_connections b join broker_accounts a using (account_id)
             where a.user_id = u.id and a.is_default) as broker,
         (select count(*) from strategies s where s.user_id = u.id and s.deleted_at is null) as strategies,

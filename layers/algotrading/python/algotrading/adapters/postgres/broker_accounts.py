@@ -12,13 +12,13 @@ from algotrading.adapters.postgres.database import Database
 from algotrading.adapters.postgres.json_values import clean_text
 from algotrading.adapters.postgres.users import hold_open
 from algotrading.domain.accounts import BrokerName, ConnectionStatus, SealedBrokerAccount
-from algotrading.domain.audit import AuditKind, broker_entry, disconnected_entry, freed_entry
+from algotrading.domain.audit import AuditKind, broker_entry, disconnected_entry, freed_entry, token_entry
 from algotrading.domain.egress import EgressRoute
 from algotrading.domain.errors import BrokerAccountTaken, Conflict, NotFound, TokenInvalid
 
 _ACCOUNTS = """
     select k.user_id, k.account_id, k.broker, k.api_key, k.secret_key, k.access_token, k.broker_user_id, k.status,
-           k.token_at, k.updated_at, k.places_orders, r.name as route, r.addresses, r.proxies
+           k.token_at, k.updated_at, k.places_orders, k.refused_at, r.name as route, r.addresses, r.proxies
     from broker_connections k left join egress_holders h using (user_id) left join egress_routes r on r.name = h.route
 """
 
@@ -86,6 +86,26 @@ class PostgresBrokerAccounts:
         with self._database.tenant(user_id) as session:
             row = session.execute(f"{_ACCOUNTS} where {_OF_ACCOUNT}", _key(user_id, account_id)).fetchone()
         return _account(row) if row else None
+
+    def mark_refused(self, user_id: UUID, account_id: UUID, *, token_at: datetime, now: datetime) -> None:
+        """See ports.BrokerAccounts."""
+        self._mark(user_id, account_id, AuditKind.BROKER_TOKEN_REFUSED, token_at, now)
+
+    def mark_taken(self, user_id: UUID, account_id: UUID, *, token_at: datetime, now: datetime) -> None:
+        """See ports.BrokerAccounts."""
+        self._mark(user_id, account_id, AuditKind.BROKER_TOKEN_TAKEN, token_at, now)
+
+    def _mark(self, user_id: UUID, account_id: UUID, kind: AuditKind, token_at: datetime, now: datetime) -> None:
+        refused_at = now if kind is AuditKind.BROKER_TOKEN_REFUSED else None
+        with self._database.tenant(user_id) as session:
+            marked = session.execute(
+                "update broker_connections set refused_at = %s where user_id = %s and account_id = %s and token_at = %s"
+                " and (refused_at is null) <> (%s::timestamptz is null)"
+                " returning account_id, broker, broker_user_id, token_at",
+                (refused_at, user_id, account_id, token_at, refused_at),
+            ).fetchone()
+            if marked is not None:
+                audit.append(session, token_entry(user_id, kind, marked, now))
 
     def last_connected(self, user_id: UUID, account_id: UUID) -> str | None:
         """See ports.BrokerAccounts."""
@@ -184,6 +204,7 @@ def _account(row: Mapping[str, Any]) -> SealedBrokerAccount:
         updated_at=row["updated_at"],
         egress=_route(row),
         places_orders=row["places_orders"],
+        refused_at=row["refused_at"],
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from algotrading.brokers.kite.connection import Reply
 from algotrading.brokers.kite.envelope import read_envelope
-from algotrading.domain.errors import BrokerAuthFailed, BrokerUnavailable
+from algotrading.domain.errors import BrokerAuthFailed, BrokerTokenRefused, BrokerUnavailable
 
 _BLAMES_KEYS = re.compile(r"checksum|api_key|api_secret", re.IGNORECASE)
 
@@ -17,6 +17,8 @@ def data_of(reply: Reply, what: str) -> Any:
     """The `data` of a successful answer.
 
     Raises:
+        BrokerTokenRefused: by a TokenException under 403, which is what a session that is over gets (Kite Connect
+            documentation, exceptions).
         BrokerAuthFailed: Kite refuses these credentials.
         BrokerUnavailable: anything else than a success in Kite's own form.
     """
@@ -26,7 +28,10 @@ def data_of(reply: Reply, what: str) -> Any:
     if 200 <= reply.status < 300 and envelope.is_success:
         return envelope.data
     said = f"{envelope.error_type}: {envelope.message}"
-    if envelope.is_error and (reply.status == HTTPStatus.FORBIDDEN or envelope.error_type == "TokenException"):
+    is_of_token = envelope.error_type == "TokenException"
+    if envelope.is_error and is_of_token and reply.status == HTTPStatus.FORBIDDEN:
+        raise BrokerTokenRefused(f"Kite refuses these credentials for {what} ({said})")
+    if envelope.is_error and (reply.status == HTTPStatus.FORBIDDEN or is_of_token):
         raise BrokerAuthFailed(f"Kite refuses these credentials for {what} ({said})")
     raise BrokerUnavailable(f"Kite has no answer about {what} (HTTP {reply.status}, {said})")
 

@@ -277,4 +277,5 @@ def _summarise(account: SealedBrokerAccount | None, accounts: Accounts) -> Broke
         broker_user_id=account.broker_user_id,
         token_at=account.token_at,
         token_expires_at=account.token_expires_at,
+        token_refused_at=account.refused_at,
     )

@@ -36,7 +36,8 @@ from algotrading.domain.errors import (
 )
 from algotrading.entrypoints.api.answers import BEARER, answers
 from algotrading.entrypoints.api.broker_book import book_answer
-from algotrading.entrypoints.http import JSON, admitted, caller, new_router, public_url
+from algotrading.entrypoints.http import admitted, caller, new_router, public_url
+from algotrading.entrypoints.http_answers import JSON
 from algotrading.entrypoints.http_page import asks_for_page, html_page
 from algotrading.services.broker_books import BrokerBooks
 from algotrading.services.broker_connection import BrokerConnections, Connection
@@ -167,6 +168,7 @@ def _view(connection: Connection, request: Request) -> BrokerView:
         broker_user_id=connection.broker_user_id,
         token_at=connection.token_at,
         token_expires_at=connection.token_expires_at,
+        token_refused_at=connection.token_refused_at,
         api_key=connection.api_key,
         addresses=connection.addresses,
         postback_url=None if connection.postback_id is None else public_url(request, path),

@@ -23,7 +23,8 @@ from algotrading.entrypoints.api.postback import PostbackRoutes
 from algotrading.entrypoints.api.risk import RiskRoutes
 from algotrading.entrypoints.api.strategy import StrategyRoutes
 from algotrading.entrypoints.api.viewers import ViewerRoutes
-from algotrading.entrypoints.http import JSON, new_router
+from algotrading.entrypoints.http import new_router
+from algotrading.entrypoints.http_answers import JSON
 
 _VERSION = "1.0.0"
 _PAGE_HEADERS = {

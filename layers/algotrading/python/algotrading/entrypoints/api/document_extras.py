@@ -20,7 +20,9 @@ from algotrading.domain.errors import (
     TooManyTries,
 )
 from algotrading.domain.roles import Role
-from algotrading.entrypoints.http import ACCOUNT, CLIENT_REQUEST_ID, JSON, REQUEST_ID
+from algotrading.entrypoints.http import REQUEST_ID
+from algotrading.entrypoints.http_answers import JSON
+from algotrading.entrypoints.http_event import ACCOUNT, CLIENT_REQUEST_ID
 from algotrading.entrypoints.http_keys import IDEMPOTENCY_KEY, KEY_PATTERN, REPLAYED
 from algotrading.entrypoints.http_rates import LEFT, POLICY
 
