@@ -66,6 +66,7 @@ from tests.fakes.database import MemoryDatabase
 from tests.fakes.exchange import Fate, MemoryOrder
 from tests.fakes.instruments import MemoryInstruments
 from tests.fakes.ledger import MemoryLedger, MemoryOutbox
+from tests.fakes.named_accounts import MemoryNamedAccounts
 from tests.fakes.notifications import MemorySummaries
 from tests.fakes.risks import MemoryRisks
 from tests.fakes.runtime import MemoryRuntime
@@ -285,6 +286,7 @@ class World:
         self.memory_queue = SimulatedQueue(kernel)
         self.memory_schedules = MemorySchedules()
         self.memory_accounts = MemoryBrokerAccounts(self.database)
+        self.memory_named = MemoryNamedAccounts(self.database)
         self.memory_vault = MemoryVault()
         self.memory_notifier = MemoryNotifier()
         door = self.doors.open

@@ -13,6 +13,7 @@ from algotrading.domain.accounts import first_account_of
 from algotrading.domain.cycle import Cycle, CycleState
 from algotrading.domain.errors import BrokerAuthFailed
 from algotrading.domain.flatness import FlatProof
+from algotrading.domain.named_accounts import NamedAccount
 from algotrading.domain.order_updates import OrderUpdate
 from algotrading.domain.orders import Side
 from algotrading.domain.strategy import Strategy
@@ -22,6 +23,7 @@ from algotrading.services.sweep import PER_SECOND, Look, plan_waves
 from tests.fakes.examples import MOMENT, TRADING_DAY
 from tests.fakes.exchange import MemoryAccount, loses, trades
 from tests.fakes.ledger import MemoryLedger
+from tests.fakes.named_accounts import MemoryNamedAccounts
 from tests.fakes.trading_world import TradingWorld
 
 
@@ -32,6 +34,8 @@ class TwoAccounts(TradingWorld):
         super().__post_init__()
         (self.first_key,) = self.exchange._accounts
         self.second = uuid4()
+        family = NamedAccount(self.second, self.user_id, "HUF", is_default=False, created_at=self.clock.now())
+        MemoryNamedAccounts(self.database).add(family)
         self.second_key = self.connect(self.user_id, self.second)
 
     @property

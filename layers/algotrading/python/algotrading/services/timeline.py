@@ -50,6 +50,9 @@ _NOT_OF_TRADING = {
     AuditKind.API_KEY_CREATED,
     AuditKind.API_KEY_REVOKED,
     AuditKind.ACCOUNT_DELETED,
+    AuditKind.BROKER_ACCOUNT_OPENED,
+    AuditKind.BROKER_ACCOUNT_CHANGED,
+    AuditKind.BROKER_ACCOUNT_REMOVED,
 }
 _ALWAYS_TOLD = frozenset({"BUY", "SELL", "STOPLOSS", "STOP", "SQUARE_OFF", "KILL"})
 """Messages that are told whatever came of them; others, which come every minute, only with their news."""
