@@ -303,14 +303,8 @@ class Workload:
     def _move(self, trader: UUID, strategy_id: UUID) -> None:
         before: Strategy = self.world.strategies.get(trader, strategy_id)
         first, second = first_account_of(trader), self._second[trader]
-        after = replace(
-            before,
-            account_id=second if before.account_id == first else first,
-            version=before.version + 1,
-            updated_at=self.world.clock.now(),
-            timed_at=before.due_since,
-        )
-        self.world.strategies.save(after, expected_version=before.version)
+        draft = PlanDraft(before.plan, account_id=second if before.account_id == first else first)
+        self.world.manager.update(trader, strategy_id, draft)
 
     def _start(self, trader: UUID, strategy_id: UUID) -> None:
         stored = self.world.database.strategies.get(strategy_id)

@@ -2559,6 +2559,11 @@ export interface components {
          */
         PlanRequest: {
             /**
+             * Account Id
+             * @description The broker account to trade in (GET /broker/accounts); without it a new strategy is put into the default one, and another stays where it is. It cannot be moved while a position is open
+             */
+            account_id?: string | null;
+            /**
              * Broker Stop
              * @description Let a stop order rest at the broker too while a position is held; the watcher guards in any case
              * @default true
@@ -3159,6 +3164,12 @@ export interface components {
          */
         StrategyCreated: {
             /**
+             * Account Id
+             * Format: uuid
+             * @description The broker account that it trades in
+             */
+            account_id: string;
+            /**
              * Effective Sell Time
              * @description When the position will really be sold
              */
@@ -3202,6 +3213,12 @@ export interface components {
          * @description A strategy with the time at which it will really sell.
          */
         StrategyDetails: {
+            /**
+             * Account Id
+             * Format: uuid
+             * @description The broker account that it trades in
+             */
+            account_id: string;
             /**
              * Broker Stop
              * @description Whether a stop order rests at the broker too while a position is held
@@ -3290,6 +3307,12 @@ export interface components {
          * @description Where a strategy stands now.
          */
         StrategyStanding: {
+            /**
+             * Account Id
+             * Format: uuid
+             * @description The broker account that it trades in
+             */
+            account_id: string;
             /**
              * As Of
              * Format: date-time
@@ -3411,6 +3434,12 @@ export interface components {
          * @description A strategy with its new plan.
          */
         StrategyUpdated: {
+            /**
+             * Account Id
+             * Format: uuid
+             * @description The broker account that it trades in
+             */
+            account_id: string;
             /**
              * Broker Stop
              * @description Whether a stop order rests at the broker too while a position is held
@@ -20335,7 +20364,7 @@ export interface operations {
                     "application/json": components["schemas"]["StrategyUpdated"];
                 };
             };
-            /** @description REQUEST_INVALID or STRATEGY_INVALID */
+            /** @description REQUEST_INVALID or STRATEGY_INVALID or BROKER_AUTH_FAILED */
             400: {
                 headers: {
                     /**

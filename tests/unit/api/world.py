@@ -570,6 +570,7 @@ class ApiWorld:
             ledger=self.ledger,
             instruments=instruments,
             accounts=MemoryBrokerAccounts(self.database),
+            named=MemoryNamedAccounts(self.database),
             risks=MemoryRisks(self.database),
             checker=PlanChecker(instruments, NSE_SESSIONS),
             publisher=publisher,
@@ -580,7 +581,10 @@ class ApiWorld:
         timeline = TimelineReader(strategies, self.ledger, MemoryAuditTrail(self.database), self.clock, NSE_SESSIONS)
         accounts, risks = MemoryBrokerAccounts(self.database), MemoryRisks(self.database)
         checker = PlanChecker(instruments, NSE_SESSIONS)
-        preflight = PreflightReader(strategies, accounts, risks, self.runtime, checker, self.clock, self.is_bound)
+        named = MemoryNamedAccounts(self.database)
+        preflight = PreflightReader(
+            strategies, accounts, named, risks, self.runtime, checker, self.clock, self.is_bound
+        )
         return StrategyServices(manager, reader, timeline, preflight)
 
     def _risk(self) -> RiskServices:

@@ -264,6 +264,7 @@ def _strategy_services(settings: StrategySettings) -> tuple[StrategyServices, Ri
     from algotrading.adapters.postgres.instruments import PostgresInstruments
     from algotrading.adapters.postgres.kept_answers import PostgresKeptAnswers
     from algotrading.adapters.postgres.ledger import PostgresLedger
+    from algotrading.adapters.postgres.named_accounts import PostgresNamedAccounts
     from algotrading.adapters.postgres.risks import PostgresRisks
     from algotrading.adapters.postgres.strategies import PostgresStrategies
     from algotrading.contracts.session_table import load_session_table
@@ -286,11 +287,13 @@ def _strategy_services(settings: StrategySettings) -> tuple[StrategyServices, Ri
     table = load_session_table(settings.session_table)
     publisher = _publisher(settings, clock, meter, table)
     prices = LivePrices(publisher.runtime, meter)
+    accounts, named = PostgresBrokerAccounts(database), PostgresNamedAccounts(database)
     manager = StrategyManager(
         strategies=strategies,
         ledger=ledger,
         instruments=instruments,
-        accounts=PostgresBrokerAccounts(database),
+        accounts=accounts,
+        named=named,
         risks=risks,
         checker=PlanChecker(instruments, table),
         publisher=publisher,
@@ -300,9 +303,10 @@ def _strategy_services(settings: StrategySettings) -> tuple[StrategyServices, Ri
     reader = StrategyReader(strategies, ledger, instruments, prices, clock, table)
     timeline = TimelineReader(strategies, ledger, PostgresAuditTrail(database), clock, table)
     switch = KillSwitch(risks, ledger, Flattener(risks, ledger, publisher.queue), clock, meter)
-    accounts = PostgresBrokerAccounts(database)
     checker = PlanChecker(instruments, table)
-    preflight = PreflightReader(strategies, accounts, risks, publisher.runtime, checker, clock, settings.egress_bound)
+    preflight = PreflightReader(
+        strategies, accounts, named, risks, publisher.runtime, checker, clock, settings.egress_bound
+    )
     return (
         StrategyServices(manager, reader, timeline, preflight),
         RiskServices(RiskProfiles(risks, prices, clock), switch),

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from algotrading.domain.errors import BrokerAuthFailed, BrokerFault
 from algotrading.domain.notices import NoticeKind
 from algotrading.domain.orders import OrderTicket, Side
-from algotrading.domain.preflight import Check, check_funds, login_refused
+from algotrading.domain.preflight import Check, check_funds, login_refused, of_account
 from algotrading.domain.readiness import last_call_of, trouble_of
 from algotrading.domain.sessions import trading_day_of
 from algotrading.domain.strategy import Plan, Strategy
@@ -54,9 +54,11 @@ class LastCall:
             )
 
     def _make(self, strategy: Strategy, broker: PacedBroker | None, due: datetime) -> None:
-        checks = self.preflight.look_at(strategy).checks
+        looked = self.preflight.look_at(strategy)
+        checks = looked.checks
         if broker is not None and self._has_time(due):
-            checks = _with(checks, self._ask(strategy.plan, broker))
+            asked = self._ask(strategy.plan, broker)
+            checks = _with(checks, None if asked is None else of_account(asked, looked.account))
         text = last_call_of(strategy.plan.symbol, strategy.plan.buy_time, checks)
         if text is None or not self._has_time(due):
             return
