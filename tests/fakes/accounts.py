@@ -306,6 +306,13 @@ class MemoryBrokerAccounts:
         login = MemoryUsers(self._database).find_login(email)
         return None if login is None else self.find(login.user_id, first_account_of(login.user_id))
 
+    def with_login(self, user_ids: Collection[UUID]) -> Sequence[tuple[UUID, UUID]]:
+        """See ports.BrokerAccounts."""
+        held = [each for each in self._database.broker_accounts.values() if each.access_token is not None]
+        return sorted(
+            ((each.user_id, each.account_id) for each in held if each.user_id in user_ids), key=lambda p: p[1]
+        )
+
     def postback_id(self, user_id: UUID, account_id: UUID | None = None) -> UUID | None:
         """See ports.BrokerAccounts."""
         account = self.find(user_id, account_id)

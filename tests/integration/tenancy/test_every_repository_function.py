@@ -314,6 +314,7 @@ SYSTEM: dict[str, Callable[[Any, Intruder], Any]] = {
     "PostgresAdministration.grant": lambda r, me: r.grant(me.victim.user_id, Role.ADMIN, by="me", now=MOMENT),
     "PostgresAdministration.withdraw": lambda r, me: r.withdraw(me.victim.user_id, Role.SUPPORT, by="me", now=MOMENT),
     "PostgresAdministration.pulse": lambda r, me: r.pulse().users,
+    "PostgresBrokerAccounts.with_login": lambda r, me: list(r.with_login([me.victim.user_id])),
     "PostgresSummaries.traders": lambda r, me: list(r.traders(TRADING_DAY)),
 }
 """What the system role asks about everybody; under the functions' role it finds nobody."""

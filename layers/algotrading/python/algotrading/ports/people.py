@@ -198,6 +198,10 @@ class BrokerAccounts(Protocol):
         """System: the connection of the first account of the user who feeds prices."""
         ...
 
+    def with_login(self, user_ids: Collection[UUID]) -> Sequence[tuple[UUID, UUID]]:
+        """System: user and account of those connections of these users that hold an access token, dead or alive."""
+        ...
+
     def postback_id(self, user_id: UUID, account_id: UUID | None = None) -> UUID | None:
         """Where the broker may post order updates of this account: random, made when the connection is saved
         first, kept until it is removed. None without a connection."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -125,6 +125,16 @@ class PostgresBrokerAccounts:
                 (email,),
             ).fetchone()
         return _account(row) if row else None
+
+    def with_login(self, user_ids: Collection[UUID]) -> Sequence[tuple[UUID, UUID]]:
+        """See ports.BrokerAccounts."""
+        with self._database.system() as session:
+            rows = session.execute(
+                "select user_id, account_id from broker_connections where user_id = any(%s)"
+                " and access_token is not null order by account_id",
+                (list(user_ids),),
+            ).fetchall()
+        return [(row["user_id"], row["account_id"]) for row in rows]
 
     def postback_id(self, user_id: UUID, account_id: UUID | None = None) -> UUID | None:
         """See ports.BrokerAccounts."""
