@@ -220,3 +220,25 @@ def test_the_timeline_tells_that_it_was_moved(world: ApiWorld, trader: str) -> N
     assert [line["text"] for line in lines if "moved" in line["text"]] == [
         "moved to another broker account; changed: nothing"
     ]
+
+
+def test_a_timeline_tells_of_logins_in_the_strategys_own_account_alone(world: ApiWorld, trader: str) -> None:
+    # given a strategy in each account, and a login in the second that has to be made anew
+    second = second_of(world, trader)
+    here, there = world.create(trader), world.create(trader, account_id=second)
+    keys = world.exchange.open_account()
+    world.call("DELETE", "/broker", token=trader, query={"account_id": second})
+    body = {"api_key": keys.api_key, "api_secret": keys.api_secret, "account_id": second}
+    assert world.call("POST", "/broker/connect", body, token=trader).status == 200
+
+    def told(strategy_id: str) -> str:
+        lines = world.call("GET", f"/strategy/{strategy_id}/timeline", token=trader).body["lines"]
+        return " | ".join(line["text"] for line in lines)
+
+    assert "logged in to the broker as MEM001" in told(here)
+    assert not any(word in told(here) for word in ("MEM003", "no login", "was removed"))
+    assert all(word in told(there) for word in ("MEM003", "no login", "was removed"))
+    assert "MEM001" not in told(there)
+    # And of one that was deleted since.
+    assert world.call("DELETE", f"/strategy/{there}", token=trader).status == 200
+    assert "MEM001" not in told(there)
