@@ -9,11 +9,13 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from algotrading.contracts.api_access import ACCESS
 from algotrading.domain.accounts import first_account_of
 from algotrading.domain.audit import AuditKind
 from algotrading.domain.cycle import CycleState, IntentState
 from algotrading.domain.named_accounts import MOST_ACCOUNTS
 from algotrading.domain.orders import AccountBook
+from algotrading.domain.roles import Role
 from algotrading.ports import BookSnapshot
 from tests.fakes.examples import make_intent
 from tests.fakes.snapshots import MemorySnapshots
@@ -456,6 +458,17 @@ def test_each_account_has_a_book_of_its_own(world: ApiWorld) -> None:
     # It is read still when its account is gone.
     assert remove(world, token, str(second)).status == 200
     assert read(account_id=str(second)).status == 200
+
+
+# --- as whom ---------------------------------------------------------------------------------------
+
+
+def test_broker_accounts_are_their_owners_alone() -> None:
+    rows = {key: access for key, access in ACCESS.items() if "/broker/accounts" in key}
+
+    assert len(rows) == 4
+    assert all(access.roles == {Role.TRADER} and access.scope is None for access in rows.values())
+    assert [key for key, access in rows.items() if access.needs_fresh_code] == ["POST /api/v1/broker/accounts"]
 
 
 # --- of another user --------------------------------------------------------------------------------
