@@ -25,11 +25,12 @@ from algotrading.adapters.sqs_queue import SqsOrderQueue
 from algotrading.services.order_hints import OrderHints
 from algotrading.settings import ListenerSettings
 from fargate_listener.counters import Counters
-from fargate_listener.feed_account import FeedAccount, FeedCredentials, TraderAccounts
+from fargate_listener.feed_account import Account, FeedAccount, FeedCredentials, TraderAccounts
 from fargate_listener.hit_queue import SqsHitQueue
 from fargate_listener.hit_sender import SENDERS
 from fargate_listener.order_sockets import OrderSockets
 from fargate_listener.redis_client import make_redis_client
+from fargate_listener.staked_accounts import StakedAccounts
 from fargate_listener.truth import Truth
 
 if TYPE_CHECKING:
@@ -125,10 +126,12 @@ def make_order_sockets(
     clock: SystemClock,
     counters: Counters,
     *,
-    wanted: Callable[[], Collection[UUID]],
-    hear: Callable[[UUID, object], None],
+    traders: Callable[[], Collection[UUID]],
+    heard: Callable[[], Collection[Account]],
+    hear: Callable[[Account, object], None],
 ) -> OrderSockets | None:
-    """None where the environment does not let the watcher open traders' tokens."""
+    """Sockets of the accounts of `traders`, but for those whose updates are `heard` otherwise. None where the
+    environment does not let the watcher open traders' tokens."""
     if not settings.order_update_sockets:
         return None
 
@@ -142,10 +145,17 @@ def make_order_sockets(
             clock=clock,
         )
 
+    staked = StakedAccounts(
+        traders=traders,
+        read=lambda user_ids: accounts().of_traders(user_ids),
+        heard=heard,
+        counters=counters,
+        monotonic=time.monotonic,
+    )
     return OrderSockets(
         url=settings.kite_socket_url,
-        credentials=lambda user_id: accounts().credentials(user_id),
-        wanted=wanted,
+        credentials=lambda account: accounts().credentials(account),
+        wanted=staked.wanted,
         hear=hear,
         counters=counters,
         monotonic=time.monotonic,

@@ -8,10 +8,9 @@ import random
 import ssl
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from uuid import UUID
 
 from fargate_listener.counters import Counters
-from fargate_listener.feed_account import FeedCredentials, FeedCredentialsMissing
+from fargate_listener.feed_account import Account, FeedCredentials, FeedCredentialsMissing
 from fargate_listener.kite_socket import DIAL_SECONDS, DialFailed, KiteSocket, dial, read_text
 from fargate_listener.stop_guard import StopGuard
 
@@ -64,10 +63,10 @@ class Feed:
         sentinel: int | None = None,
         tls: ssl.SSLContext | None = None,
         silence_seconds: float = SILENCE_SECONDS,
-        hear_order: Callable[[UUID, object], None] = lambda _user_id, _data: None,
+        hear_order: Callable[[Account, object], None] = lambda _account, _data: None,
     ) -> None:
         """`sentinel` is an instrument of this feed alone whose packets carry the exchange's time. `hear_order` gets
-        the order updates of the feed account's owner, which this socket brings anyway."""
+        the order updates of the account that carries the feed, which this socket brings anyway."""
         self.name = name
         self.sentinel = sentinel
         self._url = url
@@ -132,9 +131,9 @@ class Feed:
         return self._last_known
 
     @property
-    def owner(self) -> UUID | None:
-        """Whose broker connection carries the feed; None before it is known."""
-        return None if self._last_known is None else self._last_known.user_id
+    def account(self) -> Account | None:
+        """The broker account that carries the feed; None before it is known."""
+        return None if self._last_known is None else self._last_known.account
 
     @property
     def subscribed(self) -> frozenset[int]:
@@ -272,8 +271,8 @@ class Feed:
         kind, data = read_text(text)
         if kind == "order":
             self._counters.order_updates += 1
-            if self.owner is not None:
-                self._hear_order(self.owner, data)
+            if self.account is not None:
+                self._hear_order(self.account, data)
         elif kind == "error":
             self._counters.feed_errors += 1
             logger.warning("the price feed reports an error: %.200s", text)

@@ -6,10 +6,10 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from typing import Final
-from uuid import UUID
 
 from fargate_listener.counters import Counters
 from fargate_listener.feed import MOST_INSTRUMENTS, Feed
+from fargate_listener.feed_account import Account
 from fargate_listener.shards import Shards
 from fargate_listener.watchlist import Watchlist
 
@@ -96,9 +96,9 @@ class Feeds:
         return frozenset().union(*(feed.subscribed for feed in self.all if feed.is_doubtful))
 
     @property
-    def owners(self) -> frozenset[UUID]:
+    def accounts(self) -> frozenset[Account]:
         """Whose broker connections carry the feed, as far as is known."""
-        return frozenset(feed.owner for feed in self.all if feed.owner is not None)
+        return frozenset(feed.account for feed in self.all if feed.account is not None)
 
     def carrier_of(self, token: int) -> Feed | None:
         """The feed that was asked for an instrument."""

@@ -8,15 +8,14 @@ from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, TypeVar
-from uuid import UUID
 
 from pydantic import ValidationError
 
 from algotrading.contracts.postback import OrderFrame
-from algotrading.domain.accounts import first_account_of
 from algotrading.ports import Clock
 from algotrading.services.order_hints import Hint, OrderHints
 from fargate_listener.counters import Counters
+from fargate_listener.feed_account import Account
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -40,19 +39,19 @@ class OrderNews:
         self._clock = clock
         self._counters = counters
         self._hints: OrderHints | None = None
-        self._waiting: asyncio.Queue[tuple[UUID, object]] = asyncio.Queue()
-        self._per_account: Counter[UUID] = Counter()
+        self._waiting: asyncio.Queue[tuple[Account, object]] = asyncio.Queue()
+        self._per_account: Counter[Account] = Counter()
         self._later: set[asyncio.Task[None]] = set()
         self._threads = ThreadPoolExecutor(WORKERS, "order-news")
         self._opening = asyncio.Lock()
 
-    def hear(self, user_id: UUID, data: object) -> None:
-        """An `order` frame of this user's account: its `data`."""
-        if self._per_account[user_id] >= MOST_WAITING:
+    def hear(self, account: Account, data: object) -> None:
+        """An `order` frame of a socket of this account: its `data`."""
+        if self._per_account[account] >= MOST_WAITING:
             self._counters.dropped_order_updates += 1
             return
-        self._per_account[user_id] += 1
-        self._waiting.put_nowait((user_id, data))
+        self._per_account[account] += 1
+        self._waiting.put_nowait((account, data))
 
     async def run(self) -> None:
         """Pass on until cancelled."""
@@ -67,9 +66,9 @@ class OrderNews:
 
     async def _work(self) -> None:
         while True:
-            user_id, data = await self._waiting.get()
-            await self._isolated(self._pass_on(user_id, data))
-            self._per_account -= Counter((user_id,))
+            account, data = await self._waiting.get()
+            await self._isolated(self._pass_on(account, data))
+            self._per_account -= Counter((account,))
 
     async def _isolated(self, work: Coroutine[None, None, None]) -> None:
         try:
@@ -82,10 +81,10 @@ class OrderNews:
             self._counters.failed_order_hints += 1
             logger.warning("an order update could not be passed on: %s", type(error).__name__)
 
-    async def _pass_on(self, user_id: UUID, data: object) -> None:
+    async def _pass_on(self, account: Account, data: object) -> None:
         update = OrderFrame.model_validate(data).update()
         hints = await self._services()
-        for hint in await self._in_thread(lambda: hints.plan(user_id, first_account_of(user_id), update, "socket")):
+        for hint in await self._in_thread(lambda: hints.plan(*account, update, "socket")):
             # Not waited for here: one account's hints that wait for their second must not hold up the others'.
             task = asyncio.create_task(self._isolated(self._send_in_time(hints, hint)))
             self._later.add(task)

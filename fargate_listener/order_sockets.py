@@ -1,4 +1,4 @@
-"""One socket without subscriptions for each trader with something at stake: their order updates, at once.
+"""One socket without subscriptions for each account of a trader with something at stake: its order updates, at once.
 
 Kite tells a socket of every order of its user from anywhere, also of those placed by hand, which postbacks
 do not (Kite Connect documentation, websocket). Off unless an environment asks for it: see
@@ -11,18 +11,17 @@ import asyncio
 import logging
 import random
 import ssl
-from collections.abc import Callable, Collection
+from collections.abc import Awaitable, Callable, Collection
 from functools import partial
-from uuid import UUID
 
 from fargate_listener.counters import Counters
-from fargate_listener.feed_account import FeedCredentials, FeedCredentialsMissing
+from fargate_listener.feed_account import Account, FeedCredentials, FeedCredentialsMissing
 from fargate_listener.kite_socket import DIAL_SECONDS, DialFailed, KiteSocket, dial, read_text
 
 logger = logging.getLogger(__name__)
 
 MOST_SOCKETS = 500
-"""Sockets of one task. Traders beyond them have postbacks and the sweep."""
+"""Sockets of one task. Accounts beyond them have postbacks and the sweep."""
 LOOK_SECONDS = 2.0
 """How often the sockets are held against who has something at stake."""
 SILENCE_SECONDS = 10.0
@@ -39,9 +38,9 @@ class OrderSockets:
         self,
         *,
         url: str,
-        credentials: Callable[[UUID], FeedCredentials],
-        wanted: Callable[[], Collection[UUID]],
-        hear: Callable[[UUID, object], None],
+        credentials: Callable[[Account], FeedCredentials],
+        wanted: Callable[[], Awaitable[Collection[Account]]],
+        hear: Callable[[Account, object], None],
         counters: Counters,
         monotonic: Callable[[], float],
         tls: ssl.SSLContext | None = None,
@@ -49,7 +48,7 @@ class OrderSockets:
         look_seconds: float = LOOK_SECONDS,
     ) -> None:
         """`credentials` is called in a thread for every dial, since tokens die; it raises
-        FeedCredentialsMissing for a trader who is not logged in."""
+        FeedCredentialsMissing for an account that is not logged in. `wanted` never raises."""
         self._url = url
         self._credentials = credentials
         self._wanted = wanted
@@ -59,12 +58,12 @@ class OrderSockets:
         self._tls = tls or ssl.create_default_context()
         self._most = most
         self._look_seconds = look_seconds
-        self._keepers: dict[UUID, asyncio.Task[None]] = {}
-        self._open: dict[UUID, KiteSocket] = {}
+        self._keepers: dict[Account, asyncio.Task[None]] = {}
+        self._open: dict[Account, KiteSocket] = {}
         self._dialling = asyncio.Semaphore(_DIALS_AT_ONCE)
 
     @property
-    def connected(self) -> frozenset[UUID]:
+    def connected(self) -> frozenset[Account]:
         """Whose sockets are open."""
         return frozenset(self._open)
 
@@ -72,28 +71,28 @@ class OrderSockets:
         """Keep the sockets until cancelled, then close them."""
         try:
             while True:
-                self._adjust()
+                self._adjust(await self._wanted())
                 await asyncio.sleep(self._look_seconds)
         finally:
             for keeper in self._keepers.values():
                 keeper.cancel()
 
-    def _adjust(self) -> None:
-        wanted = set(self._wanted())
-        for user_id in self._keepers.keys() - wanted:
-            self._keepers.pop(user_id).cancel()
+    def _adjust(self, asked: Collection[Account]) -> None:
+        wanted = set(asked)
+        for account in self._keepers.keys() - wanted:
+            self._keepers.pop(account).cancel()
         room = self._most - len(self._keepers)
         new = sorted(wanted - self._keepers.keys())
         self._counters.order_sockets_refused_room += max(0, len(new) - room)
-        for user_id in new[: max(0, room)]:
-            self._keepers[user_id] = asyncio.create_task(self._keep(user_id))
+        for account in new[: max(0, room)]:
+            self._keepers[account] = asyncio.create_task(self._keep(account))
 
-    async def _keep(self, user_id: UUID) -> None:
+    async def _keep(self, account: Account) -> None:
         failures = 0
         while True:
             is_refused, lived = False, 0.0
             try:
-                lived = await self._connect_and_stay(user_id)
+                lived = await self._connect_and_stay(account)
             except (DialFailed, FeedCredentialsMissing) as failed:
                 # Only a person can renew a login: asking again soon is pointless, and the broker counts dials.
                 is_refused = isinstance(failed, FeedCredentialsMissing) or failed.refused
@@ -105,36 +104,36 @@ class OrderSockets:
             failures = 0 if lived > _STABLE_SECONDS else failures + 1
             await asyncio.sleep(_pause(failures, is_refused=is_refused))
 
-    async def _connect_and_stay(self, user_id: UUID) -> float:
+    async def _connect_and_stay(self, account: Account) -> float:
         """One dial and the life of its connection, whose seconds are returned."""
         async with self._dialling:
-            credentials = await asyncio.to_thread(self._credentials, user_id)
+            credentials = await asyncio.to_thread(self._credentials, account)
             try:
                 async with asyncio.timeout(DIAL_SECONDS):
-                    socket = await dial(self._url, credentials, partial(self._make_socket, user_id), self._tls)
+                    socket = await dial(self._url, credentials, partial(self._make_socket, account), self._tls)
             except TimeoutError:
                 raise DialFailed(f"no connection within {DIAL_SECONDS:.0f} s") from None
         begun = self._monotonic()
-        self._open[user_id] = socket
+        self._open[account] = socket
         try:
             await socket.wait_dropped(silence=SILENCE_SECONDS)
         finally:
-            del self._open[user_id]
+            del self._open[account]
             socket.abort()
         return self._monotonic() - begun
 
-    def _make_socket(self, user_id: UUID) -> KiteSocket:
+    def _make_socket(self, account: Account) -> KiteSocket:
         return KiteSocket(
             on_frames=lambda _frames, _received: None,
-            on_text=partial(self._on_text, user_id),
+            on_text=partial(self._on_text, account),
             monotonic=self._monotonic,
         )
 
-    def _on_text(self, user_id: UUID, text: str) -> None:
+    def _on_text(self, account: Account, text: str) -> None:
         kind, data = read_text(text)
         if kind == "order":
             self._counters.order_updates += 1
-            self._hear(user_id, data)
+            self._hear(account, data)
 
 
 def _pause(failures: int, *, is_refused: bool) -> float:

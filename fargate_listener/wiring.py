@@ -111,8 +111,9 @@ def build_watcher(settings: ListenerSettings) -> Watcher:
             settings,
             clock,
             counters,
-            # The feeds' own sockets bring their owners' updates already.
-            wanted=lambda: watchlist.armed_users - feeds.owners,
+            traders=lambda: watchlist.armed_users,
+            # The feeds' own sockets bring their accounts' updates already.
+            heard=lambda: feeds.accounts,
             hear=news.hear,
         ),
         operation=operate(

@@ -6,14 +6,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import psycopg
 from psycopg import sql
 
 from algotrading.adapters.postgres.database import Credentials, Database
 from algotrading.adapters.postgres.migrate import ROLES, migrate
-from algotrading.domain.accounts import User
 from twin.servers import SUPERUSER, ServerAddress
 
 OWNER_PASSWORD = "owner-of-the-test-database"
@@ -48,18 +47,6 @@ class PostgresStore:
             tables = [sql.Identifier(name) for (name,) in rows if name != _MIGRATIONS_TABLE]
             with connection.transaction(), audit_trail_opened(connection):
                 connection.execute(sql.SQL("truncate {}").format(sql.SQL(", ").join(tables)))
-
-
-def add_broker_account(store: PostgresStore, user: User) -> UUID:
-    """Another broker account of the user, which is not the default."""
-    account_id = uuid4()
-    with store.owner() as owner:
-        owner.execute(
-            "insert into broker_accounts (account_id, user_id, name, is_default, created_at)"
-            " values (%s, %s, %s, %s, %s)",
-            (account_id, user.user_id, "of the family", False, user.created_at),
-        )
-    return account_id
 
 
 @contextmanager

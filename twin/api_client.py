@@ -52,21 +52,22 @@ class ApiClient:
         self.token = answer["token"]
         self._headers = {"Authorization": f"Bearer {self.token}"}
 
-    async def connect_broker(self, account: BrokerAccount) -> str:
-        """Give the broker's keys, log in there, and come back connected.
+    async def connect_broker(self, account: BrokerAccount, account_id: str | None = None) -> str:
+        """Give the broker's keys, log in there, and come back connected: in the default account, unless it is named.
 
         Returns the broker's user id.
         """
         keys = {"api_key": account.api_key, "api_secret": account.api_secret}
-        await self.call("POST", "/api/v1/broker/connect", keys)
-        return await self.log_in_to_broker()
+        named = {} if account_id is None else {"account_id": account_id}
+        await self.call("POST", "/api/v1/broker/connect", {**keys, **named})
+        return await self.log_in_to_broker(account_id)
 
-    async def log_in_to_broker(self) -> str:
+    async def log_in_to_broker(self, account_id: str | None = None) -> str:
         """Log in on the broker's page as a browser does, and come back connected.
 
         Returns the broker's user id.
         """
-        login_url = (await self.call("GET", "/api/v1/broker/login"))["login_url"]
+        login_url = (await self.call("GET", f"/api/v1/broker/login{naming(account_id)}"))["login_url"]
         async with self._http.get(login_url) as page:
             form = _LoginForm(await page.text())
         # The browser follows the broker's redirect to our callback, without our header.
@@ -79,6 +80,11 @@ class ApiClient:
         """One request. Raises ApiRefused."""
         async with self._http.request(method, self._url + path, json=body, headers=self._headers) as response:
             return await _document(response)
+
+
+def naming(account_id: str | None) -> str:
+    """The query that names a broker account; nothing for the default one."""
+    return "" if account_id is None else f"?account_id={account_id}"
 
 
 async def _document(response: aiohttp.ClientResponse) -> dict[str, Any]:

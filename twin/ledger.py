@@ -36,6 +36,8 @@ class LedgerOrder:
     trigger_price: Decimal | None = None
     turned_at: datetime | None = None
     """When a resting stop order became the exit."""
+    account: str | None = None
+    """The broker's user id of the account that its cycle trades in; None where no broker is connected there now."""
 
     @property
     def is_scheduled(self) -> bool:
@@ -94,7 +96,8 @@ _STRATEGIES = """
 _ORDERS = """
     select i.strategy_id, c.symbol, i.leg, i.attempt, i.tag, i.side, i.quantity, i.state, i.due_at, i.cause_at,
            i.sent_at, i.broker_order_id, i.broker_status, i.message, i.filled, i.average_price,
-           i.trigger_price, i.turned_at
+           i.trigger_price, i.turned_at, k.broker_user_id as account
     from order_intents i join cycles c using (strategy_id, trading_day)
+        left join broker_connections k on k.account_id = c.account_id
     where i.user_id = %s order by i.created_at
 """

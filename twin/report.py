@@ -43,6 +43,8 @@ class Pair:
             return () if self.ledger.broker_order_id is None and not self.ledger.filled else ("not at the exchange",)
         mine, theirs = self.ledger, self.exchange
         compared = {
+            # Each at the account that its strategy trades in.
+            "account": (mine.account, theirs["placed_by"]),
             "order id": (mine.broker_order_id, theirs["order_id"]),
             "side": (mine.side, theirs["transaction_type"]),
             "quantity": (mine.quantity, theirs["quantity"]),
@@ -206,6 +208,7 @@ def _ledger_row(order: LedgerOrder) -> dict[str, Any]:
     return {
         "strategy_id": str(order.strategy_id),
         "tag": order.tag,
+        "account": order.account,
         "broker_order_id": order.broker_order_id,
         "symbol": order.symbol,
         "leg": order.leg,
@@ -225,6 +228,7 @@ def _exchange_row(order: ExchangeOrder) -> dict[str, Any]:
     return {
         "order_id": order["order_id"],
         "tag": order["tag"],
+        "account": order["placed_by"],
         "symbol": order["tradingsymbol"],
         "side": order["transaction_type"],
         "quantity": order["quantity"],

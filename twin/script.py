@@ -71,6 +71,8 @@ CAST = (
     Role.CALLED_OFF,
 )
 """Three stops that the watcher alone guards, so that their time from tick to order is more than one figure."""
+IN_FAMILY = frozenset({Role.STOPPED_AT_BROKER, Role.CALLED_OFF})
+"""Roles of strategies that trade in the second account of the trader's, the family's."""
 HIT = frozenset({Role.STOPPED_OUT, Role.STOPPED_AT_BROKER})
 """Roles whose price falls to their stop-loss."""
 
@@ -91,9 +93,10 @@ class Part:
         """How it must end."""
         return ENDINGS[self.role]
 
-    def request(self) -> dict[str, object]:
-        """The body of POST /strategy/create."""
+    def request(self, account_id: str | None = None) -> dict[str, object]:
+        """The body of POST /strategy/create; `account_id` is a broker account beside the default one."""
         return {
+            **({} if account_id is None else {"account_id": account_id}),
             "symbol": self.market.symbol,
             "buy_time": _time_of_day(self.buy_at),
             "sell_time": _time_of_day(self.sell_at),

@@ -1,4 +1,4 @@
-"""A trading session in front of the reader: two people, six strategies, one exchange, every step to the millisecond.
+"""A trading session in front of the reader: two people, seven strategies, one exchange, every step to the millisecond.
 
 Everything is done through the API, as an app would; only what is shown and compared is read from the
 ledger and from the exchange's own order book.
@@ -27,7 +27,7 @@ from twin.playbill import Playbill
 from twin.replay_path import ReplayPath
 from twin.report import Report, make_report, show_report
 from twin.running import Twin
-from twin.script import CAST, FUNDS, HIT, LEAD, Market, Part, Role, time_to_wait, write_script
+from twin.script import CAST, FUNDS, HIT, IN_FAMILY, LEAD, Market, Part, Role, time_to_wait, write_script
 from twin.secret_scan import find_secrets
 from twin.stage import (
     SessionFailed,
@@ -36,11 +36,14 @@ from twin.stage import (
     enter_feed,
     find_market,
     open_channels,
+    open_second_account,
     wait_for_messages,
     wait_for_watcher,
 )
 
 TRADER_BROKER_USER = "TRADER01"
+FAMILY_BROKER_USER = "TRADER02"
+"""The trader's second account."""
 CHAT, WEBHOOK, PHONE = "123456789", "https://hooks.example.com/trades", "ExponentPushToken[demo]"
 """Where the trader is told, besides the inbox and the mail; in the twin all of it arrives in the mailbox."""
 SYMBOLS = ("INFY", "SBIN", "TCS", "RELIANCE", "HDFCBANK", "ICICIBANK", "AXISBANK")
@@ -119,7 +122,11 @@ class _Session:
         messages = await wait_for_messages(self._trader)
         self._narrator.say(f"{messages} messages about it arrived in the mailbox: mails, webhooks, Telegram, pushes")
         ledger = await self._ledger.read(self._trader.user_id)
-        orders = await self._exchange.orders(self._broker_user)
+        orders = [
+            order
+            for broker_user in (self._broker_user, FAMILY_BROKER_USER)
+            for order in await self._exchange.orders(broker_user)
+        ]
         return make_report(parts, ledger, orders, self._emitted)
 
     def secrets(self) -> dict[str, str]:
@@ -140,6 +147,8 @@ class _Session:
         self._broker_user = await enter(self._twin, self._trader, self.login, TRADER_BROKER_USER, funds=FUNDS)
         who = f"{self.login.email} registered and logged in to the broker as {self._broker_user}"
         self._narrator.say(f"{who}, ₹{FUNDS:,}")
+        self._family = await open_second_account(self._twin, self._trader, "Family", FAMILY_BROKER_USER, funds=FUNDS)
+        self._narrator.say(f"and opened a second account, Family, logged in to the broker as {FAMILY_BROKER_USER}")
         await wait_for_watcher(self._twin)
         self._narrator.say("the watcher is connected to the exchange")
 
@@ -161,11 +170,13 @@ class _Session:
         return replace(market, stop_hint=self._path.stop_hint(symbol, now, now + LEAD))
 
     async def _start(self, part: Part) -> UUID:
-        made = await self._trader.call("POST", "/api/v1/strategy/create", part.request())
+        account_id = self._family if part.role in IN_FAMILY else None
+        made = await self._trader.call("POST", "/api/v1/strategy/create", part.request(account_id))
         await self._trader.call("POST", "/api/v1/strategy/start", {"strategy_id": made["strategy_id"]})
+        where = "" if account_id is None else " in the Family account"
         self._narrator.tell(
             datetime.now(UTC),
-            f"{part.market.symbol:<10} created and started: {part.role} (buys {part.quantity} at "
+            f"{part.market.symbol:<10} created and started{where}: {part.role} (buys {part.quantity} at "
             f"{part.buy_at.astimezone(IST):%H:%M:%S}, stop-loss {part.stop_loss}, sells at "
             f"{part.sell_at.astimezone(IST):%H:%M:%S})",
         )

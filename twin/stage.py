@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from decimal import Decimal
 
-from twin.api_client import ApiClient, Login
+from twin.api_client import ApiClient, Login, naming
 from twin.mailbox import Mailbox
 from twin.running import Twin
 from twin.script import FUNDS, Market
@@ -25,10 +25,23 @@ async def enter(twin: Twin, person: ApiClient, login: Login, broker_user: str, *
     """Register somebody and log them in to an account of their own at the broker, whose order updates come to us; its
     user id there."""
     await person.register(login.email, login.password)
+    return await connect(twin, person, broker_user, funds=funds)
+
+
+async def open_second_account(twin: Twin, person: ApiClient, name: str, broker_user: str, *, funds: int) -> str:
+    """Open one more account of a person's, and connect it to one of its own at the broker; its id among us."""
+    opened = await person.call("POST", "/api/v1/broker/accounts", {"name": name})
+    await connect(twin, person, broker_user, funds=funds, account_id=opened["account_id"])
+    return str(opened["account_id"])
+
+
+async def connect(twin: Twin, person: ApiClient, broker_user: str, *, funds: int, account_id: str | None = None) -> str:
+    """Open an account at the broker, and connect it as a browser does, the default one or another of the person's; its
+    user id there."""
     callback = f"{twin.api_url}/api/v1/broker/callback"
     account = await twin.exchange.open_account(broker_user, funds=funds, redirect_url=callback)
-    connected = await person.connect_broker(account)
-    postback_url = (await person.call("GET", "/api/v1/broker"))["postback_url"]
+    connected = await person.connect_broker(account, account_id)
+    postback_url = (await person.call("GET", f"/api/v1/broker{naming(account_id)}"))["postback_url"]
     await twin.exchange.post_updates_to(account.user_id, postback_url)
     return connected
 

@@ -12,6 +12,8 @@ from twin.running import Twin
 from twin.script import FUNDS
 
 DEMO_BROKER_USER = "DEMO01"
+FAMILY_BROKER_USER = "DEMO02"
+_PICK_ACCOUNT = """python3 -c 'import json, sys; print(json.load(sys.stdin)["account_id"])'"""
 _PICK_IT = """python3 -c 'import json, sys; print(json.load(sys.stdin)["token"])'"""
 """Shell that takes the access token out of the answer piped to it."""
 
@@ -23,11 +25,12 @@ async def welcome(twin: Twin, narrator: Narrator, trader: Login | None) -> None:
         await ApiClient(twin.http, twin.api_url).register(trader.email, trader.password)
     callback = f"{twin.api_url}/api/v1/broker/callback"
     spare = await twin.exchange.open_account(DEMO_BROKER_USER, funds=FUNDS, redirect_url=callback)
+    family = await twin.exchange.open_account(FAMILY_BROKER_USER, funds=FUNDS, redirect_url=callback)
     twin.app.tell({"demo": _demo(trader, spare)})
     narrator.say(f"app {twin.app_url}" if twin.app_url else HOW_TO_BUILD)
     narrator.say(f"API {twin.api_url}/api/v1   docs {twin.api_url}/docs   exchange {twin.exchange_address.url}")
     narrator.say(f"mailbox {twin.mailbox.url}   everything that is sent to people arrives there")
-    narrator.console.print(escape(_text(twin, trader, spare)), soft_wrap=True, highlight=False)
+    narrator.console.print(escape(_text(twin, trader, spare, family)), soft_wrap=True, highlight=False)
     narrator.say("ready; Ctrl-C stops everything and forgets everything")
 
 
@@ -41,7 +44,7 @@ def _demo(trader: Login, spare: BrokerAccount) -> dict[str, str]:
     }
 
 
-def _text(twin: Twin, trader: Login, spare: BrokerAccount) -> str:
+def _text(twin: Twin, trader: Login, spare: BrokerAccount, family: BrokerAccount) -> str:
     return f"""
   The demo trader   {trader.email}   password {trader.password}
 
@@ -65,4 +68,13 @@ def _text(twin: Twin, trader: Login, spare: BrokerAccount) -> str:
 
   The answer's login_url opened in a browser logs in with one button and comes back connected. With
   "access_token" in the body as well, the account is connected at once.
+
+  One more account beside it ({family.user_id}), for a strategy that names its account_id
+
+    ACCOUNT=$(curl -s $API/broker/accounts -H "$AUTH" -H 'Content-Type: application/json' \\
+        -d '{{"name": "HUF"}}' | {_PICK_ACCOUNT})
+    curl -s $API/broker/connect -H "$AUTH" -H 'Content-Type: application/json' \\
+        -d '{{"account_id": "'$ACCOUNT'", "api_key": "{family.api_key}",
+             "api_secret": "{family.api_secret}", "access_token": "{family.access_token}"}}'
+    curl -s $API/broker/accounts -H "$AUTH"
 """

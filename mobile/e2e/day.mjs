@@ -49,7 +49,7 @@ export function emptied(day) {
     ...day.answers,
     "/strategy": { ...day.answers["/strategy"], strategies: [] },
     "/risk/profile": { ...risk, limits: none, usage, events: [], kill_switch: { ...risk.kill_switch, open_positions: 0 } },
-    "/broker": Object.fromEntries(Object.entries(day.answers["/broker"]).map(([name, value]) => [name, name === "status" ? "not_connected" : Array.isArray(value) ? [] : null])),
+    "/broker": Object.fromEntries(Object.entries(day.answers["/broker"]).map(([name, value]) => [name, name === "status" ? "not_connected" : name === "account_id" ? value : Array.isArray(value) ? [] : null])),
     "/account/keys": { keys: [] },
     "/account/viewers": { viewers: [] },
     "/account/shared": { accounts: [] },

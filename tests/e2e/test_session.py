@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from twin.processes import REPOSITORY, StateFolder
+from twin.script import IN_FAMILY
 from twin.secret_scan import find_secrets
 
 PATIENCE_SECONDS = 300
@@ -73,6 +74,20 @@ def test_ledger_and_exchange_hold_the_same_orders(played: Played) -> None:
 
     assert played.report["differences"] == []
     assert rows("ledger_orders") == rows("exchange_orders")
+
+
+def test_each_account_bought_and_sold_for_its_own_strategies(played: Played) -> None:
+    # Two strategies trade in the trader's second account, the others in the first.
+    bought: dict[str, set[str]] = {}
+    sold: dict[str, set[str]] = {}
+    for order in played.report["exchange_orders"]:
+        if order["filled"]:
+            {"BUY": bought, "SELL": sold}[order["side"]].setdefault(order["account"], set()).add(order["symbol"])
+
+    in_family = {row["symbol"] for row in played.report["strategies"] if row["script"] in IN_FAMILY}
+    assert set(bought) == {"TRADER01", "TRADER02"}
+    assert bought["TRADER02"] == in_family
+    assert sold == bought
 
 
 def test_no_strategy_bought_twice_or_sold_more_than_it_bought(played: Played) -> None:

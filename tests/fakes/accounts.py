@@ -45,6 +45,7 @@ from algotrading.domain.sessions import trading_day_of
 from tests.fakes import audit
 from tests.fakes.database import MemoryDatabase
 from tests.fakes.ledger import add_notice
+from tests.fakes.named_accounts import account_of
 from tests.fakes.new_password import tell_of_new_password
 
 
@@ -263,6 +264,7 @@ class MemoryBrokerAccounts:
         with self._database.turn:
             if _held_open(self._database, account.user_id) is None:
                 raise TokenInvalid("this account is gone")
+            account_of(self._database, account.user_id, account.account_id)
             others = [a for a in self._database.broker_accounts.values() if a.account_id != account.account_id]
             if account.places_orders and any(_is_same(account, other) for other in others):
                 raise BrokerAccountTaken
@@ -276,7 +278,9 @@ class MemoryBrokerAccounts:
 
     def find(self, user_id: UUID, account_id: UUID | None = None) -> SealedBrokerAccount | None:
         """See ports.BrokerAccounts."""
-        account = self._database.broker_accounts.get(account_id or first_account_of(user_id))
+        if account_id is None and user_id in self._database.users:
+            account_id = account_of(self._database, user_id, None).account_id
+        account = None if account_id is None else self._database.broker_accounts.get(account_id)
         if account is None or account.user_id != user_id:
             return None
         return replace(account, egress=self._held_route(user_id))
@@ -329,7 +333,14 @@ class MemoryBrokerAccounts:
     def find_by_email(self, email: str) -> SealedBrokerAccount | None:
         """See ports.BrokerAccounts."""
         login = MemoryUsers(self._database).find_login(email)
-        return None if login is None else self.find(login.user_id)
+        return None if login is None else self.find(login.user_id, first_account_of(login.user_id))
+
+    def with_login(self, user_ids: Collection[UUID]) -> Sequence[tuple[UUID, UUID]]:
+        """See ports.BrokerAccounts."""
+        held = [each for each in self._database.broker_accounts.values() if each.access_token is not None]
+        return sorted(
+            ((each.user_id, each.account_id) for each in held if each.user_id in user_ids), key=lambda p: p[1]
+        )
 
     def postback_id(self, user_id: UUID, account_id: UUID | None = None) -> UUID | None:
         """See ports.BrokerAccounts."""

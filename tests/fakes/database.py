@@ -22,6 +22,7 @@ from algotrading.domain.instruments import Instrument
 from algotrading.domain.keyed_requests import KeptRequest
 from algotrading.domain.limits import Lock, RiskLimits
 from algotrading.domain.logins import DeviceLogin, LoginEnd
+from algotrading.domain.named_accounts import NamedAccount
 from algotrading.domain.notifications import Channel, ChannelSetup, DeliveryRecord, Wishes
 from algotrading.domain.orders import Fill
 from algotrading.domain.push import PushDevice
@@ -50,6 +51,9 @@ class MemoryDatabase:
     users: dict[UUID, tuple[User, str]] = field(default_factory=dict)
     broker_accounts: dict[UUID, SealedBrokerAccount] = field(default_factory=dict)
     """The connections, by account."""
+    named_accounts: dict[UUID, NamedAccount] = field(default_factory=dict)
+    """Those that were opened or changed; a user's first account that was neither is not among them."""
+    removed_accounts: set[UUID] = field(default_factory=set)
     egress_routes: dict[str, tuple[EgressRoute, frozenset[str]]] = field(default_factory=dict)
     """With the e-mail addresses of the family that shares it."""
     egress_holders: dict[UUID, str] = field(default_factory=dict)

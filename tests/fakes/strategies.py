@@ -13,6 +13,7 @@ from algotrading.domain.errors import Conflict, NotFound, StrategyOverlap
 from algotrading.domain.strategy import Strategy, held_fixed
 from tests.fakes import audit
 from tests.fakes.database import MemoryDatabase, oldest_first
+from tests.fakes.named_accounts import require_account
 
 
 class MemoryStrategies:
@@ -25,6 +26,7 @@ class MemoryStrategies:
         """See ports.Strategies."""
         with self._database.turn:
             self._refuse_overlap(strategy)
+            require_account(self._database, strategy.user_id, strategy.account_id)
             self._database.strategies[strategy.strategy_id] = strategy
             audit.append(self._database, strategy_entry(None, strategy, strategy.created_at))
 
@@ -49,6 +51,8 @@ class MemoryStrategies:
             fixed = held_fixed(stored, strategy)
             if fixed is not None and not self._is_settled(strategy.strategy_id):
                 raise fixed
+            if stored.account_id != strategy.account_id:
+                require_account(self._database, strategy.user_id, strategy.account_id)
             self._fence_idle(strategy.strategy_id)
             self._database.strategies[strategy.strategy_id] = strategy
             audit.append(self._database, strategy_entry(stored, strategy, strategy.updated_at))

@@ -40,6 +40,7 @@ from tests.fakes.examples import TRADING_DAY, make_instrument, make_strategy, ma
 from tests.fakes.exchange import MemoryExchange, trades
 from tests.fakes.instruments import MemoryInstruments
 from tests.fakes.ledger import MemoryLedger, MemoryOutbox
+from tests.fakes.named_accounts import MemoryNamedAccounts
 from tests.fakes.notifications import MemorySummaries
 from tests.fakes.queue import MemoryQueue
 from tests.fakes.risks import MemoryRisks
@@ -93,6 +94,7 @@ class TradingWorld:
         self.instruments = MemoryInstruments(self.database)
         self.instruments.replace_all([make_instrument("TCS")])
         self.accounts = MemoryBrokerAccounts(self.database)
+        self.named = MemoryNamedAccounts(self.database)
         self.snapshots = MemorySnapshots(self.database)
         self.way_out = WayOut(MemoryBrokers(self.exchange), self.clock, self.meter, self.is_bound)
         self.user_id = self.add_trader()
@@ -110,7 +112,7 @@ class TradingWorld:
         courier = Courier(self.clock, MemoryOutbox(self.database), self.notifier, self.meter)
         checker = PlanChecker(self.instruments, NSE_SESSIONS)
         preflight = PreflightReader(
-            self.strategies, self.accounts, self.risks, self.runtime, checker, self.clock, self.is_bound
+            self.strategies, self.accounts, self.named, self.risks, self.runtime, checker, self.clock, self.is_bound
         )
         last_call = LastCall(preflight, MemorySummaries(self.database), courier, self.clock, self.meter)
         return Executor(

@@ -44,7 +44,18 @@ class CallFault:
 
 
 POSTGRES = frozenset(
-    {"Ledger", "Strategies", "Instruments", "BrokerAccounts", "Outbox", "Risks", "Summaries", "Users", "AuditTrail"}
+    {
+        "Ledger",
+        "Strategies",
+        "Instruments",
+        "BrokerAccounts",
+        "NamedAccounts",
+        "Outbox",
+        "Risks",
+        "Summaries",
+        "Users",
+        "AuditTrail",
+    }
 )
 _REDIS = frozenset({"Runtime"})
 _QUEUE = frozenset({"OrderQueue", "Redelivery"})

@@ -15,6 +15,7 @@ from algotrading.domain.cycle import Cycle
 from algotrading.domain.errors import AlgotradingError
 from algotrading.domain.instruments import Product
 from algotrading.domain.limits import RiskLimits
+from algotrading.domain.named_accounts import NamedAccount
 from algotrading.domain.nse_calendar import NSE_SESSIONS
 from algotrading.domain.orders import OrderTicket, OrderType, Side
 from algotrading.domain.sessions import IST, instant_of
@@ -201,6 +202,9 @@ class Workload:
             return
         for trader in self.traders[::2]:
             account = UUID(int=self._choice.getrandbits(128), version=4)
+            self.world.memory_named.add(
+                NamedAccount(account, trader, "HUF", is_default=False, created_at=self.kernel.now())
+            )
             self.world.connect(trader, account, Decimal(1_000_000_000))
             self.accounts.append(account)
             self._second[trader] = account
@@ -299,14 +303,8 @@ class Workload:
     def _move(self, trader: UUID, strategy_id: UUID) -> None:
         before: Strategy = self.world.strategies.get(trader, strategy_id)
         first, second = first_account_of(trader), self._second[trader]
-        after = replace(
-            before,
-            account_id=second if before.account_id == first else first,
-            version=before.version + 1,
-            updated_at=self.world.clock.now(),
-            timed_at=before.due_since,
-        )
-        self.world.strategies.save(after, expected_version=before.version)
+        draft = PlanDraft(before.plan, account_id=second if before.account_id == first else first)
+        self.world.manager.update(trader, strategy_id, draft)
 
     def _start(self, trader: UUID, strategy_id: UUID) -> None:
         stored = self.world.database.strategies.get(strategy_id)

@@ -30,6 +30,7 @@ from algotrading.ports import (
     Instruments,
     Lane,
     Ledger,
+    NamedAccounts,
     Notifier,
     OrderQueue,
     Outbox,
@@ -66,6 +67,7 @@ from tests.fakes.database import MemoryDatabase
 from tests.fakes.exchange import Fate, MemoryOrder
 from tests.fakes.instruments import MemoryInstruments
 from tests.fakes.ledger import MemoryLedger, MemoryOutbox
+from tests.fakes.named_accounts import MemoryNamedAccounts
 from tests.fakes.notifications import MemorySummaries
 from tests.fakes.risks import MemoryRisks
 from tests.fakes.runtime import MemoryRuntime
@@ -285,6 +287,7 @@ class World:
         self.memory_queue = SimulatedQueue(kernel)
         self.memory_schedules = MemorySchedules()
         self.memory_accounts = MemoryBrokerAccounts(self.database)
+        self.memory_named = MemoryNamedAccounts(self.database)
         self.memory_vault = MemoryVault()
         self.memory_notifier = MemoryNotifier()
         door = self.doors.open
@@ -292,6 +295,7 @@ class World:
         self.strategies = door(Strategies, _Strategies(self.database, self.inspector, self.day))  # type: ignore[type-abstract]
         self.instruments = door(Instruments, MemoryInstruments(self.database))  # type: ignore[type-abstract]
         self.accounts = door(BrokerAccounts, self.memory_accounts)  # type: ignore[type-abstract]
+        self.named = door(NamedAccounts, self.memory_named)  # type: ignore[type-abstract]
         self.risks = door(Risks, _Risks(self.database, self.inspector))  # type: ignore[type-abstract]
         self.snapshots = door(Snapshots, MemorySnapshots(self.database))  # type: ignore[type-abstract]
         self.outbox = door(Outbox, MemoryOutbox(self.database))  # type: ignore[type-abstract]
@@ -314,7 +318,7 @@ class World:
         way_out = WayOut(self.brokers, clock, self.meter, is_bound=False)
         checker = PlanChecker(self.instruments, NSE_SESSIONS)
         preflight = PreflightReader(
-            self.strategies, self.accounts, self.risks, self.runtime, checker, clock, is_bound=False
+            self.strategies, self.accounts, self.named, self.risks, self.runtime, checker, clock, is_bound=False
         )
         last_call = LastCall(preflight, self.summaries, courier, clock, self.meter)
         self.executor = Executor(
@@ -341,6 +345,7 @@ class World:
             ledger=self.ledger,
             instruments=self.instruments,
             accounts=self.accounts,
+            named=self.named,
             risks=self.risks,
             checker=PlanChecker(self.instruments, NSE_SESSIONS),
             publisher=Publisher(

@@ -604,6 +604,42 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/broker/accounts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** My broker accounts */
+        get: operations["show_api_v1_broker_accounts_get"];
+        put?: never;
+        /** Open one more broker account */
+        post: operations["open_api_v1_broker_accounts_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/broker/accounts/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Name a broker account, or choose it */
+        put: operations["change_api_v1_broker_accounts__id__put"];
+        post?: never;
+        /** Remove a broker account */
+        delete: operations["remove_api_v1_broker_accounts__id__delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/broker/book": {
         parameters: {
             query?: never;
@@ -1256,6 +1292,61 @@ export interface components {
             trade_id: string;
         };
         /**
+         * BrokerAccountList
+         * @description The caller's broker accounts, oldest first.
+         */
+        BrokerAccountList: {
+            /** Accounts */
+            accounts: components["schemas"]["BrokerAccountView"][];
+        };
+        /**
+         * BrokerAccountRemoved
+         * @description It is there no more; its orders stay on record.
+         */
+        BrokerAccountRemoved: {
+            /**
+             * Account Id
+             * Format: uuid
+             */
+            account_id: string;
+            /**
+             * Status
+             * @default removed
+             * @constant
+             */
+            status: "removed";
+        };
+        /**
+         * BrokerAccountView
+         * @description One of the caller's broker accounts.
+         */
+        BrokerAccountView: {
+            /**
+             * Account Id
+             * Format: uuid
+             */
+            account_id: string;
+            /** @description As GET /broker shows it; null: no broker is connected in it */
+            connection: components["schemas"]["BrokerView"] | null;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /**
+             * Is Default
+             * @description Whether it is meant where a request names none
+             */
+            is_default: boolean;
+            /** Name */
+            name: string;
+            /**
+             * Strategies
+             * @description How many are in it, running or not
+             */
+            strategies: number;
+        };
+        /**
          * BrokerName
          * @description Brokers a trader can connect.
          * @enum {string}
@@ -1323,6 +1414,12 @@ export interface components {
          */
         BrokerView: {
             /**
+             * Account Id
+             * Format: uuid
+             * @description The account of yours that it is in
+             */
+            account_id: string;
+            /**
              * Addresses
              * @description Register these with your broker before the first order: it takes orders from nowhere else. Empty where the broker does not ask for that
              * @default []
@@ -1371,11 +1468,34 @@ export interface components {
          * @description The outcome of a broker login, for callers that ask for JSON.
          */
         CallbackAnswer: {
+            /**
+             * Account Id
+             * Format: uuid
+             * @description The account of ours that the login was for
+             */
+            account_id: string;
             /** Broker User Id */
             broker_user_id: string | null;
             /** Broker Valid */
             broker_valid: boolean;
             status: components["schemas"]["ConnectionStatus"];
+        };
+        /**
+         * ChangeAccountRequest
+         * @description What is to change of a broker account; what is left out stays as it is.
+         */
+        ChangeAccountRequest: {
+            /**
+             * Is Default
+             * @description Mean this account wherever a request names none. Strategies stay in the account they are in; the account that was the default before is not any more
+             */
+            is_default?: true | null;
+            /**
+             * Name
+             * @description What you call it from now on
+             * @example HUF
+             */
+            name?: string | null;
         };
         /**
          * ChangePasswordRequest
@@ -1523,6 +1643,11 @@ export interface components {
          */
         ConnectAnswer: {
             /**
+             * Account Id
+             * Format: uuid
+             */
+            account_id: string;
+            /**
              * Addresses
              * @description Register these with your broker before the first order: it takes orders from nowhere else. Empty where the broker does not ask for that
              * @default []
@@ -1551,6 +1676,11 @@ export interface components {
              * @description Leave out to log in through the broker's page
              */
             access_token?: string | null;
+            /**
+             * Account Id
+             * @description Which of your broker accounts (GET /broker/accounts); without it the default one
+             */
+            account_id?: string | null;
             /** Api Key */
             api_key: string;
             /** Api Secret */
@@ -1798,7 +1928,7 @@ export interface components {
              * @description Stable code, for programs
              * @enum {string}
              */
-            error: "REQUEST_INVALID" | "STRATEGY_INVALID" | "LINK_INVALID" | "CREDENTIALS_INVALID" | "SECOND_FACTOR_NEEDED" | "TOKEN_EXPIRED" | "TOKEN_INVALID" | "ACCESS_DENIED" | "SECOND_FACTOR_REQUIRED" | "FRESH_CODE_NEEDED" | "EMAIL_UNVERIFIED" | "ACCOUNT_LOCKED" | "NOT_FOUND" | "METHOD_NOT_ALLOWED" | "CONFLICT" | "STRATEGY_OVERLAP" | "EMAIL_TAKEN" | "BROKER_ACCOUNT_TAKEN" | "BROKER_ACCOUNT_DIFFERS" | "IDEMPOTENCY_KEY_IN_USE" | "IDEMPOTENCY_OUTCOME_UNKNOWN" | "IDEMPOTENCY_KEY_REUSED" | "RISK_LIMIT" | "RISK_LOCKED" | "PRECONDITION_FAILED" | "PAYLOAD_TOO_LARGE" | "CONTENT_TYPE_UNSUPPORTED" | "TOO_MANY_TRIES" | "RATE_LIMITED" | "BROKER_AUTH_FAILED" | "BROKER_UNAVAILABLE" | "ORDER_FAILED" | "DATABASE_UNAVAILABLE" | "REDIS_DOWN" | "CALENDAR_MISSING" | "INTERNAL";
+            error: "REQUEST_INVALID" | "STRATEGY_INVALID" | "LINK_INVALID" | "CREDENTIALS_INVALID" | "SECOND_FACTOR_NEEDED" | "TOKEN_EXPIRED" | "TOKEN_INVALID" | "ACCESS_DENIED" | "SECOND_FACTOR_REQUIRED" | "FRESH_CODE_NEEDED" | "EMAIL_UNVERIFIED" | "ACCOUNT_LOCKED" | "NOT_FOUND" | "METHOD_NOT_ALLOWED" | "CONFLICT" | "STRATEGY_OVERLAP" | "EMAIL_TAKEN" | "BROKER_ACCOUNT_TAKEN" | "BROKER_ACCOUNT_DIFFERS" | "BROKER_ACCOUNTS_FULL" | "BROKER_ACCOUNT_IN_USE" | "BROKER_ACCOUNT_IS_DEFAULT" | "IDEMPOTENCY_KEY_IN_USE" | "IDEMPOTENCY_OUTCOME_UNKNOWN" | "IDEMPOTENCY_KEY_REUSED" | "RISK_LIMIT" | "RISK_LOCKED" | "PRECONDITION_FAILED" | "PAYLOAD_TOO_LARGE" | "CONTENT_TYPE_UNSUPPORTED" | "TOO_MANY_TRIES" | "RATE_LIMITED" | "BROKER_AUTH_FAILED" | "BROKER_UNAVAILABLE" | "ORDER_FAILED" | "DATABASE_UNAVAILABLE" | "REDIS_DOWN" | "CALENDAR_MISSING" | "INTERNAL";
             /**
              * Message
              * @description What happened and what to do about it, for people
@@ -2341,6 +2471,18 @@ export interface components {
             text: string;
         };
         /**
+         * OpenAccountRequest
+         * @description One more broker account, to connect a broker in.
+         */
+        OpenAccountRequest: {
+            /**
+             * Name
+             * @description What you call it
+             * @example HUF
+             */
+            name: string;
+        };
+        /**
          * OrderList
          * @description A strategy's order log and executions, oldest first.
          */
@@ -2426,6 +2568,11 @@ export interface components {
          * @description What to trade each day. Times of day are Asia/Kolkata.
          */
         PlanRequest: {
+            /**
+             * Account Id
+             * @description The broker account to trade in (GET /broker/accounts); without it a new strategy is put into the default one, and another stays where it is. It cannot be moved while a position is open
+             */
+            account_id?: string | null;
             /**
              * Broker Stop
              * @description Let a stop order rest at the broker too while a position is held; the watcher guards in any case
@@ -3027,6 +3174,12 @@ export interface components {
          */
         StrategyCreated: {
             /**
+             * Account Id
+             * Format: uuid
+             * @description The broker account that it trades in
+             */
+            account_id: string;
+            /**
              * Effective Sell Time
              * @description When the position will really be sold
              */
@@ -3070,6 +3223,12 @@ export interface components {
          * @description A strategy with the time at which it will really sell.
          */
         StrategyDetails: {
+            /**
+             * Account Id
+             * Format: uuid
+             * @description The broker account that it trades in
+             */
+            account_id: string;
             /**
              * Broker Stop
              * @description Whether a stop order rests at the broker too while a position is held
@@ -3158,6 +3317,12 @@ export interface components {
          * @description Where a strategy stands now.
          */
         StrategyStanding: {
+            /**
+             * Account Id
+             * Format: uuid
+             * @description The broker account that it trades in
+             */
+            account_id: string;
             /**
              * As Of
              * Format: date-time
@@ -3279,6 +3444,12 @@ export interface components {
          * @description A strategy with its new plan.
          */
         StrategyUpdated: {
+            /**
+             * Account Id
+             * Format: uuid
+             * @description The broker account that it trades in
+             */
+            account_id: string;
             /**
              * Broker Stop
              * @description Whether a stop order rests at the broker too while a position is held
@@ -11863,7 +12034,10 @@ export interface operations {
     };
     show_api_v1_broker_get: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Which of your broker accounts (GET /broker/accounts); without it the default one */
+                account_id?: string | null;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -11941,6 +12115,29 @@ export interface operations {
             };
             /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
             403: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description NOT_FOUND */
+            404: {
                 headers: {
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
@@ -12081,7 +12278,10 @@ export interface operations {
     };
     disconnect_api_v1_broker_delete: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Which of your broker accounts (GET /broker/accounts); without it the default one */
+                account_id?: string | null;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -12159,6 +12359,29 @@ export interface operations {
             };
             /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
             403: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description NOT_FOUND */
+            404: {
                 headers: {
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
@@ -12320,10 +12543,1062 @@ export interface operations {
             };
         };
     };
+    show_api_v1_broker_accounts_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Every account, oldest first */
+            200: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BrokerAccountList"];
+                };
+            };
+            /** @description REQUEST_INVALID */
+            400: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            401: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            403: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description PAYLOAD_TOO_LARGE */
+            413: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            429: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description INTERNAL */
+            500: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description DATABASE_UNAVAILABLE */
+            503: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    open_api_v1_broker_accounts_post: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The client's own name for this command, new for each: a repetition within 24 h gets the first one's answer
+                 * @example 5f0c7f7e-3f0e-4a53-9d0b-3c1f6f2f9a10
+                 */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OpenAccountRequest"];
+            };
+        };
+        responses: {
+            /** @description The account, in which no broker is connected yet */
+            201: {
+                headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BrokerAccountView"];
+                };
+            };
+            /** @description REQUEST_INVALID */
+            400: {
+                headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            401: {
+                headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description EMAIL_UNVERIFIED or SECOND_FACTOR_REQUIRED or ACCOUNT_LOCKED or ACCESS_DENIED or FRESH_CODE_NEEDED */
+            403: {
+                headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description BROKER_ACCOUNTS_FULL or CONFLICT or IDEMPOTENCY_KEY_IN_USE or IDEMPOTENCY_OUTCOME_UNKNOWN */
+            409: {
+                headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description PAYLOAD_TOO_LARGE */
+            413: {
+                headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
+                headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description IDEMPOTENCY_KEY_REUSED */
+            422: {
+                headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            429: {
+                headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description INTERNAL */
+            500: {
+                headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description DATABASE_UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    change_api_v1_broker_accounts__id__put: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChangeAccountRequest"];
+            };
+        };
+        responses: {
+            /** @description The account */
+            200: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BrokerAccountView"];
+                };
+            };
+            /** @description REQUEST_INVALID */
+            400: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            401: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            403: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description NOT_FOUND */
+            404: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description CONFLICT */
+            409: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description PAYLOAD_TOO_LARGE */
+            413: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            429: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description INTERNAL */
+            500: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description DATABASE_UNAVAILABLE */
+            503: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    remove_api_v1_broker_accounts__id__delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is there no more, and its keys are forgotten */
+            200: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BrokerAccountRemoved"];
+                };
+            };
+            /** @description REQUEST_INVALID */
+            400: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            401: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            403: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description NOT_FOUND */
+            404: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description BROKER_ACCOUNT_IS_DEFAULT or BROKER_ACCOUNT_IN_USE */
+            409: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description PAYLOAD_TOO_LARGE */
+            413: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            429: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description INTERNAL */
+            500: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description DATABASE_UNAVAILABLE */
+            503: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
     show_book_api_v1_broker_book_get: {
         parameters: {
             query?: {
                 day?: string | null;
+                /** @description Which of your broker accounts (GET /broker/accounts); without it the default one */
+                account_id?: string | null;
             };
             header?: never;
             path?: never;
@@ -12632,6 +13907,20 @@ export interface operations {
                     "text/html": string;
                 };
             };
+            /** @description NOT_FOUND */
+            404: {
+                headers: {
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "text/html": string;
+                };
+            };
             /** @description BROKER_ACCOUNT_TAKEN or BROKER_ACCOUNT_DIFFERS */
             409: {
                 headers: {
@@ -12809,6 +14098,29 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description NOT_FOUND */
+            404: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
             /** @description BROKER_ACCOUNT_TAKEN or BROKER_ACCOUNT_DIFFERS or CONFLICT */
             409: {
                 headers: {
@@ -12951,7 +14263,10 @@ export interface operations {
     };
     show_login_url_api_v1_broker_login_get: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Which of your broker accounts (GET /broker/accounts); without it the default one */
+                account_id?: string | null;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -12981,7 +14296,7 @@ export interface operations {
                     "application/json": components["schemas"]["LoginUrlAnswer"];
                 };
             };
-            /** @description BROKER_AUTH_FAILED or REQUEST_INVALID */
+            /** @description REQUEST_INVALID or BROKER_AUTH_FAILED */
             400: {
                 headers: {
                     /**
@@ -13029,6 +14344,29 @@ export interface operations {
             };
             /** @description EMAIL_UNVERIFIED or SECOND_FACTOR_REQUIRED or ACCOUNT_LOCKED or ACCESS_DENIED */
             403: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description NOT_FOUND */
+            404: {
                 headers: {
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
@@ -19036,7 +20374,7 @@ export interface operations {
                     "application/json": components["schemas"]["StrategyUpdated"];
                 };
             };
-            /** @description REQUEST_INVALID or STRATEGY_INVALID */
+            /** @description REQUEST_INVALID or STRATEGY_INVALID or BROKER_AUTH_FAILED */
             400: {
                 headers: {
                     /**

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 from typing import cast
 from uuid import UUID, uuid4
@@ -22,6 +23,7 @@ from algotrading.adapters.postgres.instruments import PostgresInstruments
 from algotrading.adapters.postgres.kept_answers import PostgresKeptAnswers
 from algotrading.adapters.postgres.ledger import PostgresLedger
 from algotrading.adapters.postgres.logins import PostgresLogins
+from algotrading.adapters.postgres.named_accounts import PostgresNamedAccounts
 from algotrading.adapters.postgres.notifications import PostgresNotifications
 from algotrading.adapters.postgres.outbox import PostgresOutbox
 from algotrading.adapters.postgres.push_devices import PostgresPushDevices
@@ -35,6 +37,7 @@ from algotrading.adapters.postgres.users import PostgresUsers
 from algotrading.adapters.postgres.viewer_grants import PostgresViewerGrants
 from algotrading.domain.accounts import User
 from algotrading.domain.cycle import Cycle
+from algotrading.domain.named_accounts import NamedAccount
 from algotrading.domain.strategy import Strategy, StrategyStatus
 from algotrading.ports import (
     AccountRecords,
@@ -47,6 +50,7 @@ from algotrading.ports import (
     Instruments,
     Ledger,
     Logins,
+    NamedAccounts,
     Notifications,
     Outbox,
     PushDevices,
@@ -71,12 +75,13 @@ from tests.fakes.instruments import MemoryInstruments
 from tests.fakes.kept_answers import MemoryKeptAnswers
 from tests.fakes.ledger import MemoryLedger, MemoryOutbox
 from tests.fakes.mails import MemoryEmailLinks
+from tests.fakes.named_accounts import MemoryNamedAccounts
 from tests.fakes.notifications import MemoryDeliveries, MemoryNotifications, MemorySummaries
 from tests.fakes.push import MemoryPushDevices
 from tests.fakes.risks import MemoryRisks
 from tests.fakes.snapshots import MemorySnapshots
 from tests.fakes.strategies import MemoryStrategies
-from tests.stores import PostgresStore, add_broker_account
+from tests.stores import PostgresStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +105,7 @@ class Stores:
     administration: Administration
     """The system's."""
     kept_answers: KeptAnswers
+    named_accounts: NamedAccounts
     broker_accounts: BrokerAccounts
     system_broker_accounts: BrokerAccounts
     strategies: Strategies
@@ -138,6 +144,14 @@ class Stores:
         return self.ledger.take(self.add_strategy(self.add_user()), TRADING_DAY)
 
 
+def add_account(named: NamedAccounts, user: User, name: str = "of the family") -> UUID:
+    """One more broker account of the user, which is not the default."""
+    begun = user.created_at + timedelta(seconds=1)
+    account = NamedAccount(uuid4(), user.user_id, name, is_default=False, created_at=begun)
+    named.add(account)
+    return account.account_id
+
+
 def memory_stores() -> Stores:
     """Everything in memory."""
     database = MemoryDatabase()
@@ -161,6 +175,7 @@ def memory_stores() -> Stores:
         api_keys=MemoryApiKeys(database),
         administration=MemoryAdministration(database),
         kept_answers=MemoryKeptAnswers(database),
+        named_accounts=MemoryNamedAccounts(database),
         broker_accounts=accounts,
         system_broker_accounts=accounts,
         strategies=strategies,
@@ -178,7 +193,7 @@ def memory_stores() -> Stores:
         audit_trail=MemoryAuditTrail(database),
         system_audit_trail=MemoryAuditTrail(database),
         deploy=database.deploy_routes,
-        add_account=lambda _: uuid4(),
+        add_account=partial(add_account, MemoryNamedAccounts(database)),
     )
 
 
@@ -206,6 +221,7 @@ def postgres_stores(store: PostgresStore) -> Stores:
         api_keys=PostgresApiKeys(store.app),
         administration=PostgresAdministration(store.system),
         kept_answers=PostgresKeptAnswers(store.app),
+        named_accounts=PostgresNamedAccounts(store.app),
         broker_accounts=PostgresBrokerAccounts(store.app),
         system_broker_accounts=PostgresBrokerAccounts(store.system),
         strategies=PostgresStrategies(store.app),
@@ -223,7 +239,7 @@ def postgres_stores(store: PostgresStore) -> Stores:
         audit_trail=PostgresAuditTrail(store.app),
         system_audit_trail=PostgresAuditTrail(store.system, page=2),
         deploy=deploy,
-        add_account=partial(add_broker_account, store),
+        add_account=partial(add_account, PostgresNamedAccounts(store.app)),
     )
 
 

@@ -71,6 +71,24 @@ def test_each_account_has_its_own_connection(stores: Stores, user: User, second:
     assert stores.broker_accounts.last_connected(user.user_id, first_account_of(user.user_id)) == first.broker_user_id
 
 
+def test_the_watcher_finds_the_accounts_of_the_traders_it_names_that_have_a_login(
+    stores: Stores, user: User, second: UUID
+) -> None:
+    first, other = make_account(user), stores.add_user()
+    stores.broker_accounts.save(first)
+    logged_out = replace(first, account_id=second, broker_user_id="HUF001", access_token=None)
+    stores.broker_accounts.save(logged_out)
+    stores.broker_accounts.save(replace(make_account(other), broker_user_id="OTHER1"))
+
+    def found() -> set[tuple[UUID, UUID]]:
+        return set(stores.system_broker_accounts.with_login([user.user_id]))
+
+    assert found() == {(user.user_id, first.account_id)}
+    stores.broker_accounts.save(replace(logged_out, access_token="of the second"))
+    assert found() == {(user.user_id, first.account_id), (user.user_id, second)}
+    assert not stores.system_broker_accounts.with_login([])
+
+
 def test_two_accounts_of_one_user_do_not_share_a_broker_account(stores: Stores, user: User, second: UUID) -> None:
     first = make_account(user)
     stores.broker_accounts.save(first)

@@ -13,7 +13,7 @@ from exchange_simulator.accounts import App
 from exchange_simulator.server import ExchangeServer
 from exchange_simulator.threaded import ThreadedExchange
 from fargate_listener.counters import Counters
-from fargate_listener.feed_account import FeedCredentials, FeedCredentialsMissing
+from fargate_listener.feed_account import Account, FeedCredentials, FeedCredentialsMissing
 from fargate_listener.order_sockets import OrderSockets
 from tests.integration.fargate_listener.desks import end, until
 from tests.integration.hand_orders import buy_by_hand
@@ -24,34 +24,38 @@ class Traders:
 
     def __init__(self, exchange: ThreadedExchange) -> None:
         self.exchange = exchange
-        self.apps: dict[UUID, App] = {}
-        self.wanted: set[UUID] = set()
-        self.heard: list[tuple[UUID, Any]] = []
-        self.dials: list[UUID] = []
+        self.apps: dict[Account, App] = {}
+        self.wanted: set[Account] = set()
+        self.heard: list[tuple[Account, Any]] = []
+        self.dials: list[Account] = []
         self.counters = Counters()
 
-    def add(self) -> UUID:
-        """A trader with something at stake."""
-        user_id = uuid4()
-        self.apps[user_id] = self.exchange.run(lambda server: server.create_account())
-        self.wanted.add(user_id)
-        return user_id
+    def add(self, user_id: UUID | None = None) -> Account:
+        """An account of a trader with something at stake."""
+        account = Account(user_id or uuid4(), uuid4())
+        self.apps[account] = self.exchange.run(lambda server: server.create_account())
+        self.wanted.add(account)
+        return account
 
-    def credentials(self, user_id: UUID) -> FeedCredentials:
-        self.dials.append(user_id)
-        app = self.apps[user_id]
+    async def wants(self) -> set[Account]:
+        """Those that are worth a socket."""
+        return self.wanted
+
+    def credentials(self, account: Account) -> FeedCredentials:
+        self.dials.append(account)
+        app = self.apps[account]
         if app.access_token is None:
             raise FeedCredentialsMissing("the trader has no broker login")
-        return FeedCredentials(app.api_key, app.access_token, user_id)
+        return FeedCredentials(app.api_key, app.access_token, account)
 
-    async def buy_by_hand(self, user_id: UUID) -> None:
+    async def buy_by_hand(self, account: Account) -> None:
         """An order as the broker's own app places it."""
-        app = self.apps[user_id]
+        app = self.apps[account]
         await asyncio.to_thread(buy_by_hand, self.exchange.url, app.api_key, app.access_token)
 
-    def drop_sockets(self, user_id: UUID) -> None:
+    def drop_sockets(self, account: Account) -> None:
         """The connection breaks."""
-        app = self.apps[user_id]
+        app = self.apps[account]
 
         def drop(server: ExchangeServer) -> None:
             for connection in server.simulator.ticker.connections(app):
@@ -59,8 +63,8 @@ class Traders:
 
         self.exchange.run(drop)
 
-    def sockets_of(self, user_id: UUID) -> int:
-        app = self.apps[user_id]
+    def sockets_of(self, account: Account) -> int:
+        app = self.apps[account]
         return self.exchange.run(lambda server: len(server.simulator.ticker.connections(app)))
 
 
@@ -69,8 +73,8 @@ async def keeping(traders: Traders, **options: Any) -> AsyncIterator[OrderSocket
     sockets = OrderSockets(
         url=traders.exchange.ws_url,
         credentials=traders.credentials,
-        wanted=lambda: traders.wanted,
-        hear=lambda user_id, data: traders.heard.append((user_id, data)),
+        wanted=traders.wants,
+        hear=lambda account, data: traders.heard.append((account, data)),
         counters=traders.counters,
         monotonic=time.monotonic,
         look_seconds=0.02,
@@ -92,9 +96,29 @@ async def test_an_order_by_hand_is_heard_of_its_own_trader(exchange: ThreadedExc
         await traders.buy_by_hand(second)
 
         await until(lambda: traders.heard)
-        assert {user_id for user_id, _ in traders.heard} == {second}
+        assert {account for account, _ in traders.heard} == {second}
         assert traders.heard[-1][1]["tag"] == "byhand"
         assert traders.counters.order_updates == len(traders.heard)
+
+
+async def test_two_accounts_of_one_trader_are_heard_each_by_itself(exchange: ThreadedExchange) -> None:
+    traders = Traders(exchange)
+    first = traders.add()
+    second = traders.add(first.user_id)
+    async with keeping(traders) as sockets:
+        await until(lambda: sockets.connected == {first, second})
+
+        await traders.buy_by_hand(second)
+        await until(lambda: traders.heard)
+        await traders.buy_by_hand(first)
+        await until(lambda: {account for account, _ in traders.heard} == {first, second})
+
+        assert traders.heard[0][0] == second
+
+        # When one of them has no login any more, the other is heard still.
+        traders.wanted.discard(first)
+        await until(lambda: sockets.connected == {second})
+        assert (traders.sockets_of(first), traders.sockets_of(second)) == (0, 1)
 
 
 async def test_a_socket_lives_as_long_as_something_is_at_stake(exchange: ThreadedExchange) -> None:

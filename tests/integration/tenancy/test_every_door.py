@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import uuid4
 
@@ -31,6 +31,8 @@ OF_AN_OBJECT = {
 """Routes that name their object in the body. All others that name one do it in the path."""
 BODIES: dict[str, Any] = {
     "POST /api/v1/broker/connect": {"api_key": "forged", "api_secret": "forged"},
+    "POST /api/v1/broker/accounts": {"name": "forged"},
+    "PUT /api/v1/broker/accounts/{id}": {"name": "forged", "is_default": True},
     "POST /api/v1/strategy/create": plan(),
     "PUT /api/v1/strategy/{id}": plan(quantity=77),
     "PUT /api/v1/risk/profile": {"open_strategies": 1},
@@ -73,12 +75,23 @@ class Victim:
     user_id: Any
     token: str
     strategy_id: str
+    account_id: str
+    """His second broker account."""
     api_key: str
 
     @property
     def words(self) -> tuple[str, ...]:
         """What is in an answer if something of his is."""
-        return str(self.user_id), self.strategy_id, self.api_key, "a reason of his own", "hooks.of-his-own.in", "424242"
+        return (
+            str(self.user_id),
+            self.strategy_id,
+            self.account_id,
+            "of his family",
+            self.api_key,
+            "a reason of his own",
+            "hooks.of-his-own.in",
+            "424242",
+        )
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +108,9 @@ def victim(deployment: Deployment, exchange: ThreadedExchange) -> Iterator[Victi
     assert deployment.call("POST", "/strategy/start", {"strategy_id": strategy_id}, token)[0] == 200
     user_id = deployment.call("GET", "/account", None, token)[1]["user_id"]
     api_key = deployment.call("GET", "/broker", None, token)[1]["api_key"]
-    yield Victim(user_id, token, strategy_id, api_key)
+    opened = deployment.call("POST", "/broker/accounts", {"name": "of his family"}, token)
+    assert opened[0] == 201, opened
+    yield Victim(user_id, token, strategy_id, opened[1]["account_id"], api_key)
     deployment.call("POST", "/strategy/stop", {"strategy_id": strategy_id}, token)
 
 
@@ -103,8 +118,10 @@ def ask(
     deployment: Deployment, route: ApiRoute, victim: Victim, token: str | None, account: str | None = None
 ) -> tuple[int, Any]:
     """The route with the victim's identifiers wherever it takes one, and in the header where `account` says so."""
-    path = route.path.replace("{id}", victim.strategy_id).removeprefix("/api/v1")
     key = key_of(route)
+    is_of_account = route.path.startswith("/api/v1/broker/accounts/")
+    path = route.path.replace("{id}", victim.account_id if is_of_account else victim.strategy_id)
+    path = path.removeprefix("/api/v1")
     body = {"strategy_id": victim.strategy_id} if key in OF_AN_OBJECT else BODIES.get(key)
     return deployment.call(route.method, path, body, token, QUERIES.get(key), account=account)
 
@@ -151,7 +168,7 @@ def test_what_is_another_traders_and_what_nobody_has_are_told_apart_by_nothing(
     if "{id}" not in route.path and key_of(route) not in OF_AN_OBJECT:
         return
     stranger = register(deployment)
-    unknown = Victim(victim.user_id, victim.token, str(uuid4()), victim.api_key)
+    unknown = replace(victim, strategy_id=str(uuid4()), account_id=str(uuid4()))
 
     assert ask(deployment, route, victim, stranger) == ask(deployment, route, unknown, stranger)
 
@@ -168,6 +185,41 @@ def test_a_notice_of_another_trader_is_not_marked_by_its_number(
 
     assert {each["kind"] for each in notices} >= {"released", "killed"}
     assert (status, answer) == (200, {"read": 0})
+    assert rows_of(postgres_module_store, victim.user_id) == before
+
+
+OF_ONE_ACCOUNT = [
+    ("GET", "/broker", None),
+    ("DELETE", "/broker", None),
+    ("GET", "/broker/login", None),
+    ("GET", "/broker/book", None),
+    ("POST", "/broker/connect", {"api_key": "forged", "api_secret": "forged"}),
+]
+"""Requests that may name a broker account beside the caller's default."""
+
+
+@pytest.mark.parametrize(("method", "path", "body"), OF_ONE_ACCOUNT)
+def test_a_broker_account_of_another_trader_is_nothing_to_whoever_names_it(
+    deployment: Deployment,
+    postgres_module_store: PostgresStore,
+    victim: Victim,
+    method: str,
+    path: str,
+    body: dict[str, str] | None,
+) -> None:
+    stranger = register(deployment)
+    before = rows_of(postgres_module_store, victim.user_id)
+
+    def naming(account_id: str) -> tuple[int, Any]:
+        named = {"account_id": account_id}
+        if body is None:
+            return deployment.call(method, path, None, stranger, named)
+        return deployment.call(method, path, {**body, **named}, stranger)
+
+    status, answer = naming(victim.account_id)
+
+    assert (status, answer["error"]) == (404, "NOT_FOUND")
+    assert (status, answer) == naming(str(uuid4()))
     assert rows_of(postgres_module_store, victim.user_id) == before
 
 

@@ -26,6 +26,7 @@ from algotrading.adapters.postgres.instruments import PostgresInstruments
 from algotrading.adapters.postgres.kept_answers import PostgresKeptAnswers
 from algotrading.adapters.postgres.ledger import PostgresLedger
 from algotrading.adapters.postgres.logins import PostgresLogins
+from algotrading.adapters.postgres.named_accounts import PostgresNamedAccounts
 from algotrading.adapters.postgres.notifications import PostgresNotifications
 from algotrading.adapters.postgres.outbox import PostgresOutbox
 from algotrading.adapters.postgres.push_devices import PostgresPushDevices
@@ -48,6 +49,7 @@ from algotrading.domain.flatness import FlatProof
 from algotrading.domain.keyed_requests import KeptAnswer
 from algotrading.domain.limits import Breach, BreachKind, RiskLimits
 from algotrading.domain.logins import Bearer
+from algotrading.domain.named_accounts import NamedAccount
 from algotrading.domain.notices import NoticeKind
 from algotrading.domain.notifications import Channel, ChannelSetup, Delivery, InboxNotice
 from algotrading.domain.orders import AccountBook
@@ -67,6 +69,7 @@ REPOSITORIES: tuple[Callable[[Database], Any], ...] = (
     PostgresEmailLinks,
     PostgresKeptAnswers,
     PostgresBrokerAccounts,
+    PostgresNamedAccounts,
     PostgresStrategies,
     PostgresLedger,
     PostgresRisks,
@@ -183,6 +186,15 @@ CALLS: dict[str, Callable[[Any, Intruder], Any]] = {
     "PostgresBrokerAccounts.remove": lambda r, me: r.remove(me.user_id, _account_of_victim(me), now=MOMENT),
     "PostgresBrokerAccounts.claim_egress": lambda r, me: r.claim_egress(me.user_id),
     "PostgresBrokerAccounts.postback_id": lambda r, me: r.postback_id(me.user_id, _account_of_victim(me)),
+    "PostgresNamedAccounts.of_user": lambda r, me: [a for a in r.of_user(me.user_id) if a.user_id == me.victim.user_id],
+    "PostgresNamedAccounts.get": lambda r, me: r.get(me.user_id, _account_of_victim(me)),
+    "PostgresNamedAccounts.add": lambda r, me: r.add(
+        NamedAccount(_account_of_victim(me), me.user_id, "forged", is_default=False, created_at=MOMENT)
+    ),
+    "PostgresNamedAccounts.change": lambda r, me: r.change(
+        me.user_id, _account_of_victim(me), name="forged", make_default=True, now=MOMENT
+    ),
+    "PostgresNamedAccounts.remove": lambda r, me: r.remove(me.user_id, _account_of_victim(me), MOMENT),
     "PostgresStrategies.add": lambda r, me: r.add(me.strategy),
     "PostgresStrategies.get": lambda r, me: r.get(me.user_id, me.strategy_id),
     "PostgresStrategies.list_for": lambda r, me: list(r.list_for(me.user_id)),
@@ -308,6 +320,7 @@ SYSTEM: dict[str, Callable[[Any, Intruder], Any]] = {
     "PostgresAdministration.grant": lambda r, me: r.grant(me.victim.user_id, Role.ADMIN, by="me", now=MOMENT),
     "PostgresAdministration.withdraw": lambda r, me: r.withdraw(me.victim.user_id, Role.SUPPORT, by="me", now=MOMENT),
     "PostgresAdministration.pulse": lambda r, me: r.pulse().users,
+    "PostgresBrokerAccounts.with_login": lambda r, me: list(r.with_login([me.victim.user_id])),
     "PostgresSummaries.traders": lambda r, me: list(r.traders(TRADING_DAY)),
 }
 """What the system role asks about everybody; under the functions' role it finds nobody."""

@@ -52,6 +52,7 @@ from tests.fakes.database import MemoryDatabase
 from tests.fakes.examples import make_instrument, make_strategy, make_user
 from tests.fakes.instruments import MemoryInstruments
 from tests.fakes.ledger import MemoryLedger, MemoryOutbox
+from tests.fakes.named_accounts import MemoryNamedAccounts
 from tests.fakes.notifications import MemorySummaries
 from tests.fakes.risks import MemoryRisks
 from tests.fakes.runtime import MemoryRuntime
@@ -218,7 +219,14 @@ class Trader:
         snapshots, risks = MemorySnapshots(self.database), MemoryRisks(self.database)
         courier = Courier(self.clock, MemoryOutbox(self.database), MemoryNotifier(), self.meter)
         preflight = PreflightReader(
-            self.strategies, self.accounts, risks, runtime, PlanChecker(instruments, TABLE), self.clock, is_bound=False
+            self.strategies,
+            self.accounts,
+            MemoryNamedAccounts(self.database),
+            risks,
+            runtime,
+            PlanChecker(instruments, TABLE),
+            self.clock,
+            is_bound=False,
         )
         self.executor = Executor(
             desk,

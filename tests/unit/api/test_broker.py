@@ -126,7 +126,12 @@ def test_a_program_gets_json_from_the_callback(world: ApiWorld) -> None:
 
     answer = come_back(world, JSON, request_token=request_token, state=state_of(login_url))
 
-    assert answer.body == {"status": "connected", "broker_valid": True, "broker_user_id": "MEM001"}
+    assert answer.body == {
+        "account_id": str(first_account_of(world.user_of(token))),
+        "status": "connected",
+        "broker_valid": True,
+        "broker_user_id": "MEM001",
+    }
 
 
 def test_a_request_token_works_once(world: ApiWorld) -> None:
@@ -270,6 +275,7 @@ def test_the_connection_is_shown_without_its_secrets(world: ApiWorld) -> None:
     answer = world.call("GET", "/broker", token=token)
 
     assert answer.body == {
+        "account_id": str(first_account_of(world.user_of(token))),
         "status": "connected",
         "broker": "kite",
         "broker_user_id": "MEM001",

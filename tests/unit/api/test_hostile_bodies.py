@@ -31,6 +31,8 @@ GOOD_BODIES: dict[str, dict[str, Any]] = {
     "/api/v1/auth/second-factor/remove": {"code": "123456"},
     "/api/v1/auth/second-factor/verify": {"code": "123456"},
     "/api/v1/broker/connect": {"api_key": "key00001", "api_secret": "secret00001", "access_token": "token00002"},
+    "/api/v1/broker/accounts": {"name": "HUF"},
+    "/api/v1/broker/accounts/{id}": {"name": "My own"},
     "/api/v1/broker/postback/{account}": {
         "order_id": "2611200000012345678",
         "order_timestamp": "2026-11-20 09:30:01",

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
 from algotrading.adapters.postgres.database import TransactionFailed
 from algotrading.contracts.api_routes import API_ROUTES, ApiRoute
+from algotrading.domain.accounts import first_account_of
 from algotrading.domain.roles import Role
 from tests.unit.api.test_hostile_bodies import GOOD_BODIES
 from tests.unit.api.world import PLAN, ApiWorld
@@ -17,7 +18,11 @@ from tests.unit.api.world import PLAN, ApiWorld
 WITH_ID = [route for route in API_ROUTES if "{id}" in route.path]
 BODIES = {
     "/api/v1/strategy/{id}": PLAN,
-    **{path: body for path, body in GOOD_BODIES.items() if "/admin/" in path or "/push/" in path},
+    **{
+        path: body
+        for path, body in GOOD_BODIES.items()
+        if "/admin/" in path or "/push/" in path or "/accounts/" in path
+    },
 }
 
 
@@ -54,6 +59,8 @@ def test_another_users_strategy_does_not_exist(
         "traversal": "..%2f..%2f",
         "nul": "\x00",
     }[other]
+    if route.path.startswith("/api/v1/broker/accounts/") and other == "another-users":
+        strategy_id = str(first_account_of(world.database.strategies[UUID(theirs)].user_id))
     body = BODIES.get(route.path)
 
     # When I ask for it

@@ -20,7 +20,15 @@ from tests.unit.api.test_second_factor import shown, switch_on, wait_a_step
 from tests.unit.api.world import Answer, ApiWorld
 
 GUARDED = [route for route in API_ROUTES if not route.is_open]
-SECURITY = ("/auth/", "/account", "/admin/", "/broker/connect", "/broker/login", "/notifications/webhook")
+SECURITY = (
+    "/auth/",
+    "/account",
+    "/admin/",
+    "/broker/connect",
+    "/broker/login",
+    "/broker/accounts",
+    "/notifications/webhook",
+)
 
 
 class Owner:

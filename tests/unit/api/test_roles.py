@@ -10,6 +10,7 @@ import pytest
 
 from algotrading.contracts.api_access import ACCESS
 from algotrading.contracts.api_routes import API_ROUTES, ApiRoute
+from algotrading.domain.accounts import first_account_of
 from algotrading.domain.audit import DEPLOYMENT, AuditKind
 from algotrading.domain.roles import STAFF, Role
 from algotrading.entrypoints.http import HttpDoor
@@ -27,10 +28,14 @@ def key_of(route: ApiRoute) -> str:
 
 
 def ask(world: ApiWorld, route: ApiRoute, token: str, thing: str, account: UUID | None = None) -> Answer:
-    """The route with a body that would be accepted, of the account that a header names."""
+    """The route with a body that would be accepted, of the account that a header names. `thing` is a strategy's id; a
+    route of broker accounts is asked for the first account of the strategy's owner."""
+    named = thing
+    if route.path.startswith("/api/v1/broker/accounts/"):
+        named = str(first_account_of(world.database.strategies[UUID(thing)].user_id))
     return world.call(
         route.method,
-        route.path.removeprefix("/api/v1").replace("{id}", thing),
+        route.path.removeprefix("/api/v1").replace("{id}", named),
         good_body(route, thing) if route in WITH_BODY else None,
         token=token,
         headers={} if account is None else {"X-Account": str(account)},

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from types import SimpleNamespace
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from algotrading.adapters.allowances import LocalAllowances
 from algotrading.adapters.common_passwords import CommonPasswords
@@ -22,6 +22,7 @@ from algotrading.domain.accounts import BrokerCredentials
 from algotrading.domain.allowances import Allowance
 from algotrading.domain.cycle import Cycle, CycleState
 from algotrading.domain.mail import Mail
+from algotrading.domain.named_accounts import NamedAccount
 from algotrading.domain.nse_calendar import NSE_SESSIONS
 from algotrading.domain.roles import Role
 from algotrading.domain.second_factor import SecondFactor
@@ -30,6 +31,7 @@ from algotrading.entrypoints.api.account_links import AccountLinkRoutes
 from algotrading.entrypoints.api.admin import AdminRoutes, AdminServices
 from algotrading.entrypoints.api.auth import AuthRoutes
 from algotrading.entrypoints.api.broker import BrokerRoutes, BrokerServices
+from algotrading.entrypoints.api.broker_accounts import BrokerAccountRoutes
 from algotrading.entrypoints.api.keys import KeyRoutes
 from algotrading.entrypoints.api.notifications import NotificationRoutes
 from algotrading.entrypoints.api.password import PasswordRoutes
@@ -41,11 +43,13 @@ from algotrading.entrypoints.authorizer import TokenAuthorizer
 from algotrading.entrypoints.http import HttpDoor
 from algotrading.ports import Lane
 from algotrading.services.account_data import AccountData
+from algotrading.services.account_guard import AccountGuard
 from algotrading.services.account_links import AccountLinks
 from algotrading.services.account_mails import AccountMails
 from algotrading.services.accounts import API_AUDIENCE, Accounts
 from algotrading.services.administration import Administrators
 from algotrading.services.admission import Admission
+from algotrading.services.broker_account_keeper import BrokerAccountKeeper
 from algotrading.services.broker_books import BrokerBooks
 from algotrading.services.broker_connection import BrokerConnections
 from algotrading.services.check_plan import PlanChecker
@@ -66,6 +70,7 @@ from algotrading.services.programs import Programs
 from algotrading.services.publish_strategy import Publisher
 from algotrading.services.push_notices import PushDelivery
 from algotrading.services.risk_profile import RiskProfiles
+from algotrading.services.safe_login import SafeLogins
 from algotrading.services.second_factor import SecondFactorKeeper
 from algotrading.services.strategy_status import StrategyReader
 from algotrading.services.timeline import TimelineReader
@@ -85,6 +90,7 @@ from tests.fakes.instruments import MemoryInstruments
 from tests.fakes.kept_answers import MemoryKeptAnswers
 from tests.fakes.ledger import MemoryLedger
 from tests.fakes.mails import MemoryEmailLinks, MemoryErrands, MemoryMailer
+from tests.fakes.named_accounts import MemoryNamedAccounts
 from tests.fakes.notifications import (
     MemoryChats,
     MemoryDeliveries,
@@ -186,7 +192,13 @@ class ApiWorld:
                 admission=self._admission,
                 meter=self.meter,
             ),
-            "broker": HttpDoor(BrokerRoutes(self._broker).router(), admission=self._admission, meter=self.meter),
+            "broker": HttpDoor(
+                BrokerRoutes(self._broker).router(),
+                BrokerAccountRoutes(lambda: self._broker().keeper).router(),
+                admission=self._admission,
+                meter=self.meter,
+                keyed=lambda: KeyedRequests(MemoryKeptAnswers(self.database), self.clock),
+            ),
             "notifications": HttpDoor(
                 NotificationRoutes(self._notification_center).router(), admission=self._admission, meter=self.meter
             ),
@@ -252,17 +264,26 @@ class ApiWorld:
         answer = self.call("POST", "/auth/register", {"email": email, "password": "good-old-horse"})
         return str(answer.body["token"])
 
-    def connect(self, token: str) -> BrokerCredentials:
-        """A broker connection for the trader."""
+    def connect(self, token: str, account_id: str | None = None) -> BrokerCredentials:
+        """A broker connection for the trader, in the default account unless another is named."""
         credentials = self.exchange.open_account()
         body = {
             "api_key": credentials.api_key,
             "api_secret": credentials.api_secret,
             "access_token": credentials.access_token,
+            **({} if account_id is None else {"account_id": account_id}),
         }
         answer = self.call("POST", "/broker/connect", body, token=token)
         assert answer.status == 200, answer.body
         return credentials
+
+    def open_account(self, token: str, name: str = "HUF") -> str:
+        """One more broker account of the trader's, in which no broker is connected: its id."""
+        account_id = uuid4()
+        self.clock.sleep(1)
+        account = NamedAccount(account_id, self.user_of(token), name, is_default=False, created_at=self.clock.now())
+        MemoryNamedAccounts(self.database).add(account)
+        return str(account_id)
 
     def create(self, token: str, **changes: Any) -> str:
         """A new strategy's id."""
@@ -375,6 +396,8 @@ class ApiWorld:
             "roles": {user_id: set(roles) for user_id, roles in self.database.roles.items()},
             "locked": dict(self.database.locked),
             "broker_accounts": dict(self.database.broker_accounts),
+            "named_accounts": dict(self.database.named_accounts),
+            "removed_accounts": set(self.database.removed_accounts),
             "strategies": dict(self.database.strategies),
             "deleted": set(self.database.deleted),
             "wishes": dict(self.database.wishes),
@@ -500,23 +523,31 @@ class ApiWorld:
         )
 
     def _broker(self) -> BrokerServices:
+        accounts, named = MemoryBrokerAccounts(self.database), MemoryNamedAccounts(self.database)
+        strategies, users = MemoryStrategies(self.database), MemoryUsers(self.database)
+        safe_logins = SafeLogins(
+            users=users,
+            second_factors=MemorySecondFactors(self.database),
+            needs_second_factor=self.needs_second_factor,
+            needs_verified_email=self.needs_verified_email,
+        )
         connections = BrokerConnections(
-            accounts=MemoryBrokerAccounts(self.database),
+            accounts=accounts,
+            named=named,
+            guard=AccountGuard(accounts, strategies, self.ledger, self.clock),
+            safe_logins=safe_logins,
             vault=MemoryVault(),
             brokers=MemoryBrokers(self.exchange),
             tokens=self.tokens,
-            strategies=MemoryStrategies(self.database),
-            ledger=self.ledger,
             clock=self.clock,
-            second_factors=MemorySecondFactors(self.database),
-            needs_second_factor=self.needs_second_factor,
             is_bound=self.is_bound,
             feed_emails=frozenset({"feed@example.com"}),
-            users=MemoryUsers(self.database),
-            needs_verified_email=self.needs_verified_email,
+            users=users,
             standings=MemoryStandings(self.database),
         )
-        return BrokerServices(connections, BrokerBooks(MemorySnapshots(self.database), self.ledger, self.clock))
+        books = BrokerBooks(MemorySnapshots(self.database), named, self.ledger, self.clock)
+        keeper = BrokerAccountKeeper(named, connections, strategies, safe_logins, self.clock)
+        return BrokerServices(connections, books, keeper)
 
     def _postbacks(self) -> Postbacks:
         hints = OrderHints(self.clock, self.ledger, self.runtime, self.queue, self.meter)
@@ -539,6 +570,7 @@ class ApiWorld:
             ledger=self.ledger,
             instruments=instruments,
             accounts=MemoryBrokerAccounts(self.database),
+            named=MemoryNamedAccounts(self.database),
             risks=MemoryRisks(self.database),
             checker=PlanChecker(instruments, NSE_SESSIONS),
             publisher=publisher,
@@ -549,7 +581,10 @@ class ApiWorld:
         timeline = TimelineReader(strategies, self.ledger, MemoryAuditTrail(self.database), self.clock, NSE_SESSIONS)
         accounts, risks = MemoryBrokerAccounts(self.database), MemoryRisks(self.database)
         checker = PlanChecker(instruments, NSE_SESSIONS)
-        preflight = PreflightReader(strategies, accounts, risks, self.runtime, checker, self.clock, self.is_bound)
+        named = MemoryNamedAccounts(self.database)
+        preflight = PreflightReader(
+            strategies, accounts, named, risks, self.runtime, checker, self.clock, self.is_bound
+        )
         return StrategyServices(manager, reader, timeline, preflight)
 
     def _risk(self) -> RiskServices:

@@ -50,7 +50,7 @@ def world() -> TradingWorld:
 def morning_of(world: TradingWorld, **changes: Any) -> MorningCheck:
     checker = PlanChecker(world.instruments, NSE_SESSIONS)
     preflight = PreflightReader(
-        world.strategies, world.accounts, world.risks, world.runtime, checker, world.clock, is_bound=False
+        world.strategies, world.accounts, world.named, world.risks, world.runtime, checker, world.clock, is_bound=False
     )
     summaries = MemorySummaries(world.database)
     return MorningCheck(world.strategies, changes.get("preflight", preflight), summaries, world.clock, NSE_SESSIONS)
@@ -101,7 +101,7 @@ def test_one_who_cannot_be_looked_at_keeps_nobody_else_from_being_reminded(world
     world.user_id = mine
     checker = PlanChecker(world.instruments, NSE_SESSIONS)
     failing = Failing(
-        world.strategies, world.accounts, world.risks, world.runtime, checker, world.clock, is_bound=False
+        world.strategies, world.accounts, world.named, world.risks, world.runtime, checker, world.clock, is_bound=False
     )
 
     with pytest.raises(RemindersFailed, match="1 reminders failed, 1 were told"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date, time
+from decimal import Decimal
 from uuid import UUID, uuid4
 
 import pytest
@@ -13,6 +14,8 @@ from algotrading.domain.accounts import first_account_of
 from algotrading.domain.cycle import Cycle, CycleState
 from algotrading.domain.errors import BrokerAuthFailed
 from algotrading.domain.flatness import FlatProof
+from algotrading.domain.named_accounts import NamedAccount
+from algotrading.domain.notices import NoticeKind
 from algotrading.domain.order_updates import OrderUpdate
 from algotrading.domain.orders import Side
 from algotrading.domain.strategy import Strategy
@@ -23,6 +26,7 @@ from tests.fakes.examples import MOMENT, TRADING_DAY
 from tests.fakes.exchange import MemoryAccount, loses, trades
 from tests.fakes.ledger import MemoryLedger
 from tests.fakes.trading_world import TradingWorld
+from tests.unit.services.test_morning import morning_of
 
 
 class TwoAccounts(TradingWorld):
@@ -32,6 +36,8 @@ class TwoAccounts(TradingWorld):
         super().__post_init__()
         (self.first_key,) = self.exchange._accounts
         self.second = uuid4()
+        family = NamedAccount(self.second, self.user_id, "HUF", is_default=False, created_at=self.clock.now())
+        self.named.add(family)
         self.second_key = self.connect(self.user_id, self.second)
 
     @property
@@ -251,3 +257,36 @@ def test_looks_are_spread_over_a_minute_for_each_account_of_its_own() -> None:
     (wave,) = plan_waves(looks, minute=0)
 
     assert sorted(wave, key=lambda look: look.strategy_id) == sorted(looks, key=lambda look: look.strategy_id)
+
+
+def test_the_mornings_reminder_says_which_account_is_logged_out(world: TwoAccounts) -> None:
+    # given a strategy in each account, of which the second's login is over
+    world.add_running(world.first)
+    world.add_running(world.second)
+    world.log_out_of_broker(world.second)
+
+    morning_of(world).run()
+
+    (text,) = (notice.text for notice in world.database.notices if notice.kind == NoticeKind.NOT_READY)
+    assert "TCS at 09:30: account HUF: the broker login is over; open the URL of GET /broker/login" in text
+    assert "Main account" not in text
+
+
+def test_the_last_call_before_a_buy_says_which_account_is_logged_out(world: TwoAccounts) -> None:
+    strategy = world.add_running(world.second)
+    world.log_out_of_broker(world.second)
+
+    world.buy(strategy)
+
+    (text,) = (notice.text for notice in world.database.notices if notice.kind == NoticeKind.NOT_READY)
+    assert "account HUF: the broker login is over" in text
+
+
+def test_what_the_broker_says_of_the_funds_names_the_account_too(world: TwoAccounts) -> None:
+    strategy = world.add_running(world.second)
+    world.exchange.account_of(world.second_key).cash = Decimal(1)
+
+    world.buy(strategy)
+
+    texts = [notice.text for notice in world.database.notices if notice.kind == NoticeKind.NOT_READY]
+    assert any("account HUF: the buy needs a margin of" in text for text in texts)

@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from twin.ledger import Ledger, LedgerOrder, LedgerStrategy
-from twin.report import Report, make_report
+from twin.report import Pair, Report, make_report
 from twin.script import Market, Part, Role
 
 STRATEGY = UUID(int=1)
@@ -36,6 +36,7 @@ def order(leg: str, side: str, price: str, **other: Any) -> LedgerOrder:
         "message": None,
         "filled": 10,
         "average_price": Decimal(price),
+        "account": "TRADER01",
     }
     return LedgerOrder(**values | other)
 
@@ -43,6 +44,7 @@ def order(leg: str, side: str, price: str, **other: Any) -> LedgerOrder:
 def at_exchange(mine: LedgerOrder, received_at: datetime) -> dict[str, Any]:
     """The same order as the exchange has it."""
     return {
+        "placed_by": mine.account,
         "order_id": mine.broker_order_id,
         "tag": mine.tag,
         "tradingsymbol": mine.symbol,
@@ -92,3 +94,11 @@ def test_a_stop_is_measured_from_the_tick_and_an_entry_from_its_instant() -> Non
     assert figures["trigger_error_at_exchange_ms"]["p50"] == 3.0
     assert figures["tick_to_order_ms"]["p50"] == 20.0
     assert figures["tick_to_exchange_ms"]["p50"] == 24.0
+
+
+def test_an_order_at_another_account_than_its_strategys_is_a_difference() -> None:
+    mine = order("entry", "BUY", "1500")
+    theirs = {**at_exchange(mine, DUE), "placed_by": "TRADER02"}
+
+    assert Pair(mine, theirs).differences() == ("account: TRADER01 / TRADER02",)
+    assert Pair(mine, at_exchange(mine, DUE)).differences() == ()

@@ -28,6 +28,8 @@ _ISSUER = "algotrading"
 _ALGORITHM = "EdDSA"
 _CLAIMS = ["iss", "aud", "sub", "iat", "exp"]
 _OTP = "otp"
+_ACCOUNT = "broker_account"
+"""A claim of our own: which broker account a login at the broker is for."""
 _DERIVED_FOR = b"algotrading bearer tokens, Ed25519, 1"
 
 
@@ -52,6 +54,7 @@ class JwtTokens:
         lifetime: timedelta,
         second_factor: bool = False,
         device_id: UUID | None = None,
+        account_id: UUID | None = None,
     ) -> str:
         """See ports.Tokens."""
         now = self._clock.now()
@@ -64,6 +67,7 @@ class JwtTokens:
             # How the login was made (RFC 8176).
             "amr": ["pwd", _OTP] if second_factor else ["pwd"],
             **({} if device_id is None else {"sid": str(device_id)}),
+            **({} if account_id is None else {_ACCOUNT: str(account_id)}),
         }
         key, kid = signing_key(self._secrets(False)[0])
         return jwt.encode(claims, key, algorithm=_ALGORITHM, headers={"kid": kid})
@@ -91,11 +95,13 @@ class JwtTokens:
             user_id, expires = UUID(claims["sub"]), int(claims["exp"])
             methods, session = claims.get("amr", []), claims.get("sid")
             device_id = None if session is None else UUID(session)
+            account_id = UUID(claims[_ACCOUNT]) if _ACCOUNT in claims else None
         except (jwt.PyJWTError, ValueError, TypeError, AttributeError) as error:
             raise TokenInvalid("this token is not one of ours") from error
         if self._clock.now().timestamp() >= expires:
             raise TokenExpired("this token has expired: log in again")
-        return Bearer(user_id, has_second_factor=isinstance(methods, list) and _OTP in methods, device_id=device_id)
+        has_second_factor = isinstance(methods, list) and _OTP in methods
+        return Bearer(user_id, has_second_factor=has_second_factor, device_id=device_id, account_id=account_id)
 
     def _public_key(self, kid: object) -> Ed25519PublicKey:
         for is_unknown in (False, True):

@@ -57,10 +57,17 @@ def build_auth(settings: AuthSettings) -> HttpDoor:
 def build_broker(settings: BrokerSettings) -> HttpDoor:
     """lambdas/broker"""
     from algotrading.entrypoints.api.broker import BrokerRoutes
+    from algotrading.entrypoints.api.broker_accounts import BrokerAccountRoutes
     from algotrading.entrypoints.http import HttpDoor
 
-    routes = BrokerRoutes(cache(lambda: _broker_services(settings)))
-    return HttpDoor(routes.router(), admission=cache(lambda: parts.admission(settings)), meter=parts.meter())
+    services = cache(lambda: _broker_services(settings))
+    return HttpDoor(
+        BrokerRoutes(lambda: services()[0]).router(),
+        BrokerAccountRoutes(lambda: services()[0].keeper).router(),
+        admission=cache(lambda: parts.admission(settings)),
+        keyed=lambda: services()[1],
+        meter=parts.meter(),
+    )
 
 
 def build_postback(settings: PostbackSettings) -> HttpDoor:
@@ -177,11 +184,13 @@ def _accounts(settings: AuthSettings) -> Accounts:
     )
 
 
-def _broker_services(settings: BrokerSettings) -> BrokerServices:
+def _broker_services(settings: BrokerSettings) -> tuple[BrokerServices, KeyedRequests]:
     from algotrading.adapters.clock import SystemClock
     from algotrading.adapters.kms_vault import KmsVault
     from algotrading.adapters.postgres.broker_accounts import PostgresBrokerAccounts
+    from algotrading.adapters.postgres.kept_answers import PostgresKeptAnswers
     from algotrading.adapters.postgres.ledger import PostgresLedger
+    from algotrading.adapters.postgres.named_accounts import PostgresNamedAccounts
     from algotrading.adapters.postgres.second_factors import PostgresSecondFactors
     from algotrading.adapters.postgres.snapshots import PostgresSnapshots
     from algotrading.adapters.postgres.standings import PostgresStandings
@@ -189,28 +198,39 @@ def _broker_services(settings: BrokerSettings) -> BrokerServices:
     from algotrading.adapters.postgres.users import PostgresUsers
     from algotrading.brokers.kite.brokers import KiteBrokers
     from algotrading.entrypoints.api.broker import BrokerServices
+    from algotrading.services.account_guard import AccountGuard
+    from algotrading.services.broker_account_keeper import BrokerAccountKeeper
     from algotrading.services.broker_books import BrokerBooks
     from algotrading.services.broker_connection import BrokerConnections
+    from algotrading.services.keyed_requests import KeyedRequests
+    from algotrading.services.safe_login import SafeLogins
 
     database, clock = parts.database(settings), SystemClock()
-    ledger = PostgresLedger(database)
+    ledger, strategies, users = PostgresLedger(database), PostgresStrategies(database), PostgresUsers(database)
+    accounts, named = PostgresBrokerAccounts(database), PostgresNamedAccounts(database)
+    safe_logins = SafeLogins(
+        users=users,
+        second_factors=PostgresSecondFactors(database),
+        needs_second_factor=settings.second_factor_required,
+        needs_verified_email=settings.email_verification_required,
+    )
     connections = BrokerConnections(
-        accounts=PostgresBrokerAccounts(database),
+        accounts=accounts,
+        named=named,
+        guard=AccountGuard(accounts, strategies, ledger, clock),
+        safe_logins=safe_logins,
         vault=KmsVault(parts.client("kms"), settings.kms_key_id),
         brokers=KiteBrokers(api_url=settings.kite_api_url, login_url=settings.kite_login_url, clock=clock),
         tokens=parts.tokens(settings),
-        strategies=PostgresStrategies(database),
-        ledger=ledger,
         clock=clock,
-        second_factors=PostgresSecondFactors(database),
-        needs_second_factor=settings.second_factor_required,
         is_bound=settings.egress_bound,
         feed_emails=frozenset(email.lower() for email in settings.feed_account_email),
-        users=PostgresUsers(database),
-        needs_verified_email=settings.email_verification_required,
+        users=users,
         standings=PostgresStandings(database),
     )
-    return BrokerServices(connections, BrokerBooks(PostgresSnapshots(database), ledger, clock))
+    books = BrokerBooks(PostgresSnapshots(database), named, ledger, clock)
+    keeper = BrokerAccountKeeper(named, connections, strategies, safe_logins, clock)
+    return BrokerServices(connections, books, keeper), KeyedRequests(PostgresKeptAnswers(database), clock)
 
 
 def _postbacks(settings: PostbackSettings) -> Postbacks:
@@ -244,6 +264,7 @@ def _strategy_services(settings: StrategySettings) -> tuple[StrategyServices, Ri
     from algotrading.adapters.postgres.instruments import PostgresInstruments
     from algotrading.adapters.postgres.kept_answers import PostgresKeptAnswers
     from algotrading.adapters.postgres.ledger import PostgresLedger
+    from algotrading.adapters.postgres.named_accounts import PostgresNamedAccounts
     from algotrading.adapters.postgres.risks import PostgresRisks
     from algotrading.adapters.postgres.strategies import PostgresStrategies
     from algotrading.contracts.session_table import load_session_table
@@ -266,11 +287,13 @@ def _strategy_services(settings: StrategySettings) -> tuple[StrategyServices, Ri
     table = load_session_table(settings.session_table)
     publisher = _publisher(settings, clock, meter, table)
     prices = LivePrices(publisher.runtime, meter)
+    accounts, named = PostgresBrokerAccounts(database), PostgresNamedAccounts(database)
     manager = StrategyManager(
         strategies=strategies,
         ledger=ledger,
         instruments=instruments,
-        accounts=PostgresBrokerAccounts(database),
+        accounts=accounts,
+        named=named,
         risks=risks,
         checker=PlanChecker(instruments, table),
         publisher=publisher,
@@ -280,9 +303,10 @@ def _strategy_services(settings: StrategySettings) -> tuple[StrategyServices, Ri
     reader = StrategyReader(strategies, ledger, instruments, prices, clock, table)
     timeline = TimelineReader(strategies, ledger, PostgresAuditTrail(database), clock, table)
     switch = KillSwitch(risks, ledger, Flattener(risks, ledger, publisher.queue), clock, meter)
-    accounts = PostgresBrokerAccounts(database)
     checker = PlanChecker(instruments, table)
-    preflight = PreflightReader(strategies, accounts, risks, publisher.runtime, checker, clock, settings.egress_bound)
+    preflight = PreflightReader(
+        strategies, accounts, named, risks, publisher.runtime, checker, clock, settings.egress_bound
+    )
     return (
         StrategyServices(manager, reader, timeline, preflight),
         RiskServices(RiskProfiles(risks, prices, clock), switch),

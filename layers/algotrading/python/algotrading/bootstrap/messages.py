@@ -76,6 +76,7 @@ def build_morning(settings: SummarySettings) -> MorningCheck:
     from algotrading.adapters.clock import SystemClock
     from algotrading.adapters.postgres.broker_accounts import PostgresBrokerAccounts
     from algotrading.adapters.postgres.instruments import PostgresInstruments
+    from algotrading.adapters.postgres.named_accounts import PostgresNamedAccounts
     from algotrading.adapters.postgres.risks import PostgresRisks
     from algotrading.adapters.postgres.strategies import PostgresStrategies
     from algotrading.adapters.postgres.summaries import PostgresSummaries
@@ -91,6 +92,7 @@ def build_morning(settings: SummarySettings) -> MorningCheck:
     preflight = PreflightReader(
         strategies,
         PostgresBrokerAccounts(database),
+        PostgresNamedAccounts(database),
         PostgresRisks(database),
         RedisRuntime(make_redis_client(settings.redis_host, settings.redis_port, tls=settings.redis_tls)),
         PlanChecker(PostgresInstruments(database), table),

@@ -49,6 +49,7 @@ def build_executor(settings: ExecutorSettings) -> tuple[Executor, Redelivery]:
     from algotrading.adapters.postgres.broker_accounts import PostgresBrokerAccounts
     from algotrading.adapters.postgres.instruments import PostgresInstruments
     from algotrading.adapters.postgres.ledger import PostgresLedger
+    from algotrading.adapters.postgres.named_accounts import PostgresNamedAccounts
     from algotrading.adapters.postgres.outbox import PostgresOutbox
     from algotrading.adapters.postgres.risks import PostgresRisks
     from algotrading.adapters.postgres.snapshots import PostgresSnapshots
@@ -111,7 +112,14 @@ def build_executor(settings: ExecutorSettings) -> tuple[Executor, Redelivery]:
         meter=desk.meter,
     )
     preflight = PreflightReader(
-        desk.strategies, accounts, risks, desk.runtime, PlanChecker(instruments, table), clock, settings.egress_bound
+        desk.strategies,
+        accounts,
+        PostgresNamedAccounts(database),
+        risks,
+        desk.runtime,
+        PlanChecker(instruments, table),
+        clock,
+        settings.egress_bound,
     )
     executor = Executor(
         desk=desk,

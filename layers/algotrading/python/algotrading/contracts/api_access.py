@@ -74,6 +74,10 @@ ACCESS: Final[Mapping[str, Access]] = MappingProxyType(
         "DELETE /api/v1/broker": _OWNER,
         "GET /api/v1/broker/login": _OWNER,
         "GET /api/v1/broker/book": _LOOK,
+        "GET /api/v1/broker/accounts": _OWNER,
+        "POST /api/v1/broker/accounts": _OWNER_WITH_CODE,
+        "PUT /api/v1/broker/accounts/{id}": _OWNER,
+        "DELETE /api/v1/broker/accounts/{id}": _OWNER,
         # --- strategies
         "POST /api/v1/strategy/create": _STRATEGIES,
         "POST /api/v1/strategy/start": _STRATEGIES,

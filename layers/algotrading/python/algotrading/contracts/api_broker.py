@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from datetime import date
 from typing import Annotated, Literal
+from uuid import UUID
 
 from pydantic import AfterValidator, Field, StringConstraints, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from algotrading.contracts.api_common import Answer, Instant, Price, RequestBody
+from algotrading.contracts.api_common import Answer, Identifier, Instant, Price, RequestBody
 from algotrading.domain.accounts import BrokerName, ConnectionStatus
 from algotrading.domain.orders import Side
 
@@ -47,11 +48,15 @@ class ConnectRequest(RequestBody):
     api_key: Secret
     api_secret: Secret
     access_token: Secret | None = Field(default=None, description="Leave out to log in through the broker's page")
+    account_id: Identifier | None = Field(
+        default=None, description="Which of your broker accounts (GET /broker/accounts); without it the default one"
+    )
 
 
 class ConnectAnswer(Answer):
     """Whether the broker knows these credentials."""
 
+    account_id: UUID
     status: ConnectionStatus
     broker_valid: bool
     login_url: str | None = Field(default=None, description="Where to log in, while status is login_required")
@@ -82,6 +87,7 @@ class BrokerSummary(Answer):
 class BrokerView(BrokerSummary):
     """A broker connection, without its secrets."""
 
+    account_id: UUID = Field(description="The account of yours that it is in")
     api_key: str | None = Field(default=None, description="Masked: the last four characters")
     addresses: Addresses = ()
     postback_url: str | None = Field(
@@ -94,6 +100,7 @@ class BrokerView(BrokerSummary):
 class CallbackAnswer(Answer):
     """The outcome of a broker login, for callers that ask for JSON."""
 
+    account_id: UUID = Field(description="The account of ours that the login was for")
     status: ConnectionStatus
     broker_valid: bool
     broker_user_id: str | None

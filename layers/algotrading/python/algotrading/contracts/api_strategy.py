@@ -27,6 +27,7 @@ from algotrading.domain.strategy import Plan, StrategyStatus
 
 _LARGEST_QUANTITY = 10_000_000
 Warnings = Annotated[list[str], Field(description="What may not be meant, in plain words; nothing was refused for it")]
+_TRADES_IN = "The broker account that it trades in"
 _STAND_INS: dict[str, Any] = {
     "symbol": "-",
     "buy_time": "00:00:00",
@@ -58,6 +59,11 @@ class PlanRequest(RequestBody):
     broker_stop: bool = Field(
         default=True,
         description="Let a stop order rest at the broker too while a position is held; the watcher guards in any case",
+    )
+    account_id: Identifier | None = Field(
+        default=None,
+        description="The broker account to trade in (GET /broker/accounts); without it a new strategy is put into the "
+        "default one, and another stays where it is. It cannot be moved while a position is open",
     )
     _problems: tuple[FieldProblem, ...] = PrivateAttr(default=())
 
@@ -105,6 +111,7 @@ class StrategyCreated(Answer):
     """A new strategy; it trades once it is started."""
 
     strategy_id: UUID
+    account_id: UUID = Field(description=_TRADES_IN)
     status: StrategyStatus
     effective_sell_time: ShownTime = Field(description="When the position will really be sold")
     effective_sell_time_reason: str | None = Field(description="Why not at sell_time; null when it is")
@@ -141,6 +148,7 @@ class StrategyView(Answer):
     """A strategy as stored."""
 
     strategy_id: UUID
+    account_id: UUID = Field(description=_TRADES_IN)
     status: StrategyStatus
     exchange: str
     symbol: str
@@ -194,6 +202,7 @@ class StrategyStanding(Answer):
     """Where a strategy stands now."""
 
     strategy_id: UUID
+    account_id: UUID = Field(description=_TRADES_IN)
     status: StrategyStatus
     exchange: str
     symbol: str

@@ -22,6 +22,7 @@ from algotrading.domain.effects import Decision
 from algotrading.domain.egress import EgressRoute
 from algotrading.domain.events import Event
 from algotrading.domain.logins import DeviceLogin, LoginEnd
+from algotrading.domain.named_accounts import NamedAccount
 from algotrading.domain.roles import Role, ViewerGrant
 from algotrading.domain.strategy import Strategy
 
@@ -56,6 +57,11 @@ class AuditKind(StrEnum):
     """The broker's own word on the access token. This and the next: `token_entry`."""
     BROKER_TOKEN_TAKEN = "broker_token_taken"  # noqa: S105 - a name, no token
     """And it has taken the same one again since."""
+    BROKER_ACCOUNT_OPENED = "broker_account_opened"
+    """One more account, under its name. This and the next two: `named_account_entry`."""
+    BROKER_ACCOUNT_CHANGED = "broker_account_changed"
+    """Its name, or that it is the default."""
+    BROKER_ACCOUNT_REMOVED = "broker_account_removed"
     RISK_LIMITS_CHANGED = "risk_limits_changed"
     RISK_LIMIT_REACHED = "risk_limit_reached"
     """A loss limit, told once in its period. A blocked entry is a decision."""
@@ -238,6 +244,12 @@ def token_entry(user_id: UUID, kind: AuditKind, token: Mapping[str, object], at:
     """What is written down when the broker refuses an access token, or takes it again. `token` says which: account_id,
     broker, broker_user_id, token_at."""
     return AuditEntry(user_id, kind, at, token)
+
+
+def named_account_entry(account: NamedAccount, kind: AuditKind, at: datetime) -> AuditEntry:
+    """What is written down about a broker account that was opened, changed (as it is then) or removed (as it was)."""
+    data = {"account_id": account.account_id, "name": account.name, "is_default": account.is_default}
+    return AuditEntry(account.user_id, kind, at, data)
 
 
 def login_entry(login: DeviceLogin) -> AuditEntry:

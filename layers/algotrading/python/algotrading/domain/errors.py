@@ -19,6 +19,9 @@
     │   ├── EmailTaken            409  EMAIL_TAKEN
     │   ├── BrokerAccountTaken    409  BROKER_ACCOUNT_TAKEN
     │   ├── BrokerAccountDiffers  409  BROKER_ACCOUNT_DIFFERS   (strategies trade in another one)
+    │   ├── BrokerAccountsFull    409  BROKER_ACCOUNTS_FULL   (a user has as many as there may be)
+    │   ├── BrokerAccountInUse    409  BROKER_ACCOUNT_IN_USE   (strategies or orders of it keep it)
+    │   ├── BrokerAccountIsDefault 409  BROKER_ACCOUNT_IS_DEFAULT   (the one that is meant where none is named)
     │   ├── KeyInUse              409  IDEMPOTENCY_KEY_IN_USE   (the first request is under way)
     │   ├── KeyOutcomeUnknown     409  IDEMPOTENCY_OUTCOME_UNKNOWN   (the first request broke off)
     │   └── RiskRefused           409  RISK_LIMIT   (an entry over a limit; never leaves the executor)
@@ -75,6 +78,9 @@ ErrorCode = Literal[
     "EMAIL_TAKEN",
     "BROKER_ACCOUNT_TAKEN",
     "BROKER_ACCOUNT_DIFFERS",
+    "BROKER_ACCOUNTS_FULL",
+    "BROKER_ACCOUNT_IN_USE",
+    "BROKER_ACCOUNT_IS_DEFAULT",
     "IDEMPOTENCY_KEY_IN_USE",
     "IDEMPOTENCY_OUTCOME_UNKNOWN",
     "IDEMPOTENCY_KEY_REUSED",
@@ -263,6 +269,33 @@ class BrokerAccountDiffers(Conflict):
             f"strategies are trading in broker account {held_in}, and this is another: connect that one, or stop them"
             " and wait until nothing is held"
         )
+
+
+class BrokerAccountsFull(Conflict):
+    """The user has as many broker accounts as one may have."""
+
+    code: ClassVar[ErrorCode] = "BROKER_ACCOUNTS_FULL"
+
+    def __init__(self, most: int) -> None:
+        super().__init__(f"a user has {most} broker accounts at most: remove one first")
+
+
+class BrokerAccountInUse(Conflict):
+    """Strategies trade in this broker account, or an order of it may still come to hold something."""
+
+    code: ClassVar[ErrorCode] = "BROKER_ACCOUNT_IN_USE"
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"{why}: delete or move its strategies, wait until nothing is held, and try again then")
+
+
+class BrokerAccountIsDefault(Conflict):
+    """The default account is the one that is meant where none is named: there always is one."""
+
+    code: ClassVar[ErrorCode] = "BROKER_ACCOUNT_IS_DEFAULT"
+
+    def __init__(self) -> None:
+        super().__init__("the default account cannot be removed: make another one the default first")
 
 
 class KeyInUse(Conflict):

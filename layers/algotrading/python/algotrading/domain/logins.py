@@ -58,6 +58,8 @@ class Bearer:
     """The login that it belongs to, with which it ends; None for what belongs to none."""
     key_hash: bytes | None = None
     """Of a key: who it is of is only said by it, until the hash was found among that user's."""
+    account_id: UUID | None = None
+    """The broker account that a broker's login is for; None for what is not for one."""
 
 
 class LoginEnd(StrEnum):

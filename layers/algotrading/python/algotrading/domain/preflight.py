@@ -59,6 +59,18 @@ class Check:
     remedy: str | None = None
 
 
+_OF_ACCOUNT = frozenset({CheckName.BROKER_LOGIN, CheckName.LOGIN_LASTS, CheckName.ADDRESSES, CheckName.FUNDS})
+"""What is looked at in the account that the strategy trades in."""
+
+
+def of_account(check: Check, name: str | None) -> Check:
+    """The check, with the account that it speaks of by its `name`; None: its owner has one."""
+    if name is None or check.name not in _OF_ACCOUNT:
+        return check
+    remedy = None if check.remedy is None else f"{check.remedy} (account {name})"
+    return replace(check, text=f"account {name}: {check.text}", remedy=remedy)
+
+
 def check_running(strategy: Strategy) -> Check:
     """Only a running strategy buys."""
     if strategy.is_running:

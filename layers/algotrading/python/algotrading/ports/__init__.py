@@ -25,6 +25,7 @@ from algotrading.ports.ledger import (
 from algotrading.ports.mail import Errands, Mailer, MailRefused
 from algotrading.ports.messaging import Alarm, Lane, OrderQueue, Schedules
 from algotrading.ports.metrics import Meter
+from algotrading.ports.named_accounts import NamedAccounts
 from algotrading.ports.notices import Notice, Notifier, Outbox
 from algotrading.ports.notifications import (
     Chats,
@@ -79,6 +80,7 @@ __all__ = [
     "MailRefused",
     "Mailer",
     "Meter",
+    "NamedAccounts",
     "Notice",
     "Notifications",
     "Notifier",

@@ -177,7 +177,8 @@ class BrokerAccounts(Protocol):
     def save(self, account: SealedBrokerAccount) -> None:
         """Add or replace the account's connection. Raises BrokerAccountTaken where another account of ours, of
         whichever user, places orders there: each would take the other's orders for its own, and both may sell the
-        same shares; TokenInvalid where the user is gone, and AccountLocked where nobody gets in any more."""
+        same shares; TokenInvalid where the user is gone, NotFound where the user has no such account, and
+        AccountLocked where nobody gets in any more."""
         ...
 
     def find(self, user_id: UUID, account_id: UUID | None = None) -> SealedBrokerAccount | None:
@@ -205,6 +206,10 @@ class BrokerAccounts(Protocol):
 
     def find_by_email(self, email: str) -> SealedBrokerAccount | None:
         """System: the connection of the first account of the user who feeds prices."""
+        ...
+
+    def with_login(self, user_ids: Collection[UUID]) -> Sequence[tuple[UUID, UUID]]:
+        """System: user and account of those connections of these users that hold an access token, dead or alive."""
         ...
 
     def postback_id(self, user_id: UUID, account_id: UUID | None = None) -> UUID | None:
@@ -286,8 +291,10 @@ class Tokens(Protocol):
         lifetime: timedelta,
         second_factor: bool = False,
         device_id: UUID | None = None,
+        account_id: UUID | None = None,
     ) -> str:
-        """A token that says who the user is, of which login it is, and whether that showed a second factor."""
+        """A token that says who the user is, of which login it is, whether that showed a second factor, and for which
+        broker account it is."""
         ...
 
     def read(self, token: str, *, audience: str) -> Bearer:

@@ -15,7 +15,7 @@ class Strategies(Protocol):
     """The traders' standing orders. Every change leaves an audit record in the same transaction."""
 
     def add(self, strategy: Strategy) -> None:
-        """Store a new strategy."""
+        """Store a new strategy. Raises StrategyInvalid where its user has no such broker account, or not any more."""
         ...
 
     def get(self, user_id: UUID, strategy_id: UUID) -> Strategy:
@@ -35,6 +35,7 @@ class Strategies(Protocol):
             NotFound: it does not exist (any more).
             Conflict: its version has moved, or account, exchange, symbol, product or quantity would change while a
                 cycle of any day is not settled.
+            StrategyInvalid: it is moved to a broker account that its user does not have (any more).
             StrategyOverlap: it would run at the same time of day as another running strategy in the same
                 account and symbol.
         """

@@ -1,7 +1,7 @@
 """A trader's broker connection: keys, the daily login, and what may be shown of it.
 
 Secrets are stored sealed only, and nothing is stored that the broker refused. While a trader's
-strategies trade, the account they trade in cannot be changed or removed under them.
+strategies trade, the account they trade in cannot be changed or removed under them (`AccountGuard`).
 """
 
 from __future__ import annotations
@@ -23,27 +23,23 @@ from algotrading.domain.accounts import (
 from algotrading.domain.egress import EgressRoute
 from algotrading.domain.errors import (
     AccountLocked,
-    BrokerAccountDiffers,
     BrokerAuthFailed,
-    Conflict,
-    EmailUnverified,
-    SecondFactorRequired,
     TokenInvalid,
 )
 from algotrading.domain.logins import Bearer
-from algotrading.domain.sessions import trading_day_of
+from algotrading.domain.named_accounts import NamedAccount
 from algotrading.ports import (
     BrokerAccounts,
     Brokers,
     Clock,
-    Ledger,
-    SecondFactors,
+    NamedAccounts,
     Standings,
-    Strategies,
     Tokens,
     Users,
     Vault,
 )
+from algotrading.services.account_guard import AccountGuard
+from algotrading.services.safe_login import SafeLogins
 
 logger = logging.getLogger(__name__)
 
@@ -57,6 +53,7 @@ _SHOWN = 4
 class Connection:
     """What may be shown of a broker connection: never a secret."""
 
+    account_id: UUID
     status: ConnectionStatus
     broker: BrokerName
     api_key: str
@@ -75,6 +72,7 @@ class Connection:
 class Connecting:
     """What came of storing keys."""
 
+    account_id: UUID
     login_url: str | None
     """Where the trader logs in; None: the access token was validated."""
     addresses: tuple[str, ...]
@@ -83,62 +81,67 @@ class Connecting:
 
 @dataclass(frozen=True, slots=True)
 class BrokerConnections:
-    """Connects traders with their brokers."""
+    """Connects traders with their brokers. Where no `account_id` is given, the user's default account is meant."""
 
     accounts: BrokerAccounts
+    named: NamedAccounts
+    guard: AccountGuard
+    safe_logins: SafeLogins
     vault: Vault
     brokers: Brokers
     tokens: Tokens
-    strategies: Strategies
-    ledger: Ledger
     clock: Clock
-    second_factors: SecondFactors
-    needs_second_factor: bool
-    """Whether only a login with a second factor may reach a broker account: where it is real money."""
     is_bound: bool
     """Whether orders are taken from registered addresses alone."""
     feed_emails: frozenset[str]
-    """Accounts that carry prices, in lower case."""
+    """Users whose first account carries prices, in lower case."""
     users: Users
-    needs_verified_email: bool
-    """Whether only an account whose e-mail its owner has confirmed may, too."""
     standings: Standings
 
-    def connect(self, user_id: UUID, credentials: BrokerCredentials, device_id: UUID | None) -> Connecting:
+    def connect(
+        self,
+        user_id: UUID,
+        credentials: BrokerCredentials,
+        device_id: UUID | None,
+        account_id: UUID | None = None,
+    ) -> Connecting:
         """Store keys. With an access token they are validated with the broker first; without one the
         answer is the URL at which the trader logs in, as in `login_url`.
 
         Raises:
             EmailUnverified: the user has not confirmed the e-mail; nothing was stored.
             SecondFactorRequired: the user's login has none; nothing was stored.
+            NotFound: no such account of this user.
             BrokerAuthFailed: the broker refuses these credentials; nothing was stored.
             BrokerUnavailable: the broker could not be asked; nothing was stored.
-            BrokerAccountTaken: another user trades through this broker account; nothing was stored.
+            BrokerAccountTaken: another account of ours trades there already; nothing was stored.
             BrokerAccountDiffers: strategies trade in another broker account; nothing was stored.
             Conflict: a login would be lost by which strategies trade; nothing was stored.
         """
-        self._require_safe_login(user_id)
-        stored = self.accounts.find(user_id)
+        self.safe_logins.require(user_id)
+        account_id = self.named.get(user_id, account_id).account_id
+        stored = self.accounts.find(user_id, account_id)
         if credentials.access_token is not None:
             profile = self.brokers.connect(credentials).validate_credentials()
-            account = self._store_validated(user_id, credentials, profile, stored)
-            return Connecting(None, _addresses_of(account.egress))
+            account = self._store_validated(user_id, account_id, credentials, profile, stored)
+            return Connecting(account_id, None, _addresses_of(account.egress))
         if stored is not None and stored.is_connected(self.clock.now()):
-            self._refuse_while_trading(user_id, "its broker login would be lost")
-        login_url = self._login_url(user_id, credentials, device_id)
-        self._save(user_id, credentials, stored.broker_user_id if stored else None)
-        return Connecting(login_url, _addresses_of(None if stored is None else stored.egress))
+            self.guard.refuse_while_trading(user_id, account_id, "its broker login would be lost")
+        login_url = self._login_url(user_id, account_id, credentials, device_id)
+        self._save(user_id, account_id, credentials, stored.broker_user_id if stored else None)
+        return Connecting(account_id, login_url, _addresses_of(None if stored is None else stored.egress))
 
-    def login_url(self, user_id: UUID, device_id: UUID | None) -> str:
-        """Where the trader logs in to the broker, with a state that only this user's login can bring back. `device_id`
-        is the login of ours that asks: once it has ended, the state is worth nothing.
+    def login_url(self, user_id: UUID, device_id: UUID | None, account_id: UUID | None = None) -> str:
+        """Where the trader logs in to the broker, with a state that only this user's login can bring back, and for this
+        account alone. `device_id` is the login of ours that asks: once it has ended, the state is worth nothing.
 
         Raises:
-            EmailUnverified, SecondFactorRequired: as for `connect`.
+            EmailUnverified, SecondFactorRequired, NotFound: as for `connect`.
             BrokerAuthFailed: there are no keys yet.
         """
-        self._require_safe_login(user_id)
-        return self._login_url(user_id, self._unseal(self._stored(user_id)), device_id)
+        self.safe_logins.require(user_id)
+        account_id = self.named.get(user_id, account_id).account_id
+        return self._login_url(user_id, account_id, self._unseal(self._stored(user_id, account_id)), device_id)
 
     def complete_login(self, state: str, request_token: str) -> Connection:
         """Turn the request token that came back from the broker's login into a stored connection.
@@ -146,6 +149,7 @@ class BrokerConnections:
         Raises:
             TokenExpired, TokenInvalid: the state is too old or not ours; the account or the login that asked is gone.
             AccountLocked: nobody gets in, by a login that began before the lock either.
+            NotFound: the broker account was removed meanwhile.
             BrokerAuthFailed, BrokerUnavailable, BrokerAccountTaken, BrokerAccountDiffers: as for `connect`; nothing
                 was stored.
         """
@@ -153,40 +157,49 @@ class BrokerConnections:
         user_id = bearer.user_id
         # Before the broker is asked: its new session would end the one that what is held is still sold by.
         self._refuse_ended(bearer)
-        stored = self._stored(user_id)
+        # A state that the version before has made names none: it knew of one.
+        account_id = self.named.get(user_id, bearer.account_id).account_id
+        stored = self._stored(user_id, account_id)
         keys = self._unseal(stored)
         session = self.brokers.exchange(keys, request_token)
         credentials = BrokerCredentials(keys.broker, keys.api_key, keys.api_secret, session.access_token)
         profile = self.brokers.connect(credentials).validate_credentials()
-        return self._show(self._store_validated(user_id, credentials, profile, stored), credentials.api_key)
+        account = self._store_validated(user_id, account_id, credentials, profile, stored)
+        return self._show(account, credentials.api_key)
 
-    def describe(self, user_id: UUID) -> Connection | None:
-        """The user's connection, None when there is none."""
-        stored = self.accounts.find(user_id)
+    def account_of(self, user_id: UUID, account_id: UUID | None) -> NamedAccount:
+        """The account that a request means. Raises NotFound."""
+        return self.named.get(user_id, account_id)
+
+    def describe(self, account: NamedAccount) -> Connection | None:
+        """The account's connection, None when there is none."""
+        stored = self.accounts.find(account.user_id, account.account_id)
         return None if stored is None else self._show(stored, self._unseal(stored).api_key)
 
-    def disconnect(self, user_id: UUID) -> None:
-        """Forget the connection; no error when there is none.
+    def disconnect(self, account: NamedAccount) -> None:
+        """Forget the account's connection; no error when there is none.
 
         Raises:
             Conflict: strategies trade through it.
         """
-        if self.accounts.find(user_id) is not None:
-            self._refuse_while_trading(user_id, "they could not be sold any more")
-            self.accounts.remove(user_id, now=self.clock.now())
+        user_id, account_id = account.user_id, account.account_id
+        if self.accounts.find(user_id, account_id) is not None:
+            self.guard.refuse_while_trading(user_id, account_id, "they could not be sold any more")
+            self.accounts.remove(user_id, account_id, now=self.clock.now())
 
-    def _claim_addresses(self, user_id: UUID) -> EgressRoute | None:
-        """Addresses for the account's orders, for good: once the broker has vouched for it, and not for an account that
+    def _claim_addresses(self, user_id: UUID, account_id: UUID) -> EgressRoute | None:
+        """Addresses for the user's orders, for good: once the broker has vouched for it, and not for an account that
         carries prices and places none. Without any it is connected all the same: what it holds can be sold."""
-        if not self.is_bound or self._carries_prices(user_id):
+        if not self.is_bound or self._carries_prices(user_id, account_id):
             return None
         route = self.accounts.claim_egress(user_id)
         if route is None:
             logger.error("no addresses are left for orders", extra={"user_id": str(user_id)})
         return route
 
-    def _carries_prices(self, user_id: UUID) -> bool:
-        return self.users.get(user_id).email.lower() in self.feed_emails
+    def _carries_prices(self, user_id: UUID, account_id: UUID) -> bool:
+        is_first = account_id == first_account_of(user_id)
+        return is_first and self.users.get(user_id).email.lower() in self.feed_emails
 
     def _refuse_ended(self, bearer: Bearer) -> None:
         """No door has looked at who comes back from the broker's login: a browser, which shows the state alone."""
@@ -198,31 +211,22 @@ class BrokerConnections:
         if not standing.is_logged_in:
             raise TokenInvalid("the login that asked for this has ended: log in here, and connect the broker again")
 
-    def _require_safe_login(self, user_id: UUID) -> None:
-        if self.needs_verified_email and not self.users.get(user_id).is_email_verified:
-            raise EmailUnverified(
-                "confirm your e-mail first: a link was sent to it, and POST /auth/email/resend sends another"
-            )
-        if not self.needs_second_factor:
-            return
-        factor = self.second_factors.find(user_id)
-        if factor is None or not factor.is_on:
-            raise SecondFactorRequired(
-                "switch the second factor of your login on first: a broker account is reached with it"
-            )
-
     def _store_validated(
         self,
         user_id: UUID,
+        account_id: UUID,
         credentials: BrokerCredentials,
         profile: BrokerProfile,
         stored: SealedBrokerAccount | None,
     ) -> SealedBrokerAccount:
-        self._refuse_another_account(user_id, profile, None if stored is None else stored.broker_user_id)
-        account = self._save(user_id, credentials, profile.broker_user_id)
-        return replace(account, egress=self._claim_addresses(user_id))
+        known = None if stored is None else stored.broker_user_id
+        self.guard.refuse_another_account(user_id, account_id, profile, known)
+        account = self._save(user_id, account_id, credentials, profile.broker_user_id)
+        return replace(account, egress=self._claim_addresses(user_id, account_id))
 
-    def _save(self, user_id: UUID, credentials: BrokerCredentials, broker_user_id: str | None) -> SealedBrokerAccount:
+    def _save(
+        self, user_id: UUID, account_id: UUID, credentials: BrokerCredentials, broker_user_id: str | None
+    ) -> SealedBrokerAccount:
         secrets = {"api_key": credentials.api_key, "api_secret": credentials.api_secret}
         if credentials.access_token is not None:
             secrets["access_token"] = credentials.access_token
@@ -231,7 +235,7 @@ class BrokerConnections:
         connected = credentials.access_token is not None
         account = SealedBrokerAccount(
             user_id=user_id,
-            account_id=first_account_of(user_id),
+            account_id=account_id,
             broker=credentials.broker,
             api_key=sealed["api_key"],
             api_secret=sealed["api_secret"],
@@ -240,13 +244,13 @@ class BrokerConnections:
             status=ConnectionStatus.CONNECTED if connected else ConnectionStatus.LOGIN_REQUIRED,
             token_at=now if connected else None,
             updated_at=now,
-            places_orders=not self._carries_prices(user_id),
+            places_orders=not self._carries_prices(user_id, account_id),
         )
         self.accounts.save(account)
         return account
 
-    def _stored(self, user_id: UUID) -> SealedBrokerAccount:
-        stored = self.accounts.find(user_id)
+    def _stored(self, user_id: UUID, account_id: UUID) -> SealedBrokerAccount:
+        stored = self.accounts.find(user_id, account_id)
         if stored is None:
             raise BrokerAuthFailed("no broker keys are stored: send api_key and api_secret to /broker/connect first")
         return stored
@@ -255,12 +259,17 @@ class BrokerConnections:
         opened = self.vault.unseal(stored.user_id, {"api_key": stored.api_key, "api_secret": stored.api_secret})
         return BrokerCredentials(stored.broker, opened["api_key"], opened["api_secret"], access_token=None)
 
-    def _login_url(self, user_id: UUID, credentials: BrokerCredentials, device_id: UUID | None) -> str:
-        state = self.tokens.issue(user_id, audience=LOGIN_AUDIENCE, lifetime=LOGIN_LIFETIME, device_id=device_id)
+    def _login_url(
+        self, user_id: UUID, account_id: UUID, credentials: BrokerCredentials, device_id: UUID | None
+    ) -> str:
+        state = self.tokens.issue(
+            user_id, audience=LOGIN_AUDIENCE, lifetime=LOGIN_LIFETIME, device_id=device_id, account_id=account_id
+        )
         return self.brokers.login_url(credentials.broker, credentials.api_key, state)
 
     def _show(self, stored: SealedBrokerAccount, api_key: str) -> Connection:
         return Connection(
+            account_id=stored.account_id,
             status=stored.status_at(self.clock.now()),
             broker=stored.broker,
             api_key=_mask(api_key),
@@ -270,37 +279,6 @@ class BrokerConnections:
             postback_id=self.accounts.postback_id(stored.user_id, stored.account_id),
             addresses=_addresses_of(stored.egress) if self.is_bound else (),
             token_refused_at=stored.refused_at,
-        )
-
-    def _refuse_while_trading(self, user_id: UUID, why: str) -> None:
-        if self._is_trading(user_id):
-            raise Conflict(
-                f"strategies are trading through this broker connection, or an order is still looked for that was "
-                f"proven absent today, and {why}: stop them, wait until nothing is held, and try again tomorrow at the "
-                f"latest"
-            )
-
-    def _refuse_another_account(self, user_id: UUID, profile: BrokerProfile, known: str | None) -> None:
-        """`known` is the account that the stored connection leads to. Where it does not say (two users held one account
-        and this one lost it: migration 0019), the trail does: orders leave through a connected account alone."""
-        if known == profile.broker_user_id or not self._is_trading(user_id):
-            return
-        held_in = known or self.accounts.last_connected(user_id, first_account_of(user_id))
-        if held_in is None:
-            # No order can have left. Were there one all the same, a refusal would keep its owner from selling at all.
-            if self.ledger.unsettled_of(user_id):
-                logger.error("nothing tells in which broker account cycles stand", extra={"user_id": str(user_id)})
-        elif held_in != profile.broker_user_id:
-            raise BrokerAccountDiffers(held_in)
-
-    def _is_trading(self, user_id: UUID) -> bool:
-        """Also by strategies that were deleted since, and while an order is looked for that was proven absent: what it
-        buys, should it surface, is sold in this account or not at all. It is looked for until its day ends."""
-        if any(strategy.is_running for strategy in self.strategies.list_for(user_id)):
-            return True
-        today = trading_day_of(self.clock.now())
-        return bool(self.ledger.unsettled_of(user_id)) or any(
-            cycle.has_absent_order for cycle in self.ledger.traded_on(user_id, today)
         )
 
 

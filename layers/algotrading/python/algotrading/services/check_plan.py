@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from algotrading.domain.errors import FieldProblem, StrategyInvalid
 from algotrading.domain.instruments import Instrument
@@ -21,6 +22,8 @@ class PlanDraft:
 
     plan: Plan
     problems: tuple[FieldProblem, ...] = ()
+    account_id: UUID | None = None
+    """The broker account that it is to trade in; None: the default one, or where the strategy is."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from algotrading.domain.errors import BrokerAuthFailed, BrokerFault
 from algotrading.domain.notices import NoticeKind
 from algotrading.domain.orders import OrderTicket, Side
-from algotrading.domain.preflight import Check, check_funds, login_refused
+from algotrading.domain.preflight import Check, check_funds, login_refused, of_account
 from algotrading.domain.readiness import last_call_of, trouble_of
 from algotrading.domain.sessions import trading_day_of
 from algotrading.domain.strategy import Plan, Strategy
@@ -58,7 +58,8 @@ class LastCall:
         asked = None if broker is None else self._ask(strategy.plan, broker)
         if not self._has_time(due):
             return
-        checks = _with(self.preflight.look_at(strategy).checks, asked)
+        looked = self.preflight.look_at(strategy)
+        checks = _with(looked.checks, None if asked is None else of_account(asked, looked.account))
         text = last_call_of(strategy.plan.symbol, strategy.plan.buy_time, checks)
         if text is None or not self._has_time(due):
             return

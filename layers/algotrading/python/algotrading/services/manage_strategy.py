@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from uuid import UUID, uuid4
 
-from algotrading.domain.accounts import first_account_of
 from algotrading.domain.alarms import may_have_rung
 from algotrading.domain.cycle import CycleState
 from algotrading.domain.errors import (
@@ -20,16 +19,19 @@ from algotrading.domain.errors import (
     CalendarMissing,
     Conflict,
     FieldProblem,
+    NotFound,
     PreconditionFailed,
     RiskLocked,
     StrategyInvalid,
     StrategyOverlap,
 )
 from algotrading.domain.instruments import Instrument
-from algotrading.domain.preflight import check_login_lasts
+from algotrading.domain.named_accounts import UNKNOWN_ACCOUNT
+from algotrading.domain.preflight import check_login_lasts, of_account
 from algotrading.domain.sessions import EffectiveExit, instant_of, trading_day_of
 from algotrading.domain.strategy import Plan, Strategy, StrategyStatus
-from algotrading.ports import BrokerAccounts, Clock, Instruments, Ledger, Risks, Strategies
+from algotrading.ports import BrokerAccounts, Clock, Instruments, Ledger, NamedAccounts, Risks, Strategies
+from algotrading.services.account_names import name_where_several
 from algotrading.services.check_plan import CheckedPlan, PlanChecker, PlanDraft
 from algotrading.services.live_prices import LivePrices
 from algotrading.services.preflight import next_instants
@@ -60,6 +62,7 @@ class StrategyManager:
     ledger: Ledger
     instruments: Instruments
     accounts: BrokerAccounts
+    named: NamedAccounts
     risks: Risks
     checker: PlanChecker
     publisher: Publisher
@@ -68,17 +71,19 @@ class StrategyManager:
     new_id: Callable[[], UUID] = uuid4
 
     def create(self, user_id: UUID, draft: PlanDraft) -> Commanded:
-        """Store a new strategy; it trades once it is started.
+        """Store a new strategy, in the account that the draft names, or in the default one of this moment; it trades
+        once it is started.
 
         Raises:
             StrategyInvalid: with every problem of every field.
         """
         now = self.clock.now()
+        account_id, draft = self._place(user_id, draft)
         checked = self.checker.check(draft, now)
         strategy = Strategy(
             strategy_id=self.new_id(),
             user_id=user_id,
-            account_id=first_account_of(user_id),
+            account_id=account_id,
             plan=checked.plan,
             status=StrategyStatus.CREATED,
             version=1,
@@ -91,7 +96,8 @@ class StrategyManager:
     def update(
         self, user_id: UUID, strategy_id: UUID, draft: PlanDraft, *, seen_version: int | None = None
     ) -> Commanded:
-        """Replace the plan, with effect at once. While a cycle is open, only its times and its stop-loss.
+        """Replace the plan, with effect at once. While a cycle is open, only its times and its stop-loss: then it
+        cannot be moved to another account either. A draft that names no account leaves it where it is.
 
         In the minutes before an order's instant an executor already waits for it, and messages of one
         strategy are handled one after the other: an earlier instant would stand behind that wait and be
@@ -105,10 +111,12 @@ class StrategyManager:
             StrategyInvalid: with every problem of every field.
             Conflict: a field that an open cycle holds fixed, an order that is being prepared, or somebody
                 else changed the strategy.
-            StrategyOverlap: it runs, and another running strategy trades the new symbol.
+            StrategyOverlap: it runs, and another running strategy trades the new symbol in that account.
+            BrokerAuthFailed: it runs, and there is no live broker connection in the account that it is moved to.
         """
         before = self.strategies.get(user_id, strategy_id)
         now = self.clock.now()
+        account_id, draft = self._place(user_id, draft, before.account_id)
         checked = self.checker.check(draft, now)
         # A plan that is refused without a condition is refused with one as well (RFC 9110, section 13.2.1).
         _require_seen(before, seen_version)
@@ -117,11 +125,15 @@ class StrategyManager:
         is_same_time = checked.plan.buy_time == before.plan.buy_time
         after = replace(
             before,
+            account_id=account_id,
             plan=checked.plan,
             version=before.version + 1,
             updated_at=now,
             timed_at=before.due_since if is_same_time else now,
         )
+        if before.is_running and after.account_id != before.account_id:
+            # What runs could be started where it is.
+            self._require_broker(after, now)
         self.strategies.save(after, expected_version=before.version)
         cycles = self._cycles(after)
         if after.is_running:
@@ -198,6 +210,17 @@ class StrategyManager:
         self.strategies.delete(user_id, strategy_id, expected_version=strategy.version, now=self.clock.now())
         self.publisher.publish_deleted(strategy, self._instrument(strategy.plan))
 
+    def _place(self, user_id: UUID, draft: PlanDraft, present: UUID | None = None) -> tuple[UUID, PlanDraft]:
+        """The account that the draft means, and the draft, with a problem more where there is none such. `present`:
+        where the strategy is by now."""
+        if present is not None and draft.account_id in {None, present}:
+            return present, draft
+        try:
+            return self.named.get(user_id, draft.account_id).account_id, draft
+        except NotFound:
+            nowhere = UUID(int=0)
+            return nowhere, replace(draft, problems=(*draft.problems, UNKNOWN_ACCOUNT))
+
     def _refuse_locked(self, user_id: UUID) -> None:
         breach = self.risks.locks(user_id).breach()
         if breach is not None:
@@ -205,13 +228,17 @@ class StrategyManager:
 
     def _require_broker(self, strategy: Strategy, now: datetime) -> None:
         account = self.accounts.find(strategy.user_id, strategy.account_id)
-        if account is None:
-            raise BrokerAuthFailed("no broker is connected: send your keys to POST /broker/connect first")
-        if not account.is_connected(now):
-            raise BrokerAuthFailed("the broker login is not valid today: open the URL of GET /broker/login first")
-        if account.refused_at is not None:
+        if account is None or not account.is_connected(now) or account.refused_at is not None:
+            name = name_where_several(self.named, strategy)
+            where = "" if name is None else f" in the account {name}"
+            if account is None:
+                raise BrokerAuthFailed(f"no broker is connected{where}: send your keys to POST /broker/connect first")
+            if account.refused_at is not None and account.is_connected(now):
+                raise BrokerAuthFailed(
+                    f"the broker does not take the login{where} any more: open the URL of GET /broker/login first"
+                )
             raise BrokerAuthFailed(
-                "the broker does not take the login any more: open the URL of GET /broker/login first"
+                f"the broker login{where} is not valid today: open the URL of GET /broker/login first"
             )
         if not account.places_orders:
             # Another user may trade through the same broker account, and would take these orders for its owner's own.
@@ -224,6 +251,7 @@ class StrategyManager:
         check = check_login_lasts(self.accounts.find(strategy.user_id, strategy.account_id), now, sell)
         if check.is_green or sell is None:
             return commanded
+        check = of_account(check, name_where_several(self.named, strategy))
         return replace(commanded, warnings=(*commanded.warnings, f"{check.text}: {check.remedy}"))
 
     def _spread_again(self, strategy: Strategy) -> Commanded:

@@ -20,12 +20,23 @@ from algotrading.domain.preflight import (
     check_plan,
     check_quantity,
     check_running,
+    of_account,
 )
 from algotrading.domain.risk import EntryOrder
 from algotrading.domain.sessions import SessionTable, instant_of, trading_day_of
 from algotrading.domain.sight import Sight
 from algotrading.domain.strategy import Plan, Strategy
-from algotrading.ports import BrokerAccounts, Clock, LastPrice, Risks, RiskStanding, Runtime, Strategies
+from algotrading.ports import (
+    BrokerAccounts,
+    Clock,
+    LastPrice,
+    NamedAccounts,
+    Risks,
+    RiskStanding,
+    Runtime,
+    Strategies,
+)
+from algotrading.services.account_names import name_where_several
 from algotrading.services.check_plan import CheckedPlan, PlanChecker, PlanDraft
 from algotrading.services.live_prices import prices_of_today
 
@@ -40,6 +51,8 @@ class Preflight:
     checks: Sequence[Check]
     next_buy_at: datetime | None
     as_of: datetime
+    account: str | None = None
+    """The name of the strategy's broker account, where its owner has several."""
 
     @property
     def is_ready(self) -> bool:
@@ -54,6 +67,7 @@ class PreflightReader:
 
     strategies: Strategies
     accounts: BrokerAccounts
+    named: NamedAccounts
     risks: Risks
     runtime: Runtime
     checker: PlanChecker
@@ -89,7 +103,8 @@ class PreflightReader:
             self._limits(strategy, standing, day, now),
             check_quantity(strategy.plan.quantity, instrument, day),
         )
-        return Preflight(strategy.strategy_id, checks, buy, now)
+        name = name_where_several(self.named, strategy)
+        return Preflight(strategy.strategy_id, [of_account(check, name) for check in checks], buy, now, name)
 
     def _limits(self, strategy: Strategy, standing: RiskStanding, day: date, now: datetime) -> Check:
         """Held against what others of the user hold now, where the buy is of today. One of a later day meets nothing

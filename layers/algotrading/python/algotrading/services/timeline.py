@@ -9,6 +9,7 @@ from datetime import date, datetime, time, timedelta
 from typing import Any
 from uuid import UUID
 
+from algotrading.domain.accounts import first_account_of
 from algotrading.domain.audit import AuditKind, AuditRecord
 from algotrading.domain.errors import CalendarMissing, NotFound
 from algotrading.domain.sessions import SessionTable, instant_of, trading_day_of
@@ -50,7 +51,13 @@ _NOT_OF_TRADING = {
     AuditKind.API_KEY_CREATED,
     AuditKind.API_KEY_REVOKED,
     AuditKind.ACCOUNT_DELETED,
+    AuditKind.BROKER_ACCOUNT_OPENED,
+    AuditKind.BROKER_ACCOUNT_CHANGED,
+    AuditKind.BROKER_ACCOUNT_REMOVED,
 }
+_OF_A_CONNECTION = frozenset(
+    {AuditKind.BROKER_CONNECTED, AuditKind.BROKER_LOGIN_REQUIRED, AuditKind.BROKER_DISCONNECTED}
+)
 _ALWAYS_TOLD = frozenset({"BUY", "SELL", "STOPLOSS", "STOP", "SQUARE_OFF", "KILL"})
 """Messages that are told whatever came of them; others, which come every minute, only with their news."""
 
@@ -79,7 +86,7 @@ class Timeline:
 
 def tell(known: DayOnRecord) -> list[Line]:
     """The lines of a day, oldest first. Pure: what is on record, in plain words."""
-    read = [(record, json.loads(record.record)["data"]) for record in known.records]
+    read = _of_its_accounts([(record, json.loads(record.record)["data"]) for record in known.records], known.strategy)
     commands = [(record, data) for record, data in read if record.kind in COMMANDS]
     story = OrderStory(known.logs)
     lines = [*_happenings(_from_the_day_on(known.day, read), story), *story.broker_lines()]
@@ -88,6 +95,25 @@ def tell(known: DayOnRecord) -> list[Line]:
     if standing is not None and not story.has_entry and not is_explained:
         lines += why_nothing(known.day, standing, known.now, known.is_trading_day)
     return told_once(lines)
+
+
+def _of_its_accounts(
+    read: Sequence[tuple[AuditRecord, Said]], strategy: Strategy | None
+) -> Sequence[tuple[AuditRecord, Said]]:
+    """Without what befell broker accounts that the strategy was not in: a login that is over there keeps it from
+    nothing. Records of before migration 0025 name no account, and were of the first."""
+    accounts = set() if strategy is None else {str(strategy.account_id)}
+    for record, data in read:
+        if record.strategy_id is not None:
+            sides = (data.get("before"), data.get("after"), data.get("cycle"))
+            accounts |= {side["account_id"] for side in sides if side and side.get("account_id")}
+    if not accounts:
+        return read
+
+    def is_its(record: AuditRecord, data: Said) -> bool:
+        return (data.get("account_id") or str(first_account_of(record.user_id))) in accounts
+
+    return [(record, data) for record, data in read if record.kind not in _OF_A_CONNECTION or is_its(record, data)]
 
 
 def _from_the_day_on(day: date, read: Sequence[tuple[AuditRecord, Said]]) -> Iterator[tuple[AuditRecord, Said]]:

@@ -66,7 +66,9 @@ def command_line(record: AuditRecord, data: Said) -> Line:
         case AuditKind.STRATEGY_CREATED:
             text = f"created: {_plan(after['plan'])}"
         case AuditKind.STRATEGY_CHANGED:
-            text = f"changed: {_changes(before['plan'], after['plan'])}"
+            is_moved = before.get("account_id", after.get("account_id")) != after.get("account_id")
+            moved = "moved to another broker account; " if is_moved else ""
+            text = f"{moved}changed: {_changes(before['plan'], after['plan'])}"
         case AuditKind.STRATEGY_STARTED:
             text = f"started by its owner: {_plan(after['plan'])}"
         case AuditKind.STRATEGY_STOPPED:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from algotrading.adapters.postgres import audit
@@ -15,6 +15,9 @@ from algotrading.domain.accounts import BrokerName, ConnectionStatus, SealedBrok
 from algotrading.domain.audit import AuditKind, broker_entry, disconnected_entry, freed_entry, token_entry
 from algotrading.domain.egress import EgressRoute
 from algotrading.domain.errors import BrokerAccountTaken, Conflict, NotFound, TokenInvalid
+
+if TYPE_CHECKING:
+    from algotrading.adapters.postgres.database import Session
 
 _ACCOUNTS = """
     select k.user_id, k.account_id, k.broker, k.api_key, k.secret_key, k.access_token, k.broker_user_id, k.status,
@@ -50,6 +53,8 @@ class PostgresBrokerAccounts:
             # It may have been deleted or locked while the broker was asked: what is stored then would stay.
             if hold_open(session, account.user_id) is None:
                 raise TokenInvalid("this account is gone")
+            # The same holds for the one account of its user: who removes it holds the user's row as well.
+            _require_open(session, account)
             stored = session.execute(
                 """
                 with before as materialized (select broker_user_id from broker_connections where account_id = %s)
@@ -141,6 +146,16 @@ class PostgresBrokerAccounts:
             ).fetchone()
         return _account(row) if row else None
 
+    def with_login(self, user_ids: Collection[UUID]) -> Sequence[tuple[UUID, UUID]]:
+        """See ports.BrokerAccounts."""
+        with self._database.system() as session:
+            rows = session.execute(
+                "select user_id, account_id from broker_connections where user_id = any(%s)"
+                " and access_token is not null order by account_id",
+                (list(user_ids),),
+            ).fetchall()
+        return [(row["user_id"], row["account_id"]) for row in rows]
+
     def postback_id(self, user_id: UUID, account_id: UUID | None = None) -> UUID | None:
         """See ports.BrokerAccounts."""
         with self._database.tenant(user_id) as session:
@@ -184,6 +199,15 @@ class PostgresBrokerAccounts:
                 raise Conflict("a broker is connected: the user disconnects it first, or deletes the account")
             audit.append(session, freed_entry(user_id, route, clean_text(by), now))
         return route
+
+
+def _require_open(session: Session, account: SealedBrokerAccount) -> None:
+    row = session.execute(
+        "select from broker_accounts where account_id = %s and user_id = %s and removed_at is null",
+        (account.account_id, account.user_id),
+    ).fetchone()
+    if row is None:
+        raise NotFound("no such broker account")
 
 
 def _key(user_id: UUID, account_id: UUID | None) -> dict[str, UUID | None]:

@@ -10,9 +10,11 @@ from uuid import UUID
 
 from algotrading.adapters.postgres import audit
 from algotrading.adapters.postgres.database import Database
+from algotrading.adapters.postgres.named_accounts import hold_account
 from algotrading.adapters.postgres.rows import plan_parameters, read_strategy
 from algotrading.domain.audit import strategy_entry
 from algotrading.domain.errors import Conflict, NotFound, StrategyOverlap
+from algotrading.domain.named_accounts import no_such_account
 from algotrading.domain.strategy import Strategy, StrategyStatus, held_fixed
 
 if TYPE_CHECKING:
@@ -29,6 +31,7 @@ class PostgresStrategies:
         """See ports.Strategies."""
         with self._database.tenant(strategy.user_id) as session:
             _refuse_overlap(session, strategy)
+            hold_account(session, strategy.user_id, strategy.account_id)
             session.execute(
                 """
                 insert into strategies (strategy_id, user_id, account_id, exchange, symbol, product, buy_time,
@@ -64,6 +67,15 @@ class PostgresStrategies:
 
     def save(self, strategy: Strategy, *, expected_version: int) -> None:
         """See ports.Strategies."""
+        from psycopg.errors import ForeignKeyViolation
+
+        try:
+            self._save(strategy, expected_version)
+        except ForeignKeyViolation as error:
+            # It names one thing of others: the account, which no look of ours has to come before.
+            raise no_such_account() from error
+
+    def _save(self, strategy: Strategy, expected_version: int) -> None:
         with self._database.tenant(strategy.user_id) as session:
             # Before the update: whoever holds a strategy's row never waits for its user's.
             _refuse_overlap(session, strategy)
@@ -93,6 +105,8 @@ class PostgresStrategies:
             fixed = held_fixed(before, strategy)
             if fixed is not None and _holds_something(session, strategy.strategy_id):
                 raise fixed
+            if before.account_id != strategy.account_id:
+                hold_account(session, strategy.user_id, strategy.account_id)
             audit.append(session, strategy_entry(before, strategy, strategy.updated_at))
 
     def delete(self, user_id: UUID, strategy_id: UUID, *, expected_version: int, now: datetime) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any
+from uuid import UUID
 
 from aws_lambda_powertools.event_handler import Request, Response
 from aws_lambda_powertools.event_handler.api_gateway import Router
@@ -36,15 +37,21 @@ from algotrading.domain.errors import (
 )
 from algotrading.entrypoints.api.answers import BEARER, answers
 from algotrading.entrypoints.api.broker_book import book_answer
-from algotrading.entrypoints.http import admitted, caller, new_router, public_url
+from algotrading.entrypoints.api.broker_views import connection_view
+from algotrading.entrypoints.http import admitted, caller, new_router
 from algotrading.entrypoints.http_answers import JSON
 from algotrading.entrypoints.http_page import asks_for_page, html_page
+from algotrading.services.broker_account_keeper import BrokerAccountKeeper
 from algotrading.services.broker_books import BrokerBooks
-from algotrading.services.broker_connection import BrokerConnections, Connection
+from algotrading.services.broker_connection import BrokerConnections
 
 _TAGS = ["Broker"]
 _LONGEST = 4096
 Parameter = Annotated[str | None, Query(max_length=_LONGEST)]
+AccountId = Annotated[
+    UUID | None,
+    Query(description="Which of your broker accounts (GET /broker/accounts); without it the default one"),
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +60,7 @@ class BrokerServices:
 
     connections: BrokerConnections
     books: BrokerBooks
+    keeper: BrokerAccountKeeper
 
 
 class BrokerRoutes:
@@ -74,6 +82,7 @@ class BrokerRoutes:
                 RequestInvalid,
                 EmailUnverified,
                 SecondFactorRequired,
+                NotFound,
                 BrokerAuthFailed,
                 BrokerAccountTaken,
                 BrokerAccountDiffers,
@@ -86,21 +95,28 @@ class BrokerRoutes:
             summary="My broker connection",
             tags=_TAGS,
             security=BEARER,
-            responses=answers("The connection, without its secrets"),
+            responses=answers("The connection, without its secrets", RequestInvalid, NotFound),
         )(self.show)
         router.delete(
             "/api/v1/broker",
             summary="Forget my broker connection",
             tags=_TAGS,
             security=BEARER,
-            responses=answers("There is no connection any more", Conflict),
+            responses=answers("There is no connection any more", RequestInvalid, NotFound, Conflict),
         )(self.disconnect)
         router.get(
             "/api/v1/broker/login",
             summary="Where to log in to the broker",
             tags=_TAGS,
             security=BEARER,
-            responses=answers("The broker's login page", EmailUnverified, SecondFactorRequired, BrokerAuthFailed),
+            responses=answers(
+                "The broker's login page",
+                RequestInvalid,
+                EmailUnverified,
+                SecondFactorRequired,
+                NotFound,
+                BrokerAuthFailed,
+            ),
         )(self.show_login_url)
         router.get(
             "/api/v1/broker/callback",
@@ -120,28 +136,44 @@ class BrokerRoutes:
     def connect(self, request: Request, body: ConnectRequest) -> ConnectAnswer:
         """Store broker keys: validated, with an access token; else with the URL of the broker's login."""
         credentials = BrokerCredentials(BrokerName.KITE, body.api_key, body.api_secret, body.access_token)
-        made = self._services().connections.connect(caller(request), credentials, admitted(request).device_id)
+        made = self._services().connections.connect(
+            caller(request), credentials, admitted(request).device_id, body.account_id
+        )
         is_valid = made.login_url is None
         status = ConnectionStatus.CONNECTED if is_valid else ConnectionStatus.LOGIN_REQUIRED
-        return ConnectAnswer(status=status, broker_valid=is_valid, login_url=made.login_url, addresses=made.addresses)
+        return ConnectAnswer(
+            account_id=made.account_id,
+            status=status,
+            broker_valid=is_valid,
+            login_url=made.login_url,
+            addresses=made.addresses,
+        )
 
-    def show(self, request: Request) -> BrokerView:
+    def show(self, request: Request, account_id: AccountId = None) -> BrokerView:
         """The caller's broker connection."""
-        connection = self._services().connections.describe(caller(request))
-        return BrokerView(status="not_connected") if connection is None else _view(connection, request)
+        connections = self._services().connections
+        account = connections.account_of(caller(request), account_id)
+        connection = connections.describe(account)
+        if connection is None:
+            return BrokerView(account_id=account.account_id, status="not_connected")
+        return connection_view(connection, request)
 
-    def show_book(self, request: Request, day: Annotated[Day | None, Query()] = None) -> BookAnswer:
-        """The caller's whole book as it was kept after the market had closed on `day` (today unless given)."""
-        return book_answer(self._services().books.read(caller(request), day))
+    def show_book(
+        self, request: Request, day: Annotated[Day | None, Query()] = None, account_id: AccountId = None
+    ) -> BookAnswer:
+        """The account's whole book as it was kept after the market had closed on `day` (today unless given)."""
+        return book_answer(self._services().books.read(caller(request), day, account_id))
 
-    def disconnect(self, request: Request) -> BrokerView:
+    def disconnect(self, request: Request, account_id: AccountId = None) -> BrokerView:
         """Forget the caller's broker keys."""
-        self._services().connections.disconnect(caller(request))
-        return BrokerView(status="not_connected")
+        connections = self._services().connections
+        account = connections.account_of(caller(request), account_id)
+        connections.disconnect(account)
+        return BrokerView(account_id=account.account_id, status="not_connected")
 
-    def show_login_url(self, request: Request) -> LoginUrlAnswer:
-        """The URL of the broker's login for the caller, good for a quarter of an hour."""
-        login_url = self._services().connections.login_url(caller(request), admitted(request).device_id)
+    def show_login_url(self, request: Request, account_id: AccountId = None) -> LoginUrlAnswer:
+        """The URL of the broker's login for the caller, good for a quarter of an hour and for this account alone."""
+        login_url = self._services().connections.login_url(caller(request), admitted(request).device_id, account_id)
         return LoginUrlAnswer(login_url=login_url)
 
     def complete_login(
@@ -153,26 +185,14 @@ class BrokerRoutes:
         connection = self._services().connections.complete_login(state, request_token)
         if JSON in request.headers.get("accept", "") and not asks_for_page(request.headers):
             answer = CallbackAnswer(
-                status=connection.status, broker_valid=True, broker_user_id=connection.broker_user_id
+                account_id=connection.account_id,
+                status=connection.status,
+                broker_valid=True,
+                broker_user_id=connection.broker_user_id,
             )
             return Response(status_code=200, content_type=JSON, body=answer.model_dump_json())
         who = f"Your broker account {connection.broker_user_id} is connected until 06:00 IST."
         return html_page(200, "Connected", f"{who} You can close this page.")
-
-
-def _view(connection: Connection, request: Request) -> BrokerView:
-    path = f"/api/v1/broker/postback/{connection.postback_id}"
-    return BrokerView(
-        status=connection.status.value,
-        broker=connection.broker,
-        broker_user_id=connection.broker_user_id,
-        token_at=connection.token_at,
-        token_expires_at=connection.token_expires_at,
-        token_refused_at=connection.token_refused_at,
-        api_key=connection.api_key,
-        addresses=connection.addresses,
-        postback_url=None if connection.postback_id is None else public_url(request, path),
-    )
 
 
 def _callback_answers() -> dict[int, Any]:
@@ -182,6 +202,7 @@ def _callback_answers() -> dict[int, Any]:
         TokenExpired,
         TokenInvalid,
         AccountLocked,
+        NotFound,
         BrokerAuthFailed,
         BrokerAccountTaken,
         BrokerAccountDiffers,

@@ -15,6 +15,7 @@ from algotrading.entrypoints.api.account_links import AccountLinkRoutes
 from algotrading.entrypoints.api.admin import AdminRoutes
 from algotrading.entrypoints.api.auth import AuthRoutes
 from algotrading.entrypoints.api.broker import BrokerRoutes
+from algotrading.entrypoints.api.broker_accounts import BrokerAccountRoutes
 from algotrading.entrypoints.api.document_extras import with_accounts, with_examples, with_headers, with_keys
 from algotrading.entrypoints.api.keys import KeyRoutes
 from algotrading.entrypoints.api.notifications import NotificationRoutes
@@ -76,6 +77,7 @@ def openapi_document() -> dict[str, Any]:
         ViewerRoutes(_nobody),
         KeyRoutes(_nobody),
         BrokerRoutes(_nobody),
+        BrokerAccountRoutes(_nobody),
         PostbackRoutes(_nobody),
         StrategyRoutes(_nobody),
         RiskRoutes(_nobody),

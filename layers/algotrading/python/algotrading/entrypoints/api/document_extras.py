@@ -38,6 +38,16 @@ _EXAMPLES = {
     "NOT_FOUND": ("no such strategy", []),
     "EMAIL_TAKEN": ("an account with this e-mail exists", []),
     "BROKER_ACCOUNT_TAKEN": ("another user trades through this broker account: disconnect it there first", []),
+    "BROKER_ACCOUNTS_FULL": ("a user has 5 broker accounts at most: remove one first", []),
+    "BROKER_ACCOUNT_IN_USE": (
+        "strategies trade in this account (2): delete or move its strategies, wait until nothing is held, and try again"
+        " then",
+        [],
+    ),
+    "BROKER_ACCOUNT_IS_DEFAULT": (
+        "the default account cannot be removed: make another one the default first",
+        [],
+    ),
     "PRECONDITION_FAILED": ("the strategy has changed since you read it: read it again, then decide", []),
     "PAYLOAD_TOO_LARGE": ("the body is larger than 32768 bytes", []),
     "CONTENT_TYPE_UNSUPPORTED": ("the body must be application/json, not text/xml", []),

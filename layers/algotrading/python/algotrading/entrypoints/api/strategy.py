@@ -156,4 +156,4 @@ class StrategyRoutes:
 
 
 def _draft(body: PlanRequest) -> PlanDraft:
-    return PlanDraft(body.to_plan(), body.problems)
+    return PlanDraft(body.to_plan(), body.problems, body.account_id)

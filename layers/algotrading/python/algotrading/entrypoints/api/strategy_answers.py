@@ -57,6 +57,7 @@ UPDATE = _route(
     "The strategy as it is now",
     RequestInvalid,
     StrategyInvalid,
+    BrokerAuthFailed,
     NotFound,
     Conflict,
     StrategyOverlap,

@@ -39,7 +39,8 @@ def details(one: Strategy, effective: EffectiveExit | None) -> StrategyDetails:
 
 def created(one: Commanded) -> StrategyCreated:
     """A new strategy."""
-    return StrategyCreated(**_state_fields(one), **_exit_fields(one.effective_exit))
+    account_id = one.strategy.account_id
+    return StrategyCreated(account_id=account_id, **_state_fields(one), **_exit_fields(one.effective_exit))
 
 
 def started(one: Commanded) -> StrategyStarted:
@@ -58,6 +59,7 @@ def standing(one: Standing) -> StrategyStanding:
     return StrategyStanding.model_validate(
         {
             "strategy_id": one.strategy.strategy_id,
+            "account_id": one.strategy.account_id,
             "status": one.strategy.status,
             "exchange": one.strategy.plan.exchange,
             "symbol": one.strategy.plan.symbol,
@@ -204,6 +206,7 @@ def _exit_fields(effective: EffectiveExit | None) -> dict[str, Any]:
 def _fields(one: Strategy) -> dict[str, Any]:
     return {
         "strategy_id": one.strategy_id,
+        "account_id": one.account_id,
         "status": one.status,
         "exchange": one.plan.exchange,
         "symbol": one.plan.symbol,
