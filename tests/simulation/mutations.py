@@ -37,6 +37,7 @@ from algotrading.services.kill_switch import KillSwitch
 from algotrading.services.worker import Worker
 from fargate_listener.stop_guard import StopGuard
 from tests.fakes import audit, risks
+from tests.fakes.accounts import MemoryBrokerAccounts
 from tests.fakes.ledger import MemoryLedger
 from tests.fakes.runtime import MemoryRuntime
 
@@ -227,6 +228,16 @@ def _first_account() -> AbstractContextManager[object]:
         return original(sessions, user_id, first_account_of(user_id), opened)
 
     return _wrapped(BrokerSessions, "renew", renew)
+
+
+@_mutation("the refusal of a token of before marks the one that has replaced it", "token", 60)
+def _another_token_marked() -> AbstractContextManager[object]:
+    def mark(original: Any, accounts: MemoryBrokerAccounts, user_id: Any, account_id: Any, *rest: Any) -> None:
+        kind, token_at, now = rest
+        stored = accounts.find(user_id, account_id)
+        original(accounts, user_id, account_id, kind, token_at if stored is None else stored.token_at, now)
+
+    return _wrapped(MemoryBrokerAccounts, "_mark", mark)
 
 
 # --- exits ------------------------------------------------------------------------------------------

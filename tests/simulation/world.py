@@ -161,6 +161,18 @@ class _Exchange(SimulatedExchange):
         return super().next_fate(ticket, is_cancel=is_cancel)
 
 
+class _Accounts(MemoryBrokerAccounts):
+    """Broker connections, each mark of a refused token held against the broker's own word."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__(world.database)
+        self._world = world
+
+    def mark_refused(self, user_id: UUID, account_id: UUID, *, token_at: datetime, now: datetime) -> None:
+        super().mark_refused(user_id, account_id, token_at=token_at, now=now)
+        self._world.check_mark(user_id, account_id)
+
+
 class _Runtime(MemoryRuntime):
     """Tells the watchers what was announced."""
 
@@ -286,7 +298,7 @@ class World:
         self.memory_runtime = _Runtime(self, kernel)
         self.memory_queue = SimulatedQueue(kernel)
         self.memory_schedules = MemorySchedules()
-        self.memory_accounts = MemoryBrokerAccounts(self.database)
+        self.memory_accounts = _Accounts(self)
         self.memory_named = MemoryNamedAccounts(self.database)
         self.memory_vault = MemoryVault()
         self.memory_notifier = MemoryNotifier()
@@ -423,6 +435,15 @@ class World:
                     updated_at=self.kernel.now(),
                 )
             )
+
+    def check_mark(self, user_id: UUID, account_id: UUID) -> None:
+        """A token that counts as refused is none that the broker takes."""
+        account = self.memory_accounts.find(user_id, account_id)
+        if account is None or account.refused_at is None or account.access_token is None:
+            return
+        stored = self.memory_vault.unseal(user_id, {"access_token": account.access_token})["access_token"]
+        if stored == self.exchange.account_of(self.api_key_of[account_id]).access_token:
+            self.inspector.broken("token", "a login counts as refused that the broker takes")
 
     def _store_login(self, account_id: UUID, api_secret: str, access_token: str | None) -> None:
         assert access_token is not None

@@ -187,6 +187,8 @@ class Outcome:
     orders: list[Order]
     told: list[str]
     counts: dict[str, int] = field(default_factory=dict)
+    token_refused: tuple[bool, bool] = (False, False)
+    """Whether that was known of the access token: before its owner had to log in again, and at the end."""
 
     def filled(self, side: str) -> int:
         return sum(order.filled for order in self.orders if order.side == side)
@@ -249,10 +251,12 @@ class Trader:
         self._arm(self.trap.exit_faults)
         if entered.is_armed:
             self._ask(strategy, OrderEvent.STOP)
+        was_refused = self._is_token_refused()
         self._connect_anew()
         ended = self._follow(strategy, lambda cycle: cycle.is_settled)
         orders = self.exchange.run(self._orders)
-        return Outcome(entered, ended, orders, [notice.kind for notice in self.database.notices], self.meter.counts)
+        told = [notice.kind for notice in self.database.notices]
+        return Outcome(entered, ended, orders, told, self.meter.counts, (was_refused, self._is_token_refused()))
 
     # --- how --------------------------------------------------------------------------------------
 
@@ -299,6 +303,11 @@ class Trader:
 
             self.exchange.run(log_in)
             self._connect()
+
+    def _is_token_refused(self) -> bool:
+        account = self.accounts.find(self.user.user_id)
+        assert account is not None
+        return account.refused_at is not None
 
     def _strategy(self) -> Strategy:
         due = (datetime.now(IST) + timedelta(seconds=2)).replace(microsecond=0)
@@ -404,6 +413,15 @@ def test_what_was_bought_was_guarded_by_one_stop_order(trap: Trap, outcomes: dic
 def test_what_was_not_bought_is_told(trap: str, told: str, outcomes: dict[str, Outcome]) -> None:
     assert told in outcomes[trap].told
     assert "bought" not in outcomes[trap].told
+
+
+@pytest.mark.parametrize("trap", TRAPS, ids=lambda trap: trap.name)
+def test_only_a_token_that_died_is_remembered_as_refused_and_only_until_the_next_login(
+    trap: Trap, outcomes: dict[str, Outcome]
+) -> None:
+    outcome = outcomes[trap.name]
+
+    assert outcome.token_refused == ("token dies" in trap.name, False)
 
 
 @pytest.mark.parametrize("trap", ["503, and placed", "400 timed out, and placed", "HTML with 502, placed"])
