@@ -23,8 +23,9 @@ from algotrading.domain.orders import Leg
 from algotrading.domain.risk import breach_of
 from algotrading.domain.sessions import SessionTable, instant_of, trading_day_of
 from algotrading.domain.strategy import Plan, Strategy, StrategyStatus
-from algotrading.ports import EntryGate, Instruments, Risks, Snapshots
+from algotrading.ports import EntryGate, Instruments, NamedAccounts, Risks, Snapshots
 from algotrading.services import read_broker
+from algotrading.services.account_names import where
 from algotrading.services.broker_sessions import BrokerSessions
 from algotrading.services.courier import Courier
 from algotrading.services.cycle_runner import CycleRunner
@@ -50,7 +51,6 @@ _EXIT_REASONS = {
     OrderEvent.KILL: ExitReason.KILL,
 }
 _TIMED = {OrderEvent.BUY, OrderEvent.SELL}
-_NO_LOGIN = "the broker login is missing or over; log in to the broker again"
 _STALE_PRICE = timedelta(seconds=10)
 _WARM_AHEAD = timedelta(seconds=2)
 _WITHDRAWN = timedelta(seconds=0.2)
@@ -66,7 +66,6 @@ _HAND_OVER = timedelta(seconds=3)
 """So long after its instant an entry waits for another strategy's shares of the same symbol to be sold; less than the
 5 s after which converge holds it to be lost."""
 _HAND_OVER_PAUSE = timedelta(seconds=0.25)
-_LOGIN_OVER = "the broker login is missing or over"
 _TIME_TO_LOOK = timedelta(seconds=30)
 """An entry that is due sooner is not held up by asking where it would come from: longer than any answer takes."""
 _PATIENCE_BEFORE_ENTRY = timedelta(seconds=0.1)
@@ -119,6 +118,7 @@ class Executor:
     courier: Courier
     way_out: WayOut
     last_call: LastCall
+    named: NamedAccounts
     pace: Pace = Pace()
 
     def handle(self, command: OrderCommand) -> Cycle | None:
@@ -177,7 +177,7 @@ class Executor:
             gate = self._gate(taken.cycle, due)
             obstacle = self._obstacle(taken, broker, gate, due)
             if obstacle is not None or broker is None:
-                why, breach = (obstacle.why, obstacle.breach) if obstacle else (_NO_LOGIN, None)
+                why, breach = (obstacle.why, obstacle.breach) if obstacle else (self._no_login(taken.cycle), None)
                 return self._record(taken, EntryMissed(clock.now(), why, breach))
             price, marks = self._price(taken.strategy, broker, due), self._marks(gate)
             sight = see(self.desk.runtime, taken.cycle)
@@ -201,7 +201,7 @@ class Executor:
         if breach is not None:
             return Obstacle(f"not bought: {breach.text}", breach)
         if broker is None:
-            return Obstacle(_NO_LOGIN)
+            return Obstacle(self._no_login(taken.cycle))
         way_out = self.way_out.problem(broker.egress)
         if way_out is not None:
             return Obstacle(f"not bought: {way_out}")
@@ -275,7 +275,7 @@ class Executor:
                 return taken.cycle
             broker = self._session_of(taken.cycle, account_id, broker)
             if broker is None:
-                cycle = self._record(taken, ExitBlocked(clock.now(), reason, _LOGIN_OVER))
+                cycle = self._record(taken, ExitBlocked(clock.now(), reason, self._login_over(taken.cycle)))
                 if cycle.is_armed:
                     raise BrokerAuthFailed("an exit waits for a broker login")
                 return cycle
@@ -354,7 +354,14 @@ class Executor:
         held has nobody who could sell it, and its owner hears of it."""
         cycle = self.desk.ledger.find(command.user_id, command.strategy_id, command.trading_day)
         if cycle is not None and cycle.is_armed:
-            self._note_event(command, ExitBlocked(self.desk.clock.now(), cycle.wanted or cycle.claim, _LOGIN_OVER))
+            why = self._login_over(cycle)
+            self._note_event(command, ExitBlocked(self.desk.clock.now(), cycle.wanted or cycle.claim, why))
+
+    def _login_over(self, cycle: Cycle) -> str:
+        return f"the broker login{where(self.named, cycle)} is missing or over"
+
+    def _no_login(self, cycle: Cycle) -> str:
+        return f"{self._login_over(cycle)}; log in to the broker again"
 
     def _keep_book(self, command: OrderCommand) -> None:
         """At the end of the day: learn from the account's whole book what can be learned, and keep it."""
@@ -363,7 +370,8 @@ class Executor:
             return
         open_session = partial(self.sessions.open, cycle.user_id, cycle.account_id)
         keeper = BookKeeper(self.desk.clock, self.desk.ledger, self.snapshots, self.desk.policy.clean_reads)
-        keeper.keep(command, cycle.account_id, open_session, self._note_event)
+        place = partial(where, self.named, cycle)
+        keeper.keep(command, cycle.account_id, open_session, self._note_event, place)
 
     def _note_event(self, command: OrderCommand, event: Event) -> Cycle | None:
         with self._lock.preferred(command.strategy_id):
