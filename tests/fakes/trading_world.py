@@ -116,7 +116,16 @@ class TradingWorld:
         )
         last_call = LastCall(preflight, MemorySummaries(self.database), courier, self.clock, self.meter)
         return Executor(
-            desk, self.instruments, sessions, self.snapshots, NSE_SESSIONS, self.risks, courier, self.way_out, last_call
+            desk,
+            self.instruments,
+            sessions,
+            self.snapshots,
+            NSE_SESSIONS,
+            self.risks,
+            courier,
+            self.way_out,
+            last_call,
+            self.named,
         )
 
     @property

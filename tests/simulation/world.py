@@ -334,7 +334,16 @@ class World:
         )
         last_call = LastCall(preflight, self.summaries, courier, clock, self.meter)
         self.executor = Executor(
-            desk, self.instruments, sessions, self.snapshots, NSE_SESSIONS, self.risks, courier, way_out, last_call
+            desk,
+            self.instruments,
+            sessions,
+            self.snapshots,
+            NSE_SESSIONS,
+            self.risks,
+            courier,
+            way_out,
+            last_call,
+            self.named,
         )
         self.trigger = Trigger(clock, self.queue, self.meter, NSE_SESSIONS, self.policy.entry_grace)
         self.converge = Converge(

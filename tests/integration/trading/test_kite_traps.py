@@ -220,10 +220,11 @@ class Trader:
         sessions = BrokerSessions(self.accounts, self.vault, brokers, self.clock, pacing)
         snapshots, risks = MemorySnapshots(self.database), MemoryRisks(self.database)
         courier = Courier(self.clock, MemoryOutbox(self.database), MemoryNotifier(), self.meter)
+        named = MemoryNamedAccounts(self.database)
         preflight = PreflightReader(
             self.strategies,
             self.accounts,
-            MemoryNamedAccounts(self.database),
+            named,
             risks,
             runtime,
             PlanChecker(instruments, TABLE),
@@ -240,6 +241,7 @@ class Trader:
             courier,
             WayOut(brokers, self.clock, self.meter, False),
             LastCall(preflight, MemorySummaries(self.database), courier, self.clock, self.meter),
+            named,
         )
 
     def walk_in(self) -> Outcome:

@@ -290,3 +290,51 @@ def test_what_the_broker_says_of_the_funds_names_the_account_too(world: TwoAccou
 
     texts = [notice.text for notice in world.database.notices if notice.kind == NoticeKind.NOT_READY]
     assert any("account HUF: the buy needs a margin of" in text for text in texts)
+
+
+def said(world: TwoAccounts, strategy: Strategy) -> str:
+    """Everything that the owner was told of the strategy."""
+    return " | ".join(notice.text for notice in world.database.notices if notice.strategy_id == strategy.strategy_id)
+
+
+@pytest.mark.parametrize("event", [OrderEvent.STOPLOSS, OrderEvent.RECONCILE])
+def test_who_cannot_sell_is_told_in_which_account_to_log_in(world: TwoAccounts, event: OrderEvent) -> None:
+    strategy = world.add_running(world.second)
+    world.buy(strategy)
+    world.log_out_of_broker(world.second)
+
+    with pytest.raises(BrokerAuthFailed):
+        world.executor.handle(world.command(strategy, event))
+
+    assert "the broker login in the account HUF is missing or over" in said(world, strategy)
+
+
+def test_who_could_not_buy_is_told_in_which_account_to_log_in(world: TwoAccounts) -> None:
+    strategy = world.add_running(world.second)
+    world.log_out_of_broker(world.second)
+
+    world.buy(strategy)
+
+    assert "the broker login in the account HUF is missing or over" in str(world.cycle(strategy).note)
+
+
+def test_whose_book_goes_unread_is_told_in_which_account_to_log_in(world: TwoAccounts) -> None:
+    # given a position of which the day ends, while its account is logged out
+    strategy = world.add_running(world.second)
+    world.buy(strategy)
+    world.log_out_of_broker(world.second)
+    world.clock.sleep_until(world.at(time(15, 45)))
+
+    world.executor.handle(world.command(strategy, OrderEvent.SNAPSHOT))
+
+    assert "Your broker login in the account HUF is over" in said(world, strategy)
+
+
+def test_who_has_one_account_hears_no_name() -> None:
+    world = TradingWorld()
+    strategy = world.add_running()
+    world.log_out_of_broker()
+
+    world.buy(strategy)
+
+    assert "the broker login is missing or over" in str(world.cycle(strategy).note)

@@ -111,10 +111,11 @@ def build_executor(settings: ExecutorSettings) -> tuple[Executor, Redelivery]:
         notifier=SnsNotifier(impatient, settings.notifications_topic_arn),
         meter=desk.meter,
     )
+    named = PostgresNamedAccounts(database)
     preflight = PreflightReader(
         desk.strategies,
         accounts,
-        PostgresNamedAccounts(database),
+        named,
         risks,
         desk.runtime,
         PlanChecker(instruments, table),
@@ -131,6 +132,7 @@ def build_executor(settings: ExecutorSettings) -> tuple[Executor, Redelivery]:
         courier=courier,
         way_out=WayOut(brokers, clock, desk.meter, settings.egress_bound),
         last_call=LastCall(preflight, PostgresSummaries(database), courier, clock, desk.meter),
+        named=named,
     )
     if parts.is_provisioned():
         _get_ready(desk)

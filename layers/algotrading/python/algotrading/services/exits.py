@@ -15,7 +15,7 @@ from algotrading.domain.orders import Leg
 from algotrading.ports import Risks
 from algotrading.services import read_broker
 from algotrading.services.cycle_runner import CycleRunner
-from algotrading.services.reconciliation import LOGIN_OVER, Reconciliation
+from algotrading.services.reconciliation import Reconciliation
 from algotrading.services.verify_flat import FlatVerifier
 from algotrading.services.worker import Worker
 
@@ -55,7 +55,7 @@ class Exits:
                 return taken.cycle
             broker = self.worker.session_of(taken.cycle, account_id, broker)
             if broker is None:
-                cycle = self.worker.record(taken, ExitBlocked(clock.now(), reason, LOGIN_OVER))
+                cycle = self.worker.record(taken, ExitBlocked(clock.now(), reason, self.worker.login_over(taken.cycle)))
                 if cycle.is_armed:
                     raise BrokerAuthFailed("an exit waits for a broker login")
                 return cycle

@@ -36,8 +36,15 @@ class BookKeeper:
     clean_reads: int
     """Readings that must agree before an order counts as never placed."""
 
-    def keep(self, command: OrderCommand, account_id: UUID, open_session: Callable[[], Broker], record: Record) -> None:
-        """Read, settle and store the book of the account.
+    def keep(
+        self,
+        command: OrderCommand,
+        account_id: UUID,
+        open_session: Callable[[], Broker],
+        record: Record,
+        place: Callable[[], str],
+    ) -> None:
+        """Read, settle and store the book of the account. `place` says which that is, where its owner has several.
 
         Raises:
             BrokerUnavailable, LockBusy, Fenced: nothing was stored; converge asks again.
@@ -50,7 +57,7 @@ class BookKeeper:
             book = self._settle(command, account_id, broker, record)
         except BrokerAuthFailed as fault:
             logger.error("the day's book cannot be read: %s", fault.message, extra={"user_id": str(user_id)})
-            record(command, BookLost(self.clock.now()))
+            record(command, BookLost(self.clock.now(), place()))
             return
         self.snapshots.add(BookSnapshot(user_id, account_id, day, book))
 

@@ -31,7 +31,7 @@ from algotrading.domain.preflight import check_login_lasts, of_account
 from algotrading.domain.sessions import EffectiveExit, instant_of, trading_day_of
 from algotrading.domain.strategy import Plan, Strategy, StrategyStatus
 from algotrading.ports import BrokerAccounts, Clock, Instruments, Ledger, NamedAccounts, Risks, Strategies
-from algotrading.services.account_names import name_where_several
+from algotrading.services.account_names import name_where_several, where
 from algotrading.services.check_plan import CheckedPlan, PlanChecker, PlanDraft
 from algotrading.services.live_prices import LivePrices
 from algotrading.services.preflight import next_instants
@@ -229,16 +229,15 @@ class StrategyManager:
     def _require_broker(self, strategy: Strategy, now: datetime) -> None:
         account = self.accounts.find(strategy.user_id, strategy.account_id)
         if account is None or not account.is_connected(now) or account.refused_at is not None:
-            name = name_where_several(self.named, strategy)
-            where = "" if name is None else f" in the account {name}"
+            place = where(self.named, strategy)
             if account is None:
-                raise BrokerAuthFailed(f"no broker is connected{where}: send your keys to POST /broker/connect first")
+                raise BrokerAuthFailed(f"no broker is connected{place}: send your keys to POST /broker/connect first")
             if account.refused_at is not None and account.is_connected(now):
                 raise BrokerAuthFailed(
-                    f"the broker does not take the login{where} any more: open the URL of GET /broker/login first"
+                    f"the broker does not take the login{place} any more: open the URL of GET /broker/login first"
                 )
             raise BrokerAuthFailed(
-                f"the broker login{where} is not valid today: open the URL of GET /broker/login first"
+                f"the broker login{place} is not valid today: open the URL of GET /broker/login first"
             )
         if not account.places_orders:
             # Another user may trade through the same broker account, and would take these orders for its owner's own.

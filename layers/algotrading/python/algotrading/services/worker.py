@@ -19,7 +19,8 @@ from algotrading.domain.instruments import Instrument
 from algotrading.domain.risk import breach_of
 from algotrading.domain.sessions import SessionTable, instant_of, trading_day_of
 from algotrading.domain.strategy import Plan, Strategy, StrategyStatus
-from algotrading.ports import Instruments
+from algotrading.ports import Instruments, NamedAccounts
+from algotrading.services.account_names import where
 from algotrading.services.broker_sessions import BrokerSessions
 from algotrading.services.errand import Desk, Errand, spread_of
 from algotrading.services.paced_broker import PacedBroker
@@ -69,7 +70,12 @@ class Worker:
     instruments: Instruments
     sessions: BrokerSessions
     table: SessionTable
+    named: NamedAccounts
     pace: Pace
+
+    def login_over(self, cycle: Cycle) -> str:
+        """Why nothing can be sold, nor read, in words for the trader."""
+        return f"the broker login{where(self.named, cycle)} is missing or over"
 
     # --- what a message speaks of -----------------------------------------------------------------
 
