@@ -49,6 +49,7 @@ from algotrading.services.admission import Admission
 from algotrading.services.broker_books import BrokerBooks
 from algotrading.services.broker_connection import BrokerConnections
 from algotrading.services.check_plan import PlanChecker
+from algotrading.services.day_chart import DayChartReader
 from algotrading.services.deliver_notices import NoticeDelivery
 from algotrading.services.flatten import Flattener
 from algotrading.services.health import HealthReader
@@ -550,7 +551,8 @@ class ApiWorld:
         accounts, risks = MemoryBrokerAccounts(self.database), MemoryRisks(self.database)
         checker = PlanChecker(instruments, NSE_SESSIONS)
         preflight = PreflightReader(strategies, accounts, risks, self.runtime, checker, self.clock, self.is_bound)
-        return StrategyServices(manager, reader, timeline, preflight)
+        day_chart = DayChartReader(strategies, self.ledger, self.runtime, self.clock, self.meter)
+        return StrategyServices(manager, reader, timeline, preflight, day_chart)
 
     def _risk(self) -> RiskServices:
         risks = MemoryRisks(self.database)
