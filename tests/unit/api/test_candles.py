@@ -112,6 +112,18 @@ def test_what_the_day_bought_and_sold_is_told_an_order_at_a_time(world: ApiWorld
     ]
 
 
+def test_orders_stand_where_they_were_filled_last(world: ApiWorld) -> None:
+    # Given a stop that sold a part before the rest of the entry came
+    token, strategy_id = world.running_trader()
+    world.hold(strategy_id)
+    execute(world, strategy_id, Leg.ENTRY, OPENS, "3520", "3521")
+    execute(world, strategy_id, Leg.EXIT, OPENS + timedelta(milliseconds=500), "3499")
+
+    executed: list[dict[str, Any]] = read(world, token, strategy_id).body["executed"]
+
+    assert [one["side"] for one in executed] == ["SELL", "BUY"]
+
+
 def test_orders_of_a_day_before_or_of_another_instrument_are_not_on_todays_chart(world: ApiWorld) -> None:
     token, strategy_id = world.running_trader()
     world.hold(strategy_id)
