@@ -1,4 +1,5 @@
-"""Hands each minute's candles to whoever keeps them: one entry per candle in a Redis stream, off the tick path.
+"""Hands each minute's candles to whoever keeps them: one entry per candle in a Redis stream, off the tick path. The
+same write puts it among its instrument's candles of the day, which the API shows.
 
 Every watcher writes, and a script in Redis lets a candle in only when it was made of more ticks than the one that is
 there. So two watchers that saw the same leave one entry, and what a watcher saw that began in the midst of a minute is
@@ -102,7 +103,7 @@ class CandleWriter:
             try:
                 async with asyncio.timeout(ANSWER_SECONDS):
                     arguments = candle_arguments([_candle(*each) for each in batch])
-                    await self._redis.eval(PUT_CANDLES, 2, CANDLES, candles_written_key(minute), *arguments)
+                    unkept = await self._redis.eval(PUT_CANDLES, 2, CANDLES, candles_written_key(minute), *arguments)
             except REDIS_AWAY as error:
                 self._counters.failed_candle_writes += 1
                 if not self._is_away:
@@ -110,6 +111,10 @@ class CandleWriter:
                 self._is_away = True
                 return
             self._is_away = False
+            if unkept:
+                # The stream has them: nothing is to be tried again.
+                self._counters.failed_candle_writes += 1
+                logger.error("candles are missing from their day", extra={"candles": unkept})
             if self._pending and self._pending[0][1] is batch:
                 self._pending.popleft()
 

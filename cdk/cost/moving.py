@@ -63,13 +63,15 @@ class Habits:
     """The request to SQS, one after the other. Guessed."""
     app_minutes: float = 30.0
     """That a user looks at the app in a day. Guessed."""
-    requests_per_app_minute: float = 18.0
-    """The app polls a strategy every 5 s, the list every 15 s, the broker every 30 s (mobile/src/api/queries.ts)."""
+    requests_per_app_minute: float = 19.0
+    """The app polls a strategy every 5 s, the list every 15 s, the broker every 30 s, the day's candles every minute
+    (mobile/src/api/queries.ts)."""
     api_seconds: float = 0.025
     """p50 is 0.0125 s on two shared cores (docs/benchmarks.md)."""
     canary_seconds: float = 0.2
     """Two requests, one after the other. Guessed."""
-    api_bytes: float = 2_000.0
+    api_bytes: float = 2_900.0
+    """2 kB each, guessed; and one in nineteen is half a day's candles: a whole NSE day is 38 kB."""
     notices: int = 4
     """Of a strategy and day."""
     mailed_share: float = 0.5

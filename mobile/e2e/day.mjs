@@ -26,7 +26,7 @@ export async function record(who) {
     "/notifications/deliveries?limit=50",
     "/notifications/preferences",
     ...new Set(strategies.map(({ symbol }) => `/instruments?query=${encodeURIComponent(symbol)}`)),
-    ...strategies.flatMap(({ strategy_id: id }) => [`/strategy/${id}`, `/strategy/status/${id}`, `/strategy/${id}/preflight`, `/strategy/${id}/timeline`, `/strategy/${id}/orders`]),
+    ...strategies.flatMap(({ strategy_id: id }) => [`/strategy/${id}`, `/strategy/status/${id}`, `/strategy/${id}/preflight`, `/strategy/${id}/timeline`, `/strategy/${id}/orders`, `/strategy/${id}/candles`]),
   ];
   const answers = {};
   for (const path of paths) answers[path] = await call(path, { token });

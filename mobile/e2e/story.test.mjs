@@ -133,6 +133,20 @@ test("the timeline tells why it fired", async () => {
   await named(page, "Back");
 });
 
+test("the day's chart shows the price, the stop, the buy and the sale", async () => {
+  const { page } = phone;
+  // The first minute has to be over.
+  await front(page, "day-chart").waitFor({ timeout: 130_000 });
+  const told = await until("the chart tells of the sale", async () => {
+    const words = await front(page, "day-chart").getAttribute("aria-label");
+    return words?.includes("Sold 10 at") ? words : null;
+  }, 70);
+  assert.match(told, /^Chart of TCS, \d\d:\d\d to \d\d:\d\d IST\. Opened at ₹/);
+  assert.match(told, /The stop is at ₹2,940\.00/);
+  assert.match(told, /Bought 10 at ₹3,0\d\d\.\d\d, \d\d:\d\d:\d\d IST\./);
+  for (const mark of ["chart-stop", "chart-last", "chart-BUY", "chart-SELL"]) await front(page, mark).waitFor();
+});
+
 test("the login ends and goes on over the same screen", async () => {
   const { page } = phone;
   const where = page.url();

@@ -75,6 +75,10 @@ export async function walk(page, app, trader, look) {
   await front(page, "last-price").waitFor();
   await to("broker-stop");
   await look("edit-figures");
+  await named(page, "Back");
+  await to("chart-prices");
+  await front(page, "chart-SELL").waitFor();
+  await look("strategy-chart");
 }
 
 /** The way through the screens that have something else to say where nothing is there yet, or nothing can be read.

@@ -203,6 +203,11 @@ test("at the largest text nothing is cut off, and what is read grows", async () 
   assert.ok(heights[1] > heights[0] * 1.4, `the broker's line is ${heights.join(" and ")} px`);
   const { page } = huge;
   assert.deepEqual(await settled(() => cutOff(page)), [], "today");
+  await press(page, "strategy-RELIANCE");
+  await front(page, "chart-BUY").waitFor();
+  assert.deepEqual(await settled(() => cutOff(page)), [], "strategy");
+  assert.deepEqual(await outside(page), [], "the chart's words");
+  await named(page, "Back");
   await press(page, "new-strategy");
   await front(page, "save").waitFor();
   assert.deepEqual(await settled(() => cutOff(page)), [], "create");
@@ -240,6 +245,21 @@ function tooSmall(page) {
       .map((element) => ({ element, box: element.getBoundingClientRect() }))
       .filter(({ box }) => box.width > 0 && (box.height < 44 || box.width < 44))
       .map(({ element, box }) => `${element.getAttribute("aria-label") ?? element.textContent} ${Math.round(box.width)}x${Math.round(box.height)}`),
+  );
+}
+
+/** The words of the chart in sight that lie, in part, outside of it. */
+function outside(page) {
+  return page.evaluate(() =>
+    [...document.querySelectorAll('[data-testid="day-chart"]')]
+      .filter((chart) => chart.checkVisibility())
+      .flatMap((chart) => {
+        const { left, right, top, bottom } = chart.getBoundingClientRect();
+        return [...chart.querySelectorAll("text")]
+          .map((text) => ({ text: text.textContent, box: text.getBoundingClientRect() }))
+          .filter(({ box }) => box.left < left - 1 || box.right > right + 1 || box.top < top - 1 || box.bottom > bottom + 1)
+          .map(({ text }) => text);
+      }),
   );
 }
 

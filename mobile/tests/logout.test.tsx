@@ -23,6 +23,7 @@ const READING: Record<string, () => unknown> = {
   useStanding: () => reads.useStanding("1"),
   useReadiness: () => reads.useReadiness("1"),
   useOrders: () => reads.useOrders("1"),
+  useCandles: () => reads.useCandles("1", true),
   useTimeline: () => reads.useTimeline("1", null),
   useRisk: reads.useRisk,
   useBroker: () => reads.useBroker(),

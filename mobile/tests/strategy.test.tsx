@@ -48,6 +48,7 @@ const SCREEN: Answers = {
   "GET /strategy/s1": () => ok(stored),
   "GET /strategy/status/s1": () => ok(standing),
   "GET /strategy/s1/preflight": () => ok(READY),
+  "GET /strategy/s1/candles": () => ok({ ...(recorded[`/strategy/${first.strategy_id}/candles`] as object), strategy_id: "s1" }),
   "GET /strategy": () => ok({ strategies: [stored] }),
   "GET /risk/profile": () => ok(recorded["/risk/profile"]),
   "GET /broker": () => ok(recorded["/broker"]),
@@ -87,7 +88,7 @@ test("a plan that another device changed is shown as it is now", async () => {
 
 test("a strategy that is gone says so once and is not called loading", async () => {
   const gone = () => refused(404, "NOT_FOUND");
-  api({ "GET /strategy/s1": gone, "GET /strategy/status/s1": gone, "GET /strategy/s1/preflight": gone });
+  api({ "GET /strategy/s1": gone, "GET /strategy/status/s1": gone, "GET /strategy/s1/preflight": gone, "GET /strategy/s1/candles": gone });
   await show(<StrategyControl />);
   await later(1);
   expect(screen.getAllByText(en.problems.NOT_FOUND)).toHaveLength(1);

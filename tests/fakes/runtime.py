@@ -5,15 +5,17 @@ from __future__ import annotations
 import threading
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from uuid import UUID, uuid4
 
 from algotrading.adapters import redis_keys as keys
 from algotrading.contracts.messages import StopChange
+from algotrading.domain.candles import Candle, MinuteCandle
 from algotrading.domain.cycle import Cycle
 from algotrading.domain.errors import LockBusy, RedisDown
 from algotrading.domain.rates import Window, first_free, granted
+from algotrading.domain.sessions import IST
 from algotrading.domain.sight import Sight
 from algotrading.domain.strategy import Strategy
 from algotrading.ports import Clock, LastPrice
@@ -37,6 +39,8 @@ class MemoryRuntime:
         self.changes: list[StopChange] = []
         self.requests: defaultdict[str, Counter[tuple[str, int, int]]] = defaultdict(Counter)
         """Places taken, by account, then bucket, length and index of a window."""
+        self._candles: dict[tuple[str, str], dict[datetime, Candle]] = {}
+        """By exchange and symbol, then by minute."""
         self._hints: dict[UUID, datetime] = {}
         self._locks: dict[UUID, tuple[str, datetime]] = {}
 
@@ -116,6 +120,23 @@ class MemoryRuntime:
         self._reach()
         prices = {symbol: self.last_price(symbol) for symbol in symbols}
         return {symbol: price for symbol, price in prices.items() if price is not None}
+
+    def put_candles(self, candles: Sequence[MinuteCandle]) -> None:
+        """Write candles, all of the same minute, as watchers do."""
+        self._reach()
+        for one in candles:
+            kept = self._candles.setdefault((one.exchange, one.symbol), {})
+            minute = one.minute.astimezone(IST)
+            if minute not in kept or one.ticks > kept[minute].ticks:
+                kept[minute] = Candle(minute, one.open, one.high, one.low, one.close, one.ticks)
+
+    def day_candles(self, exchange: str, symbol: str, day: date) -> Sequence[Candle]:
+        """See ports.Runtime."""
+        self._reach()
+        if day != self._clock.now().astimezone(IST).date():
+            return []
+        kept = self._candles.get((exchange, symbol), {})
+        return [kept[minute] for minute in sorted(kept) if minute.date() == day]
 
     def announce(self, change: StopChange) -> None:
         """See ports.Runtime."""

@@ -19,6 +19,7 @@ export type Broker = Schemas["BrokerView"];
 export type OrderEvent = Schemas["OrderView"];
 export type Trade = Schemas["TradeView"];
 export type TimelineLine = Schemas["LineView"];
+export type DayCandles = Schemas["CandlesView"];
 export type Readiness = Schemas["PreflightView"];
 export type Device = Schemas["DeviceView"];
 export type Check = Schemas["CheckView"];
@@ -27,6 +28,8 @@ export type Instrument = Schemas["InstrumentView"];
 /** The specification's interval of polling a strategy's status. */
 export const STATUS_POLL_MS = 5_000;
 export const LIST_POLL_MS = 15_000;
+/** There is another candle once a minute. */
+export const CANDLES_POLL_MS = 60_000;
 const BROKER_POLL_MS = 30_000;
 const WAITING_FOR_BROKER_MS = 2_000;
 const MOST_RETRIES = 2;
@@ -111,6 +114,18 @@ export function useReadiness(id: string) {
     queryFn: ({ signal }) => body(api.GET("/api/v1/strategy/{id}/preflight", { params: { path: { id } }, signal })),
     refetchInterval: LIST_POLL_MS,
     enabled: isIn,
+  });
+}
+
+/** The day's price of a strategy's instrument. Only `isShown` asks for it. */
+export function useCandles(id: string, isShown: boolean) {
+  const api = useApi();
+  const isIn = useIsIn();
+  return useQuery({
+    queryKey: ["candles", id],
+    queryFn: ({ signal }) => body(api.GET("/api/v1/strategy/{id}/candles", { params: { path: { id } }, signal })),
+    refetchInterval: CANDLES_POLL_MS,
+    enabled: isIn && isShown,
   });
 }
 

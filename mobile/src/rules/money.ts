@@ -7,10 +7,17 @@ const signed = new Intl.NumberFormat("en-IN", {
   minimumFractionDigits: 2,
   signDisplay: "exceptZero",
 });
+const round = new Intl.NumberFormat("en-IN", { maximumFractionDigits: 0 });
+const fine = new Intl.NumberFormat("en-IN", { minimumFractionDigits: 2, maximumFractionDigits: 2 });
 const NOTHING = "–";
 
 export function showRupees(amount: number | null | undefined): string {
   return amount === null || amount === undefined ? NOTHING : rupees.format(amount);
+}
+
+/** Along an axis: paise only where `isFine`. */
+export function showScale(amount: number, isFine: boolean): string {
+  return (isFine ? fine : round).format(amount);
 }
 
 /** With its sign: of profit and loss. */

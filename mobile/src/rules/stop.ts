@@ -25,8 +25,10 @@ export function moneyAtRisk(stop: number | null, expected: number | null, quanti
   return (expected - stop) * quantity;
 }
 
+export type Distance = { points: number; share: number };
+
 /** How far the last price is above the stop: points and share of the price. */
-export function distanceToStop(last: number | null, stop: number): { points: number; share: number } | null {
+export function distanceToStop(last: number | null, stop: number): Distance | null {
   if (last === null || last <= 0) return null;
   return { points: last - stop, share: (last - stop) / last };
 }

@@ -6,6 +6,7 @@ import type { OrderTruth, StateName } from "@/rules/standing";
 
 import { access } from "./en-access";
 import { accountData } from "./en-account-data";
+import { chart } from "./en-chart";
 import { notices } from "./en-notices";
 import { positions } from "./en-positions";
 
@@ -276,6 +277,7 @@ export const en = {
       `Buys ${quantity} at ${buy}, sells at ${sell} or at ${stop} and below.`,
     asOf: (time: string) => `As of ${time} IST`,
   },
+  chart,
   readiness: {
     title: "The next buy",
     ready: "Ready: every check is green.",

@@ -16,10 +16,10 @@ import pytest
 from redis import Redis
 
 from algotrading.adapters.clock import SystemClock
-from algotrading.adapters.redis_keys import CANDLES, candles_written_key, read_candle
-from algotrading.adapters.redis_runtime import make_redis_client
+from algotrading.adapters.redis_keys import CANDLES, candles_written_key, day_candles_key, read_candle
+from algotrading.adapters.redis_runtime import RedisRuntime, make_redis_client
 from algotrading.contracts.messages import StopChange
-from algotrading.domain.candles import MinuteCandle
+from algotrading.domain.candles import Candle, MinuteCandle
 from algotrading.domain.sessions import IST
 from fargate_listener import redis_client
 from fargate_listener.candles import BATCH, KEPT_MINUTES, CandleWriter
@@ -236,6 +236,35 @@ async def test_what_is_remembered_of_written_candles_is_forgotten(valkey: Redis,
 
     lifetime: Any = valkey.ttl(candles_written_key(MINUTE))
     assert 60 * KEPT_MINUTES < lifetime <= 3600
+
+
+async def test_a_candle_stands_among_its_instruments_of_the_day_too(
+    valkey: Redis, valkey_server: ServerAddress
+) -> None:
+    today = int(time.time()) // 60 - MINUTE
+    begun = BEGUN + timedelta(minutes=today)
+    async with watching(valkey_server.host, valkey_server.port, INFY_STOP, USDINR_STOP) as desk:
+        desk.see(today, (INFY, 151_000), (INFY, 151_105), (USDINR, 832_525_001), (INFY, 150_995))
+        await desk.turn(today + 1)
+
+    rupees = Decimal("83.2525001")
+    read = partial(RedisRuntime(valkey).day_candles, day=begun.date())
+    assert read("NSE", "INFY") == [
+        Candle(begun, Decimal(1510), Decimal("1511.05"), Decimal("1509.95"), Decimal("1509.95"), 3)
+    ]
+    assert read("CDS", "USDINR26MARFUT") == [Candle(begun, rupees, rupees, rupees, rupees, 1)]
+
+
+async def test_what_a_day_does_not_take_is_counted_and_holds_nothing_up(
+    valkey: Redis, valkey_server: ServerAddress
+) -> None:
+    valkey.set(day_candles_key(BEGUN.date(), "NSE", "INFY"), "in the way")
+    async with watching(valkey_server.host, valkey_server.port) as desk:
+        desk.see(0, (INFY, 151_000))
+        await desk.turn(1)
+
+        assert (desk.writer.pending, desk.counters.failed_candle_writes) == (0, 1)
+    assert len(candles(valkey)) == 1
 
 
 async def test_a_data_service_goes_on_where_it_was(valkey: Redis, valkey_server: ServerAddress) -> None:

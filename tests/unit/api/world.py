@@ -53,6 +53,7 @@ from algotrading.services.broker_account_keeper import BrokerAccountKeeper
 from algotrading.services.broker_books import BrokerBooks
 from algotrading.services.broker_connection import BrokerConnections
 from algotrading.services.check_plan import PlanChecker
+from algotrading.services.day_chart import DayChartReader
 from algotrading.services.deliver_notices import NoticeDelivery
 from algotrading.services.flatten import Flattener
 from algotrading.services.health import HealthReader
@@ -585,7 +586,8 @@ class ApiWorld:
         preflight = PreflightReader(
             strategies, accounts, named, risks, self.runtime, checker, self.clock, self.is_bound
         )
-        return StrategyServices(manager, reader, timeline, preflight)
+        day_chart = DayChartReader(strategies, self.ledger, self.runtime, self.clock, self.meter)
+        return StrategyServices(manager, reader, timeline, preflight, day_chart)
 
     def _risk(self) -> RiskServices:
         risks = MemoryRisks(self.database)

@@ -7,12 +7,12 @@ every field of the specification always.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from uuid import UUID
 
 from algotrading.contracts.messages import StopChange
-from algotrading.domain.candles import MinuteCandle
+from algotrading.domain.candles import Candle, MinuteCandle
 from algotrading.domain.cycle import Cycle
 from algotrading.domain.orders import Side
 from algotrading.domain.sessions import IST
@@ -157,9 +157,17 @@ def candles_written_key(minute: int) -> str:
     return f"candles:written:{minute}"
 
 
+def day_candles_key(day: date, exchange: str, symbol: str) -> str:
+    """Hash: an instrument's candles of an Asia/Kolkata day, by when their minute began (`09:15`); expires at the day's
+    end. The script that writes candles makes this name, too."""
+    return f"candles:day:{day.isoformat()}:{exchange}:{symbol}"
+
+
 def candle_arguments(candles: Sequence[MinuteCandle]) -> list[str]:
     """Of the script that writes candles, all of the same minute."""
-    arguments = [str(CANDLES_KEPT), str(_CANDLES_REMEMBERED)]
+    day = candles[0].minute.astimezone(IST).date()
+    ends = datetime.combine(day + timedelta(days=1), time(), IST)
+    arguments = [str(CANDLES_KEPT), str(_CANDLES_REMEMBERED), str(int(ends.timestamp()))]
     for candle in candles:
         arguments += [
             candle.exchange,
@@ -192,6 +200,21 @@ def read_candle(fields: Mapping[str, str]) -> MinuteCandle:
         close=Decimal(fields["close"]),
         ticks=int(fields["ticks"]),
     )
+
+
+def read_day_candles(day: date, fields: Mapping[str, str]) -> list[Candle]:
+    """Contents of `day_candles_key`, oldest first.
+
+    Raises:
+        ValueError, ArithmeticError: it is no such hash.
+    """
+    return [_read_minute(datetime.combine(day, time.fromisoformat(at), IST), fields[at]) for at in sorted(fields)]
+
+
+def _read_minute(minute: datetime, text: str) -> Candle:
+    *prices, ticks = text.split(" ")
+    opened, high, low, close = map(Decimal, prices)
+    return Candle(minute, opened, high, low, close, int(ticks))
 
 
 def decimal_text(value: Decimal) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -13,6 +13,7 @@ from uuid import UUID
 from algotrading.adapters import redis_keys as keys
 from algotrading.adapters import redis_scripts as scripts
 from algotrading.contracts.messages import StopChange
+from algotrading.domain.candles import Candle, MinuteCandle
 from algotrading.domain.cycle import Cycle
 from algotrading.domain.errors import LockBusy, RedisDown
 from algotrading.domain.rates import Window, granted
@@ -111,6 +112,15 @@ class RedisRuntime:
         found = self._read_many([keys.price_key(symbol) for symbol in symbols])
         prices = {symbol: keys.read_price(fields) for symbol, fields in zip(symbols, found, strict=True)}
         return {symbol: price for symbol, price in prices.items() if price is not None}
+
+    def put_candles(self, candles: Sequence[MinuteCandle]) -> None:
+        """Write candles, all of the same minute, as watchers do."""
+        written = keys.candles_written_key(int(candles[0].minute.timestamp()) // 60)
+        self._run(scripts.PUT_CANDLES, [keys.CANDLES, written], keys.candle_arguments(candles))
+
+    def day_candles(self, exchange: str, symbol: str, day: date) -> Sequence[Candle]:
+        """See ports.Runtime."""
+        return keys.read_day_candles(day, self._read(keys.day_candles_key(day, exchange, symbol)))
 
     def announce(self, change: StopChange) -> None:
         """See ports.Runtime."""

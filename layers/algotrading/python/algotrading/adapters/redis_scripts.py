@@ -107,8 +107,20 @@ return at - now
 that is still to be given covers this one."""
 
 PUT_CANDLES = """
-local written = 0
-for i = 3, #ARGV, 9 do
+local function keep(i)
+    local minute, ticks = ARGV[i + 3], ARGV[i + 8]
+    local day = 'candles:day:' .. string.sub(minute, 1, 10) .. ':' .. ARGV[i] .. ':' .. ARGV[i + 1]
+    local at = string.sub(minute, 12, 16)
+    -- Whatever is in the way here must not keep the stream from what comes after.
+    local before = redis.pcall('HGET', day, at)
+    if type(before) == 'table' then return 1 end
+    if before and tonumber(ticks) <= tonumber(string.match(before, '%d+$')) then return 0 end
+    redis.call('HSET', day, at, table.concat({ARGV[i + 4], ARGV[i + 5], ARGV[i + 6], ARGV[i + 7], ticks}, ' '))
+    redis.call('EXPIREAT', day, ARGV[3])
+    return 0
+end
+local unkept = 0
+for i = 4, #ARGV, 9 do
     local token, ticks = ARGV[i + 2], ARGV[i + 8]
     if tonumber(ticks) > tonumber(redis.call('HGET', KEYS[2], token) or '0') then
         redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[1], '*', 'exchange', ARGV[i], 'symbol', ARGV[i + 1],
@@ -116,12 +128,13 @@ for i = 3, #ARGV, 9 do
             'close', ARGV[i + 7], 'ticks', ticks)
         -- Not before: a call that fails undoes nothing, and a candle noted as written would never be.
         redis.call('HSET', KEYS[2], token, ticks)
-        written = written + 1
     end
+    unkept = unkept + keep(i)
 end
 redis.call('EXPIRE', KEYS[2], ARGV[2])
-return written
+return unkept
 """
 """KEYS: candle stream, the minute's hash of what is written. ARGV: the stream's length, seconds for which the hash is
-kept, then exchange, symbol, token, minute, open, high, low, close and ticks of each candle in turn. A candle made of no
-more ticks than the one that is written is left out; answers how many were written."""
+kept, when the day of the candles ends (seconds since the epoch), then exchange, symbol, token, minute (with India's
+offset), open, high, low, close and ticks of each candle in turn. Each goes into the stream and into its instrument's
+hash of the day, unless one made of as many ticks or more is there; answers how many their day did not take."""

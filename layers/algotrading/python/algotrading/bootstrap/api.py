@@ -271,6 +271,7 @@ def _strategy_services(settings: StrategySettings) -> tuple[StrategyServices, Ri
     from algotrading.entrypoints.api.risk import RiskServices
     from algotrading.entrypoints.api.strategy import StrategyServices
     from algotrading.services.check_plan import PlanChecker
+    from algotrading.services.day_chart import DayChartReader
     from algotrading.services.flatten import Flattener
     from algotrading.services.keyed_requests import KeyedRequests
     from algotrading.services.kill_switch import KillSwitch
@@ -307,8 +308,9 @@ def _strategy_services(settings: StrategySettings) -> tuple[StrategyServices, Ri
     preflight = PreflightReader(
         strategies, accounts, named, risks, publisher.runtime, checker, clock, settings.egress_bound
     )
+    day_chart = DayChartReader(strategies, ledger, publisher.runtime, clock, meter)
     return (
-        StrategyServices(manager, reader, timeline, preflight),
+        StrategyServices(manager, reader, timeline, preflight, day_chart),
         RiskServices(RiskProfiles(risks, prices, clock), switch),
         KeyedRequests(PostgresKeptAnswers(database), clock),
     )

@@ -91,6 +91,7 @@ ACCESS: Final[Mapping[str, Access]] = MappingProxyType(
         "GET /api/v1/strategy/{id}/orders": _READERS,
         "GET /api/v1/strategy/{id}/timeline": _READERS,
         "GET /api/v1/strategy/{id}/preflight": _READERS,
+        "GET /api/v1/strategy/{id}/candles": _READERS,
         "GET /api/v1/instruments": _READERS,
         # --- risk
         "GET /api/v1/risk/profile": _READERS,

@@ -94,6 +94,7 @@ API_ROUTES: tuple[ApiRoute, ...] = (
     ApiRoute("POST", "/api/v1/strategy/square-off", "strategy", is_keyed=True, is_repeatable=True),
     ApiRoute("GET", "/api/v1/strategy/{id}/timeline", "strategy"),
     ApiRoute("GET", "/api/v1/strategy/{id}/preflight", "strategy"),
+    ApiRoute("GET", "/api/v1/strategy/{id}/candles", "strategy"),
     ApiRoute("GET", "/api/v1/instruments", "strategy"),
     ApiRoute("GET", "/api/v1/risk/profile", "strategy"),
     ApiRoute("PUT", "/api/v1/risk/profile", "strategy"),

@@ -8,6 +8,18 @@ from decimal import Decimal
 
 
 @dataclass(frozen=True, slots=True)
+class Candle:
+    """A minute of an instrument that is known from elsewhere; see `MinuteCandle`."""
+
+    minute: datetime
+    open: Decimal
+    high: Decimal
+    low: Decimal
+    close: Decimal
+    ticks: int
+
+
+@dataclass(frozen=True, slots=True)
 class MinuteCandle:
     """`minute` is the instant at which it began; prices are in rupees; `ticks` says how many prices it is made of."""
 

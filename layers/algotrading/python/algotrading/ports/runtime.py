@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Protocol
 from uuid import UUID
 
 from algotrading.contracts.messages import StopChange
+from algotrading.domain.candles import Candle
 from algotrading.domain.cycle import Cycle
 from algotrading.domain.rates import Window
 from algotrading.domain.sight import Sight
@@ -61,6 +62,11 @@ class Runtime(Protocol):
 
     def last_prices(self, symbols: Collection[str]) -> Mapping[str, LastPrice]:
         """`price:{symbol}` of each that has one, in one round trip."""
+        ...
+
+    def day_candles(self, exchange: str, symbol: str, day: date) -> Sequence[Candle]:
+        """The instrument's minute candles of an Asia/Kolkata day, oldest first; of a day that is over there are none
+        any more."""
         ...
 
     def announce(self, change: StopChange) -> None:

@@ -6,6 +6,7 @@ import { ApiProblem } from "@/api/problem";
 import { useCommand, useStanding, useStrategy, useWarnings, type Command, type Standing, type Strategy } from "@/api/queries";
 import { istTime } from "@/rules/clock";
 import { showResult, showRupees } from "@/rules/money";
+import { DayChart } from "@/ui/day-chart";
 import { AskedButton, Fact, Facts, Loaded, Panel, ProblemText, Result } from "@/ui/parts";
 import { Readiness } from "@/ui/readiness";
 import { Screen } from "@/ui/screen";
@@ -29,6 +30,7 @@ export default function StrategyControl() {
           <Loaded query={strategy}>
             {(stored) => <Controls strategy={stored.strategy} standing={standing.data ?? null} />}
           </Loaded>
+          <DayChart id={id} standing={standing.data ?? null} />
           <Readiness id={id} />
         </>
       )}

@@ -51,6 +51,7 @@ _EXAMPLES = {
     "PRECONDITION_FAILED": ("the strategy has changed since you read it: read it again, then decide", []),
     "PAYLOAD_TOO_LARGE": ("the body is larger than 32768 bytes", []),
     "CONTENT_TYPE_UNSUPPORTED": ("the body must be application/json, not text/xml", []),
+    "REDIS_DOWN": ("today's prices cannot be read just now: try again in a minute", []),
     "INTERNAL": ("something went wrong on our side; mention request 7f0c... when you report it", []),
 }
 _OTHERWISE = "what happened, and what to do about it"

@@ -11,6 +11,7 @@ from aws_lambda_powertools.event_handler import Request, Response
 from aws_lambda_powertools.event_handler.api_gateway import Router
 from aws_lambda_powertools.event_handler.openapi.params import Query
 
+from algotrading.contracts.api_candles import CandlesView
 from algotrading.contracts.api_common import Storable
 from algotrading.contracts.api_preflight import PreflightView
 from algotrading.contracts.api_strategy import (
@@ -34,6 +35,7 @@ from algotrading.entrypoints.api import strategy_views as views
 from algotrading.entrypoints.http import caller, new_router
 from algotrading.entrypoints.http_versions import seen_version, tagged
 from algotrading.services.check_plan import PlanDraft
+from algotrading.services.day_chart import DayChartReader
 from algotrading.services.manage_strategy import StrategyManager
 from algotrading.services.preflight import PreflightReader
 from algotrading.services.strategy_status import StrategyReader
@@ -51,6 +53,7 @@ class StrategyServices:
     reader: StrategyReader
     timeline: TimelineReader
     preflight: PreflightReader
+    day_chart: DayChartReader
 
 
 class StrategyRoutes:
@@ -76,6 +79,7 @@ class StrategyRoutes:
         router.get(f"{base}/<id>/orders", **describe.ORDERS)(self.list_orders)
         router.get(f"{base}/<id>/preflight", **describe.PREFLIGHT)(self.show_preflight)
         router.get(f"{base}/<id>/timeline", **describe.TIMELINE)(self.show_timeline)
+        router.get(f"{base}/<id>/candles", **describe.CANDLES)(self.show_candles)
         router.get("/api/v1/instruments", **describe.INSTRUMENTS)(self.find_instruments)
         return router
 
@@ -144,6 +148,11 @@ class StrategyRoutes:
         """Every command, message, decision and word with the broker of one day, in plain words and to the
         millisecond; and, where nothing was bought, why. The day is an Asia/Kolkata date, YYYY-MM-DD."""
         return views.timeline(self._services().timeline.read(caller(request), id, day))
+
+    def show_candles(self, request: Request, id: UUID) -> CandlesView:
+        """Minute candles of the strategy's instrument, as the watcher saw it, and what the day's orders bought and
+        sold. They are of today in India, up to the last whole minute, and not kept longer than that day."""
+        return views.candles(self._services().day_chart.read(caller(request), id))
 
     def find_instruments(
         self, request: Request, query: Annotated[str, Query(min_length=1, max_length=60), Storable]

@@ -11,6 +11,7 @@ from algotrading.domain.errors import (
     Conflict,
     NotFound,
     PreconditionFailed,
+    RedisDown,
     RequestInvalid,
     RiskLocked,
     StrategyInvalid,
@@ -79,5 +80,8 @@ TIMELINE = _route(
     "The day, oldest first; by default the latest day with anything to say",
     RequestInvalid,
     NotFound,
+)
+CANDLES = _route(
+    "What did the price do today?", "Today's minutes, oldest first; none before the first trade", NotFound, RedisDown
 )
 INSTRUMENTS = _route("Find instruments", "Instruments, best first", RequestInvalid, tag="Instruments")

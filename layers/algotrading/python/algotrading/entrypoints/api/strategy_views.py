@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import UTC
 from typing import Any, Literal
 
+from algotrading.contracts.api_candles import CandlesView, CandleView, ExecutedView
 from algotrading.contracts.api_preflight import CheckView, PreflightView
 from algotrading.contracts.api_strategy import (
     BrokerStopView,
@@ -24,6 +26,7 @@ from algotrading.domain.sessions import EffectiveExit
 from algotrading.domain.strategy import Strategy
 from algotrading.domain.timeline import Line, clock_time
 from algotrading.ports import LastPrice, OrderLog
+from algotrading.services.day_chart import DayChart
 from algotrading.services.manage_strategy import Commanded
 from algotrading.services.preflight import Preflight
 from algotrading.services.strategy_status import Standing
@@ -154,6 +157,33 @@ def _line(line: Line) -> LineView:
 
 def _rounded(milliseconds: float | None) -> float | None:
     return None if milliseconds is None else round(milliseconds, 3)
+
+
+def candles(one: DayChart) -> CandlesView:
+    """A strategy's instrument today."""
+    plan = one.strategy.plan
+    return CandlesView(
+        strategy_id=one.strategy.strategy_id,
+        exchange=plan.exchange,
+        symbol=plan.symbol,
+        trading_day=one.day,
+        stop_loss=plan.stop_loss,
+        candles=[
+            CandleView(
+                at=each.minute.astimezone(UTC),
+                open=each.open,
+                high=each.high,
+                low=each.low,
+                close=each.close,
+                ticks=each.ticks,
+            )
+            for each in one.candles
+        ],
+        executed=[
+            ExecutedView(at=each.at, side=each.side, quantity=each.quantity, price=each.price) for each in one.executed
+        ],
+        as_of=one.as_of,
+    )
 
 
 def instrument(one: Instrument, last: LastPrice | None) -> InstrumentView:
