@@ -42,7 +42,20 @@ test("everything that is marked lies within the picture, the stop too", () => {
   // Four minutes are not stretched over the room of five.
   expect(drawing.x(OPENS + 4 * MINUTE)).toBeCloseTo(240);
   expect(drawing.line.startsWith("M0,")).toBe(true);
-  expect(drawing.band).not.toContain("NaN");
+});
+
+test("each minute has a bar of its own from its lowest to its highest price", () => {
+  const drawing = draw(DAY, pointsOf(DAY, null), [], FRAME, 4);
+  const bars = [...drawing.ranges.matchAll(/M([\d.]+),([\d.]+)V([\d.]+)/g)].map((bar) => bar.slice(1).map(Number));
+  expect(bars).toHaveLength(3);
+  DAY.forEach(({ at, low, high }, index) => {
+    expect(bars[index]?.[0]).toBeCloseTo(drawing.x(Date.parse(at) + MINUTE / 2));
+    expect(bars[index]?.slice(1)).toEqual([drawing.y(low), drawing.y(high)]);
+  });
+  // Wide where there is room, and never less than can be seen.
+  expect(drawing.rangeWidth).toBe(8);
+  const whole = Array.from({ length: 375 }, (_, minute) => candle(minute, 100, 101, 99, 100));
+  expect(draw(whole, pointsOf(whole, null), [], FRAME, 4).rangeWidth).toBe(1);
 });
 
 test("a price that has not moved lies in the middle", () => {

@@ -1,5 +1,5 @@
 /** The day's price as a drawing: what lies where, in the drawing's own units. Knows nothing of colours or of React. */
-import { area, line } from "d3-shape";
+import { line } from "d3-shape";
 
 import type { components } from "@/api/schema";
 
@@ -33,8 +33,9 @@ export interface Drawing {
   readonly y: (price: number) => number;
   /** Along the closes of the minutes. */
   readonly line: string;
-  /** From the lowest to the highest price of each minute. */
-  readonly band: string;
+  /** A bar from the lowest to the highest price of each minute. */
+  readonly ranges: string;
+  readonly rangeWidth: number;
   readonly prices: readonly number[];
   readonly times: readonly number[];
 }
@@ -45,6 +46,7 @@ const IST_OFFSET_MS = 5.5 * 3_600_000;
 const LEAST_SPAN_MS = 5 * MINUTE_MS;
 /** Room above and below, so that marks and their words have a place. */
 const ROOM = 0.18;
+const MOST_RANGE_WIDTH = 8;
 const MINUTES_BETWEEN = [1, 2, 5, 10, 15, 30, 60, 120, 180, 240, 360];
 
 /** The first price, the close of each minute at its end, and the last price where it is a later one of the same day. */
@@ -79,12 +81,13 @@ export function draw(candles: readonly Candle[], points: readonly Point[], other
   const down = frame.height - frame.top - frame.bottom;
   const x = (at: number) => ((at - from) / (to - from)) * across;
   const y = (price: number) => frame.top + ((high + room - price) / (high - low + 2 * room)) * down;
-  const middle = (each: Candle) => x(Date.parse(each.at) + MINUTE_MS / 2);
+  const range = ({ at, low: least, high: most }: Candle) => `M${x(Date.parse(at) + MINUTE_MS / 2)},${y(least)}V${y(most)}`;
   return {
     x,
     y,
     line: line<Point>((each) => x(each.at), (each) => y(each.price))(points as Point[]) ?? "",
-    band: area<Candle>(middle, (each) => y(each.low), (each) => y(each.high))(candles as Candle[]) ?? "",
+    ranges: candles.map(range).join(""),
+    rangeWidth: Math.min(MOST_RANGE_WIDTH, Math.max(1, x(from + MINUTE_MS) * 0.7)),
     prices: pricesBetween(low - room / 2, high + room / 2),
     times: timesBetween(from, to, mostTimes),
   };

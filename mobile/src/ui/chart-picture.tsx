@@ -61,7 +61,7 @@ const Drawn = memo(function Drawn({ candles, points, stop, executed, width, heig
   return (
     <Svg width={width} height={height} aria-hidden>
       <Axes drawing={drawing} width={width} height={height} letter={letter} />
-      <Path d={drawing.band} fill={colors.primary} fillOpacity={0.2} />
+      <Path d={drawing.ranges} fill="none" stroke={colors.primary} strokeOpacity={0.25} strokeWidth={drawing.rangeWidth} />
       <Path d={drawing.line} fill="none" stroke={colors.primary} strokeWidth={2} strokeLinejoin="round" />
       <Circle cx={drawing.x(end.at)} cy={drawing.y(end.price)} r={3.5} fill={colors.primary} testID="chart-last" />
       <G testID="chart-stop">
