@@ -36,6 +36,8 @@ class Loaded:
     """Instruments that are held and are not in the broker's dump: nobody can see their stops."""
     unknown_instruments: list[str] = field(default_factory=list)
     """Those that should be watched, of which nothing is held."""
+    check_failed: bool = False
+    """Whether PostgreSQL did not answer the last full check."""
     _checked_at: float = float("-inf")
     _missed_at: float | None = None
 
@@ -45,7 +47,7 @@ class Loaded:
 
     def checked(self, begun: float) -> None:
         """A full check that began then has made memory true."""
-        self.stops_loaded = True
+        self.stops_loaded, self.check_failed = True, False
         self._checked_at = begun
         if self._missed_at is not None and self._missed_at <= begun:
             self._missed_at = None
@@ -126,6 +128,8 @@ class Health:
         if self.loaded.unknown_instruments:
             names = ", ".join(self.loaded.unknown_instruments[:10])
             notes.append(f"no instrument token for {names}, of which nothing is held")
+        if self.loaded.check_failed:
+            notes.append("the stops could not be compared with PostgreSQL; going on with those in memory")
         if self.loaded.stops_loaded and not self.loaded.is_current:
             notes.append("changes may have been missed, and the stops could not be compared with PostgreSQL since")
         return notes + [f"{count} {what}" for what, count in counts.items() if count]

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import logging
+import threading
 import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from decimal import Decimal
+from uuid import UUID
 
 import pytest
 
@@ -37,6 +40,7 @@ from tests.fakes.ledger import MemoryLedger
 from tests.fakes.queue import MemoryQueue
 from tests.fakes.runtime import MemoryRuntime
 from tests.fakes.strategies import MemoryStrategies
+from tests.integration.fargate_listener.conftest import announced
 from tests.integration.fargate_listener.desks import PATIENCE, Desk, end, until
 from tests.integration.fargate_listener.scripted_broker import ScriptedBroker, repeat, repeated, scripted_broker
 from tests.unit.fargate_listener.examples import INFY, ltp_frame
@@ -67,11 +71,23 @@ class Queue:
 
 
 class FailingTruth(Truth):
-    """Fails as often as it is told to."""
+    """Fails as often as it is told to, and hangs until it is told not to."""
 
     failures = 0
+    readings = 0
+
+    def __init__(self, *, ledger: MemoryLedger, instruments: MemoryInstruments, clock: VirtualClock) -> None:
+        super().__init__(ledger=ledger, instruments=instruments, clock=clock)
+        self.answers = threading.Event()
+        self.answers.set()
 
     def read(self) -> Snapshot:
+        self.readings += 1
+        snapshot = self._read()
+        self.answers.wait(PATIENCE)
+        return snapshot
+
+    def _read(self) -> Snapshot:
         if self.failures:
             self.failures -= 1
             raise ConnectionError("the database is away")
@@ -156,6 +172,7 @@ class World:
             counters=desk.counters,
             monotonic=time.monotonic,
             check_seconds=0.1,
+            read_seconds=0.5,
         )
 
     def open_hints(self) -> OrderHints:
@@ -189,6 +206,7 @@ async def world() -> AsyncIterator[World]:
         world = World(broker)
         task = asyncio.create_task(world.watcher.run(world.stop))
         yield world
+        world.truth.answers.set()
         world.queue.away = False  # or it would stay for what the queue does not have
         world.stop.set()
         async with asyncio.timeout(PATIENCE):
@@ -220,6 +238,46 @@ async def test_a_database_that_is_away_changes_nothing(world: World) -> None:
     assert world.desk.guard.armed == 1
 
     await until(lambda: world.desk.guard.armed == 0)
+
+
+async def test_a_database_that_hangs_is_counted_logged_and_noted_and_costs_one_thread(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    await until(lambda: world.health.loaded.stops_loaded)
+    caplog.set_level(logging.ERROR, "fargate_listener.watcher")
+    world.truth.answers.clear()
+    readings = world.truth.readings
+
+    await until(lambda: world.desk.counters.failed_checks >= 2, patience=10)
+    assert world.truth.readings <= readings + 1
+    assert "the stops could not be compared with PostgreSQL: no answer" in caplog.text
+    assert "the stops could not be compared with PostgreSQL; going on with those in memory" in world.health.notes()
+    assert world.health.reasons() == []
+
+    # When it answers again, what it brings late is taken, and the next reading brings the rest
+    world.truth.answers.set()
+    strategy = world.hold("1500")
+    await until(lambda: world.desk.guard.armed_strategies == {strategy.strategy_id})
+    await until(lambda: not any("could not be compared" in note for note in world.health.notes()))
+
+
+async def test_an_answer_that_comes_late_undoes_no_change_that_came_meanwhile(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a reading that began before a position was bought, and ends long after
+    await until(lambda: world.health.loaded.stops_loaded)
+    world.truth.answers.clear()
+    await until(lambda: world.desk.counters.failed_checks)
+    disarmed: list[UUID] = []
+    monkeypatch.setattr(world.desk.guard, "disarm", disarmed.append)
+    strategy = world.hold("1500")
+    world.desk.watchlist.apply(announced(strategy))
+
+    world.truth.answers.set()
+
+    await until(lambda: not world.health.loaded.check_failed)
+    assert world.desk.guard.armed_strategies == {strategy.strategy_id}
+    assert disarmed == []
 
 
 async def test_the_close_of_yesterday_hits_nothing_today(world: World) -> None:
