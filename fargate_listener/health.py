@@ -101,6 +101,9 @@ class Health:
             found[f"the prices of {len(blind)} instruments with an armed stop are not seen"] = not sees_others
         if self.sender.trouble is not None:
             found[f"hits do not reach the queue: {self.sender.trouble}"] = True
+        if self.sender.refused:
+            # While it takes others': it would refuse them of another task as well.
+            found[f"the queue refuses {self.sender.refused} hits"] = False
         return found
 
     def is_alarming(self) -> bool:

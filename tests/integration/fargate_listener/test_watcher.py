@@ -51,17 +51,20 @@ INFY_ROW = make_instrument("INFY", instrument_token=INFY)
 
 
 class Queue:
-    """Takes every hit, unless it is `away`."""
+    """Takes every hit, unless it is `away` or `refuses` each of them."""
 
     def __init__(self) -> None:
         self.taken: list[OrderCommand] = []
         self.away = False
+        self.refuses = False
 
     def probe(self) -> None:
         self._fail_when_away()
 
     def send(self, commands: Sequence[OrderCommand]) -> Sequence[OrderCommand]:
         self._fail_when_away()
+        if self.refuses:
+            return commands
         self.taken += commands
         return ()
 
@@ -207,7 +210,7 @@ async def world() -> AsyncIterator[World]:
         task = asyncio.create_task(world.watcher.run(world.stop))
         yield world
         world.truth.answers.set()
-        world.queue.away = False  # or it would stay for what the queue does not have
+        world.queue.away = world.queue.refuses = False  # or it would stay for what the queue does not have
         world.stop.set()
         async with asyncio.timeout(PATIENCE):
             await task
@@ -307,6 +310,19 @@ async def test_health_follows_feed_stops_and_queue(world: World) -> None:
         await until(lambda: world.health.reasons() == ["hits do not reach the queue: 1 hits are being retried"])
 
     world.queue.away = False
+    await until(lambda: world.health.reasons() == [])
+
+
+async def test_a_hit_that_the_queue_refuses_rings_and_is_no_reason_for_another_task(world: World) -> None:
+    world.hold("1500")
+    world.queue.refuses = True
+    await until(lambda: world.desk.guard.armed == 1 and world.broker.messages)
+    async with repeated(world.broker, ltp_frame((INFY, 149_900))):
+        await until(lambda: world.health.reasons() == ["the queue refuses 1 hits"])
+        assert world.health.is_alarming()
+        assert world.health.faults() == []
+
+    world.queue.refuses = False
     await until(lambda: world.health.reasons() == [])
 
 
