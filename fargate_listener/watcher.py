@@ -12,6 +12,7 @@ from fargate_listener.changes import ChangeStream
 from fargate_listener.counters import Counters
 from fargate_listener.feeds import Feeds
 from fargate_listener.health import HealthServer, Loaded
+from fargate_listener.health_log import HealthLog
 from fargate_listener.hit_sender import HitSender
 from fargate_listener.liveness import Liveness
 from fargate_listener.operation import Operation
@@ -71,6 +72,7 @@ class Watcher:
     sender: HitSender
     reporter: Reporter
     health: HealthServer
+    health_log: HealthLog
     loaded: Loaded
     counters: Counters
     monotonic: Callable[[], float]
@@ -106,6 +108,7 @@ class Watcher:
                 self.publisher,
                 self.sight,
                 self.reporter,
+                self.health_log,
                 self.news,
                 self.operation,
             ):

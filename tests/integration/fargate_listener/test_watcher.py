@@ -22,6 +22,7 @@ from fargate_listener.changes import ChangeStream
 from fargate_listener.durations import Durations
 from fargate_listener.feed_account import FeedCredentials
 from fargate_listener.health import Health, HealthServer, Loaded
+from fargate_listener.health_log import HealthLog
 from fargate_listener.hit_sender import HitSender
 from fargate_listener.operation import operate
 from fargate_listener.order_news import OrderNews
@@ -171,6 +172,7 @@ class World:
                 meter=self.meter,
             ),
             health=HealthServer(self.health.document, 0, stops=self.health.stops),
+            health_log=HealthLog(reasons=self.health.reasons, notes=self.health.notes),
             loaded=loaded,
             counters=desk.counters,
             monotonic=time.monotonic,
@@ -384,7 +386,10 @@ async def test_a_socket_that_is_refused_is_a_fault(world: World) -> None:
     assert world.health.is_alarming()
 
 
-async def test_a_held_instrument_without_a_token_rings_and_is_no_reason_for_another_task(world: World) -> None:
+async def test_a_held_instrument_without_a_token_rings_and_is_no_reason_for_another_task(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "fargate_listener.health_log")
     await until(lambda: world.health.reasons() == [])
 
     MemoryInstruments(world.database).replace_all([])
@@ -395,6 +400,7 @@ async def test_a_held_instrument_without_a_token_rings_and_is_no_reason_for_anot
     assert world.health.is_alarming()
     assert world.health.faults() == []
     assert world.health.document()["status"] == "waiting"
+    await until(lambda: ["no instrument token for NSE:INFY"] in [vars(line).get("reasons") for line in caplog.records])
 
 
 async def test_a_delisted_instrument_that_nobody_holds_keeps_no_stop_from_being_seen(world: World) -> None:
