@@ -109,6 +109,8 @@ class CandleWriter:
                     logger.error("candles are not being handed over: %s", type(error).__name__)
                 self._is_away = True
                 return
+            if self._is_away:
+                logger.info("candles are being handed over again")
             self._is_away = False
             if self._pending and self._pending[0][1] is batch:
                 self._pending.popleft()

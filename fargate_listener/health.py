@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from fargate_listener.changes import ChangeStream
 from fargate_listener.feeds import Feeds
 from fargate_listener.hit_sender import HitSender
 from fargate_listener.liveness import Liveness
@@ -68,6 +69,7 @@ class Health:
     guard: StopGuard
     sender: HitSender
     loaded: Loaded
+    changes: ChangeStream
     liveness: Liveness
     cover: RestCover
 
@@ -131,6 +133,8 @@ class Health:
         if self.loaded.unknown_instruments:
             names = ", ".join(self.loaded.unknown_instruments[:10])
             notes.append(f"no instrument token for {names}, of which nothing is held")
+        if self.changes.is_away:
+            notes.append("Redis is away: changes of stops arrive by comparing with PostgreSQL alone")
         if self.loaded.check_failed:
             notes.append("the stops could not be compared with PostgreSQL; going on with those in memory")
         if self.loaded.stops_loaded and not self.loaded.is_current:

@@ -88,11 +88,14 @@ def build_watcher(settings: ListenerSettings) -> Watcher:
         monotonic=time.monotonic,
         counters=counters,
     )
-    health = Health(feeds=feeds, guard=guard, sender=sender, loaded=loaded, liveness=liveness, cover=cover)
+    changes = ChangeStream(redis=open_redis(settings), counters=counters)
+    health = Health(
+        feeds=feeds, guard=guard, sender=sender, loaded=loaded, changes=changes, liveness=liveness, cover=cover
+    )
     meter = EmfMeter(clock=clock)
     return Watcher(
         truth=make_truth(settings, clock),
-        changes=ChangeStream(redis=open_redis(settings), counters=counters),
+        changes=changes,
         watchlist=watchlist,
         guard=guard,
         feed=feeds,

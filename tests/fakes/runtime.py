@@ -137,12 +137,12 @@ class MemoryRuntime:
         self._reach()
         return keys.read_sight(self.hashes.get(keys.SIGHT, {}))
 
-    def report_sight(self, now: datetime) -> None:
-        """A watcher sees at this moment."""
+    def report_sight(self, now: datetime, since: datetime | None = None) -> None:
+        """A watcher sees at this moment, and has without a break since `since`."""
         self._reach()
         with self._turn:
             before = keys.read_sight(self.hashes.get(keys.SIGHT, {}))
-            after = Sight(now, timedelta(0)) if before is None else before.with_report(now)
+            after = Sight(now, timedelta(0)) if before is None else before.with_report(now, since)
             self.hashes[keys.SIGHT] = keys.sight_fields(after)
 
     def reserve(

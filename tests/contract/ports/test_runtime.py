@@ -328,6 +328,18 @@ def test_while_one_watcher_sees_the_blindness_of_another_does_not_count(case: Ca
     assert case.runtime.sight() == Sight(MOMENT + seconds(24), seconds(0))
 
 
+def test_what_a_watcher_saw_while_the_store_was_away_is_no_blindness(case: Case) -> None:
+    # given an absence of forty-five seconds, through which one of two watchers saw all but the first five
+    case.runtime.report_sight(MOMENT)
+    case.runtime.report_sight(MOMENT + seconds(45), MOMENT + seconds(5))
+    case.runtime.report_sight(MOMENT + seconds(45.5), MOMENT + seconds(30))
+    assert case.runtime.sight() == Sight(MOMENT + seconds(45.5), seconds(5))
+
+    # and another one, through which one saw all the time
+    case.runtime.report_sight(MOMENT + seconds(90), MOMENT + seconds(5))
+    assert case.runtime.sight() == Sight(MOMENT + seconds(90), seconds(5))
+
+
 def test_a_late_or_repeated_report_changes_nothing(case: Case) -> None:
     for at in (0, 10, 10, 2, 9):
         case.runtime.report_sight(MOMENT + seconds(at))

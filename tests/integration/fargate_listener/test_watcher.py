@@ -117,11 +117,13 @@ class World:
         self.desk = desk
         loaded = Loaded()
         durations = Durations()
+        changes = ChangeStream(redis=redis, counters=desk.counters)
         self.health = Health(
             feeds=desk.feeds,
             guard=desk.guard,
             sender=sender,
             loaded=loaded,
+            changes=changes,
             liveness=desk.liveness,
             cover=desk.cover,
         )
@@ -133,7 +135,7 @@ class World:
         )
         self.watcher = Watcher(
             truth=self.truth,
-            changes=ChangeStream(redis=redis, counters=desk.counters),
+            changes=changes,
             watchlist=desk.watchlist,
             guard=desk.guard,
             feed=desk.feeds,
@@ -225,6 +227,8 @@ async def test_with_redis_away_the_full_check_arms_and_disarms(world: World) -> 
     strategy = world.hold("1500")
     await until(lambda: world.desk.guard.armed == 1 and world.broker.messages)
     assert world.desk.counters.redis_failures > 0
+    assert "Redis is away: changes of stops arrive by comparing with PostgreSQL alone" in world.health.notes()
+    assert world.health.reasons() == []
 
     async with repeated(world.broker, ltp_frame((INFY, 149_900))):
         await until(lambda: world.hit_strategies == {strategy.strategy_id})
@@ -412,7 +416,8 @@ async def test_a_delisted_instrument_that_nobody_holds_keeps_no_stop_from_being_
     MemoryInstruments(world.database).replace_all([])
     world.truth._tokens.clear()
 
-    await until(lambda: world.health.notes() == ["no instrument token for NSE:INFY, of which nothing is held"])
+    unknown = "no instrument token for NSE:INFY, of which nothing is held"
+    await until(lambda: [note for note in world.health.notes() if "Redis" not in note] == [unknown])
     assert world.health.reasons() == []
     assert not world.health.is_alarming()
 

@@ -119,9 +119,10 @@ def read_price(fields: dict[str, str]) -> LastPrice | None:
     return LastPrice(Decimal(fields["price"]), datetime.fromisoformat(fields["at"]))
 
 
-def sight_arguments(now: datetime) -> list[str]:
-    """Of the script that reports sight, in milliseconds."""
-    return [str(_milliseconds(now - _EPOCH)), str(_milliseconds(LONGEST_UNREPORTED))]
+def sight_arguments(now: datetime, since: datetime | None = None) -> list[str]:
+    """Of the script that reports sight, in milliseconds. `since`: of unbroken sight, now when not given."""
+    spans = (now - _EPOCH, LONGEST_UNREPORTED, (since or now) - _EPOCH)
+    return [str(_milliseconds(span)) for span in spans]
 
 
 def sight_fields(sight: Sight) -> dict[str, str]:

@@ -127,9 +127,9 @@ class RedisRuntime:
         """See ports.Runtime."""
         return keys.read_sight(self._read(keys.SIGHT))
 
-    def report_sight(self, now: datetime) -> None:
-        """A watcher sees at this moment."""
-        self._run(scripts.REPORT_SIGHT, [keys.SIGHT], keys.sight_arguments(now))
+    def report_sight(self, now: datetime, since: datetime | None = None) -> None:
+        """A watcher sees at this moment, and has without a break since `since`."""
+        self._run(scripts.REPORT_SIGHT, [keys.SIGHT], keys.sight_arguments(now, since))
 
     def reserve(
         self, account: str, wanted: datetime, windows: tuple[Window, ...], *, until: datetime, margin: timedelta

@@ -88,12 +88,13 @@ Redis to carry out."""
 REPORT_SIGHT = """
 local now = tonumber(ARGV[1])
 local before = tonumber(redis.call('HGET', KEYS[1], 'at') or ARGV[1])
-local gap = now - before
-if gap > tonumber(ARGV[2]) then redis.call('HINCRBY', KEYS[1], 'blind', gap) end
-if gap >= 0 then redis.call('HSET', KEYS[1], 'at', ARGV[1]) end
+local unseen = tonumber(ARGV[3]) - before
+if unseen > tonumber(ARGV[2]) then redis.call('HINCRBY', KEYS[1], 'blind', unseen) end
+if now >= before then redis.call('HSET', KEYS[1], 'at', ARGV[1]) end
 """
-"""KEYS: sight hash. ARGV: the moment of seeing, and the longest time between two reports of steady sight,
-both in milliseconds. Any number of watchers may report; a late or repeated report changes nothing."""
+"""KEYS: sight hash. ARGV: the moment of seeing, the longest time between two reports of steady sight, and since when
+the watcher has seen without a break, which counts though no report of it arrived; all in milliseconds. Any number of
+watchers may report; a late or repeated report changes nothing."""
 
 BOOK_HINT = """
 local now, interval = tonumber(ARGV[1]), tonumber(ARGV[2])
