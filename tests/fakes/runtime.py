@@ -81,8 +81,12 @@ class MemoryRuntime:
         }
 
     def put_price(self, symbol: str, price: Decimal, at: datetime) -> None:
-        """Write `price:{symbol}`, and `last_price` of every strategy that trades the symbol."""
+        """Write `price:{symbol}`, and `last_price` of every strategy that trades the symbol, unless a newer one is
+        there."""
         self._reach()
+        there = keys.read_price(self.hashes.get(keys.price_key(symbol), {}))
+        if there is not None and timedelta(0) < there.at - at <= timedelta(seconds=10):
+            return
         self.hashes[keys.price_key(symbol)] = keys.price_fields(price, at)
         for strategy_id in self.members[keys.symbol_key(symbol)]:
             runtime = self.hashes.get(keys.runtime_key(strategy_id))

@@ -21,6 +21,8 @@ from algotrading.domain.strategy import Strategy
 from algotrading.ports import LastPrice
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_AHEAD = timedelta(seconds=10)
+"""A price that is there is believed to be newer by so much at most: a writer that holds one up is ended sooner."""
 
 CHANGES = "stops:changes"
 """Stream of StopChange; each entry has one field, `CHANGE_FIELD`, that holds its JSON."""
@@ -105,6 +107,16 @@ def cycle_fields(cycle: Cycle) -> dict[str, str]:
 def price_line(symbol: str, price: str, *, told: bool) -> str:
     """One price of the script that writes them. `told`: also to the runtime hashes of the symbol's strategies."""
     return f"{symbol}\t{price}\t{told:d}\n"
+
+
+def moment_text(at: datetime) -> str:
+    """A moment of a price, UTC. Always with microseconds, so that of two texts the later moment's is the greater."""
+    return at.isoformat(timespec="microseconds")
+
+
+def price_moments(at: datetime) -> list[str]:
+    """Of the script that writes prices: the moment, and the last one that a price which is there may have."""
+    return [moment_text(at), moment_text(at + _AHEAD)]
 
 
 def price_fields(price: Decimal, at: datetime) -> dict[str, str]:

@@ -82,9 +82,12 @@ class RedisRuntime:
         )
 
     def put_price(self, symbol: str, price: Decimal, at: datetime) -> None:
-        """Write `price:{symbol}`, and `last_price` of every strategy that trades the symbol."""
+        """Write `price:{symbol}`, and `last_price` of every strategy that trades the symbol, unless a newer one is
+        there."""
         self._run(
-            scripts.PUT_PRICES, [], [at.isoformat(), keys.price_line(symbol, keys.decimal_text(price), told=True)]
+            scripts.PUT_PRICES,
+            [],
+            [*keys.price_moments(at), keys.price_line(symbol, keys.decimal_text(price), told=True)],
         )
 
     def forget(self, strategy: Strategy) -> None:
