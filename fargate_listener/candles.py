@@ -110,6 +110,8 @@ class CandleWriter:
                     logger.error("candles are not being handed over: %s", type(error).__name__)
                 self._is_away = True
                 return
+            if self._is_away:
+                logger.info("candles are being handed over again")
             self._is_away = False
             if unkept:
                 # The stream has them: nothing is to be tried again.

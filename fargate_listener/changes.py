@@ -32,6 +32,8 @@ class ChangeStream:
         self._last_id: str | None = None
         self.is_followed = False
         """Whether changes are arriving (or would, if there were any)."""
+        self.is_away = False
+        """Whether Redis did not answer when it was asked last."""
 
     async def remember_end(self) -> None:
         """Follow from the present end on: call it before reading what the stream tells changes of."""
@@ -69,7 +71,9 @@ class ChangeStream:
         if not self.is_followed:
             async with asyncio.timeout(ANSWER_SECONDS):
                 await self._redis.ping()
-            self.is_followed = True
+            if self.is_away:
+                logger.info("the change stream is back")
+            self.is_followed, self.is_away = True, False
             on_gap()
         async with asyncio.timeout(_BLOCK_SECONDS + ANSWER_SECONDS):
             answer = await self._redis.xread({CHANGES: self._last_id}, count=_BATCH, block=int(1000 * _BLOCK_SECONDS))
@@ -91,9 +95,9 @@ class ChangeStream:
 
     def _away(self, error: Exception) -> None:
         self._counters.redis_failures += 1
-        if self.is_followed or self._last_id is None:
+        if not self.is_away:
             logger.error("the change stream is away: going on from memory (%s)", type(error).__name__)
-        self.is_followed = False
+        self.is_followed, self.is_away = False, True
 
 
 def _entries(answer: Any) -> list[tuple[str, dict[str, str]]]:

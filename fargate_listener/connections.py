@@ -52,6 +52,8 @@ _NO_RETRIES = Config(
 _PATIENT = Config(connect_timeout=2, read_timeout=3, retries={"total_max_attempts": 2})
 _MAKING_A_CLIENT = threading.Lock()
 """Clients may be shared between threads; making them may not."""
+_ANSWER_SECONDS = 6.0
+"""For one answer of PostgreSQL, which itself ends a statement after five: no thread waits longer for one that hangs."""
 
 
 def open_redis(settings: ListenerSettings) -> Redis:
@@ -193,4 +195,5 @@ def make_database(settings: ListenerSettings) -> Database:
         name=settings.database_name,
         credentials=read_database_login(settings),
         tls=settings.database_tls,
+        answer_seconds=_ANSWER_SECONDS,
     )

@@ -169,7 +169,8 @@ class Feed:
         """Close the connection, if there is one."""
         if self._socket is not None:
             await self._socket.close()
-            self._lost("closed")
+            self.trouble = "closed"  # on purpose: no trouble to be told of
+            self._lost(self.trouble)
 
     async def _connect_and_stay(self, backoff: Backoff) -> float:
         """One dial and the life of its connection. Returns the pause before the next one."""

@@ -138,8 +138,17 @@ class Feeds:
             elif is_live and since > self._calm_seconds:
                 self._away.discard(number)
         if self._away != before:
-            logger.warning("feeds whose instruments others carry: %s", sorted(n + 1 for n in self._away) or "none")
+            self._tell_away()
         return self._away != before
+
+    def _tell_away(self) -> None:
+        away = {"feeds": [self.all[number].name for number in sorted(self._away)]}
+        if not away["feeds"]:
+            logger.warning("every feed carries its own instruments again")
+        elif len(self._away) < len(self.all):
+            logger.warning("feeds are away, and others carry their instruments", extra=away)
+        else:
+            logger.error("every feed is away: no other carries their instruments", extra=away)
 
     def _deal_soon(self) -> None:
         """Once per turn of the event loop, however many changes it brought."""

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from fargate_listener.changes import ChangeStream
 from fargate_listener.feeds import Feeds
 from fargate_listener.hit_sender import HitSender
 from fargate_listener.liveness import Liveness
@@ -36,6 +37,8 @@ class Loaded:
     """Instruments that are held and are not in the broker's dump: nobody can see their stops."""
     unknown_instruments: list[str] = field(default_factory=list)
     """Those that should be watched, of which nothing is held."""
+    check_failed: bool = False
+    """Whether PostgreSQL did not answer the last full check."""
     _checked_at: float = float("-inf")
     _missed_at: float | None = None
 
@@ -45,7 +48,7 @@ class Loaded:
 
     def checked(self, begun: float) -> None:
         """A full check that began then has made memory true."""
-        self.stops_loaded = True
+        self.stops_loaded, self.check_failed = True, False
         self._checked_at = begun
         if self._missed_at is not None and self._missed_at <= begun:
             self._missed_at = None
@@ -66,6 +69,7 @@ class Health:
     guard: StopGuard
     sender: HitSender
     loaded: Loaded
+    changes: ChangeStream
     liveness: Liveness
     cover: RestCover
 
@@ -99,6 +103,9 @@ class Health:
             found[f"the prices of {len(blind)} instruments with an armed stop are not seen"] = not sees_others
         if self.sender.trouble is not None:
             found[f"hits do not reach the queue: {self.sender.trouble}"] = True
+        if self.sender.refused:
+            # While it takes others': it would refuse them of another task as well.
+            found[f"the queue refuses {self.sender.refused} hits"] = False
         return found
 
     def is_alarming(self) -> bool:
@@ -126,6 +133,10 @@ class Health:
         if self.loaded.unknown_instruments:
             names = ", ".join(self.loaded.unknown_instruments[:10])
             notes.append(f"no instrument token for {names}, of which nothing is held")
+        if self.changes.is_away:
+            notes.append("Redis is away: changes of stops arrive by comparing with PostgreSQL alone")
+        if self.loaded.check_failed:
+            notes.append("the stops could not be compared with PostgreSQL; going on with those in memory")
         if self.loaded.stops_loaded and not self.loaded.is_current:
             notes.append("changes may have been missed, and the stops could not be compared with PostgreSQL since")
         return notes + [f"{count} {what}" for what, count in counts.items() if count]

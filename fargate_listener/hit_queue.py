@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
@@ -10,6 +11,8 @@ from algotrading.contracts.messages import OrderCommand
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_sqs.type_defs import SendMessageBatchRequestEntryTypeDef
+
+logger = logging.getLogger(__name__)
 
 LARGEST_BATCH = 10
 """SQS, SendMessageBatch."""
@@ -46,6 +49,8 @@ class SqsHitQueue:
             for position, command in enumerate(commands)
         ]
         answer = self._client.send_message_batch(QueueUrl=self._queue_url, Entries=entries)
+        if failed := answer.get("Failed"):
+            logger.error("the queue refused messages", extra={"codes": sorted({entry["Code"] for entry in failed})})
         taken = {entry["Id"] for entry in answer.get("Successful", ())}
         return [command for position, command in enumerate(commands) if str(position) not in taken]
 

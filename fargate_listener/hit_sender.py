@@ -6,7 +6,7 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -17,6 +17,7 @@ from uuid import UUID
 from algotrading.contracts.messages import OrderCommand, OrderEvent
 from algotrading.ports import Clock
 from fargate_listener.hit_queue import LARGEST_BATCH, HitQueue
+from fargate_listener.refused_hits import RefusedHits, key_of
 from fargate_listener.stop_guard import REPEAT_SECONDS, Hit
 from fargate_listener.wire_prices import to_price
 
@@ -57,8 +58,9 @@ class HitSender:
         self._by_risk: list[tuple[int, int, Hit]] = []
         """What the threads have taken over and not sent: a heap, the most at risk first."""
         self._waits: set[tuple[UUID, date]] = set()
-        """Whose hit is in the heap. A stop is reported every few seconds while it is not answered: one hit waits for
-        each, the first, however long the queue is away."""
+        """Whose hit is in the heap or rests. A stop is reported every few seconds while it is not answered: one hit
+        waits for each, the first, however long the queue is away."""
+        self._refused = RefusedHits(monotonic)
         self._serials = count()
         self._put = 0
         """Written by the event loop alone, which therefore never waits for a lock."""
@@ -79,6 +81,11 @@ class HitSender:
         """Why hits are not getting through; None when they are."""
         stuck = sum(self._stuck.values())
         return f"{stuck} hits are being retried" if stuck else self._trouble
+
+    @property
+    def refused(self) -> int:
+        """Hits that the queue answers and does not take, while it may take the others."""
+        return len(self._refused)
 
     @property
     def undelivered(self) -> int:
@@ -118,10 +125,13 @@ class HitSender:
             if batch := self._most_at_risk():
                 self._deliver(batch)
                 continue
+            with self._sorting:
+                patience = self._refused.seconds_left(PROBE_SECONDS)
             try:
-                hits = self._waiting.get(timeout=PROBE_SECONDS)
+                hits = self._waiting.get(timeout=patience)
             except queue.Empty:
-                self._attempt(lambda hit_queue: hit_queue.probe())
+                if not self._refused:  # they ask the queue often enough
+                    self._attempt(lambda hit_queue: hit_queue.probe())
                 continue
             if hits is None:
                 return
@@ -129,14 +139,21 @@ class HitSender:
 
     def _sort_in(self, hits: Sequence[Hit]) -> None:
         with self._sorting:
-            fresh = {key: hit for hit in reversed(hits) if (key := _key_of(hit)) not in self._waits}
+            fresh = {key: hit for hit in reversed(hits) if (key := key_of(hit)) not in self._waits}
             self._waits.update(fresh)
-            self._by_risk += [(-hit.at_risk, next(self._serials), hit) for hit in reversed(fresh.values())]
-            heapify(self._by_risk)
-        if len(fresh) < len(hits):
+            self._rank(reversed(fresh.values()))
+        self._settle(len(hits) - len(fresh))
+
+    def _rank(self, hits: Iterable[Hit]) -> None:
+        self._by_risk += [(-hit.at_risk, next(self._serials), hit) for hit in hits]
+        heapify(self._by_risk)
+
+    def _settle(self, hits: int) -> None:
+        """So many are owed no longer: sent, or another one of the same stop waits."""
+        if hits:
             with self._lock:
                 # Another thread may have sent the hit itself meanwhile: whoever waits is told here as well.
-                self._taken += len(hits) - len(fresh)
+                self._taken += hits
                 self._lock.notify_all()
 
     def _sort_in_all(self) -> None:
@@ -148,58 +165,84 @@ class HitSender:
             self._waiting.put(None)  # for when everything is sent
 
     def _most_at_risk(self) -> list[Hit]:
-        """The next batch. What came meanwhile is sorted in first: a larger risk overtakes."""
+        """The next batch. What came meanwhile, or has rested, is sorted in first: a larger risk overtakes."""
         self._sort_in_all()
         with self._sorting:
+            if rested := self._refused.rested():
+                self._rank(rested)
             batch = [heappop(self._by_risk)[2] for _ in range(min(LARGEST_BATCH, len(self._by_risk)))]
-            self._waits.difference_update(map(_key_of, batch))
+            self._waits.difference_update(map(key_of, batch))
             is_more = bool(self._by_risk)
         if is_more:
             self._waiting.put(())  # wakes the next thread, which does the same
         return batch
 
     def _deliver(self, hits: list[Hit]) -> None:
-        """Send until nothing is left; pauses grow while the queue refuses."""
+        """Send until the queue has answered; pauses grow while it does not. What it refuses is not waited for."""
         me = threading.get_ident()
-        owed = {command.deduplication_id: (hit, command) for hit in hits for command in (self._command(hit),)}
+        owed = [(hit, self._command(hit)) for hit in hits]
+        strategies = [str(hit.stop.strategy_id) for hit in hits]
         pause = 0.05
-        while True:
-            self._attempt(lambda hit_queue: self._send_once(hit_queue, owed))
+        while not self._attempt(lambda hit_queue: self._send_once(hit_queue, owed)):
             with self._lock:
                 self._stuck[me] = len(owed)
                 self._delivered.failures += len(owed)
-            if not owed:
-                return
             logger.error(
-                "stop-loss hits are not getting into the queue: %s", self._trouble, extra={"undelivered": len(owed)}
+                "stop-loss hits are not getting into the queue: %s",
+                self._trouble,
+                extra={"undelivered": self.undelivered, "strategies": strategies},
             )
             time.sleep(pause)
             self._sort_in_all()  # so that repetitions do not pile up while the queue is away
             pause = min(2 * pause, _LONGEST_PAUSE)
-
-    def _send_once(self, hit_queue: HitQueue, owed: dict[str, tuple[Hit, OrderCommand]]) -> None:
-        refused = hit_queue.send([command for _, command in owed.values()])
-        now = self._monotonic()
-        still_owed = {command.deduplication_id for command in refused}
-        taken = [name for name in owed if name not in still_owed]
         with self._lock:
-            self._taken += len(taken)
-            self._lock.notify_all()
-            self._delivered.latencies_ms += [1000 * (now - owed[name][0].received) for name in taken]
-        for name in taken:
-            del owed[name]
-        if owed:
-            raise QueueRefused(f"the queue refused {len(owed)} of {len(owed) + len(taken)}")
+            self._stuck[me] = 0
 
-    def _attempt(self, action: Callable[[HitQueue], None]) -> None:
+    def _send_once(self, hit_queue: HitQueue, owed: Sequence[tuple[Hit, OrderCommand]]) -> None:
+        still_owed = {command.deduplication_id for command in hit_queue.send([command for _, command in owed])}
+        now = self._monotonic()
+        taken = [each for each in owed if each[1].deduplication_id not in still_owed]
+        with self._lock:
+            self._delivered.latencies_ms += [1000 * (now - hit.received) for hit, _ in taken]
+        with self._sorting:
+            for hit, _ in taken:
+                self._refused.taken(hit)
+        self._settle(len(taken))
+        if taken:
+            # A line a batch, after it has left: of ten thousand hits at once the log makes no queue of its own.
+            logger.info("stop-loss hits are in the queue", extra={"hits": [_told(*each) for each in taken]})
+        if still_owed:
+            self._put_back([hit for hit, command in owed if command.deduplication_id in still_owed])
+
+    def _put_back(self, hits: Sequence[Hit]) -> None:
+        """The queue refuses them, and may do so for good: they rest, and come again in their rank."""
+        superseded = 0
+        with self._sorting:
+            for hit in hits:
+                self._refused.refused(hit)
+                if (key := key_of(hit)) in self._waits:
+                    superseded += 1
+                else:
+                    self._waits.add(key)
+                    self._refused.rest(hit)
+        with self._lock:
+            self._delivered.failures += len(hits)
+        self._settle(superseded)
+        strategies = [str(hit.stop.strategy_id) for hit in hits]
+        logger.error("the queue refuses stop-loss hits, which are sent again", extra={"strategies": strategies})
+        self._waiting.put(())  # whoever waits for longer than they rest looks again
+
+    def _attempt(self, action: Callable[[HitQueue], None]) -> bool:
+        """Whether the queue answered."""
         try:
             action(self._opened())
         except Exception as error:
             # Whatever the AWS client raises: a hit is retried until it is delivered, so nothing may end this thread.
-            self._trouble = str(error) if isinstance(error, QueueRefused) else type(error).__name__
+            self._trouble = type(error).__name__
             logger.warning("the priority queue is away: %s", self._trouble)
-        else:
-            self._trouble = None
+            return False
+        self._trouble = None
+        return True
 
     def _opened(self) -> HitQueue:
         with self._opening:
@@ -210,8 +253,9 @@ class HitSender:
     def _command(self, hit: Hit) -> OrderCommand:
         stop, now = hit.stop, self._clock.now()
         tick_at = now - timedelta(seconds=self._monotonic() - hit.received)
-        # The same for every task that saw the tick, so that the queue keeps one of their messages; and another one when
-        # the stop is reported again.
+        # The same for most tasks that saw the tick, so that the queue keeps one of their messages; and another one when
+        # the stop is reported again. Two that received it on either side of a turn's beginning send two: the second
+        # finds the exit under way, as a repetition does.
         turn = int(tick_at.timestamp() // REPEAT_SECONDS)
         return OrderCommand(
             strategy_id=stop.strategy_id,
@@ -226,9 +270,14 @@ class HitSender:
         )
 
 
-def _key_of(hit: Hit) -> tuple[UUID, date]:
-    return hit.stop.strategy_id, hit.stop.trading_day
-
-
-class QueueRefused(Exception):
-    """The queue answered, but did not take every message."""
+def _told(hit: Hit, command: OrderCommand) -> dict[str, str]:
+    """A hit, for the log. `received_at` is when its tick arrived, by our clock."""
+    stop = hit.stop
+    return {
+        "strategy_id": str(stop.strategy_id),
+        "instrument": f"{stop.exchange}:{stop.symbol}",
+        "kind": command.event.value,
+        "stop_loss": str(stop.stop_loss),
+        "price": str(command.price),
+        "received_at": "" if command.tick_at is None else command.tick_at.isoformat(),
+    }

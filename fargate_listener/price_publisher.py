@@ -1,7 +1,9 @@
-"""Latest prices to Redis, at most ten times a second per symbol, off the tick path.
+"""Latest prices to Redis, off the tick path: each watcher writes those of its ticks ten times a second at most.
 
-`price:{symbol}` is what everybody reads. `last_price` in a strategy's runtime hash, which is for people, follows it
-once a second at most. Another process writes (`price_writer`); this hands it the news of the market table.
+`price:{symbol}` is what everybody reads. Every watcher writes it, and Redis refuses what was handed over before what is
+there: a price may be a tenth of a second behind another watcher's, and none that was held up replaces a newer one.
+`last_price` in a strategy's runtime hash, which is for people, follows it once a second at most. Another process writes
+(`price_writer`); this hands it the news of the market table.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
+from algotrading.adapters.redis_keys import moment_text
 from algotrading.ports import Clock
 from fargate_listener.counters import Counters
 from fargate_listener.market_table import MarketTable
@@ -117,7 +120,7 @@ class PricePublisher:
 
     async def _hand_over(self, writer: Process, pairs: bytes) -> None:
         """Raises one of _WRITER_AWAY when there is no writer any more."""
-        _send(writer, PRICES, self._clock.now().isoformat().ljust(MOMENT_BYTES).encode("ascii") + pairs)
+        _send(writer, PRICES, moment_text(self._clock.now()).ljust(MOMENT_BYTES).encode("ascii") + pairs)
         self._unanswered += 1
         assert writer.stdout is not None
         failed = 0

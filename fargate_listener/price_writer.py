@@ -13,10 +13,11 @@ import signal
 import sys
 from array import array
 from collections.abc import Sequence
+from datetime import datetime
 from struct import Struct
 from typing import TYPE_CHECKING, BinaryIO, Final
 
-from algotrading.adapters.redis_keys import price_line
+from algotrading.adapters.redis_keys import price_line, price_moments
 from algotrading.adapters.redis_scripts import PUT_PRICES
 from fargate_listener.wire_prices import price_text
 
@@ -83,9 +84,10 @@ class PriceWriter:
     def _send(self, moment: str, lines: Sequence[str]) -> int:
         from redis.exceptions import RedisError
 
+        moments = price_moments(datetime.fromisoformat(moment))
         for begin in range(0, len(lines), AT_ONCE):
             try:
-                self._redis.eval(PUT_PRICES, 0, moment, "".join(lines[begin : begin + AT_ONCE]))
+                self._redis.eval(PUT_PRICES, 0, *moments, "".join(lines[begin : begin + AT_ONCE]))
             except RedisError:
                 # The next tick of each brings a better price.
                 return len(lines) - begin

@@ -12,6 +12,7 @@ from fargate_listener.changes import ChangeStream
 from fargate_listener.counters import Counters
 from fargate_listener.feeds import Feeds
 from fargate_listener.health import HealthServer, Loaded
+from fargate_listener.health_log import HealthLog
 from fargate_listener.hit_sender import HitSender
 from fargate_listener.liveness import Liveness
 from fargate_listener.operation import Operation
@@ -22,12 +23,14 @@ from fargate_listener.reporter import Reporter
 from fargate_listener.rest_cover import RestCover
 from fargate_listener.sight import SightReporter
 from fargate_listener.stop_guard import StopGuard
-from fargate_listener.truth import Truth
+from fargate_listener.truth import Snapshot, Truth
 from fargate_listener.watchlist import Watchlist
 
 logger = logging.getLogger(__name__)
 
 CHECK_SECONDS = 15.0
+READ_SECONDS = 8.0
+"""A reading of PostgreSQL that takes longer has failed so far; it goes on alone, and no second one begins beside it."""
 _CHECK_RETRY_SECONDS = 2.0
 _REPEAT_SECONDS = 0.1
 LEAVE_SECONDS = 90.0
@@ -37,6 +40,15 @@ _FLUSH_SECONDS = 6.0
 """For hits of the last moment. With the second the socket may take to close, the whole of it stays under ten."""
 _END_SECONDS = 1.0
 """For the parts to end when they are told to. One that does not must not keep hits from the queue."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """A reading of PostgreSQL in its thread, and where memory and time stood when it began."""
+
+    task: asyncio.Task[Snapshot]
+    as_of: int
+    asked: float
 
 
 @dataclass(slots=True)
@@ -60,13 +72,16 @@ class Watcher:
     sender: HitSender
     reporter: Reporter
     health: HealthServer
+    health_log: HealthLog
     loaded: Loaded
     counters: Counters
     monotonic: Callable[[], float]
     check_seconds: float = CHECK_SECONDS
+    read_seconds: float = READ_SECONDS
     leave_seconds: float = LEAVE_SECONDS
     _check_now: asyncio.Event = field(default_factory=asyncio.Event, init=False)
     _day: date = field(default=date.min, init=False)
+    _reading: _Reading | None = field(default=None, init=False)
 
     def check_soon(self) -> None:
         """Something may have been missed: compare with PostgreSQL now, not in a while."""
@@ -93,6 +108,7 @@ class Watcher:
                 self.publisher,
                 self.sight,
                 self.reporter,
+                self.health_log,
                 self.news,
                 self.operation,
             ):
@@ -129,15 +145,31 @@ class Watcher:
             await self._check()
 
     async def _check(self) -> None:
-        """Compare memory with PostgreSQL and repair it. Reading happens in a thread."""
-        as_of, asked = self.watchlist.serial, self.monotonic()
-        try:
-            snapshot = await asyncio.to_thread(self.truth.read)
-        except Exception as error:
-            # Whatever the database client raises: the stops in memory stay guarded, and the check comes again.
-            self.counters.failed_checks += 1
-            logger.error("the stops could not be compared with PostgreSQL: %s", type(error).__name__)
+        """Compare memory with PostgreSQL and repair it. Reading happens in a thread: where one hangs, the next check
+        waits for the same one, so that no second thread is lost. What it brings late is still true as of its beginning.
+        """
+        reading = self._reading = self._reading or self._begin_reading()
+        done, _ = await asyncio.wait({reading.task}, timeout=self.read_seconds)
+        if not done:
+            self._check_failed(f"no answer for {self.monotonic() - reading.asked:.0f} s")
             return
+        self._reading = None
+        if error := reading.task.exception():
+            # Whatever the database client raises: the stops in memory stay guarded, and the check comes again.
+            self._check_failed(type(error).__name__)
+            return
+        await self._repair(reading.task.result(), reading.as_of, reading.asked)
+
+    def _begin_reading(self) -> _Reading:
+        task = asyncio.create_task(asyncio.to_thread(self.truth.read))
+        return _Reading(task, self.watchlist.serial, self.monotonic())
+
+    def _check_failed(self, why: str) -> None:
+        self.counters.failed_checks += 1
+        self.loaded.check_failed = True
+        logger.error("the stops could not be compared with PostgreSQL: %s", why)
+
+    async def _repair(self, snapshot: Snapshot, as_of: int, asked: float) -> None:
         if snapshot.day != self._day:
             # Yesterday's close must not be taken for today's market when a stop is armed.
             self._day = snapshot.day

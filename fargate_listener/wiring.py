@@ -23,6 +23,7 @@ from fargate_listener.durations import Durations
 from fargate_listener.feed import Feed
 from fargate_listener.feeds import Feeds
 from fargate_listener.health import Health, HealthServer, Loaded
+from fargate_listener.health_log import HealthLog
 from fargate_listener.hit_sender import HitSender
 from fargate_listener.liveness import Liveness
 from fargate_listener.market_hours import MarketHours
@@ -87,11 +88,14 @@ def build_watcher(settings: ListenerSettings) -> Watcher:
         monotonic=time.monotonic,
         counters=counters,
     )
-    health = Health(feeds=feeds, guard=guard, sender=sender, loaded=loaded, liveness=liveness, cover=cover)
+    changes = ChangeStream(redis=open_redis(settings), counters=counters)
+    health = Health(
+        feeds=feeds, guard=guard, sender=sender, loaded=loaded, changes=changes, liveness=liveness, cover=cover
+    )
     meter = EmfMeter(clock=clock)
     return Watcher(
         truth=make_truth(settings, clock),
-        changes=ChangeStream(redis=open_redis(settings), counters=counters),
+        changes=changes,
         watchlist=watchlist,
         guard=guard,
         feed=feeds,
@@ -138,6 +142,7 @@ def build_watcher(settings: ListenerSettings) -> Watcher:
             meter=meter,
         ),
         health=HealthServer(health.document, settings.health_port, stops=health.stops),
+        health_log=HealthLog(reasons=health.reasons, notes=health.notes),
         loaded=loaded,
         counters=counters,
         monotonic=time.monotonic,

@@ -85,8 +85,12 @@ class MemoryRuntime:
         }
 
     def put_price(self, symbol: str, price: Decimal, at: datetime) -> None:
-        """Write `price:{symbol}`, and `last_price` of every strategy that trades the symbol."""
+        """Write `price:{symbol}`, and `last_price` of every strategy that trades the symbol, unless a newer one is
+        there."""
         self._reach()
+        there = keys.read_price(self.hashes.get(keys.price_key(symbol), {}))
+        if there is not None and timedelta(0) < there.at - at <= timedelta(seconds=10):
+            return
         self.hashes[keys.price_key(symbol)] = keys.price_fields(price, at)
         for strategy_id in self.members[keys.symbol_key(symbol)]:
             runtime = self.hashes.get(keys.runtime_key(strategy_id))
@@ -158,12 +162,12 @@ class MemoryRuntime:
         self._reach()
         return keys.read_sight(self.hashes.get(keys.SIGHT, {}))
 
-    def report_sight(self, now: datetime) -> None:
-        """A watcher sees at this moment."""
+    def report_sight(self, now: datetime, since: datetime | None = None) -> None:
+        """A watcher sees at this moment, and has without a break since `since`."""
         self._reach()
         with self._turn:
             before = keys.read_sight(self.hashes.get(keys.SIGHT, {}))
-            after = Sight(now, timedelta(0)) if before is None else before.with_report(now)
+            after = Sight(now, timedelta(0)) if before is None else before.with_report(now, since)
             self.hashes[keys.SIGHT] = keys.sight_fields(after)
 
     def reserve(

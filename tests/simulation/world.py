@@ -201,7 +201,8 @@ class _Runtime(MemoryRuntime):
             self._world.inspector.broken("lock", "a lock was released by a worker that does not hold it")
         self._world.inspector.unlocked(strategy_id, token)
 
-    def report_sight(self, now: datetime) -> None:
+    def report_sight(self, now: datetime, since: datetime | None = None) -> None:
+        # The simulated watchers say nothing of `since`: an absence of the store counts as blindness.
         if self.is_down:
             return
         if self._reports is not None and _AT_ONCE <= now - self._reports[1] <= LONGEST_UNREPORTED:

@@ -142,6 +142,24 @@ def test_a_new_price_reaches_the_strategies_of_its_symbol(case: Case) -> None:
     assert case.runtime.read_cycles([other.strategy_id])[0]["last_price"] == ""
 
 
+def test_a_price_that_was_held_up_does_not_replace_a_newer_one(case: Case) -> None:
+    strategy = running_strategy()
+    case.runtime.put_strategy(strategy)
+    case.runtime.put_cycle(cycle_of(strategy))
+    # given one of a whole second, which a text need not write out
+    case.runtime.put_price("TCS", Decimal("3521.5"), MOMENT)
+
+    for late in (seconds(0.000_001), seconds(0.1), seconds(10)):
+        case.runtime.put_price("TCS", Decimal(3400), MOMENT - late)
+    assert case.runtime.last_price("TCS") == LastPrice(Decimal("3521.5"), MOMENT)
+    assert case.runtime.read_cycles([strategy.strategy_id])[0]["last_price"] == "3521.5"
+
+    # then the next does, and so does one that is so much older that the other's clock was wrong
+    for moment in (MOMENT + seconds(0.000_001), MOMENT - seconds(11)):
+        case.runtime.put_price("TCS", Decimal(3520), moment)
+        assert case.runtime.last_price("TCS") == LastPrice(Decimal(3520), moment)
+
+
 def test_many_prices_are_read_at_once_and_unknown_ones_left_out(case: Case) -> None:
     case.runtime.put_price("TCS", Decimal("3521.5"), MOMENT)
     case.runtime.put_price("SBIN", Decimal(905), MOMENT)
@@ -326,6 +344,18 @@ def test_while_one_watcher_sees_the_blindness_of_another_does_not_count(case: Ca
         case.runtime.report_sight(MOMENT + seconds(at))
 
     assert case.runtime.sight() == Sight(MOMENT + seconds(24), seconds(0))
+
+
+def test_what_a_watcher_saw_while_the_store_was_away_is_no_blindness(case: Case) -> None:
+    # given an absence of forty-five seconds, through which one of two watchers saw all but the first five
+    case.runtime.report_sight(MOMENT)
+    case.runtime.report_sight(MOMENT + seconds(45), MOMENT + seconds(5))
+    case.runtime.report_sight(MOMENT + seconds(45.5), MOMENT + seconds(30))
+    assert case.runtime.sight() == Sight(MOMENT + seconds(45.5), seconds(5))
+
+    # and another one, through which one saw all the time
+    case.runtime.report_sight(MOMENT + seconds(90), MOMENT + seconds(5))
+    assert case.runtime.sight() == Sight(MOMENT + seconds(90), seconds(5))
 
 
 def test_a_late_or_repeated_report_changes_nothing(case: Case) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
+import time
 from contextlib import suppress
 from uuid import UUID, uuid4
 
@@ -105,6 +108,52 @@ def test_a_connection_that_breaks_inside_a_transaction_fails_it(postgres_store: 
     # then nothing of it was stored, and the next transaction works
     with pytest.raises(NotFound):
         PostgresUsers(postgres_store.app).get(user_id)
+
+
+def test_a_server_that_hangs_is_not_waited_for_for_ever(postgres_store: PostgresStore) -> None:
+    # given a server whose kernel acknowledges everything, while its process stands still
+    database = postgres_store.open("system_role")
+    database._answer_seconds = 1.0
+    with database.system() as session:
+        row = session.execute("select pg_backend_pid() as pid").fetchone()
+        assert row is not None
+    os.kill(row["pid"], signal.SIGSTOP)
+    begun = time.monotonic()
+
+    # then the wait ends, once and not again for what has to be rolled back
+    try:
+        with pytest.raises(TransactionFailed), database.system():
+            pass
+        assert 1.0 <= time.monotonic() - begun < 1.9
+    finally:
+        os.kill(row["pid"], signal.SIGCONT)
+
+    # and the next transaction has another connection
+    with database.system() as session:
+        other = session.execute("select pg_backend_pid() as pid").fetchone()
+    assert other is not None
+    assert other["pid"] != row["pid"]
+    database.close()
+
+
+def test_an_answered_error_leaves_the_connection_open(postgres_store: PostgresStore) -> None:
+    database = postgres_store.open("system_role")
+    database._answer_seconds = 5.0
+    pids = []
+
+    def sleep_too_long() -> None:
+        with database.system(statement_seconds=0.05) as session:
+            row = session.execute("select pg_backend_pid() as pid").fetchone()
+            assert row is not None
+            pids.append(row["pid"])
+            session.execute("select pg_sleep(2)")
+
+    for _ in range(2):
+        with pytest.raises(TransactionFailed):
+            sleep_too_long()
+
+    assert pids[0] == pids[1]
+    database.close()
 
 
 def test_waiting_for_a_row_ends_with_a_clear_error(postgres_store: PostgresStore) -> None:

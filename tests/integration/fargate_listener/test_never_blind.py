@@ -10,6 +10,8 @@ from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from decimal import Decimal
 
+import pytest
+
 from algotrading.brokers.kite.quotes import Quote
 from algotrading.domain.errors import BrokerAuthFailed, BrokerUnavailable
 from fargate_listener.counters import Counters
@@ -292,7 +294,7 @@ class Several:
         return [len(feed.subscribed) for feed in self.feeds.all]
 
 
-async def test_instruments_are_dealt_taken_over_and_given_back() -> None:
+async def test_instruments_are_dealt_taken_over_and_given_back(caplog: pytest.LogCaptureFixture) -> None:
     async with AsyncExitStack() as stack:
         brokers = [await stack.enter_async_context(scripted_broker()) for _ in range(2)]
         several = Several(brokers, room=10)
@@ -318,8 +320,39 @@ async def test_instruments_are_dealt_taken_over_and_given_back() -> None:
         # And it gives them back
         lost._url = brokers[0].url
         await until(lambda: [feed.subscribed for feed in several.feeds.all] == shares)
+        told = [(line.message, vars(line).get("feeds")) for line in caplog.records if line.name.endswith(".feeds")]
+        assert told == [
+            ("feeds are away, and others carry their instruments", ["feed 0"]),
+            ("every feed carries its own instruments again", None),
+        ]
+
+        # And what is closed on purpose is no trouble
+        caplog.clear()
         await end(task)
         await several.feeds.close()
+        assert [feed.trouble for feed in several.feeds.all] == ["closed", "closed"]
+        assert caplog.records == []
+
+
+async def test_of_a_single_feed_that_is_away_nobody_is_said_to_carry_the_instruments(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with scripted_broker() as broker:
+        several = Several([broker], room=10)
+        several.add(1)
+        task = asyncio.create_task(several.feeds.run())
+        await until(lambda: several.hands == [1])
+
+        several.feeds.all[0]._url = "ws://127.0.0.1:9"
+        for socket in list(broker.sockets):
+            socket.disconnect(graceful=False)
+
+        def told() -> list[str]:
+            return [line.message for line in caplog.records if line.name.endswith(".feeds")]
+
+        await until(told)
+        await end(task)
+    assert told() == ["every feed is away: no other carries their instruments"]
 
 
 async def test_what_has_no_room_is_what_has_least_at_risk_and_is_told() -> None:

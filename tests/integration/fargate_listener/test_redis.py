@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import signal
 import subprocess
@@ -41,10 +42,13 @@ NOW = datetime(2026, 3, 2, 4, 0, tzinfo=UTC)
 
 
 class Moment:
-    """A clock that stands still."""
+    """A clock that stands still until it is moved."""
+
+    def __init__(self, moment: datetime = NOW) -> None:
+        self.moment = moment
 
     def now(self) -> datetime:
-        return NOW
+        return self.moment
 
     def sleep(self, seconds: float) -> None:
         raise AssertionError("nothing here waits by the clock")
@@ -61,12 +65,18 @@ class Follower:
     counters: Counters
     changes: list[StopChange] = field(default_factory=list)
     gap_count: int = 0
+    away_count: int = 0
 
     def start(self) -> None:
-        self.task = asyncio.create_task(self.stream.run(apply=self.changes.append, on_gap=self.on_gap))
+        self.task = asyncio.create_task(
+            self.stream.run(apply=self.changes.append, on_gap=self.on_gap, on_away=self.on_away)
+        )
 
     def on_gap(self) -> None:
         self.gap_count += 1
+
+    def on_away(self) -> None:
+        self.away_count += 1
 
 
 @pytest.fixture
@@ -104,7 +114,10 @@ async def test_announced_changes_arrive_in_order(valkey: Redis, valkey_server: S
         assert follower.changes == announced
 
 
-async def test_nothing_announced_during_an_interruption_is_lost(valkey: Redis, valkey_server: ServerAddress) -> None:
+async def test_nothing_announced_during_an_interruption_is_lost(
+    valkey: Redis, valkey_server: ServerAddress, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "fargate_listener.changes")
     runtime = RedisRuntime(valkey)
     async with following(valkey_server) as follower:
         runtime.announce(armed(1, "1500"))
@@ -119,6 +132,10 @@ async def test_nothing_announced_during_an_interruption_is_lost(valkey: Redis, v
         assert follower.counters.redis_failures == 1
         # And a full check was asked for, at the beginning and after the interruption
         assert follower.gap_count == 2
+        # And whoever believes memory was told that nothing arrived for a while, and the log that it does again
+        assert follower.away_count == 1
+        assert not follower.stream.is_away
+        assert [line.message for line in caplog.records][-1] == "the change stream is back"
 
 
 async def test_an_entry_that_cannot_be_understood_asks_for_a_full_check(
@@ -141,6 +158,8 @@ async def test_an_absent_redis_is_waited_for(valkey_server: ServerAddress) -> No
         await until(lambda: follower.counters.redis_failures >= 2)
 
         assert not follower.stream.is_followed
+        assert follower.stream.is_away
+        assert follower.away_count >= 1
         assert follower.changes == []
 
 
@@ -339,9 +358,11 @@ async def test_an_absent_redis_loses_prices_and_nothing_else() -> None:
 
 
 @asynccontextmanager
-async def sight(host: str, port: int, eyes: list[bool], counters: Counters) -> AsyncIterator[SightReporter]:
+async def sight(
+    host: str, port: int, eyes: list[bool], counters: Counters, clock: Moment | None = None
+) -> AsyncIterator[SightReporter]:
     redis = redis_client.make_redis_client(host, port, tls=False)
-    yield SightReporter(redis=redis, sees=lambda: eyes[0], clock=Moment(), counters=counters)
+    yield SightReporter(redis=redis, sees=lambda: eyes[0], clock=clock or Moment(), counters=counters)
     await redis.aclose()
 
 
@@ -357,6 +378,42 @@ async def test_a_watcher_reports_only_while_it_sees(valkey: Redis, valkey_server
         await reporter.report()
 
     assert runtime.sight() == Sight(NOW, timedelta(seconds=10))
+
+
+@pytest.mark.parametrize(
+    ("looks", "blind"),
+    [
+        pytest.param("s" * 45, 0, id="saw-all-the-time"),
+        pytest.param("s" * 10 + "b" * 5 + "s" * 30, 16, id="was-blind-in-the-midst"),
+        pytest.param("s" * 10 + "." * 10 + "s" * 25, 21, id="stood-still-in-the-midst"),
+    ],
+)
+async def test_while_redis_was_away_only_what_was_not_seen_counts_as_blind(
+    valkey: Redis, valkey_server: ServerAddress, caplog: pytest.LogCaptureFixture, looks: str, blind: int
+) -> None:
+    caplog.set_level(logging.INFO, "fargate_listener.sight")
+    clock, eyes = Moment(), [True]
+    async with (
+        sight(valkey_server.host, valkey_server.port, eyes, Counters()) as present,
+        sight("127.0.0.1", free_port(), eyes, Counters(), clock) as reporter,
+    ):
+        there, away = present._redis, reporter._redis
+        reporter._redis = there
+        await reporter.report()
+
+        # When Redis is away for 45 s, and the watcher looks each second: sees, is blind or stands still
+        reporter._redis = away
+        for look in looks:
+            clock.moment += timedelta(seconds=1)
+            eyes[0] = look == "s"
+            if look != ".":
+                await reporter.report()
+        reporter._redis = there
+        clock.moment += timedelta(seconds=1)
+        await reporter.report()
+
+    assert RedisRuntime(valkey).sight() == Sight(clock.moment, timedelta(seconds=blind))
+    assert [line.message for line in caplog.records][1:] == ["the watcher can say again that it sees"]
 
 
 async def test_a_report_that_cannot_be_made_is_counted() -> None:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import logging
+import threading
 import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from decimal import Decimal
+from uuid import UUID
 
 import pytest
 
@@ -19,6 +22,7 @@ from fargate_listener.changes import ChangeStream
 from fargate_listener.durations import Durations
 from fargate_listener.feed_account import FeedCredentials
 from fargate_listener.health import Health, HealthServer, Loaded
+from fargate_listener.health_log import HealthLog
 from fargate_listener.hit_sender import HitSender
 from fargate_listener.operation import operate
 from fargate_listener.order_news import OrderNews
@@ -37,6 +41,7 @@ from tests.fakes.ledger import MemoryLedger
 from tests.fakes.queue import MemoryQueue
 from tests.fakes.runtime import MemoryRuntime
 from tests.fakes.strategies import MemoryStrategies
+from tests.integration.fargate_listener.conftest import announced
 from tests.integration.fargate_listener.desks import PATIENCE, Desk, end, until
 from tests.integration.fargate_listener.scripted_broker import ScriptedBroker, repeat, repeated, scripted_broker
 from tests.unit.fargate_listener.examples import INFY, ltp_frame
@@ -47,17 +52,20 @@ INFY_ROW = make_instrument("INFY", instrument_token=INFY)
 
 
 class Queue:
-    """Takes every hit, unless it is `away`."""
+    """Takes every hit, unless it is `away` or `refuses` each of them."""
 
     def __init__(self) -> None:
         self.taken: list[OrderCommand] = []
         self.away = False
+        self.refuses = False
 
     def probe(self) -> None:
         self._fail_when_away()
 
     def send(self, commands: Sequence[OrderCommand]) -> Sequence[OrderCommand]:
         self._fail_when_away()
+        if self.refuses:
+            return commands
         self.taken += commands
         return ()
 
@@ -67,11 +75,23 @@ class Queue:
 
 
 class FailingTruth(Truth):
-    """Fails as often as it is told to."""
+    """Fails as often as it is told to, and hangs until it is told not to."""
 
     failures = 0
+    readings = 0
+
+    def __init__(self, *, ledger: MemoryLedger, instruments: MemoryInstruments, clock: VirtualClock) -> None:
+        super().__init__(ledger=ledger, instruments=instruments, clock=clock)
+        self.answers = threading.Event()
+        self.answers.set()
 
     def read(self) -> Snapshot:
+        self.readings += 1
+        snapshot = self._read()
+        self.answers.wait(PATIENCE)
+        return snapshot
+
+    def _read(self) -> Snapshot:
         if self.failures:
             self.failures -= 1
             raise ConnectionError("the database is away")
@@ -97,11 +117,13 @@ class World:
         self.desk = desk
         loaded = Loaded()
         durations = Durations()
+        changes = ChangeStream(redis=redis, counters=desk.counters)
         self.health = Health(
             feeds=desk.feeds,
             guard=desk.guard,
             sender=sender,
             loaded=loaded,
+            changes=changes,
             liveness=desk.liveness,
             cover=desk.cover,
         )
@@ -113,7 +135,7 @@ class World:
         )
         self.watcher = Watcher(
             truth=self.truth,
-            changes=ChangeStream(redis=redis, counters=desk.counters),
+            changes=changes,
             watchlist=desk.watchlist,
             guard=desk.guard,
             feed=desk.feeds,
@@ -152,10 +174,12 @@ class World:
                 meter=self.meter,
             ),
             health=HealthServer(self.health.document, 0, stops=self.health.stops),
+            health_log=HealthLog(reasons=self.health.reasons, notes=self.health.notes),
             loaded=loaded,
             counters=desk.counters,
             monotonic=time.monotonic,
             check_seconds=0.1,
+            read_seconds=0.5,
         )
 
     def open_hints(self) -> OrderHints:
@@ -189,7 +213,8 @@ async def world() -> AsyncIterator[World]:
         world = World(broker)
         task = asyncio.create_task(world.watcher.run(world.stop))
         yield world
-        world.queue.away = False  # or it would stay for what the queue does not have
+        world.truth.answers.set()
+        world.queue.away = world.queue.refuses = False  # or it would stay for what the queue does not have
         world.stop.set()
         async with asyncio.timeout(PATIENCE):
             await task
@@ -202,6 +227,8 @@ async def test_with_redis_away_the_full_check_arms_and_disarms(world: World) -> 
     strategy = world.hold("1500")
     await until(lambda: world.desk.guard.armed == 1 and world.broker.messages)
     assert world.desk.counters.redis_failures > 0
+    assert "Redis is away: changes of stops arrive by comparing with PostgreSQL alone" in world.health.notes()
+    assert world.health.reasons() == []
 
     async with repeated(world.broker, ltp_frame((INFY, 149_900))):
         await until(lambda: world.hit_strategies == {strategy.strategy_id})
@@ -220,6 +247,46 @@ async def test_a_database_that_is_away_changes_nothing(world: World) -> None:
     assert world.desk.guard.armed == 1
 
     await until(lambda: world.desk.guard.armed == 0)
+
+
+async def test_a_database_that_hangs_is_counted_logged_and_noted_and_costs_one_thread(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    await until(lambda: world.health.loaded.stops_loaded)
+    caplog.set_level(logging.ERROR, "fargate_listener.watcher")
+    world.truth.answers.clear()
+    readings = world.truth.readings
+
+    await until(lambda: world.desk.counters.failed_checks >= 2, patience=10)
+    assert world.truth.readings <= readings + 1
+    assert "the stops could not be compared with PostgreSQL: no answer" in caplog.text
+    assert "the stops could not be compared with PostgreSQL; going on with those in memory" in world.health.notes()
+    assert world.health.reasons() == []
+
+    # When it answers again, what it brings late is taken, and the next reading brings the rest
+    world.truth.answers.set()
+    strategy = world.hold("1500")
+    await until(lambda: world.desk.guard.armed_strategies == {strategy.strategy_id})
+    await until(lambda: not any("could not be compared" in note for note in world.health.notes()))
+
+
+async def test_an_answer_that_comes_late_undoes_no_change_that_came_meanwhile(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a reading that began before a position was bought, and ends long after
+    await until(lambda: world.health.loaded.stops_loaded)
+    world.truth.answers.clear()
+    await until(lambda: world.desk.counters.failed_checks)
+    disarmed: list[UUID] = []
+    monkeypatch.setattr(world.desk.guard, "disarm", disarmed.append)
+    strategy = world.hold("1500")
+    world.desk.watchlist.apply(announced(strategy))
+
+    world.truth.answers.set()
+
+    await until(lambda: not world.health.loaded.check_failed)
+    assert world.desk.guard.armed_strategies == {strategy.strategy_id}
+    assert disarmed == []
 
 
 async def test_the_close_of_yesterday_hits_nothing_today(world: World) -> None:
@@ -249,6 +316,19 @@ async def test_health_follows_feed_stops_and_queue(world: World) -> None:
         await until(lambda: world.health.reasons() == ["hits do not reach the queue: 1 hits are being retried"])
 
     world.queue.away = False
+    await until(lambda: world.health.reasons() == [])
+
+
+async def test_a_hit_that_the_queue_refuses_rings_and_is_no_reason_for_another_task(world: World) -> None:
+    world.hold("1500")
+    world.queue.refuses = True
+    await until(lambda: world.desk.guard.armed == 1 and world.broker.messages)
+    async with repeated(world.broker, ltp_frame((INFY, 149_900))):
+        await until(lambda: world.health.reasons() == ["the queue refuses 1 hits"])
+        assert world.health.is_alarming()
+        assert world.health.faults() == []
+
+    world.queue.refuses = False
     await until(lambda: world.health.reasons() == [])
 
 
@@ -310,7 +390,10 @@ async def test_a_socket_that_is_refused_is_a_fault(world: World) -> None:
     assert world.health.is_alarming()
 
 
-async def test_a_held_instrument_without_a_token_rings_and_is_no_reason_for_another_task(world: World) -> None:
+async def test_a_held_instrument_without_a_token_rings_and_is_no_reason_for_another_task(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "fargate_listener.health_log")
     await until(lambda: world.health.reasons() == [])
 
     MemoryInstruments(world.database).replace_all([])
@@ -321,6 +404,7 @@ async def test_a_held_instrument_without_a_token_rings_and_is_no_reason_for_anot
     assert world.health.is_alarming()
     assert world.health.faults() == []
     assert world.health.document()["status"] == "waiting"
+    await until(lambda: ["no instrument token for NSE:INFY"] in [vars(line).get("reasons") for line in caplog.records])
 
 
 async def test_a_delisted_instrument_that_nobody_holds_keeps_no_stop_from_being_seen(world: World) -> None:
@@ -332,7 +416,8 @@ async def test_a_delisted_instrument_that_nobody_holds_keeps_no_stop_from_being_
     MemoryInstruments(world.database).replace_all([])
     world.truth._tokens.clear()
 
-    await until(lambda: world.health.notes() == ["no instrument token for NSE:INFY, of which nothing is held"])
+    unknown = "no instrument token for NSE:INFY, of which nothing is held"
+    await until(lambda: [note for note in world.health.notes() if "Redis" not in note] == [unknown])
     assert world.health.reasons() == []
     assert not world.health.is_alarming()
 

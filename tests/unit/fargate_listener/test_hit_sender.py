@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -69,8 +70,8 @@ class Queue:
 def sender_to() -> Iterator[Callable[..., HitSender]]:
     senders: list[HitSender] = []
 
-    def start(queue: Queue, threads: int = 1) -> HitSender:
-        sender = HitSender(open_queue=lambda: queue, clock=Moment(), monotonic=lambda: MONOTONIC, senders=threads)
+    def start(queue: Queue, threads: int = 1, monotonic: Callable[[], float] = lambda: MONOTONIC) -> HitSender:
+        sender = HitSender(open_queue=lambda: queue, clock=Moment(), monotonic=monotonic, senders=threads)
         sender.start()
         senders.append(sender)
         return sender
@@ -261,7 +262,7 @@ def test_a_failing_queue_is_asked_again_until_it_takes_the_hit(sender_to: Callab
 
 def test_of_a_batch_only_the_refused_are_sent_again(blocked: Queue, sender_to: Callable[..., HitSender]) -> None:
     blocked._failures = [2]
-    sender = sender_to(blocked)
+    sender = sender_to(blocked, monotonic=time.monotonic)
     for number in range(5):
         sender.put([hit(number)])
 
@@ -271,6 +272,106 @@ def test_of_a_batch_only_the_refused_are_sent_again(blocked: Queue, sender_to: C
     assert blocked.batches == [5, 2]
     assert len(blocked.taken) == 5
     assert sender.take_report().failures == 2
+
+
+class Picky(Queue):
+    """Refuses the hits of some strategies, each message for itself, until further notice."""
+
+    def __init__(self, *refused: int) -> None:
+        super().__init__()
+        self.refused = {strategy_id(number) for number in refused}
+        self.asked_for_refused = 0
+
+    def send(self, commands: Sequence[OrderCommand]) -> Sequence[OrderCommand]:
+        refused = [command for command in commands if command.strategy_id in self.refused]
+        with self._lock:
+            self.asked_for_refused += bool(refused)
+            self.taken += [command for command in commands if command not in refused]
+        return refused
+
+
+@pytest.mark.parametrize("threads", [1, 4])
+def test_messages_that_the_queue_refuses_for_good_hold_up_no_others(
+    sender_to: Callable[..., HitSender], threads: int
+) -> None:
+    # Given a queue that takes all hits but four, each in another batch and the most at risk there
+    queue = Picky(9, 29, 49, 69)
+    sender = sender_to(queue, threads=threads, monotonic=time.monotonic)
+
+    sender.put([large_hit(number, 1000 - number if number % 20 == 9 else 100 - number) for number in range(100)])
+
+    # Then the others are there at once, in their order, and the four are still owed, told of and tried again
+    _wait_for(lambda: sender.undelivered == 4)
+    others = [strategy_id(number) for number in range(100) if number not in {9, 29, 49, 69}]
+    assert sorted(command.strategy_id for command in queue.taken) == sorted(others)
+    if threads == 1:
+        # 89 has more at risk than the rest
+        assert [command.strategy_id for command in queue.taken] == sorted(
+            others, key=lambda each: (each != strategy_id(89), each)
+        )
+    assert sender.undelivered == sender.refused == 4
+    assert not sender.flush(0.01)
+    before = queue.asked_for_refused
+    _wait_for(lambda: queue.asked_for_refused > before)
+    assert sender.take_report().failures >= 8
+
+    # And what is refused no longer arrives by itself
+    queue.refused.clear()
+    assert sender.flush(PATIENCE)
+    assert len(queue.taken) == 100
+    assert sender.refused == 0
+
+
+def test_what_is_refused_is_asked_for_ever_more_seldom(sender_to: Callable[..., HitSender]) -> None:
+    queue = Picky(1)
+    sender = sender_to(queue, threads=4, monotonic=time.monotonic)
+
+    sender.put([hit(1)])
+    time.sleep(1.0)
+
+    # 0, 50, 150, 350 and 750 ms
+    assert 3 <= queue.asked_for_refused <= 5
+
+
+def test_repetitions_of_a_refused_hit_add_nothing(sender_to: Callable[..., HitSender]) -> None:
+    queue = Picky(1)
+    sender = sender_to(queue, monotonic=time.monotonic)
+
+    for turn in range(50):
+        sender.put([hit(1)._replace(received=MONOTONIC + turn * REPEAT_SECONDS)])
+
+    _wait_for(lambda: sender.undelivered == 1)
+    queue.refused.clear()
+    assert sender.flush(PATIENCE)
+    assert len(queue.taken) == 1
+
+
+def test_every_hit_is_in_the_log_a_line_a_batch(
+    sender_to: Callable[..., HitSender], blocked: Queue, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "fargate_listener.hit_sender")
+    sender = sender_to(blocked)
+    sender.put([hit(number) for number in range(1000)])
+    blocked.open.set()
+    assert sender.flush(PATIENCE)
+    _wait_for(lambda: len(_told(caplog)) == 100)
+
+    told = _told(caplog)
+    assert len(told) == 100
+    assert {each["strategy_id"] for line in told for each in line} == {str(strategy_id(n)) for n in range(1000)}
+    assert told[0][0] == {
+        "strategy_id": str(strategy_id(0)),
+        "instrument": "NSE:INFY",
+        "kind": "STOPLOSS",
+        "stop_loss": "1500",
+        "price": "1499.95",
+        "received_at": (NOW - timedelta(seconds=0.25)).isoformat(),
+    }
+
+
+def _told(caplog: pytest.LogCaptureFixture) -> list[list[dict[str, str]]]:
+    """What each line about hits in the queue says."""
+    return [vars(line)["hits"] for line in list(caplog.records) if line.message == "stop-loss hits are in the queue"]
 
 
 def test_undelivered_hits_are_trouble(blocked: Queue, sender_to: Callable[..., HitSender]) -> None:

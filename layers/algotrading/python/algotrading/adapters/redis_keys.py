@@ -21,6 +21,8 @@ from algotrading.domain.strategy import Strategy
 from algotrading.ports import LastPrice
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_AHEAD = timedelta(seconds=10)
+"""A price that is there is believed to be newer by so much at most: a writer that holds one up is ended sooner."""
 
 CHANGES = "stops:changes"
 """Stream of StopChange; each entry has one field, `CHANGE_FIELD`, that holds its JSON."""
@@ -107,6 +109,16 @@ def price_line(symbol: str, price: str, *, told: bool) -> str:
     return f"{symbol}\t{price}\t{told:d}\n"
 
 
+def moment_text(at: datetime) -> str:
+    """A moment of a price, UTC. Always with microseconds, so that of two texts the later moment's is the greater."""
+    return at.isoformat(timespec="microseconds")
+
+
+def price_moments(at: datetime) -> list[str]:
+    """Of the script that writes prices: the moment, and the last one that a price which is there may have."""
+    return [moment_text(at), moment_text(at + _AHEAD)]
+
+
 def price_fields(price: Decimal, at: datetime) -> dict[str, str]:
     """Contents of `price_key`."""
     return {"price": decimal_text(price), "at": at.isoformat()}
@@ -119,9 +131,10 @@ def read_price(fields: dict[str, str]) -> LastPrice | None:
     return LastPrice(Decimal(fields["price"]), datetime.fromisoformat(fields["at"]))
 
 
-def sight_arguments(now: datetime) -> list[str]:
-    """Of the script that reports sight, in milliseconds."""
-    return [str(_milliseconds(now - _EPOCH)), str(_milliseconds(LONGEST_UNREPORTED))]
+def sight_arguments(now: datetime, since: datetime | None = None) -> list[str]:
+    """Of the script that reports sight, in milliseconds. `since`: of unbroken sight, now when not given."""
+    spans = (now - _EPOCH, LONGEST_UNREPORTED, (since or now) - _EPOCH)
+    return [str(_milliseconds(span)) for span in spans]
 
 
 def sight_fields(sight: Sight) -> dict[str, str]:

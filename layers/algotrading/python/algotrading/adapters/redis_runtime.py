@@ -83,9 +83,12 @@ class RedisRuntime:
         )
 
     def put_price(self, symbol: str, price: Decimal, at: datetime) -> None:
-        """Write `price:{symbol}`, and `last_price` of every strategy that trades the symbol."""
+        """Write `price:{symbol}`, and `last_price` of every strategy that trades the symbol, unless a newer one is
+        there."""
         self._run(
-            scripts.PUT_PRICES, [], [at.isoformat(), keys.price_line(symbol, keys.decimal_text(price), told=True)]
+            scripts.PUT_PRICES,
+            [],
+            [*keys.price_moments(at), keys.price_line(symbol, keys.decimal_text(price), told=True)],
         )
 
     def forget(self, strategy: Strategy) -> None:
@@ -137,9 +140,9 @@ class RedisRuntime:
         """See ports.Runtime."""
         return keys.read_sight(self._read(keys.SIGHT))
 
-    def report_sight(self, now: datetime) -> None:
-        """A watcher sees at this moment."""
-        self._run(scripts.REPORT_SIGHT, [keys.SIGHT], keys.sight_arguments(now))
+    def report_sight(self, now: datetime, since: datetime | None = None) -> None:
+        """A watcher sees at this moment, and has without a break since `since`."""
+        self._run(scripts.REPORT_SIGHT, [keys.SIGHT], keys.sight_arguments(now, since))
 
     def reserve(
         self, account: str, wanted: datetime, windows: tuple[Window, ...], *, until: datetime, margin: timedelta

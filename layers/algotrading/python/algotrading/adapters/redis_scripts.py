@@ -71,9 +71,11 @@ redis.call('HSET', KEYS[1], 'last_price', price, 'lock_state', locked, unpack(AR
 """KEYS: runtime hash, lock, price hash. ARGV: field and value in turn."""
 
 PUT_PRICES = """
-for symbol, price, told in string.gmatch(ARGV[2], '([^\\t]+)\\t([^\\t]+)\\t(%d)\\n') do
-    redis.call('HSET', 'price:' .. symbol, 'price', price, 'at', ARGV[1])
-    if told == '1' then
+for symbol, price, told in string.gmatch(ARGV[3], '([^\\t]+)\\t([^\\t]+)\\t(%d)\\n') do
+    local at = redis.call('HGET', 'price:' .. symbol, 'at')
+    local outdated = at and at > ARGV[1] and at <= ARGV[2]
+    if not outdated then redis.call('HSET', 'price:' .. symbol, 'price', price, 'at', ARGV[1]) end
+    if told == '1' and not outdated then
         for _, id in ipairs(redis.call('SMEMBERS', 'symbol:' .. symbol .. ':strategies')) do
             local runtime = 'runtime:' .. id
             if redis.call('EXISTS', runtime) == 1 then redis.call('HSET', runtime, 'last_price', price) end
@@ -81,19 +83,21 @@ for symbol, price, told in string.gmatch(ARGV[2], '([^\\t]+)\\t([^\\t]+)\\t(%d)\
     end
 end
 """
-"""ARGV: the moment; and lines of symbol, price and whether the symbol's strategies are told (1 or 0), with a tab
+"""ARGV: the moment; the last moment at which a price that is there is believed to be newer (a later one is a wrong
+clock's, and is replaced); and lines of symbol, price and whether the symbol's strategies are told (1 or 0), with a tab
 between and a line feed after them. Text, because a call with a thousand arguments takes its sender longer to make than
 Redis to carry out."""
 
 REPORT_SIGHT = """
 local now = tonumber(ARGV[1])
 local before = tonumber(redis.call('HGET', KEYS[1], 'at') or ARGV[1])
-local gap = now - before
-if gap > tonumber(ARGV[2]) then redis.call('HINCRBY', KEYS[1], 'blind', gap) end
-if gap >= 0 then redis.call('HSET', KEYS[1], 'at', ARGV[1]) end
+local unseen = tonumber(ARGV[3]) - before
+if unseen > tonumber(ARGV[2]) then redis.call('HINCRBY', KEYS[1], 'blind', unseen) end
+if now >= before then redis.call('HSET', KEYS[1], 'at', ARGV[1]) end
 """
-"""KEYS: sight hash. ARGV: the moment of seeing, and the longest time between two reports of steady sight,
-both in milliseconds. Any number of watchers may report; a late or repeated report changes nothing."""
+"""KEYS: sight hash. ARGV: the moment of seeing, the longest time between two reports of steady sight, and since when
+the watcher has seen without a break, which counts though no report of it arrived; all in milliseconds. Any number of
+watchers may report; a late or repeated report changes nothing."""
 
 BOOK_HINT = """
 local now, interval = tonumber(ARGV[1]), tonumber(ARGV[2])

@@ -46,7 +46,7 @@ _CLOCKWORK: Final = {
     "ConvergeFailure": "A comparison or a repair of converge failed. Read its log: what it repairs stays broken.",
 }
 _WATCHER: Final = {
-    "Blind": "The watcher would not see a stop. Its health answer in the log says why: most often a login is missing.",
+    "Blind": "The watcher would not see a stop. The last reasons in its log say why: most often a login is missing.",
     "StopLossDeliveryFailed": "A stop was hit and its message did not reach the queue at once. Look whether it did.",
     "FeedMute": "The price feed was connected and silent. The watcher dialled again; see that it is not Blind.",
     "FeedFrozen": "A price feed's frames stood still in the session. It was dialled again; quotes are read meanwhile.",

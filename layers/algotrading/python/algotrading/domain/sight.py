@@ -17,7 +17,8 @@ class Sight:
 
     A position was guarded from `earlier.at` on exactly when `later.blind == earlier.blind` and `later.at`
     is recent: compare two readings, the absolute figure means nothing (the store may have been emptied).
-    A feed that falls silent counts as sight until its silence limit; a store that is away counts as blindness.
+    A feed that falls silent counts as sight until its silence limit. Where the store was away, the first watcher that
+    reports afterwards says since when it has seen; until then, a second or two, the absence passes for blindness.
     """
 
     at: datetime
@@ -30,6 +31,7 @@ class Sight:
         silence = now - self.at
         return self.blind + silence if silence > LONGEST_UNREPORTED else self.blind
 
-    def with_report(self, now: datetime) -> Sight:
-        """As it stands after a report of `now`; of reports out of order the later one counts."""
-        return Sight(max(self.at, now), self.blind_at(now))
+    def with_report(self, now: datetime, since: datetime | None = None) -> Sight:
+        """As it stands after a report of `now` by a watcher that has seen without a break since `since` (since now,
+        when not given); of reports out of order the later one counts."""
+        return Sight(max(self.at, now), self.blind_at(since or now))

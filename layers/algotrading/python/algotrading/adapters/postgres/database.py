@@ -60,8 +60,11 @@ class Database:
         root_certificate: str | None = None,
         statement_seconds: float = 5.0,
         lock_seconds: float = 3.0,
+        answer_seconds: float | None = None,
     ) -> None:
-        """`credentials` is asked at every connect, so that a rotated password is picked up.
+        """`credentials` is asked at every connect, so that a rotated password is picked up. `answer_seconds`, longer
+        than any statement may take, ends the wait for a server that keeps its connection alive and says nothing, which
+        no time-out of its own and none of the kernel's does; None waits for ever, where the caller's own end is near.
 
         With `tls` the server must prove its name. `root_certificate` is a file of certificate
         authorities; without it libpq's own PGSSLROOTCERT names one, and without that RDS's own
@@ -73,6 +76,7 @@ class Database:
         self._root_certificate = root_certificate
         self._statement_seconds = statement_seconds
         self._lock_seconds = lock_seconds
+        self._answer_seconds = answer_seconds
         self._connection: Session | None = None
         self._turn = threading.RLock()
         self._is_busy = False
@@ -184,11 +188,14 @@ class Database:
             self._connection = None
 
     def _connect(self) -> Session:
-        import psycopg
         from psycopg.rows import dict_row
 
+        from algotrading.adapters.postgres.answers import AnsweringConnection
+
         # A peer that vanished is noticed within seconds, not after the kernel's quarter of an hour.
-        return psycopg.connect(**self._address(), row_factory=dict_row, tcp_user_timeout=6000)
+        session = AnsweringConnection.connect(**self._address(), row_factory=dict_row, tcp_user_timeout=6000)
+        session.answer_seconds = self._answer_seconds
+        return session
 
     def _address(self) -> dict[str, Any]:
         credentials = self._credentials()
