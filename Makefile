@@ -21,7 +21,7 @@ export PYTHONPATH := $(SOURCES)
 export PYTHONDONTWRITEBYTECODE :=
 export UV_NO_PROGRESS := 1
 
-.PHONY: help setup run app app-client test-app chaos chaos-feed fuzz-decoder test simulate fuzz openapi check format bench bench-watcher bench-peers bench-plots replay-ticks build synth diff cost assure audit-verify operator bootstrap known-env deploy smoke publish-app lock clean
+.PHONY: help setup run check-watcher app app-client test-app chaos chaos-feed fuzz-decoder test simulate fuzz openapi check format bench bench-watcher bench-peers bench-plots replay-ticks build synth diff cost assure audit-verify operator bootstrap known-env deploy smoke publish-app lock clean
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -106,6 +106,9 @@ test-app: $(APP) ## Test the app: units, end to end in a headless Chromium, ever
 run: $(READY) ## Run the whole product and play a session (ONCE=1, REPLAY=prices.csv.gz, SPEED=60, WATCHERS=2)
 	@$(BIN)/python -m twin $(if $(ONCE),--once) $(if $(REPLAY),--replay $(REPLAY)) $(if $(SPEED),--speed $(SPEED)) \
 		$(if $(WATCHERS),--watchers $(WATCHERS))
+
+check-watcher: $(READY) ## Try everything that the running product's watcher needs (HEALTH=1: ask it; WATCHER=watcher-2)
+	@$(BIN)/python -m twin.check_watcher $(if $(HEALTH),--health) $(if $(WATCHER),--watcher '$(WATCHER)')
 
 chaos: $(READY) ## Break everything around a session of 100 strategies (SEED=1, STRATEGIES=100, ROUNDS=1, FAULTS=no, WATCHERS=2)
 	@$(BIN)/python -m twin.chaos $(if $(SEED),--seed $(SEED)) $(if $(STRATEGIES),--strategies $(STRATEGIES)) \
