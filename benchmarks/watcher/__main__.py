@@ -94,6 +94,7 @@ def _show_restart(console: Console, *, quick: bool) -> int:
         f"{found.stops:,} stops armed {found.median:.2f} s after the start of the process (median of {each}), of which "
         f"it computed {median(found.cpu_seconds):.2f} s; read in {median(found.read_seconds):.2f} s, armed in "
         f"{median(found.armed_seconds):.2f} s; {found.megabytes:.0f} MB. "
+        "Without a feed: what its first prices take comes on top. "
         f"Load {machine_facts()['load_average']}"
     )
     return 0
