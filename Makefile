@@ -171,9 +171,9 @@ bench-peers: $(PEERS_READY) ## Only: find the stops that ticks reach, beside nau
 bench-plots: $(PEERS_READY) ## Draw what bench-watcher has measured into docs/benchmarks
 	@$(PEERS_PYTHON) -m benchmarks.watcher.plots
 
-replay-ticks: $(READY) ## Real prices through the tick path, each decision held against a plain reference (TICKS='file ...')
+replay-ticks: $(READY) ## Real prices through simulated exchange and tick path, each decision held against a plain reference (TICKS='file ...', DIRECT=1)
 	@test -n "$(TICKS)" || { echo "give TICKS='file.csv.gz ...': ticks (timestamp,symbol,last_price) or minute candles"; exit 2; }
-	@$(BIN)/python -m benchmarks.watcher.replay $(TICKS)
+	@$(BIN)/python -m benchmarks.watcher.replay $(if $(DIRECT),--direct) $(TICKS)
 
 audit-verify: $(READY) ## Verify every audit chain, of the running product or of DATABASE_*; HEADS=file keeps the heads
 	@$(BIN)/python -m algotrading.bootstrap.verify_audit \
