@@ -21,7 +21,7 @@ export PYTHONPATH := $(SOURCES)
 export PYTHONDONTWRITEBYTECODE :=
 export UV_NO_PROGRESS := 1
 
-.PHONY: help setup run app app-client test-app chaos chaos-feed fuzz-decoder test simulate fuzz openapi check format bench bench-watcher bench-peers bench-plots replay-ticks build synth diff cost assure audit-verify operator bootstrap known-env deploy smoke publish-app lock clean
+.PHONY: help setup run check-watcher app app-client test-app chaos chaos-feed fuzz-decoder test simulate fuzz openapi check format bench bench-watcher bench-peers bench-plots replay-ticks build synth diff cost assure audit-verify operator bootstrap known-env deploy smoke publish-app lock clean
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -107,6 +107,9 @@ run: $(READY) ## Run the whole product and play a session (ONCE=1, REPLAY=prices
 	@$(BIN)/python -m twin $(if $(ONCE),--once) $(if $(REPLAY),--replay $(REPLAY)) $(if $(SPEED),--speed $(SPEED)) \
 		$(if $(WATCHERS),--watchers $(WATCHERS))
 
+check-watcher: $(READY) ## Try everything that the running product's watcher needs (HEALTH=1: ask it; WATCHER=watcher-2)
+	@$(BIN)/python -m twin.check_watcher $(if $(HEALTH),--health) $(if $(WATCHER),--watcher '$(WATCHER)')
+
 chaos: $(READY) ## Break everything around a session of 100 strategies (SEED=1, STRATEGIES=100, ROUNDS=1, FAULTS=no, WATCHERS=2)
 	@$(BIN)/python -m twin.chaos $(if $(SEED),--seed $(SEED)) $(if $(STRATEGIES),--strategies $(STRATEGIES)) \
 		$(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(filter no,$(FAULTS)),--no-faults) \
@@ -149,26 +152,28 @@ format: $(READY) ## Format the code and mend what the linter can
 bench: $(READY) ## Measure, beside peers; writes build/bench.json
 	@$(BIN)/python -m benchmarks
 
-bench-watcher: $(READY) ## Measure the watcher beside its peers; writes build/bench-watcher.json (RESTART=1: only its start; WEEK=1: its memory)
-	@$(BIN)/python -m benchmarks.watcher$(if $(WEEK),.week) $(if $(QUICK),--quick) $(if $(RESTART),--restart)
+PEERS_PYTHON := build/peers/venv/bin/python
+PEERS_READY := build/peers/venv/.ready
 
-PEERS := build/peers/venv/.ready
+bench-watcher: $(READY) $(if $(PEERS),$(PEERS_READY)) ## Measure the watcher beside its peers (PEERS=1: install nautilus_trader, too; RESTART=1: only its start; WEEK=1: its memory)
+	@$(BIN)/python -m benchmarks.watcher$(if $(WEEK),.week) $(if $(QUICK),--quick) $(if $(RESTART),--restart) \
+		$(if $(WEEK),,$(if $(or $(PEERS),$(wildcard $(PEERS_READY))),--peers $(PEERS_PYTHON)))
 
-$(PEERS): requirements/peers.lock | $(READY)
+$(PEERS_READY): requirements/peers.lock | $(READY)
 	@echo "[peers] $$(grep -c '==' requirements/peers.lock) packages of the benchmarks' peers into build/peers/venv, each checked against its hash"
-	@test -x build/peers/venv/bin/python || $(BIN)/uv venv --quiet --python $(BIN)/python build/peers/venv
-	@$(BIN)/uv pip sync --quiet --python build/peers/venv/bin/python --require-hashes requirements/peers.lock
+	@test -x $(PEERS_PYTHON) || $(BIN)/uv venv --quiet --python $(BIN)/python build/peers/venv
+	@$(BIN)/uv pip sync --quiet --python $(PEERS_PYTHON) --require-hashes requirements/peers.lock
 	@touch $@
 
-bench-peers: $(PEERS) ## Find the stops that ticks reach, beside nautilus_trader's engine; writes build/bench-peers.json
-	@$(BIN)/python -m benchmarks.watcher.evaluation --peers build/peers/venv/bin/python $(if $(QUICK),--quick)
+bench-peers: $(PEERS_READY) ## Only: find the stops that ticks reach, beside nautilus_trader's engine; writes build/bench-peers.json
+	@$(BIN)/python -m benchmarks.watcher.evaluation --peers $(PEERS_PYTHON) $(if $(QUICK),--quick)
 
-bench-plots: $(PEERS) ## Draw what bench-watcher has measured into docs/benchmarks
-	@build/peers/venv/bin/python -m benchmarks.watcher.plots
+bench-plots: $(PEERS_READY) ## Draw what bench-watcher has measured into docs/benchmarks
+	@$(PEERS_PYTHON) -m benchmarks.watcher.plots
 
-replay-ticks: $(READY) ## Real prices through the tick path, each decision held against a plain reference (TICKS='file ...')
+replay-ticks: $(READY) ## Real prices through simulated exchange and tick path, each decision held against a plain reference (TICKS='file ...', DIRECT=1)
 	@test -n "$(TICKS)" || { echo "give TICKS='file.csv.gz ...': ticks (timestamp,symbol,last_price) or minute candles"; exit 2; }
-	@$(BIN)/python -m benchmarks.watcher.replay $(TICKS)
+	@$(BIN)/python -m benchmarks.watcher.replay $(if $(DIRECT),--direct) $(TICKS)
 
 audit-verify: $(READY) ## Verify every audit chain, of the running product or of DATABASE_*; HEADS=file keeps the heads
 	@$(BIN)/python -m algotrading.bootstrap.verify_audit \

@@ -11,15 +11,15 @@ import sys
 
 
 def main() -> int:
-    """The exit code: 0 for a good end, good health, or a watcher that would see."""
+    """The exit code: 0 for a good end, good health, or a watcher that would see; 2 for wrong settings."""
     parser = argparse.ArgumentParser(prog="python -m fargate_listener", description=__doc__)
-    parser.add_argument("--health", action="store_true", help="exit with 0 when the running watcher is healthy")
+    parser.add_argument("--health", action="store_true", help="one line, and 0 when the running watcher is healthy")
     parser.add_argument("--check", action="store_true", help="explain the settings and try every connection")
     arguments = parser.parse_args()
     if arguments.health:
-        from fargate_listener.health_check import is_healthy
+        from fargate_listener.health_check import run_health_check
 
-        return 0 if is_healthy() else 1
+        return run_health_check()
     if arguments.check:
         from fargate_listener.check import run_check
 

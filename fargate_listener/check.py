@@ -1,66 +1,36 @@
 """`python -m fargate_listener --check`: what the watcher is set to do, and whether it can, line by line.
 
 It opens each connection as the watcher does and leaves nothing behind: no message is sent, nothing is subscribed to. A
-feed account's socket is open for a second or two, and is one of the three that the broker allows its app.
+feed account's socket is open for a second or two, and is one of the three that the broker allows its app; one request
+for quotes is made.
 """
 
 from __future__ import annotations
 
 import asyncio
-import ssl
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
-from enum import StrEnum
-from typing import Final
+from collections.abc import AsyncIterator, Callable
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError
 
 from algotrading.adapters.clock import SystemClock
 from algotrading.contracts.session_table import load_session_table
-from algotrading.domain.errors import AlgotradingError
 from algotrading.settings import ListenerSettings, SettingsInvalid
+from fargate_listener.check_broker import check_broker
+from fargate_listener.check_lines import Line, Verdict, Wrong, of_aws, tried
 from fargate_listener.clock_check import MOST_SECONDS, offset_from_redis
 from fargate_listener.connections import (
     make_truth,
     open_hit_queue,
+    open_orders_queue,
     open_redis,
     read_database_login,
-    read_feed_credentials,
 )
-from fargate_listener.feed import SILENCE_SECONDS
 from fargate_listener.kept_code import compiled_anew
-from fargate_listener.kite_socket import DialFailed, KiteSocket, dial
 from fargate_listener.market_hours import MarketHours
 from fargate_listener.redis_client import ANSWER_SECONDS
 from fargate_listener.socket_watch import SKEWED_SECONDS
-
-PATIENCE_SECONDS: Final = 15.0
-"""For one line. What takes longer would keep a watcher from its stops as well."""
-_LOOK_SECONDS: Final = 0.05
-
-
-class Verdict(StrEnum):
-    """What a line begins with."""
-
-    OK = "OK"
-    WARN = "WARN"
-    """Something is wrong and every stop would be seen."""
-    FAIL = "FAIL"
-    """Stops would not be seen, or not acted upon."""
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """What was found of one thing; `words` hold no secret, and what to do where it is not as it should be."""
-
-    verdict: Verdict
-    what: str
-    words: str
-
-    def __str__(self) -> str:
-        return f"{self.verdict:<5} {self.what:<12} {self.words}"
 
 
 def run_check() -> int:
@@ -92,50 +62,45 @@ async def check(settings: ListenerSettings) -> AsyncIterator[Line]:
     """Every line, in the order in which a watcher needs what it is about."""
     yield _explain(settings)
     yield _compiled()
-    yield await _tried(
+    yield await tried(
         "calendar",
         lambda: _in_thread(lambda: _calendar(settings)),
-        "SESSION_TABLE must be nse or a session table as JSON; add the year's holidays.",
+        "Add the year's holidays (algotrading.domain.nse_calendar).",
     )
-    yield await _tried(
+    yield await tried(
         "secret",
         lambda: _in_thread(lambda: f"the login of {read_database_login(settings)().user} is there"),
-        f"See that DATABASE_SECRET_ARN ({settings.database_secret_arn}) exists and the task's role may read it."
-        if settings.database_secret_arn
-        else "See that the task has a role: its credentials sign the token that logs in.",
+        lambda error: _remedy_of_secret(settings, error),
     )
-    yield await _tried(
+    yield await tried(
         "PostgreSQL",
         lambda: _in_thread(lambda: _truth(settings)),
-        f"See that {settings.database_host}:{settings.database_port} lets this task in (security group, TLS, login) "
-        f"and has a migrated database {settings.database_name} with today's instruments.",
+        lambda error: _remedy_of_postgres(settings, error),
     )
-    yield await _tried(
+    yield await tried(
         "queue",
         lambda: _in_thread(lambda: _queue(settings)),
         f"See that PRIORITY_QUEUE_URL ({settings.priority_queue_url}) exists and the task's role may send to it.",
     )
+    # Orders are read in time without them: executors and the repair ask the broker again by themselves.
+    yield await tried(
+        "order news",
+        lambda: _in_thread(lambda: _order_news(settings)),
+        f"See that ORDERS_QUEUE_URL ({settings.orders_queue_url}) exists and the task's role may send to it. Meanwhile "
+        "stops are seen, and news of orders does not hurry anything.",
+        otherwise=Verdict.WARN,
+    )
     # Stops in memory are guarded without it, and a full check brings new ones in seconds.
-    yield await _tried(
+    yield await tried(
         "Redis",
         lambda: _redis(settings),
         f"See that {settings.redis_host}:{settings.redis_port} lets this task in (security group, REDIS_TLS). "
         "Meanwhile stops are seen, and new ones only by comparing with PostgreSQL.",
         otherwise=Verdict.WARN,
     )
-    yield await _tried("clock", lambda: _clock(settings), "Not compared: Redis' clock is the other.", Verdict.WARN)
-    feeds = [await _feed(settings, email) for email in settings.feed_account_email]
-    for feed in feeds:
-        others_see = feed.verdict is Verdict.FAIL and any(each.verdict is Verdict.OK for each in feeds)
-        yield Line(Verdict.WARN if others_see else feed.verdict, feed.what, feed.words)
-
-
-class Wrong(Exception):
-    """Something answered, and the answer is wrong; the message says how and what to do."""
-
-    def __init__(self, message: str, verdict: Verdict = Verdict.FAIL) -> None:
-        super().__init__(message)
-        self.verdict = verdict
+    yield await tried("clock", lambda: _clock(settings), "Not compared: Redis' clock is the other.", Verdict.WARN)
+    for line in await check_broker(settings):
+        yield line
 
 
 def _explain(settings: ListenerSettings) -> Line:
@@ -145,8 +110,8 @@ def _explain(settings: ListenerSettings) -> Line:
         Verdict.OK,
         "settings",
         f"{settings.stage}: prices from {settings.kite_socket_url} by {accounts} feed account(s), at most "
-        f"{3000 * accounts - accounts} instruments; {news}; log level {settings.log_level}; health on port "
-        f"{settings.health_port}; {settings.leave_seconds:g} s to leave",
+        f"{3000 * accounts - accounts} instruments, and quotes from {settings.kite_api_url}; {news}; "
+        f"log level {settings.log_level}; health on port {settings.health_port}; {settings.leave_seconds:g} s to leave",
     )
 
 
@@ -163,39 +128,31 @@ def _compiled() -> Line:
     )
 
 
-async def _tried(
-    what: str, action: Callable[[], Awaitable[str]], remedy: str, otherwise: Verdict = Verdict.FAIL
-) -> Line:
-    try:
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            return Line(Verdict.OK, what, await action())
-    except Wrong as wrong:
-        return Line(wrong.verdict, what, str(wrong))
-    except Exception as error:
-        # Whatever a client raises is what is to be told.
-        return Line(otherwise, what, f"{_said(error)}. {remedy}")
-
-
 async def _in_thread(action: Callable[[], str]) -> str:
     return await asyncio.to_thread(action)
-
-
-def _said(error: Exception) -> str:
-    """What went wrong, without anything that a library may have quoted."""
-    match error:
-        case ClientError():
-            return f"AWS says {error.response['Error']['Code']}"
-        case AlgotradingError() | DialFailed():
-            return str(error)
-        case TimeoutError():
-            return f"no answer within {PATIENCE_SECONDS:g} s"
-    return type(error).__name__
 
 
 def _calendar(settings: ListenerSettings) -> str:
     hours = MarketHours(load_session_table(settings.session_table), SystemClock())
     return (
         f"{settings.session_table if settings.session_table == 'nse' else 'a table of its own'}; today is {hours.day}"
+    )
+
+
+def _remedy_of_secret(settings: ListenerSettings, error: Exception) -> str:
+    if isinstance(error, BotoCoreError):
+        return "See that this task gets to Secrets Manager (endpoint of the VPC, security group) and has a role."
+    if settings.database_secret_arn:
+        return f"See that DATABASE_SECRET_ARN ({settings.database_secret_arn}) exists and the task's role may read it."
+    return "See that the task has a role: its credentials sign the token that logs in."
+
+
+def _remedy_of_postgres(settings: ListenerSettings, error: Exception) -> str:
+    if of_aws(error):
+        return "Nobody can log in to it without what the line secret is about: mend that first."
+    return (
+        f"See that {settings.database_host}:{settings.database_port} lets this task in (security group, TLS, login) "
+        f"and has a migrated database {settings.database_name} with today's instruments."
     )
 
 
@@ -221,6 +178,11 @@ def _queue(settings: ListenerSettings) -> str:
     return f"{settings.priority_queue_url.rsplit('/', 1)[-1]} answers (whether it takes hits only a hit can tell)"
 
 
+def _order_news(settings: ListenerSettings) -> str:
+    open_orders_queue(settings).probe()
+    return f"{settings.orders_queue_url.rsplit('/', 1)[-1]} answers"
+
+
 async def _redis(settings: ListenerSettings) -> str:
     redis = open_redis(settings)
     async with redis, asyncio.timeout(ANSWER_SECONDS):
@@ -238,33 +200,3 @@ async def _clock(settings: ListenerSettings) -> str:
             Verdict.FAIL if abs(offset) > SKEWED_SECONDS else Verdict.WARN,
         )
     return f"{1000 * offset:+.1f} ms from that of Redis, give or take {1000 * error:.1f} ms"
-
-
-async def _feed(settings: ListenerSettings, email: str) -> Line:
-    """Reads the account's token from PostgreSQL, opens it with KMS, and waits for the socket's first frame."""
-    return await _tried(
-        "feed account",
-        lambda: _look_through(settings, email),
-        f"Log {email} in to the broker; see that KMS_KEY_ID is right and the task's role may open this account "
-        "(feed_accounts in cdk/environments.py), and that its app has fewer than three sockets.",
-    )
-
-
-async def _look_through(settings: ListenerSettings, email: str) -> str:
-    credentials = await asyncio.to_thread(read_feed_credentials(settings, email))
-    socket = await dial(settings.kite_socket_url, credentials, _deaf_socket, ssl.create_default_context())
-    try:
-        async with asyncio.timeout(SILENCE_SECONDS):
-            while not socket.frames and socket.is_open:  # noqa: ASYNC110 - a socket that only listens
-                await asyncio.sleep(_LOOK_SECONDS)
-    except TimeoutError:
-        raise Wrong(f"{email}: the socket opens and says nothing for {SILENCE_SECONDS:g} s. Ask the broker.") from None
-    finally:
-        await socket.close()
-    if not socket.frames:
-        raise Wrong(f"{email}: the broker hung up. See that its app has fewer than three sockets.")
-    return f"{email} is logged in, and its socket speaks"
-
-
-def _deaf_socket() -> KiteSocket:
-    return KiteSocket(on_frames=lambda _frames, _at: None, on_text=lambda _text: None, monotonic=time.monotonic)

@@ -63,9 +63,18 @@ def open_redis(settings: ListenerSettings) -> Redis:
 
 def open_hit_queue(settings: ListenerSettings) -> SqsHitQueue:
     """The priority lane. Blocking."""
+    return _open_queue(settings.priority_queue_url)
+
+
+def open_orders_queue(settings: ListenerSettings) -> SqsHitQueue:
+    """The other lane, which news of orders goes to: to ask whether it is there. Blocking."""
+    return _open_queue(settings.orders_queue_url)
+
+
+def _open_queue(url: str) -> SqsHitQueue:
     with _MAKING_A_CLIENT:
         client = boto3.client("sqs", config=_NO_RETRIES)
-    return SqsHitQueue(client, settings.priority_queue_url)
+    return SqsHitQueue(client, url)
 
 
 def make_truth(settings: ListenerSettings, clock: SystemClock) -> Truth:

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from twin.environment_file import read_environment
+
 OPERATOR_ENVIRONMENT = "operator.env"
 """In the folder of a run: the variables that its operator's function has."""
 REFUSED = 1
@@ -26,16 +28,12 @@ def main(arguments: list[str], run: Path = _ROOT / "build" / "twin") -> int:
     except ValueError as fault:
         return _not_asked(f"""ASK is no JSON ({fault}); for example: make operator ASK='{{"action": "status"}}'""")
     try:
-        variables = _variables(run / OPERATOR_ENVIRONMENT)
+        variables = read_environment(run / OPERATOR_ENVIRONMENT)
     except FileNotFoundError:
         return _not_asked("nothing runs here: start it with make run, and ask from another terminal")
     answer = _ask(question, variables)
     sys.stdout.write(f"{json.dumps(answer, indent=2)}\n")
     return REFUSED if "error" in answer else 0
-
-
-def _variables(path: Path) -> dict[str, str]:
-    return dict(line.split("=", 1) for line in path.read_text().splitlines())
 
 
 def _ask(question: Any, variables: Mapping[str, str]) -> Mapping[str, Any]:

@@ -22,6 +22,7 @@ from twin.checks import check_wiring
 from twin.cloudformation import Assembly
 from twin.console import Narrator
 from twin.database import create_database
+from twin.environment_file import write_environment
 from twin.event_sources import QueueConsumer
 from twin.exchange import ExchangeControl
 from twin.functions import Lambda
@@ -189,8 +190,7 @@ class _Starter:
 
     def _leave(self, name: str, environment: Mapping[str, str], access: AwsAccess) -> None:
         path = self._state.path / name
-        variables = dict(environment) | access.environment()
-        path.write_text("".join(f"{name}={value}\n" for name, value in variables.items()))
+        write_environment(path, dict(environment) | access.environment())
         self._stack.callback(path.unlink, missing_ok=True)
 
     async def _functions(self, wiring: Wiring, surroundings: Mapping[str, str], telemetry: Telemetry) -> Lambda:

@@ -7,6 +7,7 @@ import contextlib
 from collections.abc import Mapping, Sequence
 
 from twin.console import Narrator
+from twin.environment_file import write_environment
 from twin.processes import Child, StateFolder, start_module
 from twin.servers import free_port
 from twin.synthesis import LIBRARY
@@ -32,6 +33,7 @@ class Watcher:
         self._keeper: asyncio.Task[None] | None = None
         self._child: Child | None = None
         self.health_port = 0
+        self._left_behind = state.path / f"{name}.env"
 
     async def start(self) -> None:
         """Start it and keep it running."""
@@ -46,6 +48,7 @@ class Watcher:
                 await self._keeper
         if self._child is not None:
             await self._child.stop()
+        self._left_behind.unlink(missing_ok=True)
 
     @property
     def is_running(self) -> bool:
@@ -76,6 +79,8 @@ class Watcher:
     async def _launch(self) -> Child:
         self.health_port = free_port()
         environment = {**self._environment, "HEALTH_PORT": str(self.health_port), "PYTHONPATH": str(LIBRARY)}
+        # For `make check-watcher`, which tries what this process is about to need.
+        await asyncio.to_thread(write_environment, self._left_behind, environment)
         return await start_module(self._state, self.name, "fargate_listener", environment=environment)
 
 

@@ -66,7 +66,7 @@ class Feed:
             "torn frames": self._torn,
             "zero prices": lambda moved: self._beside(moved, dict.fromkeys(self.market.tokens, 0)),
             "absurd prices": lambda moved: self._beside(moved, {t: self._absurd(t) for t in self.market.tokens}),
-            "stale and future stamps": self._with_stamps,
+            "stale and future stamps in full packets": self._with_stamps,
             "three reconnects a second": self._reconnecting,
         }
 
@@ -167,7 +167,9 @@ class Feed:
         return self._dice.choice([1, lowest - 1, highest + 1, 2**31, 2**32 - 1])
 
     def _with_stamps(self, moved: Sequence[int]) -> None:
-        """The truth of this second, then a price at which every stop would be hit, of half a minute ago."""
+        """The truth of this second, then a price at which every stop would be hit, of half a minute ago. In packets of
+        mode full: those of mode ltp, in which the watcher subscribes shares, have no stamp, and TCP keeps their order.
+        """
         now = int(time.time())
         for token in moved:
             price, bait = self.market.prices[token], int(self.market.first[token] * 0.85)

@@ -45,7 +45,7 @@ SCENARIOS: Final = (
     Scenario("torn frames", _SHOWN),
     Scenario("zero prices", _SHOWN),
     Scenario("absurd prices", _SHOWN),
-    Scenario("stale and future stamps", _SHOWN),
+    Scenario("stale and future stamps in full packets", _SHOWN),
     Scenario("three reconnects a second", _QUOTED, is_sampled=True),
     Scenario(KILLED, _SHOWN, 40),
 )

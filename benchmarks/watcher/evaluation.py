@@ -2,7 +2,7 @@
 
 The watcher's part is the one between socket and queue: frames of one ltp packet each, decoded, remembered and
 compared. Both run on the same core, turn by turn. It asserts nothing, prints a table and writes
-build/bench-peers.json.
+build/bench-peers.json. `make bench-watcher` does the same at its end where the peers' environment is there.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from statistics import median
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.figures import machine_facts
+from benchmarks.figures import Progress, machine_facts
 from benchmarks.watcher.in_process import frames_per_second, make_frame, make_guard
 from twin.processes import REPOSITORY
 
@@ -46,29 +46,61 @@ class Compared:
         return self.ours / self.nautilus
 
 
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Everything measured beside one version of nautilus_trader; medians of `rounds`."""
+
+    version: str
+    rounds: int
+    rows: list[Compared]
+
+
 def main() -> int:
     """The exit code: 0 when everything was measured."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.watcher.evaluation", description=__doc__)
     parser.add_argument("--peers", type=Path, required=True, help="the Python of the environment with the peer")
     parser.add_argument("--quick", action="store_true", help="one round: shows that it works, not how fast it is")
     options = parser.parse_args()
-    cores = sorted(os.sched_getaffinity(0))
-    os.sched_setaffinity(0, {cores[-1]})
-    rounds, rows, version = 1 if options.quick else _ROUNDS, [], ""
-    for stops, instruments, ticks in _CASES:
-        sys.stdout.write(f"[bench-peers] {stops:,} stops over {instruments:,} instruments\n")
-        ours, theirs = [], []
-        for _ in range(rounds):
-            ours.append(_ours(stops, instruments))
-            rate, version = _nautilus(options.peers, cores[-1], stops, instruments, ticks)
-            theirs.append(rate)
-        rows.append(Compared(stops, instruments, median(ours), median(theirs)))
-    _show(rows, version)
+    machine, console = machine_facts(), Console(width=100)
+    console.print(f"{machine['date']}, load before {machine['load_average']}", highlight=False)
+    found = compare(options.peers, quick=options.quick, progress=lambda what: console.print(what, highlight=False))
+    show(console, found)
     RESULTS.parent.mkdir(parents=True, exist_ok=True)
-    document = {"machine": machine_facts(), "nautilus_trader": version, "rounds": rounds, "rows": [*map(asdict, rows)]}
-    RESULTS.write_text(json.dumps(document, indent=2) + "\n")
+    RESULTS.write_text(json.dumps({"machine": machine, "nautilus_trader": asdict(found)}, indent=2) + "\n")
     sys.stdout.write(f"written to {RESULTS.relative_to(REPOSITORY)}\n")
     return 0
+
+
+def compare(peers: Path, *, quick: bool, progress: Progress) -> Comparison:
+    """Every case, on one core, which this process is bound to meanwhile."""
+    cores = os.sched_getaffinity(0)
+    core = max(cores)
+    os.sched_setaffinity(0, {core})
+    try:
+        rounds, rows, version = 1 if quick else _ROUNDS, [], ""
+        for stops, instruments, ticks in _CASES:
+            progress(f"nautilus_trader: {stops:,} stops over {instruments:,} instruments")
+            ours, theirs = [], []
+            for _ in range(rounds):
+                ours.append(_ours(stops, instruments))
+                rate, version = _nautilus(peers, core, stops, instruments, ticks)
+                theirs.append(rate)
+            rows.append(Compared(stops, instruments, median(ours), median(theirs)))
+    finally:
+        os.sched_setaffinity(0, cores)
+    return Comparison(version, rounds, rows)
+
+
+def show(console: Console, found: Comparison) -> None:
+    """As a table."""
+    title = f"between socket and queue, 1 ltp a frame, one core (medians of {found.rounds})"
+    table = Table(title=title, title_justify="left", show_edge=False)
+    for heading in ("stops", "instruments", "watcher, ticks/s", f"nautilus_trader {found.version}", "times"):
+        table.add_column(heading, justify="right")
+    for row in found.rows:
+        values = (row.stops, row.instruments, row.ours, row.nautilus, row.times)
+        table.add_row(*(f"{value:,.0f}" for value in values))
+    console.print(table)
 
 
 def _ours(stops: int, instruments: int) -> float:
@@ -92,17 +124,6 @@ def _nautilus(python: Path, core: int, stops: int, instruments: int, ticks: int)
         raise SystemExit(f"nautilus_trader: {(done.stderr or done.stdout).strip()[-400:]}")
     found = json.loads(done.stdout.strip().splitlines()[-1])
     return float(found["rate"]), str(found["version"])
-
-
-def _show(rows: list[Compared], version: str) -> None:
-    facts = machine_facts()
-    table = Table(title=f"{facts['date']}, load {facts['load_average']}", title_justify="left", show_edge=False)
-    for heading in ("stops", "instruments", "watcher, ticks/s", f"nautilus_trader {version}", "times"):
-        table.add_column(heading, justify="right")
-    for row in rows:
-        values = (row.stops, row.instruments, row.ours, row.nautilus, row.times)
-        table.add_row(*(f"{value:,.0f}" for value in values))
-    Console(width=100).print(table)
 
 
 if __name__ == "__main__":

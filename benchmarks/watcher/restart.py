@@ -2,8 +2,9 @@
 
 `python -m benchmarks.watcher --restart`. The whole process as the container runs it, from its start to the answer of
 its health port that every stop is armed: PostgreSQL and Valkey as the integration tests use them, the login from an
-emulated Secrets Manager. There is no feed: a socket is dialled beside, and needs no stop. The first start compiles the
-tick path where nothing is kept, and is not counted: the image has it (fargate_listener/kept_code.py).
+emulated Secrets Manager. There is no feed: no account has a login, and what the first prices take once the stops are
+armed comes on top. The first start compiles the tick path where nothing is kept, and is not counted: the image has it
+(fargate_listener/kept_code.py).
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ from cdk.variables import VariableMissing, variables_for
 from tests.infrastructure.templates import Estate
 
 _LAMBDA_LIMIT_BYTES = 4096
+_QUEUES = ("ORDERS_QUEUE_URL", "PRIORITY_QUEUE_URL")
 
 
 def _names(estate: Estate) -> set[str]:
@@ -51,7 +52,9 @@ def test_the_listener_starts_on_its_variables(estate: Estate, environment: Envir
     (container,) = task.properties["ContainerDefinitions"]
     variables = {each["Name"]: estate.text(task.stack, each["Value"]) for each in container["Environment"]}
 
-    settings = ListenerSettings.load(variables)
+    # Where a template refers to a queue, `text` has its path, and AWS its URL.
+    queues = {name: f"https://sqs.ap-south-1.amazonaws.com/{variables[name]}" for name in _QUEUES}
+    settings = ListenerSettings.load(variables | queues)
 
     assert settings.stage == environment.stage
     assert settings.feed_account_email == tuple(account.email for account in environment.feed_accounts)

@@ -42,8 +42,8 @@ LISTENER = {
     "DATABASE_SECRET_ARN": "arn",
     "REDIS_HOST": "redis",
     "KMS_KEY_ID": "key",
-    "ORDERS_QUEUE_URL": "orders",
-    "PRIORITY_QUEUE_URL": "priority",
+    "ORDERS_QUEUE_URL": "https://sqs.ap-south-1.amazonaws.com/1/orders.fifo",
+    "PRIORITY_QUEUE_URL": "https://sqs.ap-south-1.amazonaws.com/1/orders-priority.fifo",
     "FEED_ACCOUNT_EMAIL": "feed@trader.in",
 }
 
@@ -77,6 +77,30 @@ def test_sentinels_can_be_others() -> None:
 def test_nonsense_about_the_feeds_refuses_to_start(changes: dict[str, str], reason: str) -> None:
     with pytest.raises(SettingsInvalid, match=reason):
         ListenerSettings.load(LISTENER | changes)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("HEALTH_PORT", "0"),
+        ("HEALTH_PORT", "99999"),
+        ("REDIS_PORT", "65536"),
+        ("DATABASE_PORT", "0"),
+        ("SESSION_TABLE", "foo"),
+        ("SESSION_TABLE", '{"name": "a table without hours"}'),
+        ("KITE_SOCKET_URL", "http://ws.kite.trade"),
+        ("KITE_SOCKET_URL", "ws.kite.trade"),
+        ("KITE_API_URL", "wss://api.kite.trade"),
+        ("KITE_API_URL", "https://"),
+        ("PRIORITY_QUEUE_URL", "foo"),
+        ("ORDERS_QUEUE_URL", "https://sqs:99999/orders"),
+    ],
+)
+def test_an_address_that_leads_nowhere_is_named(name: str, value: str) -> None:
+    with pytest.raises(SettingsInvalid) as caught:
+        ListenerSettings.load(LISTENER | {"STAGE": "dev", name: value})
+
+    assert [problem.split(": ")[0] for problem in caught.value.problems] == [name]
 
 
 BROKER = {

@@ -10,7 +10,7 @@ import pytest
 from benchmarks.chaos_feed.run import Outcome, run
 from benchmarks.chaos_feed.scenarios import SCENARIOS, Scenario
 
-NAMES = ("mute", "stale and future stamps")
+NAMES = ("mute", "stale and future stamps in full packets")
 
 
 async def play(folder: Path, *, is_careless: bool) -> Outcome:

@@ -6,6 +6,7 @@ import asyncio
 
 from tests.integration.fargate_listener.conftest import FEED_EMAIL, World
 from tests.integration.fargate_listener.desks import PATIENCE
+from twin.environment_file import write_environment
 from twin.processes import start_module
 from twin.servers import free_port
 
@@ -37,10 +38,14 @@ async def test_a_watcher_that_would_see_is_told_so_line_by_line(world: World) ->
         "secret",
         "PostgreSQL",
         "queue",
+        "order news",
         "Redis",
         "clock",
         "feed account",
+        "quotes",
     ]
+    assert world.exchange.url in said["settings"]
+    assert said["quotes"] == f"OK {world.exchange.url} answers"
     assert "1 armed stop" in said["PostgreSQL"]
     assert FEED_EMAIL in said["feed account"]
     assert output.endswith("a watcher with these settings would see\n")
@@ -117,6 +122,9 @@ async def test_everything_that_is_away_is_named_with_its_remedy(world: World) ->
     assert code == 1
     assert said["secret"].startswith("FAIL AWS says ResourceNotFoundException. See that DATABASE_SECRET_ARN")
     assert said["PostgreSQL"].startswith("FAIL ")
+    assert "mend that first" in said["PostgreSQL"]
+    assert "mend what the line secret says first" in said["feed account"]
+    assert "Log " not in said["feed account"]
     assert "PRIORITY_QUEUE_URL" in said["queue"]
     assert said["queue"].startswith("FAIL ")
     assert said["Redis"].startswith("OK ")
@@ -159,3 +167,86 @@ async def test_an_instrument_without_a_token_that_nobody_holds_is_a_warning(worl
 
     assert code == 0
     assert said["PostgreSQL"].startswith("WARN ")
+
+
+async def test_without_quotes_nothing_would_stand_in_for_a_feed(world: World) -> None:
+    world.log_in_feed_account()
+    world.environment["KITE_API_URL"] = "http://127.0.0.1:1"
+
+    code, said, output = await check(world)
+
+    assert code == 1
+    assert said["feed account"].startswith("OK ")
+    assert said["quotes"].startswith("FAIL Kite did not answer about quotes")
+    assert "See that KITE_API_URL (http://127.0.0.1:1) is the broker's" in said["quotes"]
+    assert output.endswith("a watcher with these settings would be blind\n")
+
+
+async def test_quotes_that_others_use_up_are_no_fault_of_the_watcher(world: World) -> None:
+    world.log_in_feed_account()
+    world.exchange.run(lambda server: server.simulator.faults.arm("burst_429", count=None, route="quote"))
+
+    code, said, _ = await check(world)
+
+    assert code == 0
+    assert said["quotes"].startswith("WARN ")
+
+
+async def test_a_database_that_is_away_is_no_reason_to_log_in(world: World) -> None:
+    world.log_in_feed_account()
+    world.environment["DATABASE_PORT"] = str(free_port())
+
+    _, said, _ = await check(world)
+
+    assert "lets this task in" in said["PostgreSQL"]
+    assert "mend what the line PostgreSQL says" in said["feed account"]
+    assert "Log " not in said["feed account"]
+    assert said["quotes"].startswith("WARN not tried")
+
+
+async def test_a_socket_that_nobody_opens_is_no_reason_to_log_in(world: World) -> None:
+    world.log_in_feed_account()
+    world.environment["KITE_SOCKET_URL"] = "ws://127.0.0.1:1"
+
+    code, said, _ = await check(world)
+
+    assert code == 1
+    assert "See that KITE_SOCKET_URL (ws://127.0.0.1:1) is the broker's" in said["feed account"]
+    assert "Log " not in said["feed account"]
+    assert said["quotes"].startswith("OK ")
+
+
+async def test_an_envelope_that_does_not_open_is_no_reason_to_log_in(world: World) -> None:
+    world.log_in_feed_account()
+    with world.postgres.owner() as connection:
+        connection.execute("update broker_connections set access_token = api_key")
+
+    _, said, _ = await check(world)
+
+    assert "KMS_KEY_ID" in said["feed account"]
+    assert "Log " not in said["feed account"]
+
+
+async def test_news_of_orders_that_find_no_queue_leave_it_seeing(world: World) -> None:
+    world.log_in_feed_account()
+    world.environment["ORDERS_QUEUE_URL"] = world.queue_url.replace(".fifo", "-gone.fifo")
+
+    code, said, _ = await check(world)
+
+    assert code == 0
+    assert said["order news"].startswith("WARN ")
+    assert "ORDERS_QUEUE_URL" in said["order news"]
+
+
+async def test_it_can_be_run_from_what_a_running_product_leaves(world: World) -> None:
+    world.log_in_feed_account()
+    write_environment(world.state.path / "watcher.env", world.environment)
+
+    child = await start_module(
+        world.state, "by-hand", "twin.check_watcher", "--state", str(world.state.path), environment={}
+    )
+    async with asyncio.timeout(PATIENCE):
+        code = await child.process.wait()
+
+    assert code == 0, child.log.read_text()
+    assert child.log.read_text().endswith("a watcher with these settings would see\n")

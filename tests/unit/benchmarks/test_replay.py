@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 from random import Random
 
 import pytest
 
-from benchmarks.watcher import replay as module
+from benchmarks.watcher import replay_exchange
+from benchmarks.watcher import replay_stage as module
 from benchmarks.watcher.reference import Reference
 from benchmarks.watcher.replay import replay
+from benchmarks.watcher.replay_exchange import replay_through_exchange
+from exchange_simulator.engine.market import Market
+from fargate_listener.market_table import MarketTable
 
 
 @pytest.fixture
@@ -17,13 +22,21 @@ def ticks(tmp_path: Path) -> Path:
     """A thousand ticks of two instruments that wander."""
     random, prices = Random(7), {"TCS": 3500.0, "IDEA": 93.5}
     lines = ["timestamp,symbol,last_price"]
-    for _ in range(1000):
+    for number in range(1000):
         symbol = random.choice(list(prices))
         prices[symbol] *= 1 + random.uniform(-0.002, 0.002)
-        lines.append(f"2026-03-02T10:00:00+05:30,{symbol},{round(prices[symbol], 2)}")
+        lines.append(f"2026-03-02T10:{number // 60:02}:{number % 60:02}+05:30,{symbol},{round(prices[symbol], 2)}")
     path = tmp_path / "ticks.csv"
     path.write_text("\n".join(lines))
     return path
+
+
+@pytest.fixture
+def three(ticks: Path) -> Path:
+    """The same with a third instrument, named first: the last one named is subscribed to in mode full."""
+    lines = ticks.read_text().splitlines()
+    ticks.write_text("\n".join([lines[0], "2026-03-02T10:00:00+05:30,INFY,1500", *lines[1:]]))
+    return ticks
 
 
 def test_every_tick_is_decided_as_the_reference_decides(ticks: Path) -> None:
@@ -63,3 +76,51 @@ def test_a_file_without_prices_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(ValueError, match="holds no candles"):
         replay(path)
+
+
+async def test_the_simulated_exchange_brings_every_tick_and_its_stamp(
+    three: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tables: list[MarketTable] = []
+
+    class Noted(MarketTable):
+        def __init__(self) -> None:
+            super().__init__()
+            tables.append(self)
+
+    monkeypatch.setattr(module, "MarketTable", Noted)
+
+    found = await replay_through_exchange(three, stops=20)
+
+    assert (found.instruments, found.ticks, found.differences) == (3, 1001, [])
+    assert found.reached > 100
+    assert 300 < found.stamped < 700
+    # Of one of the file's last seconds, in a packet of mode full.
+    ended = datetime.fromisoformat("2026-03-02T10:16:39+05:30").timestamp()
+    assert ended - 20 < tables[0].latest_stamp <= ended
+
+
+async def test_a_price_that_the_exchange_tells_wrong_is_found(ticks: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    record = Market.record_trade
+
+    def higher(market: Market, price: int, quantity: int, now_ns: int) -> None:
+        record(market, price + 100, quantity, now_ns)
+
+    monkeypatch.setattr(Market, "record_trade", higher)
+
+    assert (await replay_through_exchange(ticks, stops=20)).differences
+
+
+async def test_old_stamps_are_no_ticks_and_that_is_found(three: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(replay_exchange, "_midnight", lambda at: int(at) + 86_400)
+    found = await replay_through_exchange(three, stops=20)
+
+    assert f"of {found.ticks} ticks {found.ticks - found.stamped} were taken for such" in found.differences[-1]
+
+
+async def test_nothing_is_replayed_from_a_file_without_ticks(tmp_path: Path) -> None:
+    path = tmp_path / "empty.csv"
+    path.write_text("timestamp,symbol,last_price\n")
+
+    with pytest.raises(ValueError, match="holds no prices"):
+        await replay_through_exchange(path)

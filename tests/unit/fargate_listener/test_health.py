@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 
 import pytest
 
 from algotrading.settings import ListenerSettings
 from fargate_listener.health import UNCHECKED_SECONDS, HealthServer, Loaded
-from fargate_listener.health_check import DEFAULT_PORT, is_healthy
+from fargate_listener.health_check import DEFAULT_PORT, run_health_check
 
 
 class Watched:
@@ -44,19 +45,19 @@ async def watched(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Watched]:
 
 
 async def test_the_check_says_what_the_endpoint_says(watched: Watched) -> None:
-    assert await asyncio.to_thread(is_healthy)
+    assert await asyncio.to_thread(run_health_check) == 0
 
     watched.reasons = ["no price feed: refused"]
-    assert not await asyncio.to_thread(is_healthy)
+    assert await asyncio.to_thread(run_health_check) == 1
 
     watched.reasons = []
-    assert await asyncio.to_thread(is_healthy)
+    assert await asyncio.to_thread(run_health_check) == 0
 
 
 async def test_a_watcher_that_waits_for_a_login_is_left_in_peace(watched: Watched) -> None:
     watched.reasons, watched.status = ["no price feed: the feed account has to log in to the broker"], "waiting"
 
-    assert await asyncio.to_thread(is_healthy)
+    assert await asyncio.to_thread(run_health_check) == 0
     answer = await watched.ask(b"GET /health HTTP/1.1\r\n\r\n")
     assert b"has to log in" in answer
 
@@ -64,7 +65,31 @@ async def test_a_watcher_that_waits_for_a_login_is_left_in_peace(watched: Watche
 async def test_nobody_there_is_unhealthy(watched: Watched) -> None:
     await watched.server.stop()
 
-    assert not await asyncio.to_thread(is_healthy)
+    assert await asyncio.to_thread(run_health_check) == 1
+
+
+async def test_the_check_prints_what_the_watcher_says(watched: Watched, capsys: pytest.CaptureFixture[str]) -> None:
+    await asyncio.to_thread(run_health_check)
+    watched.reasons = ["no price feed: refused", "the stops are not loaded yet"]
+    await asyncio.to_thread(run_health_check)
+    await watched.server.stop()
+    await asyncio.to_thread(run_health_check)
+
+    assert capsys.readouterr().out.splitlines() == [
+        "healthy",
+        "unhealthy: no price feed: refused; the stops are not loaded yet",
+        f"no watcher answers on port {os.environ['HEALTH_PORT']} of this machine: ConnectionRefusedError",
+    ]
+
+
+@pytest.mark.parametrize("port", ["abc", "", "0", "-1", "65536", "8081.5"])
+def test_a_port_that_is_none_is_a_wrong_setting(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], port: str
+) -> None:
+    monkeypatch.setenv("HEALTH_PORT", port)
+
+    assert run_health_check() == 2
+    assert capsys.readouterr().err == f"HEALTH_PORT is {port!r}: it must be a number from 1 to 65535\n"
 
 
 async def test_the_reasons_are_in_the_answer(watched: Watched) -> None:
@@ -101,7 +126,7 @@ async def test_other_requests_get_their_status(watched: Watched, request_line: b
 async def test_a_request_without_an_end_is_dropped_and_the_next_one_answered(watched: Watched) -> None:
     assert await watched.ask(b"x" * 100_000 + b"\r\n\r\n") == b""
 
-    assert await asyncio.to_thread(is_healthy)
+    assert await asyncio.to_thread(run_health_check) == 0
 
 
 def test_the_default_port_is_that_of_the_settings() -> None:

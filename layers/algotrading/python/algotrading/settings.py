@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import (
     BaseModel,
@@ -18,11 +19,13 @@ from pydantic import (
     Field,
     StringConstraints,
     ValidationError,
+    field_validator,
     model_validator,
 )
 
 Stage = Literal["dev", "staging", "prod"]
 Seconds = Annotated[float, Field(gt=0)]
+Port = Annotated[int, Field(ge=1, le=65_535)]
 EmailAddress = Annotated[str, StringConstraints(pattern=r"^[^@\s,]+@[^@\s,]+$")]
 EVIDENCE_SECONDS = 180
 """Kite was seen to show an order 83 s after the time-out of its request; twice that, rounded up."""
@@ -84,7 +87,7 @@ class DatabaseSettings(Settings):
     """PostgreSQL, and who logs in: the user of a secret, or one whom IAM lets in."""
 
     database_host: str
-    database_port: int = 5432
+    database_port: Port = 5432
     database_name: str
     database_secret_arn: str = ""
     """Holds {"username", "password"}."""
@@ -111,7 +114,7 @@ class RedisSettings(Settings):
     """The runtime store."""
 
     redis_host: str
-    redis_port: int = 6379
+    redis_port: Port = 6379
     redis_tls: bool = True
 
     @model_validator(mode="after")
@@ -125,6 +128,19 @@ class SessionSettings(Settings):
     """The session calendar: `nse`, or (dev only) the JSON of a simulated exchange's own table."""
 
     session_table: str = "nse"
+
+    @field_validator("session_table")
+    @classmethod
+    def _nse_or_a_document(cls, value: str) -> str:
+        if value != "nse":
+            # Only a simulated exchange has one: the others do not load it.
+            from algotrading.contracts.session_table import load_session_table
+
+            try:
+                load_session_table(value)
+            except ValueError:
+                raise ValueError("must be nse or a session table as JSON") from None
+        return value
 
     @model_validator(mode="after")
     def _own_table_in_dev_only(self) -> Self:
@@ -150,6 +166,14 @@ class KiteSettings(Settings):
 
 def _is_encrypted(url: str) -> bool:
     return url.startswith(("https://", "wss://"))
+
+
+def _address(value: str, *schemes: str) -> str:
+    """The URL as it is. Raises ValueError where it has another scheme, or leads to no host or port."""
+    parts = urlsplit(value)
+    if parts.scheme not in schemes or not parts.hostname or parts.port == 0:
+        raise ValueError(f"must be a URL that begins with {' or '.join(f'{scheme}://' for scheme in schemes)}")
+    return value
 
 
 class EgressSettings(Settings):
@@ -456,9 +480,19 @@ class ListenerSettings(DatabaseSettings, RedisSettings, VaultSettings, SessionSe
     IT, AUTO and PHARMA of NSE."""
     order_update_sockets: bool = False
     """Whether the watcher opens the tokens of traders with something at stake, for their order updates."""
-    health_port: int = 8081
+    health_port: Port = 8081
     leave_seconds: Annotated[float, Field(gt=0, le=100)] = 90
     """How long after SIGTERM the watcher goes on for hits that the queue has not taken. Fargate waits 120 s at most."""
+
+    @field_validator("kite_api_url", "orders_queue_url", "priority_queue_url")
+    @classmethod
+    def _over_http(cls, value: str) -> str:
+        return _address(value, "https", "http")
+
+    @field_validator("kite_socket_url")
+    @classmethod
+    def _over_a_socket(cls, value: str) -> str:
+        return _address(value, "wss", "ws")
 
     @model_validator(mode="after")
     def _a_sentinel_for_each_account(self) -> Self:
