@@ -50,7 +50,7 @@ const SCREEN: Answers = {
   "GET /strategy/s1/preflight": () => ok(READY),
   "GET /strategy": () => ok({ strategies: [stored] }),
   "GET /risk/profile": () => ok(recorded["/risk/profile"]),
-  "GET /broker": () => ok(recorded["/broker"]),
+  "GET /broker/accounts": () => ok(recorded["/broker/accounts"]),
   "GET /instruments": () => ok({ instruments: [INFY, TCS] }),
 };
 
