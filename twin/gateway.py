@@ -138,6 +138,8 @@ class Gateway:
                 "Access-Control-Allow-Headers": ",".join(self._cors.headers),
                 "Access-Control-Max-Age": str(self._cors.max_age_seconds),
             }
+        elif self._cors.exposed:
+            headers["Access-Control-Expose-Headers"] = ",".join(self._cors.exposed)
         return headers
 
 

@@ -180,6 +180,7 @@ class _Reader:
                 methods=tuple(found.get("AllowMethods", ())),
                 headers=tuple(found.get("AllowHeaders", ())),
                 max_age_seconds=int(found.get("MaxAge", 0)),
+                exposed=tuple(found.get("ExposeHeaders", ())),
             )
         raise TemplateFault("the templates have no HTTP API (AWS::ApiGatewayV2::Api)")
 

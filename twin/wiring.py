@@ -71,6 +71,8 @@ class CorsSpec:
     methods: tuple[str, ...] = ()
     headers: tuple[str, ...] = ()
     max_age_seconds: int = 0
+    exposed: tuple[str, ...] = ()
+    """Headers of answers that a page may read."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ export async function record(who) {
   const paths = [
     "/strategy",
     "/risk/profile",
-    "/broker",
+    "/broker/accounts",
     "/auth/devices",
     "/auth/second-factor",
     "/account/keys",
@@ -49,12 +49,36 @@ export function emptied(day) {
     ...day.answers,
     "/strategy": { ...day.answers["/strategy"], strategies: [] },
     "/risk/profile": { ...risk, limits: none, usage, events: [], kill_switch: { ...risk.kill_switch, open_positions: 0 } },
-    "/broker": Object.fromEntries(Object.entries(day.answers["/broker"]).map(([name, value]) => [name, name === "status" ? "not_connected" : name === "account_id" ? value : Array.isArray(value) ? [] : null])),
+    "/broker/accounts": { accounts: day.answers["/broker/accounts"].accounts.map((account) => ({ ...account, strategies: 0, connection: null })) },
     "/account/keys": { keys: [] },
     "/account/viewers": { viewers: [] },
     "/account/shared": { accounts: [] },
     "/notifications?limit=50": { ...day.answers["/notifications?limit=50"], notices: [], unread: 0, next_cursor: null },
     "/notifications/deliveries?limit=50": { ...day.answers["/notifications/deliveries?limit=50"], deliveries: [], next_cursor: null },
+  };
+  return { ...day, answers };
+}
+
+/** The same day of somebody with a second broker account, whose login the broker has ended, and in which one strategy trades. */
+export function withTwoAccounts(day) {
+  const [first] = day.answers["/broker/accounts"].accounts;
+  const second = {
+    ...first,
+    account_id: "6f1c2d3e-4b5a-4c6d-8e7f-9a0b1c2d3e4f",
+    name: "HUF",
+    is_default: false,
+    strategies: 1,
+    connection: { ...first.connection, account_id: "6f1c2d3e-4b5a-4c6d-8e7f-9a0b1c2d3e4f", broker_user_id: "APP002", status: "login_required", token_expires_at: null, token_refused_at: "2026-11-27T08:31:02Z" },
+  };
+  const { strategies } = day.answers["/strategy"];
+  const moved = strategies.find(({ symbol }) => symbol === "TCS");
+  const inSecond = { ...moved, account_id: second.account_id };
+  const answers = {
+    ...day.answers,
+    "/broker/accounts": { accounts: [{ ...first, strategies: first.strategies - 1 }, second] },
+    "/strategy": { ...day.answers["/strategy"], strategies: strategies.map((one) => (one === moved ? inSecond : one)) },
+    [`/strategy/${moved.strategy_id}`]: { ...day.answers[`/strategy/${moved.strategy_id}`], account_id: second.account_id },
+    [`/strategy/status/${moved.strategy_id}`]: { ...day.answers[`/strategy/status/${moved.strategy_id}`], account_id: second.account_id },
   };
   return { ...day, answers };
 }

@@ -3,10 +3,10 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
 import { faultsOf } from "./axe.mjs";
-import { emptied, readDay, replay, trader } from "./day.mjs";
+import { emptied, readDay, replay, trader, withTwoAccounts } from "./day.mjs";
 import { drawnWith, gallery } from "./pictures.mjs";
 import { DESKTOP, device, facts, front, openBrowser, PHONE, until } from "./stage.mjs";
-import { walk, walkWithout } from "./walk.mjs";
+import { walk, walkWithout, walkWithTwo } from "./walk.mjs";
 
 /** More of the recorded day than a look takes. */
 const LOOK_MS = 30_000;
@@ -15,8 +15,8 @@ const begin = Date.parse(day.at);
 let browser;
 let shown;
 let walked = 0;
-/** Two sizes and two colours; nothing there, and nothing readable, in two colours each. */
-const WALKS = 8;
+/** Two sizes and two colours; nothing there, nothing readable, and two broker accounts, in two colours each. */
+const WALKS = 10;
 
 before(async () => {
   browser = await openBrowser();
@@ -80,6 +80,9 @@ for (const scheme of ["light", "dark"]) {
   test(`so is what it shows where nothing can be read, ${scheme}`, { timeout: 120_000 }, () =>
     lookAt({ day, size: "phone", viewport: PHONE, scheme, isFailing: true }, (page, look) =>
       walkWithout(page, trader, () => front(page, "problem").waitFor(), (name) => look(`failing-${name}`))));
+
+  test(`so is what tells two broker accounts apart, ${scheme}`, { timeout: 120_000 }, () =>
+    lookAt({ day: withTwoAccounts(day), size: "phone", viewport: PHONE, scheme }, (page, look) => walkWithTwo(page, trader, (name) => look(`two-${name}`))));
 }
 
 test("every screen looks as it is kept", (context) => {

@@ -31,7 +31,7 @@ _BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 _BUILT = REPOSITORY / "build" / "app"
 _KEPT = REPOSITORY / "docs" / "app"
 """The pictures that a run is held against."""
-_USERS = ("APP001", "APP002")
+_USERS = ("APP001", "APP002", "APP003")
 _UNAVAILABLE = 2
 _NO_API = "http://127.0.0.1:9"
 """Nobody answers there: what the screens show then is recorded."""

@@ -4,6 +4,7 @@ import { writeFileSync } from "node:fs";
 import { after, before, test as step } from "node:test";
 
 import { chooseNewPassword, confirmEmail, leave, takeEverythingAlong } from "./account.mjs";
+import { tradeInSecondAccount } from "./broker-accounts.mjs";
 import { record } from "./day.mjs";
 import { digitsOf, endAccessByReset, readAlong, shareAccount, showFreshCode } from "./guard.mjs";
 import { chooseChannels, readDeliveries, readInbox } from "./notices.mjs";
@@ -255,6 +256,8 @@ test("a login is guarded by an authenticator app, and a recovery code opens it",
 test("risking more asks a login that showed no code for a fresh one, and goes on with it", () => showFreshCode(browser));
 
 test("a new password ends what others have of the account, if its owner says so", () => endAccessByReset(browser));
+
+test("a second broker account is added through the broker's page, and a strategy trades in it", () => tradeInSecondAccount(browser, create));
 
 test("a program gets a key, somebody reads along, and both are shut out again", () => shareAccount(browser));
 

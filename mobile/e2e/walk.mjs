@@ -105,3 +105,25 @@ export async function walkWithout(page, trader, shown, look) {
     await named(page, "Back");
   }
 }
+
+/** The way through what is told apart where there are two broker accounts. */
+export async function walkWithTwo(page, trader, look) {
+  const to = async (id) => front(page, id).scrollIntoViewIfNeeded();
+  await logIn(page, trader);
+  await front(page, "strategy-TCS").getByText("Trades in HUF").waitFor();
+  await look("today");
+  await press(page, "new-strategy");
+  await to("account");
+  await look("create");
+  await named(page, "Back");
+  await tab(page, "Settings");
+  await press(page, "to-broker");
+  await front(page, "broker-account").waitFor();
+  await look("broker");
+  await named(page, "More: HUF");
+  await look("broker-more");
+  await named(page, "Less: HUF");
+  await press(page, "add-account");
+  await to("open-account");
+  await look("broker-add");
+}

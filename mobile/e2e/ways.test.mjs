@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { after, before, test as step } from "node:test";
 
 import { faultsOf } from "./axe.mjs";
-import { readDay, replay, trader } from "./day.mjs";
+import { readDay, replay, trader, withTwoAccounts } from "./day.mjs";
 import { device, facts, fill, front, logIn, named, openBrowser, press, until } from "./stage.mjs";
 
 const day = readDay();
@@ -19,9 +19,9 @@ before(async () => {
 after(() => browser.close());
 
 /** `answers`: by method and path, what is answered instead of the recorded day. */
-async function opened({ answers = {}, size = "normal" } = {}) {
+async function opened({ answers = {}, size = "normal", recorded = day } = {}) {
   const prepare = async (context) => {
-    await replay(context, { ...day, answers: { ...day.answers } });
+    await replay(context, { ...recorded, answers: { ...recorded.answers } });
     await context.route(`${facts.api}/api/v1/**`, async (route) => {
       const request = route.request();
       const answer = answers[`${request.method()} ${request.url().slice(`${facts.api}/api/v1`.length)}`];
@@ -225,6 +225,38 @@ test("at the largest text nothing is cut off, and what is read grows", async () 
   }
   await usual.context.close();
   await huge.context.close();
+});
+
+test("several broker accounts are large enough for a thumb, whole at the largest text, and chosen by keyboard", async () => {
+  for (const size of ["normal", "huge"]) {
+    const { page, context, faults } = await opened({ size, recorded: withTwoAccounts(day) });
+    const look = async (name) => {
+      assert.deepEqual(await settled(() => cutOff(page)), [], `${name}, ${size}`);
+      assert.deepEqual(await tooSmall(page), [], `${name}, ${size}`);
+    };
+    await logIn(page, trader);
+    await front(page, "strategy-TCS").getByText("Trades in HUF").waitFor();
+    await look("today");
+    await press(page, "new-strategy");
+    const huf = page.getByRole("radio", { name: "HUF" });
+    assert.equal(await page.getByRole("radio", { name: "Main account (default)" }).isChecked(), true);
+    await huf.focus();
+    await page.keyboard.press(size === "huge" ? "Enter" : "Space");
+    await until("it is chosen", () => huf.isChecked(), 5);
+    await look("create");
+    await named(page, "Back");
+    await page.getByRole("tab", { name: "Settings" }).click();
+    await press(page, "to-broker");
+    await front(page, "broker-account").waitFor();
+    const { height } = page.viewportSize();
+    const inSight = await page.getByRole("button", { name: /^Log in at the broker: / }).evaluateAll((all, most) => all.filter((one) => one.getBoundingClientRect().bottom <= most).length, height);
+    assert.equal(inSight, 2, "both logins are in sight at once");
+    await named(page, "More: HUF");
+    await press(page, "add-account");
+    await look("broker");
+    assert.deepEqual(faults, []);
+    await context.close();
+  }
 });
 
 /** What is found until nothing is, for five seconds: the kit measures a field's label after it has drawn it. */

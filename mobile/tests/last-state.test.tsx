@@ -175,7 +175,7 @@ test("whether a strategy is ready, and where the account is logged in, is never 
   await wait(1);
   act(() => leave("background"));
   const { entries } = JSON.parse(mockStored ?? "{}") as { entries: { key: unknown[] }[] };
-  expect(new Set(entries.map(({ key }) => key[0]))).toEqual(new Set(["strategies", "standing", "risk", "broker"]));
+  expect(new Set(entries.map(({ key }) => key[0]))).toEqual(new Set(["strategies", "standing", "risk", "broker-accounts"]));
   expect(mockStored).not.toContain('"t"');
 });
 

@@ -26,7 +26,7 @@ const READING: Record<string, () => unknown> = {
   useCandles: () => reads.useCandles("1", true),
   useTimeline: () => reads.useTimeline("1", null),
   useRisk: reads.useRisk,
-  useBroker: () => reads.useBroker(),
+  useBrokerAccounts: () => reads.useBrokerAccounts(),
   useDevices: reads.useDevices,
   useSecondFactor: reads.useSecondFactor,
   useInstruments: () => reads.useInstruments("TCS"),
@@ -35,7 +35,7 @@ const READING: Record<string, () => unknown> = {
   usePreferencesOfNotices: notices.usePreferencesOfNotices,
 };
 const OTHERS = ["useCommand", "useIsIn", "useMarkRead", "useNoticeChange"];
-const ANSWER = { strategies: [MARK], devices: [MARK], instruments: [MARK], notices: [MARK], deliveries: [MARK], is_on: MARK, next_cursor: null, unread: 1, of: MARK };
+const ANSWER = { strategies: [MARK], devices: [MARK], accounts: [MARK], instruments: [MARK], notices: [MARK], deliveries: [MARK], is_on: MARK, next_cursor: null, unread: 1, of: MARK };
 
 const queries = reads.makeQueries();
 afterEach(() => {

@@ -1,7 +1,8 @@
-import { act, fireEvent, render, screen } from "@testing-library/react-native";
+import { act, fireEvent, render, screen, within } from "@testing-library/react-native";
 import { PaperProvider } from "react-native-paper";
 
-import type { Instrument, Plan } from "@/api/queries";
+import { ApiProblem } from "@/api/problem";
+import type { BrokerAccount, Instrument, Plan } from "@/api/queries";
 import { EMPTY_PLAN, type PlanEntered } from "@/rules/plan";
 import { PlanForm } from "@/ui/plan-form";
 import { en } from "@/words/en";
@@ -24,10 +25,10 @@ beforeEach(() => {
 });
 afterEach(() => jest.useRealTimers());
 
-function open(start: Partial<PlanEntered>) {
+function open(start: Partial<PlanEntered>, { accounts = [], error = null }: { accounts?: readonly BrokerAccount[]; error?: unknown } = {}) {
   render(
     <PaperProvider settings={{ icon: () => null }}>
-      <PlanForm start={{ ...EMPTY_PLAN, symbol: "TCS", ...start }} isSaving={false} error={null} onSave={saved} />
+      <PlanForm start={{ ...EMPTY_PLAN, symbol: "TCS", ...start }} accounts={accounts} isSaving={false} error={error} onSave={saved} />
     </PaperProvider>,
   );
 }
@@ -137,5 +138,51 @@ describe("the last price", () => {
     open({ stopKind: "points", stopValue: "0.35" });
     expect(screen.getByText(en.plan.stopIs("₹99.30"))).toBeTruthy();
     expect(screen.getByText(en.plan.lots(75))).toBeTruthy();
+  });
+});
+
+const OWN: BrokerAccount = { account_id: "a1", name: "Own", is_default: true, strategies: 1, created_at: MIDDAY, connection: null };
+const HUF: BrokerAccount = { ...OWN, account_id: "a2", name: "HUF", is_default: false };
+
+describe("the broker account", () => {
+  const picked = () => screen.getAllByRole("radio", { checked: true }).map((one) => one.props.accessibilityLabel ?? one.props["aria-label"]);
+  const sent = () => saved.mock.calls[0]?.[0];
+
+  test("is not asked for and not sent where there is one, or where they are not known", async () => {
+    open({ stopValue: "2900" }, { accounts: [OWN] });
+    expect(screen.queryByTestId("account")).toBeNull();
+    await save();
+    expect(sent()).toMatchObject({ stop_loss: 2900 });
+    expect(sent()).not.toHaveProperty("account_id");
+    screen.unmount();
+    saved.mockClear();
+    open({ account: "a1", stopValue: "2900" });
+    await save();
+    expect(sent()).not.toHaveProperty("account_id");
+  });
+
+  test("of several is the default, unless another is chosen, and the one that is shown is sent", async () => {
+    open({ stopValue: "2900" }, { accounts: [HUF, OWN] });
+    expect(picked()).toEqual(["Own (default)"]);
+    await save();
+    expect(sent()).toMatchObject({ account_id: "a1" });
+    saved.mockClear();
+    fireEvent.press(screen.getByRole("radio", { name: "HUF" }));
+    expect(picked()).toEqual(["HUF"]);
+    await save();
+    expect(sent()).toMatchObject({ account_id: "a2" });
+  });
+
+  test("of a strategy that is changed is its own, whichever is the default", async () => {
+    open({ account: "a2", stopValue: "2900" }, { accounts: [OWN, HUF] });
+    expect(picked()).toEqual(["HUF"]);
+    await save();
+    expect(sent()).toMatchObject({ account_id: "a2" });
+  });
+
+  test("that cannot be left now is told where it was chosen", () => {
+    const refusal = new ApiProblem("CONFLICT", "a position is open", [{ field: "account_id", problem: "cannot be changed while a position is open" }]);
+    open({ account: "a2" }, { accounts: [OWN, HUF], error: refusal });
+    expect(within(screen.getByTestId("account")).getByText("Cannot be changed while a position is open")).toBeTruthy();
   });
 });

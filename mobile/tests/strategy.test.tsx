@@ -51,7 +51,7 @@ const SCREEN: Answers = {
   "GET /strategy/s1/candles": () => ok({ ...(recorded[`/strategy/${first.strategy_id}/candles`] as object), strategy_id: "s1" }),
   "GET /strategy": () => ok({ strategies: [stored] }),
   "GET /risk/profile": () => ok(recorded["/risk/profile"]),
-  "GET /broker": () => ok(recorded["/broker"]),
+  "GET /broker/accounts": () => ok(recorded["/broker/accounts"]),
   "GET /instruments": () => ok({ instruments: [INFY, TCS] }),
 };
 

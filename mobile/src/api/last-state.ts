@@ -13,7 +13,7 @@ import { SHAPE } from "./shape";
 export const KEEP_MS = 30_000;
 /** By the first part of their keys. Not kept: whether a strategy is ready, for yesterday's green says nothing of today;
  * where the account is logged in; and what is sent where. */
-const KEPT: ReadonlySet<unknown> = new Set(["strategies", "strategy", "standing", "risk", "broker", "orders", "timeline", "inbox"]);
+const KEPT: ReadonlySet<unknown> = new Set(["strategies", "strategy", "standing", "risk", "broker-accounts", "orders", "timeline", "inbox"]);
 
 const stored = z.object({
   /** Of another shape than this app's are answers from before an update: no screen could read them. */

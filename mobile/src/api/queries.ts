@@ -1,9 +1,8 @@
 /** What the screens read, how often, and what they may ask for. */
 import { QueryClient, skipToken, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
-import { useRef } from "react";
 
 import { body } from "./client";
-import { newKey } from "./key";
+import { useIntentKey } from "./intent";
 import { useOneAtATime } from "./one-at-a-time";
 import { ApiProblem } from "./problem";
 import type { components } from "./schema";
@@ -16,6 +15,7 @@ export type Plan = Schemas["PlanRequest"];
 export type RiskProfile = Schemas["RiskProfileView"];
 export type RiskLimits = Schemas["RiskProfileRequest"];
 export type Broker = Schemas["BrokerView"];
+export type BrokerAccount = Schemas["BrokerAccountView"];
 export type OrderEvent = Schemas["OrderView"];
 export type Trade = Schemas["TradeView"];
 export type TimelineLine = Schemas["LineView"];
@@ -168,14 +168,15 @@ export function useRisk() {
   });
 }
 
-/** `isAwaited`: a login at the broker's page is under way. */
-export function useBroker(isAwaited = false) {
+/** The broker accounts, oldest first; one of them is the default. How often they are read: not by themselves at all where
+ * something else on the screen reads them. */
+export function useBrokerAccounts(reading: "often" | "now and then" | "once" = "now and then") {
   const api = useApi();
   const isIn = useIsIn();
   return useQuery({
-    queryKey: ["broker"],
-    queryFn: ({ signal }) => body(api.GET("/api/v1/broker", { signal })),
-    refetchInterval: isAwaited ? WAITING_FOR_BROKER_MS : BROKER_POLL_MS,
+    queryKey: ["broker-accounts"],
+    queryFn: async ({ signal }) => (await body(api.GET("/api/v1/broker/accounts", { signal }))).accounts,
+    refetchInterval: { often: WAITING_FOR_BROKER_MS, "now and then": BROKER_POLL_MS, once: false as const }[reading],
     enabled: isIn,
   });
 }
@@ -229,20 +230,16 @@ export type CommandAnswer = { id: string | null; warnings: readonly string[]; re
 export function useCommand() {
   const api = useApi();
   const queries = useQueryClient();
-  const intent = useRef<{ text: string; key: string } | null>(null);
+  const intent = useIntentKey();
   const oneAtATime = useOneAtATime(COMMAND_REST_MS);
   const mutation = useMutation<CommandAnswer, Error, Command>({
     mutationFn: async (command) => {
-      const text = JSON.stringify(command);
-      if (intent.current?.text !== text) intent.current = { text, key: newKey() };
-      const answer = await carryOut(api, command, { "Idempotency-Key": intent.current.key });
-      intent.current = null;
+      const answer = await carryOut(api, command, { "Idempotency-Key": intent.keyOf(command) });
+      intent.end();
       if (answer.id !== null) queries.setQueryData(["warnings", answer.id], answer.warnings);
       return answer;
     },
-    onError: (error) => {
-      if (error instanceof ApiProblem && !error.isUncertain) intent.current = null;
-    },
+    onError: intent.failed,
     // Also after a failure: the change may have been made all the same, and only the API knows.
     onSettled: () => void queries.invalidateQueries(),
   });

@@ -1,9 +1,10 @@
 /** A plan as it is entered: what is asked of it, and what it says to the API. Nothing here knows a screen. */
 import * as z from "zod/mini";
 
-import type { Plan } from "@/api/queries";
+import type { BrokerAccount, Plan } from "@/api/queries";
 import type { Words } from "@/words/en";
 
+import { accountMeant } from "./broker-accounts";
 import { readTimeOfDay } from "./clock";
 import { stopPrice, type StopKind } from "./stop";
 
@@ -18,6 +19,8 @@ export interface PlanEntered {
   stopValue: string;
   expected: string;
   brokerStop: boolean;
+  /** The broker account to trade in; empty: none was chosen, and the default is meant. */
+  account: string;
 }
 
 export const EMPTY_PLAN: PlanEntered = {
@@ -31,6 +34,7 @@ export const EMPTY_PLAN: PlanEntered = {
   stopValue: "",
   expected: "",
   brokerStop: true,
+  account: "",
 };
 
 /** Where the API's names of fields are on this form. */
@@ -43,6 +47,7 @@ export const FIELDS: Record<string, keyof PlanEntered> = {
   quantity: "quantity",
   stop_loss: "stopValue",
   broker_stop: "brokerStop",
+  account_id: "account",
 };
 
 export function planSchema(words: Words["plan"]) {
@@ -59,6 +64,7 @@ export function planSchema(words: Words["plan"]) {
       stopValue: z.string().check(z.refine((text) => (number(text) ?? 0) > 0, words.stopWrong)),
       expected: z.string().check(z.refine((text) => text.trim() === "" || (number(text) ?? 0) > 0, words.stopWrong)),
       brokerStop: z.boolean(),
+      account: z.string(),
     })
     .check(
       z.refine(({ buyTime, sellTime }) => (readTimeOfDay(buyTime) ?? "") < (readTimeOfDay(sellTime) ?? "~"), {
@@ -77,7 +83,9 @@ export function stopOf(entered: PlanEntered, tick: number | undefined, last: num
   return stopPrice(entered.stopKind, number(entered.stopValue) ?? Number.NaN, buyPrice(entered, last), tick);
 }
 
-export function planOf(entered: PlanEntered, price: number): Plan {
+/** `accounts`: among which the trader could choose. */
+export function planOf(entered: PlanEntered, price: number, accounts: readonly BrokerAccount[]): Plan {
+  const account = accountMeant(entered.account, accounts);
   return {
     symbol: entered.symbol,
     exchange: entered.exchange,
@@ -87,6 +95,7 @@ export function planOf(entered: PlanEntered, price: number): Plan {
     quantity: Number(plain(entered.quantity)),
     stop_loss: price,
     broker_stop: entered.brokerStop,
+    ...(account === null ? {} : { account_id: account }),
   };
 }
 

@@ -2,7 +2,8 @@ import { router } from "expo-router";
 import { StyleSheet, View } from "react-native";
 import { Button, Text } from "react-native-paper";
 
-import { useBroker, useRisk, type Broker } from "@/api/queries";
+import { useBrokerAccounts, useRisk, type Broker, type BrokerAccount } from "@/api/queries";
+import { nameWhereSeveral, statusOf, withoutBroker, withoutLogin } from "@/rules/broker-accounts";
 import { istTime, showDuration } from "@/rules/clock";
 import { useWords } from "@/words";
 import type { Words } from "@/words/en";
@@ -15,53 +16,66 @@ import { useAppTheme } from "./theme";
 export function BrokerNotice() {
   const words = useWords();
   const { colors } = useAppTheme();
-  const broker = useBroker();
+  const broker = useBrokerAccounts();
   const risk = useRisk();
-  // A login that has ended since it was read of is none, whatever was true then.
-  const isOver = useIsOver(broker.data);
-  const lines: { text: string; action: string; to: "/broker" | "/kill" }[] = [];
-  if (risk.data?.kill_switch.is_locked) lines.push({ text: risk.data.kill_switch.own === null ? words.kill.operator : words.kill.on, action: words.kill.open, to: "/kill" });
-  if (broker.data?.status === "not_connected")
-    lines.push({ text: words.broker.none, action: words.broker.connect, to: "/broker" });
-  if (broker.data?.status === "login_required" || isOver)
-    lines.push({ text: loginNeeded(words, broker.data), action: words.broker.logIn, to: "/broker" });
+  const now = useNow();
+  const accounts = broker.data ?? [];
+  const unconnected = withoutBroker(accounts, now);
+  const loggedOut = withoutLogin(accounts, now);
+  const notices: { texts: readonly string[]; action: string; to: "/broker" | "/kill" }[] = [];
+  if (risk.data?.kill_switch.is_locked) notices.push({ texts: [risk.data.kill_switch.own === null ? words.kill.operator : words.kill.on], action: words.kill.open, to: "/kill" });
+  if (unconnected.length > 0) notices.push({ texts: [brokerMissing(words, accounts, unconnected)], action: words.broker.connect, to: "/broker" });
+  if (loggedOut.length > 0) notices.push({ texts: loginsMissing(words, accounts, loggedOut), action: words.broker.logIn, to: "/broker" });
   return (
     <>
-      {lines.map((line) => (
-        <View key={line.text} style={[styles.notice, { borderColor: colors.bad }]} role="status">
-          <Text style={styles.text}>{line.text}</Text>
-          <Button mode="contained" onPress={() => router.push(line.to)}>
-            {line.action}
+      {notices.map(({ texts, action, to }) => (
+        <View key={texts.join()} style={[styles.notice, { borderColor: colors.bad }]} role="status">
+          {texts.length === 1 ? <Text style={styles.text}>{texts[0]}</Text> : <View style={styles.texts}>{texts.map((text) => <Text key={text}>{text}</Text>)}</View>}
+          <Button mode="contained" onPress={() => router.push(to)}>
+            {action}
           </Button>
         </View>
       ))}
       {broker.data === undefined ? null : <StaleBanner query={broker} isBrief />}
-      {broker.data?.status === "connected" && !isOver ? <BrokerCountdown broker={broker.data} /> : null}
+      {accounts.map((one) =>
+        one.connection !== null && statusOf(one, now) === "connected" ? (
+          <BrokerCountdown key={one.account_id} connection={one.connection} name={nameWhereSeveral(accounts, one.account_id)} />
+        ) : null,
+      )}
     </>
   );
 }
 
+function brokerMissing(words: Words, accounts: readonly BrokerAccount[], unconnected: readonly BrokerAccount[]): string {
+  return accounts.length === 1 ? words.broker.none : words.broker.noneOf(unconnected.map((one) => one.name));
+}
+
+/** One sentence for all that nobody has logged in to yet, and one for each whose login the broker has ended. */
+function loginsMissing(words: Words, accounts: readonly BrokerAccount[], loggedOut: readonly BrokerAccount[]): readonly string[] {
+  if (accounts.length === 1) return loggedOut.map((one) => loginNeeded(words, one.connection));
+  const due = loggedOut.filter((one) => !one.connection?.token_refused_at);
+  const refused = loggedOut.flatMap(({ name, connection }) => (connection?.token_refused_at ? [words.broker.refusedOf(name, istTime(connection.token_refused_at))] : []));
+  return due.length === 0 ? refused : [words.broker.requiredOf(due.map((one) => one.name)), ...refused];
+}
+
 /** Why a login is needed: one that the broker ended early is not missed by anybody who logged in this morning. */
-export function loginNeeded(words: Words, broker: Broker | undefined): string {
-  const since = broker?.token_refused_at;
+export function loginNeeded(words: Words, connection: Broker | null): string {
+  const since = connection?.token_refused_at;
   return since ? words.broker.refused(istTime(since)) : words.broker.required;
 }
 
-function useIsOver(broker: Broker | undefined): boolean {
-  const now = useNow();
-  const ends = broker?.status === "connected" ? broker.token_expires_at : null;
-  return ends !== null && ends !== undefined && Date.parse(ends) <= now;
-}
-
-export function BrokerCountdown({ broker }: { broker: Broker }) {
-  const words = useWords();
+/** `name`: of the account, where there are several. */
+export function BrokerCountdown({ connection, name = null }: { connection: Broker; name?: string | null }) {
+  const words = useWords().broker;
+  const unknown = useWords().common.unknown;
   const { colors } = useAppTheme();
   const now = useNow();
-  const ends = broker.token_expires_at ? Date.parse(broker.token_expires_at) - now : null;
+  const ends = connection.token_expires_at ? Date.parse(connection.token_expires_at) - now : null;
+  const who = words.connected(connection.broker_user_id ?? unknown);
   return (
     <Text style={{ color: colors.good }} testID="broker-connected">
-      {words.broker.connected(broker.broker_user_id ?? words.common.unknown)}
-      {ends === null ? "" : ` ${words.broker.endsIn(showDuration(ends))}`}
+      {name === null ? who : words.of(name, who)}
+      {ends === null ? "" : ` ${words.endsIn(showDuration(ends))}`}
     </Text>
   );
 }
@@ -79,4 +93,5 @@ const styles = StyleSheet.create({
     justifyContent: "space-between",
   },
   text: { flexShrink: 1 },
+  texts: { flexShrink: 1, gap: 8 },
 });

@@ -10,8 +10,8 @@ const MOST = 1.2;
 export function Choice<T extends string>({ buttons, ...props }: Single<T>) {
   const { fonts } = useAppTheme();
   const scale = useTextScale();
-  const { fontSize, lineHeight } = fonts.labelLarge;
-  const shrunk = scale > MOST ? { fontSize: (fontSize / scale) * MOST, lineHeight: (lineHeight / scale) * MOST, marginHorizontal: 0 } : {};
+  // The line stays as high as it was: a thumb needs it.
+  const shrunk = scale > MOST ? { fontSize: (fonts.labelLarge.fontSize / scale) * MOST, marginHorizontal: 0 } : {};
   return <SegmentedButtons {...props} buttons={buttons.map((button) => ({ ...button, labelStyle: shrunk, style: { minWidth: 0 } }))} />;
 }
 

@@ -1,13 +1,16 @@
 /** The fields of a plan that are typed. */
 import { Controller, type Control } from "react-hook-form";
 import { StyleSheet, View } from "react-native";
-import { Button } from "react-native-paper";
+import { Button, Text } from "react-native-paper";
 
+import type { BrokerAccount } from "@/api/queries";
+import { accountMeant } from "@/rules/broker-accounts";
 import { istTime, readTimeOfDay } from "@/rules/clock";
 import type { PlanEntered } from "@/rules/plan";
 import { useWords } from "@/words";
 
 import { FieldError } from "./parts";
+import { PickOne } from "./pick-one";
 import { TextInput } from "./text-input";
 import { TimePicker } from "./time-picker";
 
@@ -69,6 +72,30 @@ export function TimeField({ usual, ...props }: FieldProps & { usual: readonly st
           </View>
         )}
       />
+    </View>
+  );
+}
+
+/** Which broker account the strategy trades in. Whoever has one is asked nothing. */
+export function AccountField({ control, accounts, problem }: { control: Control<PlanEntered>; accounts: readonly BrokerAccount[]; problem: string | undefined }) {
+  const words = useWords().plan;
+  if (accounts.length < 2) return null;
+  return (
+    <View testID="account">
+      <Text variant="titleSmall">{words.account}</Text>
+      <Controller
+        control={control}
+        name="account"
+        render={({ field }) => (
+          <PickOne
+            label={words.account}
+            value={accountMeant(field.value, accounts)}
+            onPicked={field.onChange}
+            options={accounts.map((one) => ({ value: one.account_id, label: one.is_default ? words.isDefault(one.name) : one.name }))}
+          />
+        )}
+      />
+      <FieldError text={problem} />
     </View>
   );
 }

@@ -7,7 +7,7 @@ import { Button, Text } from "react-native-paper";
 
 import { useInstrument } from "@/api/instruments";
 import { ApiProblem } from "@/api/problem";
-import type { Instrument, Plan } from "@/api/queries";
+import type { BrokerAccount, Instrument, Plan } from "@/api/queries";
 import { showRupees } from "@/rules/money";
 import { buyPrice, FIELDS, number, planOf, planSchema, stopOf, type PlanEntered } from "@/rules/plan";
 import { moneyAtRisk } from "@/rules/stop";
@@ -18,15 +18,18 @@ import { InstrumentField } from "./instrument-field";
 import { LabelledSwitch } from "./labelled-switch";
 import { LastPrice } from "./last-price";
 import { FieldError, Hint, Panel, ProblemText, ToneText } from "./parts";
-import { TextField, TimeField } from "./plan-fields";
+import { AccountField, TextField, TimeField } from "./plan-fields";
 
 export function PlanForm({
   start,
+  accounts,
   isSaving,
   error,
   onSave,
 }: {
   start: PlanEntered;
+  /** The trader's broker accounts; empty while they are not known. */
+  accounts: readonly BrokerAccount[];
   isSaving: boolean;
   error: unknown;
   onSave: (plan: Plan) => void;
@@ -55,7 +58,7 @@ export function PlanForm({
       form.setError("stopValue", { message: words.plan.stopAbove });
       return;
     }
-    onSave(planOf(entered, price));
+    onSave(planOf(entered, price, accounts));
   });
   return (
     <>
@@ -93,6 +96,7 @@ export function PlanForm({
           )}
         />
         <FieldError text={problemOf("product")} />
+        <AccountField control={form.control} accounts={accounts} problem={problemOf("account")} />
       </Panel>
       <Panel>
         <TimeField control={form.control} name="buyTime" label={words.plan.buyTime} problem={problemOf("buyTime")} usual={["09:15:00", "09:30:00", "10:00:00"]} />

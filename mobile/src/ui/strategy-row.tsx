@@ -14,8 +14,9 @@ import { useNow } from "./now";
 import { Fact, Facts, Result, StaleBanner, ToneText } from "./parts";
 import { useAppTheme } from "./theme";
 
-/** One strategy of the day. Only rows in sight exist, so only they are polled. */
-export const StrategyRow = memo(function StrategyRow({ strategy }: { strategy: Strategy }) {
+/** One strategy of the day. Only rows in sight exist, so only they are polled. `account`: the broker account that it trades
+ * in, where there are several. */
+export const StrategyRow = memo(function StrategyRow({ strategy, account }: { strategy: Strategy; account: string | null }) {
   const words = useWords();
   const { colors } = useAppTheme();
   // What was stopped may still be held, or its sale under way.
@@ -33,6 +34,7 @@ export const StrategyRow = memo(function StrategyRow({ strategy }: { strategy: S
           <Text variant="titleMedium">{`${strategy.symbol} · ${strategy.quantity}`}</Text>
           {standing.data ? <StateWord standing={standing.data} /> : null}
         </View>
+        {account === null ? null : <Text variant="bodySmall">{words.control.inAccount(account)}</Text>}
         <StaleBanner query={standing} isBrief />
         {standing.data ? <StandingFacts standing={standing.data} /> : standing.failureCount === 0 ? <Text style={styles.awaited}>{words.common.loading}</Text> : null}
       </View>

@@ -6,6 +6,7 @@ import type { OrderTruth, StateName } from "@/rules/standing";
 
 import { access } from "./en-access";
 import { accountData } from "./en-account-data";
+import { broker } from "./en-broker";
 import { chart } from "./en-chart";
 import { notices } from "./en-notices";
 import { positions } from "./en-positions";
@@ -184,31 +185,12 @@ export const en = {
     nextNone: "nothing is due",
     now: "now",
   },
-  broker: {
-    title: "Broker",
-    connect: "Connect",
-    connected: (who: string) => `Connected as ${who}.`,
-    endsIn: (time: string) => `The login ends in ${time}, at 06:00 IST.`,
-    required: "Log in at the broker: without it nothing is bought.",
-    refused: (since: string) => `The broker has refused the login since ${since} IST. Log in again: without it nothing is bought.`,
-    none: "No broker is connected: nothing can be bought.",
-    key: "API key",
-    secret: "API secret",
-    token: "Access token (optional)",
-    tokenHelp: "Leave the token out to log in on the broker's own page.",
-    logIn: "Log in at the broker",
-    waiting: "Waiting for the broker's login. Come back here when its page says Connected.",
-    openAgain: "Open the broker's page again",
-    disconnect: "Disconnect",
-    demo: "Fill in the simulated account",
-    issued: "must be as the broker shows it: letters, digits and . _ ~ - only",
-    addresses: "Register with your broker, or it takes no orders",
-    postback: "Postback address for your broker app",
-    change: "Use other keys",
-  },
+  broker,
   plan: {
     create: "New strategy",
     edit: "Change strategy",
+    account: "Broker account",
+    isDefault: (name: string) => `${name} (default)`,
     search: "Symbol or name",
     searching: "Searching",
     noMatch: "No instrument matches.",
@@ -276,6 +258,7 @@ export const en = {
     plan: (buy: string, sell: string, stop: string, quantity: number) =>
       `Buys ${quantity} at ${buy}, sells at ${sell} or at ${stop} and below.`,
     asOf: (time: string) => `As of ${time} IST`,
+    inAccount: (name: string) => `Trades in ${name}`,
   },
   chart,
   readiness: {

@@ -12,7 +12,7 @@ import pytest
 
 from twin.cloudformation import Resolver, Resource, TemplateFault, load_assembly
 from twin.template import read_wiring
-from twin.wiring import EventSourceSpec, RouteSpec, Wiring
+from twin.wiring import CorsSpec, EventSourceSpec, RouteSpec, Wiring
 
 Resources = dict[str, dict[str, Any]]
 
@@ -104,6 +104,19 @@ def test_a_product_is_read_as_it_is_wired(read_product: ReadProduct, tmp_path: P
     assert wiring.routes == (RouteSpec("GET", "/trades/{id}", "trade", None),)
     assert wiring.event_sources == (EventSourceSpec("Orders", "Orders.Arn", "trade", 1, True, None),)
     assert wiring.watcher_environment == {"QUEUE_URL": "Orders"}
+
+
+def test_what_a_page_may_ask_and_read_is_as_the_api_says(read_product: ReadProduct) -> None:
+    product = deepcopy(PRODUCT)
+    product["Api"]["Properties"]["CorsConfiguration"] = {
+        "AllowOrigins": ["http://page"],
+        "AllowMethods": ["PUT"],
+        "AllowHeaders": ["if-match"],
+        "ExposeHeaders": ["etag"],
+        "MaxAge": 60,
+    }
+
+    assert read_product(product).cors == CorsSpec(("http://page",), ("PUT",), ("if-match",), 60, ("etag",))
 
 
 def test_a_function_may_be_called_by_an_alias_of_its_version(read_product: ReadProduct) -> None:

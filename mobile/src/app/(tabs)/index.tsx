@@ -2,7 +2,8 @@ import { router } from "expo-router";
 import { FlatList, StyleSheet, View } from "react-native";
 import { Button, Text } from "react-native-paper";
 
-import { useRisk, useStrategies, type Strategy } from "@/api/queries";
+import { useBrokerAccounts, useRisk, useStrategies, type Strategy } from "@/api/queries";
+import { nameWhereSeveral } from "@/rules/broker-accounts";
 import { showResult } from "@/rules/money";
 import { BrokerNotice } from "@/ui/broker-notice";
 import { Loaded, Result, StaleBanner } from "@/ui/parts";
@@ -23,13 +24,15 @@ export default function Today() {
 
 function DayList({ strategies }: { strategies: readonly Strategy[] }) {
   const words = useWords();
+  // The notice above the rows reads them again and again.
+  const accounts = useBrokerAccounts("once").data;
   // What trades comes first; the API tells the oldest first.
   const ordered = [...strategies].sort((a, b) => Number(b.status === "running") - Number(a.status === "running"));
   return (
     <FlatList
       data={ordered}
       keyExtractor={(strategy) => strategy.strategy_id}
-      renderItem={({ item }) => <StrategyRow strategy={item} />}
+      renderItem={({ item }) => <StrategyRow strategy={item} account={nameWhereSeveral(accounts, item.account_id)} />}
       ListHeaderComponent={<Head />}
       ListEmptyComponent={<Text style={styles.empty}>{words.today.empty}</Text>}
       contentContainerStyle={styles.list}

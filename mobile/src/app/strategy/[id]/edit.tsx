@@ -1,9 +1,9 @@
 import { router, useLocalSearchParams } from "expo-router";
-import { useState } from "react";
+import { useState, type ReactNode } from "react";
 import { ActivityIndicator, Button } from "react-native-paper";
 
 import { ApiProblem } from "@/api/problem";
-import { useCommand, useStanding, useStrategy, type StrategyRead } from "@/api/queries";
+import { useBrokerAccounts, useCommand, useStanding, useStrategy, type StrategyRead } from "@/api/queries";
 import { Loaded } from "@/ui/parts";
 import { PlanForm } from "@/ui/plan-form";
 import { Screen } from "@/ui/screen";
@@ -19,21 +19,23 @@ export default function EditStrategy() {
   return (
     <Screen title={words.plan.edit} back={`/strategy/${id}`}>
       <Loaded query={strategy}>
-        {(read) =>
+        {(read) => (
           // The plan as the list told it has no tag yet; with a failed reading it is the last that is known.
-          (read.tag === null && strategy.isFetching && strategy.failureCount === 0) || (standing.isPending && standing.failureCount === 0) ? (
-            <Loading />
-          ) : (
+          <OnceRead isAwaited={(read.tag === null && strategy.isFetching && strategy.failureCount === 0) || (standing.isPending && standing.failureCount === 0)}>
             <Edit key={opened} read={read} last={last} onLoadAgain={() => void strategy.refetch().then(() => setOpened(opened + 1))} />
-          )
-        }
+          </OnceRead>
+        )}
       </Loaded>
     </Screen>
   );
 }
 
-function Loading() {
-  return <ActivityIndicator accessibilityLabel={useWords().common.loading} />;
+/** The form, once what it opens with is read. It stays then, whatever is read behind it: it holds what was entered. */
+function OnceRead({ isAwaited, children }: { isAwaited: boolean; children: ReactNode }) {
+  const words = useWords();
+  const [isRead, setRead] = useState(!isAwaited);
+  if (!isRead && !isAwaited) setRead(true);
+  return isRead ? children : <ActivityIndicator accessibilityLabel={words.common.loading} />;
 }
 
 function Edit({ read, last, onLoadAgain }: { read: StrategyRead; last: number | null; onLoadAgain: () => void }) {
@@ -42,6 +44,7 @@ function Edit({ read, last, onLoadAgain }: { read: StrategyRead; last: number | 
   const [{ strategy, tag }] = useState(read);
   const id = strategy.strategy_id;
   const command = useCommand();
+  const accounts = useBrokerAccounts();
   const isOutdated = command.error instanceof ApiProblem && command.error.code === "PRECONDITION_FAILED";
   return (
     <>
@@ -57,7 +60,9 @@ function Edit({ read, last, onLoadAgain }: { read: StrategyRead; last: number | 
           stopValue: String(strategy.stop_loss),
           expected: last === null ? "" : String(last),
           brokerStop: strategy.broker_stop,
+          account: strategy.account_id,
         }}
+        accounts={accounts.data ?? []}
         isSaving={command.isPending}
         error={command.error}
         onSave={(plan) => command.send({ kind: "change", id, plan, tag }, () => router.dismissTo(`/strategy/${id}`))}

@@ -3,7 +3,8 @@ import { StyleSheet, View } from "react-native";
 import { Button, Text } from "react-native-paper";
 
 import { ApiProblem } from "@/api/problem";
-import { useCommand, useStanding, useStrategy, useWarnings, type Command, type Standing, type Strategy } from "@/api/queries";
+import { useBrokerAccounts, useCommand, useStanding, useStrategy, useWarnings, type Command, type Standing, type Strategy } from "@/api/queries";
+import { nameWhereSeveral } from "@/rules/broker-accounts";
 import { istTime } from "@/rules/clock";
 import { showResult, showRupees } from "@/rules/money";
 import { DayChart } from "@/ui/day-chart";
@@ -79,10 +80,12 @@ function Controls({ strategy, standing }: { strategy: Strategy; standing: Standi
   const isRunning = (standing?.status ?? strategy.status) === "running";
   const isHolding = standing?.cycle?.state === "long" || standing?.cycle?.state === "entering";
   const sells = strategy.effective_sell_time;
+  const account = nameWhereSeveral(useBrokerAccounts().data, strategy.account_id);
   return (
     <>
       <Panel>
         <Text>{words.control.plan(strategy.buy_time, strategy.sell_time, showRupees(strategy.stop_loss), strategy.quantity)}</Text>
+        {account === null ? null : <Text testID="in-account">{words.control.inAccount(account)}</Text>}
         {sells === null ? null : (
           <Text testID="effective">
             {strategy.effective_sell_time_reason === null
