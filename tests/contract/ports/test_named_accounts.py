@@ -283,16 +283,14 @@ def test_an_account_is_not_removed_under_a_strategy_that_is_bound_to_it_at_that_
 def wait_for_waiters(watch: psycopg.Connection[Any], count: int) -> None:
     """Come back once so many sessions of the application wait for a lock of another, or raise. `watch` is in no
     transaction: within one, PostgreSQL shows the same activity for ever."""
-    for _ in range(200):
-        row = watch.execute(
+    deadline, found = time.monotonic() + 2, -1
+    while found != count and time.monotonic() < deadline:
+        time.sleep(0.01)
+        ((found,),) = watch.execute(
             "select count(*) from pg_stat_activity where datname = current_database() and usename = 'app_role'"
             " and cardinality(pg_blocking_pids(pid)) > 0"
-        ).fetchone()
-        assert row is not None
-        if row[0] == count:
-            return
-        time.sleep(0.01)
-    raise AssertionError(f"{row[0]} sessions wait, not {count}")
+        ).fetchall()
+    assert found == count
 
 
 def test_a_removal_waits_for_a_strategy_that_is_being_bound_to_the_account(
