@@ -125,6 +125,38 @@ def test_a_strategy_that_is_moved_while_its_buy_is_waited_for_buys_where_it_is_t
     assert world.cycle(strategy).account_id == world.second
 
 
+class _MovesAndBuysMeanwhile(MemoryLedger):
+    """Once a worker has seen that there is no cycle yet, the owner moves the strategy, and another worker buys."""
+
+    def __init__(self, world: TwoAccounts, strategy: Strategy) -> None:
+        super().__init__(world.database)
+        self._world, self._strategy, self._is_moved = world, strategy, False
+
+    def find(self, user_id: UUID, strategy_id: UUID, trading_day: date) -> Cycle | None:
+        found = super().find(user_id, strategy_id, trading_day)
+        if not self._is_moved:
+            self._is_moved = True
+            assert found is None
+            self._world.change(self._strategy, account_id=self._world.second)
+            due = self._strategy.plan.buy_time
+            self._world.executor.handle(self._world.command(self._strategy, OrderEvent.BUY, due))
+        return found
+
+
+def test_a_timed_exit_sells_where_the_strategy_bought_while_it_was_waited_for(world: TwoAccounts) -> None:
+    # given a strategy that sells a minute after it buys, and a worker that opens its first account's session for the
+    # sale before anything was bought
+    strategy = world.add_running(buy_time=time(9, 30), sell_time=time(9, 31))
+    world.clock.sleep_until(world.at(time(9, 29)))
+
+    # when it is moved, and buys in the second account, before that sale is due
+    worker = world.make_executor(_MovesAndBuysMeanwhile(world, strategy))
+    worker.handle(world.command(strategy, OrderEvent.SELL, time(9, 31)))
+
+    assert (world.sides(world.first_key), world.sides(world.second_key)) == ([], [Side.BUY, Side.SELL])
+    assert world.cycle(strategy).state is CycleState.FLAT
+
+
 def test_an_order_of_unknown_fate_is_looked_for_in_its_own_account(world: TwoAccounts) -> None:
     strategy = world.add_running(world.second)
     world.exchange.plan(loses(placed=True, then=trades(), appears_after=20))

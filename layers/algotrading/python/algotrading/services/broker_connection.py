@@ -23,11 +23,13 @@ from algotrading.domain.accounts import (
 from algotrading.domain.egress import EgressRoute
 from algotrading.domain.errors import (
     AccountLocked,
+    BrokerAccountDiffers,
     BrokerAuthFailed,
     TokenInvalid,
 )
 from algotrading.domain.logins import Bearer
 from algotrading.domain.named_accounts import NamedAccount
+from algotrading.domain.roles import Standing
 from algotrading.ports import (
     BrokerAccounts,
     Brokers,
@@ -151,12 +153,13 @@ class BrokerConnections:
             AccountLocked: nobody gets in, by a login that began before the lock either.
             NotFound: the broker account was removed meanwhile.
             BrokerAuthFailed, BrokerUnavailable, BrokerAccountTaken, BrokerAccountDiffers: as for `connect`; nothing
-                was stored.
+                was stored. BrokerAccountDiffers, too, where another broker account was connected here before and the
+                login that asked has not shown a fresh code.
         """
         bearer = self.tokens.read(state, audience=LOGIN_AUDIENCE)
         user_id = bearer.user_id
         # Before the broker is asked: its new session would end the one that what is held is still sold by.
-        self._refuse_ended(bearer)
+        standing = self._refuse_ended(bearer)
         # A state that the version before has made names none: it knew of one.
         account_id = self.named.get(user_id, bearer.account_id).account_id
         stored = self._stored(user_id, account_id)
@@ -164,6 +167,7 @@ class BrokerConnections:
         session = self.brokers.exchange(keys, request_token)
         credentials = BrokerCredentials(keys.broker, keys.api_key, keys.api_secret, session.access_token)
         profile = self.brokers.connect(credentials).validate_credentials()
+        self._refuse_exchanged(standing, stored, profile)
         account = self._store_validated(user_id, account_id, credentials, profile, stored)
         return self._show(account, credentials.api_key)
 
@@ -201,7 +205,7 @@ class BrokerConnections:
         is_first = account_id == first_account_of(user_id)
         return is_first and self.users.get(user_id).email.lower() in self.feed_emails
 
-    def _refuse_ended(self, bearer: Bearer) -> None:
+    def _refuse_ended(self, bearer: Bearer) -> Standing:
         """No door has looked at who comes back from the broker's login: a browser, which shows the state alone."""
         standing = self.standings.read(bearer, self.clock.now())
         if standing is None:
@@ -210,6 +214,16 @@ class BrokerConnections:
             raise AccountLocked(LOCKED)
         if not standing.is_logged_in:
             raise TokenInvalid("the login that asked for this has ended: log in here, and connect the broker again")
+        return standing
+
+    def _refuse_exchanged(self, standing: Standing, stored: SealedBrokerAccount, profile: BrokerProfile) -> None:
+        """Raise BrokerAccountDiffers where a login that owes a code would put another broker account in the place of
+        the one that was connected. The daily login of the same one asks for nothing."""
+        if not standing.owes_code:
+            return
+        known = stored.broker_user_id or self.accounts.last_connected(stored.user_id, stored.account_id)
+        if known not in {None, profile.broker_user_id}:
+            raise BrokerAccountDiffers(str(known), owes_code=True)
 
     def _store_validated(
         self,
