@@ -18,7 +18,7 @@ from algotrading.domain.logins import CODE_IS_FRESH, Bearer
 from algotrading.domain.notices import NoticeKind
 from algotrading.domain.roles import MOST_VIEWERS, Role, Standing, ViewerGrant
 from tests.fakes import audit
-from tests.fakes.database import MemoryDatabase
+from tests.fakes.database import MemoryDatabase, refuse_deleted
 from tests.fakes.ledger import add_notice
 
 
@@ -84,6 +84,7 @@ class MemoryApiKeys:
     def add(self, key: ApiKey, key_hash: bytes) -> None:
         """See ports.ApiKeys."""
         with self._database.turn:
+            refuse_deleted(self._database, key.user_id)
             if len(self.of_user(key.user_id)) >= MOST_KEYS:
                 raise Conflict(f"an account has {MOST_KEYS} keys at most: revoke one first")
             self._database.api_keys[key_hash] = key
@@ -115,6 +116,7 @@ class MemoryViewerGrants:
     def invite(self, grant: ViewerGrant, token_hash: bytes) -> None:
         """See ports.ViewerGrants."""
         with self._database.turn:
+            refuse_deleted(self._database, grant.user_id)
             if len(self.of_account(grant.user_id, grant.created_at)) >= MOST_VIEWERS:
                 raise Conflict(f"an account has {MOST_VIEWERS} viewers at most: remove one first")
             self._database.viewers[grant.grant_id] = (grant, token_hash)
@@ -140,6 +142,7 @@ class MemoryViewerGrants:
         """See ports.ViewerGrants."""
         database = self._database
         with database.turn:
+            refuse_deleted(self._database, viewer.user_id)
             found = [one for one, its in database.viewers.values() if its == token_hash and one.user_id == account]
             if not found or found[0].expires_at <= now or account in database.closed:
                 raise LinkInvalid(LINK_IS_OVER)

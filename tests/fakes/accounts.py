@@ -43,7 +43,7 @@ from algotrading.domain.notices import NoticeKind
 from algotrading.domain.second_factor import SecondFactor
 from algotrading.domain.sessions import trading_day_of
 from tests.fakes import audit
-from tests.fakes.database import MemoryDatabase
+from tests.fakes.database import MemoryDatabase, refuse_deleted
 from tests.fakes.ledger import add_notice
 from tests.fakes.named_accounts import account_of
 from tests.fakes.new_password import tell_of_new_password
@@ -199,6 +199,7 @@ class MemorySecondFactors:
     def begin(self, factor: SecondFactor) -> None:
         """See ports.SecondFactors."""
         with self._database.turn:
+            refuse_deleted(self._database, factor.user_id)
             known = self.find(factor.user_id)
             if known is not None and known.is_on:
                 raise Conflict("a second factor is on: take it away first")
@@ -227,6 +228,7 @@ class MemorySecondFactors:
     def note_reuse(self, user_id: UUID, now: datetime) -> None:
         """See ports.SecondFactors."""
         with self._database.turn:
+            refuse_deleted(self._database, user_id)
             audit.append(self._database, second_factor_entry(user_id, AuditKind.CODE_REUSED, now))
             key = (user_id, trading_day_of(now), NoticeKind.CODE_REUSED, None, "")
             if key not in self._database.summaries:
@@ -357,6 +359,7 @@ class MemoryBrokerAccounts:
         """See ports.BrokerAccounts."""
         database = self._database
         with database.turn:
+            refuse_deleted(self._database, user_id)
             if user_id not in database.egress_holders:
                 mail = database.users[user_id][0].email.lower()
                 held = set(database.egress_holders.values())

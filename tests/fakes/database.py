@@ -10,13 +10,14 @@ from typing import Any
 from uuid import UUID
 
 from algotrading.adapters.postgres.egress_routes import DeployedRoute
-from algotrading.domain.accounts import SealedBrokerAccount, User
+from algotrading.domain.accounts import ACCOUNT_IS_GONE, SealedBrokerAccount, User
 from algotrading.domain.api_keys import ApiKey
 from algotrading.domain.audit import AuditEntry
 from algotrading.domain.cycle import Cycle
 from algotrading.domain.delivery import Waiting
 from algotrading.domain.egress import EgressRoute
 from algotrading.domain.email_links import LinkPurpose
+from algotrading.domain.errors import TokenInvalid
 from algotrading.domain.flatness import FlatProof, NothingPlaced
 from algotrading.domain.instruments import Instrument
 from algotrading.domain.keyed_requests import KeptRequest
@@ -119,3 +120,9 @@ class MemoryDatabase:
 def oldest_first(strategy: Strategy) -> Any:
     """The order in which strategies are listed."""
     return strategy.created_at, strategy.strategy_id
+
+
+def refuse_deleted(database: MemoryDatabase, user_id: UUID) -> None:
+    """Raise TokenInvalid where the account was deleted: nothing is stored in its user's name any more."""
+    if user_id in database.closed:
+        raise TokenInvalid(ACCOUNT_IS_GONE)

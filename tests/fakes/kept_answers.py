@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from algotrading.domain.keyed_requests import KEPT_FOR, KeptAnswer, KeptRequest, KeyedRequest
-from tests.fakes.database import MemoryDatabase
+from tests.fakes.database import MemoryDatabase, refuse_deleted
 
 
 class MemoryKeptAnswers:
@@ -17,6 +17,7 @@ class MemoryKeptAnswers:
     def begin(self, request: KeyedRequest) -> KeptRequest | None:
         """See ports.KeptAnswers."""
         with self._database.turn:
+            refuse_deleted(self._database, request.user_id)
             kept = self._database.kept_answers
             for name, old in list(kept.items()):
                 if name[0] == request.user_id and old.request.begun_at <= request.begun_at - KEPT_FOR:

@@ -17,7 +17,7 @@ from algotrading.ports import MailRefused
 from tests.fakes import audit
 from tests.fakes.access import MemoryApiKeys, MemoryViewerGrants
 from tests.fakes.accounts import MemoryLogins
-from tests.fakes.database import MemoryDatabase
+from tests.fakes.database import MemoryDatabase, refuse_deleted
 from tests.fakes.new_password import tell_of_new_password
 
 
@@ -32,6 +32,7 @@ class MemoryEmailLinks:
     ) -> None:
         """See ports.EmailLinks."""
         with self._database.turn:
+            refuse_deleted(self._database, user_id)
             self._database.email_links[token_hash] = (user_id, purpose, expires_at)
 
     def is_good(self, user_id: UUID, purpose: LinkPurpose, token_hash: bytes, now: datetime) -> bool:

@@ -50,6 +50,7 @@ class MemoryNamedAccounts:
     ) -> NamedAccount:
         """See ports.NamedAccounts."""
         with self._database.turn:
+            self._require_open(user_id)
             before = self.get(user_id, account_id)
             after = replace(before, name=name or before.name, is_default=before.is_default or make_default)
             if after == before:
@@ -67,6 +68,7 @@ class MemoryNamedAccounts:
         """See ports.NamedAccounts."""
         database = self._database
         with database.turn:
+            self._require_open(user_id)
             account = self.get(user_id, account_id)
             if account.is_default:
                 raise BrokerAccountIsDefault

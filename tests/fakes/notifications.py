@@ -22,7 +22,7 @@ from algotrading.domain.notifications import (
 )
 from algotrading.ports import DeliveryRefused, Notice
 from tests.fakes import audit
-from tests.fakes.database import MemoryDatabase
+from tests.fakes.database import MemoryDatabase, refuse_deleted
 from tests.fakes.ledger import add_notice
 
 
@@ -48,6 +48,7 @@ class MemoryNotifications:
     def mark_read(self, user_id: UUID, notice_ids: Collection[int] | None, now: datetime) -> int:
         """See ports.Notifications."""
         with self._database.turn:
+            refuse_deleted(self._database, user_id)
             wanted = [n.notice_id for n in self._of(user_id) if notice_ids is None or n.notice_id in notice_ids]
             unread = [each for each in wanted if each not in self._database.inbox_reads]
             self._database.inbox_reads.update(dict.fromkeys(unread, now))
@@ -59,6 +60,7 @@ class MemoryNotifications:
 
     def set_wishes(self, user_id: UUID, wishes: Wishes) -> None:
         """See ports.Notifications."""
+        refuse_deleted(self._database, user_id)
         self._database.wishes[user_id] = dict(wishes)
 
     def setups(self, user_id: UUID) -> Sequence[ChannelSetup]:
@@ -69,6 +71,7 @@ class MemoryNotifications:
     def save_setup(self, setup: ChannelSetup) -> None:
         """See ports.Notifications."""
         with self._database.turn:
+            refuse_deleted(self._database, setup.user_id)
             self._database.channel_setups[setup.user_id, setup.channel] = setup
             entry = channel_entry(setup.user_id, AuditKind.CHANNEL_SET, setup.channel, setup.target, setup.created_at)
             audit.append(self._database, entry)

@@ -30,7 +30,7 @@ from algotrading.domain.profit import week_of
 from algotrading.domain.risk import Booked, EntryOrder, Usage, booked_of, check_entry, new_entry
 from algotrading.ports import Notice, RiskEvent, RiskStanding
 from tests.fakes import audit
-from tests.fakes.database import MemoryDatabase, RiskEventRow
+from tests.fakes.database import MemoryDatabase, RiskEventRow, refuse_deleted
 
 
 class MemoryRisks:
@@ -47,6 +47,7 @@ class MemoryRisks:
     def set_limits(self, user_id: UUID, limits: RiskLimits, now: datetime, *, may_loosen: bool = True) -> None:
         """See ports.Risks."""
         with self._database.turn:
+            refuse_deleted(self._database, user_id)
             before = self._database.risk_limits.get(user_id, RiskLimits())
             if not may_loosen and limits.is_looser_than(before):
                 raise FreshCodeNeeded
@@ -57,6 +58,7 @@ class MemoryRisks:
     def lock(self, user_id: UUID, *, by: str, reason: str | None, now: datetime) -> Lock:
         """See ports.Risks."""
         with self._database.turn:
+            refuse_deleted(self._database, user_id)
             if user_id in self._database.kill_locks:
                 return self._database.kill_locks[user_id]
             lock = Lock(now, by, reason)
@@ -69,6 +71,7 @@ class MemoryRisks:
     def release(self, user_id: UUID, now: datetime) -> Locks:
         """See ports.Risks."""
         with self._database.turn:
+            refuse_deleted(self._database, user_id)
             lock, remaining = self._database.kill_locks.get(user_id), Locks(None, self._database.deployment_lock)
             if lock is None:
                 return remaining

@@ -12,7 +12,7 @@ from algotrading.domain.cycle import CycleState
 from algotrading.domain.errors import Conflict, NotFound, StrategyOverlap
 from algotrading.domain.strategy import Strategy, held_fixed
 from tests.fakes import audit
-from tests.fakes.database import MemoryDatabase, oldest_first
+from tests.fakes.database import MemoryDatabase, oldest_first, refuse_deleted
 from tests.fakes.named_accounts import require_account
 
 
@@ -25,6 +25,7 @@ class MemoryStrategies:
     def add(self, strategy: Strategy) -> None:
         """See ports.Strategies."""
         with self._database.turn:
+            refuse_deleted(self._database, strategy.user_id)
             self._refuse_overlap(strategy)
             require_account(self._database, strategy.user_id, strategy.account_id)
             self._database.strategies[strategy.strategy_id] = strategy
@@ -44,6 +45,7 @@ class MemoryStrategies:
     def save(self, strategy: Strategy, *, expected_version: int) -> None:
         """See ports.Strategies."""
         with self._database.turn:
+            refuse_deleted(self._database, strategy.user_id)
             stored = self.get(strategy.user_id, strategy.strategy_id)
             if stored.version != expected_version:
                 raise Conflict(f"the strategy was changed meanwhile: it is at version {stored.version}")
@@ -60,6 +62,7 @@ class MemoryStrategies:
     def delete(self, user_id: UUID, strategy_id: UUID, *, expected_version: int, now: datetime) -> None:
         """See ports.Strategies."""
         with self._database.turn:
+            refuse_deleted(self._database, user_id)
             stored = self.get(user_id, strategy_id)
             if stored.version != expected_version:
                 raise Conflict(f"the strategy was changed meanwhile: it is at version {stored.version}")

@@ -20,6 +20,7 @@ class BrokerName(StrEnum):
     KITE = "kite"
 
 
+ACCOUNT_IS_GONE: Final = "this account is gone"
 LOCKED: Final = "this account is locked: ask support"
 """What is told of an account that an administrator has locked."""
 NO_MATCH: Final = "e-mail and password do not match"

@@ -10,6 +10,7 @@ from uuid import UUID
 from algotrading.adapters.postgres import audit
 from algotrading.adapters.postgres.database import Database
 from algotrading.adapters.postgres.outbox import write_notice
+from algotrading.adapters.postgres.users import hold_undeleted
 from algotrading.domain.account_notices import key_made
 from algotrading.domain.api_keys import MOST_KEYS, ApiKey, Scope
 from algotrading.domain.audit import AuditKind, api_key_entry
@@ -32,7 +33,7 @@ class PostgresApiKeys:
         """See ports.ApiKeys."""
         with self._database.tenant(key.user_id) as session:
             # One after the other: two at once would both find room for the last.
-            session.execute("select 1 from users where id = %s for no key update", (key.user_id,))
+            hold_undeleted(session, key.user_id)
             row = session.execute("select count(*) as held from api_keys where user_id = %s", (key.user_id,)).fetchone()
             if row is not None and row["held"] >= MOST_KEYS:
                 raise Conflict(f"an account has {MOST_KEYS} keys at most: revoke one first")

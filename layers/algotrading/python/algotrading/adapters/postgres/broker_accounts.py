@@ -10,8 +10,8 @@ from uuid import UUID
 from algotrading.adapters.postgres import audit
 from algotrading.adapters.postgres.database import Database
 from algotrading.adapters.postgres.json_values import clean_text
-from algotrading.adapters.postgres.users import hold_open
-from algotrading.domain.accounts import BrokerName, ConnectionStatus, SealedBrokerAccount
+from algotrading.adapters.postgres.users import hold_open, hold_undeleted
+from algotrading.domain.accounts import ACCOUNT_IS_GONE, BrokerName, ConnectionStatus, SealedBrokerAccount
 from algotrading.domain.audit import AuditKind, broker_entry, disconnected_entry, freed_entry, token_entry
 from algotrading.domain.egress import EgressRoute
 from algotrading.domain.errors import BrokerAccountTaken, Conflict, NotFound, TokenInvalid
@@ -52,7 +52,7 @@ class PostgresBrokerAccounts:
         with self._database.tenant(account.user_id) as session:
             # It may have been deleted or locked while the broker was asked: what is stored then would stay.
             if hold_open(session, account.user_id) is None:
-                raise TokenInvalid("this account is gone")
+                raise TokenInvalid(ACCOUNT_IS_GONE)
             # The same holds for the one account of its user: who removes it holds the user's row as well.
             _require_open(session, account)
             stored = session.execute(
@@ -174,6 +174,7 @@ class PostgresBrokerAccounts:
     def claim_egress(self, user_id: UUID) -> EgressRoute | None:
         """See ports.BrokerAccounts."""
         with self._database.tenant(user_id) as session:
+            hold_undeleted(session, user_id)
             # Claimed by a statement of its own: the next one sees it.
             session.execute("select claim_egress()")
             row = session.execute(

@@ -219,6 +219,11 @@ class Database:
         return self._root_certificate or os.environ.get("PGSSLROOTCERT") or str(_RDS_AUTHORITIES)
 
 
+def go_on_for(session: Session, user_id: UUID) -> None:
+    """From here on the transaction sees and writes rows of this user only, who is another one than it began for."""
+    session.execute("select set_config('app.user_id', %s, true)", (str(user_id),))
+
+
 def _commit(session: Session) -> None:
     from psycopg.pq import TransactionStatus
 

@@ -11,6 +11,7 @@ from algotrading.adapters.postgres.api_keys import revoke_keys
 from algotrading.adapters.postgres.database import Database
 from algotrading.adapters.postgres.logins import end_all
 from algotrading.adapters.postgres.new_password import tell_of_new_password
+from algotrading.adapters.postgres.users import hold_undeleted
 from algotrading.adapters.postgres.viewer_grants import revoke_viewers
 from algotrading.domain.account_notices import password_changed
 from algotrading.domain.audit import AuditKind, account_entry
@@ -33,6 +34,7 @@ class PostgresEmailLinks:
     ) -> None:
         """See ports.EmailLinks."""
         with self._database.tenant(user_id) as session:
+            hold_undeleted(session, user_id)
             session.execute("delete from email_links where user_id = %s and expires_at <= %s", (user_id, now))
             session.execute(
                 "insert into email_links (token_hash, user_id, purpose, created_at, expires_at)"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from algotrading.adapters.postgres.database import Database
+from algotrading.adapters.postgres.users import hold_undeleted
 from algotrading.domain.keyed_requests import KEPT_FOR, KeptAnswer, KeptRequest, KeyedRequest
 
 
@@ -17,6 +18,7 @@ class PostgresKeptAnswers:
     def begin(self, request: KeyedRequest) -> KeptRequest | None:
         """See ports.KeptAnswers."""
         with self._database.tenant(request.user_id) as session:
+            hold_undeleted(session, request.user_id)
             session.execute(
                 "delete from kept_answers where user_id = %s and begun_at <= %s",
                 (request.user_id, request.begun_at - KEPT_FOR),

@@ -54,8 +54,7 @@ class PostgresNamedAccounts:
         """See ports.NamedAccounts."""
         with self._database.tenant(account.user_id) as session:
             # One after the other: two at once would both find room for the last.
-            if hold_open(session, account.user_id) is None:
-                raise NotFound("no such user")
+            _hold_open(session, account.user_id)
             refuse_one_more(_read(session, account.user_id), account.name)
             session.execute(
                 "insert into broker_accounts (account_id, user_id, name, is_default, created_at)"
@@ -69,7 +68,7 @@ class PostgresNamedAccounts:
     ) -> NamedAccount:
         """See ports.NamedAccounts."""
         with self._database.tenant(user_id) as session:
-            hold_open(session, user_id)
+            _hold_open(session, user_id)
             held = _read(session, user_id)
             before = _one(held, account_id)
             after = replace(before, name=name or before.name, is_default=before.is_default or make_default)
@@ -90,7 +89,7 @@ class PostgresNamedAccounts:
         """See ports.NamedAccounts."""
         with self._database.tenant(user_id) as session:
             # Who connects a broker takes this lock, too.
-            hold_open(session, user_id)
+            _hold_open(session, user_id)
             account = _one(_read(session, user_id), account_id)
             if account.is_default:
                 raise BrokerAccountIsDefault
@@ -123,6 +122,11 @@ def hold_account(session: Session, user_id: UUID, account_id: UUID) -> None:
     ).fetchone()
     if row is None:
         raise no_such_account()
+
+
+def _hold_open(session: Session, user_id: UUID) -> None:
+    if hold_open(session, user_id) is None:
+        raise NotFound("no such user")
 
 
 def _read(session: Session, user_id: UUID) -> list[NamedAccount]:

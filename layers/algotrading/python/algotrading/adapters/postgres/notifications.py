@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import UUID
 
 from algotrading.adapters.postgres import audit
 from algotrading.adapters.postgres.database import Database
+from algotrading.adapters.postgres.users import hold_undeleted
 from algotrading.domain.audit import AuditKind, channel_entry
 from algotrading.domain.notices import NoticeKind
 from algotrading.domain.notifications import Channel, ChannelSetup, InboxNotice, Wishes
-
-if TYPE_CHECKING:
-    from algotrading.adapters.postgres.database import Session
 
 NOTICE = "o.notice_id, o.kind, o.text, o.created_at, o.strategy_id, s.symbol"
 NOTICES = "outbox o left join strategies s on s.strategy_id = o.strategy_id and s.user_id = o.user_id"
@@ -62,6 +60,7 @@ class PostgresNotifications:
     def mark_read(self, user_id: UUID, notice_ids: Collection[int] | None, now: datetime) -> int:
         """See ports.Notifications."""
         with self._database.tenant(user_id) as session:
+            hold_undeleted(session, user_id)
             marked = session.execute(
                 "insert into inbox_reads (notice_id, user_id, read_at) select notice_id, user_id, %(now)s from outbox"
                 " where user_id = %(user)s and (%(ids)s::bigint[] is null or notice_id = any(%(ids)s))"
@@ -82,7 +81,7 @@ class PostgresNotifications:
     def set_wishes(self, user_id: UUID, wishes: Wishes) -> None:
         """See ports.Notifications."""
         with self._database.tenant(user_id) as session:
-            _hold(session, user_id)
+            hold_undeleted(session, user_id)
             session.execute("delete from notification_wishes where user_id = %s", (user_id,))
             for (kind, channel), is_on in wishes.items():
                 session.execute(
@@ -103,7 +102,7 @@ class PostgresNotifications:
     def save_setup(self, setup: ChannelSetup) -> None:
         """See ports.Notifications."""
         with self._database.tenant(setup.user_id) as session:
-            _hold(session, setup.user_id)
+            hold_undeleted(session, setup.user_id)
             session.execute(
                 "delete from notification_channels where user_id = %s and channel = %s", (setup.user_id, setup.channel)
             )
@@ -165,11 +164,6 @@ def inbox_notice(row: Mapping[str, Any]) -> InboxNotice:
         symbol=row["symbol"],
         read_at=row.get("read_at"),
     )
-
-
-def _hold(session: Session, user_id: UUID) -> None:
-    """Of two changes at once the second waits here for the first one's commit."""
-    session.execute("select pg_advisory_xact_lock(3011, hashtext(%s))", (str(user_id),))
 
 
 def _setup(row: Mapping[str, Any]) -> ChannelSetup:

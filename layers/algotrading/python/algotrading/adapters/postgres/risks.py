@@ -14,6 +14,7 @@ from algotrading.adapters.postgres.database import Database
 from algotrading.adapters.postgres.json_values import clean_text, to_json
 from algotrading.adapters.postgres.outbox import write_notice
 from algotrading.adapters.postgres.risk_check import read_json, read_limits, read_locks, read_usage, write_event
+from algotrading.adapters.postgres.users import hold_undeleted
 from algotrading.domain.audit import DEPLOYMENT, AuditEntry, AuditKind
 from algotrading.domain.errors import Conflict, FreshCodeNeeded
 from algotrading.domain.flatness import FlatProof, ForeignPosition, NothingPlaced
@@ -118,6 +119,7 @@ class PostgresRisks:
     def set_limits(self, user_id: UUID, limits: RiskLimits, now: datetime, *, may_loosen: bool = True) -> None:
         """See ports.Risks."""
         with self._database.tenant(user_id) as session:
+            hold_undeleted(session, user_id)
             if not may_loosen and limits.is_looser_than(_held_limits(session, user_id)):
                 raise FreshCodeNeeded
             session.execute(_SET_LIMITS, {**asdict(limits), "user_id": user_id})
@@ -128,6 +130,7 @@ class PostgresRisks:
         """See ports.Risks."""
         lock = Lock(now, clean_text(by), None if reason is None else clean_text(reason))
         with self._database.tenant(user_id) as session:
+            hold_undeleted(session, user_id)
             values = {"user_id": user_id, "now": now, "by": lock.by, "reason": lock.reason}
             if session.execute(_LOCK, values).rowcount == 0:
                 standing = _locks(session, user_id).user
@@ -140,6 +143,7 @@ class PostgresRisks:
     def release(self, user_id: UUID, now: datetime) -> Locks:
         """See ports.Risks."""
         with self._database.tenant(user_id) as session:
+            hold_undeleted(session, user_id)
             # An entry that is being written down, and looked before the switch went on, is waited for and then seen.
             session.execute("select pg_advisory_xact_lock(3003, hashtext(%s))", (str(user_id),))
             locks = _locks(session, user_id)

@@ -10,6 +10,7 @@ from algotrading.adapters.postgres import audit
 from algotrading.adapters.postgres.database import Database
 from algotrading.adapters.postgres.logins import end_all
 from algotrading.adapters.postgres.outbox import write_notice
+from algotrading.adapters.postgres.users import hold_undeleted
 from algotrading.domain.account_notices import CODE_REUSED, SECOND_FACTOR_OFF, SECOND_FACTOR_ON
 from algotrading.domain.audit import AuditKind, second_factor_entry
 from algotrading.domain.errors import Conflict
@@ -38,6 +39,7 @@ class PostgresSecondFactors:
     def begin(self, factor: SecondFactor) -> None:
         """See ports.SecondFactors."""
         with self._database.tenant(factor.user_id) as session:
+            hold_undeleted(session, factor.user_id)
             session.execute("delete from second_factors where user_id = %s and confirmed_at is null", (factor.user_id,))
             added = session.execute(
                 "insert into second_factors (user_id, sealed_secret, created_at, last_step, recovery_salt)"
@@ -77,6 +79,7 @@ class PostgresSecondFactors:
     def note_reuse(self, user_id: UUID, now: datetime) -> None:
         """See ports.SecondFactors."""
         with self._database.tenant(user_id) as session:
+            hold_undeleted(session, user_id)
             audit.append(session, second_factor_entry(user_id, AuditKind.CODE_REUSED, now))
             is_first = session.execute(
                 "insert into daily_summaries (user_id, trading_day, kind) values (%s, %s, %s) on conflict do nothing",

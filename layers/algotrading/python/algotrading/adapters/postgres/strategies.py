@@ -12,6 +12,7 @@ from algotrading.adapters.postgres import audit
 from algotrading.adapters.postgres.database import Database
 from algotrading.adapters.postgres.named_accounts import hold_account
 from algotrading.adapters.postgres.rows import plan_parameters, read_strategy
+from algotrading.adapters.postgres.users import hold_undeleted
 from algotrading.domain.audit import strategy_entry
 from algotrading.domain.errors import Conflict, NotFound, StrategyOverlap
 from algotrading.domain.named_accounts import no_such_account
@@ -30,6 +31,7 @@ class PostgresStrategies:
     def add(self, strategy: Strategy) -> None:
         """See ports.Strategies."""
         with self._database.tenant(strategy.user_id) as session:
+            hold_undeleted(session, strategy.user_id)
             _refuse_overlap(session, strategy)
             hold_account(session, strategy.user_id, strategy.account_id)
             session.execute(
@@ -78,6 +80,7 @@ class PostgresStrategies:
     def _save(self, strategy: Strategy, expected_version: int) -> None:
         with self._database.tenant(strategy.user_id) as session:
             # Before the update: whoever holds a strategy's row never waits for its user's.
+            hold_undeleted(session, strategy.user_id)
             _refuse_overlap(session, strategy)
             _fence_idle(session, strategy.strategy_id)
             # Locked no harder than an update does: a record that refers to the strategy is chained meanwhile, by
@@ -112,6 +115,7 @@ class PostgresStrategies:
     def delete(self, user_id: UUID, strategy_id: UUID, *, expected_version: int, now: datetime) -> None:
         """See ports.Strategies."""
         with self._database.tenant(user_id) as session:
+            hold_undeleted(session, user_id)
             _fence_idle(session, strategy_id)
             deleted = session.execute(
                 """
@@ -170,12 +174,11 @@ def _holds_something(session: Session, strategy_id: UUID) -> bool:
 def _refuse_overlap(session: Session, strategy: Strategy) -> None:
     """Raise StrategyOverlap if a running `strategy` would meet another one in its broker account.
 
-    The lock on the user's row makes starts of one user wait for each other. It is the weakest that
-    does: rows that merely refer to the user are still written meanwhile.
+    The lock on the user's row, which the transaction has taken, makes starts of one user wait for each other. It is the
+    weakest that does: rows that merely refer to the user are still written meanwhile.
     """
     if not strategy.is_running:
         return
-    session.execute("select from users where id = %s for no key update", (strategy.user_id,))
     other = session.execute(
         """
         select strategy_id, buy_time, sell_time from strategies

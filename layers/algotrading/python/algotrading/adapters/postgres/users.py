@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from algotrading.adapters.postgres.database import Database
-from algotrading.domain.accounts import LOCKED, Login, User
-from algotrading.domain.errors import AccountLocked, EmailTaken, NotFound
+from algotrading.domain.accounts import ACCOUNT_IS_GONE, LOCKED, Login, User
+from algotrading.domain.errors import AccountLocked, EmailTaken, NotFound, TokenInvalid
 
 if TYPE_CHECKING:
     from algotrading.adapters.postgres.database import Session
@@ -52,6 +52,22 @@ class PostgresUsers:
         if row is None:
             raise NotFound("no such user")
         return User(row["id"], row["email"], row["created_at"], row["email_verified_at"], row["locked_at"] is not None)
+
+
+def hold_undeleted(session: Session, user_id: UUID) -> None:
+    """Hold the row of the transaction's tenant to the commit: the account is not deleted before it, and was not.
+
+    Whatever is stored in a user's name takes this first, before any other lock: what came later would stay for good.
+    What finishes a trade that was begun does not: an account is not deleted before its trades are settled.
+
+    Raises:
+        TokenInvalid: the account is gone.
+    """
+    found = session.execute(
+        "select from users where id = %s and deleted_at is null for no key update", (user_id,)
+    ).fetchone()
+    if found is None:
+        raise TokenInvalid(ACCOUNT_IS_GONE)
 
 
 def hold_open(session: Session, user_id: UUID) -> str | None:

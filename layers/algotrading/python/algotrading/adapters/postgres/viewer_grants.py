@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from algotrading.adapters.postgres import audit
-from algotrading.adapters.postgres.database import Database
+from algotrading.adapters.postgres.database import Database, go_on_for
 from algotrading.adapters.postgres.outbox import write_notice
+from algotrading.adapters.postgres.users import hold_undeleted
 from algotrading.domain.account_notices import viewer_joined
 from algotrading.domain.accounts import User
 from algotrading.domain.audit import AuditKind, viewer_entry
@@ -34,7 +35,7 @@ class PostgresViewerGrants:
         """See ports.ViewerGrants."""
         with self._database.tenant(grant.user_id) as session:
             # One after the other: two invitations at once would both find room for the last.
-            session.execute("select 1 from users where id = %s for no key update", (grant.user_id,))
+            hold_undeleted(session, grant.user_id)
             session.execute(
                 "delete from viewer_grants where user_id = %s and viewer_id is null and expires_at <= %s",
                 (grant.user_id, grant.created_at),
@@ -85,7 +86,9 @@ class PostgresViewerGrants:
         from psycopg.errors import UniqueViolation
 
         try:
-            with self._database.tenant(account) as session:
+            with self._database.tenant(viewer.user_id) as session:
+                hold_undeleted(session, viewer.user_id)
+                go_on_for(session, account)
                 row = session.execute(
                     "update viewer_grants"  # noqa: S608 - constant columns
                     " set token_hash = null, viewer_id = %s, viewer_email = %s, accepted_at = %s"
