@@ -41,6 +41,7 @@ from algotrading.ports import (
     Vault,
 )
 from algotrading.services.account_guard import AccountGuard
+from algotrading.services.login_wake import LoginWake
 from algotrading.services.safe_login import SafeLogins
 
 logger = logging.getLogger(__name__)
@@ -99,6 +100,7 @@ class BrokerConnections:
     """Users whose first account carries prices, in lower case."""
     users: Users
     standings: Standings
+    login_wake: LoginWake
 
     def connect(
         self,
@@ -236,6 +238,8 @@ class BrokerConnections:
         known = None if stored is None else stored.broker_user_id
         self.guard.refuse_another_account(user_id, account_id, profile, known)
         account = self._save(user_id, account_id, credentials, profile.broker_user_id)
+        # At once: an exit may wait for this login.
+        self.login_wake.wake(account)
         return replace(account, egress=self._claim_addresses(user_id, account_id))
 
     def _save(
