@@ -2561,6 +2561,11 @@ export interface components {
          */
         NoticeView: {
             /**
+             * Account Id
+             * @description The broker account that the strategy traded in; its name is in the text where you have several
+             */
+            account_id: string | null;
+            /**
              * Created At
              * Format: date-time
              */

@@ -362,6 +362,39 @@ def test_whose_book_goes_unread_is_told_in_which_account_to_log_in(world: TwoAcc
     assert "Your broker login in the account HUF is over" in said(world, strategy)
 
 
+def test_what_became_of_two_orders_in_one_symbol_is_told_apart_by_the_account(world: TwoAccounts) -> None:
+    here, there = world.add_running(world.first), world.add_running(world.second)
+    world.buy(here)
+    world.executor.handle(world.command(there, OrderEvent.BUY, there.plan.buy_time))
+
+    bought = [notice for notice in world.database.notices if notice.kind == NoticeKind.BOUGHT]
+
+    assert [(notice.account_id, notice.text.partition(":")[0]) for notice in bought] == [
+        (world.first, "TCS (Main account)"),
+        (world.second, "TCS (HUF)"),
+    ]
+
+
+def test_whose_sale_the_broker_refuses_for_a_login_is_told_in_which_account(world: TwoAccounts) -> None:
+    # given a position with a stop order, and a broker that takes the login no more
+    strategy = world.add_running(world.second, broker_stop=True)
+    world.buy(strategy)
+    world.exchange.log_out(world.second_key)
+
+    world.executor.handle(world.command(strategy, OrderEvent.STOPLOSS))
+
+    (text,) = (notice.text for notice in world.database.notices if notice.kind == NoticeKind.EXIT_BLOCKED)
+    assert text.startswith("TCS (HUF): the sell cannot be sent and is tried again: log in to the broker again: ")
+
+
+def test_who_has_one_account_hears_no_name_of_what_became_of_orders() -> None:
+    world = TradingWorld()
+    world.buy(world.add_running())
+
+    bought = [notice.text for notice in world.database.notices if notice.kind == NoticeKind.BOUGHT]
+    assert bought[0].startswith("TCS: bought 10 at ")
+
+
 def test_who_has_one_account_hears_no_name() -> None:
     world = TradingWorld()
     strategy = world.add_running()
