@@ -251,12 +251,15 @@ class EmailTaken(Conflict):
 
 
 class BrokerAccountTaken(Conflict):
-    """Another of our users trades through this broker account."""
+    """The broker account is connected in another account here. The words say not whose it is: they are the same for
+    another account of the caller's and for somebody else's."""
 
     code: ClassVar[ErrorCode] = "BROKER_ACCOUNT_TAKEN"
 
     def __init__(self) -> None:
-        super().__init__("another user trades through this broker account: disconnect it there first")
+        super().__init__(
+            "this broker account is connected here already: look at your other broker accounts, and disconnect it first"
+        )
 
 
 class BrokerAccountDiffers(Conflict):

@@ -24,6 +24,7 @@ from algotrading.domain.egress import EgressRoute
 from algotrading.domain.errors import (
     AccountLocked,
     BrokerAccountDiffers,
+    BrokerAccountTaken,
     BrokerAuthFailed,
     TokenInvalid,
 )
@@ -118,7 +119,8 @@ class BrokerConnections:
             NotFound: no such account of this user.
             BrokerAuthFailed: the broker refuses these credentials; nothing was stored.
             BrokerUnavailable: the broker could not be asked; nothing was stored.
-            BrokerAccountTaken: another account of ours trades there already; nothing was stored.
+            BrokerAccountTaken: another account of ours trades there already, or another account of the user's holds the
+                key that a login is asked for; nothing was stored.
             BrokerAccountDiffers: strategies trade in another broker account; nothing was stored.
             Conflict: a login would be lost by which strategies trade; nothing was stored.
         """
@@ -129,6 +131,7 @@ class BrokerConnections:
             profile = self.brokers.connect(credentials).validate_credentials()
             account = self._store_validated(user_id, account_id, credentials, profile, stored)
             return Connecting(account_id, None, _addresses_of(account.egress))
+        self._refuse_key_held_elsewhere(user_id, account_id, credentials)
         if stored is not None and stored.is_connected(self.clock.now()):
             self.guard.refuse_while_trading(user_id, account_id, "its broker login would be lost")
         login_url = self._login_url(user_id, account_id, credentials, device_id)
@@ -226,6 +229,16 @@ class BrokerConnections:
         known = stored.broker_user_id or self.accounts.last_connected(stored.user_id, stored.account_id)
         if known not in {None, profile.broker_user_id}:
             raise BrokerAccountDiffers(str(known), owes_code=True)
+
+    def _refuse_key_held_elsewhere(self, user_id: UUID, account_id: UUID, credentials: BrokerCredentials) -> None:
+        """Before the login: the broker's new session for a key would end the one that the other account trades by, and
+        only then would be seen that both are one."""
+        for other in self.named.of_user(user_id):
+            held = None if other.account_id == account_id else self.accounts.find(user_id, other.account_id)
+            if held is None or held.broker is not credentials.broker:
+                continue
+            if self._unseal(held).api_key == credentials.api_key:
+                raise BrokerAccountTaken
 
     def _store_validated(
         self,
