@@ -88,7 +88,7 @@ const checks: Record<CheckName, string> = {
 const remedies: Record<CheckName, string> = {
   running: "Press Start above.",
   broker_login: "Log in at the broker.",
-  login_lasts: "After 06:00 IST of that day, log in at the broker again.",
+  login_lasts: "After 06:00 IST on the day of the sale, log in at the broker again.",
   addresses: "Log in at the broker again, and register the addresses shown there. Without any, ask the operator.",
   kill_switch: "Release the switch. The operator's can only be waited for.",
   plan: "Change the plan.",

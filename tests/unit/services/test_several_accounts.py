@@ -300,7 +300,8 @@ def test_the_mornings_reminder_says_which_account_is_logged_out(world: TwoAccoun
     morning_of(world).run()
 
     (text,) = (notice.text for notice in world.database.notices if notice.kind == NoticeKind.NOT_READY)
-    assert "TCS at 09:30: account HUF: the broker login is over; open the URL of GET /broker/login" in text
+    log_in = f"open the URL of GET /broker/login?account_id={world.second} and log in"
+    assert f"TCS (HUF) at 09:30: account HUF: the broker login is over; {log_in}" in text
     assert "Main account" not in text
 
 
@@ -311,7 +312,19 @@ def test_the_last_call_before_a_buy_says_which_account_is_logged_out(world: TwoA
     world.buy(strategy)
 
     (text,) = (notice.text for notice in world.database.notices if notice.kind == NoticeKind.NOT_READY)
-    assert "account HUF: the broker login is over" in text
+    assert "for the buy of TCS (HUF) at 09:30:00" in text
+    assert f"account HUF: the broker login is over; open the URL of GET /broker/login?account_id={world.second}" in text
+
+
+def test_what_the_broker_says_of_the_login_leads_to_the_account_too(world: TwoAccounts) -> None:
+    strategy = world.add_running(world.second)
+    world.exchange.log_out(world.second_key)
+
+    world.buy(strategy)
+
+    (text,) = (notice.text for notice in world.database.notices if notice.kind == NoticeKind.NOT_READY)
+    log_in = f"open the URL of GET /broker/login?account_id={world.second} and log in"
+    assert f"account HUF: the broker does not take the login any more; {log_in}" in text
 
 
 def test_what_the_broker_says_of_the_funds_names_the_account_too(world: TwoAccounts) -> None:
