@@ -92,8 +92,10 @@ class MemoryNamedAccounts:
             raise BrokerAccountInUse(f"strategies trade in this account ({bound})")
         cycles = [cycle for cycle in database.cycles.values() if cycle.account_id == account_id]
         today = trading_day_of(now)
-        if any(not c.is_settled or (c.has_absent_order and c.trading_day == today) for c in cycles):
-            raise BrokerAccountInUse("an order in this account is not settled, or is still looked for today")
+        if any(not cycle.is_settled for cycle in cycles):
+            raise BrokerAccountInUse("an order in this account is not settled")
+        if any(cycle.intents and cycle.trading_day == today for cycle in cycles):
+            raise BrokerAccountInUse.today()
 
 
 def accounts_of(database: MemoryDatabase, user_id: UUID) -> list[NamedAccount]:

@@ -34,7 +34,7 @@ const problems: Record<ProblemCode, string> = {
   BROKER_ACCOUNT_TAKEN: "Another login of this app trades through this broker account. Disconnect it there first.",
   BROKER_ACCOUNT_DIFFERS: "Your strategies trade in another broker account. Connect that one, or stop them first.",
   BROKER_ACCOUNTS_FULL: "You have as many broker accounts as you can. Remove one, then open another.",
-  BROKER_ACCOUNT_IN_USE: "Strategies or orders still need this account. Delete or move them, then remove it.",
+  BROKER_ACCOUNT_IN_USE: "Strategies or orders need this account. Move or delete its strategies; if it traded today, try tomorrow.",
   BROKER_ACCOUNT_IS_DEFAULT: "This is your default account. Make another one the default, then remove this.",
   PRECONDITION_FAILED: "Somebody has changed it since you opened it. Load it again, then make your change.",
   IDEMPOTENCY_KEY_IN_USE: "Your first try is still under way. Wait a moment, then look at where it stands.",

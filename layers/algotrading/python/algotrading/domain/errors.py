@@ -285,12 +285,19 @@ class BrokerAccountsFull(Conflict):
 
 
 class BrokerAccountInUse(Conflict):
-    """Strategies trade in this broker account, or an order of it may still come to hold something."""
+    """Strategies trade in this broker account, an order of it is not settled, or it had one today."""
 
     code: ClassVar[ErrorCode] = "BROKER_ACCOUNT_IN_USE"
 
     def __init__(self, why: str) -> None:
         super().__init__(f"{why}: delete or move its strategies, wait until nothing is held, and try again then")
+
+    @classmethod
+    def today(cls) -> BrokerAccountInUse:
+        """It had an order today: its book is compared until the day ends."""
+        return cls(
+            "orders of today went through this account, and its book is looked at until the day ends, at midnight IST"
+        )
 
 
 class BrokerAccountIsDefault(Conflict):

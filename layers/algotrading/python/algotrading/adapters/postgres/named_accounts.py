@@ -28,10 +28,10 @@ _IN_USE = """
             where account_id = %(account)s and user_id = %(user)s and deleted_at is null) as strategies,
         exists (select from cycles c where c.account_id = %(account)s and c.user_id = %(user)s and is_unsettled(c))
             as is_unsettled,
-        -- An order that was proven absent is looked for until its day ends: it may surface, and be there to sell.
+        -- Its book is asked until the day ends: the kill switch proves by it that nothing is held, it is kept, and an
+        -- order that was proven absent may surface in it, and be there to sell.
         exists (select from order_intents i join cycles c using (strategy_id, trading_day)
-                where c.account_id = %(account)s and c.user_id = %(user)s and i.trading_day = %(day)s
-                and i.state = 'not_placed') as may_surface
+                where c.account_id = %(account)s and c.user_id = %(user)s and i.trading_day = %(day)s) as had_orders
 """
 
 
@@ -144,5 +144,7 @@ def _refuse_in_use(session: Session, account: NamedAccount, now: datetime) -> No
     assert row is not None
     if row["strategies"]:
         raise BrokerAccountInUse(f"strategies trade in this account ({row['strategies']})")
-    if row["is_unsettled"] or row["may_surface"]:
-        raise BrokerAccountInUse("an order in this account is not settled, or is still looked for today")
+    if row["is_unsettled"]:
+        raise BrokerAccountInUse("an order in this account is not settled")
+    if row["had_orders"]:
+        raise BrokerAccountInUse.today()
