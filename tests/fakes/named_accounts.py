@@ -40,7 +40,9 @@ class MemoryNamedAccounts:
         """See ports.NamedAccounts."""
         with self._database.turn:
             self._require_open(account.user_id)
-            refuse_one_more(self.of_user(account.user_id), account.name)
+            held = self.of_user(account.user_id)
+            known = [key for key, each in self._database.named_accounts.items() if each.user_id == account.user_id]
+            refuse_one_more(held, len({*known, first_account_of(account.user_id)}), account.name)
             self._database.named_accounts[account.account_id] = account
             entry = named_account_entry(account, AuditKind.BROKER_ACCOUNT_OPENED, account.created_at)
             audit.append(self._database, entry)

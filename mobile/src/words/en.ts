@@ -33,7 +33,7 @@ const problems: Record<ProblemCode, string> = {
   EMAIL_TAKEN: "An account with this e-mail exists. Log in instead.",
   BROKER_ACCOUNT_TAKEN: "Another login of this app trades through this broker account. Disconnect it there first.",
   BROKER_ACCOUNT_DIFFERS: "Your strategies trade in another broker account. Connect that one, or stop them first.",
-  BROKER_ACCOUNTS_FULL: "You have as many broker accounts as you can. Remove one, then open another.",
+  BROKER_ACCOUNTS_FULL: "You can open no more broker accounts. If you have five, remove one first; otherwise ask support.",
   BROKER_ACCOUNT_IN_USE: "Strategies or orders need this account. Move or delete its strategies; if it traded today, try tomorrow.",
   BROKER_ACCOUNT_IS_DEFAULT: "This is your default account. Make another one the default, then remove this.",
   PRECONDITION_FAILED: "Somebody has changed it since you opened it. Load it again, then make your change.",

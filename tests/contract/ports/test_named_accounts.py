@@ -31,7 +31,7 @@ from algotrading.domain.errors import (
     StrategyInvalid,
 )
 from algotrading.domain.events import EntryMissed
-from algotrading.domain.named_accounts import FIRST_NAME, MOST_ACCOUNTS, NamedAccount
+from algotrading.domain.named_accounts import FIRST_NAME, MOST_ACCOUNTS, MOST_OPENED, NamedAccount
 from algotrading.domain.sessions import IST
 from algotrading.domain.strategy import Strategy, StrategyStatus
 from tests.contract.ports.conftest import Stores, add_account, postgres_stores
@@ -88,6 +88,19 @@ def test_there_are_so_many_and_no_more(stores: Stores, user: User) -> None:
         stores.named_accounts.add(new(user, "one too many"))
 
     assert len(names(stores, user)) == MOST_ACCOUNTS
+
+
+def test_so_many_are_opened_in_all_and_no_more(stores: Stores, user: User) -> None:
+    for number in range(MOST_OPENED - 1):
+        account = new(user, f"account {number}")
+        stores.named_accounts.add(account)
+        stores.named_accounts.remove(user.user_id, account.account_id, MOMENT)
+
+    with pytest.raises(BrokerAccountsFull, match="in all"):
+        stores.named_accounts.add(new(user, "one too many"))
+
+    # Another user's are no business of anybody.
+    stores.named_accounts.add(new(stores.add_user(), "of the family"))
 
 
 def test_nobody_opens_one_for_a_user_who_is_gone(stores: Stores, user: User) -> None:

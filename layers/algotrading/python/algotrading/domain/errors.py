@@ -276,12 +276,17 @@ class BrokerAccountDiffers(Conflict):
 
 
 class BrokerAccountsFull(Conflict):
-    """The user has as many broker accounts as one may have."""
+    """The user has as many broker accounts as one may have, or has opened as many in all as one may."""
 
     code: ClassVar[ErrorCode] = "BROKER_ACCOUNTS_FULL"
 
-    def __init__(self, most: int) -> None:
-        super().__init__(f"a user has {most} broker accounts at most: remove one first")
+    def __init__(self, most: int, *, in_all: bool = False) -> None:
+        super().__init__(
+            f"a user opens {most} broker accounts in all, with those that were removed: use one that there is, or ask"
+            " support"
+            if in_all
+            else f"a user has {most} broker accounts at most: remove one first"
+        )
 
 
 class BrokerAccountInUse(Conflict):

@@ -56,7 +56,7 @@ class PostgresNamedAccounts:
             # One after the other: two at once would both find room for the last.
             if hold_open(session, account.user_id) is None:
                 raise NotFound("no such user")
-            refuse_one_more(_read(session, account.user_id), account.name)
+            refuse_one_more(_read(session, account.user_id), _opened(session, account.user_id), account.name)
             session.execute(
                 "insert into broker_accounts (account_id, user_id, name, is_default, created_at)"
                 " values (%s, %s, %s, false, %s)",
@@ -127,6 +127,12 @@ def hold_account(session: Session, user_id: UUID, account_id: UUID) -> None:
 
 def _read(session: Session, user_id: UUID) -> list[NamedAccount]:
     return [NamedAccount(**row) for row in session.execute(_OF_USER, (user_id,)).fetchall()]
+
+
+def _opened(session: Session, user_id: UUID) -> int:
+    row = session.execute("select count(*) as opened from broker_accounts where user_id = %s", (user_id,)).fetchone()
+    assert row is not None
+    return int(row["opened"])
 
 
 def _one(held: Sequence[NamedAccount], account_id: UUID | None) -> NamedAccount:
