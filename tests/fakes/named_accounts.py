@@ -40,7 +40,9 @@ class MemoryNamedAccounts:
         """See ports.NamedAccounts."""
         with self._database.turn:
             self._require_open(account.user_id)
-            refuse_one_more(self.of_user(account.user_id), account.name)
+            held = self.of_user(account.user_id)
+            known = [key for key, each in self._database.named_accounts.items() if each.user_id == account.user_id]
+            refuse_one_more(held, len({*known, first_account_of(account.user_id)}), account.name)
             self._database.named_accounts[account.account_id] = account
             entry = named_account_entry(account, AuditKind.BROKER_ACCOUNT_OPENED, account.created_at)
             audit.append(self._database, entry)
@@ -94,8 +96,10 @@ class MemoryNamedAccounts:
             raise BrokerAccountInUse(f"strategies trade in this account ({bound})")
         cycles = [cycle for cycle in database.cycles.values() if cycle.account_id == account_id]
         today = trading_day_of(now)
-        if any(not c.is_settled or (c.has_absent_order and c.trading_day == today) for c in cycles):
-            raise BrokerAccountInUse("an order in this account is not settled, or is still looked for today")
+        if any(not cycle.is_settled for cycle in cycles):
+            raise BrokerAccountInUse("an order in this account is not settled")
+        if any(cycle.intents and cycle.trading_day == today for cycle in cycles):
+            raise BrokerAccountInUse.today()
 
 
 def accounts_of(database: MemoryDatabase, user_id: UUID) -> list[NamedAccount]:

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
+from datetime import time as time_of_day
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -30,7 +31,8 @@ from algotrading.domain.errors import (
     StrategyInvalid,
 )
 from algotrading.domain.events import EntryMissed
-from algotrading.domain.named_accounts import FIRST_NAME, MOST_ACCOUNTS, NamedAccount
+from algotrading.domain.named_accounts import FIRST_NAME, MOST_ACCOUNTS, MOST_OPENED, NamedAccount
+from algotrading.domain.sessions import IST
 from algotrading.domain.strategy import Strategy, StrategyStatus
 from tests.contract.ports.conftest import Stores, add_account, postgres_stores
 from tests.contract.ports.test_accounts import make_account
@@ -86,6 +88,19 @@ def test_there_are_so_many_and_no_more(stores: Stores, user: User) -> None:
         stores.named_accounts.add(new(user, "one too many"))
 
     assert len(names(stores, user)) == MOST_ACCOUNTS
+
+
+def test_so_many_are_opened_in_all_and_no_more(stores: Stores, user: User) -> None:
+    for number in range(MOST_OPENED - 1):
+        account = new(user, f"account {number}")
+        stores.named_accounts.add(account)
+        stores.named_accounts.remove(user.user_id, account.account_id, MOMENT)
+
+    with pytest.raises(BrokerAccountsFull, match="in all"):
+        stores.named_accounts.add(new(user, "one too many"))
+
+    # Another user's are no business of anybody.
+    stores.named_accounts.add(new(stores.add_user(), "of the family"))
 
 
 def test_nobody_opens_one_for_a_user_who_is_gone(stores: Stores, user: User) -> None:
@@ -159,25 +174,36 @@ def test_one_with_a_strategy_is_not_removed(stores: Stores, user: User, second: 
 
 
 @pytest.mark.parametrize(
-    ("state", "intent"), [(CycleState.LONG, IntentState.DONE), (CycleState.FLAT, IntentState.NOT_PLACED)]
+    ("state", "intent"),
+    [
+        (CycleState.LONG, IntentState.DONE),
+        (CycleState.FLAT, IntentState.NOT_PLACED),
+        (CycleState.FLAT, IntentState.DONE),
+        (CycleState.FAILED, IntentState.REFUSED),
+    ],
 )
-def test_one_in_which_something_is_or_may_come_to_be_held_is_not_removed(
+def test_one_in_which_something_is_held_or_that_had_an_order_today_is_not_removed(
     stores: Stores, user: User, second: UUID, state: CycleState, intent: IntentState
 ) -> None:
-    # given a cycle in it, of a strategy that is moved elsewhere by now
+    # given a cycle in it, of a strategy that was deleted before its order surfaced, or was settled
     strategy = bound_to(user, second)
     stores.strategies.add(strategy)
+    stores.ledger.take(strategy, TRADING_DAY)
+    stores.strategies.delete(user.user_id, strategy.strategy_id, expected_version=1, now=MOMENT)
     cycle = stores.ledger.take(strategy, TRADING_DAY)
     cycle = replace(cycle, state=state, intents=(make_intent(cycle, state=intent),))
     stores.ledger.save(Decision(cycle, ()), event=EntryMissed(MOMENT, "made"), now=MOMENT)
-    if state is CycleState.FLAT:
-        stores.strategies.delete(user.user_id, strategy.strategy_id, expected_version=1, now=MOMENT)
 
-    with pytest.raises(BrokerAccountInUse):
-        stores.named_accounts.remove(user.user_id, second, MOMENT)
+    is_settled = state is not CycleState.LONG
+    last_moment = datetime.combine(TRADING_DAY, time_of_day(23, 59, 59), IST)
+    with pytest.raises(BrokerAccountInUse, match="until the day ends" if is_settled else "not settled"):
+        stores.named_accounts.remove(user.user_id, second, last_moment)
 
-    if state is CycleState.FLAT:
-        stores.named_accounts.remove(user.user_id, second, MOMENT + timedelta(days=1))
+    if is_settled:
+        stores.named_accounts.remove(user.user_id, second, last_moment + timedelta(seconds=1))
+    else:
+        with pytest.raises(BrokerAccountInUse, match="not settled"):
+            stores.named_accounts.remove(user.user_id, second, last_moment + timedelta(seconds=1))
 
 
 def test_no_strategy_is_bound_to_an_account_that_is_not_there(stores: Stores, user: User, second: UUID) -> None:

@@ -143,6 +143,62 @@ def test_two_are_not_called_the_same(world: ApiWorld) -> None:
     assert change(world, token, second, name="Huf").body["name"] == "Huf", "its own name, in other letters"
 
 
+@pytest.mark.parametrize(
+    ("taken", "name"),
+    [
+        ("R\u00e9na", "Re\u0301na"),
+        ("Re\u0301na", "R\u00c9NA"),
+        ("HUF", "\uff28\uff35\uff26"),
+        ("HUF", "HUF\ufe0f"),
+        ("HUF", "\u3164HUF"),
+        ("Stra\u00dfe", "STRASSE"),
+        ("of the family", "of  the family"),
+        ("\u1100\u1161", "\uac00"),
+    ],
+)
+def test_two_are_not_called_what_reads_the_same(world: ApiWorld, taken: str, name: str) -> None:
+    token = world.register()
+    assert open_account(world, token, taken).status == 201
+    second, before = world.open_account(token, "another"), world.snapshot()
+
+    refused = [open_account(world, token, name), change(world, token, second, name=name)]
+
+    assert [(each.status, each.error, each.fields) for each in refused] == [(409, "CONFLICT", ["name"])] * 2
+    assert world.snapshot() == before
+
+
+def test_a_name_is_measured_and_kept_in_its_composed_form(world: ApiWorld) -> None:
+    answer = open_account(world, world.register(), "e\u0301" * 40)
+
+    assert (answer.status, answer.body["name"]) == (201, "\u00e9" * 40)
+
+
+@pytest.mark.parametrize("name", ["\u0397UF", "HU\u0424", "\u041d\u03a5", "\u1fecena A"])
+def test_a_name_does_not_mix_alphabets_that_look_alike(world: ApiWorld, name: str) -> None:
+    token = world.register()
+    second, before = world.open_account(token), world.snapshot()
+
+    refused = [open_account(world, token, name), change(world, token, second, name=name)]
+
+    assert [(each.status, each.error, each.fields) for each in refused] == [(400, "REQUEST_INVALID", ["name"])] * 2
+    assert world.snapshot() == before
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "\u092a\u0930\u093f\u0935\u093e\u0930 HUF",
+        "\u03a1\u03ad\u03bd\u03b1 2",
+        "\u041d\u0438\u043d\u0430",
+        "\u5bb6\u65cf ABC",
+    ],
+)
+def test_a_name_may_be_of_any_alphabet(world: ApiWorld, name: str) -> None:
+    answer = open_account(world, world.register(), name)
+
+    assert (answer.status, answer.body["name"]) == (201, name)
+
+
 @pytest.mark.parametrize("name", ["", "   ", "x" * 41, "two\nlines", "nul\x00", None, 5])
 def test_a_name_is_one_short_line(world: ApiWorld, name: object) -> None:
     token = world.register()

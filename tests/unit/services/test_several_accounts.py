@@ -12,7 +12,7 @@ import pytest
 from algotrading.contracts.messages import OrderCommand, OrderEvent
 from algotrading.domain.accounts import first_account_of
 from algotrading.domain.cycle import Cycle, CycleState
-from algotrading.domain.errors import BrokerAuthFailed
+from algotrading.domain.errors import BrokerAccountInUse, BrokerAuthFailed
 from algotrading.domain.flatness import FlatProof
 from algotrading.domain.named_accounts import NamedAccount
 from algotrading.domain.notices import NoticeKind
@@ -223,6 +223,24 @@ def test_the_user_is_flat_when_every_account_is(world: TwoAccounts) -> None:
     proof = flat(world)
     assert isinstance(proof, FlatProof)
     assert proof.foreign == ()
+
+
+def test_an_account_that_the_proof_will_ask_is_not_removed_before(world: TwoAccounts) -> None:
+    # given a day on which both accounts traded, and the second's strategy is gone
+    here, there = world.add_running(world.first), world.add_running(world.second)
+    world.buy(here)
+    world.executor.handle(world.command(there, OrderEvent.BUY, there.plan.buy_time))
+    world.executor.handle(world.command(there, OrderEvent.STOP))
+    del world.database.strategies[there.strategy_id]
+
+    # when it is to be removed, and the kill switch goes on later
+    with pytest.raises(BrokerAccountInUse, match="until the day ends"):
+        world.named.remove(world.user_id, world.second, world.clock.now())
+    world.risks.lock(world.user_id, by="its owner", reason=None, now=world.clock.now())
+    world.executor.handle(world.command(here, OrderEvent.KILL))
+
+    # then both are asked, and shown to be flat
+    assert isinstance(flat(world), FlatProof)
 
 
 def test_an_account_that_cannot_be_asked_proves_nothing(world: TwoAccounts) -> None:

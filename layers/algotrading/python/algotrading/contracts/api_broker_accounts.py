@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -10,7 +11,7 @@ from pydantic_core import PydanticCustomError
 
 from algotrading.contracts.api_broker import BrokerView
 from algotrading.contracts.api_common import Answer, Instant, RequestBody, Storable
-from algotrading.domain.named_accounts import LONGEST_NAME
+from algotrading.domain.named_accounts import LONGEST_NAME, mixes_alphabets
 
 
 def _one_line(value: str) -> str:
@@ -20,11 +21,25 @@ def _one_line(value: str) -> str:
     return value
 
 
+def _composed(value: object) -> object:
+    # Before it is measured: one letter, however it was typed.
+    return unicodedata.normalize("NFC", value) if isinstance(value, str) else value
+
+
+def _one_alphabet(value: str) -> str:
+    if mixes_alphabets(value):
+        raise PydanticCustomError("text", "must not mix Latin, Greek and Cyrillic letters, which look alike")
+    return value
+
+
 AccountName = Annotated[
     str,
     StringConstraints(strip_whitespace=True, min_length=1, max_length=LONGEST_NAME),
     Storable,
     AfterValidator(_one_line),
+    AfterValidator(_one_alphabet),
+    # The last is the first to be called.
+    BeforeValidator(_composed),
 ]
 
 

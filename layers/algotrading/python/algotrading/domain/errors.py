@@ -279,21 +279,33 @@ class BrokerAccountDiffers(Conflict):
 
 
 class BrokerAccountsFull(Conflict):
-    """The user has as many broker accounts as one may have."""
+    """The user has as many broker accounts as one may have, or has opened as many in all as one may."""
 
     code: ClassVar[ErrorCode] = "BROKER_ACCOUNTS_FULL"
 
-    def __init__(self, most: int) -> None:
-        super().__init__(f"a user has {most} broker accounts at most: remove one first")
+    def __init__(self, most: int, *, in_all: bool = False) -> None:
+        super().__init__(
+            f"a user opens {most} broker accounts in all, with those that were removed: use one that there is, or ask"
+            " support"
+            if in_all
+            else f"a user has {most} broker accounts at most: remove one first"
+        )
 
 
 class BrokerAccountInUse(Conflict):
-    """Strategies trade in this broker account, or an order of it may still come to hold something."""
+    """Strategies trade in this broker account, an order of it is not settled, or it had one today."""
 
     code: ClassVar[ErrorCode] = "BROKER_ACCOUNT_IN_USE"
 
     def __init__(self, why: str) -> None:
         super().__init__(f"{why}: delete or move its strategies, wait until nothing is held, and try again then")
+
+    @classmethod
+    def today(cls) -> BrokerAccountInUse:
+        """It had an order today: its book is compared until the day ends."""
+        return cls(
+            "orders of today went through this account, and its book is looked at until the day ends, at midnight IST"
+        )
 
 
 class BrokerAccountIsDefault(Conflict):

@@ -28,10 +28,10 @@ _IN_USE = """
             where account_id = %(account)s and user_id = %(user)s and deleted_at is null) as strategies,
         exists (select from cycles c where c.account_id = %(account)s and c.user_id = %(user)s and is_unsettled(c))
             as is_unsettled,
-        -- An order that was proven absent is looked for until its day ends: it may surface, and be there to sell.
+        -- Its book is asked until the day ends: the kill switch proves by it that nothing is held, it is kept, and an
+        -- order that was proven absent may surface in it, and be there to sell.
         exists (select from order_intents i join cycles c using (strategy_id, trading_day)
-                where c.account_id = %(account)s and c.user_id = %(user)s and i.trading_day = %(day)s
-                and i.state = 'not_placed') as may_surface
+                where c.account_id = %(account)s and c.user_id = %(user)s and i.trading_day = %(day)s) as had_orders
 """
 
 
@@ -55,7 +55,7 @@ class PostgresNamedAccounts:
         with self._database.tenant(account.user_id) as session:
             # One after the other: two at once would both find room for the last.
             _hold_open(session, account.user_id)
-            refuse_one_more(_read(session, account.user_id), account.name)
+            refuse_one_more(_read(session, account.user_id), _opened(session, account.user_id), account.name)
             session.execute(
                 "insert into broker_accounts (account_id, user_id, name, is_default, created_at)"
                 " values (%s, %s, %s, false, %s)",
@@ -133,6 +133,12 @@ def _read(session: Session, user_id: UUID) -> list[NamedAccount]:
     return [NamedAccount(**row) for row in session.execute(_OF_USER, (user_id,)).fetchall()]
 
 
+def _opened(session: Session, user_id: UUID) -> int:
+    row = session.execute("select count(*) as opened from broker_accounts where user_id = %s", (user_id,)).fetchone()
+    assert row is not None
+    return int(row["opened"])
+
+
 def _one(held: Sequence[NamedAccount], account_id: UUID | None) -> NamedAccount:
     wanted = (each for each in held if (each.is_default if account_id is None else each.account_id == account_id))
     account = next(wanted, None)
@@ -148,5 +154,7 @@ def _refuse_in_use(session: Session, account: NamedAccount, now: datetime) -> No
     assert row is not None
     if row["strategies"]:
         raise BrokerAccountInUse(f"strategies trade in this account ({row['strategies']})")
-    if row["is_unsettled"] or row["may_surface"]:
-        raise BrokerAccountInUse("an order in this account is not settled, or is still looked for today")
+    if row["is_unsettled"]:
+        raise BrokerAccountInUse("an order in this account is not settled")
+    if row["had_orders"]:
+        raise BrokerAccountInUse.today()
