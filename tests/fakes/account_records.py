@@ -38,16 +38,20 @@ class MemoryAccountRecords:
         }[section]
         return [json.dumps(row) for row in rows[offset : offset + limit]]
 
+    def refuse_trading(self, user_id: UUID, now: datetime) -> None:
+        """See ports.AccountRecords."""
+        mine = [each for each in self._database.strategies.values() if each.user_id == user_id]
+        cycles = [each for each in self._database.cycles.values() if each.user_id == user_id]
+        is_looking = any(c.has_absent_order and c.trading_day == trading_day_of(now) for c in cycles)
+        if any(each.is_running for each in mine) or not all(each.is_settled for each in cycles) or is_looking:
+            raise Conflict("strategies run or are not settled: stop them, and wait until nothing is held")
+
     def close(self, user_id: UUID, now: datetime) -> None:
         """See ports.AccountRecords."""
         with self._database.turn:
             if user_id not in self._database.users or user_id in self._database.closed:
                 raise NotFound("no such user")
-            mine = [each for each in self._database.strategies.values() if each.user_id == user_id]
-            cycles = [each for each in self._database.cycles.values() if each.user_id == user_id]
-            is_looking = any(c.has_absent_order and c.trading_day == trading_day_of(now) for c in cycles)
-            if any(each.is_running for each in mine) or not all(each.is_settled for each in cycles) or is_looking:
-                raise Conflict("strategies run or are not settled: stop them, and wait until nothing is held")
+            self.refuse_trading(user_id, now)
             audit.append(self._database, account_entry(user_id, AuditKind.ACCOUNT_DELETED, now))
             for account_id, broker in list(self._database.broker_accounts.items()):
                 if broker.user_id == user_id:

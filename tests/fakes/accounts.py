@@ -11,6 +11,7 @@ from algotrading.domain.account_notices import (
     CODE_REUSED,
     SECOND_FACTOR_OFF,
     SECOND_FACTOR_ON,
+    login_copied,
     new_device,
     password_changed_by_old_one,
 )
@@ -117,6 +118,7 @@ class MemoryLogins:
                     raise TokenExpired("this login is over: log in again")
                 case Refresh.REUSED:
                     self._end(login, LoginEnd.REUSED, now)
+                    add_notice(self._database, user_id, None, NoticeKind.LOGIN_COPIED, login_copied(login), now)
                     raise TokenInvalid("this refresh token was used before; its login has been ended: log in again")
                 case Refresh.TAKEN:
                     self._database.refresh_tokens[token_hash] = (login.device_id, used_at or now)

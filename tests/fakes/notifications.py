@@ -36,14 +36,18 @@ class MemoryNotifications:
         """See ports.Notifications."""
         return next((self._shown(each) for each in self._of(user_id) if each.notice_id == notice_id), None)
 
-    def inbox(self, user_id: UUID, *, limit: int, before: int | None) -> Sequence[InboxNotice]:
+    def inbox(
+        self, user_id: UUID, *, limit: int, before: int | None, but: Collection[NoticeKind] = ()
+    ) -> Sequence[InboxNotice]:
         """See ports.Notifications."""
-        found = [each for each in self._of(user_id) if before is None or each.notice_id < before]
+        known = [each for each in self._of(user_id) if each.kind not in but]
+        found = [each for each in known if before is None or each.notice_id < before]
         return [self._shown(each) for each in sorted(found, key=lambda each: -each.notice_id)[:limit]]
 
-    def unread(self, user_id: UUID) -> int:
+    def unread(self, user_id: UUID, but: Collection[NoticeKind] = ()) -> int:
         """See ports.Notifications."""
-        return min(1000, sum(each.notice_id not in self._database.inbox_reads for each in self._of(user_id)))
+        shown = [each for each in self._of(user_id) if each.kind not in but]
+        return min(1000, sum(each.notice_id not in self._database.inbox_reads for each in shown))
 
     def mark_read(self, user_id: UUID, notice_ids: Collection[int] | None, now: datetime) -> int:
         """See ports.Notifications."""

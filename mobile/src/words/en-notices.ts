@@ -36,6 +36,7 @@ const kinds: Record<NoticeKind, string> = {
   logins_held_up: "Somebody guesses at your password",
   new_device: "Login on a new device",
   code_reused: "A code came twice",
+  login_copied: "A login was used twice",
   not_ready: "Not ready before the open",
   daily_summary: "The day's summary",
   loss_limit: "Loss limit reached",

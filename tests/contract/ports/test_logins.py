@@ -268,6 +268,24 @@ def test_a_device_that_was_not_seen_before_is_told_and_one_that_was_is_not(store
     assert len(inbox(stores, first.user_id)) == 1
 
 
+def test_an_owner_is_told_once_of_a_refresh_token_that_was_copied(stores: Stores) -> None:
+    login = log_in(stores, "first")
+    stores.logins.refresh(login.user_id, token("first"), token("next"), MOMENT)
+    late = MOMENT + GRACE + SECOND
+    with pytest.raises(TokenInvalid):
+        stores.logins.refresh(login.user_id, token("first"), token("thief"), late)
+
+    [(kind, text)] = inbox(stores, login.user_id)
+
+    assert kind == "login_copied"
+    assert f'calls itself "{login.name}" was ended' in text
+    # The holder of the newer token is told that the login is over, and nothing more is written.
+    for used in ("first", "next"):
+        with pytest.raises(TokenExpired):
+            stores.logins.refresh(login.user_id, token(used), token("later"), late)
+    assert len(inbox(stores, login.user_id)) == 1
+
+
 @pytest.mark.parametrize("how", ["unknown", "another user's", "revoked", "reused"])
 def test_no_device_is_known_by_what_is_not_its_users_or_was_ended_from_elsewhere(stores: Stores, how: str) -> None:
     first, stranger = log_in(stores, "first"), log_in(stores, "stranger")
@@ -281,5 +299,6 @@ def test_no_device_is_known_by_what_is_not_its_users_or_was_ended_from_elsewhere
 
     stores.logins.begin(replace(first, device_id=uuid4()), token("again"), "hash", known_as=known)
 
-    assert [kind for kind, _ in inbox(stores, first.user_id)] == ["new_device"]
+    told = ["new_device", "login_copied"] if how == "reused" else ["new_device"]
+    assert [kind for kind, _ in inbox(stores, first.user_id)] == told
     assert inbox(stores, stranger.user_id) == []

@@ -65,6 +65,9 @@ def test_what_was_read_is_read_and_others_are_not(stores: Stores) -> None:
     assert stores.notifications.mark_read(user.user_id, [newest.notice_id], MOMENT + SECOND) == 0
 
     assert stores.notifications.unread(user.user_id) == 2
+    assert stores.notifications.unread(user.user_id, [NoticeKind(newest.kind)]) < 2
+    others = stores.notifications.inbox(user.user_id, limit=9, before=None, but=[NoticeKind(newest.kind)])
+    assert newest.kind not in {each.kind for each in others}
     assert stores.notifications.unread(other.user_id) == 1
     assert [n.read_at for n in stores.notifications.inbox(user.user_id, limit=9, before=None)] == [MOMENT, None, None]
     assert stores.notifications.mark_read(user.user_id, None, MOMENT) == 2

@@ -23,6 +23,7 @@ from algotrading.adapters.ses_mailer import SesMailer
 from algotrading.adapters.sns_notifier import SnsNotifier
 from algotrading.adapters.sqs_errands import SqsErrands
 from algotrading.contracts.errands import (
+    AccountDeletedErrand,
     Errand,
     LoginsHeldUpErrand,
     ResetPasswordErrand,
@@ -363,6 +364,7 @@ def test_an_errand_travels_through_its_queue_without_a_secret(aws: AwsClients) -
         ResetPasswordErrand(email="trader@example.com"),
         VerifyEmailErrand(user_id=uuid4()),
         LoginsHeldUpErrand(email="trader@example.com"),
+        AccountDeletedErrand(email="trader@example.com"),
     ]
 
     for errand in asked:

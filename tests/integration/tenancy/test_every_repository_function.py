@@ -288,6 +288,7 @@ CALLS: dict[str, Callable[[Any, Intruder], Any]] = {
         r.tell(me.user_id, TRADING_DAY, NoticeKind.NOT_READY, "forged", MOMENT, strategy_id=me.strategy_id) and None
     ),
     "PostgresAccountRecords.read": _read_all,
+    "PostgresAccountRecords.refuse_trading": lambda r, me: r.refuse_trading(me.user_id, MOMENT),
     "PostgresAccountRecords.close": lambda r, me: r.close(me.user_id, MOMENT),
 }
 """Each function with what an intruder would ask of it; what it returns is nothing at all, or it is a leak."""

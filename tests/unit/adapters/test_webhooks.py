@@ -164,6 +164,17 @@ def test_an_address_that_leads_inside_is_refused_when_it_is_set_and_when_it_is_u
         adapter.post(f"https://{host}/", SECRET, "1", b"{}")
 
 
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1", "127.1", "10.0.0.1", "169.254.169.254", "[::1]", "[fe80::1]", "localhost", "a.localhost"]
+)
+def test_a_host_that_says_itself_that_it_is_inside_is_refused_also_where_all_is_relayed(host: str) -> None:
+    adapter = HttpWebhooks(VirtualClock(), relay_url="http://127.0.0.1:1/relay")
+
+    assert adapter.check(f"https://{host}/") is not None
+    assert adapter.check("https://93.184.215.14/") is None
+    assert adapter.check("https://hooks.example.com/") is None
+
+
 def test_a_name_that_turns_inside_after_it_was_set_is_refused_then(receiver: Receiver) -> None:
     answers = iter([[PUBLIC], ["127.0.0.1"]])
     adapter = HttpWebhooks(

@@ -11,6 +11,7 @@ from algotrading.domain.audit import AuditKind
 from algotrading.domain.cycle import CycleState
 from tests.fakes.account_records import MemoryAccountRecords
 from tests.fakes.ledger import add_notice
+from tests.fakes.mails import MemoryErrands
 from tests.unit.api.test_second_factor import shown, switch_on, wait_a_step
 from tests.unit.api.world import Answer, ApiWorld
 
@@ -150,3 +151,43 @@ def test_so_does_a_position_that_is_still_held(world: ApiWorld) -> None:
 
     assert delete(world, token).error == "CONFLICT"
     assert MemoryAccountRecords(world.database).sections()
+
+
+def test_a_deletion_is_mailed_to_the_address_that_the_account_had(world: ApiWorld) -> None:
+    token = world.register()
+    world.deliver_mails()
+
+    assert delete(world, token).status == 200
+
+    [mail] = world.deliver_mails()
+    assert (mail.to, mail.subject) == ("trader@example.com", "Your account was deleted")
+    assert "If it was not you" in mail.text
+
+
+def test_an_account_is_deleted_all_the_same_where_nobody_can_be_asked_to_mail(
+    world: ApiWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token = world.register()
+
+    def fail(errand: object) -> None:
+        raise RuntimeError("the queue is away")
+
+    monkeypatch.setattr(MemoryErrands, "ask", lambda self, errand: fail(errand))
+
+    assert delete(world, token).status == 200
+
+
+def test_a_refused_deletion_uses_no_recovery_code_up_and_mails_nothing(world: ApiWorld) -> None:
+    # Given a trader with a second factor and a running strategy
+    token, _, recovery = switch_on(world)
+    strategy_id = world.create(token)
+    world.hold(strategy_id, CycleState.LONG)
+    world.errands.asked.clear()
+
+    # When the account is to be deleted with a recovery code
+    assert delete(world, token, code=recovery[0]).error == "CONFLICT"
+
+    # Then the code is good still
+    assert world.deliver_mails() == []
+    world.database.cycles.clear()
+    assert delete(world, token, code=recovery[0]).status == 200

@@ -271,6 +271,8 @@ def test_a_role_is_granted_and_withdrawn(world: ApiWorld, boss: Boss) -> None:
     as_support = world.token_for(helper, second_factor=True)
     assert world.call("GET", "/admin/users", token=as_support).status == 200
     assert world.call("POST", "/admin/release", {"code": "1"}, token=as_support).error == "ACCESS_DENIED"
+    refused = world.call("POST", f"/admin/users/{helper}/lock", {"code": "1", "reason": "x"}, token=as_support)
+    assert (refused.error, refused.body["message"]) == ("ACCESS_DENIED", "this is for administrators")
     assert boss.do(f"{path}/withdraw", role="support").body["status"] == "withdrawn"
     assert world.call("GET", "/admin/users", token=as_support).error == "ACCESS_DENIED"
     granted = [e.data for e in world.database.audit if e.kind in {AuditKind.ROLE_GRANTED, AuditKind.ROLE_WITHDRAWN}]

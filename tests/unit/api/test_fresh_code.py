@@ -152,7 +152,8 @@ def test_a_program_lowers_limits_and_raises_none(trader: Trader) -> None:
     trader.token = made.body["key"]
 
     assert trader.ask("PUT", "/risk/profile", {**LIMITS, "daily_loss_limit": 4000}).status == 200
-    assert trader.ask("PUT", "/risk/profile", LIMITS).error == "FRESH_CODE_NEEDED"
+    refused = trader.ask("PUT", "/risk/profile", LIMITS)
+    assert (refused.error, "a person has to do it" in refused.body["message"]) == ("FRESH_CODE_NEEDED", True)
     assert trader.ask("POST", "/risk/kill").status == 200
     assert trader.ask("POST", "/risk/release").error == "ACCESS_DENIED"
 

@@ -161,6 +161,13 @@ def test_a_key_that_makes_no_sense_is_refused(owner: Owner, wrong: dict[str, Any
     assert [field.split(".")[0] for field in answer.fields] == list(wrong)
 
 
+def test_a_scope_that_is_none_is_told_those_there_are(owner: Owner) -> None:
+    answer = owner.create(("admin",))
+
+    [problem] = answer.body["details"]
+    assert problem == {"field": "scopes.0", "problem": "must be one of read, strategies:write, risk:write"}
+
+
 def test_a_key_is_over_at_its_time(world: ApiWorld, owner: Owner) -> None:
     key = owner.key(expires_in_days=1)
     world.clock.sleep(timedelta(days=1).total_seconds() - 1)

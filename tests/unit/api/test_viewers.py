@@ -13,6 +13,7 @@ from algotrading.domain.audit import AuditKind
 from algotrading.domain.roles import INVITATION_LASTS, MOST_VIEWERS
 from algotrading.services.strategy_status import StrategyReader
 from tests.fakes.access import MemoryStandings
+from tests.fakes.ledger import add_notice
 from tests.unit.api.test_roles import share
 from tests.unit.api.world import Answer, ApiWorld
 
@@ -196,3 +197,20 @@ def test_a_viewer_who_leaves_is_not_named_any_more(world: ApiWorld) -> None:
     world.call("POST", "/account/delete", {"password": "good-old-horse"}, token=viewer)
 
     assert world.call("GET", "/account/viewers", token=owner).body["viewers"] == []
+
+
+def test_a_viewer_is_shown_no_notice_of_who_gets_into_the_account(world: ApiWorld) -> None:
+    # Given an account with two viewers, of whom its owner was told
+    owner, viewer = two(world)
+    account = world.user_of(owner)
+    accept(world, invite(world, owner), viewer)
+    accept(world, invite(world, owner), world.register("another@example.com"))
+    add_notice(world.database, account, None, "bought", "bought 5", world.clock.now())
+
+    # When both look at the notices
+    hers = world.call("GET", "/notifications", token=owner).body
+    his = world.call("GET", "/notifications", token=viewer, headers={"X-Account": str(account)}).body
+
+    # Then the viewer learns of trades only: no other viewer's e-mail, and not that there is more
+    assert {each["kind"] for each in hers["notices"]} == {"bought", "viewer_joined"}
+    assert ([each["kind"] for each in his["notices"]], his["unread"]) == (["bought"], 1)

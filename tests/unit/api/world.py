@@ -503,7 +503,7 @@ class ApiWorld:
             second_factors=second_factors,
             programs=Programs(MemoryApiKeys(self.database), second_factors, self.throttle, self.clock),
             viewers=Viewers(users, MemoryViewerGrants(self.database), self.throttle, self.clock),
-            data=AccountData(users, records, passwords, second_factors, self.throttle, self.clock),
+            data=AccountData(users, records, passwords, second_factors, self.throttle, self.clock, self.errands),
             throttle=self.throttle,
             broker_accounts=MemoryBrokerAccounts(self.database),
             passwords=passwords,

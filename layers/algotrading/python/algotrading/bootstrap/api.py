@@ -156,10 +156,11 @@ def _accounts(settings: AuthSettings) -> Accounts:
     vault = KmsVault(parts.client("kms"), settings.kms_key_id, purpose=SECOND_FACTOR)
     second_factors = SecondFactorKeeper(PostgresSecondFactors(database), vault, clock, passwords)
     logins = PostgresLogins(database)
+    errands = SqsErrands(lambda: parts.client("sqs"), settings.mail_queue_url)
     links = AccountLinks(
         users=users,
         links=PostgresEmailLinks(database),
-        errands=SqsErrands(lambda: parts.client("sqs"), settings.mail_queue_url),
+        errands=errands,
         passwords=passwords,
         throttle=throttle,
         clock=clock,
@@ -174,7 +175,7 @@ def _accounts(settings: AuthSettings) -> Accounts:
         access_lasts=timedelta(seconds=settings.access_token_seconds),
         broker_accounts=PostgresBrokerAccounts(database),
         passwords=passwords,
-        data=AccountData(users, PostgresAccountRecords(database), passwords, second_factors, throttle, clock),
+        data=AccountData(users, PostgresAccountRecords(database), passwords, second_factors, throttle, clock, errands),
         viewers=Viewers(users, PostgresViewerGrants(database), throttle, clock),
         programs=Programs(PostgresApiKeys(database), second_factors, throttle, clock),
         second_factors=second_factors,

@@ -13,8 +13,10 @@ from algotrading.contracts.api_common import Answer, Instant, RequestBody, Stora
 from algotrading.domain.api_keys import LONGEST, Scope
 
 
-def _read_scope(value: object) -> object:
-    return Scope(value) if isinstance(value, str) and value in set(Scope) else value
+def _read_scope(value: object) -> Scope:
+    if isinstance(value, str) and value in set(Scope):
+        return Scope(value)
+    raise PydanticCustomError("scope", "must be one of {scopes}", {"scopes": ", ".join(Scope)})
 
 
 def _once_each(value: list[Scope]) -> list[Scope]:

@@ -41,7 +41,18 @@ class LoginsHeldUpErrand(BaseModel):
     email: str
 
 
-Errand = Annotated[ResetPasswordErrand | VerifyEmailErrand | LoginsHeldUpErrand, Field(discriminator="kind")]
+class AccountDeletedErrand(BaseModel):
+    """Tell an address that the account it had was deleted. The message is the last place that holds the address."""
+
+    model_config = _FROZEN
+
+    kind: Literal["account_deleted"] = "account_deleted"
+    email: str
+
+
+Errand = Annotated[
+    ResetPasswordErrand | VerifyEmailErrand | LoginsHeldUpErrand | AccountDeletedErrand, Field(discriminator="kind")
+]
 
 _ERRAND: TypeAdapter[Errand] = TypeAdapter(Errand)
 
@@ -111,6 +122,7 @@ AnyErrand = (
     ResetPasswordErrand
     | VerifyEmailErrand
     | LoginsHeldUpErrand
+    | AccountDeletedErrand
     | NoticeErrand
     | DeliverErrand
     | ChatCodeErrand

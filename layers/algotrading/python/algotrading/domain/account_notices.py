@@ -66,6 +66,15 @@ def new_device(login: DeviceLogin) -> str:
     )
 
 
+def login_copied(login: DeviceLogin) -> str:
+    """A refresh token of the login came again after it was used."""
+    return (
+        f'the login of the device that calls itself "{login.name}" was ended: what keeps it going was used twice, so'
+        f" somebody may have a copy of it, from that device or a backup. Log in there again. {_NOT_YOU}, and end the"
+        " logins that you do not know, in the app, under Settings"
+    )
+
+
 def viewer_joined(grant: ViewerGrant) -> str:
     """Somebody reads the owner's account from now on."""
     return (

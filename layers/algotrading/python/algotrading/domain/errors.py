@@ -208,8 +208,10 @@ class FreshCodeNeeded(AccessDenied):
 
     code: ClassVar[ErrorCode] = "FRESH_CODE_NEEDED"
 
-    def __init__(self) -> None:
-        super().__init__("show a code of your authenticator app first (POST /auth/second-factor/verify), and ask again")
+    def __init__(
+        self, how: str = "show a code of your authenticator app first (POST /auth/second-factor/verify), and ask again"
+    ) -> None:
+        super().__init__(how)
 
 
 class EmailUnverified(AccessDenied):

@@ -61,3 +61,15 @@ def verification_mail(to: str, app_url: str, token: str) -> Mail:
         f"  {token}\n\n"
         "If you did not open an account, do nothing: nothing can be traded with an address that is not confirmed.\n",
     )
+
+
+def deleted_mail(to: str) -> Mail:
+    """The last one: nothing is kept by which another could be sent."""
+    return Mail(
+        to,
+        "Your account was deleted",
+        "The account that had this e-mail address was deleted, with its password, and cannot be brought back.\n\n"
+        "Your name, keys and devices are forgotten. What was traded is kept, as the law asks, under a number that\n"
+        "names nobody. Nothing is bought or sold for you any more.\n\n"
+        "If it was not you, end the API session at your broker, and change the password of your mailbox.\n",
+    )

@@ -50,6 +50,8 @@ class NoticeKind(StrEnum):
     """A login began on a device that was not seen before."""
     CODE_REUSED = "code_reused"
     """Digits of the second factor came a second time."""
+    LOGIN_COPIED = "login_copied"
+    """A refresh token came again after its use: somebody holds a copy."""
 
     NOT_READY = "not_ready"
     """Before the open: something keeps strategies of the day from buying or selling."""

@@ -33,7 +33,7 @@ _QUIET: Final = frozenset(
     {NoticeKind.BUY_ACCEPTED, NoticeKind.PARTLY_BOUGHT, NoticeKind.SELL_ACCEPTED, NoticeKind.PARTLY_SOLD}
 )
 """Steps on the way to what is told anyway: people are not sent them unless they ask for it, programs are."""
-_WHO_GETS_IN: Final = (
+WHO_GETS_IN: Final = (
     NoticeKind.PASSWORD_CHANGED,
     NoticeKind.SECOND_FACTOR_ON,
     NoticeKind.SECOND_FACTOR_OFF,
@@ -44,8 +44,10 @@ _WHO_GETS_IN: Final = (
     NoticeKind.LOGINS_HELD_UP,
     NoticeKind.NEW_DEVICE,
     NoticeKind.CODE_REUSED,
+    NoticeKind.LOGIN_COPIED,
 )
-_ALWAYS: Final = frozenset((kind, Channel.EMAIL) for kind in _WHO_GETS_IN)
+"""The owner's security: no business of viewers."""
+_ALWAYS: Final = frozenset((kind, Channel.EMAIL) for kind in WHO_GETS_IN)
 """Whoever has taken an account over is not to switch off that its owner hears of it."""
 
 Wishes = Mapping[tuple[NoticeKind, Channel], bool]

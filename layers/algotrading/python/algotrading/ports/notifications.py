@@ -29,12 +29,14 @@ class Notifications(Protocol):
         """One of the user's."""
         ...
 
-    def inbox(self, user_id: UUID, *, limit: int, before: int | None) -> Sequence[InboxNotice]:
-        """The newest first, of those older than the notice `before`."""
+    def inbox(
+        self, user_id: UUID, *, limit: int, before: int | None, but: Collection[NoticeKind] = ()
+    ) -> Sequence[InboxNotice]:
+        """The newest first, of those older than the notice `before`, and of no kind in `but`."""
         ...
 
-    def unread(self, user_id: UUID) -> int:
-        """How many were not read, up to a thousand."""
+    def unread(self, user_id: UUID, but: Collection[NoticeKind] = ()) -> int:
+        """How many were not read, up to a thousand, of no kind in `but`."""
         ...
 
     def mark_read(self, user_id: UUID, notice_ids: Collection[int] | None, now: datetime) -> int:

@@ -164,6 +164,10 @@ class AccountRecords(Protocol):
         """Rows of a section as JSON objects, in a fixed order; no secret is among them, and no hash of one."""
         ...
 
+    def refuse_trading(self, user_id: UUID, now: datetime) -> None:
+        """Raises Conflict while strategies run or are not settled, as `close` does."""
+        ...
+
     def close(self, user_id: UUID, now: datetime) -> None:
         """Forget who the user is, and end every login; what was traded stays, and so does the audit trail, in which it
         is written. Raises NotFound; Conflict while strategies run or are not settled."""

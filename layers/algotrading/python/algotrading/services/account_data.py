@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
+from algotrading.contracts.errands import AccountDeletedErrand
 from algotrading.domain.errors import AuthenticationFailed, FieldProblem, RequestInvalid, TooManyTries
 from algotrading.domain.throttle import suspects_of_login
-from algotrading.ports import AccountRecords, Clock, Passwords, Throttle, Users
+from algotrading.ports import AccountRecords, Clock, Errands, Passwords, Throttle, Users
 from algotrading.services.second_factor import SecondFactorKeeper
+
+logger = logging.getLogger(__name__)
 
 MOST_BYTES: Final = 3_000_000
 """Of one page: API Gateway and Lambda carry no more than six million bytes, and the answer is written again."""
@@ -29,6 +33,7 @@ class AccountData:
     second_factors: SecondFactorKeeper
     throttle: Throttle
     clock: Clock
+    errands: Errands
 
     def export(
         self, user_id: UUID, cursor: str | None, *, most_bytes: int = MOST_BYTES
@@ -76,9 +81,19 @@ class AccountData:
         login = self.users.find_login(email)
         if not self.passwords.matches(password, login.password_hash if login else None):
             raise AuthenticationFailed("the password is not right")
+        # Before a code is used up: a recovery code is good once.
+        self.records.refuse_trading(user_id, self.clock.now())
         self.second_factors.check(user_id, code)
         self.throttle.succeeded(suspects)
         self.records.close(user_id, self.clock.now())
+        self._tell(user_id, email)
+
+    def _tell(self, user_id: UUID, email: str) -> None:
+        """The address is known nowhere else by now. The account is gone all the same when nobody can be asked."""
+        try:
+            self.errands.ask(AccountDeletedErrand(email=email))
+        except Exception:
+            logger.warning("nobody was asked to mail of a deletion", exc_info=True, extra={"user_id": str(user_id)})
 
 
 def _read_cursor(cursor: str | None, sections: Sequence[str]) -> tuple[int, int]:

@@ -1,5 +1,5 @@
 """Sends what an account asked for by e-mail: the link for a new password, the link that verifies its address; and
-tells an owner of guesses at the password.
+tells an owner of guesses at the password, or that the account is gone.
 
 Apart from the functions that people wait for: so that nothing about an answer, its time least of all, tells whether
 an address has an account.
@@ -11,11 +11,11 @@ import logging
 from dataclasses import dataclass
 from uuid import UUID
 
-from algotrading.contracts.errands import Errand, LoginsHeldUpErrand, ResetPasswordErrand
+from algotrading.contracts.errands import AccountDeletedErrand, Errand, LoginsHeldUpErrand, ResetPasswordErrand
 from algotrading.domain.account_notices import LOGINS_HELD_UP
 from algotrading.domain.email_links import LASTS, LinkPurpose
 from algotrading.domain.errors import NotFound
-from algotrading.domain.mail import reset_mail, verification_mail
+from algotrading.domain.mail import deleted_mail, reset_mail, verification_mail
 from algotrading.domain.notices import NoticeKind
 from algotrading.domain.sessions import trading_day_of
 from algotrading.ports import Clock, EmailLinks, Mailer, MailRefused, Summaries, Users
@@ -41,6 +41,9 @@ class AccountMails:
         try:
             if isinstance(errand, LoginsHeldUpErrand):
                 return self._tell_of_guesses(errand.email)
+            if isinstance(errand, AccountDeletedErrand):
+                self.mailer.send(deleted_mail(errand.email))
+                return True
             if isinstance(errand, ResetPasswordErrand):
                 return self._reset(errand.email)
             return self._verify(errand.user_id)

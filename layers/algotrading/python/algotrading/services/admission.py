@@ -120,7 +120,7 @@ class Admission:
             return self._as_viewer(bearer, access, account, asked.door)
         if Role.TRADER in access.roles:
             return Admitted(bearer.user_id, bearer.user_id, Role.TRADER)
-        return self._as_staff(bearer, access.roles & standing.roles & STAFF, asked)
+        return self._as_staff(bearer, standing, access.roles & standing.roles & STAFF, asked)
 
     def _spend(self, standing: Standing) -> Spent:
         """Each key has an allowance of its own: a program that runs wild leaves its owner's alone."""
@@ -154,9 +154,11 @@ class Admission:
             raise AccessDenied(_NOT_YOURS)
         return Admitted(bearer.user_id, account, Role.VIEWER)
 
-    def _as_staff(self, bearer: Bearer, held: frozenset[Role], asked: Asked) -> Admitted:
+    def _as_staff(self, bearer: Bearer, standing: Standing, held: frozenset[Role], asked: Asked) -> Admitted:
         if not held:
-            raise AccessDenied("this is for the staff of the deployment")
+            is_staff = bool(standing.roles & STAFF)
+            who = "administrators" if is_staff else "the staff of the deployment"
+            raise AccessDenied(f"this is for {who}")
         if not bearer.has_second_factor:
             raise SecondFactorRequired("log in with your second factor first")
         role = Role.ADMIN if Role.ADMIN in held else Role.SUPPORT

@@ -14,6 +14,7 @@ from algotrading.domain.notices import NoticeKind
 from algotrading.domain.notifications import (
     CODE_LASTS,
     CODE_REST,
+    WHO_GETS_IN,
     Channel,
     ChannelSetup,
     DeliveryRecord,
@@ -65,12 +66,16 @@ class NotificationCenter:
     errands: Errands
     clock: Clock
 
-    def inbox(self, user_id: UUID, *, limit: int, before: int | None) -> tuple[Sequence[InboxNotice], int | None, int]:
-        """A page, the newest first; what to go on with where more follow; and how many are unread."""
-        found = self.notifications.inbox(user_id, limit=limit + 1, before=before)
+    def inbox(
+        self, user_id: UUID, *, limit: int, before: int | None, as_viewer: bool = False
+    ) -> tuple[Sequence[InboxNotice], int | None, int]:
+        """A page, the newest first; what to go on with where more follow; and how many are unread. A viewer is shown
+        nothing of who gets into the account: it names other viewers, devices and keys."""
+        but = WHO_GETS_IN if as_viewer else ()
+        found = self.notifications.inbox(user_id, limit=limit + 1, before=before, but=but)
         page = found[:limit]
         following = page[-1].notice_id if len(found) > limit else None
-        return page, following, self.notifications.unread(user_id)
+        return page, following, self.notifications.unread(user_id, but)
 
     def mark_read(self, user_id: UUID, notice_ids: Collection[int] | None) -> int:
         """These, or all; how many were unread. What is not the user's is passed over."""

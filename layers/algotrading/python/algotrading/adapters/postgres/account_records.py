@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from types import MappingProxyType
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 from uuid import UUID
 
 from algotrading.adapters.postgres import audit
@@ -15,6 +15,9 @@ from algotrading.domain.audit import AuditKind, account_entry, disconnected_entr
 from algotrading.domain.errors import Conflict, NotFound
 from algotrading.domain.logins import LoginEnd
 from algotrading.domain.sessions import trading_day_of
+
+if TYPE_CHECKING:
+    from algotrading.adapters.postgres.database import Session
 
 
 class _Section(NamedTuple):
@@ -114,6 +117,11 @@ class PostgresAccountRecords:
             ).fetchall()
         return [row["row"] for row in rows]
 
+    def refuse_trading(self, user_id: UUID, now: datetime) -> None:
+        """See ports.AccountRecords."""
+        with self._database.tenant(user_id) as session:
+            _refuse_trading(session, user_id, now)
+
     def close(self, user_id: UUID, now: datetime) -> None:
         """See ports.AccountRecords."""
         with self._database.tenant(user_id) as session:
@@ -123,12 +131,7 @@ class PostgresAccountRecords:
             ).fetchone()
             if known is None:
                 raise NotFound("no such user")
-            found = session.execute(_STILL_TRADING, {"user": user_id, "day": trading_day_of(now)}).fetchone()
-            if found is None or found["is_trading"]:
-                raise Conflict(
-                    "strategies run or are not settled, or an order is still looked for that was proven absent today: "
-                    "stop them, wait until nothing is held, and try again tomorrow at the latest"
-                )
+            _refuse_trading(session, user_id, now)
             audit.append(session, account_entry(user_id, AuditKind.ACCOUNT_DELETED, now))
             disconnected = session.execute(
                 "delete from broker_connections where user_id = %s returning account_id, broker, broker_user_id",
@@ -144,3 +147,12 @@ class PostgresAccountRecords:
                 " where id = %s",
                 (f"{user_id}@deleted.invalid", now, user_id),
             )
+
+
+def _refuse_trading(session: Session, user_id: UUID, now: datetime) -> None:
+    found = session.execute(_STILL_TRADING, {"user": user_id, "day": trading_day_of(now)}).fetchone()
+    if found is None or found["is_trading"]:
+        raise Conflict(
+            "strategies run or are not settled, or an order is still looked for that was proven absent today: "
+            "stop them, wait until nothing is held, and try again tomorrow at the latest"
+        )

@@ -12,7 +12,7 @@ from algotrading.adapters.postgres.database import Database
 from algotrading.adapters.postgres.new_password import tell_of_new_password
 from algotrading.adapters.postgres.outbox import write_notice
 from algotrading.adapters.postgres.users import hold_open
-from algotrading.domain.account_notices import new_device, password_changed_by_old_one
+from algotrading.domain.account_notices import login_copied, new_device, password_changed_by_old_one
 from algotrading.domain.accounts import NO_MATCH
 from algotrading.domain.audit import AuditKind, account_entry, login_ended_entry, login_entry
 from algotrading.domain.email_links import LinkPurpose
@@ -91,6 +91,7 @@ class PostgresLogins:
                 session.execute("update logins set used_at = %s where device_id = %s", (now, login.device_id))
             elif verdict is Refresh.REUSED:
                 _end(session, login, LoginEnd.REUSED, now)
+                write_notice(session, login.user_id, NoticeKind.LOGIN_COPIED, login_copied(login), now)
         # Raised after the commit: that the login has ended stays.
         if verdict is Refresh.OVER:
             raise TokenExpired("this login is over: log in again")

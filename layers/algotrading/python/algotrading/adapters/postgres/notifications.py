@@ -35,24 +35,27 @@ class PostgresNotifications:
             ).fetchone()
         return None if row is None else inbox_notice(row)
 
-    def inbox(self, user_id: UUID, *, limit: int, before: int | None) -> Sequence[InboxNotice]:
+    def inbox(
+        self, user_id: UUID, *, limit: int, before: int | None, but: Collection[NoticeKind] = ()
+    ) -> Sequence[InboxNotice]:
         """See ports.Notifications."""
         with self._database.tenant(user_id) as session:
             rows = session.execute(
                 f"select {NOTICE}, r.read_at from {NOTICES} left join inbox_reads r using (notice_id)"  # noqa: S608 - constants
                 " where o.user_id = %(user)s and (%(before)s::bigint is null or o.notice_id < %(before)s)"
-                " order by o.notice_id desc limit %(limit)s",
-                {"user": user_id, "before": before, "limit": limit},
+                " and o.kind <> all(%(but)s) order by o.notice_id desc limit %(limit)s",
+                {"user": user_id, "before": before, "limit": limit, "but": list(but)},
             ).fetchall()
         return [inbox_notice(row) for row in rows]
 
-    def unread(self, user_id: UUID) -> int:
+    def unread(self, user_id: UUID, but: Collection[NoticeKind] = ()) -> int:
         """See ports.Notifications."""
         with self._database.tenant(user_id) as session:
             row = session.execute(
                 "select count(*) as unread from (select 1 from outbox o where o.user_id = %s"
+                " and o.kind <> all(%s)"
                 " and not exists (select from inbox_reads r where r.notice_id = o.notice_id) limit %s) found",
-                (user_id, _MOST_COUNTED),
+                (user_id, list(but), _MOST_COUNTED),
             ).fetchone()
         assert row is not None
         return int(row["unread"])

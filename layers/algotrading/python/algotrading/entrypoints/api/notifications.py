@@ -33,6 +33,7 @@ from algotrading.contracts.api_notifications import (
 from algotrading.domain.errors import AlgotradingError, Conflict, LinkInvalid, NotFound, RequestInvalid
 from algotrading.domain.notices import NoticeKind
 from algotrading.domain.notifications import Channel, DeliveryRecord, InboxNotice
+from algotrading.domain.roles import Role
 from algotrading.entrypoints.api.answers import BEARER, answers
 from algotrading.entrypoints.http import admitted, caller, new_router
 from algotrading.services.notification_center import NotificationCenter, Preferences
@@ -94,8 +95,11 @@ class NotificationRoutes:
 
     def show_inbox(self, request: Request, limit: Limit = _PAGE, cursor: Cursor = None) -> InboxView:
         """Everything that the caller was told, the newest first: `limit` notices that are older than the one that
-        `cursor` names, the `next_cursor` of the page before."""
-        page, following, unread = self._services().inbox(caller(request), limit=limit, before=cursor)
+        `cursor` names, the `next_cursor` of the page before. A viewer is not shown those about who gets into the
+        account."""
+        as_viewer = admitted(request).role is Role.VIEWER
+        services = self._services()
+        page, following, unread = services.inbox(caller(request), limit=limit, before=cursor, as_viewer=as_viewer)
         return InboxView(notices=[_notice(each) for each in page], unread=unread, next_cursor=following)
 
     def mark_read(self, request: Request, body: MarkReadRequest = _ALL) -> MarkReadAnswer:

@@ -81,7 +81,13 @@ class RiskRoutes:
         risked than so far; less needs none, and a key of a program only ever lowers."""
         who = admitted(request)
         may_loosen = who.key_id is None and not who.owes_code
-        return _view(self._services().profiles.replace(caller(request), body.to_limits(), may_loosen=may_loosen))
+        try:
+            report = self._services().profiles.replace(caller(request), body.to_limits(), may_loosen=may_loosen)
+        except FreshCodeNeeded as error:
+            if who.key_id is None:
+                raise
+            raise FreshCodeNeeded("no API key raises or drops limits: a person has to do it, logged in") from error
+        return _view(report)
 
     def kill(self, request: Request, body: KillRequest = _NO_REASON) -> KillAnswer:
         """Stop every entry and sell what is held. Once this has answered, about 1.3 s after it was asked, no buy
