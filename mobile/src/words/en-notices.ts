@@ -37,6 +37,7 @@ const kinds: Record<NoticeKind, string> = {
   new_device: "Login on a new device",
   code_reused: "A code came twice",
   not_ready: "Not ready before the open",
+  login_refused: "The broker takes the login no more",
   daily_summary: "The day's summary",
   loss_limit: "Loss limit reached",
   killed: "Kill switch on",
