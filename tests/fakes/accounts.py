@@ -12,10 +12,19 @@ from algotrading.domain.account_notices import (
     SECOND_FACTOR_OFF,
     SECOND_FACTOR_ON,
     login_copied,
+    login_refused,
     new_device,
     password_changed_by_old_one,
 )
-from algotrading.domain.accounts import LOCKED, NO_MATCH, Login, SealedBrokerAccount, User, first_account_of
+from algotrading.domain.accounts import (
+    LOCKED,
+    NO_MATCH,
+    Login,
+    SealedBrokerAccount,
+    User,
+    first_account_of,
+    told_of_refusal,
+)
 from algotrading.domain.audit import (
     AuditKind,
     account_entry,
@@ -46,7 +55,7 @@ from algotrading.domain.sessions import trading_day_of
 from tests.fakes import audit
 from tests.fakes.database import MemoryDatabase, refuse_deleted
 from tests.fakes.ledger import add_notice
-from tests.fakes.named_accounts import account_of
+from tests.fakes.named_accounts import account_of, accounts_of
 from tests.fakes.new_password import tell_of_new_password
 
 
@@ -313,6 +322,21 @@ class MemoryBrokerAccounts:
                 "token_at": token_at,
             }
             audit.append(self._database, token_entry(user_id, kind, token, now))
+            if is_refused:
+                self._tell_refused(user_id, account_id, token_at, now)
+
+    def _tell_refused(self, user_id: UUID, account_id: UUID, token_at: datetime, now: datetime) -> None:
+        database = self._database
+        of_account = [s for s in database.strategies.values() if s.account_id == account_id]
+        running = [s for s in of_account if s.is_running and s.strategy_id not in database.deleted]
+        unsettled = [c for c in database.cycles.values() if c.account_id == account_id and not c.is_settled]
+        about = told_of_refusal(account_id, token_at)
+        key = (user_id, trading_day_of(token_at), NoticeKind.LOGIN_REFUSED, None, about)
+        if (running or unsettled) and key not in database.summaries:
+            database.summaries.add(key)
+            held = accounts_of(database, user_id)
+            name = next(each.name for each in held if each.account_id == account_id) if len(held) > 1 else None
+            add_notice(database, user_id, None, NoticeKind.LOGIN_REFUSED, login_refused(name, now), now)
 
     def last_connected(self, user_id: UUID, account_id: UUID) -> str | None:
         """See ports.BrokerAccounts."""

@@ -28,6 +28,7 @@ from algotrading.domain.orders import Accepted, Leg, Refused, Unknown
 from algotrading.domain.policy import Policy
 from algotrading.services import send_orders
 from algotrading.services import worker as worker_module
+from algotrading.services.broker_line import BrokerLine
 from algotrading.services.broker_sessions import BrokerSessions
 from algotrading.services.converge import Converge, Repairs, _Run
 from algotrading.services.cycle_runner import CycleRunner
@@ -37,7 +38,6 @@ from algotrading.services.kill_switch import KillSwitch
 from algotrading.services.worker import Worker
 from fargate_listener.stop_guard import StopGuard
 from tests.fakes import audit, risks
-from tests.fakes.accounts import MemoryBrokerAccounts
 from tests.fakes.ledger import MemoryLedger
 from tests.fakes.runtime import MemoryRuntime
 
@@ -232,12 +232,13 @@ def _first_account() -> AbstractContextManager[object]:
 
 @_mutation("the refusal of a token of before marks the one that has replaced it", "token", 60)
 def _another_token_marked() -> AbstractContextManager[object]:
-    def mark(original: Any, accounts: MemoryBrokerAccounts, user_id: Any, account_id: Any, *rest: Any) -> None:
-        kind, token_at, now = rest
-        stored = accounts.find(user_id, account_id)
-        original(accounts, user_id, account_id, kind, token_at if stored is None else stored.token_at, now)
+    def hear_refusal(_original: Any, line: BrokerLine, _token_at: Any) -> bool:
+        known = line.token.account
+        line.token.account = line.token.accounts.find(known.user_id, known.account_id) or known
+        line.token.hear(is_refused=True)
+        return False
 
-    return _wrapped(MemoryBrokerAccounts, "_mark", mark)
+    return _wrapped(BrokerLine, "hear_refusal", hear_refusal)
 
 
 # --- exits ------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ export const NOTICE_GROUPS = {
   entries: ["entry_missed", "entry_skipped", "entry_blocked", "entry_refused", "entry_unfilled"],
   exits: ["exit_blocked", "exit_refused", "exit_unfilled", "stop_not_resting"],
   surprises: ["closed_outside", "late_order", "oversold", "duplicate_order", "open_at_close", "snapshot_missing", "unsettled"],
-  account: ["password_changed", "second_factor_on", "second_factor_off", "api_key_made", "viewer_joined", "account_locked", "account_unlocked", "logins_held_up", "new_device", "code_reused", "login_copied", "not_ready", "daily_summary"],
+  account: ["password_changed", "second_factor_on", "second_factor_off", "api_key_made", "viewer_joined", "account_locked", "account_unlocked", "logins_held_up", "new_device", "code_reused", "login_copied", "not_ready", "login_refused", "daily_summary"],
   limits: ["loss_limit", "killed", "released", "verified_flat", "nothing_placed", "deployment_killed", "deployment_released"],
 } as const;
 
@@ -20,6 +20,7 @@ const SCREENS: Partial<Record<NoticeKind, Screen>> = {
   new_device: "/devices",
   login_copied: "/devices",
   not_ready: "/",
+  login_refused: "/broker",
   daily_summary: "/",
   snapshot_missing: "/broker",
   loss_limit: "/risk",

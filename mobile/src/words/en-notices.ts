@@ -38,6 +38,7 @@ const kinds: Record<NoticeKind, string> = {
   code_reused: "A code came twice",
   login_copied: "A login was used twice",
   not_ready: "Not ready before the open",
+  login_refused: "The broker takes the login no more",
   daily_summary: "The day's summary",
   loss_limit: "Loss limit reached",
   killed: "Kill switch on",

@@ -252,7 +252,7 @@ class TestLogins:
 
         world.buy(strategy)
 
-        assert world.told() == ["entry_missed"]
+        assert world.told() == ["login_refused", "entry_missed"]
         assert world.strategies.get(strategy.user_id, strategy.strategy_id).is_running
 
 

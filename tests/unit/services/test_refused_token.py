@@ -247,7 +247,7 @@ class TestEntries:
         assert world.exchange.received == []
         assert cycle.state is CycleState.FLAT
         assert cycle.note == "the broker does not take the login any more; log in to the broker again"
-        assert world.told() == ["not_ready", "entry_missed"]
+        assert world.told() == ["login_refused", "not_ready", "entry_missed"]
         assert not_ready(world)[0].splitlines()[1:] == [NOT_READY]
 
     def test_nothing_is_sent_where_the_refusal_comes_in_the_last_second(self, world: TradingWorld) -> None:
@@ -446,6 +446,39 @@ class TestALoginWhileAWorkerIsAtIt:
             return answer
 
         monkeypatch.setattr(MemoryPreparedOrder, "send", send_late)
+
+
+class TestWhatItsOwnerIsTold:
+    def test_at_once_where_a_strategy_runs_and_nothing_is_held(self, world: TradingWorld) -> None:
+        # given one strategy that is looked after, and another one that has hours until its buy
+        strategy = world.add_running()
+        world.add_running(symbol="INFY", buy_time=time(14))
+        world.buy(strategy)
+        world.executor.handle(world.command(strategy, OrderEvent.STOP))
+        before = len(world.told())
+        end_token(world)
+
+        # when any worker hears of it
+        with pytest.raises(BrokerTokenRefused):
+            world.executor.handle(world.command(strategy, OrderEvent.RECONCILE))
+
+        # then it is told, and has been delivered with that worker's message, not told again by the next one
+        assert world.told()[before:] == ["login_refused"]
+        assert [notice.kind for notice in world.notifier.published][-1] == "login_refused"
+        with pytest.raises(BrokerTokenRefused):
+            world.executor.handle(world.command(strategy, OrderEvent.RECONCILE))
+        assert world.told()[before:] == ["login_refused"]
+
+    def test_the_next_token_is_told_of_anew(self, world: TradingWorld) -> None:
+        world.add_running()
+        for _ in range(2):
+            end_token(world)
+            with pytest.raises(BrokerTokenRefused):
+                open_session(world).positions()
+            world.clock.sleep(60)
+            world.renew_broker_token()
+
+        assert world.told() == ["login_refused"] * 2
 
 
 class TestTheTimeline:

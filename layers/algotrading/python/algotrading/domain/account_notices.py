@@ -1,8 +1,10 @@
-"""What owners are told of who gets into their accounts. Plain words; what other people have named is quoted."""
+"""What owners are told of who gets into their accounts, and of logins. Plain words; what other people have named is
+quoted."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 from algotrading.domain.api_keys import ApiKey
@@ -45,6 +47,17 @@ class OtherWays:
     """Invitations that were not accepted yet, too."""
     channels: int
     """Webhook and Telegram."""
+
+
+def login_refused(account_name: str | None, now: datetime) -> str:
+    """The broker takes its login no more, since `now`; `account_name` None: its owner has one account."""
+    where = "" if account_name is None else f" in the account {account_name}"
+    return (
+        f"the broker does not take the login{where} any more, since {now.astimezone(IST):%H:%M:%S} IST: a logout there"
+        " or a login at another place ends it. Nothing is bought by it until you log in to the broker again. Selling"
+        " goes on being tried, and what the broker still refuses is sold once you have logged in. Log in to the"
+        f" broker{where} now"
+    )
 
 
 def key_made(key: ApiKey) -> str:

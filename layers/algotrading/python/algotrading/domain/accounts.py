@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from hashlib import sha256
@@ -143,3 +143,8 @@ class Margins:
     net: Decimal
     cash: Decimal
     utilised: Decimal
+
+
+def told_of_refusal(account_id: UUID, token_at: datetime) -> str:
+    """What tells one refused access token from another, of whom its owner is told once."""
+    return f"{account_id} {token_at.astimezone(UTC).isoformat()}"

@@ -55,6 +55,8 @@ class NoticeKind(StrEnum):
 
     NOT_READY = "not_ready"
     """Before the open: something keeps strategies of the day from buying or selling."""
+    LOGIN_REFUSED = "login_refused"
+    """The broker takes an access token no more, before its time."""
     DAILY_SUMMARY = "daily_summary"
 
     LOSS_LIMIT = "loss_limit"

@@ -191,7 +191,8 @@ class BrokerAccounts(Protocol):
 
     def mark_refused(self, user_id: UUID, account_id: UUID, *, token_at: datetime, now: datetime) -> None:
         """The broker has refused the access token of `token_at`. Nothing changes where there is another one by now, or
-        where this is known: `refused_at` says since when. Another token takes the mark away."""
+        where this is known: `refused_at` says since when. Another token takes the mark away. The user is told, once of
+        each token, where a strategy of the account runs or something of it is not settled."""
         ...
 
     def mark_taken(self, user_id: UUID, account_id: UUID, *, token_at: datetime, now: datetime) -> None:

@@ -10,6 +10,7 @@ from uuid import UUID
 from algotrading.adapters.postgres import audit
 from algotrading.adapters.postgres.database import Database
 from algotrading.adapters.postgres.json_values import clean_text
+from algotrading.adapters.postgres.refused_logins import tell_refused
 from algotrading.adapters.postgres.users import hold_open, hold_undeleted
 from algotrading.domain.accounts import ACCOUNT_IS_GONE, BrokerName, ConnectionStatus, SealedBrokerAccount
 from algotrading.domain.audit import AuditKind, broker_entry, disconnected_entry, freed_entry, token_entry
@@ -111,6 +112,8 @@ class PostgresBrokerAccounts:
             ).fetchone()
             if marked is not None:
                 audit.append(session, token_entry(user_id, kind, marked, now))
+                if refused_at is not None:
+                    tell_refused(session, user_id, account_id, token_at=token_at, now=now)
 
     def last_connected(self, user_id: UUID, account_id: UUID) -> str | None:
         """See ports.BrokerAccounts."""
