@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
+from algotrading.domain.account_notices import ERASED
 from algotrading.domain.audit import AuditKind, account_entry, disconnected_entry
 from algotrading.domain.errors import Conflict, NotFound
 from algotrading.domain.logins import LoginEnd
@@ -67,6 +68,12 @@ class MemoryAccountRecords:
             for grant, _ in list(self._database.viewers.values()):
                 if user_id in {grant.user_id, grant.viewer_id}:
                     del self._database.viewers[grant.grant_id]
+            notices = self._database.notices
+            notices[:] = [replace(each, text=ERASED) if each.user_id == user_id else each for each in notices]
+            names = self._database.named_accounts
+            names.update({key: replace(each, name="") for key, each in names.items() if each.user_id == user_id})
+            logins = self._database.logins
+            logins.update({key: replace(each, name="") for key, each in logins.items() if each.user_id == user_id})
             user, _ = self._database.users[user_id]
             forgotten = replace(user, email=f"{user_id}@deleted.invalid", email_verified_at=None)
             self._database.users[user_id] = (forgotten, "")

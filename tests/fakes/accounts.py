@@ -17,12 +17,16 @@ from algotrading.domain.account_notices import (
     password_changed_by_old_one,
 )
 from algotrading.domain.accounts import (
+    ACCOUNT_IS_GONE,
+    CONNECTION_CHANGED,
     LOCKED,
     NO_MATCH,
+    NOT_SOLD,
     Login,
     SealedBrokerAccount,
     User,
     first_account_of,
+    still_trading,
     told_of_refusal,
 )
 from algotrading.domain.audit import (
@@ -272,12 +276,15 @@ class MemoryBrokerAccounts:
     def __init__(self, database: MemoryDatabase | None = None) -> None:
         self._database = database or MemoryDatabase()
 
-    def save(self, account: SealedBrokerAccount) -> None:
+    def save(self, account: SealedBrokerAccount, *, over: SealedBrokerAccount | None = None) -> None:
         """See ports.BrokerAccounts."""
         with self._database.turn:
             if _held_open(self._database, account.user_id) is None:
-                raise TokenInvalid("this account is gone")
+                raise TokenInvalid(ACCOUNT_IS_GONE)
             account_of(self._database, account.user_id, account.account_id)
+            there = self._database.broker_accounts.get(account.account_id)
+            if over is not None and (there is None or there.api_key != over.api_key):
+                raise TokenInvalid(CONNECTION_CHANGED)
             others = [a for a in self._database.broker_accounts.values() if a.account_id != account.account_id]
             if account.places_orders and any(_is_same(account, other) for other in others):
                 raise BrokerAccountTaken
@@ -351,8 +358,11 @@ class MemoryBrokerAccounts:
     def remove(self, user_id: UUID, account_id: UUID | None = None, *, now: datetime) -> None:
         """See ports.BrokerAccounts."""
         with self._database.turn:
+            refuse_deleted(self._database, user_id)
             removed = self.find(user_id, account_id)
             if removed is not None:
+                if _is_trading(self._database, removed.account_id, now):
+                    raise still_trading(NOT_SOLD)
                 del self._database.broker_accounts[removed.account_id]
                 self._database.postback_ids.pop(removed.account_id, None)
                 entry = disconnected_entry(user_id, removed.account_id, removed.broker, removed.broker_user_id, now)
@@ -416,6 +426,15 @@ class MemoryBrokerAccounts:
     def _held_route(self, user_id: UUID) -> EgressRoute | None:
         name = self._database.egress_holders.get(user_id)
         return None if name is None else self._database.egress_routes[name][0]
+
+
+def _is_trading(database: MemoryDatabase, account_id: UUID, now: datetime) -> bool:
+    present = [s for s in database.strategies.values() if s.strategy_id not in database.deleted]
+    if any(strategy.is_running and strategy.account_id == account_id for strategy in present):
+        return True
+    cycles = [cycle for cycle in database.cycles.values() if cycle.account_id == account_id]
+    today = trading_day_of(now)
+    return any(not c.is_settled or (c.has_absent_order and c.trading_day == today) for c in cycles)
 
 
 def _is_same(account: SealedBrokerAccount, other: SealedBrokerAccount) -> bool:

@@ -125,7 +125,6 @@ class TradingWorld:
             courier,
             self.way_out,
             last_call,
-            self.named,
         )
 
     @property

@@ -345,7 +345,6 @@ class World:
             courier,
             way_out,
             last_call,
-            self.named,
         )
         self.trigger = Trigger(clock, self.queue, self.meter, NSE_SESSIONS, self.policy.entry_grace)
         self.converge = Converge(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID, uuid4
@@ -10,15 +11,19 @@ from uuid import UUID, uuid4
 import pytest
 
 from algotrading.adapters.postgres.account_records import SECTIONS, PostgresAccountRecords
+from algotrading.domain.account_notices import ERASED
 from algotrading.domain.api_keys import ApiKey, Scope
 from algotrading.domain.cycle import CycleState, IntentState
 from algotrading.domain.effects import Decision
 from algotrading.domain.errors import Conflict, NotFound
 from algotrading.domain.events import EntryMissed
+from algotrading.domain.logins import DeviceLogin
+from algotrading.domain.notices import NoticeKind
+from algotrading.domain.notifications import Channel
 from algotrading.domain.roles import ViewerGrant
 from algotrading.domain.second_factor import SecondFactor
 from algotrading.domain.strategy import StrategyStatus
-from tests.contract.ports.conftest import Stores, postgres_stores
+from tests.contract.ports.conftest import Stores, add_account, postgres_stores
 from tests.contract.ports.test_email_links import log_in
 from tests.contract.ports.test_notifications import tell, webhook
 from tests.fakes.examples import MOMENT, TRADING_DAY, make_intent
@@ -166,26 +171,84 @@ def test_an_export_has_something_of_every_section_and_no_secret(postgres_store: 
         assert secret not in text, secret
 
 
+FREE_TEXT_IN_THE_TRAIL = ("phone of Ramesh", "program of Ramesh", "Suresh the accountant", "hooks.of-ramesh.in")
+"""What docs/security.md says that the trail keeps: nothing can be taken out of it."""
+
+
 def test_what_is_left_of_a_closed_account_names_nobody(postgres_store: PostgresStore) -> None:
     stores = postgres_stores(postgres_store)
-    user = stores.add_user("gone@example.com")
-    log_in(stores, user.user_id)
-    stores.notifications.save_setup(webhook(user.user_id, "https://hooks.of-mine.in"))
+    user, owner = stores.add_user("ramesh@example.com"), stores.add_user()
+    lasts = MOMENT + timedelta(days=1)
+    for number in range(2):
+        login = DeviceLogin(uuid4(), user.user_id, "phone of Ramesh", MOMENT, MOMENT, lasts)
+        stores.logins.begin(login, bytes([number]) * 32, "hash")
+    stores.notifications.save_setup(webhook(user.user_id, "https://hooks.of-ramesh.in"))
     stores.broker_accounts.save(sealed_account(user.user_id, "mark"))
-    stores.add_account(user)
-    tell(stores, user.user_id)
+    second = add_account(stores.named_accounts, user, "Ramesh Patel")
+    stores.named_accounts.change(user.user_id, second, name="Ramesh N. Patel", make_default=True, now=MOMENT)
+    scopes = frozenset({Scope.READ})
+    stores.api_keys.add(ApiKey(uuid4(), user.user_id, "program of Ramesh", scopes, MOMENT, lasts), b"k" * 32)
+    invitation = ViewerGrant(uuid4(), user.user_id, "Suresh the accountant", user.email, MOMENT, lasts)
+    stores.viewers.invite(invitation, b"s" * 32)
+    stores.viewers.accept(user.user_id, b"s" * 32, owner, MOMENT)
+    # ... who in turn lets Ramesh read: what the owner is told of him stays with the owner.
+    stores.viewers.invite(ViewerGrant(uuid4(), owner.user_id, "reader", owner.email, MOMENT, lasts), b"r" * 32)
+    stores.viewers.accept(owner.user_id, b"r" * 32, user, MOMENT)
+    for kind in NoticeKind:
+        stores.summaries.tell(user.user_id, TRADING_DAY, kind, f"{kind}: Ramesh Patel, ramesh@example.com", MOMENT)
+    notice = stores.outbox.claim(user.user_id, MOMENT, lease=timedelta(minutes=1))
+    assert notice is not None
+    stores.outbox.mark_failed(notice, "nobody is called ramesh@example.com", MOMENT)
+    for told in stores.notifications.inbox(user.user_id, limit=1, before=None):
+        stores.deliveries.add(user.user_id, told.notice_id, [Channel.EMAIL], MOMENT)
+    delivery = stores.deliveries.claim(user.user_id, Channel.EMAIL, MOMENT, lease=timedelta(minutes=1))
+    assert delivery is not None
+    stores.deliveries.mark_failed(delivery, "nobody is called ramesh@example.com", now=MOMENT, retry_at=None)
 
     stores.records.close(user.user_id, MOMENT + timedelta(seconds=1))
 
+    everything = whole_schema(postgres_store)
+    trail = everything.pop("audit_log")
+    for name, text in everything.items():
+        assert not re.search(r"ramesh|suresh|\$argon2", text, re.IGNORECASE), name
+    for known in FREE_TEXT_IN_THE_TRAIL:
+        assert known in trail
+        trail = trail.replace(known, "")
+    assert not re.search("ramesh|suresh", trail, re.IGNORECASE)
     rows = rows_of(postgres_store, user.user_id)
-    left = {name: str(found) for name, found in rows.items() if found}
-    kept = {"audit_heads", "audit_log", "broker_accounts", "daily_summaries", "logins", "outbox", "users"}
-    assert set(left) == kept
-    for name, text in left.items():
-        assert "gone@example.com" not in text, name
-        assert "phone" not in text or name == "audit_log", name
-    assert "of the family" not in left["broker_accounts"]
-    assert "$argon2" not in left["users"]
+    kept = {"audit_heads", "audit_log", "broker_accounts", "daily_summaries", "deliveries", "logins", "outbox", "users"}
+    assert {name for name, found in rows.items() if found} == kept
+
+
+def whole_schema(store: PostgresStore) -> dict[str, str]:
+    """Every row of every table, whoever's it is."""
+    with store.owner() as owner:
+        tables = owner.execute("select tablename from pg_tables where schemaname = 'public'").fetchall()
+        rows = {name: owner.execute(f"select to_jsonb(t)::text from {name} t").fetchall() for (name,) in tables}
+    return {name: "\n".join(row for (row,) in found) for name, found in rows.items()}
+
+
+def test_notices_are_erased_with_the_account_and_nobody_elses(stores: Stores) -> None:
+    user, other = stores.add_user(), stores.add_user()
+    tell(stores, user.user_id, 2)
+    tell(stores, other.user_id, 1)
+
+    stores.records.close(user.user_id, MOMENT)
+
+    assert [each.text for each in stores.notifications.inbox(user.user_id, limit=9, before=None)] == [ERASED, ERASED]
+    assert [each.text for each in stores.notifications.inbox(other.user_id, limit=9, before=None)] == ["day 0"]
+
+
+def test_no_notice_has_the_email_of_a_viewer(stores: Stores) -> None:
+    # It would stay with the owner when the viewer is gone.
+    owner, viewer = stores.add_user(), stores.add_user()
+    lasts = MOMENT + timedelta(days=1)
+    stores.viewers.invite(ViewerGrant(uuid4(), owner.user_id, "reader", owner.email, MOMENT, lasts), b"r" * 32)
+    stores.viewers.accept(owner.user_id, b"r" * 32, viewer, MOMENT)
+
+    (told,) = stores.notifications.inbox(owner.user_id, limit=9, before=None)
+    assert '"reader"' in told.text
+    assert viewer.email not in told.text
 
 
 def test_an_audit_chain_stays_whole(postgres_store: PostgresStore) -> None:

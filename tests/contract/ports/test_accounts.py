@@ -15,6 +15,8 @@ from algotrading.adapters.postgres.broker_accounts import PostgresBrokerAccounts
 from algotrading.adapters.postgres.egress_routes import DeployedRoute, read_routes
 from algotrading.domain.accounts import BrokerName, ConnectionStatus, Login, SealedBrokerAccount, User, first_account_of
 from algotrading.domain.audit import AuditKind
+from algotrading.domain.cycle import CycleState, IntentState
+from algotrading.domain.effects import Decision
 from algotrading.domain.egress import EgressRoute
 from algotrading.domain.errors import (
     AccountLocked,
@@ -24,8 +26,10 @@ from algotrading.domain.errors import (
     NotFound,
     TokenInvalid,
 )
+from algotrading.domain.events import EntryMissed
+from algotrading.domain.strategy import StrategyStatus
 from tests.contract.ports.conftest import Stores, postgres_stores
-from tests.fakes.examples import MOMENT, make_user
+from tests.fakes.examples import MOMENT, TRADING_DAY, make_intent, make_strategy, make_user
 from tests.stores import PostgresStore
 
 
@@ -471,3 +475,91 @@ def test_no_two_get_one_pair_however_close_they_come(postgres_store: PostgresSto
 def test_what_describes_no_addresses_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"\d+ validation error"):
         read_routes(text)
+
+
+# --- what was read, and what is there by now ---------------------------------------------------------
+
+
+def test_a_login_that_comes_back_is_stored_over_the_connection_that_it_began_at(stores: Stores) -> None:
+    user = stores.add_user()
+    began_at = replace(make_account(user), access_token=None, status=ConnectionStatus.LOGIN_REQUIRED, token_at=None)
+    stores.broker_accounts.save(began_at)
+
+    stores.broker_accounts.save(make_account(user), over=began_at)
+
+    assert stores.broker_accounts.find(user.user_id) == make_account(user)
+
+
+def test_a_login_that_comes_back_brings_no_connection_back(stores: Stores) -> None:
+    user = stores.add_user()
+    stores.broker_accounts.save(make_account(user))
+    stores.broker_accounts.remove(user.user_id, now=MOMENT)
+
+    with pytest.raises(TokenInvalid):
+        stores.broker_accounts.save(make_account(user), over=make_account(user))
+
+    assert stores.broker_accounts.find(user.user_id) is None
+
+
+def test_a_login_that_comes_back_replaces_no_newer_keys(stores: Stores) -> None:
+    user = stores.add_user()
+    newer = replace(make_account(user), api_key="newer")
+    stores.broker_accounts.save(make_account(user))
+    stores.broker_accounts.save(newer)
+
+    with pytest.raises(TokenInvalid):
+        stores.broker_accounts.save(make_account(user), over=make_account(user))
+
+    assert stores.broker_accounts.find(user.user_id) == newer
+
+
+@pytest.mark.parametrize("what", ["runs", "is held", "may surface"])
+def test_a_connection_is_not_removed_under_what_trades_through_it(stores: Stores, what: str) -> None:
+    # given a strategy of this account, and what is still to be sold through it
+    user = stores.add_user()
+    stores.broker_accounts.save(make_account(user))
+    strategy = stores.add_strategy(user)
+    if what != "runs":
+        cycle = stores.ledger.take(strategy, TRADING_DAY)
+        absent = replace(make_intent(cycle, state=IntentState.NOT_PLACED), sent_at=MOMENT)
+        is_held = what == "is held"
+        over = replace(
+            cycle, state=CycleState.LONG if is_held else CycleState.FLAT, intents=() if is_held else (absent,)
+        )
+        stores.ledger.save(Decision(over, ()), event=EntryMissed(MOMENT, "x"), now=MOMENT)
+        stores.strategies.save(replace(strategy, status=StrategyStatus.STOPPED, version=2), expected_version=1)
+
+    with pytest.raises(Conflict):
+        stores.broker_accounts.remove(user.user_id, now=MOMENT)
+
+    assert stores.broker_accounts.find(user.user_id) == make_account(user)
+
+
+def test_what_trades_in_another_account_keeps_no_connection(stores: Stores) -> None:
+    user = stores.add_user()
+    stores.broker_accounts.save(make_account(user))
+    second = stores.add_account(user)
+    stores.strategies.add(replace(make_strategy(user.user_id), account_id=second))
+
+    stores.broker_accounts.remove(user.user_id, now=MOMENT)
+
+    assert stores.broker_accounts.find(user.user_id) is None
+
+
+def test_a_removal_waits_for_a_start_and_then_sees_it(postgres_store: PostgresStore) -> None:
+    stores = postgres_stores(postgres_store)
+    user = stores.add_user()
+    stores.broker_accounts.save(make_account(user))
+    stores.add_strategy(user, status=StrategyStatus.STOPPED)
+    with postgres_store.owner() as owner, ThreadPoolExecutor(1) as pool:
+        with owner.transaction():
+            # As a start does.
+            owner.execute("select from users where id = %s for no key update", (user.user_id,))
+            owner.execute("update strategies set status = 'running' where user_id = %s", (user.user_id,))
+            removal = pool.submit(stores.broker_accounts.remove, user.user_id, now=MOMENT)
+            with pytest.raises(TimeoutError):
+                removal.result(timeout=0.1)
+        with pytest.raises(Conflict):
+            removal.result(timeout=5)
+
+    assert stores.broker_accounts.find(user.user_id) == make_account(user)

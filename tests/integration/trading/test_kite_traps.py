@@ -241,7 +241,6 @@ class Trader:
             courier,
             WayOut(brokers, self.clock, self.meter, False),
             LastCall(preflight, MemorySummaries(self.database), courier, self.clock, self.meter),
-            named,
         )
 
     def walk_in(self) -> Outcome:

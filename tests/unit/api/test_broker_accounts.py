@@ -88,7 +88,7 @@ def test_an_account_is_opened_and_waits_for_a_broker(world: ApiWorld) -> None:
     assert accounts(world, token)[1] == answer.body
     assert kinds(world) == [AuditKind.BROKER_ACCOUNT_OPENED]
     (entry,) = [e for e in world.database.audit if e.kind is AuditKind.BROKER_ACCOUNT_OPENED]
-    assert entry.data == {"account_id": UUID(answer.body["account_id"]), "name": "HUF", "is_default": False}
+    assert entry.data == {"account_id": UUID(answer.body["account_id"]), "is_default": False}
 
 
 def test_each_is_shown_with_its_own_connection_and_strategies(world: ApiWorld) -> None:

@@ -132,7 +132,6 @@ def build_executor(settings: ExecutorSettings) -> tuple[Executor, Redelivery]:
         courier=courier,
         way_out=WayOut(brokers, clock, desk.meter, settings.egress_bound),
         last_call=LastCall(preflight, PostgresSummaries(database), courier, clock, desk.meter),
-        named=named,
     )
     if parts.is_provisioned():
         _get_ready(desk)

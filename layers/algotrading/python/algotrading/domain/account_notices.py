@@ -32,6 +32,8 @@ LOGINS_HELD_UP: Final = " ".join(
         "choose a password that you use nowhere else, and switch your second factor on",
     )
 )
+ERASED: Final = "what was said here was erased when the account was deleted"
+"""In the place of every notice of an account that is gone: notices have names in them."""
 CODE_REUSED: Final = (
     "right digits of your second factor came once more after they were used, or are older than some that were, and were"
     f" refused. Unless you entered them twice yourself, somebody has read them over your shoulder. {_NOT_YOU}"
@@ -89,10 +91,11 @@ def login_copied(login: DeviceLogin) -> str:
 
 
 def viewer_joined(grant: ViewerGrant) -> str:
-    """Somebody reads the owner's account from now on."""
+    """Somebody reads the owner's account from now on. The e-mail is in the list of viewers alone: there it goes when
+    the viewer's own account is deleted."""
     return (
-        f'{grant.viewer_email} reads your account from now on, by your invitation "{grant.name}". You can end that at'
-        f" any time. {_NOT_YOU}, and remove the viewer"
+        f'a viewer reads your account from now on, by your invitation "{grant.name}": your list of viewers has the'
+        f" e-mail. You can end that at any time. {_NOT_YOU}, and remove the viewer"
     )
 
 

@@ -11,6 +11,7 @@ from typing import Final
 from uuid import UUID
 
 from algotrading.domain.egress import EgressRoute
+from algotrading.domain.errors import Conflict
 from algotrading.domain.sessions import instant_of, trading_day_of
 
 
@@ -21,10 +22,27 @@ class BrokerName(StrEnum):
 
 
 ACCOUNT_IS_GONE: Final = "this account is gone"
+"""What is told in the name of a user who has deleted it."""
 LOCKED: Final = "this account is locked: ask support"
 """What is told of an account that an administrator has locked."""
+CONNECTION_CHANGED: Final = (
+    "the broker was disconnected, or its keys were replaced, since this login began: nothing was stored, log in again"
+)
+"""What is told when a login at the broker comes back to another connection than it began at."""
 NO_MATCH: Final = "e-mail and password do not match"
 """What is told of every login that fails: nothing says whether there is an account."""
+
+
+def still_trading(why: str) -> Conflict:
+    """Why a broker connection cannot be changed or removed while strategies trade through it; `why` tells what they
+    would lose."""
+    return Conflict(
+        f"strategies are trading through this broker connection, or an order is still looked for that was proven absent"
+        f" today, and {why}: stop them, wait until nothing is held, and try again tomorrow at the latest"
+    )
+
+
+NOT_SOLD: Final = "they could not be sold any more"
 
 
 def first_account_of(user_id: UUID) -> UUID:

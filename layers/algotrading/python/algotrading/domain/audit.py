@@ -58,7 +58,7 @@ class AuditKind(StrEnum):
     BROKER_TOKEN_TAKEN = "broker_token_taken"  # noqa: S105 - a name, no token
     """And it has taken the same one again since."""
     BROKER_ACCOUNT_OPENED = "broker_account_opened"
-    """One more account, under its name. This and the next two: `named_account_entry`."""
+    """One more account. This and the next two: `named_account_entry`."""
     BROKER_ACCOUNT_CHANGED = "broker_account_changed"
     """Its name, or that it is the default."""
     BROKER_ACCOUNT_REMOVED = "broker_account_removed"
@@ -247,8 +247,9 @@ def token_entry(user_id: UUID, kind: AuditKind, token: Mapping[str, object], at:
 
 
 def named_account_entry(account: NamedAccount, kind: AuditKind, at: datetime) -> AuditEntry:
-    """What is written down about a broker account that was opened, changed (as it is then) or removed (as it was)."""
-    data = {"account_id": account.account_id, "name": account.name, "is_default": account.is_default}
+    """What is written down about a broker account that was opened, changed (as it is then) or removed (as it was).
+    Never its name, which may be a person's: what is in the trail stays when the account of ours is deleted."""
+    data = {"account_id": account.account_id, "is_default": account.is_default}
     return AuditEntry(account.user_id, kind, at, data)
 
 

@@ -40,7 +40,7 @@ def end_day(cycle: Cycle, event: LastRead | BookLost | DayOver, policy: Policy) 
         case LastRead():
             return _look_last(cycle, event, policy)
         case BookLost():
-            return _ask_for_login(cycle, event.place)
+            return _ask_for_login(cycle)
         case DayOver():
             return _close(cycle)
 
@@ -60,12 +60,12 @@ def _look_last(cycle: Cycle, event: LastRead, policy: Policy) -> Decision:
     return _say_what_is_open(learned, event) if event.is_final else learned
 
 
-def _ask_for_login(cycle: Cycle, place: str) -> Decision:
+def _ask_for_login(cycle: Cycle) -> Decision:
     """The book cannot be read, and is going to vanish: the trader can still log in."""
     said = _note_once(cycle, _BOOK_LOST)
     if said is None:
         return Decision(cycle)
-    text = f"Your broker login{place} is over, and {_BOOK_LOST}."
+    text = f"Your broker login is over, and {_BOOK_LOST}."
     return Decision(said, (RaiseAlarm("SnapshotMissing", _BOOK_LOST), Tell(NoticeKind.SNAPSHOT_MISSING, text)))
 
 

@@ -108,8 +108,6 @@ class BookLost:
     """The session is over, and there is no login to read the broker's book with."""
 
     now: datetime
-    place: str = ""
-    """Which account that is, as a part of a sentence; empty where its owner has one."""
 
 
 @dataclass(frozen=True, slots=True)

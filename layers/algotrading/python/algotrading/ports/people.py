@@ -178,11 +178,12 @@ class BrokerAccounts(Protocol):
     """Broker connections, secrets sealed. Every change leaves an audit record in the same transaction. Where no
     `account_id` is given, the user's default account is meant: whoever has one account never names any."""
 
-    def save(self, account: SealedBrokerAccount) -> None:
+    def save(self, account: SealedBrokerAccount, *, over: SealedBrokerAccount | None = None) -> None:
         """Add or replace the account's connection. Raises BrokerAccountTaken where another account of ours, of
         whichever user, places orders there: each would take the other's orders for its own, and both may sell the
         same shares; TokenInvalid where the user is gone, NotFound where the user has no such account, and
-        AccountLocked where nobody gets in any more."""
+        AccountLocked where nobody gets in any more. `over` is the connection that was read before the broker was asked:
+        TokenInvalid, too, where it is not there any more, or was stored anew since."""
         ...
 
     def find(self, user_id: UUID, account_id: UUID | None = None) -> SealedBrokerAccount | None:
@@ -206,7 +207,8 @@ class BrokerAccounts(Protocol):
         ...
 
     def remove(self, user_id: UUID, account_id: UUID | None = None, *, now: datetime) -> None:
-        """Forget the account's connection; no error when there is none."""
+        """Forget the account's connection; no error when there is none. Raises Conflict while strategies trade through
+        it, which is looked at in the same transaction; TokenInvalid where the user is gone."""
         ...
 
     def find_by_email(self, email: str) -> SealedBrokerAccount | None:

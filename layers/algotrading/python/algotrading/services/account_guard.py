@@ -6,8 +6,8 @@ import logging
 from dataclasses import dataclass
 from uuid import UUID
 
-from algotrading.domain.accounts import BrokerProfile
-from algotrading.domain.errors import BrokerAccountDiffers, Conflict
+from algotrading.domain.accounts import BrokerProfile, still_trading
+from algotrading.domain.errors import BrokerAccountDiffers
 from algotrading.domain.sessions import trading_day_of
 from algotrading.ports import BrokerAccounts, Clock, Ledger, Strategies
 
@@ -27,11 +27,7 @@ class AccountGuard:
     def refuse_while_trading(self, user_id: UUID, account_id: UUID, why: str) -> None:
         """Raise Conflict while strategies trade in the account; `why` tells what they would lose."""
         if self._is_trading(user_id, account_id):
-            raise Conflict(
-                f"strategies are trading through this broker connection, or an order is still looked for that was "
-                f"proven absent today, and {why}: stop them, wait until nothing is held, and try again tomorrow at the "
-                f"latest"
-            )
+            raise still_trading(why)
 
     def refuse_another_account(
         self, user_id: UUID, account_id: UUID, profile: BrokerProfile, known: str | None

@@ -154,7 +154,8 @@ class BrokerConnections:
         """Turn the request token that came back from the broker's login into a stored connection.
 
         Raises:
-            TokenExpired, TokenInvalid: the state is too old or not ours; the account or the login that asked is gone.
+            TokenExpired, TokenInvalid: the state is too old or not ours; the account or the login that asked is gone,
+                or the connection that the login was for: meanwhile, even.
             AccountLocked: nobody gets in, by a login that began before the lock either.
             NotFound: the broker account was removed meanwhile.
             BrokerAuthFailed, BrokerUnavailable, BrokerAccountTaken, BrokerAccountDiffers: as for `connect`; nothing
@@ -173,7 +174,7 @@ class BrokerConnections:
         credentials = BrokerCredentials(keys.broker, keys.api_key, keys.api_secret, session.access_token)
         profile = self.brokers.connect(credentials).validate_credentials()
         self._refuse_exchanged(standing, stored, profile)
-        account = self._store_validated(user_id, account_id, credentials, profile, stored)
+        account = self._store_validated(user_id, account_id, credentials, profile, stored, over=stored)
         return self._show(account, credentials.api_key)
 
     def account_of(self, user_id: UUID, account_id: UUID | None) -> NamedAccount:
@@ -192,9 +193,7 @@ class BrokerConnections:
             Conflict: strategies trade through it.
         """
         user_id, account_id = account.user_id, account.account_id
-        if self.accounts.find(user_id, account_id) is not None:
-            self.guard.refuse_while_trading(user_id, account_id, "they could not be sold any more")
-            self.accounts.remove(user_id, account_id, now=self.clock.now())
+        self.accounts.remove(user_id, account_id, now=self.clock.now())
 
     def _claim_addresses(self, user_id: UUID, account_id: UUID) -> EgressRoute | None:
         """Addresses for the user's orders, for good: once the broker has vouched for it, and not for an account that
@@ -247,16 +246,24 @@ class BrokerConnections:
         credentials: BrokerCredentials,
         profile: BrokerProfile,
         stored: SealedBrokerAccount | None,
+        *,
+        over: SealedBrokerAccount | None = None,
     ) -> SealedBrokerAccount:
         known = None if stored is None else stored.broker_user_id
         self.guard.refuse_another_account(user_id, account_id, profile, known)
-        account = self._save(user_id, account_id, credentials, profile.broker_user_id)
+        account = self._save(user_id, account_id, credentials, profile.broker_user_id, over=over)
         # At once: an exit may wait for this login.
         self.login_wake.wake(account)
         return replace(account, egress=self._claim_addresses(user_id, account_id))
 
     def _save(
-        self, user_id: UUID, account_id: UUID, credentials: BrokerCredentials, broker_user_id: str | None
+        self,
+        user_id: UUID,
+        account_id: UUID,
+        credentials: BrokerCredentials,
+        broker_user_id: str | None,
+        *,
+        over: SealedBrokerAccount | None = None,
     ) -> SealedBrokerAccount:
         secrets = {"api_key": credentials.api_key, "api_secret": credentials.api_secret}
         if credentials.access_token is not None:
@@ -277,7 +284,7 @@ class BrokerConnections:
             updated_at=now,
             places_orders=not self._carries_prices(user_id, account_id),
         )
-        self.accounts.save(account)
+        self.accounts.save(account, over=over)
         return account
 
     def _stored(self, user_id: UUID, account_id: UUID) -> SealedBrokerAccount:

@@ -15,7 +15,6 @@ from algotrading.domain.events import EntryDue, EntryMissed
 from algotrading.domain.limits import Obstacle
 from algotrading.domain.strategy import Plan, Strategy
 from algotrading.ports import EntryGate
-from algotrading.services.account_names import where
 from algotrading.services.cycle_runner import CycleRunner
 from algotrading.services.last_call import LastCall
 from algotrading.services.live_prices import prices_of_today
@@ -23,11 +22,12 @@ from algotrading.services.paced_broker import PacedBroker
 from algotrading.services.read_broker import held_by, see
 from algotrading.services.send_orders import past_its_sale
 from algotrading.services.way_out import WayOut
-from algotrading.services.worker import Taken, Worker
+from algotrading.services.worker import LOGIN_OVER, Taken, Worker
 
 logger = logging.getLogger(__name__)
 
-_LOG_IN = "log in to the broker again"
+_NO_LOGIN = f"{LOGIN_OVER}; log in to the broker again"
+_REFUSED = "the broker does not take the login any more; log in to the broker again"
 _STALE_PRICE = timedelta(seconds=10)
 _HAND_OVER = timedelta(seconds=3)
 """So long after its instant an entry waits for another strategy's shares of the same symbol to be sold; less than the
@@ -74,7 +74,7 @@ class Entries:
             gate = self._gate(taken.cycle, due)
             obstacle = self._obstacle(taken, broker, gate, due)
             if obstacle is not None or broker is None:
-                why, breach = (obstacle.why, obstacle.breach) if obstacle else (self._no_login(taken.cycle), None)
+                why, breach = (obstacle.why, obstacle.breach) if obstacle else (_NO_LOGIN, None)
                 return self.worker.record(taken, EntryMissed(clock.now(), why, breach))
             price, marks = self._price(taken.strategy, broker, due), self._marks(gate)
             sight = see(self.worker.desk.runtime, taken.cycle)
@@ -82,14 +82,8 @@ class Entries:
             errand.marks = marks if price is None else {**marks, taken.cycle.plan.symbol: price}
             held = None if gate.may_surface_elsewhere else self._held_before(taken.cycle.plan, broker, due)
             if broker.is_refused and not self._is_taken(broker, due):
-                refused = (
-                    f"the broker does not take the login{where(self.worker.named, taken.cycle)} any more; {_LOG_IN}"
-                )
-                return self.worker.record(taken, EntryMissed(clock.now(), refused))
+                return self.worker.record(taken, EntryMissed(clock.now(), _REFUSED))
             return CycleRunner(errand).run(EntryDue(clock.now(), due, price, sight, held))
-
-    def _no_login(self, cycle: Cycle) -> str:
-        return f"{self.worker.login_over(cycle)}; {_LOG_IN}"
 
     def _gate(self, cycle: Cycle, due: datetime) -> EntryGate:
         """What stands before the entry. Another strategy's sale of the same shares, which may be timed to the second
@@ -106,7 +100,7 @@ class Entries:
         if breach is not None:
             return Obstacle(f"not bought: {breach.text}", breach)
         if broker is None:
-            return Obstacle(self._no_login(taken.cycle))
+            return Obstacle(_NO_LOGIN)
         way_out = self.way_out.problem(broker.egress)
         if way_out is not None:
             return Obstacle(f"not bought: {way_out}")

@@ -8,7 +8,7 @@ from algotrading.contracts.messages import OrderCommand, OrderEvent
 from algotrading.domain.cycle import Cycle, ExitReason
 from algotrading.domain.errors import AlgotradingError
 from algotrading.domain.sessions import SessionTable
-from algotrading.ports import Instruments, NamedAccounts, Risks, Snapshots
+from algotrading.ports import Instruments, Risks, Snapshots
 from algotrading.services.broker_sessions import BrokerSessions
 from algotrading.services.courier import Courier
 from algotrading.services.entries import Entries
@@ -43,7 +43,6 @@ class Executor:
     courier: Courier
     way_out: WayOut
     last_call: LastCall
-    named: NamedAccounts
     pace: Pace = Pace()  # noqa: RUF009 - frozen
 
     def handle(self, command: OrderCommand) -> Cycle | None:
@@ -79,7 +78,7 @@ class Executor:
 
     @property
     def _worker(self) -> Worker:
-        return Worker(self.desk, self.instruments, self.sessions, self.table, self.named, self.pace)
+        return Worker(self.desk, self.instruments, self.sessions, self.table, self.pace)
 
     @property
     def _entries(self) -> Entries:

@@ -17,7 +17,7 @@ from algotrading.services import read_broker
 from algotrading.services.cycle_runner import CycleRunner
 from algotrading.services.reconciliation import Reconciliation
 from algotrading.services.verify_flat import FlatVerifier
-from algotrading.services.worker import Worker
+from algotrading.services.worker import LOGIN_OVER, Worker
 
 _WITHDRAWN = timedelta(seconds=0.2)
 """This long after its instant an entry that waited for it has left, or has been withdrawn."""
@@ -55,7 +55,7 @@ class Exits:
                 return taken.cycle
             broker = self.worker.session_of(taken.cycle, account_id, broker)
             if broker is None:
-                cycle = self.worker.record(taken, ExitBlocked(clock.now(), reason, self.worker.login_over(taken.cycle)))
+                cycle = self.worker.record(taken, ExitBlocked(clock.now(), reason, LOGIN_OVER))
                 if cycle.is_armed:
                     raise BrokerAuthFailed("an exit waits for a broker login")
                 return cycle

@@ -42,9 +42,8 @@ class BookKeeper:
         account_id: UUID,
         open_session: Callable[[], Broker],
         record: Record,
-        place: Callable[[], str],
     ) -> None:
-        """Read, settle and store the book of the account. `place` says which that is, where its owner has several.
+        """Read, settle and store the book of the account.
 
         Raises:
             BrokerUnavailable, LockBusy, Fenced: nothing was stored; converge asks again.
@@ -57,7 +56,7 @@ class BookKeeper:
             book = self._settle(command, account_id, broker, record)
         except BrokerAuthFailed as fault:
             logger.error("the day's book cannot be read: %s", fault.message, extra={"user_id": str(user_id)})
-            record(command, BookLost(self.clock.now(), place()))
+            record(command, BookLost(self.clock.now()))
             return
         self.snapshots.add(BookSnapshot(user_id, account_id, day, book))
 

@@ -12,12 +12,11 @@ from algotrading.domain.errors import BrokerAuthFailed
 from algotrading.domain.events import DayOver, ExitBlocked
 from algotrading.ports import Snapshots
 from algotrading.services import read_broker
-from algotrading.services.account_names import where
 from algotrading.services.cycle_runner import CycleRunner
 from algotrading.services.keep_book import BookKeeper
 from algotrading.services.paced_broker import PacedBroker
 from algotrading.services.read_broker import held_by
-from algotrading.services.worker import Worker
+from algotrading.services.worker import LOGIN_OVER, Worker
 
 _PATIENCE_OF_HINTS = {
     "sweep": timedelta(seconds=1),  # the only look there is in a quiet minute
@@ -77,8 +76,7 @@ class Reconciliation:
         desk = self.worker.desk
         cycle = desk.ledger.find(command.user_id, command.strategy_id, command.trading_day)
         if cycle is not None and cycle.is_armed:
-            why = self.worker.login_over(cycle)
-            self.worker.note_event(command, ExitBlocked(desk.clock.now(), cycle.wanted or cycle.claim, why))
+            self.worker.note_event(command, ExitBlocked(desk.clock.now(), cycle.wanted or cycle.claim, LOGIN_OVER))
 
     def keep_book(self, command: OrderCommand) -> None:
         """At the end of the day: learn from the account's whole book what can be learned, and keep it."""
@@ -88,5 +86,4 @@ class Reconciliation:
             return
         open_session = partial(self.worker.sessions.open, cycle.user_id, cycle.account_id)
         keeper = BookKeeper(desk.clock, desk.ledger, self.snapshots, desk.policy.clean_reads)
-        place = partial(where, self.worker.named, cycle)
-        keeper.keep(command, cycle.account_id, open_session, self.worker.note_event, place)
+        keeper.keep(command, cycle.account_id, open_session, self.worker.note_event)

@@ -6,6 +6,7 @@ import logging
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from typing import Final
 from uuid import UUID
 
 from algotrading.contracts.messages import OrderCommand, OrderEvent
@@ -19,8 +20,7 @@ from algotrading.domain.instruments import Instrument
 from algotrading.domain.risk import breach_of
 from algotrading.domain.sessions import SessionTable, instant_of, trading_day_of
 from algotrading.domain.strategy import Plan, Strategy, StrategyStatus
-from algotrading.ports import Instruments, NamedAccounts
-from algotrading.services.account_names import where
+from algotrading.ports import Instruments
 from algotrading.services.broker_sessions import BrokerSessions
 from algotrading.services.errand import Desk, Errand, spread_of
 from algotrading.services.paced_broker import PacedBroker
@@ -30,6 +30,9 @@ logger = logging.getLogger(__name__)
 
 _TIMED = {OrderEvent.BUY, OrderEvent.SELL}
 _WARM_AHEAD = timedelta(seconds=2)
+LOGIN_OVER: Final = "the broker login is missing or over"
+"""Why nothing can be sold, nor read, in words for the trader. What the owner calls the account is never part of what is
+decided: decisions are kept in the audit trail for ever, and are logged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +73,7 @@ class Worker:
     instruments: Instruments
     sessions: BrokerSessions
     table: SessionTable
-    named: NamedAccounts
     pace: Pace
-
-    def login_over(self, cycle: Cycle) -> str:
-        """Why nothing can be sold, nor read, in words for the trader."""
-        return f"the broker login{where(self.named, cycle)} is missing or over"
 
     # --- what a message speaks of -----------------------------------------------------------------
 

@@ -11,6 +11,7 @@ from uuid import UUID
 from algotrading.adapters.postgres import audit
 from algotrading.adapters.postgres.database import Database
 from algotrading.adapters.postgres.logins import end_all
+from algotrading.domain.account_notices import ERASED
 from algotrading.domain.audit import AuditKind, account_entry, disconnected_entry
 from algotrading.domain.errors import Conflict, NotFound
 from algotrading.domain.logins import LoginEnd
@@ -93,6 +94,7 @@ _FORGET = (
     "delete from push_devices where user_id = %s",
     "update logins set name = '' where user_id = %s",
     "update broker_accounts set name = '' where user_id = %s",
+    "update deliveries set last_error = null where user_id = %s",
 )
 
 
@@ -142,6 +144,7 @@ class PostgresAccountRecords:
             end_all(session, LoginEnd.ACCOUNT_DELETED, now)
             for statement in _FORGET:
                 session.execute(statement.encode(), (user_id,))
+            session.execute("update outbox set text = %s, last_error = null where user_id = %s", (ERASED, user_id))
             session.execute(
                 "update users set email = %s, password_hash = '', email_verified_at = null, deleted_at = %s"
                 " where id = %s",

@@ -12,10 +12,19 @@ from algotrading.adapters.postgres.database import Database
 from algotrading.adapters.postgres.json_values import clean_text
 from algotrading.adapters.postgres.refused_logins import tell_refused
 from algotrading.adapters.postgres.users import hold_open, hold_undeleted
-from algotrading.domain.accounts import ACCOUNT_IS_GONE, BrokerName, ConnectionStatus, SealedBrokerAccount
+from algotrading.domain.accounts import (
+    ACCOUNT_IS_GONE,
+    CONNECTION_CHANGED,
+    NOT_SOLD,
+    BrokerName,
+    ConnectionStatus,
+    SealedBrokerAccount,
+    still_trading,
+)
 from algotrading.domain.audit import AuditKind, broker_entry, disconnected_entry, freed_entry, token_entry
 from algotrading.domain.egress import EgressRoute
 from algotrading.domain.errors import BrokerAccountTaken, Conflict, NotFound, TokenInvalid
+from algotrading.domain.sessions import trading_day_of
 
 if TYPE_CHECKING:
     from algotrading.adapters.postgres.database import Session
@@ -31,6 +40,16 @@ _OF_ACCOUNT = """
         %(account_id)s::uuid, (select account_id from broker_accounts where user_id = %(user_id)s and is_default))
 """
 
+_IS_TRADING = """
+    select exists (select from strategies where user_id = %(user)s and account_id = %(account)s and status = 'running'
+            and deleted_at is null)
+        or exists (select from cycles c where c.user_id = %(user)s and c.account_id = %(account)s and is_unsettled(c))
+        -- An order that was proven absent is looked for until its day ends: it may surface, and be there to sell.
+        or exists (select from order_intents i join cycles c using (strategy_id, trading_day)
+            where c.user_id = %(user)s and c.account_id = %(account)s and i.trading_day = %(day)s
+            and i.state = 'not_placed') as is_trading
+"""
+
 
 class PostgresBrokerAccounts:
     """Broker connections, secrets sealed."""
@@ -38,24 +57,26 @@ class PostgresBrokerAccounts:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def save(self, account: SealedBrokerAccount) -> None:
+    def save(self, account: SealedBrokerAccount, *, over: SealedBrokerAccount | None = None) -> None:
         """See ports.BrokerAccounts."""
         from psycopg.errors import UniqueViolation
 
         try:
-            self._save(account)
+            self._save(account, over)
         except UniqueViolation as error:
             if error.diag.constraint_name == "broker_keys_one_holder":
                 raise BrokerAccountTaken from error
             raise
 
-    def _save(self, account: SealedBrokerAccount) -> None:
+    def _save(self, account: SealedBrokerAccount, over: SealedBrokerAccount | None) -> None:
         with self._database.tenant(account.user_id) as session:
             # It may have been deleted or locked while the broker was asked: what is stored then would stay.
             if hold_open(session, account.user_id) is None:
                 raise TokenInvalid(ACCOUNT_IS_GONE)
             # The same holds for the one account of its user: who removes it holds the user's row as well.
             _require_open(session, account)
+            if over is not None:
+                _require_unchanged(session, over)
             stored = session.execute(
                 """
                 with before as materialized (select broker_user_id from broker_connections where account_id = %s)
@@ -131,12 +152,15 @@ class PostgresBrokerAccounts:
     def remove(self, user_id: UUID, account_id: UUID | None = None, *, now: datetime) -> None:
         """See ports.BrokerAccounts."""
         with self._database.tenant(user_id) as session:
+            # Strategies are started under this lock, too: none begins while it is looked whether any runs.
+            hold_undeleted(session, user_id)
             removed = session.execute(
                 f"delete from broker_connections where {_OF_ACCOUNT}"  # noqa: S608 - constant
                 " returning account_id, broker, broker_user_id",
                 _key(user_id, account_id),
             ).fetchone()
             if removed is not None:
+                _refuse_while_trading(session, user_id, removed["account_id"], now)
                 audit.append(session, disconnected_entry(user_id, **removed, at=now))
 
     def find_by_email(self, email: str) -> SealedBrokerAccount | None:
@@ -212,6 +236,23 @@ def _require_open(session: Session, account: SealedBrokerAccount) -> None:
     ).fetchone()
     if row is None:
         raise NotFound("no such broker account")
+
+
+def _require_unchanged(session: Session, over: SealedBrokerAccount) -> None:
+    # Sealed anew, keys never look the same: whoever has stored them since is found, with the same keys even.
+    row = session.execute(
+        "select from broker_connections where account_id = %s and user_id = %s and api_key = %s and secret_key = %s",
+        (over.account_id, over.user_id, over.api_key, over.api_secret),
+    ).fetchone()
+    if row is None:
+        raise TokenInvalid(CONNECTION_CHANGED)
+
+
+def _refuse_while_trading(session: Session, user_id: UUID, account_id: UUID, now: datetime) -> None:
+    values = {"user": user_id, "account": account_id, "day": trading_day_of(now)}
+    row = session.execute(_IS_TRADING, values).fetchone()
+    if row is None or row["is_trading"]:
+        raise still_trading(NOT_SOLD)
 
 
 def _key(user_id: UUID, account_id: UUID | None) -> dict[str, UUID | None]:

@@ -23,7 +23,7 @@ class PostgresKeptAnswers:
                 "delete from kept_answers where user_id = %s and begun_at <= %s",
                 (request.user_id, request.begun_at - KEPT_FOR),
             )
-            # Of two at once the second waits here for the first one's commit, which holds nothing else.
+            # Of two at once the second has waited for the first one's commit: each holds its user's row.
             taken = session.execute(
                 "insert into kept_answers (user_id, key, request_hash, begun_at) values (%s, %s, %s, %s)"
                 " on conflict (user_id, key) do nothing",
