@@ -1334,6 +1334,28 @@ export interface components {
             status: "removed";
         };
         /**
+         * BrokerAccountStateView
+         * @description A broker connection, and in which of the user's broker accounts it is.
+         */
+        BrokerAccountStateView: {
+            /**
+             * Account Id
+             * Format: uuid
+             */
+            account_id: string;
+            /** Broker */
+            broker: string;
+            /** Broker User Id */
+            broker_user_id: string | null;
+            /**
+             * Connected Until
+             * @description When its token dies; null where a login is needed
+             */
+            connected_until: string | null;
+            /** Is Default */
+            is_default: boolean;
+        };
+        /**
          * BrokerAccountView
          * @description One of the caller's broker accounts.
          */
@@ -3668,7 +3690,13 @@ export interface components {
          * @description How one account stands: no secret, no order, no plan.
          */
         UserStateView: {
+            /** @description Of the default account */
             broker: components["schemas"]["BrokerStateView"] | null;
+            /**
+             * Brokers
+             * @description Of every account with a connection, the oldest first
+             */
+            brokers: components["schemas"]["BrokerAccountStateView"][];
             /**
              * Created At
              * Format: date-time
