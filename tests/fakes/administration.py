@@ -8,7 +8,7 @@ from datetime import datetime
 from uuid import UUID
 
 from algotrading.domain.account_notices import ACCOUNT_LOCKED, ACCOUNT_UNLOCKED
-from algotrading.domain.accounts import ConnectionStatus, User, first_account_of
+from algotrading.domain.accounts import ConnectionStatus, User
 from algotrading.domain.administration import AccountState, BrokerStanding, QueueDepth, StorePulse, UserSummary
 from algotrading.domain.audit import AuditKind, access_entry, staff_deed_entry
 from algotrading.domain.cycle import CycleState
@@ -20,6 +20,7 @@ from tests.fakes import audit
 from tests.fakes.accounts import MemoryLogins
 from tests.fakes.database import MemoryDatabase
 from tests.fakes.ledger import add_notice
+from tests.fakes.named_accounts import MemoryNamedAccounts
 
 _UNFINISHED = {CycleState.ENTERING, CycleState.LONG, CycleState.EXITING}
 
@@ -82,7 +83,7 @@ class MemoryAdministration:
             logins=len(MemoryLogins(database).alive(user_id, now)),
             last_login_at=max(logged_in, default=None),
             viewers=sum(1 for one, _ in database.viewers.values() if one.user_id == user_id and one.viewer_id),
-            broker=self._broker(user_id),
+            brokers=self._brokers(user_id),
             strategies=len(mine),
             running_strategies=sum(1 for one in mine if one.is_running),
             open_cycles=len(cycles),
@@ -166,13 +167,22 @@ class MemoryAdministration:
             roles,
         )
 
-    def _broker(self, user_id: UUID) -> BrokerStanding | None:
-        found = self._database.broker_accounts.get(first_account_of(user_id))
-        if found is None:
-            return None
-        is_good = found.status is ConnectionStatus.CONNECTED and found.refused_at is None
-        has_token = found.access_token is not None and is_good
-        return BrokerStanding(found.broker, found.broker_user_id, has_token, found.token_at)
+    def _brokers(self, user_id: UUID) -> tuple[BrokerStanding, ...]:
+        named = {each.account_id: each for each in MemoryNamedAccounts(self._database).of_user(user_id)}
+        return tuple(
+            BrokerStanding(
+                account_id,
+                each.is_default,
+                found.broker,
+                found.broker_user_id,
+                found.access_token is not None
+                and found.status is ConnectionStatus.CONNECTED
+                and found.refused_at is None,
+                found.token_at,
+            )
+            for account_id, each in named.items()
+            if (found := self._database.broker_accounts.get(account_id)) is not None
+        )
 
 
 def _newest(user: User) -> tuple[datetime, UUID]:

@@ -1139,6 +1139,44 @@ export interface components {
             invitation: string;
         };
         /**
+         * AccountBrokerSummary
+         * @description How the connection of one of the caller's broker accounts stands.
+         */
+        AccountBrokerSummary: {
+            /**
+             * Account Id
+             * Format: uuid
+             */
+            account_id: string;
+            broker?: components["schemas"]["BrokerName"] | null;
+            /** Broker User Id */
+            broker_user_id?: string | null;
+            /** Is Default */
+            is_default: boolean;
+            /** Name */
+            name: string;
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "not_connected" | "login_required" | "connected";
+            /**
+             * Token At
+             * @description When the access token was validated last
+             */
+            token_at?: string | null;
+            /**
+             * Token Expires At
+             * @description 06:00 Asia/Kolkata of the next day
+             */
+            token_expires_at?: string | null;
+            /**
+             * Token Refused At
+             * @description Since when the broker refuses the access token, which ends early by a logout there or a login at another place: status is login_required then. As the broker answered last to somebody who traded
+             */
+            token_refused_at?: string | null;
+        };
+        /**
          * AccountDeletedAnswer
          * @description Nobody can log in to it any more.
          */
@@ -1155,7 +1193,13 @@ export interface components {
          * @description The caller's own account.
          */
         AccountView: {
+            /** @description Of the default broker account */
             broker: components["schemas"]["BrokerSummary"];
+            /**
+             * Brokers
+             * @description Of each of the caller's broker accounts, the oldest first
+             */
+            brokers: components["schemas"]["AccountBrokerSummary"][];
             /**
              * Created At
              * Format: date-time
@@ -1332,6 +1376,28 @@ export interface components {
              * @constant
              */
             status: "removed";
+        };
+        /**
+         * BrokerAccountStateView
+         * @description A broker connection, and in which of the user's broker accounts it is.
+         */
+        BrokerAccountStateView: {
+            /**
+             * Account Id
+             * Format: uuid
+             */
+            account_id: string;
+            /** Broker */
+            broker: string;
+            /** Broker User Id */
+            broker_user_id: string | null;
+            /**
+             * Connected Until
+             * @description When its token dies; null where a login is needed
+             */
+            connected_until: string | null;
+            /** Is Default */
+            is_default: boolean;
         };
         /**
          * BrokerAccountView
@@ -3673,7 +3739,13 @@ export interface components {
          * @description How one account stands: no secret, no order, no plan.
          */
         UserStateView: {
+            /** @description Of the default account */
             broker: components["schemas"]["BrokerStateView"] | null;
+            /**
+             * Brokers
+             * @description Of every account with a connection, the oldest first
+             */
+            brokers: components["schemas"]["BrokerAccountStateView"][];
             /**
              * Created At
              * Format: date-time

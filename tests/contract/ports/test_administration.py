@@ -11,7 +11,7 @@ import pytest
 
 from algotrading.adapters.postgres.administration import PostgresAdministration
 from algotrading.adapters.postgres.second_factors import PostgresSecondFactors
-from algotrading.domain.accounts import User
+from algotrading.domain.accounts import User, first_account_of
 from algotrading.domain.audit import AuditKind
 from algotrading.domain.email_links import LinkPurpose
 from algotrading.domain.errors import Conflict, NotFound, TokenExpired
@@ -189,7 +189,7 @@ def test_a_state_counts_what_is_that_users_and_nobody_elses(stores: Stores) -> N
     assert (state.user.user_id, state.user.is_email_verified) == (user.user_id, True)
     assert (state.strategies, state.running_strategies, state.open_cycles) == (1, 1, 0)
     assert (state.logins, state.last_login_at, state.has_second_factor) == (1, MOMENT, True)
-    assert (state.kill_switch_since, state.broker, state.viewers) == (None, None, 0)
+    assert (state.kill_switch_since, state.brokers, state.viewers) == (None, (), 0)
     assert kinds_of(stores, user.user_id)[-1] == AuditKind.ACCOUNT_READ
 
 
@@ -218,8 +218,9 @@ def test_a_broker_connection_is_shown_without_what_opens_it(postgres_store: Post
         trader.user_id, by=uuid4(), role=Role.SUPPORT, door=DOOR, now=MOMENT
     )
 
-    assert state.broker is not None
-    assert state.broker.connected_until(MOMENT) is not None
+    [broker] = state.brokers
+    assert (broker.account_id, broker.is_default) == (first_account_of(trader.user_id), True)
+    assert broker.connected_until(MOMENT) is not None
     assert (state.open_cycles, state.viewers, state.user.roles) == (1, 1, (Role.SUPPORT,))
     assert f"{trader.mark}-secret" not in repr(state)
     assert f"{trader.mark}-token" not in repr(state)

@@ -108,6 +108,12 @@ def test_the_account_tells_how_the_broker_connection_stands(world: ApiWorld) -> 
     assert connected.body["broker"]["status"] == "connected"
     assert connected.body["broker"]["token_expires_at"] == "2026-11-21T00:30:00Z"
     assert credentials.api_secret not in str(connected.body)
+    assert [(each["name"], each["status"]) for each in connected.body["brokers"]] == [("Main account", "connected")]
+
+    second = world.open_account(token)
+    [first, other] = world.call("GET", "/account", token=token).body["brokers"]
+    assert (first["is_default"], first["token_expires_at"]) == (True, "2026-11-21T00:30:00Z")
+    assert (other["account_id"], other["is_default"], other["status"]) == (second, False, "not_connected")
 
 
 @pytest.mark.parametrize("password", ["password1", "Trader@Example.com"])

@@ -189,6 +189,14 @@ def test_an_accounts_state_is_counts_and_moments_and_the_look_is_in_its_trail(wo
     assert (state["email"], state["second_factor"], state["logins"]) == ("trader@example.com", False, 1)
     assert (state["strategies"], state["running_strategies"], state["open_cycles"]) == (1, 1, 1)
     assert state["broker"]["connected_until"].startswith("2026-11-21T00:30")
+    second = world.open_account(token)
+    world.connect(token, second)
+    brokers = boss.ask("GET", f"/admin/users/{user_id}").body["brokers"]
+    assert [(each["account_id"], each["is_default"]) for each in brokers] == [
+        (str(first_account_of(user_id)), True),
+        (second, False),
+    ]
+    assert all(each["connected_until"] for each in brokers)
     secrets = world.database.broker_accounts[first_account_of(user_id)]
     for word in (strategy_id, "TCS", "3500", secrets.api_key, secrets.api_secret, str(secrets.access_token)):
         assert word not in str(state), word

@@ -506,6 +506,7 @@ class ApiWorld:
             data=AccountData(users, records, passwords, second_factors, self.throttle, self.clock, self.errands),
             throttle=self.throttle,
             broker_accounts=MemoryBrokerAccounts(self.database),
+            named=MemoryNamedAccounts(self.database),
             passwords=passwords,
             tokens=self.tokens,
             clock=self.clock,

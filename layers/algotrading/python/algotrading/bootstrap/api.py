@@ -135,6 +135,7 @@ def _accounts(settings: AuthSettings) -> Accounts:
     from algotrading.adapters.postgres.broker_accounts import PostgresBrokerAccounts
     from algotrading.adapters.postgres.email_links import PostgresEmailLinks
     from algotrading.adapters.postgres.logins import PostgresLogins
+    from algotrading.adapters.postgres.named_accounts import PostgresNamedAccounts
     from algotrading.adapters.postgres.second_factors import PostgresSecondFactors
     from algotrading.adapters.postgres.users import PostgresUsers
     from algotrading.adapters.postgres.viewer_grants import PostgresViewerGrants
@@ -174,6 +175,7 @@ def _accounts(settings: AuthSettings) -> Accounts:
         password_change=PasswordChange(users, logins, passwords, links, throttle, clock, is_common),
         access_lasts=timedelta(seconds=settings.access_token_seconds),
         broker_accounts=PostgresBrokerAccounts(database),
+        named=PostgresNamedAccounts(database),
         passwords=passwords,
         data=AccountData(users, PostgresAccountRecords(database), passwords, second_factors, throttle, clock, errands),
         viewers=Viewers(users, PostgresViewerGrants(database), throttle, clock),

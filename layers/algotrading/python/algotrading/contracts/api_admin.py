@@ -42,6 +42,13 @@ class BrokerStateView(Answer):
     connected_until: Instant | None = Field(description="When its token dies; null where a login is needed")
 
 
+class BrokerAccountStateView(BrokerStateView):
+    """A broker connection, and in which of the user's broker accounts it is."""
+
+    account_id: UUID
+    is_default: bool
+
+
 class UserStateView(UserView):
     """How one account stands: no secret, no order, no plan."""
 
@@ -50,7 +57,8 @@ class UserStateView(UserView):
     logins: int = Field(description="Devices on which the user is logged in")
     last_login_at: Instant | None
     viewers: int
-    broker: BrokerStateView | None
+    broker: BrokerStateView | None = Field(description="Of the default account")
+    brokers: list[BrokerAccountStateView] = Field(description="Of every account with a connection, the oldest first")
     strategies: int
     running_strategies: int
     open_cycles: int = Field(description="Not settled yet")

@@ -8,7 +8,7 @@ from uuid import UUID
 from pydantic import AfterValidator, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
-from algotrading.contracts.api_broker import BrokerSummary
+from algotrading.contracts.api_broker import AccountBrokerSummary, BrokerSummary
 from algotrading.contracts.api_common import Answer, Identifier, Instant, RequestBody, Storable
 
 SHORTEST_PASSWORD: Final = 12
@@ -162,7 +162,8 @@ class AccountView(Answer):
     email: str
     email_verified: bool = Field(description="Whether the owner has confirmed the e-mail, by the link sent to it")
     created_at: Instant
-    broker: BrokerSummary
+    broker: BrokerSummary = Field(description="Of the default broker account")
+    brokers: list[AccountBrokerSummary] = Field(description="Of each of the caller's broker accounts, the oldest first")
 
 
 class ForgotPasswordRequest(RequestBody):

@@ -84,6 +84,14 @@ class BrokerSummary(Answer):
     )
 
 
+class AccountBrokerSummary(BrokerSummary):
+    """How the connection of one of the caller's broker accounts stands."""
+
+    account_id: UUID
+    name: str
+    is_default: bool
+
+
 class BrokerView(BrokerSummary):
     """A broker connection, without its secrets."""
 

@@ -27,6 +27,9 @@ class UserSummary:
 class BrokerStanding:
     """A broker connection, without anything that opens it."""
 
+    account_id: UUID
+    is_default: bool
+    """Whether it is of the user's default account."""
     broker: str
     broker_user_id: str | None
     has_token: bool
@@ -52,7 +55,8 @@ class AccountState:
     """Devices on which the user is logged in."""
     last_login_at: datetime | None
     viewers: int
-    broker: BrokerStanding | None
+    brokers: tuple[BrokerStanding, ...]
+    """Of every account of the user's in which a broker is connected, the oldest first."""
     strategies: int
     running_strategies: int
     open_cycles: int

@@ -21,8 +21,9 @@ from algotrading.domain.errors import (
     TooManyTries,
 )
 from algotrading.domain.logins import CODE_IS_FRESH, LOGIN_LASTS, Device, DeviceLogin
+from algotrading.domain.named_accounts import NamedAccount
 from algotrading.domain.throttle import Suspect, suspects_of_code, suspects_of_login, suspects_of_registration
-from algotrading.ports import BrokerAccounts, Clock, Logins, Passwords, Throttle, Tokens, Users
+from algotrading.ports import BrokerAccounts, Clock, Logins, NamedAccounts, Passwords, Throttle, Tokens, Users
 from algotrading.services.account_data import AccountData
 from algotrading.services.account_links import AccountLinks, is_easy, refuse_easy
 from algotrading.services.password_change import PasswordChange
@@ -60,6 +61,7 @@ class Accounts:
     users: Users
     logins: Logins
     broker_accounts: BrokerAccounts
+    named: NamedAccounts
     passwords: Passwords
     second_factors: SecondFactorKeeper
     links: AccountLinks
@@ -192,9 +194,10 @@ class Accounts:
         """The account. Raises NotFound."""
         return self.users.get(user_id)
 
-    def broker_of(self, user_id: UUID) -> SealedBrokerAccount | None:
-        """The account's broker connection, still sealed; None when there is none."""
-        return self.broker_accounts.find(user_id)
+    def brokers_of(self, user_id: UUID) -> Sequence[tuple[NamedAccount, SealedBrokerAccount | None]]:
+        """The user's broker accounts, the oldest first, each with its connection, still sealed; None when there is
+        none."""
+        return [(each, self.broker_accounts.find(user_id, each.account_id)) for each in self.named.of_user(user_id)]
 
     def _note_code(self, user_id: UUID, device_id: UUID | None) -> datetime:
         now = self.clock.now()

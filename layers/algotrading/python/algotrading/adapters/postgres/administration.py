@@ -46,11 +46,12 @@ _STATE: Final = f"""
             as logins,
         (select max(l.created_at) from logins l where l.user_id = u.id) as last_login_at,
         (select count(*) from viewer_grants g where g.user_id = u.id and g.viewer_id is not null) as viewers,
-        (select jsonb_build_object('broker', b.broker, 'broker_user_id', b.broker_user_id,
+        (select coalesce(jsonb_agg(jsonb_build_object('account_id', a.account_id, 'is_default', a.is_default,
+                'broker', b.broker, 'broker_user_id', b.broker_user_id,
                 'has_token', b.access_token is not null and b.status = 'connected' and b.refused_at is null,
-                'token_at', b.token_at)
+                'token_at', b.token_at) order by a.created_at, a.account_id), '[]')
             from broker_connections b join broker_accounts a using (account_id)
-            where a.user_id = u.id and a.is_default) as broker,
+            where a.user_id = u.id) as brokers,
         (select count(*) from strategies s where s.user_id = u.id and s.deleted_at is null) as strategies,
         (select count(*) from strategies s where s.user_id = u.id and s.deleted_at is null and s.status = 'running')
             as running_strategies,
@@ -104,7 +105,9 @@ class PostgresAdministration:
         counts = ("logins", "last_login_at", "viewers", "strategies", "running_strategies", "open_cycles")
         more = ("lock_reason", "has_second_factor", "kill_switch_since", "waiting_notices")
         return AccountState(
-            user=_summary(row), broker=_broker(row["broker"]), **{name: row[name] for name in counts + more}
+            user=_summary(row),
+            brokers=tuple(map(_broker, row["brokers"])),
+            **{name: row[name] for name in counts + more},
         )
 
     def lock(self, user_id: UUID, *, by: str, reason: str, now: datetime) -> None:
@@ -202,8 +205,7 @@ def _summary(row: Mapping[str, Any]) -> UserSummary:
     return UserSummary(**{name: row[name] for name in names}, roles=tuple(map(Role, row["roles"])))
 
 
-def _broker(found: Mapping[str, Any] | None) -> BrokerStanding | None:
-    if found is None:
-        return None
+def _broker(found: Mapping[str, Any]) -> BrokerStanding:
     at = found["token_at"]
-    return BrokerStanding(**{**found, "token_at": None if at is None else datetime.fromisoformat(at)})
+    moment = None if at is None else datetime.fromisoformat(at)
+    return BrokerStanding(**{**found, "account_id": UUID(found["account_id"]), "token_at": moment})

@@ -13,6 +13,7 @@ from aws_lambda_powertools.event_handler.api_gateway import Router
 from aws_lambda_powertools.event_handler.openapi.params import Query
 
 from algotrading.contracts.api_admin import (
+    BrokerAccountStateView,
     BrokerStateView,
     ConfirmedRequest,
     DeploymentKillRequest,
@@ -186,13 +187,17 @@ def _user(user: UserSummary) -> dict[str, Any]:
 
 
 def _state(state: AccountState, *, connected_at: Any) -> UserStateView:
-    broker = None
-    if state.broker is not None:
-        broker = BrokerStateView(
-            broker=state.broker.broker,
-            broker_user_id=state.broker.broker_user_id,
-            connected_until=state.broker.connected_until(connected_at),
+    brokers = [
+        BrokerAccountStateView(
+            account_id=each.account_id,
+            is_default=each.is_default,
+            broker=each.broker,
+            broker_user_id=each.broker_user_id,
+            connected_until=each.connected_until(connected_at),
         )
+        for each in state.brokers
+    ]
+    of_default = next((each for each in brokers if each.is_default), None)
     return UserStateView(
         **_user(state.user),
         lock_reason=state.lock_reason,
@@ -200,13 +205,18 @@ def _state(state: AccountState, *, connected_at: Any) -> UserStateView:
         logins=state.logins,
         last_login_at=state.last_login_at,
         viewers=state.viewers,
-        broker=broker,
+        broker=None if of_default is None else _without_account(of_default),
+        brokers=brokers,
         strategies=state.strategies,
         running_strategies=state.running_strategies,
         open_cycles=state.open_cycles,
         kill_switch_since=state.kill_switch_since,
         waiting_notices=state.waiting_notices,
     )
+
+
+def _without_account(view: BrokerAccountStateView) -> BrokerStateView:
+    return BrokerStateView(broker=view.broker, broker_user_id=view.broker_user_id, connected_until=view.connected_until)
 
 
 def _switch(status: DeploymentStatus) -> DeploymentSwitchAnswer:

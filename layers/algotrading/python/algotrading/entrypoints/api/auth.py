@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from uuid import UUID
 
 from aws_lambda_powertools.event_handler import Request
@@ -25,7 +26,7 @@ from algotrading.contracts.api_auth import (
     RegisterRequest,
     SecondFactorAnswer,
 )
-from algotrading.contracts.api_broker import BrokerSummary
+from algotrading.contracts.api_broker import AccountBrokerSummary, BrokerSummary
 from algotrading.domain.accounts import SealedBrokerAccount
 from algotrading.domain.errors import (
     AccountLocked,
@@ -245,16 +246,23 @@ class AuthRoutes:
         return LoggedOutAnswer(ended=1)
 
     def show_account(self, request: Request) -> AccountView:
-        """The caller's account and how its broker connection stands."""
+        """The caller's account and how its broker connections stand."""
         accounts = self._services()
         user = accounts.get(caller(request))
-        broker = _summarise(accounts.broker_of(user.user_id), accounts)
+        now = accounts.clock.now()
+        brokers = [(named, _summarise(found, now)) for named, found in accounts.brokers_of(user.user_id)]
         return AccountView(
             user_id=user.user_id,
             email=user.email,
             email_verified=user.is_email_verified,
             created_at=user.created_at,
-            broker=broker,
+            broker=next(summary for named, summary in brokers if named.is_default),
+            brokers=[
+                AccountBrokerSummary(
+                    account_id=named.account_id, name=named.name, is_default=named.is_default, **summary.model_dump()
+                )
+                for named, summary in brokers
+            ],
         )
 
 
@@ -268,11 +276,11 @@ def _login(its_pass: Pass) -> LoginAnswer:
     )
 
 
-def _summarise(account: SealedBrokerAccount | None, accounts: Accounts) -> BrokerSummary:
+def _summarise(account: SealedBrokerAccount | None, now: datetime) -> BrokerSummary:
     if account is None:
         return BrokerSummary(status="not_connected")
     return BrokerSummary(
-        status=account.status_at(accounts.clock.now()).value,
+        status=account.status_at(now).value,
         broker=account.broker,
         broker_user_id=account.broker_user_id,
         token_at=account.token_at,
