@@ -170,6 +170,7 @@ _SPECS: Final = (
         memory_mib=1024,
         timeout_seconds=25,  # the broker may take its time; the HTTP API gives up at 30 s
         database=DatabaseUser.APP,
+        sends_to=(Lane.PRIORITY,),  # a login wakes the exits that wait for one
         seals=True,
     ),
     FunctionSpec(

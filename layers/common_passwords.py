@@ -10,14 +10,12 @@ import sys
 from zxcvbn.frequency_lists import FREQUENCY_LISTS
 
 from algotrading.adapters.common_passwords import LIST, digest
-
-_SHORTEST = 8
-"""No password was ever shorter. New ones have twelve characters; of older ones a login still finds out."""
+from algotrading.domain.guessable import SHORTEST_PIECE
 
 
 def common_passwords() -> bytes:
     """The file's content."""
-    return b"".join(sorted({digest(each) for each in FREQUENCY_LISTS["passwords"] if len(each) >= _SHORTEST}))
+    return b"".join(sorted({digest(each) for each in FREQUENCY_LISTS["passwords"] if len(each) >= SHORTEST_PIECE}))
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Generator, Iterator
 
@@ -11,6 +12,12 @@ from tests.stores import OWNER_PASSWORD, PostgresStore, create_store, create_tem
 from twin.servers import ServerAddress, start_postgres, start_valkey
 
 TEARDOWN_SECONDS = 60
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """A process that a test starts finds what pytest's `pythonpath` lets the test find: bare `pytest` is enough."""
+    folders = [str(folder) for folder in config.getini("pythonpath")]
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [*folders, os.environ.get("PYTHONPATH")]))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -22,6 +22,7 @@ const BOUGHT: Notice = {
   text: "bought 10 at 3520.25 on average",
   created_at: "2026-11-26T04:00:12Z",
   strategy_id: "5a3c0f0e-0000-4000-8000-000000000001",
+  account_id: null,
   symbol: "TCS",
   read_at: null,
 };

@@ -16,6 +16,7 @@ from algotrading.domain.effects import Decision, StopStrategy, Tell
 from algotrading.domain.errors import Fenced
 from algotrading.domain.events import BookRead, Event
 from algotrading.domain.limits import Obstacle, RiskLimits, obstacle_to
+from algotrading.domain.named_accounts import around_name
 from algotrading.domain.notices import NoticeKind
 from algotrading.domain.orders import BookReading, Fill
 from algotrading.domain.risk import breach_of
@@ -23,6 +24,7 @@ from algotrading.domain.strategy import Plan, Strategy, StrategyStatus
 from algotrading.ports import EntryGate, Notice, OrderLog, Watched
 from tests.fakes import audit, risks
 from tests.fakes.database import CycleKey, MemoryDatabase, RiskEventRow
+from tests.fakes.named_accounts import accounts_of
 
 _NEVER = datetime.max.replace(tzinfo=UTC)
 
@@ -224,7 +226,10 @@ class MemoryLedger:
                 self.database.fills.setdefault(key, (cycle.strategy_id, fill))
 
     def _add_notice(self, cycle: Cycle, effect: Tell, now: datetime) -> None:
-        add_notice(self.database, cycle.user_id, cycle.strategy_id, effect.kind, effect.text, now)
+        text, account_id = effect.text, cycle.account_id
+        if (name := _name_where_several(self.database, cycle)) is not None:
+            text = name.join(around_name(cycle.plan.symbol, text))
+        add_notice(self.database, cycle.user_id, cycle.strategy_id, effect.kind, text, now, account_id)
 
     def _stop_strategy(self, cycle: Cycle, effect: StopStrategy, now: datetime) -> AuditEntry | None:
         strategy = self.database.strategies.get(cycle.strategy_id)
@@ -310,7 +315,20 @@ def _oldest_first(intent: Intent) -> tuple[datetime, str, int]:
 
 
 def add_notice(
-    database: MemoryDatabase, user_id: UUID, strategy_id: UUID | None, kind: str, text: str, now: datetime
+    database: MemoryDatabase,
+    user_id: UUID,
+    strategy_id: UUID | None,
+    kind: str,
+    text: str,
+    now: datetime,
+    account_id: UUID | None = None,
 ) -> None:
     """Write a notice into the outbox; the caller holds the database's turn."""
-    database.notices.append(Notice(len(database.notices) + 1, user_id, strategy_id, kind, text, now))
+    number = len(database.notices) + 1
+    database.notices.append(Notice(number, user_id, strategy_id, kind, text, now, account_id=account_id))
+
+
+def _name_where_several(database: MemoryDatabase, cycle: Cycle) -> str | None:
+    held = {each.account_id: each for each in accounts_of(database, cycle.user_id)}
+    mine = held.pop(cycle.account_id, database.named_accounts.get(cycle.account_id))
+    return None if mine is None or not held else mine.name

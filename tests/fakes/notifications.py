@@ -121,6 +121,7 @@ def shown(database: MemoryDatabase, notice: Notice) -> InboxNotice:
         notice.strategy_id,
         None if strategy is None else strategy.plan.symbol,
         database.inbox_reads.get(notice.notice_id),
+        notice.account_id,
     )
 
 
@@ -224,7 +225,9 @@ class MemorySummaries:
             if key in self._database.summaries:
                 return False
             self._database.summaries.add(key)
-            add_notice(self._database, user_id, strategy_id, kind, text, now)
+            strategy = None if strategy_id is None else self._database.strategies.get(strategy_id)
+            account_id = None if strategy is None else strategy.account_id
+            add_notice(self._database, user_id, strategy_id, kind, text, now, account_id)
             return True
 
 

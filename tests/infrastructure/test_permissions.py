@@ -238,6 +238,7 @@ def test_the_canary_may_do_nothing(estate: Estate) -> None:
 def test_exits_and_looks_are_asked_for_by_owner_broker_staff_watcher_and_converge(estate: Estate) -> None:
     assert estate.roles_allowed("sqs:SendMessage", PRIORITY) == {
         "api/Functions/Strategy",
+        BROKER,
         POSTBACK,
         ADMIN,
         "trading/Functions/Converge",

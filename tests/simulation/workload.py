@@ -454,7 +454,7 @@ class Workload:
 
     def _log_in_again(self) -> None:
         for account in self.accounts:
-            self.world.log_in(account)
+            self.world.log_in_again(account)
 
     def _watcher_dies(self) -> None:
         if self.world.watchers:

@@ -52,6 +52,7 @@ from algotrading.services.flatten import Flattener
 from algotrading.services.kill_switch import KillSwitch
 from algotrading.services.last_call import LastCall
 from algotrading.services.live_prices import LivePrices
+from algotrading.services.login_wake import LoginWake
 from algotrading.services.manage_strategy import StrategyManager
 from algotrading.services.operate import Operator
 from algotrading.services.order_hints import OrderHints
@@ -380,6 +381,7 @@ class World:
         flattener = Flattener(self.risks, self.ledger, self.queue)
         self.kill_switch = KillSwitch(self.risks, self.ledger, flattener, clock, self.meter)
         self.operator = Operator(self.risks, self.ledger, flattener, clock, self.meter)
+        self.login_wake = LoginWake(self.ledger, self.queue, clock, self.meter)
         self.hints = OrderHints(clock, self.ledger, self.runtime, self.queue, self.meter)
 
     def _make_cloud(self, concurrency: tuple[int, int]) -> None:
@@ -428,6 +430,13 @@ class World:
         """Its owner logs in to the broker: a living token is stored."""
         credentials = self.exchange.log_in(self.api_key_of[account_id])
         self._store_login(account_id, credentials.api_secret, credentials.access_token)
+
+    def log_in_again(self, account_id: UUID) -> None:
+        """The same while things may wait for it: the function that stores the login has them looked after."""
+        self.log_in(account_id)
+        account = self.memory_accounts.find(*self.owner_of[self.api_key_of[account_id]])
+        assert account is not None
+        self.kernel.spawn(f"login:{account_id.hex[-4:]}", lambda: self.login_wake.wake(account), on_end=self.ended)
 
     def kill_token(self, account_id: UUID, *, is_known: bool) -> None:
         """The access token dies at the broker; with `is_known` the stored connection says so too."""

@@ -110,6 +110,8 @@ BROKER = {
     "REDIS_HOST": "redis",
     "JWT_SECRET_ARN": "arn",
     "KMS_KEY_ID": "key",
+    "ORDERS_QUEUE_URL": "orders",
+    "PRIORITY_QUEUE_URL": "priority",
 }
 
 

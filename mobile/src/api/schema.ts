@@ -1594,7 +1594,7 @@ export interface components {
         ChangePasswordRequest: {
             /**
              * New Password
-             * @description Twelve to 128 characters of any kind; none of those that everybody tries first
+             * @description Twelve to 128 characters of any kind; not the e-mail, nor what is guessed early
              * @example an even longer passphrase
              */
             new_password: string;
@@ -2561,6 +2561,11 @@ export interface components {
          */
         NoticeView: {
             /**
+             * Account Id
+             * @description The broker account that the strategy traded in; its name is in the text where you have several
+             */
+            account_id: string | null;
+            /**
              * Created At
              * Format: date-time
              */
@@ -2988,7 +2993,7 @@ export interface components {
             email: string;
             /**
              * Password
-             * @description Twelve to 128 characters of any kind; none of those that everybody tries first
+             * @description Twelve to 128 characters of any kind; not the e-mail, nor what is guessed early
              * @example a long passphrase
              */
             password: string;
@@ -3032,7 +3037,7 @@ export interface components {
         ResetPasswordRequest: {
             /**
              * Password
-             * @description Twelve to 128 characters of any kind; none of those that everybody tries first
+             * @description Twelve to 128 characters of any kind; not the e-mail, nor what is guessed early
              * @example a long passphrase
              */
             password: string;

@@ -1,5 +1,5 @@
 /** How hard a new password is to guess, by its length and by what in it is not foreseen. An estimate for its owner, no rule:
- * the API refuses what is too short or common, and nothing else. */
+ * what is too short or guessed early is refused by the API. */
 
 export const SHORTEST_PASSWORD = 12;
 export type Strength = "short" | "weak" | "fair" | "good";

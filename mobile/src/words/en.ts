@@ -32,7 +32,7 @@ const problems: Record<ProblemCode, string> = {
   CONFLICT: "It is not in a state that allows this. Look at where it stands now, then decide.",
   STRATEGY_OVERLAP: "Another running strategy of yours trades this symbol. Stop that one first.",
   EMAIL_TAKEN: "An account with this e-mail exists. Log in instead.",
-  BROKER_ACCOUNT_TAKEN: "Another login of this app trades through this broker account. Disconnect it there first.",
+  BROKER_ACCOUNT_TAKEN: "This broker account is connected in this app already. Look at your other accounts, and disconnect it there first.",
   BROKER_ACCOUNT_DIFFERS: "Your strategies trade in another broker account. Connect that one, or stop them first.",
   BROKER_ACCOUNTS_FULL: "You have as many broker accounts as you can. Remove one, then open another.",
   BROKER_ACCOUNT_IN_USE: "Strategies or orders still need this account. Delete or move them, then remove it.",
@@ -88,7 +88,7 @@ const checks: Record<CheckName, string> = {
 const remedies: Record<CheckName, string> = {
   running: "Press Start above.",
   broker_login: "Log in at the broker.",
-  login_lasts: "After 06:00 IST of that day, log in at the broker again.",
+  login_lasts: "After 06:00 IST on the day of the sale, log in at the broker again.",
   addresses: "Log in at the broker again, and register the addresses shown there. Without any, ask the operator.",
   kill_switch: "Release the switch. The operator's can only be waited for.",
   plan: "Change the plan.",

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 from uuid import UUID, uuid4
 
+import psycopg
 import pytest
 
 from algotrading.adapters.postgres.broker_accounts import PostgresBrokerAccounts
@@ -275,6 +278,43 @@ def test_an_account_is_not_removed_under_a_strategy_that_is_bound_to_it_at_that_
 
     present = {account.account_id for account in stores.named_accounts.of_user(user.user_id)}
     assert {one.account_id for one in stores.strategies.list_for(user.user_id)} <= present
+
+
+def wait_for_waiters(watch: psycopg.Connection[Any], count: int) -> None:
+    """Come back once so many sessions of the application wait for a lock of another, or raise. `watch` is in no
+    transaction: within one, PostgreSQL shows the same activity for ever."""
+    deadline, found = time.monotonic() + 2, -1
+    while found != count and time.monotonic() < deadline:
+        time.sleep(0.01)
+        ((found,),) = watch.execute(
+            "select count(*) from pg_stat_activity where datname = current_database() and usename = 'app_role'"
+            " and cardinality(pg_blocking_pids(pid)) > 0"
+        ).fetchall()
+    assert found == count
+
+
+def test_a_removal_waits_for_a_strategy_that_is_being_bound_to_the_account(
+    postgres_store: PostgresStore, another: Callable[[], Database]
+) -> None:
+    stores = postgres_stores(postgres_store)
+    user = stores.add_user()
+    second = stores.add_account(user)
+    strategies, accounts = PostgresStrategies(another()), PostgresNamedAccounts(another())
+
+    with ThreadPoolExecutor(2) as threads, postgres_store.owner() as owner, postgres_store.owner() as watch:
+        # given a strategy that is bound to the account, and whose COMMIT waits for the user's audit chain
+        with owner.transaction():
+            owner.execute("select from audit_heads where user_id = %s for update", (user.user_id,))
+            binds = threads.submit(strategies.add, bound_to(user, second))
+            wait_for_waiters(watch, 1)
+            # when the account is removed: by what has been committed, there is no strategy in it
+            removes = threads.submit(accounts.remove, user.user_id, second, MOMENT)
+            wait_for_waiters(watch, 2)
+
+        # then the strategy is found all the same
+        assert binds.exception() is None
+        assert isinstance(removes.exception(), BrokerAccountInUse)
+    assert stores.named_accounts.get(user.user_id, second)
 
 
 @pytest.mark.parametrize("_", range(5))

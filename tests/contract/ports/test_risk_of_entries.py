@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -23,7 +24,7 @@ from algotrading.domain.orders import BookReading, Leg
 from algotrading.domain.strategy import StrategyStatus
 from algotrading.ports import Ledger
 from tests.contract.ports.conftest import Stores, memory_stores, postgres_stores
-from tests.fakes.examples import MOMENT, TRADING_DAY, make_intent
+from tests.fakes.examples import MOMENT, TRADING_DAY, make_intent, make_strategy
 from tests.stores import PostgresStore
 
 PRICE = Decimal(3600)
@@ -47,6 +48,14 @@ def write(ledger: Ledger, cycle: Cycle, marks: Mapping[str, Decimal] | None = No
 def take(stores: Stores, user: User, **plan: Any) -> Cycle:
     """A cycle of a new running strategy of the user; its hours lie apart from the others'."""
     return stores.ledger.take(stores.add_strategy(user, **plan), TRADING_DAY)
+
+
+def take_in(stores: Stores, user: User, account_id: UUID, **plan: Any) -> Cycle:
+    """A cycle of a new running strategy in an account of the user's."""
+    strategy = make_strategy(user.user_id, status=StrategyStatus.RUNNING, **plan)
+    strategy = replace(strategy, account_id=account_id)
+    stores.strategies.add(strategy)
+    return stores.ledger.take(strategy, TRADING_DAY)
 
 
 def done(cycle: Cycle, leg: Leg, price: int, quantity: int = 10) -> Intent:
@@ -91,6 +100,34 @@ def refusal(ledger: Ledger, cycle: Cycle, marks: Mapping[str, Decimal] | None = 
     with pytest.raises(RiskRefused) as refused:
         write(ledger, cycle, marks)
     return refused.value.breach
+
+
+@pytest.mark.parametrize(
+    "limits",
+    [
+        RiskLimits(open_strategies=1),
+        RiskLimits(orders_per_minute=1),
+        RiskLimits(symbol_exposure=Decimal(71_999)),
+        RiskLimits(daily_loss=Decimal(1000)),
+    ],
+    ids=["open_strategies", "orders_per_minute", "symbol_exposure", "daily_loss"],
+)
+def test_a_limit_counts_what_every_account_of_the_user_does(stores: Stores, limits: RiskLimits) -> None:
+    # given ten shares that were bought in another account within the minute, and that have lost 1,000 rupees since
+    user = stores.add_user()
+    stores.risks.set_limits(user.user_id, limits, MOMENT)
+    cycle = take(stores, user)
+    held = take_in(stores, user, stores.add_account(user))
+    bought = make_intent(
+        held, state=IntentState.DONE, quantity=10, filled=10, average_price=Decimal(3700), created_at=MOMENT
+    )
+    read_book(stores, replace(held, state=CycleState.LONG, intents=(bought,)))
+
+    # then the limit stands against an entry in the first
+    assert getattr(limits, refusal(stores.ledger, cycle).kind.value) is not None
+    # and not where it is wide enough for both
+    stores.risks.set_limits(user.user_id, RiskLimits(open_strategies=2, orders_per_minute=2), MOMENT)
+    write(stores.ledger, cycle)
 
 
 def test_without_a_profile_nothing_is_limited(stores: Stores) -> None:
@@ -470,6 +507,19 @@ def test_the_gate_does_not_mind_what_may_surface_of_something_else(stores: Store
         stores.ledger.save(Decision(absent), event=DUE, now=MOMENT)
     own = take(stores, user)
     absent = replace(own, intents=(make_intent(own, state=IntentState.NOT_PLACED),))
+    stores.ledger.save(Decision(absent), event=DUE, now=MOMENT)
+
+    assert not stores.ledger.gate(own).may_surface_elsewhere
+
+
+def test_the_gate_does_not_mind_what_is_or_may_come_to_be_held_in_another_account(stores: Stores) -> None:
+    # given one symbol in two accounts, which the broker never nets
+    user = stores.add_user()
+    own, other = take(stores, user), take_in(stores, user, stores.add_account(user))
+    stores.ledger.save(Decision(replace(other, state=CycleState.LONG)), event=DUE, now=MOMENT)
+    assert not stores.ledger.gate(own).is_held_elsewhere
+
+    absent = replace(other, state=CycleState.FAILED, intents=(make_intent(other, state=IntentState.NOT_PLACED),))
     stores.ledger.save(Decision(absent), event=DUE, now=MOMENT)
 
     assert not stores.ledger.gate(own).may_surface_elsewhere

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import time
+from datetime import time, timedelta
 from uuid import UUID
 
 import pytest
 
 from algotrading.domain.accounts import User, first_account_of
 from algotrading.domain.cycle import CycleState
-from algotrading.domain.effects import Decision
+from algotrading.domain.effects import Decision, Tell
 from algotrading.domain.errors import BrokerAccountTaken, Conflict, StrategyOverlap
 from algotrading.domain.events import EntryMissed
+from algotrading.domain.notices import NoticeKind
+from algotrading.domain.notifications import InboxNotice
 from algotrading.domain.orders import AccountBook
 from algotrading.domain.strategy import Strategy, StrategyStatus
 from algotrading.ports import BookSnapshot
@@ -180,3 +182,53 @@ def test_each_account_has_its_own_book_of_a_day(stores: Stores, user: User, seco
     assert list(stores.system_snapshots.missing(TRADING_DAY)) == [(user.user_id, strategies[1].strategy_id)]
     assert stores.snapshots.find(user.user_id, first, TRADING_DAY) == kept
     assert stores.snapshots.find(user.user_id, second, TRADING_DAY) is None
+
+
+def told(stores: Stores, strategy: Strategy, text: str) -> InboxNotice:
+    """A notice of a decision about a strategy's cycle, as its owner finds it."""
+    cycle = stores.ledger.take(strategy, TRADING_DAY)
+    stores.ledger.save(Decision(cycle, (Tell(NoticeKind.BOUGHT, text),)), event=EntryMissed(MOMENT, "made"), now=MOMENT)
+    return stores.notifications.inbox(strategy.user_id, limit=1, before=None)[0]
+
+
+@pytest.mark.parametrize("text", ["TCS: bought 1.", "bought 1."])
+@pytest.mark.parametrize("name", ["HUF", "100% of 'it' <b>{x}"])
+def test_notices_name_their_account_where_there_are_several(stores: Stores, user: User, text: str, name: str) -> None:
+    # given two accounts, one of which is called by its owner's own words
+    first, second = first_account_of(user.user_id), stores.add_account(user)
+    stores.named_accounts.change(user.user_id, second, name=name, make_default=False, now=MOMENT)
+    here, there = (add_in(stores, user, account_id) for account_id in (first, second))
+
+    of_first, of_second = told(stores, here, text), told(stores, there, text)
+
+    assert (of_first.account_id, of_first.text) == (first, "TCS (Main account): bought 1.")
+    assert (of_second.account_id, of_second.text) == (second, f"TCS ({name}): bought 1.")
+    assert of_second.sentence == of_second.text
+    # and a notice keeps its account and its words, whatever becomes of the strategy and the name
+    stores.named_accounts.change(user.user_id, second, name="another", make_default=True, now=MOMENT)
+    assert stores.notifications.notice(user.user_id, of_second.notice_id) == of_second
+
+
+def test_a_notice_names_no_account_where_there_is_one(stores: Stores, user: User) -> None:
+    # given a user whose other account was removed
+    second = stores.add_account(user)
+    stores.named_accounts.remove(user.user_id, second, MOMENT)
+    strategy = stores.add_strategy(user)
+
+    notice = told(stores, strategy, "TCS: bought 1.")
+
+    assert (notice.account_id, notice.text) == (strategy.account_id, "TCS: bought 1.")
+    claimed = stores.outbox.claim(user.user_id, MOMENT, lease=timedelta(seconds=30))
+    assert claimed is not None
+    assert (claimed.account_id, claimed.text) == (strategy.account_id, "TCS: bought 1.")
+
+
+def test_what_is_told_before_a_buy_has_the_account_of_the_strategy(stores: Stores, user: User, second: UUID) -> None:
+    strategy = add_in(stores, user, second)
+    arguments = (user.user_id, TRADING_DAY, NoticeKind.NOT_READY)
+
+    stores.summaries.tell(*arguments, "of the strategy", MOMENT, strategy_id=strategy.strategy_id)
+    stores.summaries.tell(*arguments, "of the day", MOMENT)
+
+    found = stores.notifications.inbox(user.user_id, limit=2, before=None)
+    assert [(notice.text, notice.account_id) for notice in found] == [("of the day", None), ("of the strategy", second)]

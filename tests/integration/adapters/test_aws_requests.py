@@ -238,7 +238,7 @@ def test_a_notice_reaches_the_topics_subscribers_with_its_attributes(aws: AwsCli
     url = sqs.create_queue(QueueName="listener")["QueueUrl"]
     queue_arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
     sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=queue_arn)
-    notice = Notice(7, uuid4(), uuid4(), "bought", "Bought 10 TCS at ₹3,520", MOMENT)
+    notice = Notice(7, uuid4(), uuid4(), "bought", "Bought 10 TCS at ₹3,520", MOMENT, account_id=uuid4())
 
     SnsNotifier(lambda: sns, topic).publish(notice)
 
@@ -249,6 +249,7 @@ def test_a_notice_reaches_the_topics_subscribers_with_its_attributes(aws: AwsCli
         "notice_id": "7",
         "user_id": str(notice.user_id),
         "strategy_id": str(notice.strategy_id),
+        "account_id": str(notice.account_id),
         "kind": "bought",
     }
 

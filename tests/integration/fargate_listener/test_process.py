@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import re
+import signal
 import urllib.error
 import urllib.request
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
+
+import pytest
 
 from algotrading.contracts.messages import OrderEvent
 from exchange_simulator.server import ExchangeServer
@@ -112,6 +116,40 @@ async def test_health_says_why_a_stop_would_not_be_seen(world: World) -> None:
 
     healthy = await until_health(world, is_healthy)
     assert healthy["reasons"] == []
+
+
+@pytest.mark.slow
+async def test_a_database_that_hangs_is_noted_and_another_connection_finds_it_well_again(world: World) -> None:
+    world.log_in_feed_account()
+    watcher = await world.start_watcher()
+    await until_health(world, is_healthy)
+    with world.postgres.system.system() as session:
+        rows = session.execute(
+            "select pid from pg_stat_activity where datname = current_database() and usename = current_user"
+            " and pid <> pg_backend_pid()"
+        ).fetchall()
+    backends = [row["pid"] for row in rows]
+    assert backends
+
+    # When the processes that serve the watcher stand still, behind connections that live
+    for pid in backends:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        hangs = "the stops could not be compared with PostgreSQL; going on with those in memory"
+        document = await until_health(world, lambda answer: hangs in answer["notes"])
+        assert document["status"] == "healthy"
+        # Then the next check has another connection, while the first still stands still
+        await until_health(world, lambda answer: answer.get("notes") == [])
+    finally:
+        for pid in backends:
+            os.kill(pid, signal.SIGCONT)
+
+    def told() -> list[list[str]]:
+        lines = watcher.log.read_text().splitlines()
+        return [json.loads(line)["notes"] for line in lines if '"the watcher sees"' in line]
+
+    await until_health(world, lambda _: told()[-2:] == [[hangs], []])
+    assert "the stops could not be compared with PostgreSQL: TransactionFailed" in watcher.log.read_text()
 
 
 async def test_the_store_knows_how_long_the_watcher_was_blind(world: World) -> None:

@@ -9,7 +9,9 @@ import pytest
 from algotrading.adapters.public_addresses import AddressForbidden, is_public, public_address
 
 
-@pytest.mark.parametrize("address", ["8.8.8.8", "1.1.1.1", "2606:4700:4700::1111", "64:ff9b::808:808"])
+@pytest.mark.parametrize(
+    "address", ["8.8.8.8", "1.1.1.1", "2606:4700:4700::1111", "64:ff9b::808:808", "2002:808:808::1"]
+)
 def test_public_addresses_are_public(address: str) -> None:
     assert is_public(address)
 
@@ -52,6 +54,22 @@ def test_public_addresses_are_public(address: str) -> None:
         "2002:7f00:1::",
         "2002:a9fe:a9fe::1",
         "2001:0:7f00:1::",
+        "2001:0:808:808:0:0:f5ff:fffe",
+        "fec0::1",
+        "feff::1",
+        "::8.8.8.8",
+        "::a9fe:a9fe",
+        "::ffff:0:a9fe:a9fe",
+        "::ffff:0:7f00:1",
+        "::ffff:0:808:808",
+        "64:ff9b::a9fe:a9fe",
+        "64:ff9b:1:a9fe:a9:fe00::",
+        "2002:a00:1::1",
+        "2606:4700::5efe:a9fe:a9fe",
+        "2606:4700::200:5efe:7f00:1",
+        "100::1",
+        "4000::1",
+        "5f00::1",
         "not an address",
         "",
     ],

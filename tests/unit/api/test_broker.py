@@ -6,12 +6,15 @@ import re
 from dataclasses import replace
 from datetime import datetime, timedelta
 from urllib.parse import parse_qs, urlsplit
+from uuid import UUID
 
 import pytest
 
 from algotrading.adapters.postgres.egress_routes import DeployedRoute
+from algotrading.contracts.messages import OrderEvent
 from algotrading.domain.accounts import BrokerCredentials, ConnectionStatus, SealedBrokerAccount, first_account_of
 from algotrading.domain.cycle import CycleState, IntentState
+from algotrading.ports import Lane
 from tests.fakes.accounts import MemoryBrokerAccounts
 from tests.fakes.examples import make_intent
 from tests.unit.api.world import TODAY, Answer, ApiWorld
@@ -637,3 +640,70 @@ def test_a_login_that_was_ended_connects_nothing_by_a_broker_login_that_it_began
 
     # Then nothing is connected
     assert (answer.status, answer.error) == (401, "TOKEN_INVALID")
+
+
+def woken(world: ApiWorld) -> list[tuple[Lane, OrderEvent, str, str]]:
+    """What executors were asked for by logins."""
+    asked = [(lane, command) for lane, command in world.queue.sent if command.cause == "login"]
+    return [(lane, command.event, str(command.strategy_id), str(command.trading_day)) for lane, command in asked]
+
+
+def test_a_login_wakes_what_its_account_has_open_today(world: ApiWorld) -> None:
+    # Given a position, one that is over, one of yesterday, and one in another account of the same trader
+    token = world.register()
+    keys = world.connect(token)
+    other = world.open_account(token)
+    world.connect(token, other)
+    held, over, elsewhere = (world.create(token) for _ in range(3))
+    world.hold(held, CycleState.EXITING)
+    world.hold(over, CycleState.FLAT)
+    world.hold(held, CycleState.LONG, day=TODAY - timedelta(days=1))
+    cycle = world.hold(elsewhere, CycleState.LONG)
+    world.database.cycles[cycle.strategy_id, TODAY] = replace(cycle, account_id=UUID(other))
+    expected = (Lane.PRIORITY, OrderEvent.RECONCILE, held, str(TODAY))
+    assert woken(world) == []
+
+    # When its owner logs in to the broker, and once more within the time in which queues drop repetitions
+    for count in (1, 2):
+        world.clock.sleep(30)
+        login_url = world.call("GET", "/broker/login", token=token).body["login_url"]
+        request_token = world.exchange.issue_request_token(keys.api_key)
+        assert come_back(world, JSON, request_token=request_token, state=state_of(login_url)).status == 200
+
+        # Then executors are asked to look after the one, each time
+        assert woken(world) == [expected] * count
+
+    # And so they are by a token that is sent with its keys
+    world.clock.sleep(30)
+    fresh = str(world.exchange.log_in(keys.api_key).access_token)
+    connect(world, token, api_key=keys.api_key, api_secret=keys.api_secret, access_token=fresh)
+    assert woken(world) == [expected] * 3
+
+
+def test_keys_alone_wake_nothing(world: ApiWorld) -> None:
+    token = world.register()
+    world.hold(world.create(token), CycleState.LONG)
+    keys = world.exchange.open_account()
+
+    assert connect(world, token, api_key=keys.api_key, api_secret=keys.api_secret).status == 200
+
+    assert woken(world) == []
+
+
+def test_a_login_that_wakes_nobody_is_a_login_all_the_same(world: ApiWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    token = world.register()
+    world.hold(world.create(token), CycleState.LONG)
+    keys = world.exchange.open_account()
+
+    def fail(*_: object) -> None:
+        raise ConnectionError("away")
+
+    monkeypatch.setattr(world.queue, "send", fail)
+
+    answer = connect(
+        world, token, api_key=keys.api_key, api_secret=keys.api_secret, access_token=str(keys.access_token)
+    )
+
+    assert answer.status == 200
+    assert world.call("GET", "/broker", token=token).body["status"] == "connected"
+    assert world.meter.counts["PublishFailed"] == 1

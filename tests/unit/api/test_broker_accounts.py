@@ -389,6 +389,24 @@ def test_one_brokers_account_is_not_connected_in_two_of_a_users(world: ApiWorld)
     assert world.snapshot() == before
 
 
+def test_a_key_of_another_account_of_ones_own_is_refused_before_the_login(world: ApiWorld) -> None:
+    token = world.register()
+    keys, second = world.connect(token), world.open_account(token)
+    body = {"api_key": keys.api_key, "api_secret": keys.api_secret}
+    before = world.snapshot()
+
+    answer = world.call("POST", "/broker/connect", {**body, "account_id": second}, token=token)
+
+    # Then nobody is sent to the broker, whose new session would end the first account's; and no other user is named
+    assert (answer.status, answer.error) == (409, "BROKER_ACCOUNT_TAKEN")
+    assert "your other broker accounts" in answer.body["message"]
+    assert "user" not in answer.body["message"]
+    assert world.snapshot() == before
+    # In its own account the key is asked for a login as before
+    first = world.call("POST", "/broker/connect", body, token=token)
+    assert first.status == 200
+
+
 def test_what_trades_in_one_account_leaves_the_other_free(world: ApiWorld) -> None:
     # given a running strategy with a position in the first account
     token, strategy_id = world.running_trader()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -49,6 +49,20 @@ def test_the_inbox_is_read_page_by_page_the_newest_first(world: ApiWorld) -> Non
     assert [each["text"] for each in first["notices"]] == ["three", "two"]
     assert (first["unread"], first["notices"][0]["kind"]) == (3, "bought")
     assert ([each["text"] for each in rest["notices"]], rest["next_cursor"]) == (["one"], None)
+
+
+def test_the_inbox_says_of_which_account_a_notice_speaks(world: ApiWorld) -> None:
+    token, account_id = world.register(), uuid4()
+    now = world.clock.now()
+    add_notice(world.database, user_of(world, token), None, NoticeKind.KILLED, "of everything", now)
+    add_notice(world.database, user_of(world, token), None, NoticeKind.BOUGHT, "of one", now, account_id)
+
+    notices = world.call("GET", PATH, token=token).body["notices"]
+
+    assert [(each["text"], each["account_id"]) for each in notices] == [
+        ("of one", str(account_id)),
+        ("of everything", None),
+    ]
 
 
 def test_notices_are_marked_as_read_some_or_all(world: ApiWorld) -> None:

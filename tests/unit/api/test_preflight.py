@@ -74,9 +74,14 @@ def test_a_login_that_ends_before_the_sale_is_red_while_it_is_still_alive(seeing
 
     found = look(seeing, token, strategy_id)
 
-    assert set(red(found)) == {"login_lasts"}
-    assert "ends at Saturday 21 November 06:00 IST" in next(
-        check["text"] for check in found["checks"] if check["name"] == "login_lasts"
+    # then it is said that the check speaks of Monday
+    assert red(found) == {
+        "login_lasts": "on Monday 23 November, after 06:00 IST, open the URL of GET /broker/login and log in"
+    }
+    (text,) = (check["text"] for check in found["checks"] if check["name"] == "login_lasts")
+    assert text == (
+        "for the sale of Monday 23 November 15:14 IST: the broker login ends at Saturday 21 November 06:00 IST,"
+        " before it"
     )
     assert found["next_buy_at"] == "2026-11-23T04:00:00Z"
 

@@ -10,6 +10,7 @@ import pytest
 
 from algotrading.domain.accounts import ConnectionStatus
 from algotrading.domain.cycle import CycleState
+from tests.fakes.accounts import MemoryBrokerAccounts
 from tests.unit.api.test_broker_accounts import change, first_of, remove
 from tests.unit.api.world import PLAN, Answer, ApiWorld
 
@@ -242,3 +243,32 @@ def test_a_timeline_tells_of_logins_in_the_strategys_own_account_alone(world: Ap
     # And of one that was deleted since.
     assert world.call("DELETE", f"/strategy/{there}", token=trader).status == 200
     assert "MEM001" not in told(there)
+
+
+@pytest.mark.parametrize("is_connected", [True, False])
+def test_who_has_several_accounts_is_led_to_the_one_that_is_logged_out(
+    world: ApiWorld, trader: str, is_connected: bool
+) -> None:
+    # given a strategy in the account that is not the default
+    second = second_of(world, trader)
+    strategy_id = world.create(trader, account_id=second)
+    if is_connected:
+        accounts = MemoryBrokerAccounts(world.database)
+        account = accounts.find(world.user_of(trader), UUID(second))
+        assert account is not None
+        assert account.token_at is not None
+        now = world.clock.now()
+        accounts.mark_refused(account.user_id, account.account_id, token_at=account.token_at, now=now)
+    else:
+        world.call("DELETE", "/broker", token=trader, query={"account_id": second})
+
+    refused = world.start(trader, strategy_id)
+    checks = world.call("GET", f"/strategy/{strategy_id}/preflight", token=trader).body["checks"]
+
+    (remedy,) = (check["remedy"] for check in checks if check["name"] == "broker_login")
+    if is_connected:
+        assert f"open the URL of GET /broker/login?account_id={second} first" in refused.body["message"]
+        assert remedy == f"open the URL of GET /broker/login?account_id={second} and log in (account HUF)"
+    else:
+        assert f"send your keys and account_id {second} to POST /broker/connect" in refused.body["message"]
+        assert remedy == f"send your keys to POST /broker/connect with account_id {second} (account HUF)"

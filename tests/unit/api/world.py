@@ -60,6 +60,7 @@ from algotrading.services.health import HealthReader
 from algotrading.services.keyed_requests import KeyedRequests
 from algotrading.services.kill_switch import KillSwitch
 from algotrading.services.live_prices import LivePrices
+from algotrading.services.login_wake import LoginWake
 from algotrading.services.manage_strategy import StrategyManager
 from algotrading.services.notification_center import NotificationCenter
 from algotrading.services.operate import Operator
@@ -545,6 +546,7 @@ class ApiWorld:
             feed_emails=frozenset({"feed@example.com"}),
             users=users,
             standings=MemoryStandings(self.database),
+            login_wake=LoginWake(self.ledger, self.queue, self.clock, self.meter),
         )
         books = BrokerBooks(MemorySnapshots(self.database), named, self.ledger, self.clock)
         keeper = BrokerAccountKeeper(named, connections, strategies, safe_logins, self.clock)

@@ -62,7 +62,8 @@ def test_a_key_cannot_add_to_the_login_page() -> None:
     ("reply", "words"),
     [
         (failure(403, "TokenException", "Token is invalid or has expired."), "used or is too old: start it again"),
-        (failure(403, "TokenException", "Invalid `checksum`."), "refuses these credentials"),
+        (failure(403, "TokenException", "Invalid `checksum`."), "the api_secret is most likely not"),
+        (failure(403, "TokenException", "Invalid `api_key`."), "refuses these credentials"),
         (failure(400, "InputException"), "refuses these credentials"),
     ],
 )

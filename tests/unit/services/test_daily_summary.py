@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -10,6 +11,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from algotrading.domain.cycle import Cycle, CycleState, IntentState
+from algotrading.domain.named_accounts import NamedAccount
 from algotrading.domain.nse_calendar import NSE_SESSIONS
 from algotrading.domain.orders import Leg
 from algotrading.domain.sessions import trading_day_of
@@ -19,6 +21,7 @@ from tests.fakes.clock import VirtualClock
 from tests.fakes.database import MemoryDatabase
 from tests.fakes.examples import MOMENT, TRADING_DAY, make_intent, make_plan
 from tests.fakes.ledger import MemoryLedger
+from tests.fakes.named_accounts import MemoryNamedAccounts
 from tests.fakes.notifications import MemorySummaries
 
 AFTER_CLOSE = MOMENT.replace(hour=10, minute=30)
@@ -97,8 +100,8 @@ class Day:
         self.cycles = [cycle(name, CycleState.FLAT, bought=10, sold=10) for name in ("TCS", "INFY")]
         for each in self.cycles:
             self.database.cycles[each.strategy_id, trading_day_of(AFTER_CLOSE)] = each
-        self.ledger = MemoryLedger(self.database)
-        self.summary = DailySummary(MemorySummaries(self.database), self.ledger, self.clock, NSE_SESSIONS)
+        self.ledger, self.named = MemoryLedger(self.database), MemoryNamedAccounts(self.database)
+        self.summary = DailySummary(MemorySummaries(self.database), self.ledger, self.named, self.clock, NSE_SESSIONS)
 
     @property
     def told(self) -> dict[UUID, str]:
@@ -114,6 +117,24 @@ def test_every_trader_is_told_of_their_own_day_once() -> None:
     for mine, other in zip(day.cycles, reversed(day.cycles), strict=True):
         assert mine.plan.symbol in day.told[mine.user_id]
         assert other.plan.symbol not in day.told[mine.user_id]
+
+
+def test_the_same_symbol_in_two_accounts_is_told_apart_by_their_names() -> None:
+    # given one who traded in two accounts, and one who has one
+    day = Day()
+    mine, other = day.cycles
+    for number, (account_id, name) in enumerate([(mine.account_id, "Main account"), (uuid4(), "HUF")]):
+        account = NamedAccount(account_id, mine.user_id, name, is_default=number == 0, created_at=MOMENT)
+        day.database.named_accounts[account_id] = account
+        there = replace(mine, strategy_id=uuid4(), account_id=account_id)
+        day.database.cycles[there.strategy_id, TRADING_DAY] = there
+    del day.database.cycles[mine.strategy_id, TRADING_DAY]
+
+    day.summary.run()
+
+    heads = [line.partition(":")[0] for line in day.told[mine.user_id].split("\n")[1:-1]]
+    assert sorted(heads) == ["TCS (HUF)", "TCS (Main account)"]
+    assert day.told[other.user_id].split("\n")[1].startswith("INFY: bought 10")
 
 
 @pytest.mark.parametrize("days", [1, 2])

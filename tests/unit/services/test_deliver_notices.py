@@ -65,10 +65,14 @@ class Trader:
         links.verify_email(self.user_id, bytes(32), now)
 
     def is_told(
-        self, kind: NoticeKind = NoticeKind.BOUGHT, text: str = "bought 10", strategy_id: UUID | None = None
+        self,
+        kind: NoticeKind = NoticeKind.BOUGHT,
+        text: str = "bought 10",
+        strategy_id: UUID | None = None,
+        account_id: UUID | None = None,
     ) -> int:
         """The notice is written, and has left the outbox; its number."""
-        add_notice(self.world.database, self.user_id, strategy_id, kind, text, self.world.clock.now())
+        add_notice(self.world.database, self.user_id, strategy_id, kind, text, self.world.clock.now(), account_id)
         return self.world.database.notices[-1].notice_id
 
     def hand_over(self, notice_id: int) -> int:
@@ -125,6 +129,27 @@ def test_what_a_notice_is_about_is_said_once(trader: Trader, text: str) -> None:
     [mail] = trader.world.mailer.sent
     assert mail.text.startswith("TCS: bought 10\n")
     assert trader.world.chats.sent == [(CHAT, "Bought\nTCS: bought 10")]
+
+
+def test_of_which_account_a_notice_speaks_is_said_in_every_channel(trader: Trader) -> None:
+    strategy, name = make_strategy(trader.user_id), "100% <b>'it'</b> {x}"
+    trader.world.database.strategies[strategy.strategy_id] = strategy
+    trader.has_phone()
+    text = f"TCS ({name}): bought 10"
+
+    trader.hand_over(trader.is_told(text=text, strategy_id=strategy.strategy_id, account_id=strategy.account_id))
+    trader.hand_over(trader.is_told(NoticeKind.KILLED, "Nothing more is bought."))
+
+    # word for word as its owner wrote it: each channel takes plain text
+    assert trader.world.mailer.sent[0].text.startswith(f"{text}\n")
+    assert trader.world.mailer.sent[0].subject == "TCS: bought"
+    assert trader.world.chats.sent[0] == (CHAT, f"Bought\n{text}")
+    assert trader.world.pushes.sent[0][1].body == text
+    said = [json.loads(body)["data"] for _, _, _, body in trader.world.webhooks.posted]
+    assert [(each["account_id"], each["text"]) for each in said] == [
+        (str(strategy.account_id), text),
+        (None, "Nothing more is bought."),
+    ]
 
 
 @pytest.mark.parametrize(

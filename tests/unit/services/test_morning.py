@@ -108,3 +108,18 @@ def test_one_who_cannot_be_looked_at_keeps_nobody_else_from_being_reminded(world
         morning_of(world, preflight=failing).run()
 
     assert set(reminders(world)) == {other}
+
+
+def test_the_reminder_speaks_of_today_only(world: TradingWorld) -> None:
+    # given a strategy whose buy time is over, and whose next sale is after today's login
+    world.add_running()
+    world.clock.sleep_until(world.at(time(11)))
+
+    assert morning_of(world).run() == 0
+    assert reminders(world) == {}
+
+    # but one that buys today is looked at
+    world.add_running(symbol="INFY", buy_time=time(12))
+    world.log_out_of_broker()
+    assert morning_of(world).run() == 1
+    assert "TCS" not in reminders(world)[world.user_id]

@@ -17,13 +17,13 @@ from algotrading.domain.cycle import CycleState
 from algotrading.domain.errors import BrokerAuthFailed, BrokerTokenRefused, DatabaseUnavailable
 from algotrading.domain.instruments import Product
 from algotrading.domain.nse_calendar import NSE_SESSIONS
-from algotrading.domain.orders import OrderTicket, Side
+from algotrading.domain.orders import Accepted, OrderTicket, Refused, Side
 from algotrading.domain.timeline import LineKind
 from algotrading.services.paced_broker import PacedBroker
 from algotrading.services.timeline import TimelineReader
 from tests.fakes.accounts import MemoryBrokerAccounts
 from tests.fakes.audit import MemoryAuditTrail
-from tests.fakes.broker import MemoryBroker
+from tests.fakes.broker import MemoryBroker, MemoryPreparedOrder
 from tests.fakes.examples import TRADING_DAY
 from tests.fakes.exchange import refuses
 from tests.fakes.trading_world import TradingWorld
@@ -133,14 +133,18 @@ class TestWhatIsRemembered:
 
     def test_a_refusal_of_the_token_of_before_does_not_mark_the_new_one(self, world: TradingWorld) -> None:
         # given a worker that speaks with the token of the morning, and an owner who has logged in again since
-        broker = open_session(world)
+        broker, prepared_with = open_session(world), open_session(world)
+        order = prepared_with.prepare_order(OrderTicket("NSE", "TCS", Side.SELL, 1, Product.MIS, "x"))
         world.clock.sleep(60)
         world.renew_broker_token()
 
-        # when the broker refuses the worker
-        with pytest.raises(BrokerTokenRefused):
-            broker.positions()
+        # when the broker refuses the worker, before and after it has come to know of that
+        broker.positions()
+        prepared_with.positions()
+        answer = order.send()
 
+        assert isinstance(answer, Refused)
+        assert answer.is_auth
         assert stored(world).refused_at is None
         assert words_of_the_broker(world) == []
 
@@ -325,6 +329,123 @@ class TestExits:
         assert cycle is not None
         assert cycle.state is CycleState.LONG
         assert stored(world).refused_at is None
+
+
+class TestALoginWhileAWorkerIsAtIt:
+    """Its session was opened before its owner had logged in again."""
+
+    @pytest.mark.parametrize("is_marked", [False, True])
+    def test_a_reading_goes_on_with_the_new_token(self, world: TradingWorld, *, is_marked: bool) -> None:
+        broker = open_session(world)
+        if is_marked:
+            end_token(world)
+            with pytest.raises(BrokerTokenRefused):
+                broker.positions()
+        world.clock.sleep(1)
+        world.renew_broker_token()
+
+        for one in (broker, broker.yielding(), broker.hurried(3.0)):
+            assert list(one.positions()) == []
+
+        assert broker.token_at == world.clock.now()
+        assert stored(world).refused_at is None
+
+    def test_a_command_does(self, world: TradingWorld) -> None:
+        broker = open_session(world)
+        world.clock.sleep(1)
+        world.renew_broker_token()
+
+        answer = broker.place_order(OrderTicket("NSE", "TCS", Side.BUY, 1, Product.MIS, "x"))
+
+        assert isinstance(answer, Accepted)
+        assert len(world.exchange.received) == 2
+
+    @pytest.mark.parametrize("event", [OrderEvent.STOPLOSS, OrderEvent.STOP, OrderEvent.KILL])
+    def test_an_exit_is_sold_at_once(
+        self, world: TradingWorld, monkeypatch: pytest.MonkeyPatch, event: OrderEvent
+    ) -> None:
+        # given an exit whose worker has read what is held when its owner logs in once more
+        strategy = world.add_running()
+        world.buy(strategy)
+        self._log_in_before_the_order_leaves(world, monkeypatch, passes=0.1)
+        before = world.clock.now()
+
+        cycle = world.executor.handle(world.command(strategy, event))
+
+        assert cycle is not None
+        assert cycle.state is CycleState.FLAT
+        assert world.clock.now() - before < timedelta(seconds=1)
+        assert len(world.sent(Side.SELL)) == 2  # the one that was refused, and the one that was not
+        assert "exit_blocked" not in world.told()
+
+    def test_a_buy_goes_with_the_new_token_while_its_time_lasts(
+        self, world: TradingWorld, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        strategy = world.add_running()
+        self._log_in_before_the_order_leaves(world, monkeypatch, passes=0.1)
+
+        assert world.buy(strategy).state is CycleState.LONG
+        assert [ticket.tag for ticket in world.sent(Side.BUY)] == [world.cycle(strategy).intents[0].tag] * 2
+
+    def test_and_is_not_bought_late(self, world: TradingWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+        strategy = world.add_running()
+        self._log_in_before_the_order_leaves(world, monkeypatch, passes=121)
+
+        assert world.buy(strategy).state is CycleState.FLAT
+        assert len(world.sent(Side.BUY)) == 1
+        assert world.told()[-1] == "entry_missed"
+
+    def test_an_order_is_not_sent_again_where_the_kill_switch_went_on(
+        self, world: TradingWorld, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        strategy = world.add_running()
+        self._log_in_before_the_order_leaves(world, monkeypatch, passes=1, kills=True)
+
+        assert world.buy(strategy).state is CycleState.FLAT
+        assert len(world.sent(Side.BUY)) == 1
+
+    def test_a_store_that_is_away_is_asked_once(self, world: TradingWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+        broker, tries = open_session(world), list[object]()
+        end_token(world)
+
+        def fail(*_: object) -> None:
+            tries.append(None)
+            raise DatabaseUnavailable("away")
+
+        monkeypatch.setattr(MemoryBrokerAccounts, "find", fail)
+
+        for _ in range(3):
+            with pytest.raises(BrokerTokenRefused):
+                broker.positions()
+
+        assert len(tries) == 1
+
+    def test_a_login_to_another_account_is_none_that_it_goes_on_with(self, world: TradingWorld) -> None:
+        broker = open_session(world)
+        world.clock.sleep(1)
+        world.renew_broker_token()
+        world.accounts.save(replace(stored(world), broker_user_id="ZZ9999"))
+
+        with pytest.raises(BrokerTokenRefused):
+            broker.positions()
+
+    def _log_in_before_the_order_leaves(
+        self, world: TradingWorld, monkeypatch: pytest.MonkeyPatch, *, passes: float, kills: bool = False
+    ) -> None:
+        send, waits = MemoryPreparedOrder.send, [1]
+
+        def send_late(order: MemoryPreparedOrder) -> Any:
+            if not waits:
+                return send(order)
+            waits.pop()
+            world.renew_broker_token()
+            answer = send(order)
+            world.clock.sleep(passes)
+            if kills:
+                world.risks.lock(world.user_id, by="its owner", reason=None, now=world.clock.now())
+            return answer
+
+        monkeypatch.setattr(MemoryPreparedOrder, "send", send_late)
 
 
 class TestTheTimeline:

@@ -127,6 +127,38 @@ def test_a_strategy_that_is_moved_while_its_buy_is_waited_for_buys_where_it_is_t
     assert world.cycle(strategy).account_id == world.second
 
 
+class _MovesAndBuysMeanwhile(MemoryLedger):
+    """Once a worker has seen that there is no cycle yet, the owner moves the strategy, and another worker buys."""
+
+    def __init__(self, world: TwoAccounts, strategy: Strategy) -> None:
+        super().__init__(world.database)
+        self._world, self._strategy, self._is_moved = world, strategy, False
+
+    def find(self, user_id: UUID, strategy_id: UUID, trading_day: date) -> Cycle | None:
+        found = super().find(user_id, strategy_id, trading_day)
+        if not self._is_moved:
+            self._is_moved = True
+            assert found is None
+            self._world.change(self._strategy, account_id=self._world.second)
+            due = self._strategy.plan.buy_time
+            self._world.executor.handle(self._world.command(self._strategy, OrderEvent.BUY, due))
+        return found
+
+
+def test_a_timed_exit_sells_where_the_strategy_bought_while_it_was_waited_for(world: TwoAccounts) -> None:
+    # given a strategy that sells a minute after it buys, and a worker that opens its first account's session for the
+    # sale before anything was bought
+    strategy = world.add_running(buy_time=time(9, 30), sell_time=time(9, 31))
+    world.clock.sleep_until(world.at(time(9, 29)))
+
+    # when it is moved, and buys in the second account, before that sale is due
+    worker = world.make_executor(_MovesAndBuysMeanwhile(world, strategy))
+    worker.handle(world.command(strategy, OrderEvent.SELL, time(9, 31)))
+
+    assert (world.sides(world.first_key), world.sides(world.second_key)) == ([], [Side.BUY, Side.SELL])
+    assert world.cycle(strategy).state is CycleState.FLAT
+
+
 def test_an_order_of_unknown_fate_is_looked_for_in_its_own_account(world: TwoAccounts) -> None:
     strategy = world.add_running(world.second)
     world.exchange.plan(loses(placed=True, then=trades(), appears_after=20))
@@ -270,7 +302,8 @@ def test_the_mornings_reminder_says_which_account_is_logged_out(world: TwoAccoun
     morning_of(world).run()
 
     (text,) = (notice.text for notice in world.database.notices if notice.kind == NoticeKind.NOT_READY)
-    assert "TCS at 09:30: account HUF: the broker login is over; open the URL of GET /broker/login" in text
+    log_in = f"open the URL of GET /broker/login?account_id={world.second} and log in"
+    assert f"TCS (HUF) at 09:30: account HUF: the broker login is over; {log_in}" in text
     assert "Main account" not in text
 
 
@@ -281,7 +314,19 @@ def test_the_last_call_before_a_buy_says_which_account_is_logged_out(world: TwoA
     world.buy(strategy)
 
     (text,) = (notice.text for notice in world.database.notices if notice.kind == NoticeKind.NOT_READY)
-    assert "account HUF: the broker login is over" in text
+    assert "for the buy of TCS (HUF) at 09:30:00" in text
+    assert f"account HUF: the broker login is over; open the URL of GET /broker/login?account_id={world.second}" in text
+
+
+def test_what_the_broker_says_of_the_login_leads_to_the_account_too(world: TwoAccounts) -> None:
+    strategy = world.add_running(world.second)
+    world.exchange.log_out(world.second_key)
+
+    world.buy(strategy)
+
+    (text,) = (notice.text for notice in world.database.notices if notice.kind == NoticeKind.NOT_READY)
+    log_in = f"open the URL of GET /broker/login?account_id={world.second} and log in"
+    assert f"account HUF: the broker does not take the login any more; {log_in}" in text
 
 
 def test_what_the_broker_says_of_the_funds_names_the_account_too(world: TwoAccounts) -> None:
@@ -330,6 +375,39 @@ def test_whose_book_goes_unread_is_told_in_which_account_to_log_in(world: TwoAcc
     world.executor.handle(world.command(strategy, OrderEvent.SNAPSHOT))
 
     assert "Your broker login is over" in said(world, strategy)
+
+
+def test_what_became_of_two_orders_in_one_symbol_is_told_apart_by_the_account(world: TwoAccounts) -> None:
+    here, there = world.add_running(world.first), world.add_running(world.second)
+    world.buy(here)
+    world.executor.handle(world.command(there, OrderEvent.BUY, there.plan.buy_time))
+
+    bought = [notice for notice in world.database.notices if notice.kind == NoticeKind.BOUGHT]
+
+    assert [(notice.account_id, notice.text.partition(":")[0]) for notice in bought] == [
+        (world.first, "TCS (Main account)"),
+        (world.second, "TCS (HUF)"),
+    ]
+
+
+def test_whose_sale_the_broker_refuses_for_a_login_is_told_in_which_account(world: TwoAccounts) -> None:
+    # given a position with a stop order, and a broker that takes the login no more
+    strategy = world.add_running(world.second, broker_stop=True)
+    world.buy(strategy)
+    world.exchange.log_out(world.second_key)
+
+    world.executor.handle(world.command(strategy, OrderEvent.STOPLOSS))
+
+    (text,) = (notice.text for notice in world.database.notices if notice.kind == NoticeKind.EXIT_BLOCKED)
+    assert text.startswith("TCS (HUF): the sell cannot be sent and is tried again: log in to the broker again: ")
+
+
+def test_who_has_one_account_hears_no_name_of_what_became_of_orders() -> None:
+    world = TradingWorld()
+    world.buy(world.add_running())
+
+    bought = [notice.text for notice in world.database.notices if notice.kind == NoticeKind.BOUGHT]
+    assert bought[0].startswith("TCS: bought 10 at ")
 
 
 def test_who_has_one_account_hears_no_name() -> None:

@@ -268,7 +268,7 @@ class AuthorizerSettings(TokenSettings):
     """lambdas/authorizer"""
 
 
-class BrokerSettings(DoorSettings, TokenSettings, VaultSettings, KiteSettings, EgressSettings):
+class BrokerSettings(DoorSettings, TokenSettings, VaultSettings, QueueSettings, KiteSettings, EgressSettings):
     """lambdas/broker"""
 
     feed_account_email: Annotated[tuple[EmailAddress, ...], BeforeValidator(_split)] = ()

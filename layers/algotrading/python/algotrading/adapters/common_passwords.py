@@ -1,8 +1,9 @@
 """Passwords that everybody tries first.
 
-The list is that of zxcvbn 4.5 (MIT licence): the most frequent ones of published breaches, of which those of eight
-characters and more are kept, in lower case, each as the first five bytes of its SHA-1 in ascending order. Another
-password is taken for one of them once in a hundred million times. `layers/common_passwords.py` makes the file.
+The list is that of zxcvbn 4.5 (MIT licence): the most frequent ones of published breaches, of which those of four
+characters and more are kept, because longer ones are made of them (`domain/guessable.py`): in lower case, each as the
+first five bytes of its SHA-1 in ascending order. Another password is taken for one of them once in thirty million
+times. `layers/common_passwords.py` makes the file.
 """
 
 from __future__ import annotations

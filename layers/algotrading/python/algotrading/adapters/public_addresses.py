@@ -16,8 +16,12 @@ IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 Resolver = Callable[[str, int], Sequence[str]]
 
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
-_NAT64_LOCAL = ipaddress.ip_network("64:ff9b:1::/48")
-"""For a network's own use (RFC 8215): it may lead anywhere inside."""
+_ASSIGNED = ipaddress.ip_network("2000::/3")
+"""All that IANA has given out of IPv6 for the public internet (its registry "IPv6 Global Unicast Address Assignments").
+What lies outside is refused without a list of what it may be: site-local (fec0::/10, RFC 3879), translated and
+compatible IPv4 (::ffff:0:0:0/96, ::/96), a network's own NAT64 (64:ff9b:1::/48, RFC 8215)."""
+_ISATAP = frozenset({0x00005EFE, 0x02005EFE})
+"""The upper half of an interface identifier whose lower one is an address of IPv4 (RFC 5214, section 6.1)."""
 
 
 class AddressForbidden(Exception):
@@ -51,21 +55,18 @@ def is_public(text: str) -> bool:
         address: IPAddress = ipaddress.ip_address(text.partition("%")[0])
     except ValueError:
         return False
-    return address not in _NAT64_LOCAL and all(
-        each.is_global and not each.is_multicast for each in (address, *_wrapped(address))
-    )
+    if isinstance(address, ipaddress.IPv6Address) and address not in _ASSIGNED and address not in _NAT64:
+        return False
+    return all(each.is_global and not each.is_multicast for each in (address, *_wrapped(address)))
 
 
 def _wrapped(address: IPAddress) -> list[IPAddress]:
     """The addresses of IPv4 that an address of IPv6 may lead to."""
     if not isinstance(address, ipaddress.IPv6Address):
         return []
-    found: list[IPAddress] = [each for each in (address.ipv4_mapped, address.sixtofour) if each is not None]
-    if address.teredo is not None:
-        found += address.teredo
-    if address in _NAT64:
+    found: list[IPAddress] = [*(address.teredo or ())]
+    if address.sixtofour is not None:
+        found.append(address.sixtofour)
+    if address in _NAT64 or int(address) >> 32 & 0xFFFFFFFF in _ISATAP:
         found.append(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
-    if int(address) >> 32 == 0:
-        # "IPv4-compatible", deprecated (RFC 4291, section 2.5.5.1).
-        found.append(ipaddress.IPv4Address(int(address)))
     return found

@@ -25,6 +25,8 @@ class SnsNotifier:
         attributes = {"notice_id": str(notice.notice_id), "user_id": str(notice.user_id), "kind": notice.kind}
         if notice.strategy_id is not None:
             attributes["strategy_id"] = str(notice.strategy_id)
+        if notice.account_id is not None:
+            attributes["account_id"] = str(notice.account_id)
         self._make_client().publish(TopicArn=self._topic_arn, Message=notice.text, MessageAttributes=_text(attributes))
 
 

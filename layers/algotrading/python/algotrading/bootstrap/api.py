@@ -186,6 +186,7 @@ def _accounts(settings: AuthSettings) -> Accounts:
 
 def _broker_services(settings: BrokerSettings) -> tuple[BrokerServices, KeyedRequests]:
     from algotrading.adapters.clock import SystemClock
+    from algotrading.adapters.emf_meter import EmfMeter
     from algotrading.adapters.kms_vault import KmsVault
     from algotrading.adapters.postgres.broker_accounts import PostgresBrokerAccounts
     from algotrading.adapters.postgres.kept_answers import PostgresKeptAnswers
@@ -196,6 +197,7 @@ def _broker_services(settings: BrokerSettings) -> tuple[BrokerServices, KeyedReq
     from algotrading.adapters.postgres.standings import PostgresStandings
     from algotrading.adapters.postgres.strategies import PostgresStrategies
     from algotrading.adapters.postgres.users import PostgresUsers
+    from algotrading.adapters.sqs_queue import SqsOrderQueue
     from algotrading.brokers.kite.brokers import KiteBrokers
     from algotrading.entrypoints.api.broker import BrokerServices
     from algotrading.services.account_guard import AccountGuard
@@ -203,6 +205,7 @@ def _broker_services(settings: BrokerSettings) -> tuple[BrokerServices, KeyedReq
     from algotrading.services.broker_books import BrokerBooks
     from algotrading.services.broker_connection import BrokerConnections
     from algotrading.services.keyed_requests import KeyedRequests
+    from algotrading.services.login_wake import LoginWake
     from algotrading.services.safe_login import SafeLogins
 
     database, clock = parts.database(settings), SystemClock()
@@ -214,6 +217,7 @@ def _broker_services(settings: BrokerSettings) -> tuple[BrokerServices, KeyedReq
         needs_second_factor=settings.second_factor_required,
         needs_verified_email=settings.email_verification_required,
     )
+    queue = SqsOrderQueue(parts.client("sqs"), settings.orders_queue_url, settings.priority_queue_url)
     connections = BrokerConnections(
         accounts=accounts,
         named=named,
@@ -227,6 +231,7 @@ def _broker_services(settings: BrokerSettings) -> tuple[BrokerServices, KeyedReq
         feed_emails=frozenset(email.lower() for email in settings.feed_account_email),
         users=users,
         standings=PostgresStandings(database),
+        login_wake=LoginWake(ledger, queue, clock, EmfMeter()),
     )
     books = BrokerBooks(PostgresSnapshots(database), named, ledger, clock)
     keeper = BrokerAccountKeeper(named, connections, strategies, safe_logins, clock)

@@ -62,13 +62,15 @@ def build_summary(settings: SummarySettings) -> DailySummary:
     """lambdas/summary"""
     from algotrading.adapters.clock import SystemClock
     from algotrading.adapters.postgres.ledger import PostgresLedger
+    from algotrading.adapters.postgres.named_accounts import PostgresNamedAccounts
     from algotrading.adapters.postgres.summaries import PostgresSummaries
     from algotrading.contracts.session_table import load_session_table
     from algotrading.services.daily_summary import DailySummary
 
     database = parts.database(settings)
     table = load_session_table(settings.session_table)
-    return DailySummary(PostgresSummaries(database), PostgresLedger(database), SystemClock(), table)
+    ledger, named = PostgresLedger(database), PostgresNamedAccounts(database)
+    return DailySummary(PostgresSummaries(database), ledger, named, SystemClock(), table)
 
 
 def build_morning(settings: SummarySettings) -> MorningCheck:

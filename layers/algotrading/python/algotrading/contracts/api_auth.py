@@ -40,7 +40,7 @@ NewPassword = Annotated[
     StringConstraints(min_length=SHORTEST_PASSWORD, max_length=_LONGEST_PASSWORD),
     Storable,
     Field(
-        description="Twelve to 128 characters of any kind; none of those that everybody tries first",
+        description="Twelve to 128 characters of any kind; not the e-mail, nor what is guessed early",
         examples=["a long passphrase"],
     ),
 ]

@@ -34,6 +34,9 @@ class NoticeView(Answer):
     text: str = Field(examples=["bought 10 at 3520.25 on average"])
     created_at: Instant
     strategy_id: UUID | None
+    account_id: UUID | None = Field(
+        description="The broker account that the strategy traded in; its name is in the text where you have several"
+    )
     symbol: str | None
     read_at: Instant | None
 

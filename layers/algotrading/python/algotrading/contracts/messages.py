@@ -75,7 +75,7 @@ class OrderCommand(_Message):
     price: Decimal | None = None
     """The price of that tick."""
     cause: str
-    """Who asked, in a word: schedule, start, watcher, user, operator, risk, converge, or one of `HINTS`."""
+    """Who asked, in a word: schedule, start, watcher, user, operator, risk, login, converge, or one of `HINTS`."""
     deduplication_id: str
 
     @property

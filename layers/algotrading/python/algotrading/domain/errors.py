@@ -18,7 +18,7 @@
     │   ├── StrategyOverlap       409  STRATEGY_OVERLAP
     │   ├── EmailTaken            409  EMAIL_TAKEN
     │   ├── BrokerAccountTaken    409  BROKER_ACCOUNT_TAKEN
-    │   ├── BrokerAccountDiffers  409  BROKER_ACCOUNT_DIFFERS   (strategies trade in another one)
+    │   ├── BrokerAccountDiffers  409  BROKER_ACCOUNT_DIFFERS   (strategies trade in another one, or no code was shown)
     │   ├── BrokerAccountsFull    409  BROKER_ACCOUNTS_FULL   (a user has as many as there may be)
     │   ├── BrokerAccountInUse    409  BROKER_ACCOUNT_IN_USE   (strategies or orders of it keep it)
     │   ├── BrokerAccountIsDefault 409  BROKER_ACCOUNT_IS_DEFAULT   (the one that is meant where none is named)
@@ -251,23 +251,30 @@ class EmailTaken(Conflict):
 
 
 class BrokerAccountTaken(Conflict):
-    """Another of our users trades through this broker account."""
+    """The broker account is connected in another account here. The words say not whose it is: they are the same for
+    another account of the caller's and for somebody else's."""
 
     code: ClassVar[ErrorCode] = "BROKER_ACCOUNT_TAKEN"
 
     def __init__(self) -> None:
-        super().__init__("another user trades through this broker account: disconnect it there first")
+        super().__init__(
+            "this broker account is connected here already: look at your other broker accounts, and disconnect it first"
+        )
 
 
 class BrokerAccountDiffers(Conflict):
-    """Strategies trade in another broker account: what they hold could not be sold through this one."""
+    """Strategies trade in another broker account, and what they hold could not be sold through this one; or this one
+    was brought by a login that has not shown a fresh code, to where another was connected."""
 
     code: ClassVar[ErrorCode] = "BROKER_ACCOUNT_DIFFERS"
 
-    def __init__(self, held_in: str) -> None:
+    def __init__(self, held_in: str, *, owes_code: bool = False) -> None:
         super().__init__(
-            f"strategies are trading in broker account {held_in}, and this is another: connect that one, or stop them"
-            " and wait until nothing is held"
+            f"this is another broker account than {held_in}, which was connected here: to trade another one, connect"
+            " it anew with a code of your authenticator, and log in at the broker within five minutes of that"
+            if owes_code
+            else f"strategies are trading in broker account {held_in}, and this is another: connect that one, or stop"
+            " them and wait until nothing is held"
         )
 
 

@@ -49,6 +49,15 @@ def refuse_taken_name(others: Iterable[NamedAccount], name: str) -> None:
         raise Conflict("another broker account of yours has this name: choose another", (problem,))
 
 
+def around_name(symbol: str, text: str) -> tuple[str, str]:
+    """What stands before the name of an account, and what after it, in a notice about a strategy in `symbol`:
+    "TCS: bought 1" becomes "TCS (HUF): bought 1"."""
+    rest = text.removeprefix(symbol)
+    if rest == text or not rest.startswith((":", " ")):
+        rest = f": {text}"
+    return f"{symbol} (", f"){rest}"
+
+
 def no_such_account() -> StrategyInvalid:
     """Why a strategy cannot be bound to an account that its owner does not have, or not any more."""
     return StrategyInvalid("the strategy cannot trade as asked: see account_id", (UNKNOWN_ACCOUNT,))

@@ -112,11 +112,13 @@ class InboxNotice:
     symbol: str | None = None
     """What the strategy trades."""
     read_at: datetime | None = None
+    account_id: UUID | None = None
+    """The broker account that it speaks of."""
 
     @property
     def sentence(self) -> str:
         """The text with what it is about before it, once: most texts name their symbol themselves."""
-        if self.symbol is None or self.text.startswith(f"{self.symbol}: "):
+        if self.symbol is None or self.text.startswith((f"{self.symbol}: ", f"{self.symbol} (")):
             return self.text
         return f"{self.symbol}: {self.text}"
 

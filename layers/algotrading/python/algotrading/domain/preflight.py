@@ -7,17 +7,18 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
+from uuid import UUID
 
 from algotrading.domain.accounts import ConnectionStatus, SealedBrokerAccount
 from algotrading.domain.freeze import freeze_of
 from algotrading.domain.instruments import Instrument
 from algotrading.domain.limits import BreachKind, Locks, RiskLimits
+from algotrading.domain.named_accounts import NamedAccount
 from algotrading.domain.risk import EntryOrder, Usage, check_entry
 from algotrading.domain.sessions import IST
 from algotrading.domain.sight import LONGEST_UNREPORTED, Sight
 from algotrading.domain.strategy import Strategy
 
-_LOG_IN = "open the URL of GET /broker/login and log in"
 _RAISE = "raise the limit: PUT /risk/profile"
 _LIMIT_REMEDIES = {
     BreachKind.POSITION_SIZE: f"lower the quantity: PUT /strategy/{{id}}; or {_RAISE}",
@@ -63,12 +64,12 @@ _OF_ACCOUNT = frozenset({CheckName.BROKER_LOGIN, CheckName.LOGIN_LASTS, CheckNam
 """What is looked at in the account that the strategy trades in."""
 
 
-def of_account(check: Check, name: str | None) -> Check:
-    """The check, with the account that it speaks of by its `name`; None: its owner has one."""
-    if name is None or check.name not in _OF_ACCOUNT:
+def of_account(check: Check, account: NamedAccount | None) -> Check:
+    """The check, with the account that it speaks of by its name; None: its owner has one."""
+    if account is None or check.name not in _OF_ACCOUNT:
         return check
-    remedy = None if check.remedy is None else f"{check.remedy} (account {name})"
-    return replace(check, text=f"account {name}: {check.text}", remedy=remedy)
+    remedy = None if check.remedy is None else f"{check.remedy} (account {account.name})"
+    return replace(check, text=f"account {account.name}: {check.text}", remedy=remedy)
 
 
 def check_running(strategy: Strategy) -> Check:
@@ -78,38 +79,52 @@ def check_running(strategy: Strategy) -> Check:
     return Check(CheckName.RUNNING, False, "the strategy does not run", "start it: POST /strategy/start")
 
 
-def check_login(account: SealedBrokerAccount | None, now: datetime) -> Check:
-    """Orders leave through a live login only."""
+def in_query(account_id: UUID | None) -> str:
+    """What a path takes for the account to be meant; None, where its owner has no other: nothing. Without it the
+    default is meant, whose login page is another account's."""
+    return "" if account_id is None else f"?account_id={account_id}"
+
+
+def check_login(account: SealedBrokerAccount | None, now: datetime, named: UUID | None = None) -> Check:
+    """Orders leave through a live login only. `named`: the account, where its owner has several; of the others here,
+    too."""
     if account is None:
-        remedy = "send your keys to POST /broker/connect"
+        remedy = f"send your keys to POST /broker/connect{'' if named is None else f' with account_id {named}'}"
         return Check(CheckName.BROKER_LOGIN, False, "no broker is connected", remedy)
     if not account.is_connected(now):
-        return Check(CheckName.BROKER_LOGIN, False, "the broker login is over", _LOG_IN)
+        return Check(CheckName.BROKER_LOGIN, False, "the broker login is over", _log_in(named))
     if account.refused_at is not None:
-        return login_refused()
+        return login_refused(named)
     return Check(CheckName.BROKER_LOGIN, True, f"logged in until {_ist(account.token_expires_at)}")
 
 
-def check_login_lasts(account: SealedBrokerAccount | None, now: datetime, last_needed: datetime | None) -> Check:
-    """Whether today's login is still alive when the strategy sells. `last_needed` None: nobody knows when that is."""
+def check_login_lasts(
+    account: SealedBrokerAccount | None, now: datetime, last_needed: datetime | None, named: UUID | None = None
+) -> Check:
+    """Whether today's login is still alive when the strategy sells. `last_needed` None: nobody knows when that is. Once
+    the day's buy is over that is the next day's sale, for which a login of that day is needed: it is said which."""
     is_good = account is not None and account.status_at(now) is ConnectionStatus.CONNECTED
     expires = account.token_expires_at if account is not None and is_good else None
     if last_needed is None or expires is None:
         text = "there is no login to last" if expires is None else "it is not known when the strategy sells next"
-        return Check(CheckName.LOGIN_LASTS, False, text, _LOG_IN if expires is None else "see the check of the plan")
+        return Check(
+            CheckName.LOGIN_LASTS, False, text, _log_in(named) if expires is None else "see the check of the plan"
+        )
     if expires <= last_needed:
-        text = f"the broker login ends at {_ist(expires)}, before the sale at {_ist(last_needed)}"
-        return Check(CheckName.LOGIN_LASTS, False, text, f"after 06:00 IST of that day, {_LOG_IN}")
+        text = f"for the sale of {_ist(last_needed)}: the broker login ends at {_ist(expires)}, before it"
+        day = f"{last_needed.astimezone(IST):%A %d %B}"
+        return Check(CheckName.LOGIN_LASTS, False, text, f"on {day}, after 06:00 IST, {_log_in(named)}")
     return Check(CheckName.LOGIN_LASTS, True, f"the login outlasts the sale at {_ist(last_needed)}")
 
 
-def check_addresses(account: SealedBrokerAccount | None, *, is_bound: bool) -> Check:
+def check_addresses(account: SealedBrokerAccount | None, *, is_bound: bool, named: UUID | None = None) -> Check:
     """Whether there are addresses that the broker can know the account's orders by, where it asks for that."""
     if not is_bound:
         return Check(CheckName.ADDRESSES, True, "this broker takes orders from anywhere")
     if account is None or account.egress is None:
         remedy = (
-            f"{_LOG_IN} again, then register the addresses of GET /broker; without any, ask the operator for a pair"
+            f"{_log_in(named)} again, then register the addresses of GET /broker{in_query(named)}; without any, ask the"
+            " operator for a pair"
         )
         return Check(CheckName.ADDRESSES, False, "no addresses are set aside for your orders", remedy)
     known = " and ".join(account.egress.addresses)
@@ -177,9 +192,13 @@ def check_funds(needed: Decimal, available: Decimal) -> Check:
     return Check(CheckName.FUNDS, False, text, "add funds at your broker, or lower the quantity: PUT /strategy/{id}")
 
 
-def login_refused() -> Check:
+def login_refused(named: UUID | None = None) -> Check:
     """The login that we hold to be alive is not: Kite ends one with a logout, or with a login at another place."""
-    return Check(CheckName.BROKER_LOGIN, False, "the broker does not take the login any more", _LOG_IN)
+    return Check(CheckName.BROKER_LOGIN, False, "the broker does not take the login any more", _log_in(named))
+
+
+def _log_in(named: UUID | None) -> str:
+    return f"open the URL of GET /broker/login{in_query(named)} and log in"
 
 
 def _ist(at: datetime | None) -> str:

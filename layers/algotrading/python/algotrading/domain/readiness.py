@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import time
 
+from algotrading.domain.named_accounts import NamedAccount
 from algotrading.domain.preflight import Check, CheckName
 
 _NOT_THE_OWNERS = frozenset({CheckName.RUNNING, CheckName.FEED})
@@ -25,6 +26,11 @@ def reminder_of(strategies: Sequence[tuple[str, time, Sequence[Check]]]) -> str 
     return "\n".join(
         ["not ready for today:", *(f"{', '.join(names)}: {_words(check)}" for check, names in waiting.items())]
     )
+
+
+def naming(symbol: str, account: NamedAccount | None) -> str:
+    """The symbol, with the account that it is traded in; None: its owner has no other."""
+    return symbol if account is None else f"{symbol} ({account.name})"
 
 
 def last_call_of(symbol: str, buy_time: time, checks: Sequence[Check]) -> str | None:

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
+from uuid import UUID
 
 from algotrading.domain.cycle import Cycle, CycleState
 from algotrading.domain.profit import Profit, profit_of, total
 
 
-def summary_of(day: date, cycles: Sequence[Cycle]) -> str | None:
+def summary_of(day: date, cycles: Sequence[Cycle], names: Mapping[UUID, str] | None = None) -> str | None:
     """What a user's strategies did, by the broker's trades; None where there is nothing to tell. A result is told as
-    far as it is known, and what is still held or not settled is told apart from it."""
+    far as it is known, and what is still held or not settled is told apart from it. `names` of the accounts, where
+    the user has several."""
     told = [cycle for cycle in cycles if cycle.state is not CycleState.IDLE or cycle.intents or cycle.note]
     if not told:
         return None
-    lines = [f"your day {day:%d %b %Y}", *map(_line, sorted(told, key=lambda cycle: cycle.plan.symbol))]
+    of_day = sorted(told, key=lambda cycle: cycle.plan.symbol)
+    lines = [f"your day {day:%d %b %Y}", *(_line(cycle, (names or {}).get(cycle.account_id)) for cycle in of_day)]
     return "\n".join((*lines, _together(told)))
 
 
-def _line(cycle: Cycle) -> str:
-    symbol = cycle.plan.symbol
+def _line(cycle: Cycle, account: str | None) -> str:
+    symbol = cycle.plan.symbol if account is None else f"{cycle.plan.symbol} ({account})"
     if not cycle.bought:
         why = f": {cycle.note}" if cycle.note else ""
         return f"{symbol}: {'not settled' if not cycle.is_settled else 'nothing bought'}{why}"

@@ -21,6 +21,8 @@ class Notice:
     created_at: datetime
     attempts: int = 0
     """How often its delivery was begun."""
+    account_id: UUID | None = None
+    """The broker account that it speaks of."""
 
 
 class Outbox(Protocol):

@@ -10,6 +10,7 @@ from uuid import UUID
 from algotrading.contracts.errands import LoginsHeldUpErrand, ResetPasswordErrand, VerifyEmailErrand
 from algotrading.domain.email_links import LINK_IS_OVER, LinkPurpose
 from algotrading.domain.errors import FieldProblem, LinkInvalid, NotFound, RequestInvalid, TooManyTries
+from algotrading.domain.guessable import is_guessable, words_of
 from algotrading.domain.throttle import (
     TOLD_FROM_SECONDS,
     Suspect,
@@ -25,19 +26,39 @@ from algotrading.services.link_tokens import read_link_token
 
 logger = logging.getLogger(__name__)
 
+_EMAIL = "is your e-mail address, which others know: choose another"
 _COMMON = "is one of those that everybody tries first: choose another"
+_GUESSABLE = " ".join(
+    (
+        "is guessed early: it is little more than listed passwords, rows of keys, repetitions, parts of your e-mail or",
+        "the name of this service: choose another, four words of chance for example",
+    )
+)
+_OF_THIS_SERVICE = frozenset({"algotrading", "algo", "trading", "kite", "zerodha", "nifty", "india"})
+"""What the service is called, and what it is about."""
 
 
 def is_easy(password: str, email: str, is_common: Callable[[str], bool]) -> bool:
     """Whether everybody tries a password first, or it is the e-mail itself."""
-    return is_common(password) or password.lower() in {email.lower(), email.lower().rpartition("@")[0]}
+    return is_common(password) or _is_email(password, email)
 
 
 def refuse_easy(password: str, email: str, is_common: Callable[[str], bool], field: str = "password") -> None:
-    """Raises RequestInvalid, which names the field, for a password that everybody tries first, or that is the e-mail
-    itself."""
-    if is_easy(password, email, is_common):
-        raise RequestInvalid(f"the request is not valid: see {field}", (FieldProblem(field, _COMMON),))
+    """Raises RequestInvalid, which names the field and says why, for a new password that is the e-mail, that everybody
+    tries first, or that is made of such parts (`domain/guessable.py`)."""
+    if _is_email(password, email):
+        problem = _EMAIL
+    elif is_common(password):
+        problem = _COMMON
+    elif is_guessable(password, words_of(email) | _OF_THIS_SERVICE, is_common):
+        problem = _GUESSABLE
+    else:
+        return
+    raise RequestInvalid(f"the request is not valid: see {field}", (FieldProblem(field, problem),))
+
+
+def _is_email(password: str, email: str) -> bool:
+    return password.lower() in {email.lower(), email.lower().rpartition("@")[0]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +92,7 @@ class AccountLinks:
 
         Raises:
             LinkInvalid: the link is not good, or not any more.
-            RequestInvalid: the password is one that everybody tries first; the link is still good.
+            RequestInvalid: the password is easily guessed; the link is still good.
             TooManyTries: too many links that were none, from this address.
         """
         suspects = suspects_of_link(address)

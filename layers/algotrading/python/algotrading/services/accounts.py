@@ -79,7 +79,7 @@ class Accounts:
         """Open an account and log it in on a device of that name.
 
         Raises:
-            RequestInvalid: the password is one that everybody tries first, or the e-mail itself.
+            RequestInvalid: the password is easily guessed, or the e-mail itself.
             EmailTaken: the e-mail has an account, in whatever case it is written.
             TooManyTries: too many e-mails that have one were tried from this address.
         """

@@ -23,11 +23,14 @@ from algotrading.domain.accounts import (
 from algotrading.domain.egress import EgressRoute
 from algotrading.domain.errors import (
     AccountLocked,
+    BrokerAccountDiffers,
+    BrokerAccountTaken,
     BrokerAuthFailed,
     TokenInvalid,
 )
 from algotrading.domain.logins import Bearer
 from algotrading.domain.named_accounts import NamedAccount
+from algotrading.domain.roles import Standing
 from algotrading.ports import (
     BrokerAccounts,
     Brokers,
@@ -39,6 +42,7 @@ from algotrading.ports import (
     Vault,
 )
 from algotrading.services.account_guard import AccountGuard
+from algotrading.services.login_wake import LoginWake
 from algotrading.services.safe_login import SafeLogins
 
 logger = logging.getLogger(__name__)
@@ -97,6 +101,7 @@ class BrokerConnections:
     """Users whose first account carries prices, in lower case."""
     users: Users
     standings: Standings
+    login_wake: LoginWake
 
     def connect(
         self,
@@ -114,7 +119,8 @@ class BrokerConnections:
             NotFound: no such account of this user.
             BrokerAuthFailed: the broker refuses these credentials; nothing was stored.
             BrokerUnavailable: the broker could not be asked; nothing was stored.
-            BrokerAccountTaken: another account of ours trades there already; nothing was stored.
+            BrokerAccountTaken: another account of ours trades there already, or another account of the user's holds the
+                key that a login is asked for; nothing was stored.
             BrokerAccountDiffers: strategies trade in another broker account; nothing was stored.
             Conflict: a login would be lost by which strategies trade; nothing was stored.
         """
@@ -125,6 +131,7 @@ class BrokerConnections:
             profile = self.brokers.connect(credentials).validate_credentials()
             account = self._store_validated(user_id, account_id, credentials, profile, stored)
             return Connecting(account_id, None, _addresses_of(account.egress))
+        self._refuse_key_held_elsewhere(user_id, account_id, credentials)
         if stored is not None and stored.is_connected(self.clock.now()):
             self.guard.refuse_while_trading(user_id, account_id, "its broker login would be lost")
         login_url = self._login_url(user_id, account_id, credentials, device_id)
@@ -152,12 +159,13 @@ class BrokerConnections:
             AccountLocked: nobody gets in, by a login that began before the lock either.
             NotFound: the broker account was removed meanwhile.
             BrokerAuthFailed, BrokerUnavailable, BrokerAccountTaken, BrokerAccountDiffers: as for `connect`; nothing
-                was stored.
+                was stored. BrokerAccountDiffers, too, where another broker account was connected here before and the
+                login that asked has not shown a fresh code.
         """
         bearer = self.tokens.read(state, audience=LOGIN_AUDIENCE)
         user_id = bearer.user_id
         # Before the broker is asked: its new session would end the one that what is held is still sold by.
-        self._refuse_ended(bearer)
+        standing = self._refuse_ended(bearer)
         # A state that the version before has made names none: it knew of one.
         account_id = self.named.get(user_id, bearer.account_id).account_id
         stored = self._stored(user_id, account_id)
@@ -165,6 +173,7 @@ class BrokerConnections:
         session = self.brokers.exchange(keys, request_token)
         credentials = BrokerCredentials(keys.broker, keys.api_key, keys.api_secret, session.access_token)
         profile = self.brokers.connect(credentials).validate_credentials()
+        self._refuse_exchanged(standing, stored, profile)
         account = self._store_validated(user_id, account_id, credentials, profile, stored, over=stored)
         return self._show(account, credentials.api_key)
 
@@ -200,7 +209,7 @@ class BrokerConnections:
         is_first = account_id == first_account_of(user_id)
         return is_first and self.users.get(user_id).email.lower() in self.feed_emails
 
-    def _refuse_ended(self, bearer: Bearer) -> None:
+    def _refuse_ended(self, bearer: Bearer) -> Standing:
         """No door has looked at who comes back from the broker's login: a browser, which shows the state alone."""
         standing = self.standings.read(bearer, self.clock.now())
         if standing is None:
@@ -209,6 +218,26 @@ class BrokerConnections:
             raise AccountLocked(LOCKED)
         if not standing.is_logged_in:
             raise TokenInvalid("the login that asked for this has ended: log in here, and connect the broker again")
+        return standing
+
+    def _refuse_exchanged(self, standing: Standing, stored: SealedBrokerAccount, profile: BrokerProfile) -> None:
+        """Raise BrokerAccountDiffers where a login that owes a code would put another broker account in the place of
+        the one that was connected. The daily login of the same one asks for nothing."""
+        if not standing.owes_code:
+            return
+        known = stored.broker_user_id or self.accounts.last_connected(stored.user_id, stored.account_id)
+        if known not in {None, profile.broker_user_id}:
+            raise BrokerAccountDiffers(str(known), owes_code=True)
+
+    def _refuse_key_held_elsewhere(self, user_id: UUID, account_id: UUID, credentials: BrokerCredentials) -> None:
+        """Before the login: the broker's new session for a key would end the one that the other account trades by, and
+        only then would be seen that both are one."""
+        for other in self.named.of_user(user_id):
+            held = None if other.account_id == account_id else self.accounts.find(user_id, other.account_id)
+            if held is None or held.broker is not credentials.broker:
+                continue
+            if self._unseal(held).api_key == credentials.api_key:
+                raise BrokerAccountTaken
 
     def _store_validated(
         self,
@@ -223,6 +252,8 @@ class BrokerConnections:
         known = None if stored is None else stored.broker_user_id
         self.guard.refuse_another_account(user_id, account_id, profile, known)
         account = self._save(user_id, account_id, credentials, profile.broker_user_id, over=over)
+        # At once: an exit may wait for this login.
+        self.login_wake.wake(account)
         return replace(account, egress=self._claim_addresses(user_id, account_id))
 
     def _save(

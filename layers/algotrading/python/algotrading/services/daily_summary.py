@@ -11,7 +11,7 @@ from algotrading.domain.errors import CalendarMissing
 from algotrading.domain.notices import NoticeKind
 from algotrading.domain.sessions import SessionTable, trading_day_of
 from algotrading.domain.summary import summary_of
-from algotrading.ports import Clock, Ledger, Summaries
+from algotrading.ports import Clock, Ledger, NamedAccounts, Summaries
 
 logger = logging.getLogger(__name__)
 
@@ -26,6 +26,7 @@ class DailySummary:
 
     summaries: Summaries
     ledger: Ledger
+    named: NamedAccounts
     clock: Clock
     table: SessionTable
 
@@ -51,5 +52,7 @@ class DailySummary:
         return told
 
     def _tell(self, user_id: UUID, day: date) -> bool:
-        text = summary_of(day, self.ledger.of_day(user_id, day))
+        held = self.named.of_user(user_id)
+        names = {each.account_id: each.name for each in held} if len(held) > 1 else {}
+        text = summary_of(day, self.ledger.of_day(user_id, day), names)
         return text is not None and self.summaries.tell(user_id, day, NoticeKind.DAILY_SUMMARY, text, self.clock.now())

@@ -217,6 +217,7 @@ def webhook_body(notice: InboxNotice) -> bytes:
         "data": {
             "notice_id": notice.notice_id,
             "strategy_id": None if notice.strategy_id is None else str(notice.strategy_id),
+            "account_id": None if notice.account_id is None else str(notice.account_id),
             "symbol": notice.symbol,
             "text": notice.text,
         },

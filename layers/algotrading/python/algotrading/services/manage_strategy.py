@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from uuid import UUID, uuid4
 
+from algotrading.domain.accounts import SealedBrokerAccount
 from algotrading.domain.alarms import may_have_rung
 from algotrading.domain.cycle import CycleState
 from algotrading.domain.errors import (
@@ -27,11 +28,11 @@ from algotrading.domain.errors import (
 )
 from algotrading.domain.instruments import Instrument
 from algotrading.domain.named_accounts import UNKNOWN_ACCOUNT
-from algotrading.domain.preflight import check_login_lasts, of_account
+from algotrading.domain.preflight import check_login_lasts, in_query, of_account
 from algotrading.domain.sessions import EffectiveExit, instant_of, trading_day_of
 from algotrading.domain.strategy import Plan, Strategy, StrategyStatus
 from algotrading.ports import BrokerAccounts, Clock, Instruments, Ledger, NamedAccounts, Risks, Strategies
-from algotrading.services.account_names import name_where_several, where
+from algotrading.services.account_names import account_where_several, where_in
 from algotrading.services.check_plan import CheckedPlan, PlanChecker, PlanDraft
 from algotrading.services.live_prices import LivePrices
 from algotrading.services.preflight import next_instants
@@ -229,28 +230,32 @@ class StrategyManager:
     def _require_broker(self, strategy: Strategy, now: datetime) -> None:
         account = self.accounts.find(strategy.user_id, strategy.account_id)
         if account is None or not account.is_connected(now) or account.refused_at is not None:
-            place = where(self.named, strategy)
-            if account is None:
-                raise BrokerAuthFailed(f"no broker is connected{place}: send your keys to POST /broker/connect first")
-            if account.refused_at is not None and account.is_connected(now):
-                raise BrokerAuthFailed(
-                    f"the broker does not take the login{place} any more: open the URL of GET /broker/login first"
-                )
-            raise BrokerAuthFailed(
-                f"the broker login{place} is not valid today: open the URL of GET /broker/login first"
-            )
+            raise self._no_login(strategy, account, now)
         if not account.places_orders:
             # Another user may trade through the same broker account, and would take these orders for its owner's own.
             raise Conflict("this account carries prices and places no orders: trade with another one")
+
+    def _no_login(self, strategy: Strategy, account: SealedBrokerAccount | None, now: datetime) -> BrokerAuthFailed:
+        several = account_where_several(self.named, strategy)
+        place, named = where_in(several), None if several is None else several.account_id
+        if account is None:
+            keys = "your keys" if named is None else f"your keys and account_id {named}"
+            return BrokerAuthFailed(f"no broker is connected{place}: send {keys} to POST /broker/connect first")
+        first = f"open the URL of GET /broker/login{in_query(named)} first"
+        if account.refused_at is not None and account.is_connected(now):
+            return BrokerAuthFailed(f"the broker does not take the login{place} any more: {first}")
+        return BrokerAuthFailed(f"the broker login{place} is not valid today: {first}")
 
     def _started(self, strategy: Strategy, checked: CheckedPlan) -> Commanded:
         """With what the owner must do for the first sale to be made: his login may be over by then."""
         commanded, now = self._commanded(strategy, checked), self.clock.now()
         _, sell = next_instants(checked, self.checker.table, now)
-        check = check_login_lasts(self.accounts.find(strategy.user_id, strategy.account_id), now, sell)
+        several = account_where_several(self.named, strategy)
+        named = None if several is None else several.account_id
+        check = check_login_lasts(self.accounts.find(strategy.user_id, strategy.account_id), now, sell, named)
         if check.is_green or sell is None:
             return commanded
-        check = of_account(check, name_where_several(self.named, strategy))
+        check = of_account(check, several)
         return replace(commanded, warnings=(*commanded.warnings, f"{check.text}: {check.remedy}"))
 
     def _spread_again(self, strategy: Strategy) -> Commanded:

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from algotrading.domain.errors import CalendarMissing
 from algotrading.domain.notices import NoticeKind
-from algotrading.domain.readiness import reminder_of
+from algotrading.domain.readiness import naming, reminder_of
 from algotrading.domain.sessions import SessionTable, trading_day_of
 from algotrading.domain.strategy import Strategy
 from algotrading.ports import Clock, Strategies, Summaries
@@ -57,10 +57,13 @@ class MorningCheck:
         return reminded
 
     def _remind(self, user_id: UUID, strategies: Sequence[Strategy], day: date) -> bool:
-        looked = [
-            (one.plan.symbol, one.plan.buy_time, self.preflight.look(user_id, one.strategy_id).checks)
-            for one in strategies
+        looked = [(one.plan, self.preflight.look(user_id, one.strategy_id)) for one in strategies]
+        # One that buys on another day only has the whole evening, and another morning, to be made ready for it.
+        of_today = [
+            (naming(plan.symbol, found.account), plan.buy_time, found.checks)
+            for plan, found in looked
+            if found.next_buy_at is None or trading_day_of(found.next_buy_at) == day
         ]
-        text = reminder_of(looked)
+        text = reminder_of(of_today)
         now = self.clock.now()
         return text is not None and self.summaries.tell(user_id, day, NoticeKind.NOT_READY, text, now)

@@ -30,7 +30,7 @@ from algotrading.domain.orders import (
 )
 from algotrading.domain.rates import RateLimits, Request
 from algotrading.ports import Broker, Clock, Meter, PreparedOrder, Runtime
-from algotrading.services.token_watch import TokenWatch
+from algotrading.services.broker_line import BrokerLine
 
 logger = logging.getLogger(__name__)
 
@@ -64,11 +64,16 @@ class CountedOrder:
 
     order: PreparedOrder
     meter: Meter
-    token: TokenWatch
+    line: BrokerLine
+    token_at: datetime | None
+    """Of the login that it was prepared with."""
 
     def send(self) -> Answer:
-        """See ports.PreparedOrder."""
-        return _note_answer(self.order.send(), self.meter, self.token)
+        """See ports.PreparedOrder. Not sent twice: its sender has to look around before that, and sees by the session's
+        `token_at` that its owner has logged in again."""
+        answer = self.order.send()
+        _note_answer(answer, self.meter, self.line, self.token_at)
+        return answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,30 +81,37 @@ class PacedBroker:
     """Implements `ports.Broker` around another session. `account` names the broker's account, whoever of our users
     connected it. Placing an order takes no place by itself: its sender does, ahead of its instant (`reserve`)."""
 
-    session: Broker
+    line: BrokerLine
+    """Shared by all that follow from this session."""
     account: str
     pacing: Pacing
-    token: TokenWatch
-    """What is known of the access token that it speaks with; shared by all that follow from this session."""
     look: Request = Request.URGENT_LOOK
     patience: timedelta | None = None
     """How long readings wait for their place, where that is less than is usual for their kind."""
     egress: EgressRoute | None = None
     """Where its orders leave from."""
+    hurry: float | None = None
+    """See `hurried`."""
+
+    @property
+    def session(self) -> Broker:
+        """The broker's session by the newest login that is known."""
+        session = self.line.session
+        return session if self.hurry is None else session.hurried(self.hurry)
 
     @property
     def token_at(self) -> datetime | None:
         """When the access token that it speaks with was made."""
-        return self.token.account.token_at
+        return self.line.token_at
 
     @property
     def is_refused(self) -> bool:
         """Whether the broker refuses that token, by what was heard last."""
-        return self.token.is_refused
+        return self.line.token.is_refused
 
     def know(self, account: SealedBrokerAccount) -> None:
         """The connection was read again: somebody else may have heard what the broker says of the same token."""
-        self.token.account = account
+        self.line.token.account = account
 
     def yielding(self) -> PacedBroker:
         """The same session for somebody who looks after an entry, and lets exits go first."""
@@ -112,7 +124,7 @@ class PacedBroker:
 
     def hurried(self, seconds: float) -> PacedBroker:
         """See ports.Broker. The wait for a place comes before that."""
-        return replace(self, session=self.session.hurried(seconds))
+        return replace(self, hurry=seconds)
 
     def reserve(self, request: Request, wanted: datetime, until: datetime) -> datetime | None:
         """Take a place, and say when the request may leave: `wanted`, or a later second's start, or None when there
@@ -137,11 +149,11 @@ class PacedBroker:
 
     def prepare_order(self, ticket: OrderTicket) -> PreparedOrder:
         """See ports.Broker."""
-        return CountedOrder(self.session.prepare_order(ticket), self.pacing.meter, self.token)
+        return CountedOrder(self.session.prepare_order(ticket), self.pacing.meter, self.line, self.token_at)
 
     def place_order(self, ticket: OrderTicket) -> Answer:
         """See ports.Broker; takes the place of an exit."""
-        return self._command(lambda: self.session.place_order(ticket))
+        return self._command(lambda session: session.place_order(ticket))
 
     def modify_order(
         self,
@@ -154,87 +166,88 @@ class PacedBroker:
     ) -> Answer:
         """See ports.Broker."""
         return self._command(
-            lambda: self.session.modify_order(
+            lambda session: session.modify_order(
                 broker_order_id, quantity=quantity, price=price, trigger_price=trigger_price, order_type=order_type
             )
         )
 
     def cancel_order(self, broker_order_id: str) -> Answer:
         """See ports.Broker."""
-        return self._command(lambda: self.session.cancel_order(broker_order_id))
+        return self._command(lambda session: session.cancel_order(broker_order_id))
 
     # --- reads ------------------------------------------------------------------------------------
 
     def get_price(self, exchange: str, symbol: str) -> Decimal:
         """See ports.Broker. Does not wait."""
-        self._take_turn(Request.PRICE, "prices")
-        return self._asked(lambda: self.session.get_price(exchange, symbol))
+        return self._ask(Request.PRICE, "prices", lambda session: session.get_price(exchange, symbol))
 
     def read_book(self, tags: frozenset[str], since: datetime | None = None) -> BookReading:
         """See ports.Broker."""
-        self._take_turn(self.look, "the order book")
-        return self._asked(lambda: self.session.read_book(tags, since))
+        return self._ask(self.look, "the order book", lambda session: session.read_book(tags, since))
 
     def read_account(self) -> AccountBook:
         """See ports.Broker."""
         self._take_turn(self.look, "the order book")
-        self._take_turn(Request.POSITION, "positions")
-        return self._asked(self.session.read_account)
+        return self._ask(Request.POSITION, "positions", lambda session: session.read_account())
 
     def order_history(self, broker_order_id: str) -> Sequence[OrderRow]:
         """See ports.Broker."""
-        self._take_turn(self.look, "an order's history")
-        return self._asked(lambda: self.session.order_history(broker_order_id))
+        return self._ask(self.look, "an order's history", lambda session: session.order_history(broker_order_id))
 
     def trades(self) -> Sequence[Fill]:
         """See ports.Broker."""
-        self._take_turn(self.look, "trades")
-        return self._asked(self.session.trades)
+        return self._ask(self.look, "trades", lambda session: session.trades())
 
     def positions(self) -> Sequence[Holding]:
         """See ports.Broker."""
-        self._take_turn(Request.POSITION if self.look is Request.URGENT_LOOK else Request.GLANCE, "positions")
-        return self._asked(self.session.positions)
+        request = Request.POSITION if self.look is Request.URGENT_LOOK else Request.GLANCE
+        return self._ask(request, "positions", lambda session: session.positions())
 
     def margins(self) -> Margins:
         """See ports.Broker."""
-        self._take_turn(self.look, "margins")
-        return self._asked(self.session.margins)
+        return self._ask(self.look, "margins", lambda session: session.margins())
 
     def required_margin(self, ticket: OrderTicket) -> Decimal:
         """See ports.Broker."""
-        self._take_turn(Request.FORESIGHT, "an order's margin")
-        return self._asked(lambda: self.session.required_margin(ticket))
+        return self._ask(Request.FORESIGHT, "an order's margin", lambda session: session.required_margin(ticket))
 
     def available_margin(self) -> Decimal:
         """The same account's `margins().net`, for whoever looks ahead of an entry and lets everybody go first."""
-        self._take_turn(Request.FORESIGHT, "margins")
-        return self._asked(self.session.margins).net
+        return self._ask(Request.FORESIGHT, "margins", lambda session: session.margins()).net
 
     def validate_credentials(self) -> BrokerProfile:
         """See ports.Broker."""
-        self._take_turn(self.look, "the profile")
-        return self._asked(self.session.validate_credentials)
+        return self._ask(self.look, "the profile", lambda session: session.validate_credentials())
 
     # --- how --------------------------------------------------------------------------------------
 
-    def _command(self, send: Callable[[], Answer]) -> Answer:
-        return _note_answer(send(), self.pacing.meter, self.token) if self._wait(Request.EXIT) else _held_back()
+    def _command(self, send: Callable[[Broker], Answer]) -> Answer:
+        """What the broker answers to a command; asked again where its owner has logged in since, for a login that is
+        refused says that nothing was done."""
+        if not self._wait(Request.EXIT):
+            return _held_back()
+        token_at, answer = self.token_at, send(self.session)
+        if _note_answer(answer, self.pacing.meter, self.line, token_at):
+            return self._command(send)
+        return answer
 
-    def _asked(self, read: Callable[[], _Told]) -> _Told:
-        """What the session answers to a reading; whether it does is counted, and what it says of the login noted."""
+    def _ask(self, request: Request, what: str, read: Callable[[Broker], _Told]) -> _Told:
+        """What the session answers to a reading; whether it does is counted, and what it says of the login noted.
+        Where its owner has logged in since, it is asked again, which ends: each time there was a newer login."""
+        self._take_turn(request, what)
+        token_at = self.token_at
         try:
-            told = read()
+            told = read(self.session)
         except BrokerUnavailable:
             self.pacing.meter.count("BrokerFaults")
             raise
         except BrokerAuthFailed as fault:
             self.pacing.meter.count("BrokerFaults", 0)
-            if isinstance(fault, BrokerTokenRefused):
-                self.token.hear(is_refused=True)
+            if isinstance(fault, BrokerTokenRefused) and self.line.hear_refusal(token_at):
+                return self._ask(request, what, read)
             raise
         self.pacing.meter.count("BrokerFaults", 0)
-        self.token.hear(is_refused=False)
+        self.line.token.hear(is_refused=False)
         return told
 
     def _take_turn(self, request: Request, what: str) -> None:
@@ -261,16 +274,15 @@ class PacedBroker:
         return True
 
 
-def _note_answer(answer: Answer, meter: Meter, token: TokenWatch) -> Answer:
+def _note_answer(answer: Answer, meter: Meter, line: BrokerLine, token_at: datetime | None) -> bool:
     """A refusal is an answer; one before anybody looked at the order (too many requests, no connection) is none. Of the
-    login speak the refusal that is about it, and an order that was taken."""
+    login, made at `token_at`, speak the refusal that is about it, and an order that was taken. Answers whether what
+    was refused for its login can be asked again with a newer one."""
     is_fault = isinstance(answer, Unknown) or (isinstance(answer, Refused) and answer.throttled)
     meter.count("BrokerFaults", int(is_fault))
     if isinstance(answer, Accepted):
-        token.hear(is_refused=False)
-    elif isinstance(answer, Refused) and answer.is_auth:
-        token.hear(is_refused=True)
-    return answer
+        line.token.hear(is_refused=False)
+    return isinstance(answer, Refused) and answer.is_auth and line.hear_refusal(token_at)
 
 
 def _held_back() -> Answer:

@@ -32,7 +32,7 @@ class PasswordChange:
 
         Raises:
             AuthenticationFailed: `old` is not the password.
-            RequestInvalid: `new` is one that everybody tries first, the e-mail, or the old one.
+            RequestInvalid: `new` is easily guessed, the e-mail, or the old one.
             NotFound: the account is gone.
             AccountLocked: nobody gets in any more.
             TooManyTries: too many wrong passwords; this one was not looked at.

@@ -9,6 +9,7 @@ from datetime import date, datetime, timedelta
 from uuid import UUID
 
 from algotrading.domain.errors import CalendarMissing, RedisDown, StrategyInvalid
+from algotrading.domain.named_accounts import NamedAccount
 from algotrading.domain.preflight import (
     Check,
     check_addresses,
@@ -36,7 +37,7 @@ from algotrading.ports import (
     Runtime,
     Strategies,
 )
-from algotrading.services.account_names import name_where_several
+from algotrading.services.account_names import account_where_several
 from algotrading.services.check_plan import CheckedPlan, PlanChecker, PlanDraft
 from algotrading.services.live_prices import prices_of_today
 
@@ -51,8 +52,8 @@ class Preflight:
     checks: Sequence[Check]
     next_buy_at: datetime | None
     as_of: datetime
-    account: str | None = None
-    """The name of the strategy's broker account, where its owner has several."""
+    account: NamedAccount | None = None
+    """The strategy's broker account, where its owner has several."""
 
     @property
     def is_ready(self) -> bool:
@@ -92,19 +93,20 @@ class PreflightReader:
         day = trading_day_of(buy or now)
         standing = self.risks.standing(strategy.user_id, day, now)
         instrument = None if checked is None else checked.instrument
+        several = account_where_several(self.named, strategy)
+        named = None if several is None else several.account_id
         checks = (
             check_running(strategy),
-            check_login(account, now),
-            check_login_lasts(account, now, sell),
-            check_addresses(account, is_bound=self.is_bound),
+            check_login(account, now, named),
+            check_login_lasts(account, now, sell, named),
+            check_addresses(account, is_bound=self.is_bound, named=named),
             check_locks(standing.locks),
             check_plan(problems),
             check_feed(self._sight(), now),
             self._limits(strategy, standing, day, now),
             check_quantity(strategy.plan.quantity, instrument, day),
         )
-        name = name_where_several(self.named, strategy)
-        return Preflight(strategy.strategy_id, [of_account(check, name) for check in checks], buy, now, name)
+        return Preflight(strategy.strategy_id, [of_account(check, several) for check in checks], buy, now, several)
 
     def _limits(self, strategy: Strategy, standing: RiskStanding, day: date, now: datetime) -> Check:
         """Held against what others of the user hold now, where the buy is of today. One of a later day meets nothing

@@ -20,7 +20,7 @@ from algotrading.domain.events import (
     StopTurned,
 )
 from algotrading.domain.limits import LAST_LOOK, Obstacle
-from algotrading.domain.orders import Leg, OrderTicket, OrderType, Refused, Unknown
+from algotrading.domain.orders import Answer, Leg, OrderTicket, OrderType, Refused, Unknown
 from algotrading.domain.rates import Request
 from algotrading.domain.sessions import IST
 from algotrading.domain.stop_terms import stop_terms
@@ -67,15 +67,26 @@ def send(errand: Errand, effect: SendOrder) -> Event:
         obstacle = _look_last(errand, intent, looked_at)
     if obstacle is not None:
         return EntryWithdrawn(clock.now(), intent.tag, obstacle)
-    sent_at = clock.now()
+    login, sent_at = errand.broker.token_at, clock.now()
     answer = order.send()
     heard_at = clock.now()
     _measure(errand, intent, sent_at, heard_at, place - wanted)
     order_logs.note(errand, intent, answer, sent_at=sent_at, heard_at=heard_at)
+    if _may_go_again(errand, intent, answer, login):
+        # From the beginning: with a place of its own, and not before what could stop it was asked.
+        return send(errand, replace(effect, pause=0))
     if isinstance(answer, Unknown):
         errand.deadline = max(errand.deadline, heard_at + _LOOKS_AFTER_SILENCE)
     late = _reason_of(place - wanted) or _what_took_long(errand, intent, wanted)
     return Answered(heard_at, intent.tag, sent_at, answer, late, errand.sends_until)
+
+
+def _may_go_again(errand: Errand, intent: Intent, answer: Answer, login: datetime | None) -> bool:
+    """Whether an order that was refused for the login it was sent with can go with a newer one: its owner has logged in
+    to the broker meanwhile. Such a refusal says that there is no order. A buy whose time is over is not bought late."""
+    if not isinstance(answer, Refused) or not answer.is_auth or errand.broker.token_at == login:
+        return False
+    return intent.leg is not Leg.ENTRY or errand.desk.clock.now() < _grace_ends(errand)
 
 
 def _look_last(errand: Errand, intent: Intent, looked_at: datetime) -> Obstacle | None:

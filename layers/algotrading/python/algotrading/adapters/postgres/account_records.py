@@ -57,7 +57,7 @@ SECTIONS: Final[Mapping[str, _Section]] = MappingProxyType(
         "broker_books": _Section("book_snapshots", "trading_day, account_id"),
         "risk_profile": _Section("risk_profiles", "user_id"),
         "risk_events": _Section("risk_events", "event_id"),
-        "notices": _Section("outbox", "notice_id", "notice_id, strategy_id, kind, text, created_at"),
+        "notices": _Section("outbox", "notice_id", "notice_id, strategy_id, account_id, kind, text, created_at"),
         "notices_read": _Section("inbox_reads", "notice_id"),
         "deliveries": _Section("deliveries", "notice_id, channel"),
         "notification_wishes": _Section("notification_wishes", "kind, channel"),

@@ -12,6 +12,7 @@ from uuid import UUID
 
 from algotrading.adapters.postgres import audit, risk_check
 from algotrading.adapters.postgres.json_values import clean_text, to_json
+from algotrading.adapters.postgres.outbox import write_notice_of_cycle
 from algotrading.adapters.postgres.rows import milliseconds_of, plan_parameters, read_strategy
 from algotrading.domain.audit import AuditEntry, Cause, decision_entry, strategy_entry
 from algotrading.domain.cycle import Cycle, Intent
@@ -63,7 +64,7 @@ def store(
     stopped = None
     for effect in decision.effects:
         if isinstance(effect, Tell):
-            _write_notice(session, cycle, effect, now)
+            write_notice_of_cycle(session, cycle, effect, now)
             if effect.kind is NoticeKind.LATE_ORDER:
                 session.execute(_FORGET_FLAT, (cycle.user_id,))
         elif isinstance(effect, StopStrategy):
@@ -198,13 +199,6 @@ def write_logs(session: Session, user_id: UUID, logs: Sequence[OrderLog]) -> Non
         on conflict (order_id) do nothing
         """,
         (json.dumps([{**to_json(log), "user_id": str(user_id)} for log in logs]),),
-    )
-
-
-def _write_notice(session: Session, cycle: Cycle, effect: Tell, now: datetime) -> None:
-    session.execute(
-        "insert into outbox (user_id, strategy_id, kind, text, created_at) values (%s, %s, %s, %s, %s)",
-        (cycle.user_id, cycle.strategy_id, effect.kind, clean_text(effect.text), now),
     )
 
 

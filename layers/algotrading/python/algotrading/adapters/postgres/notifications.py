@@ -14,7 +14,7 @@ from algotrading.domain.audit import AuditKind, channel_entry
 from algotrading.domain.notices import NoticeKind
 from algotrading.domain.notifications import Channel, ChannelSetup, InboxNotice, Wishes
 
-NOTICE = "o.notice_id, o.kind, o.text, o.created_at, o.strategy_id, s.symbol"
+NOTICE = "o.notice_id, o.kind, o.text, o.created_at, o.strategy_id, o.account_id, s.symbol"
 NOTICES = "outbox o left join strategies s on s.strategy_id = o.strategy_id and s.user_id = o.user_id"
 _MOST_COUNTED = 1000
 
@@ -161,6 +161,7 @@ def inbox_notice(row: Mapping[str, Any]) -> InboxNotice:
         text=row["text"],
         created_at=row["created_at"],
         strategy_id=row["strategy_id"],
+        account_id=row["account_id"],
         symbol=row["symbol"],
         read_at=row.get("read_at"),
     )

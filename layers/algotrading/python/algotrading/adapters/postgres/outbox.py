@@ -9,7 +9,10 @@ from uuid import UUID
 
 from algotrading.adapters.postgres.database import Database
 from algotrading.adapters.postgres.json_values import clean_text
+from algotrading.domain.cycle import Cycle
 from algotrading.domain.delivery import PATIENCE, Waiting, next_of
+from algotrading.domain.effects import Tell
+from algotrading.domain.named_accounts import around_name
 from algotrading.domain.notices import NoticeKind
 from algotrading.ports import Notice
 
@@ -17,6 +20,16 @@ if TYPE_CHECKING:
     from algotrading.adapters.postgres.database import Session
 
 _LONGEST_ERROR = 500
+_OF_CYCLE = """
+    insert into outbox (user_id, strategy_id, account_id, kind, text, created_at)
+    values (%(user)s, %(strategy)s, %(account)s, %(kind)s, coalesce(
+        %(before)s::text || (
+            -- Where its owner has no other account, there is nothing to tell apart.
+            select a.name from broker_accounts a where a.account_id = %(account)s and a.user_id = %(user)s
+            and exists (select from broker_accounts o
+                        where o.user_id = a.user_id and o.account_id <> a.account_id and o.removed_at is null)
+        ) || %(after)s::text, %(text)s), %(now)s)
+"""
 _UNDER_ITS_LEASE = "notice_id = %s and delivered_at is null and attempts = %s"
 """Each claim counts: nobody has claimed the notice since."""
 
@@ -46,7 +59,8 @@ class PostgresOutbox:
             # else claims for this user waits here, and then sees what we took.
             row = session.execute(
                 """
-                select notice_id, user_id, strategy_id, kind, text, created_at, attempts, next_try_at from outbox
+                select notice_id, user_id, strategy_id, account_id, kind, text, created_at, attempts, next_try_at
+                from outbox
                 where user_id = %s and delivered_at is null
                     and (next_try_at is null or next_try_at <= %s or attempts < %s)
                 order by notice_id limit 1 for update
@@ -67,6 +81,7 @@ class PostgresOutbox:
             text=row["text"],
             created_at=row["created_at"],
             attempts=row["attempts"] + 1,
+            account_id=row["account_id"],
         )
 
     def mark_delivered(self, notice: Notice, now: datetime) -> None:
@@ -100,4 +115,24 @@ def write_notice(session: Session, user_id: UUID, kind: NoticeKind, text: str, n
     session.execute(
         "insert into outbox (user_id, kind, text, created_at) values (%s, %s, %s, %s)",
         (user_id, kind, clean_text(text), now),
+    )
+
+
+def write_notice_of_cycle(session: Session, cycle: Cycle, told: Tell, now: datetime) -> None:
+    """Tell the owner of a cycle what became of it, and in which account, by the name that it has now, where there are
+    several. One statement: an order may wait for the transaction."""
+    text = clean_text(told.text)
+    before, after = around_name(cycle.plan.symbol, text)
+    session.execute(
+        _OF_CYCLE,
+        {
+            "user": cycle.user_id,
+            "strategy": cycle.strategy_id,
+            "account": cycle.account_id,
+            "kind": told.kind,
+            "before": before,
+            "after": after,
+            "text": text,
+            "now": now,
+        },
     )

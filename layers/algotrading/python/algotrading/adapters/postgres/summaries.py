@@ -50,7 +50,9 @@ class PostgresSummaries:
             if taken.rowcount == 0:
                 return False
             session.execute(
-                "insert into outbox (user_id, strategy_id, kind, text, created_at) values (%s, %s, %s, %s, %s)",
-                (user_id, strategy_id, kind, clean_text(text), now),
+                "insert into outbox (user_id, strategy_id, account_id, kind, text, created_at) values (%(user)s,"
+                " %(strategy)s, (select account_id from strategies where strategy_id = %(strategy)s), %(kind)s,"
+                " %(text)s, %(now)s)",
+                {"user": user_id, "strategy": strategy_id, "kind": kind, "text": clean_text(text), "now": now},
             )
         return True

@@ -59,6 +59,12 @@ def session_of(reply: Reply) -> Any:
     """
     envelope = read_envelope(reply)
     said = envelope.message if envelope is not None and envelope.error_type == "TokenException" else None
+    if said is not None and "checksum" in said.lower():
+        # Of api_key, request token and api_secret, of which only the last is not seen by Kite before.
+        raise BrokerAuthFailed(
+            f"Kite refuses these credentials for the login ({said}): the api_secret is most likely not the one of this"
+            " api_key: connect again with the secret that the app's page at the broker shows"
+        )
     if said is not None and not _BLAMES_KEYS.search(said):
         raise BrokerAuthFailed("this login has been used or is too old: start it again")
     return identity_of(reply, "the login")

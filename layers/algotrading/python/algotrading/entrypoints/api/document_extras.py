@@ -37,7 +37,10 @@ _EXAMPLES = {
     "TOKEN_INVALID": ("the bearer token is not valid: log in again", []),
     "NOT_FOUND": ("no such strategy", []),
     "EMAIL_TAKEN": ("an account with this e-mail exists", []),
-    "BROKER_ACCOUNT_TAKEN": ("another user trades through this broker account: disconnect it there first", []),
+    "BROKER_ACCOUNT_TAKEN": (
+        "this broker account is connected here already: look at your other broker accounts, and disconnect it first",
+        [],
+    ),
     "BROKER_ACCOUNTS_FULL": ("a user has 5 broker accounts at most: remove one first", []),
     "BROKER_ACCOUNT_IN_USE": (
         "strategies trade in this account (2): delete or move its strategies, wait until nothing is held, and try again"

@@ -170,6 +170,7 @@ def _notice(notice: InboxNotice) -> NoticeView:
         text=notice.text,
         created_at=notice.created_at,
         strategy_id=notice.strategy_id,
+        account_id=notice.account_id,
         symbol=notice.symbol,
         read_at=notice.read_at,
     )
