@@ -16,11 +16,6 @@ def account_where_several(named: NamedAccounts, one: Strategy | Cycle) -> NamedA
     return next((account for account in held if account.account_id == one.account_id), None)
 
 
-def where(named: NamedAccounts, one: Strategy | Cycle) -> str:
-    """The same as a part of a sentence about a login."""
-    return where_in(account_where_several(named, one))
-
-
 def where_in(account: NamedAccount | None) -> str:
-    """The same of an account that is at hand; None: its owner has no other."""
+    """The same as a part of a sentence about a login; None: its owner has no other."""
     return "" if account is None else f" in the account {account.name}"
