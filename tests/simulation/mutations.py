@@ -214,10 +214,11 @@ def _audit_skipped() -> AbstractContextManager[object]:
 
 @_mutation("a worker trades through another user's broker account", "I11", 20)
 def _wrong_tenant() -> AbstractContextManager[object]:
-    def open_session(original: Any, sessions: BrokerSessions, user_id: Any, _account: Any) -> Any:
+    def open_session(original: Any, sessions: BrokerSessions, account: Any) -> Any:
         accounts = sessions.accounts.real._database.broker_accounts.values()  # type: ignore[attr-defined]
-        other = next(other for other in sorted(account.user_id for account in accounts) if other != user_id)
-        return original(sessions, other, sessions.accounts.find(other))
+        users = sorted(each.user_id for each in accounts)
+        other = next(each for each in users if account is None or each != account.user_id)
+        return original(sessions, sessions.accounts.find(other))
 
     return _wrapped(BrokerSessions, "_connect", open_session)
 
