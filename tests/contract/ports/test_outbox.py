@@ -259,3 +259,16 @@ def test_the_system_delivers_like_a_function(postgres_store: PostgresStore) -> N
         else:
             stores.system_outbox.mark_failed(notice, "away", at(1))
     assert claim(stores, cycle, 3600) is None
+
+
+def test_what_was_said_is_erased_for_nobody_whose_account_is_there(postgres_store: PostgresStore) -> None:
+    stores = postgres_stores(postgres_store)
+    cycle = stores.take_cycle()
+    tell(stores, cycle, "one")
+
+    with postgres_store.app.tenant(cycle.user_id) as session:
+        session.execute("select erase_notices('gone')")
+
+    with postgres_store.system.system() as session:
+        rows = session.execute("select text from outbox").fetchall()
+    assert [row["text"] for row in rows] == ["one"]

@@ -14,6 +14,7 @@ import pytest
 
 from algotrading.adapters.postgres import ledger_writes
 from algotrading.adapters.postgres.database import TransactionFailed
+from algotrading.adapters.postgres.users import hold_undeleted
 from algotrading.domain.accounts import User
 from algotrading.domain.audit import DEPLOYMENT
 from algotrading.domain.cycle import Cycle, CycleState, ExitReason, IntentState
@@ -444,6 +445,20 @@ def test_a_lock_waits_for_no_entry_and_what_was_being_written_down_is_there_to_b
     assert obstacle.breach is not None
     with pytest.raises(RiskLocked):
         write(stores.ledger, stores.ledger.take(stores.add_strategy(other), TRADING_DAY))
+
+
+def test_a_lock_waits_for_nobody_who_saves_a_strategy(postgres_store: PostgresStore) -> None:
+    # given a change of a strategy that holds its owner's row while it waits for a worker
+    stores = postgres_stores(postgres_store)
+    user, database = stores.add_user(), postgres_store.open("app_role")
+    with database.tenant(user.user_id) as session:
+        hold_undeleted(session, user.user_id)
+
+        began = monotonic()
+        stores.risks.lock(user.user_id, by="x", reason=None, now=MOMENT)
+
+        assert monotonic() - began < 1
+    database.close()
 
 
 def test_a_release_waits_for_the_entry_that_is_being_written_down_and_then_sees_it(

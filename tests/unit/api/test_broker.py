@@ -353,6 +353,20 @@ def test_a_new_login_follows_a_token_that_the_broker_refuses(world: ApiWorld) ->
     assert (shown["status"], shown["token_refused_at"]) == ("connected", None)
 
 
+def test_keys_may_follow_a_token_that_the_broker_refuses_while_strategies_trade(world: ApiWorld) -> None:
+    # given a running strategy, the broker's secret renewed, and with that the token of before refused
+    token = world.register()
+    keys = world.connect(token)
+    body = {"api_key": keys.api_key, "api_secret": keys.api_secret}
+    assert world.start(token, world.create(token)).status == 200
+    assert world.call("POST", "/broker/connect", body, token=token).status == 409
+
+    refuse_token_of(world, token)
+
+    # what is held can be sold by the new keys alone
+    assert world.call("POST", "/broker/connect", body, token=token).status == 200
+
+
 def test_nothing_is_started_with_a_token_that_the_broker_refuses(world: ApiWorld) -> None:
     token = world.register()
     world.connect(token)

@@ -236,7 +236,15 @@ def test_a_timeline_tells_of_logins_in_the_strategys_own_account_alone(world: Ap
         lines = world.call("GET", f"/strategy/{strategy_id}/timeline", token=trader).body["lines"]
         return " | ".join(line["text"] for line in lines)
 
+    accounts = MemoryBrokerAccounts(world.database)
+    account = accounts.find(world.user_of(trader))
+    assert account is not None
+    assert account.token_at is not None
+    accounts.mark_refused(account.user_id, account.account_id, token_at=account.token_at, now=world.clock.now())
+
     assert "logged in to the broker as MEM001" in told(here)
+    assert "the broker does not take the login any more" in told(here)
+    assert "the broker does not take the login any more" not in told(there)
     assert not any(word in told(here) for word in ("MEM003", "no login", "was removed"))
     assert all(word in told(there) for word in ("MEM003", "no login", "was removed"))
     assert "MEM001" not in told(there)

@@ -220,7 +220,9 @@ def _broker_services(settings: BrokerSettings) -> tuple[BrokerServices, KeyedReq
         needs_second_factor=settings.second_factor_required,
         needs_verified_email=settings.email_verification_required,
     )
-    queue = SqsOrderQueue(parts.client("sqs"), settings.orders_queue_url, settings.priority_queue_url)
+    # For what a login wakes alone: it is stored by then, its owner waits for the page, and converge asks as well.
+    impatient = parts.client("sqs", read_seconds=1, attempts=1)
+    queue = SqsOrderQueue(impatient, settings.orders_queue_url, settings.priority_queue_url)
     connections = BrokerConnections(
         accounts=accounts,
         named=named,

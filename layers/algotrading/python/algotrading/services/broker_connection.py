@@ -132,7 +132,8 @@ class BrokerConnections:
             account = self._store_validated(user_id, account_id, credentials, profile, stored)
             return Connecting(account_id, None, _addresses_of(account.egress))
         self._refuse_key_held_elsewhere(user_id, account_id, credentials)
-        if stored is not None and stored.is_connected(self.clock.now()):
+        # A login that the broker refuses is none to lose: it is by new keys that what is held can be sold again.
+        if stored is not None and stored.status_at(self.clock.now()) is ConnectionStatus.CONNECTED:
             self.guard.refuse_while_trading(user_id, account_id, "its broker login would be lost")
         login_url = self._login_url(user_id, account_id, credentials, device_id)
         self._save(user_id, account_id, credentials, stored.broker_user_id if stored else None)

@@ -56,7 +56,13 @@ _NOT_OF_TRADING = {
     AuditKind.BROKER_ACCOUNT_REMOVED,
 }
 _OF_A_CONNECTION = frozenset(
-    {AuditKind.BROKER_CONNECTED, AuditKind.BROKER_LOGIN_REQUIRED, AuditKind.BROKER_DISCONNECTED}
+    {
+        AuditKind.BROKER_CONNECTED,
+        AuditKind.BROKER_LOGIN_REQUIRED,
+        AuditKind.BROKER_DISCONNECTED,
+        AuditKind.BROKER_TOKEN_REFUSED,
+        AuditKind.BROKER_TOKEN_TAKEN,
+    }
 )
 _ALWAYS_TOLD = frozenset({"BUY", "SELL", "STOPLOSS", "STOP", "SQUARE_OFF", "KILL"})
 """Messages that are told whatever came of them; others, which come every minute, only with their news."""

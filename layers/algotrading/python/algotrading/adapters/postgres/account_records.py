@@ -144,12 +144,13 @@ class PostgresAccountRecords:
             end_all(session, LoginEnd.ACCOUNT_DELETED, now)
             for statement in _FORGET:
                 session.execute(statement.encode(), (user_id,))
-            session.execute("update outbox set text = %s, last_error = null where user_id = %s", (ERASED, user_id))
             session.execute(
                 "update users set email = %s, password_hash = '', email_verified_at = null, deleted_at = %s"
                 " where id = %s",
                 (f"{user_id}@deleted.invalid", now, user_id),
             )
+            # After that: of an account that is there, nothing that was said can be erased (migration 0029).
+            session.execute("select erase_notices(%s)", (ERASED,))
 
 
 def _refuse_trading(session: Session, user_id: UUID, now: datetime) -> None:

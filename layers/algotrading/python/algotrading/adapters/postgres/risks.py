@@ -14,7 +14,7 @@ from algotrading.adapters.postgres.database import Database
 from algotrading.adapters.postgres.json_values import clean_text, to_json
 from algotrading.adapters.postgres.outbox import write_notice
 from algotrading.adapters.postgres.risk_check import read_json, read_limits, read_locks, read_usage, write_event
-from algotrading.adapters.postgres.users import hold_undeleted
+from algotrading.adapters.postgres.users import hold_undeleted, refuse_deleted
 from algotrading.domain.audit import DEPLOYMENT, AuditEntry, AuditKind
 from algotrading.domain.errors import Conflict, FreshCodeNeeded
 from algotrading.domain.flatness import FlatProof, ForeignPosition, NothingPlaced
@@ -130,7 +130,8 @@ class PostgresRisks:
         """See ports.Risks."""
         lock = Lock(now, clean_text(by), None if reason is None else clean_text(reason))
         with self._database.tenant(user_id) as session:
-            hold_undeleted(session, user_id)
+            # Whoever saves or deletes a strategy holds the user's row while it waits for a worker.
+            refuse_deleted(session, user_id)
             values = {"user_id": user_id, "now": now, "by": lock.by, "reason": lock.reason}
             if session.execute(_LOCK, values).rowcount == 0:
                 standing = _locks(session, user_id).user

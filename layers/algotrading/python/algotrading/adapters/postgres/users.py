@@ -70,6 +70,16 @@ def hold_undeleted(session: Session, user_id: UUID) -> None:
         raise TokenInvalid(ACCOUNT_IS_GONE)
 
 
+def refuse_deleted(session: Session, user_id: UUID) -> None:
+    """The same for what may wait for nobody, and holds no row: a deletion just then may come between.
+
+    Raises:
+        TokenInvalid: the account is gone.
+    """
+    if session.execute("select from users where id = %s and deleted_at is null", (user_id,)).fetchone() is None:
+        raise TokenInvalid(ACCOUNT_IS_GONE)
+
+
 def hold_open(session: Session, user_id: UUID) -> str | None:
     """The password hash of the transaction's tenant, whose row is held to the commit; None: the account is gone.
 
