@@ -11,7 +11,7 @@ from typing import Final
 logger = logging.getLogger(__name__)
 
 LOOK_SECONDS: Final = 1.0
-_COUNT: Final = re.compile(r"\b\d+ (?=instruments |hits )")
+_COUNT: Final = re.compile(r"\b\d+ (?=instruments\b|hits\b)")
 """How many there are is told with the rest, and is no change: it moves with every tick."""
 
 

@@ -164,6 +164,15 @@ describe("of several", () => {
     expect(read()).toBeGreaterThanOrEqual(before + 2);
     expect(card("Own").getByText(/^Connected as APP001/)).toBeTruthy();
     expect(screen.getByText(en.broker.requiredOf(["HUF"]))).toBeTruthy();
+    // A login that is missing again is begun anew: what was begun before is over.
+    accounts = [ended(OWN), ended(HUF)];
+    await later(31);
+    expect(card("Own").queryByText(en.broker.waiting)).toBeNull();
+    expect(card("Own").getByRole("button", { name: en.broker.of(en.broker.logIn, "Own") })).toBeTruthy();
+    await more("HUF");
+    for (const label of [en.broker.change, en.broker.disconnect, en.broker.accounts.rename, en.broker.accounts.makeDefault, en.broker.accounts.remove]) {
+      expect(card("HUF").getByLabelText(en.broker.of(label, "HUF"))).toBeTruthy();
+    }
   });
 
   test("those without a login stand first, and stay there once they have one", async () => {

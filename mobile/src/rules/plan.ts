@@ -108,4 +108,3 @@ export function number(text: string | undefined): number | null {
 function plain(text: string): string {
   return text.trim().replace(/,/g, "");
 }
-

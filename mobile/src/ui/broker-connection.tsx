@@ -11,6 +11,7 @@ import { useSession } from "@/api/session";
 import { statusOf } from "@/rules/broker-accounts";
 import { istTime } from "@/rules/clock";
 import { useWords } from "@/words";
+import type { Words } from "@/words/en";
 
 import { KeysForm } from "./broker-keys";
 import { ManageAccount } from "./broker-manage";
@@ -23,7 +24,7 @@ export function OnlyConnection({ account, onAwaited }: { account: BrokerAccount;
   const words = useWords().broker;
   const all = useWords();
   const status = statusOf(account, useNow());
-  const login = useBrokerLogin(account.account_id, onAwaited);
+  const login = useBrokerLogin(account.account_id, status, onAwaited);
   const [isChanging, setChanging] = useState(false);
   const { connection } = account;
   return (
@@ -34,7 +35,7 @@ export function OnlyConnection({ account, onAwaited }: { account: BrokerAccount;
         {status === "not_connected" ? <Text>{words.none}</Text> : null}
         <KeyFacts connection={connection} />
         {status === "not_connected" || login.url !== null ? null : <LogIn login={login} isNeeded={status !== "connected"} />}
-        <Waiting login={login} isOver={status === "connected"} />
+        <Waiting login={login} isOver={status !== "login_required"} />
         <ProblemText error={login.error} />
         {status === "not_connected" ? null : (
           <>
@@ -64,7 +65,7 @@ export function OnlyConnection({ account, onAwaited }: { account: BrokerAccount;
 export function NamedConnection({ account, isNew, onAwaited }: { account: BrokerAccount; isNew: boolean; onAwaited: () => void }) {
   const words = useWords().broker;
   const status = statusOf(account, useNow());
-  const login = useBrokerLogin(account.account_id, onAwaited);
+  const login = useBrokerLogin(account.account_id, status, onAwaited);
   const [isOpen, setOpen] = useState(false);
   const [isAsked, setChanging] = useState<boolean | null>(null);
   const isChanging = isAsked ?? isNew;
@@ -86,17 +87,17 @@ export function NamedConnection({ account, isNew, onAwaited }: { account: Broker
             {more}
           </Button>
         </View>
-        <Waiting login={login} isOver={status === "connected"} />
+        <Waiting login={login} isOver={status !== "login_required"} name={name} />
         <ProblemText error={login.error} />
         {isOpen ? (
           <>
             <KeyFacts connection={connection} />
             {connection === null ? null : (
               <>
-                <Button mode="text" onPress={() => setChanging(!isChanging)}>
+                <Button mode="text" accessibilityLabel={words.of(words.change, name)} onPress={() => setChanging(!isChanging)}>
                   {words.change}
                 </Button>
-                <Disconnect accountId={account.account_id} question={words.accounts.disconnectAsk(name)} />
+                <Disconnect accountId={account.account_id} question={words.accounts.disconnectAsk(name)} name={name} />
               </>
             )}
             <ManageAccount account={account} />
@@ -153,6 +154,9 @@ function KeyFacts({ connection }: { connection: Broker | null }) {
   );
 }
 
+/** A button as a screen reader says it: with the account's name where there are several. */
+const named = (words: Words["broker"], label: string, name: string | undefined) => (name === undefined ? label : words.of(label, name));
+
 type Login = ReturnType<typeof useBrokerLogin>;
 
 function LogIn({ login, isNeeded, name }: { login: Login; isNeeded: boolean; name?: string }) {
@@ -162,7 +166,7 @@ function LogIn({ login, isNeeded, name }: { login: Login; isNeeded: boolean; nam
       mode={isNeeded ? "contained" : "outlined"}
       loading={login.isPending}
       disabled={login.isPending}
-      accessibilityLabel={name === undefined ? words.logIn : words.of(words.logIn, name)}
+      accessibilityLabel={named(words, words.logIn, name)}
       onPress={login.begin}
       testID="broker-login"
     >
@@ -171,21 +175,21 @@ function LogIn({ login, isNeeded, name }: { login: Login; isNeeded: boolean; nam
   );
 }
 
-function Waiting({ login, isOver }: { login: Login; isOver: boolean }) {
+function Waiting({ login, isOver, name }: { login: Login; isOver: boolean; name?: string }) {
   const words = useWords().broker;
   const { url } = login;
   if (url === null || isOver) return null;
   return (
     <>
       <Text role="status">{words.waiting}</Text>
-      <Button mode="outlined" onPress={() => void openPage(url)} testID="broker-open-again">
+      <Button mode="outlined" accessibilityLabel={named(words, words.openAgain, name)} onPress={() => void openPage(url)} testID="broker-open-again">
         {words.openAgain}
       </Button>
     </>
   );
 }
 
-function Disconnect({ accountId, question }: { accountId: string; question: string }) {
+function Disconnect({ accountId, question, name }: { accountId: string; question: string; name?: string }) {
   const words = useWords().broker;
   const { api } = useSession();
   const queries = useQueryClient();
@@ -196,15 +200,17 @@ function Disconnect({ accountId, question }: { accountId: string; question: stri
   return (
     <>
       <ProblemText error={disconnect.error} />
-      <AskedButton label={words.disconnect} question={question} icon="close" isDangerous isDisabled={disconnect.isPending} onConfirmed={() => disconnect.mutate()} />
+      <AskedButton label={words.disconnect} spoken={named(words, words.disconnect, name)} question={question} icon="close" isDangerous isDisabled={disconnect.isPending} onConfirmed={() => disconnect.mutate()} />
     </>
   );
 }
 
 /** The login at the broker's own page, which names the account that it is for. `url`: where it was begun. */
-function useBrokerLogin(accountId: string, onAwaited: () => void) {
+function useBrokerLogin(accountId: string, status: Broker["status"], onAwaited: () => void) {
   const { api } = useSession();
   const [url, setUrl] = useState<string | null>(null);
+  // What was begun is over: where the broker refuses the login later, another one begins.
+  if (url !== null && status === "connected") setUrl(null);
   const goTo = async (page: string) => {
     setUrl(page);
     onAwaited();

@@ -30,18 +30,18 @@ export function ManageAccount({ account }: { account: BrokerAccount }) {
         <TextInput mode="outlined" label={words.name} accessibilityLabel={all.of(words.name, account.name)} value={name} onChangeText={setName} onSubmitEditing={rename} maxLength={LONGEST_NAME} testID="rename-to" />
         <FieldError text={taken} />
       </View>
-      <Button mode="outlined" disabled={isSame || change.isPending} onPress={rename} testID="rename">
+      <Button mode="outlined" disabled={isSame || change.isPending} accessibilityLabel={all.of(words.rename, account.name)} onPress={rename} testID="rename">
         {words.rename}
       </Button>
       {account.is_default ? null : (
         <>
-          <Button mode="outlined" disabled={change.isPending} onPress={() => change.send({ kind: "default", id })} testID="make-default">
+          <Button mode="outlined" disabled={change.isPending} accessibilityLabel={all.of(words.makeDefault, account.name)} onPress={() => change.send({ kind: "default", id })} testID="make-default">
             {words.makeDefault}
           </Button>
           <Hint>{words.defaultHow}</Hint>
         </>
       )}
-      <AskedButton label={words.remove} question={words.removeAsk(account.name)} icon="trash-can" isDangerous isDisabled={change.isPending} onConfirmed={() => change.send({ kind: "remove", id })} />
+      <AskedButton label={words.remove} spoken={all.of(words.remove, account.name)} question={words.removeAsk(account.name)} icon="trash-can" isDangerous isDisabled={change.isPending} onConfirmed={() => change.send({ kind: "remove", id })} />
       {taken === undefined ? <ProblemText error={change.error} /> : null}
     </>
   );

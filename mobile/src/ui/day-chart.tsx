@@ -19,7 +19,9 @@ export function DayChart({ id, standing }: { id: string; standing: Standing | nu
   const words = useWords().chart;
   const isShown = usePathname() === `/strategy/${id}`;
   const candles = useCandles(id, isShown);
-  useOnChange(standing?.position, () => void candles.refetch());
+  useOnChange(standing?.position, () => {
+    if (isShown) void candles.refetch();
+  });
   const day = candles.data?.trading_day;
   const isToday = day === undefined || day === istDay(Date.now());
   return (

@@ -126,6 +126,7 @@ export function Panel({ title, children }: { title?: string; children: ReactNode
 /** A button that asks once more before it does something. */
 export function AskedButton({
   label,
+  spoken = label,
   question,
   icon,
   isDangerous = false,
@@ -133,6 +134,8 @@ export function AskedButton({
   onConfirmed,
 }: {
   label: string;
+  /** As a screen reader says it, where the label alone stands more than once. */
+  spoken?: string;
   question: string;
   icon: string;
   isDangerous?: boolean;
@@ -148,6 +151,7 @@ export function AskedButton({
         mode="outlined"
         icon={icon}
         disabled={isDisabled}
+        accessibilityLabel={spoken}
         textColor={isDangerous ? colors.bad : colors.primary}
         onPress={() => setAsking(true)}
       >

@@ -63,6 +63,11 @@ def test_how_many_there_are_is_no_change(verdict: Verdict) -> None:
     verdict.notes = ["1200 instruments have two prices"]
     assert verdict.look() == []
 
+    verdict.reasons = ["the queue refuses 3 hits"]
+    verdict.look()
+    verdict.reasons = ["the queue refuses 4 hits"]
+    assert verdict.look() == []
+
     verdict.notes = ["no instrument token for NFO:NIFTY26MAR24000CE"]
     verdict.look()
     verdict.notes = ["no instrument token for NFO:NIFTY26MAR24100CE"]
