@@ -75,7 +75,7 @@ async function refuseToRemove(page) {
   await press(page, "to-broker");
   for (const [name, why] of [["HUF", "Strategies or orders still need this account."], ["Main account", "This is your default account."]]) {
     await named(page, `More: ${name}`);
-    await named(page, "Remove the account");
+    await named(page, `Remove the account: ${name}`);
     await press(page, "confirm");
     await page.locator('[data-testid="broker-account"]:visible').filter({ hasText: name }).getByText(why).waitFor();
     await named(page, `Less: ${name}`);
