@@ -73,7 +73,7 @@ async function addAccount({ page, context }, keys) {
 async function refuseToRemove(page) {
   await tab(page, "Settings");
   await press(page, "to-broker");
-  for (const [name, why] of [["HUF", "Strategies or orders still need this account."], ["Main account", "This is your default account."]]) {
+  for (const [name, why] of [["HUF", "Strategies or orders need this account. Move or delete its strategies; if it traded today, try tomorrow."], ["Main account", "This is your default account."]]) {
     await named(page, `More: ${name}`);
     await named(page, `Remove the account: ${name}`);
     await press(page, "confirm");
