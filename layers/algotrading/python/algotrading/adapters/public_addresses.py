@@ -20,6 +20,9 @@ _ASSIGNED = ipaddress.ip_network("2000::/3")
 """All that IANA has given out of IPv6 for the public internet (its registry "IPv6 Global Unicast Address Assignments").
 What lies outside is refused without a list of what it may be: site-local (fec0::/10, RFC 3879), translated and
 compatible IPv4 (::ffff:0:0:0/96, ::/96), a network's own NAT64 (64:ff9b:1::/48, RFC 8215)."""
+_TUNNELS = (ipaddress.ip_network("2002::/16"), ipaddress.ip_network("2001::/32"))
+"""6to4 and Teredo lead to an address of IPv4, by relays that hardly exist any more (RFC 7526). Python 3.11 holds the
+first for global, Python 3.13 does not."""
 _ISATAP = frozenset({0x00005EFE, 0x02005EFE})
 """The upper half of an interface identifier whose lower one is an address of IPv4 (RFC 5214, section 6.1)."""
 
@@ -55,18 +58,19 @@ def is_public(text: str) -> bool:
         address: IPAddress = ipaddress.ip_address(text.partition("%")[0])
     except ValueError:
         return False
-    if isinstance(address, ipaddress.IPv6Address) and address not in _ASSIGNED and address not in _NAT64:
+    if isinstance(address, ipaddress.IPv6Address) and not _may_lead_out(address):
         return False
     return all(each.is_global and not each.is_multicast for each in (address, *_wrapped(address)))
+
+
+def _may_lead_out(address: ipaddress.IPv6Address) -> bool:
+    return address in _NAT64 or (address in _ASSIGNED and not any(address in tunnel for tunnel in _TUNNELS))
 
 
 def _wrapped(address: IPAddress) -> list[IPAddress]:
     """The addresses of IPv4 that an address of IPv6 may lead to."""
     if not isinstance(address, ipaddress.IPv6Address):
         return []
-    found: list[IPAddress] = [*(address.teredo or ())]
-    if address.sixtofour is not None:
-        found.append(address.sixtofour)
     if address in _NAT64 or int(address) >> 32 & 0xFFFFFFFF in _ISATAP:
-        found.append(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
-    return found
+        return [ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)]
+    return []
