@@ -27,6 +27,7 @@ BYPASSES = {
     "free_push_token": "takes a phone from the login of before, by a hash that only who has its token knows",
     "claim_egress": "finds a pair of addresses that nobody holds; gives it to the tenant of the transaction only",
     "free_egress": "takes its pair of addresses from the tenant of the transaction only; for the system role alone",
+    "erase_notices": "erases what was said to the tenant of the transaction only, once that account is deleted",
 }
 """Functions that run with their owner's rights, each with its reason."""
 
