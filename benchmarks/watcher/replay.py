@@ -17,7 +17,7 @@ from pathlib import Path
 from random import Random
 from struct import pack
 
-from benchmarks.watcher.replay_exchange import replay_through_exchange
+from benchmarks.watcher.replay_exchange import FramesLost, replay_through_exchange
 from benchmarks.watcher.replay_stage import STOPS, Replayed, Sent, Stage, read_ticks
 from exchange_simulator.wire.frames import frame
 
@@ -57,7 +57,7 @@ def _packet(token: int, price: int, length: int) -> bytes:
 
 
 def main() -> int:
-    """The exit code: 0 where every decision agrees, 1 where one does not, 2 for a file that is not there or wrong."""
+    """The exit code: 0 where every decision agrees, 1 where one does not or frames were lost, 2 for a wrong file."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.watcher.replay", description=__doc__)
     parser.add_argument("files", nargs="+", type=Path)
     parser.add_argument("--seed", type=int, default=1)
@@ -73,6 +73,9 @@ def main() -> int:
         except (OSError, ValueError) as fault:
             sys.stderr.write(f"{path}: {fault}\n")
             return 2
+        except FramesLost as fault:
+            sys.stderr.write(f"{path}: {fault}; nothing was judged\n")
+            return 1
         way = "from memory" if options.direct else f"through the simulated exchange, {found.stamped:,} with its stamp"
         sys.stdout.write(
             f"{found.name}: {found.ticks:,} ticks ({way}) of {found.instruments} instruments, {found.reached:,} "

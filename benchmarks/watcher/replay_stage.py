@@ -133,9 +133,12 @@ def read_ticks(path: Path) -> list[Tick]:
     with opener(path, "rt", encoding="utf-8", newline="") as source:
         rows = csv.DictReader(source)
         if "last_price" in (rows.fieldnames or ()):
-            return [
+            ticks = [
                 Tick(_seconds(row["timestamp"]), row["symbol"], int(Decimal(row["last_price"]) * 100)) for row in rows
             ]
+            if not ticks:
+                raise ValueError("the file holds no prices")
+            return ticks
     candles = read_replay(path).candles
     in_order = sorted((candle.start, symbol, candle) for symbol, series in candles.items() for candle in series)
     return [

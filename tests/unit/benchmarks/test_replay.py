@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import datetime
 from pathlib import Path
 from random import Random
 
 import pytest
 
+from benchmarks.watcher import replay as command
 from benchmarks.watcher import replay_exchange
 from benchmarks.watcher import replay_stage as module
 from benchmarks.watcher.reference import Reference
 from benchmarks.watcher.replay import replay
-from benchmarks.watcher.replay_exchange import replay_through_exchange
+from benchmarks.watcher.replay_exchange import FramesLost, replay_through_exchange
+from benchmarks.watcher.replay_stage import Replayed
 from exchange_simulator.engine.market import Market
 from fargate_listener.market_table import MarketTable
 
@@ -70,12 +73,32 @@ def test_a_difference_is_found(ticks: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert replay(ticks, stops=20).differences
 
 
-def test_a_file_without_prices_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("columns", "said"),
+    [
+        ("timestamp,symbol,open,high,low,close,volume", "holds no candles"),
+        ("timestamp,symbol,last_price", "holds no prices"),
+    ],
+)
+def test_a_file_without_prices_is_refused(columns: str, said: str, tmp_path: Path) -> None:
     path = tmp_path / "empty.csv"
-    path.write_text("timestamp,symbol,open,high,low,close,volume\n")
+    path.write_text(f"{columns}\n")
 
-    with pytest.raises(ValueError, match="holds no candles"):
+    with pytest.raises(ValueError, match=said):
         replay(path)
+
+
+def test_frames_that_get_lost_end_the_replay_with_a_sentence(
+    ticks: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def lose(_path: Path, *, seed: int) -> Replayed:
+        raise FramesLost(f"3 of {seed} frames did not come")
+
+    monkeypatch.setattr(command, "replay_through_exchange", lose)
+    monkeypatch.setattr(sys, "argv", ["replay", str(ticks)])
+
+    assert command.main() == 1
+    assert "3 of 1 frames did not come; nothing was judged" in capsys.readouterr().err
 
 
 async def test_the_simulated_exchange_brings_every_tick_and_its_stamp(
