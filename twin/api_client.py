@@ -15,11 +15,12 @@ from twin.exchange import BrokerAccount
 
 
 class ApiRefused(Exception):
-    """The API answered with an error; the message is its own."""
+    """The API answered with an error; the message is its own. `code` is the error's, "" where a gateway answered."""
 
-    def __init__(self, message: str, status: int) -> None:
+    def __init__(self, message: str, status: int, code: str) -> None:
         super().__init__(message)
         self.status = status
+        self.code = code
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +91,8 @@ def naming(account_id: str | None) -> str:
 async def _document(response: aiohttp.ClientResponse) -> dict[str, Any]:
     document: dict[str, Any] = await response.json(content_type=None)
     if response.status >= 400:
-        raise ApiRefused(f"{response.method} {response.url.path}: {response.status} {document}", response.status)
+        text = f"{response.method} {response.url.path}: {response.status} {document}"
+        raise ApiRefused(text, response.status, str((document or {}).get("error", "")))
     return document
 
 

@@ -19,7 +19,7 @@ from twin.api_client import ApiClient, Login
 from twin.chaos.cast import FUNDS, Fall, Player, Script, traders_needed, write_script
 from twin.chaos.collect import LedgerRows, exchange_order, read_alarms, strategy_records, verify_audit
 from twin.chaos.evidence import Evidence, Tick
-from twin.chaos.insistence import insist
+from twin.chaos.insistence import LOGGED_OUT, insist
 from twin.chaos.monkey import Monkey, People
 from twin.chaos.observer import Observer
 from twin.chaos.plan import CHAOS_BEFORE, EVIDENCE_SECONDS, make_plan
@@ -147,13 +147,13 @@ class ChaosSession:
 
     async def _start(self, player: Player) -> None:
         """Create and start a strategy. A creation whose answer is lost is made again: what is not started does
-        nothing."""
+        nothing. Whoever's broker login has just died presses start again once they are back."""
         trader = self._people.traders[player.trader]
         async with self._starting:
             made = await insist(lambda: trader.call("POST", "/api/v1/strategy/create", player.part.request()))
             strategy_id = UUID(made["strategy_id"])
             self._players[strategy_id] = player
-            await insist(partial(self._command, player, strategy_id, "start"))
+            await insist(partial(self._command, player, strategy_id, "start"), passing={LOGGED_OUT})
 
     async def _command(self, player: Player, strategy_id: UUID, what: str) -> dict[str, Any]:
         trader = self._people.traders[player.trader]
