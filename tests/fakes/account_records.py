@@ -65,6 +65,9 @@ class MemoryAccountRecords:
             for key_hash, key in list(self._database.api_keys.items()):
                 if key.user_id == user_id:
                     del self._database.api_keys[key_hash]
+            for name in list(self._database.kept_answers):
+                if name[0] == user_id:
+                    del self._database.kept_answers[name]
             for grant, _ in list(self._database.viewers.values()):
                 if user_id in {grant.user_id, grant.viewer_id}:
                     del self._database.viewers[grant.grant_id]

@@ -35,3 +35,11 @@ class MemoryKeptAnswers:
             kept = self._database.kept_answers.get(name)
             if kept is not None and kept.answer is None and kept.request.begun_at == request.begun_at:
                 self._database.kept_answers[name] = replace(kept, answer=answer)
+
+    def forget(self, request: KeyedRequest) -> None:
+        """See ports.KeptAnswers."""
+        with self._database.turn:
+            name = request.user_id, request.key
+            kept = self._database.kept_answers.get(name)
+            if kept is not None and kept.answer is None and kept.request.begun_at == request.begun_at:
+                del self._database.kept_answers[name]

@@ -2084,7 +2084,7 @@ export interface components {
              * @description Stable code, for programs
              * @enum {string}
              */
-            error: "REQUEST_INVALID" | "STRATEGY_INVALID" | "LINK_INVALID" | "CREDENTIALS_INVALID" | "SECOND_FACTOR_NEEDED" | "TOKEN_EXPIRED" | "TOKEN_INVALID" | "ACCESS_DENIED" | "SECOND_FACTOR_REQUIRED" | "FRESH_CODE_NEEDED" | "EMAIL_UNVERIFIED" | "ACCOUNT_LOCKED" | "NOT_FOUND" | "METHOD_NOT_ALLOWED" | "CONFLICT" | "STRATEGY_OVERLAP" | "EMAIL_TAKEN" | "BROKER_ACCOUNT_TAKEN" | "BROKER_ACCOUNT_DIFFERS" | "BROKER_ACCOUNTS_FULL" | "BROKER_ACCOUNT_IN_USE" | "BROKER_ACCOUNT_IS_DEFAULT" | "IDEMPOTENCY_KEY_IN_USE" | "IDEMPOTENCY_OUTCOME_UNKNOWN" | "IDEMPOTENCY_KEY_REUSED" | "RISK_LIMIT" | "RISK_LOCKED" | "PRECONDITION_FAILED" | "PAYLOAD_TOO_LARGE" | "CONTENT_TYPE_UNSUPPORTED" | "TOO_MANY_TRIES" | "RATE_LIMITED" | "BROKER_AUTH_FAILED" | "BROKER_UNAVAILABLE" | "ORDER_FAILED" | "DATABASE_UNAVAILABLE" | "REDIS_DOWN" | "CALENDAR_MISSING" | "INTERNAL";
+            error: "REQUEST_INVALID" | "STRATEGY_INVALID" | "LINK_INVALID" | "CREDENTIALS_INVALID" | "SECOND_FACTOR_NEEDED" | "TOKEN_EXPIRED" | "TOKEN_INVALID" | "ACCESS_DENIED" | "SECOND_FACTOR_REQUIRED" | "FRESH_CODE_NEEDED" | "EMAIL_UNVERIFIED" | "ACCOUNT_LOCKED" | "NOT_FOUND" | "METHOD_NOT_ALLOWED" | "CONFLICT" | "STRATEGY_OVERLAP" | "EMAIL_TAKEN" | "BROKER_ACCOUNT_TAKEN" | "BROKER_ACCOUNT_DIFFERS" | "BROKER_ACCOUNTS_FULL" | "BROKER_ACCOUNT_IN_USE" | "BROKER_ACCOUNT_IS_DEFAULT" | "IDEMPOTENCY_KEY_IN_USE" | "IDEMPOTENCY_OUTCOME_UNKNOWN" | "IDEMPOTENCY_ANSWER_NOT_KEPT" | "IDEMPOTENCY_KEY_REUSED" | "RISK_LIMIT" | "RISK_LOCKED" | "PRECONDITION_FAILED" | "PAYLOAD_TOO_LARGE" | "CONTENT_TYPE_UNSUPPORTED" | "TOO_MANY_TRIES" | "RATE_LIMITED" | "BROKER_AUTH_FAILED" | "BROKER_UNAVAILABLE" | "ORDER_FAILED" | "DATABASE_UNAVAILABLE" | "REDIS_DOWN" | "CALENDAR_MISSING" | "INTERNAL";
             /**
              * Message
              * @description What happened and what to do about it, for people
@@ -4195,7 +4195,13 @@ export interface operations {
     delete_api_v1_account_delete_post: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description The client's own name for this command, new for each: a repetition within 24 h gets the first one's answer
+                 * @example 5f0c7f7e-3f0e-4a53-9d0b-3c1f6f2f9a10
+                 */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -4208,6 +4214,8 @@ export interface operations {
             /** @description It is deleted */
             200: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -4231,6 +4239,8 @@ export interface operations {
             /** @description REQUEST_INVALID */
             400: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -4254,6 +4264,8 @@ export interface operations {
             /** @description CREDENTIALS_INVALID or SECOND_FACTOR_NEEDED or TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -4277,6 +4289,8 @@ export interface operations {
             /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
             403: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -4300,6 +4314,8 @@ export interface operations {
             /** @description NOT_FOUND */
             404: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -4320,9 +4336,11 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description CONFLICT */
+            /** @description CONFLICT or IDEMPOTENCY_KEY_IN_USE or IDEMPOTENCY_OUTCOME_UNKNOWN */
             409: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -4346,6 +4364,8 @@ export interface operations {
             /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -4369,6 +4389,33 @@ export interface operations {
             /** @description CONTENT_TYPE_UNSUPPORTED */
             415: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description IDEMPOTENCY_KEY_REUSED */
+            422: {
+                headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -4392,6 +4439,8 @@ export interface operations {
             /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -4415,6 +4464,8 @@ export interface operations {
             /** @description INTERNAL */
             500: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -4438,6 +4489,8 @@ export interface operations {
             /** @description DATABASE_UNAVAILABLE */
             503: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -4924,7 +4977,13 @@ export interface operations {
     create_api_v1_account_keys_post: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description The client's own name for this command, new for each: a repetition within 24 h gets the first one's answer, but for one of success, which is not kept: GET /account/keys lists the program's key; revoke it by DELETE /account/keys/{id}, and make another with a new Idempotency-Key
+                 * @example 5f0c7f7e-3f0e-4a53-9d0b-3c1f6f2f9a10
+                 */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -4937,6 +4996,8 @@ export interface operations {
             /** @description The key */
             201: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -4960,6 +5021,8 @@ export interface operations {
             /** @description REQUEST_INVALID */
             400: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -4983,6 +5046,8 @@ export interface operations {
             /** @description CREDENTIALS_INVALID or TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -5006,6 +5071,8 @@ export interface operations {
             /** @description SECOND_FACTOR_REQUIRED or ACCOUNT_LOCKED or ACCESS_DENIED */
             403: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -5026,9 +5093,11 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description CONFLICT */
+            /** @description CONFLICT or IDEMPOTENCY_KEY_IN_USE or IDEMPOTENCY_OUTCOME_UNKNOWN or IDEMPOTENCY_ANSWER_NOT_KEPT */
             409: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -5052,6 +5121,8 @@ export interface operations {
             /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -5075,6 +5146,33 @@ export interface operations {
             /** @description CONTENT_TYPE_UNSUPPORTED */
             415: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description IDEMPOTENCY_KEY_REUSED */
+            422: {
+                headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -5098,6 +5196,8 @@ export interface operations {
             /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -5121,6 +5221,8 @@ export interface operations {
             /** @description INTERNAL */
             500: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -5144,6 +5246,8 @@ export interface operations {
             /** @description DATABASE_UNAVAILABLE */
             503: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -5630,7 +5734,13 @@ export interface operations {
     accept_api_v1_account_shared_accept_post: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description The client's own name for this command, new for each: a repetition within 24 h gets the first one's answer, but for one of success, which is not kept: GET /account/shared lists the account that you may read now
+                 * @example 5f0c7f7e-3f0e-4a53-9d0b-3c1f6f2f9a10
+                 */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -5643,6 +5753,8 @@ export interface operations {
             /** @description The account can be read */
             200: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -5666,6 +5778,8 @@ export interface operations {
             /** @description REQUEST_INVALID or LINK_INVALID */
             400: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -5689,6 +5803,8 @@ export interface operations {
             /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -5712,6 +5828,8 @@ export interface operations {
             /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
             403: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -5735,6 +5853,8 @@ export interface operations {
             /** @description NOT_FOUND */
             404: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -5755,9 +5875,11 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description CONFLICT */
+            /** @description CONFLICT or IDEMPOTENCY_KEY_IN_USE or IDEMPOTENCY_OUTCOME_UNKNOWN or IDEMPOTENCY_ANSWER_NOT_KEPT */
             409: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -5781,6 +5903,8 @@ export interface operations {
             /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -5804,6 +5928,33 @@ export interface operations {
             /** @description CONTENT_TYPE_UNSUPPORTED */
             415: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description IDEMPOTENCY_KEY_REUSED */
+            422: {
+                headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -5827,6 +5978,8 @@ export interface operations {
             /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -5850,6 +6003,8 @@ export interface operations {
             /** @description INTERNAL */
             500: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -5873,6 +6028,8 @@ export interface operations {
             /** @description DATABASE_UNAVAILABLE */
             503: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -6359,7 +6516,13 @@ export interface operations {
     invite_api_v1_account_viewers_post: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description The client's own name for this command, new for each: a repetition within 24 h gets the first one's answer, but for one of success, which is not kept: GET /account/viewers lists the invitation; take it back by DELETE /account/viewers/{id}, and invite again with a new key
+                 * @example 5f0c7f7e-3f0e-4a53-9d0b-3c1f6f2f9a10
+                 */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -6372,6 +6535,8 @@ export interface operations {
             /** @description The invitation */
             201: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -6395,6 +6560,8 @@ export interface operations {
             /** @description REQUEST_INVALID */
             400: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -6418,6 +6585,8 @@ export interface operations {
             /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -6441,6 +6610,8 @@ export interface operations {
             /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
             403: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -6464,6 +6635,8 @@ export interface operations {
             /** @description NOT_FOUND */
             404: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -6484,9 +6657,11 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description CONFLICT */
+            /** @description CONFLICT or IDEMPOTENCY_KEY_IN_USE or IDEMPOTENCY_OUTCOME_UNKNOWN or IDEMPOTENCY_ANSWER_NOT_KEPT */
             409: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -6510,6 +6685,8 @@ export interface operations {
             /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -6533,6 +6710,33 @@ export interface operations {
             /** @description CONTENT_TYPE_UNSUPPORTED */
             415: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description IDEMPOTENCY_KEY_REUSED */
+            422: {
+                headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -6556,6 +6760,8 @@ export interface operations {
             /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -6579,6 +6785,8 @@ export interface operations {
             /** @description INTERNAL */
             500: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -6602,6 +6810,8 @@ export interface operations {
             /** @description DATABASE_UNAVAILABLE */
             503: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -7088,7 +7298,13 @@ export interface operations {
     kill_api_v1_admin_kill_post: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description The client's own name for this command, new for each: a repetition within 24 h gets the first one's answer
+                 * @example 5f0c7f7e-3f0e-4a53-9d0b-3c1f6f2f9a10
+                 */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -7101,6 +7317,8 @@ export interface operations {
             /** @description No entry of anybody leaves any more */
             200: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -7124,6 +7342,8 @@ export interface operations {
             /** @description REQUEST_INVALID */
             400: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -7147,6 +7367,8 @@ export interface operations {
             /** @description CREDENTIALS_INVALID or TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -7170,6 +7392,33 @@ export interface operations {
             /** @description ACCOUNT_LOCKED or ACCESS_DENIED or SECOND_FACTOR_REQUIRED */
             403: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description IDEMPOTENCY_KEY_IN_USE or IDEMPOTENCY_OUTCOME_UNKNOWN */
+            409: {
+                headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -7193,6 +7442,8 @@ export interface operations {
             /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -7216,6 +7467,33 @@ export interface operations {
             /** @description CONTENT_TYPE_UNSUPPORTED */
             415: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description IDEMPOTENCY_KEY_REUSED */
+            422: {
+                headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -7239,6 +7517,8 @@ export interface operations {
             /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -7262,6 +7542,8 @@ export interface operations {
             /** @description INTERNAL */
             500: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -7285,6 +7567,8 @@ export interface operations {
             /** @description DATABASE_UNAVAILABLE */
             503: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -7310,7 +7594,13 @@ export interface operations {
     release_api_v1_admin_release_post: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description The client's own name for this command, new for each: a repetition within 24 h gets the first one's answer
+                 * @example 5f0c7f7e-3f0e-4a53-9d0b-3c1f6f2f9a10
+                 */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -7323,6 +7613,8 @@ export interface operations {
             /** @description The switch is off */
             200: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -7346,6 +7638,8 @@ export interface operations {
             /** @description REQUEST_INVALID */
             400: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -7369,6 +7663,8 @@ export interface operations {
             /** @description CREDENTIALS_INVALID or TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -7392,6 +7688,8 @@ export interface operations {
             /** @description ACCOUNT_LOCKED or ACCESS_DENIED or SECOND_FACTOR_REQUIRED */
             403: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -7412,9 +7710,11 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description CONFLICT */
+            /** @description CONFLICT or IDEMPOTENCY_KEY_IN_USE or IDEMPOTENCY_OUTCOME_UNKNOWN */
             409: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -7438,6 +7738,8 @@ export interface operations {
             /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -7461,6 +7763,33 @@ export interface operations {
             /** @description CONTENT_TYPE_UNSUPPORTED */
             415: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description IDEMPOTENCY_KEY_REUSED */
+            422: {
+                headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -7484,6 +7813,8 @@ export interface operations {
             /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -7507,6 +7838,8 @@ export interface operations {
             /** @description INTERNAL */
             500: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -7530,6 +7863,8 @@ export interface operations {
             /** @description DATABASE_UNAVAILABLE */
             503: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -8022,7 +8357,13 @@ export interface operations {
     lock_api_v1_admin_users__id__lock_post: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description The client's own name for this command, new for each: a repetition within 24 h gets the first one's answer
+                 * @example 5f0c7f7e-3f0e-4a53-9d0b-3c1f6f2f9a10
+                 */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 id: string;
             };
@@ -8037,6 +8378,8 @@ export interface operations {
             /** @description Nobody gets in */
             200: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -8060,6 +8403,8 @@ export interface operations {
             /** @description REQUEST_INVALID */
             400: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -8083,6 +8428,8 @@ export interface operations {
             /** @description CREDENTIALS_INVALID or TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -8106,6 +8453,8 @@ export interface operations {
             /** @description ACCOUNT_LOCKED or ACCESS_DENIED or SECOND_FACTOR_REQUIRED */
             403: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -8129,6 +8478,8 @@ export interface operations {
             /** @description NOT_FOUND */
             404: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -8149,9 +8500,11 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description CONFLICT */
+            /** @description CONFLICT or IDEMPOTENCY_KEY_IN_USE or IDEMPOTENCY_OUTCOME_UNKNOWN */
             409: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -8175,6 +8528,8 @@ export interface operations {
             /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -8198,6 +8553,33 @@ export interface operations {
             /** @description CONTENT_TYPE_UNSUPPORTED */
             415: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description IDEMPOTENCY_KEY_REUSED */
+            422: {
+                headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -8221,6 +8603,8 @@ export interface operations {
             /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -8244,6 +8628,8 @@ export interface operations {
             /** @description INTERNAL */
             500: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -8267,6 +8653,8 @@ export interface operations {
             /** @description DATABASE_UNAVAILABLE */
             503: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -8292,7 +8680,13 @@ export interface operations {
     grant_api_v1_admin_users__id__roles_post: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description The client's own name for this command, new for each: a repetition within 24 h gets the first one's answer
+                 * @example 5f0c7f7e-3f0e-4a53-9d0b-3c1f6f2f9a10
+                 */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 id: string;
             };
@@ -8307,6 +8701,8 @@ export interface operations {
             /** @description The user has it */
             200: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -8330,6 +8726,8 @@ export interface operations {
             /** @description REQUEST_INVALID */
             400: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -8353,6 +8751,8 @@ export interface operations {
             /** @description CREDENTIALS_INVALID or TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -8376,6 +8776,8 @@ export interface operations {
             /** @description ACCOUNT_LOCKED or ACCESS_DENIED or SECOND_FACTOR_REQUIRED */
             403: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -8399,6 +8801,8 @@ export interface operations {
             /** @description NOT_FOUND */
             404: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -8419,9 +8823,11 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description CONFLICT */
+            /** @description CONFLICT or IDEMPOTENCY_KEY_IN_USE or IDEMPOTENCY_OUTCOME_UNKNOWN */
             409: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -8445,6 +8851,8 @@ export interface operations {
             /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -8468,6 +8876,33 @@ export interface operations {
             /** @description CONTENT_TYPE_UNSUPPORTED */
             415: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description IDEMPOTENCY_KEY_REUSED */
+            422: {
+                headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -8491,6 +8926,8 @@ export interface operations {
             /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -8514,6 +8951,8 @@ export interface operations {
             /** @description INTERNAL */
             500: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -8537,6 +8976,8 @@ export interface operations {
             /** @description DATABASE_UNAVAILABLE */
             503: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -8562,7 +9003,13 @@ export interface operations {
     withdraw_api_v1_admin_users__id__roles_withdraw_post: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description The client's own name for this command, new for each: a repetition within 24 h gets the first one's answer
+                 * @example 5f0c7f7e-3f0e-4a53-9d0b-3c1f6f2f9a10
+                 */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 id: string;
             };
@@ -8577,6 +9024,8 @@ export interface operations {
             /** @description The user has it no more */
             200: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -8600,6 +9049,8 @@ export interface operations {
             /** @description REQUEST_INVALID */
             400: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -8623,6 +9074,8 @@ export interface operations {
             /** @description CREDENTIALS_INVALID or TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -8646,6 +9099,8 @@ export interface operations {
             /** @description ACCOUNT_LOCKED or ACCESS_DENIED or SECOND_FACTOR_REQUIRED */
             403: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -8669,6 +9124,8 @@ export interface operations {
             /** @description NOT_FOUND */
             404: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -8689,9 +9146,11 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description CONFLICT */
+            /** @description CONFLICT or IDEMPOTENCY_KEY_IN_USE or IDEMPOTENCY_OUTCOME_UNKNOWN */
             409: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -8715,6 +9174,8 @@ export interface operations {
             /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -8738,6 +9199,33 @@ export interface operations {
             /** @description CONTENT_TYPE_UNSUPPORTED */
             415: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description IDEMPOTENCY_KEY_REUSED */
+            422: {
+                headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -8761,6 +9249,8 @@ export interface operations {
             /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -8784,6 +9274,8 @@ export interface operations {
             /** @description INTERNAL */
             500: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -8807,6 +9299,8 @@ export interface operations {
             /** @description DATABASE_UNAVAILABLE */
             503: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -8832,7 +9326,13 @@ export interface operations {
     unlock_api_v1_admin_users__id__unlock_post: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description The client's own name for this command, new for each: a repetition within 24 h gets the first one's answer
+                 * @example 5f0c7f7e-3f0e-4a53-9d0b-3c1f6f2f9a10
+                 */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 id: string;
             };
@@ -8847,6 +9347,8 @@ export interface operations {
             /** @description Its owner may log in */
             200: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -8870,6 +9372,8 @@ export interface operations {
             /** @description REQUEST_INVALID */
             400: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -8893,6 +9397,8 @@ export interface operations {
             /** @description CREDENTIALS_INVALID or TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -8916,6 +9422,8 @@ export interface operations {
             /** @description ACCOUNT_LOCKED or ACCESS_DENIED or SECOND_FACTOR_REQUIRED */
             403: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -8939,6 +9447,33 @@ export interface operations {
             /** @description NOT_FOUND */
             404: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description IDEMPOTENCY_KEY_IN_USE or IDEMPOTENCY_OUTCOME_UNKNOWN */
+            409: {
+                headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -8962,6 +9497,8 @@ export interface operations {
             /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -8985,6 +9522,33 @@ export interface operations {
             /** @description CONTENT_TYPE_UNSUPPORTED */
             415: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description IDEMPOTENCY_KEY_REUSED */
+            422: {
+                headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -9008,6 +9572,8 @@ export interface operations {
             /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -9031,6 +9597,8 @@ export interface operations {
             /** @description INTERNAL */
             500: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -9054,6 +9622,8 @@ export interface operations {
             /** @description DATABASE_UNAVAILABLE */
             503: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -9758,7 +10328,13 @@ export interface operations {
     resend_api_v1_auth_email_resend_post: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description The client's own name for this command, new for each: a repetition within 24 h gets the first one's answer
+                 * @example 5f0c7f7e-3f0e-4a53-9d0b-3c1f6f2f9a10
+                 */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -9771,6 +10347,8 @@ export interface operations {
             /** @description A mail is on its way */
             202: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -9794,6 +10372,8 @@ export interface operations {
             /** @description REQUEST_INVALID */
             400: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -9817,6 +10397,8 @@ export interface operations {
             /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -9840,6 +10422,8 @@ export interface operations {
             /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
             403: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -9863,6 +10447,33 @@ export interface operations {
             /** @description NOT_FOUND */
             404: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description IDEMPOTENCY_KEY_IN_USE or IDEMPOTENCY_OUTCOME_UNKNOWN */
+            409: {
+                headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -9886,6 +10497,8 @@ export interface operations {
             /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -9909,6 +10522,33 @@ export interface operations {
             /** @description CONTENT_TYPE_UNSUPPORTED */
             415: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description IDEMPOTENCY_KEY_REUSED */
+            422: {
+                headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -9932,6 +10572,8 @@ export interface operations {
             /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -9955,6 +10597,8 @@ export interface operations {
             /** @description INTERNAL */
             500: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -9978,6 +10622,8 @@ export interface operations {
             /** @description DATABASE_UNAVAILABLE */
             503: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -10347,7 +10993,13 @@ export interface operations {
     change_api_v1_auth_password_post: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description The client's own name for this command, new for each: a repetition within 24 h gets the first one's answer
+                 * @example 5f0c7f7e-3f0e-4a53-9d0b-3c1f6f2f9a10
+                 */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -10360,6 +11012,8 @@ export interface operations {
             /** @description The password is changed */
             200: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -10383,6 +11037,8 @@ export interface operations {
             /** @description REQUEST_INVALID */
             400: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -10406,6 +11062,8 @@ export interface operations {
             /** @description CREDENTIALS_INVALID or TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -10429,6 +11087,8 @@ export interface operations {
             /** @description ACCOUNT_LOCKED or ACCESS_DENIED or FRESH_CODE_NEEDED */
             403: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -10452,6 +11112,33 @@ export interface operations {
             /** @description NOT_FOUND */
             404: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description IDEMPOTENCY_KEY_IN_USE or IDEMPOTENCY_OUTCOME_UNKNOWN */
+            409: {
+                headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -10475,6 +11162,8 @@ export interface operations {
             /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -10498,6 +11187,33 @@ export interface operations {
             /** @description CONTENT_TYPE_UNSUPPORTED */
             415: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description IDEMPOTENCY_KEY_REUSED */
+            422: {
+                headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -10521,6 +11237,8 @@ export interface operations {
             /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -10544,6 +11262,8 @@ export interface operations {
             /** @description INTERNAL */
             500: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -10567,6 +11287,8 @@ export interface operations {
             /** @description DATABASE_UNAVAILABLE */
             503: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -11247,7 +11969,13 @@ export interface operations {
     begin_second_factor_api_v1_auth_second_factor_post: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description The client's own name for this command, new for each: a repetition within 24 h gets the first one's answer, but for one of success, which is not kept: a secret waits for its confirmation; begin again with a new key, and that one is forgotten
+                 * @example 5f0c7f7e-3f0e-4a53-9d0b-3c1f6f2f9a10
+                 */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -11260,6 +11988,8 @@ export interface operations {
             /** @description What the authenticator app is given */
             201: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -11283,6 +12013,8 @@ export interface operations {
             /** @description REQUEST_INVALID */
             400: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -11306,6 +12038,8 @@ export interface operations {
             /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -11329,6 +12063,8 @@ export interface operations {
             /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
             403: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -11352,6 +12088,8 @@ export interface operations {
             /** @description NOT_FOUND */
             404: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -11372,9 +12110,11 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description CONFLICT */
+            /** @description CONFLICT or IDEMPOTENCY_KEY_IN_USE or IDEMPOTENCY_OUTCOME_UNKNOWN or IDEMPOTENCY_ANSWER_NOT_KEPT */
             409: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -11398,6 +12138,8 @@ export interface operations {
             /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -11421,6 +12163,33 @@ export interface operations {
             /** @description CONTENT_TYPE_UNSUPPORTED */
             415: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description IDEMPOTENCY_KEY_REUSED */
+            422: {
+                headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -11444,6 +12213,8 @@ export interface operations {
             /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -11467,6 +12238,8 @@ export interface operations {
             /** @description INTERNAL */
             500: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -11490,6 +12263,8 @@ export interface operations {
             /** @description DATABASE_UNAVAILABLE */
             503: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -11515,7 +12290,13 @@ export interface operations {
     confirm_second_factor_api_v1_auth_second_factor_confirm_post: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description The client's own name for this command, new for each: a repetition within 24 h gets the first one's answer, but for one of success, which is not kept: the second factor is on; for other recovery codes switch it off by POST /auth/second-factor/remove, with a code of the authenticator app, and set it up again
+                 * @example 5f0c7f7e-3f0e-4a53-9d0b-3c1f6f2f9a10
+                 */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -11528,6 +12309,8 @@ export interface operations {
             /** @description It is on */
             200: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -11551,6 +12334,8 @@ export interface operations {
             /** @description REQUEST_INVALID */
             400: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -11574,6 +12359,8 @@ export interface operations {
             /** @description CREDENTIALS_INVALID or TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -11597,6 +12384,8 @@ export interface operations {
             /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
             403: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -11617,9 +12406,11 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description CONFLICT */
+            /** @description CONFLICT or IDEMPOTENCY_KEY_IN_USE or IDEMPOTENCY_OUTCOME_UNKNOWN or IDEMPOTENCY_ANSWER_NOT_KEPT */
             409: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -11643,6 +12434,8 @@ export interface operations {
             /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -11666,6 +12459,33 @@ export interface operations {
             /** @description CONTENT_TYPE_UNSUPPORTED */
             415: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description IDEMPOTENCY_KEY_REUSED */
+            422: {
+                headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -11689,6 +12509,8 @@ export interface operations {
             /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -11712,6 +12534,8 @@ export interface operations {
             /** @description INTERNAL */
             500: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -11735,6 +12559,8 @@ export interface operations {
             /** @description DATABASE_UNAVAILABLE */
             503: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -11760,7 +12586,13 @@ export interface operations {
     remove_second_factor_api_v1_auth_second_factor_remove_post: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description The client's own name for this command, new for each: a repetition within 24 h gets the first one's answer
+                 * @example 5f0c7f7e-3f0e-4a53-9d0b-3c1f6f2f9a10
+                 */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -11773,6 +12605,8 @@ export interface operations {
             /** @description It is off */
             200: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -11796,6 +12630,8 @@ export interface operations {
             /** @description REQUEST_INVALID */
             400: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -11819,6 +12655,8 @@ export interface operations {
             /** @description CREDENTIALS_INVALID or TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -11842,6 +12680,33 @@ export interface operations {
             /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
             403: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description IDEMPOTENCY_KEY_IN_USE or IDEMPOTENCY_OUTCOME_UNKNOWN */
+            409: {
+                headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -11865,6 +12730,8 @@ export interface operations {
             /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -11888,6 +12755,33 @@ export interface operations {
             /** @description CONTENT_TYPE_UNSUPPORTED */
             415: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description IDEMPOTENCY_KEY_REUSED */
+            422: {
+                headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -11911,6 +12805,8 @@ export interface operations {
             /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -11934,6 +12830,8 @@ export interface operations {
             /** @description INTERNAL */
             500: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -11957,6 +12855,8 @@ export interface operations {
             /** @description DATABASE_UNAVAILABLE */
             503: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -11982,7 +12882,13 @@ export interface operations {
     verify_second_factor_api_v1_auth_second_factor_verify_post: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description The client's own name for this command, new for each: a repetition within 24 h gets the first one's answer
+                 * @example 5f0c7f7e-3f0e-4a53-9d0b-3c1f6f2f9a10
+                 */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -11995,6 +12901,8 @@ export interface operations {
             /** @description What asked for a fresh code is done now */
             200: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -12018,6 +12926,8 @@ export interface operations {
             /** @description REQUEST_INVALID */
             400: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -12041,6 +12951,8 @@ export interface operations {
             /** @description CREDENTIALS_INVALID or TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -12064,6 +12976,8 @@ export interface operations {
             /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
             403: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -12084,9 +12998,11 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description CONFLICT */
+            /** @description CONFLICT or IDEMPOTENCY_KEY_IN_USE or IDEMPOTENCY_OUTCOME_UNKNOWN */
             409: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -12110,6 +13026,8 @@ export interface operations {
             /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -12133,6 +13051,33 @@ export interface operations {
             /** @description CONTENT_TYPE_UNSUPPORTED */
             415: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description IDEMPOTENCY_KEY_REUSED */
+            422: {
+                headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -12156,6 +13101,8 @@ export interface operations {
             /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -12179,6 +13126,8 @@ export interface operations {
             /** @description INTERNAL */
             500: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -12202,6 +13151,8 @@ export interface operations {
             /** @description DATABASE_UNAVAILABLE */
             503: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -14188,7 +15139,13 @@ export interface operations {
     connect_api_v1_broker_connect_post: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description The client's own name for this command, new for each: a repetition within 24 h gets the first one's answer, but for one of success, which is not kept: GET /broker says how the connection stands, and GET /broker/login where to log in, where that is needed
+                 * @example 5f0c7f7e-3f0e-4a53-9d0b-3c1f6f2f9a10
+                 */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -14201,6 +15158,8 @@ export interface operations {
             /** @description Connected, or where to log in */
             200: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -14224,6 +15183,8 @@ export interface operations {
             /** @description REQUEST_INVALID or BROKER_AUTH_FAILED */
             400: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -14247,6 +15208,8 @@ export interface operations {
             /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -14270,6 +15233,8 @@ export interface operations {
             /** @description EMAIL_UNVERIFIED or SECOND_FACTOR_REQUIRED or ACCOUNT_LOCKED or ACCESS_DENIED or FRESH_CODE_NEEDED */
             403: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -14293,6 +15258,8 @@ export interface operations {
             /** @description NOT_FOUND */
             404: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -14313,9 +15280,11 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description BROKER_ACCOUNT_TAKEN or BROKER_ACCOUNT_DIFFERS or CONFLICT */
+            /** @description BROKER_ACCOUNT_TAKEN or BROKER_ACCOUNT_DIFFERS or CONFLICT or IDEMPOTENCY_KEY_IN_USE or IDEMPOTENCY_OUTCOME_UNKNOWN or IDEMPOTENCY_ANSWER_NOT_KEPT */
             409: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -14339,6 +15308,8 @@ export interface operations {
             /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -14362,6 +15333,33 @@ export interface operations {
             /** @description CONTENT_TYPE_UNSUPPORTED */
             415: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description IDEMPOTENCY_KEY_REUSED */
+            422: {
+                headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -14385,6 +15383,8 @@ export interface operations {
             /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -14408,6 +15408,8 @@ export interface operations {
             /** @description INTERNAL */
             500: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -14431,6 +15433,8 @@ export interface operations {
             /** @description BROKER_UNAVAILABLE or DATABASE_UNAVAILABLE */
             503: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -16465,7 +17469,13 @@ export interface operations {
     mark_read_api_v1_notifications_read_post: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description The client's own name for this command, new for each: a repetition within 24 h gets the first one's answer
+                 * @example 5f0c7f7e-3f0e-4a53-9d0b-3c1f6f2f9a10
+                 */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -16478,6 +17488,8 @@ export interface operations {
             /** @description They are */
             200: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -16501,6 +17513,8 @@ export interface operations {
             /** @description REQUEST_INVALID */
             400: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -16524,6 +17538,8 @@ export interface operations {
             /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -16547,6 +17563,33 @@ export interface operations {
             /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
             403: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description IDEMPOTENCY_KEY_IN_USE or IDEMPOTENCY_OUTCOME_UNKNOWN */
+            409: {
+                headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -16570,6 +17613,8 @@ export interface operations {
             /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -16593,6 +17638,33 @@ export interface operations {
             /** @description CONTENT_TYPE_UNSUPPORTED */
             415: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description IDEMPOTENCY_KEY_REUSED */
+            422: {
+                headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -16616,6 +17688,8 @@ export interface operations {
             /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -16639,6 +17713,8 @@ export interface operations {
             /** @description INTERNAL */
             500: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -16662,6 +17738,8 @@ export interface operations {
             /** @description DATABASE_UNAVAILABLE */
             503: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -17173,7 +18251,13 @@ export interface operations {
     confirm_chat_api_v1_notifications_telegram_confirm_post: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description The client's own name for this command, new for each: a repetition within 24 h gets the first one's answer
+                 * @example 5f0c7f7e-3f0e-4a53-9d0b-3c1f6f2f9a10
+                 */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -17186,6 +18270,8 @@ export interface operations {
             /** @description It is on */
             200: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -17209,6 +18295,8 @@ export interface operations {
             /** @description REQUEST_INVALID or LINK_INVALID */
             400: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -17232,6 +18320,8 @@ export interface operations {
             /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
             401: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -17255,6 +18345,33 @@ export interface operations {
             /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
             403: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description IDEMPOTENCY_KEY_IN_USE or IDEMPOTENCY_OUTCOME_UNKNOWN */
+            409: {
+                headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -17278,6 +18395,8 @@ export interface operations {
             /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -17301,6 +18420,33 @@ export interface operations {
             /** @description CONTENT_TYPE_UNSUPPORTED */
             415: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description IDEMPOTENCY_KEY_REUSED */
+            422: {
+                headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -17324,6 +18470,8 @@ export interface operations {
             /** @description TOO_MANY_TRIES or RATE_LIMITED */
             429: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -17347,6 +18495,8 @@ export interface operations {
             /** @description INTERNAL */
             500: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -17370,6 +18520,8 @@ export interface operations {
             /** @description DATABASE_UNAVAILABLE */
             503: {
                 headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60

@@ -40,6 +40,7 @@ const problems: Record<ProblemCode, string> = {
   PRECONDITION_FAILED: "Somebody has changed it since you opened it. Load it again, then make your change.",
   IDEMPOTENCY_KEY_IN_USE: "Your first try is still under way. Wait a moment, then look at where it stands.",
   IDEMPOTENCY_OUTCOME_UNKNOWN: "Nobody knows how your first try ended. Look at where it stands, then decide anew.",
+  IDEMPOTENCY_ANSWER_NOT_KEPT: "Your first try was done, and what it showed is not shown again. Look at where it stands; the message says how to get on.",
   IDEMPOTENCY_KEY_REUSED: "Another command was sent under the same name. Go back and begin this one anew.",
   RISK_LIMIT: "One of your limits forbids this. Change the limit under Risk, or trade less.",
   RISK_LOCKED: "The kill switch is on, so nothing is bought. Release it under Risk first.",

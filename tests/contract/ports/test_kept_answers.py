@@ -54,6 +54,22 @@ def test_a_key_is_good_for_a_day(stores: Stores, asked: KeyedRequest) -> None:
     assert stores.kept_answers.begin(over) is None
 
 
+def test_a_key_that_is_given_back_is_new_and_one_with_an_answer_stays(stores: Stores, asked: KeyedRequest) -> None:
+    other = replace(asked, user_id=stores.add_user().user_id)
+    assert stores.kept_answers.begin(other) is None
+    later = replace(asked, begun_at=MOMENT + timedelta(seconds=1))
+
+    stores.kept_answers.forget(asked)
+
+    assert stores.kept_answers.begin(later) is None
+    assert stores.kept_answers.begin(other) == KeptRequest(other, None)
+    stores.kept_answers.forget(asked)
+    assert stores.kept_answers.begin(later) == KeptRequest(later, None), "only who took it gives it back"
+    stores.kept_answers.finish(later, ANSWER)
+    stores.kept_answers.forget(later)
+    assert stores.kept_answers.begin(later) == KeptRequest(later, ANSWER)
+
+
 def test_an_answer_that_comes_when_its_key_is_anothers_is_not_kept(stores: Stores, asked: KeyedRequest) -> None:
     later = replace(asked, begun_at=MOMENT + KEPT_FOR)
     assert stores.kept_answers.begin(later) is None
@@ -61,6 +77,27 @@ def test_an_answer_that_comes_when_its_key_is_anothers_is_not_kept(stores: Store
     stores.kept_answers.finish(asked, ANSWER)
 
     assert stores.kept_answers.begin(later) == KeptRequest(later, None)
+
+
+def test_the_function_of_the_staff_keeps_the_answers_of_who_asks(
+    postgres_store: PostgresStore, in_postgres: Stores
+) -> None:
+    # It logs in as the system role, whose policies show every user's rows.
+    mine, other = (KeyedRequest(in_postgres.add_user().user_id, "key", bytes(32), MOMENT) for _ in range(2))
+    database = postgres_store.open("system_role")
+    of_staff = PostgresKeptAnswers(database)
+    assert in_postgres.kept_answers.begin(other) is None
+
+    assert of_staff.begin(mine) is None
+    of_staff.finish(mine, ANSWER)
+    assert of_staff.begin(mine) == KeptRequest(mine, ANSWER)
+    again = replace(mine, begun_at=MOMENT + KEPT_FOR)
+    assert of_staff.begin(again) is None
+    of_staff.forget(again)
+    assert of_staff.begin(again) is None
+    database.close()
+
+    assert in_postgres.kept_answers.begin(other) == KeptRequest(other, None)
 
 
 def test_of_many_at_once_one_takes_the_key(postgres_store: PostgresStore, in_postgres: Stores) -> None:

@@ -155,6 +155,7 @@ CALLS: dict[str, Callable[[Any, Intruder], Any]] = {
     "PostgresKeptAnswers.finish": lambda r, me: r.finish(
         replace(me.victim.keyed, user_id=me.user_id), KeptAnswer(500, {}, "forged")
     ),
+    "PostgresKeptAnswers.forget": lambda r, me: r.forget(replace(me.victim.keyed, user_id=me.user_id)),
     "PostgresSecondFactors.find": lambda r, me: r.find(me.user_id),
     "PostgresSecondFactors.begin": lambda r, me: r.begin(SecondFactor(me.user_id, "forged", MOMENT)),
     "PostgresSecondFactors.confirm": lambda r, me: r.confirm(me.user_id, 1, [bytes(32)], MOMENT),

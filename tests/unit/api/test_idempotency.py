@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from algotrading.contracts.api_routes import API_ROUTES
 from algotrading.domain.errors import DatabaseUnavailable
 from algotrading.services.kill_switch import KillSwitch
 from algotrading.services.manage_strategy import StrategyManager
@@ -194,30 +192,3 @@ def test_nobodys_key_keeps_nothing(world: ApiWorld) -> None:
 
     assert answer.error == "TOKEN_INVALID"
     assert world.database.kept_answers == {}
-
-
-def test_answers_with_secrets_are_never_kept(world: ApiWorld) -> None:
-    keyed = {route.path for route in API_ROUTES if route.is_keyed}
-    posts = {route.path for route in API_ROUTES if route.method == "POST"}
-
-    # A broker account is opened without a secret.
-    assert {path for path in keyed if "/auth/" in path or "/broker/" in path} == {"/api/v1/broker/accounts"}
-    others = {path for path in posts - keyed if "/auth/" not in path and "/broker/" not in path}
-    assert others == {
-        # Marking what is marked does nothing, a code or an invitation is good once, an account that is gone is gone.
-        "/api/v1/account/delete",
-        "/api/v1/account/shared/accept",
-        "/api/v1/notifications/read",
-        "/api/v1/notifications/telegram/confirm",
-        # Staff: what is so already is not done again; a code is good once.
-        *(route.path for route in API_ROUTES if route.function == "admin" and route.method == "POST"),
-        # Their answers are secrets, shown once.
-        "/api/v1/account/keys",
-        "/api/v1/account/viewers",
-    }
-    token = world.register()
-    world.call("POST", "/auth/second-factor", {}, token=token, headers={"Idempotency-Key": "key"})
-    create(world, token)
-    (kept,) = world.database.kept_answers.values()
-    assert kept.answer is not None
-    assert set(json.loads(kept.answer.body)) >= {"strategy_id"}

@@ -192,6 +192,7 @@ class ApiWorld:
                 ViewerRoutes(lambda: self._accounts().viewers).router(),
                 KeyRoutes(lambda: self._accounts().programs).router(),
                 admission=self._admission,
+                keyed=self._keyed,
                 meter=self.meter,
             ),
             "broker": HttpDoor(
@@ -199,19 +200,24 @@ class ApiWorld:
                 BrokerAccountRoutes(lambda: self._broker().keeper).router(),
                 admission=self._admission,
                 meter=self.meter,
-                keyed=lambda: KeyedRequests(MemoryKeptAnswers(self.database), self.clock),
+                keyed=self._keyed,
             ),
             "notifications": HttpDoor(
-                NotificationRoutes(self._notification_center).router(), admission=self._admission, meter=self.meter
+                NotificationRoutes(self._notification_center).router(),
+                admission=self._admission,
+                keyed=self._keyed,
+                meter=self.meter,
             ),
-            "admin": HttpDoor(AdminRoutes(self._admin).router(), admission=self._admission, meter=self.meter),
+            "admin": HttpDoor(
+                AdminRoutes(self._admin).router(), admission=self._admission, keyed=self._keyed, meter=self.meter
+            ),
             "postback": HttpDoor(PostbackRoutes(self._postbacks).router()),
             "strategy": HttpDoor(
                 StrategyRoutes(self._strategies).router(),
                 RiskRoutes(self._risk).router(),
                 admission=self._admission,
                 meter=self.meter,
-                keyed=lambda: KeyedRequests(MemoryKeptAnswers(self.database), self.clock),
+                keyed=self._keyed,
             ),
         }
 
@@ -465,6 +471,9 @@ class ApiWorld:
             of_person=Allowance("person", self.requests_per_minute),
             of_program=Allowance("key", 120),
         )
+
+    def _keyed(self) -> KeyedRequests:
+        return KeyedRequests(MemoryKeptAnswers(self.database), self.clock, _PASSWORDS.derive)
 
     def _admin(self) -> AdminServices:
         store, risks = MemoryAdministration(self.database), MemoryRisks(self.database)

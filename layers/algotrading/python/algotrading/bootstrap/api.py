@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from algotrading.entrypoints.http import HttpDoor
     from algotrading.ports import Clock, Meter
     from algotrading.services.accounts import Accounts
-    from algotrading.services.keyed_requests import KeyedRequests
     from algotrading.services.postbacks import Postbacks
     from algotrading.services.publish_strategy import Publisher
 
@@ -50,6 +49,7 @@ def build_auth(settings: AuthSettings) -> HttpDoor:
         ViewerRoutes(lambda: accounts().viewers).router(),
         KeyRoutes(lambda: accounts().programs).router(),
         admission=cache(lambda: parts.admission(settings)),
+        keyed=cache(lambda: parts.keyed_requests(settings)),
         meter=parts.meter(),
     )
 
@@ -62,10 +62,10 @@ def build_broker(settings: BrokerSettings) -> HttpDoor:
 
     services = cache(lambda: _broker_services(settings))
     return HttpDoor(
-        BrokerRoutes(lambda: services()[0]).router(),
-        BrokerAccountRoutes(lambda: services()[0].keeper).router(),
+        BrokerRoutes(services).router(),
+        BrokerAccountRoutes(lambda: services().keeper).router(),
         admission=cache(lambda: parts.admission(settings)),
-        keyed=lambda: services()[1],
+        keyed=cache(lambda: parts.keyed_requests(settings)),
         meter=parts.meter(),
     )
 
@@ -90,9 +90,8 @@ def build_strategy(settings: StrategySettings) -> HttpDoor:
         _get_ready(services()[0])
     strategies, risk = StrategyRoutes(lambda: services()[0]), RiskRoutes(lambda: services()[1])
     admission = cache(lambda: parts.admission(settings))
-    return HttpDoor(
-        strategies.router(), risk.router(), admission=admission, keyed=lambda: services()[2], meter=parts.meter()
-    )
+    keyed = cache(lambda: parts.keyed_requests(settings))
+    return HttpDoor(strategies.router(), risk.router(), admission=admission, keyed=keyed, meter=parts.meter())
 
 
 def _get_ready(services: StrategyServices) -> None:
@@ -187,12 +186,11 @@ def _accounts(settings: AuthSettings) -> Accounts:
     )
 
 
-def _broker_services(settings: BrokerSettings) -> tuple[BrokerServices, KeyedRequests]:
+def _broker_services(settings: BrokerSettings) -> BrokerServices:
     from algotrading.adapters.clock import SystemClock
     from algotrading.adapters.emf_meter import EmfMeter
     from algotrading.adapters.kms_vault import KmsVault
     from algotrading.adapters.postgres.broker_accounts import PostgresBrokerAccounts
-    from algotrading.adapters.postgres.kept_answers import PostgresKeptAnswers
     from algotrading.adapters.postgres.ledger import PostgresLedger
     from algotrading.adapters.postgres.named_accounts import PostgresNamedAccounts
     from algotrading.adapters.postgres.second_factors import PostgresSecondFactors
@@ -207,7 +205,6 @@ def _broker_services(settings: BrokerSettings) -> tuple[BrokerServices, KeyedReq
     from algotrading.services.broker_account_keeper import BrokerAccountKeeper
     from algotrading.services.broker_books import BrokerBooks
     from algotrading.services.broker_connection import BrokerConnections
-    from algotrading.services.keyed_requests import KeyedRequests
     from algotrading.services.login_wake import LoginWake
     from algotrading.services.safe_login import SafeLogins
 
@@ -240,7 +237,7 @@ def _broker_services(settings: BrokerSettings) -> tuple[BrokerServices, KeyedReq
     )
     books = BrokerBooks(PostgresSnapshots(database), named, ledger, clock)
     keeper = BrokerAccountKeeper(named, connections, strategies, safe_logins, clock)
-    return BrokerServices(connections, books, keeper), KeyedRequests(PostgresKeptAnswers(database), clock)
+    return BrokerServices(connections, books, keeper)
 
 
 def _postbacks(settings: PostbackSettings) -> Postbacks:
@@ -266,13 +263,12 @@ def _postbacks(settings: PostbackSettings) -> Postbacks:
     )
 
 
-def _strategy_services(settings: StrategySettings) -> tuple[StrategyServices, RiskServices, KeyedRequests]:
+def _strategy_services(settings: StrategySettings) -> tuple[StrategyServices, RiskServices]:
     from algotrading.adapters.clock import SystemClock
     from algotrading.adapters.emf_meter import EmfMeter
     from algotrading.adapters.postgres.audit_trail import PostgresAuditTrail
     from algotrading.adapters.postgres.broker_accounts import PostgresBrokerAccounts
     from algotrading.adapters.postgres.instruments import PostgresInstruments
-    from algotrading.adapters.postgres.kept_answers import PostgresKeptAnswers
     from algotrading.adapters.postgres.ledger import PostgresLedger
     from algotrading.adapters.postgres.named_accounts import PostgresNamedAccounts
     from algotrading.adapters.postgres.risks import PostgresRisks
@@ -283,7 +279,6 @@ def _strategy_services(settings: StrategySettings) -> tuple[StrategyServices, Ri
     from algotrading.services.check_plan import PlanChecker
     from algotrading.services.day_chart import DayChartReader
     from algotrading.services.flatten import Flattener
-    from algotrading.services.keyed_requests import KeyedRequests
     from algotrading.services.kill_switch import KillSwitch
     from algotrading.services.live_prices import LivePrices
     from algotrading.services.manage_strategy import StrategyManager
@@ -322,7 +317,6 @@ def _strategy_services(settings: StrategySettings) -> tuple[StrategyServices, Ri
     return (
         StrategyServices(manager, reader, timeline, preflight, day_chart),
         RiskServices(RiskProfiles(risks, prices, clock), switch),
-        KeyedRequests(PostgresKeptAnswers(database), clock),
     )
 
 

@@ -55,7 +55,12 @@ def build_notifications(settings: NotificationsSettings) -> HttpDoor:
     from algotrading.entrypoints.http import HttpDoor
 
     routes = NotificationRoutes(cache(lambda: _notification_center(settings)))
-    return HttpDoor(routes.router(), admission=cache(lambda: parts.admission(settings)), meter=parts.meter())
+    return HttpDoor(
+        routes.router(),
+        admission=cache(lambda: parts.admission(settings)),
+        keyed=cache(lambda: parts.keyed_requests(settings)),
+        meter=parts.meter(),
+    )
 
 
 def build_summary(settings: SummarySettings) -> DailySummary:

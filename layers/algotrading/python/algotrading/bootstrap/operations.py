@@ -131,7 +131,12 @@ def build_admin(settings: AdminSettings) -> HttpDoor:
     from algotrading.entrypoints.http import HttpDoor
 
     routes = AdminRoutes(cache(lambda: _admin_services(settings)))
-    return HttpDoor(routes.router(), admission=cache(lambda: parts.admission(settings)), meter=parts.meter())
+    return HttpDoor(
+        routes.router(),
+        admission=cache(lambda: parts.admission(settings)),
+        keyed=cache(lambda: parts.keyed_requests(settings)),
+        meter=parts.meter(),
+    )
 
 
 def _admin_services(settings: AdminSettings) -> AdminServices:

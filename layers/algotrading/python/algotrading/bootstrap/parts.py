@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from algotrading.adapters.rds_tokens import RdsTokens
     from algotrading.adapters.tokens import JwtTokens
     from algotrading.services.admission import Admission
+    from algotrading.services.keyed_requests import KeyedRequests
 
 logger = logging.getLogger(__name__)
 _KEYS_OVERLAP = timedelta(hours=13)
@@ -78,6 +79,21 @@ def admission(settings: DoorSettings) -> Admission:
         of_person=Allowance("person", settings.requests_per_minute),
         of_program=Allowance("key", settings.key_requests_per_minute),
     )
+
+
+def keyed_requests(settings: DatabaseSettings) -> KeyedRequests:
+    """What does an HTTP function's commands once under their Idempotency-Keys."""
+    from algotrading.adapters.clock import SystemClock
+    from algotrading.adapters.postgres.kept_answers import PostgresKeptAnswers
+    from algotrading.services.keyed_requests import KeyedRequests
+
+    def derive(secret: str, salt: bytes) -> bytes:
+        # Loaded where it is needed: commands that hold no secret do not wait for it.
+        from algotrading.adapters.passwords import Argon2Passwords
+
+        return Argon2Passwords().derive(secret, salt)
+
+    return KeyedRequests(PostgresKeptAnswers(database(settings)), SystemClock(), derive)
 
 
 def tokens(settings: TokenSettings) -> JwtTokens:

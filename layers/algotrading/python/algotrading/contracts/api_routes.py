@@ -9,6 +9,8 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
+from algotrading.contracts.api_once import NOT_KEPT, SECRET_BODIES, UNKEYED
+
 FunctionName = Literal["auth", "broker", "postback", "strategy", "notifications", "admin", "docs"]
 
 
@@ -25,16 +27,28 @@ class ApiRoute:
     is_from_broker: bool = False
     """A broker calls, in its own form: whatever it declares its body to be, and whatever else it says in it."""
 
-    is_keyed: bool = False
-    """A command that heeds an Idempotency-Key. Its answers hold no secret: they are kept as they are."""
-
     is_repeatable: bool = False
-    """Of those one that lessens risk: done again rather than held up while nobody knows how it ended."""
+    """A command that lessens risk: done again rather than held up while nobody knows how it ended."""
 
     @property
     def key(self) -> str:
         """As API Gateway names a route."""
         return f"{self.method} {self.path}"
+
+    @property
+    def is_keyed(self) -> bool:
+        """Whether it heeds an Idempotency-Key: every POST that `UNKEYED` does not name."""
+        return self.method == "POST" and self.key not in UNKEYED
+
+    @property
+    def way_on(self) -> str | None:
+        """How whoever missed the answer gets on, where it is not kept: see `NOT_KEPT`."""
+        return NOT_KEPT.get(self.key)
+
+    @property
+    def has_secret_body(self) -> bool:
+        """Whether what is kept of its requests is as slow to guess by as a password's hash."""
+        return self.key in SECRET_BODIES
 
     def matches(self, path: str) -> bool:
         """Whether `path` is this route's, whatever the method."""
@@ -78,28 +92,28 @@ API_ROUTES: tuple[ApiRoute, ...] = (
     ApiRoute("GET", "/api/v1/broker/callback", "broker", is_open=True, is_page=True),
     ApiRoute("GET", "/api/v1/broker/book", "broker"),
     ApiRoute("GET", "/api/v1/broker/accounts", "broker"),
-    ApiRoute("POST", "/api/v1/broker/accounts", "broker", is_keyed=True),
+    ApiRoute("POST", "/api/v1/broker/accounts", "broker"),
     ApiRoute("PUT", "/api/v1/broker/accounts/{id}", "broker"),
     ApiRoute("DELETE", "/api/v1/broker/accounts/{id}", "broker"),
     ApiRoute("POST", "/api/v1/broker/postback/{account}", "postback", is_open=True, is_from_broker=True),
-    ApiRoute("POST", "/api/v1/strategy/create", "strategy", is_keyed=True),
-    ApiRoute("POST", "/api/v1/strategy/start", "strategy", is_keyed=True),
-    ApiRoute("POST", "/api/v1/strategy/stop", "strategy", is_keyed=True, is_repeatable=True),
+    ApiRoute("POST", "/api/v1/strategy/create", "strategy"),
+    ApiRoute("POST", "/api/v1/strategy/start", "strategy"),
+    ApiRoute("POST", "/api/v1/strategy/stop", "strategy", is_repeatable=True),
     ApiRoute("GET", "/api/v1/strategy/status/{id}", "strategy"),
     ApiRoute("GET", "/api/v1/strategy", "strategy"),
     ApiRoute("GET", "/api/v1/strategy/{id}", "strategy"),
     ApiRoute("PUT", "/api/v1/strategy/{id}", "strategy"),
     ApiRoute("DELETE", "/api/v1/strategy/{id}", "strategy"),
     ApiRoute("GET", "/api/v1/strategy/{id}/orders", "strategy"),
-    ApiRoute("POST", "/api/v1/strategy/square-off", "strategy", is_keyed=True, is_repeatable=True),
+    ApiRoute("POST", "/api/v1/strategy/square-off", "strategy", is_repeatable=True),
     ApiRoute("GET", "/api/v1/strategy/{id}/timeline", "strategy"),
     ApiRoute("GET", "/api/v1/strategy/{id}/preflight", "strategy"),
     ApiRoute("GET", "/api/v1/strategy/{id}/candles", "strategy"),
     ApiRoute("GET", "/api/v1/instruments", "strategy"),
     ApiRoute("GET", "/api/v1/risk/profile", "strategy"),
     ApiRoute("PUT", "/api/v1/risk/profile", "strategy"),
-    ApiRoute("POST", "/api/v1/risk/kill", "strategy", is_keyed=True, is_repeatable=True),
-    ApiRoute("POST", "/api/v1/risk/release", "strategy", is_keyed=True),
+    ApiRoute("POST", "/api/v1/risk/kill", "strategy", is_repeatable=True),
+    ApiRoute("POST", "/api/v1/risk/release", "strategy"),
     ApiRoute("GET", "/api/v1/notifications", "notifications"),
     ApiRoute("POST", "/api/v1/notifications/read", "notifications"),
     ApiRoute("GET", "/api/v1/notifications/deliveries", "notifications"),

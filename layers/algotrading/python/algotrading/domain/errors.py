@@ -24,6 +24,7 @@
     │   ├── BrokerAccountIsDefault 409  BROKER_ACCOUNT_IS_DEFAULT   (the one that is meant where none is named)
     │   ├── KeyInUse              409  IDEMPOTENCY_KEY_IN_USE   (the first request is under way)
     │   ├── KeyOutcomeUnknown     409  IDEMPOTENCY_OUTCOME_UNKNOWN   (the first request broke off)
+    │   ├── KeyAnswerNotKept      409  IDEMPOTENCY_ANSWER_NOT_KEPT   (the first request was done; its answer is gone)
     │   └── RiskRefused           409  RISK_LIMIT   (an entry over a limit; never leaves the executor)
     │       └── RiskLocked        409  RISK_LOCKED  (a kill switch is on)
     ├── PreconditionFailed        412  PRECONDITION_FAILED   (If-Match names another state)
@@ -83,6 +84,7 @@ ErrorCode = Literal[
     "BROKER_ACCOUNT_IS_DEFAULT",
     "IDEMPOTENCY_KEY_IN_USE",
     "IDEMPOTENCY_OUTCOME_UNKNOWN",
+    "IDEMPOTENCY_ANSWER_NOT_KEPT",
     "IDEMPOTENCY_KEY_REUSED",
     "RISK_LIMIT",
     "RISK_LOCKED",
@@ -334,6 +336,15 @@ class KeyOutcomeUnknown(Conflict):
     """The first request with this idempotency key broke off: it may have been done or not."""
 
     code: ClassVar[ErrorCode] = "IDEMPOTENCY_OUTCOME_UNKNOWN"
+
+
+class KeyAnswerNotKept(Conflict):
+    """The first request with this idempotency key was carried out, and what it showed is not stored."""
+
+    code: ClassVar[ErrorCode] = "IDEMPOTENCY_ANSWER_NOT_KEPT"
+
+    def __init__(self, way_on: str) -> None:
+        super().__init__(f"this was done under the same Idempotency-Key, and its answer was not kept: {way_on}")
 
 
 class KeyReused(AlgotradingError):

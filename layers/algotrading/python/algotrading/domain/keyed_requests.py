@@ -13,13 +13,15 @@ from algotrading.domain.errors import KeyInUse, KeyOutcomeUnknown, KeyReused
 KEPT_FOR = timedelta(hours=24)
 """How long a key stands for its request."""
 _FAULTS = 500
+_TURNED_AWAY = 429
+_SALT_BYTES = 16
 UNDER_WAY = timedelta(seconds=60)
 """How long a request without an answer may still be running: the gateway gives one up after 30 s."""
 
 
 @dataclass(frozen=True, slots=True)
 class KeyedRequest:
-    """One request under its caller's key. `request_hash` is SHA-256 of what was asked (see `hash_request`)."""
+    """One request under its caller's key. `request_hash` tells it from others: see `hash_request`."""
 
     user_id: UUID
     key: str
@@ -52,6 +54,16 @@ def hash_request(method: str, path: str, body: str) -> bytes:
         digest.update(len(encoded).to_bytes(8, "big"))
         digest.update(encoded)
     return digest.digest()
+
+
+def salt_of(user_id: UUID, key: str) -> bytes:
+    """The salt of the slow hash of a request that holds a secret: another one for each user and key."""
+    return hashlib.sha256(user_id.bytes + key.encode()).digest()[:_SALT_BYTES]
+
+
+def is_turned_away(answer: KeptAnswer) -> bool:
+    """Whether nothing was looked at: the same request is to come again later, under the same key."""
+    return answer.status == _TURNED_AWAY
 
 
 def is_open(kept: KeptRequest) -> bool:

@@ -41,6 +41,7 @@ from algotrading.entrypoints.http_event import (
     is_for_a_browser,
     named_account,
     refuse_bad_token,
+    route_of,
 )
 from algotrading.entrypoints.http_keys import given_again, named_key, to_keep
 from algotrading.entrypoints.http_page import html_page
@@ -48,7 +49,7 @@ from algotrading.entrypoints.http_rates import rate_headers
 from algotrading.entrypoints.http_refusals import count_refusal
 from algotrading.ports import Meter
 from algotrading.services.admission import Admission, Admitted, Asked
-from algotrading.services.keyed_requests import KeyedRequests
+from algotrading.services.keyed_requests import KeyedRequests, NamedRequest
 
 logger = logging.getLogger(__name__)
 logging.getLogger("aws_lambda_powertools").setLevel(logging.INFO)
@@ -97,8 +98,8 @@ class HttpDoor(APIGatewayHttpResolver):
         meter: Meter | None = None,
     ) -> None:
         """`admission` is called at each request to a route that is not open, and lets nobody in where it is missing.
-        `keyed` is called at each request that names itself by a key; a door of routes that heed one has it. `meter` is
-        told of refusals that attacks bring."""
+        `keyed` is called at each request that names itself by a key; a door of routes that heed one must have it.
+        `meter` is told of refusals that attacks bring."""
         super().__init__(
             enable_validation=True,
             response_validation_error_http_code=500,
@@ -174,19 +175,27 @@ class HttpDoor(APIGatewayHttpResolver):
 
     def _answer_once(self, event: dict[str, Any], context: Any) -> dict[str, Any]:
         """The route's answer, or for a repetition under the same key the one that was kept."""
-        key = named_key(event["headers"] or {}) if has_route(event, lambda route: route.is_keyed) else None
-        if key is None or self._keyed is None:
+        route = route_of(event)
+        key = named_key(event["headers"] or {}) if route is not None and route.is_keyed else None
+        if key is None or route is None:
             return super().resolve(event, context)
-        user_id = caller_of(event)
-        asked = hash_request(event["requestContext"]["http"]["method"], event["rawPath"], event["body"] or "")
+        if self._keyed is None:
+            raise LookupError(f"{route.key} takes an Idempotency-Key, and its door keeps none")
+        request_hash = hash_request(route.method, event["rawPath"], event["body"] or "")
+        asked = NamedRequest(
+            caller_of(event),
+            key,
+            request_hash,
+            holds_secret=route.has_secret_body,
+            is_repeatable=route.is_repeatable,
+        )
         resolve, fresh = super().resolve, dict[str, Any]()
 
         def act() -> KeptAnswer:
             fresh.update(resolve(event, context))
-            return to_keep(fresh)
+            return to_keep(fresh, way_on=route.way_on)
 
-        is_repeatable = has_route(event, lambda route: route.is_repeatable)
-        kept, is_again = self._keyed().run(user_id, key, asked, act, is_repeatable=is_repeatable)
+        kept, is_again = self._keyed().run(asked, act)
         return given_again(kept) if is_again else fresh
 
     def _answer_error(self, error: AlgotradingError) -> Response[str]:

@@ -89,10 +89,16 @@ def is_for_a_browser(event: Mapping[str, Any]) -> bool:
     return has_route(event, lambda route: route.is_page) and asks_for_page(event.get("headers") or {})
 
 
+def route_of(event: Mapping[str, Any]) -> ApiRoute | None:
+    """The route that the request is for; None where there is none such."""
+    key = event.get("routeKey")
+    return next((route for route in API_ROUTES if route.key == key), None)
+
+
 def has_route(event: Mapping[str, Any], wanted: Callable[[ApiRoute], bool]) -> bool:
     """Whether the request is for a route that is `wanted`."""
-    key = event.get("routeKey")
-    return any(wanted(route) and key == f"{route.method} {route.path}" for route in API_ROUTES)
+    route = route_of(event)
+    return route is not None and wanted(route)
 
 
 def header(event: Mapping[str, Any], name: str) -> str | None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Any
 
-from algotrading.domain.errors import RequestInvalid
+from algotrading.domain.errors import KeyAnswerNotKept, RequestInvalid
 from algotrading.domain.keyed_requests import KeptAnswer
+from algotrading.entrypoints.http_answers import as_event_answer, error_response
 
 IDEMPOTENCY_KEY = "Idempotency-Key"
 """Header by which a client names a command, so that a repetition does nothing twice."""
@@ -36,8 +38,11 @@ def named_key(headers: Mapping[str, Any]) -> str | None:
     return key
 
 
-def to_keep(answer: Mapping[str, Any]) -> KeptAnswer:
-    """An event answer as it is kept."""
+def to_keep(answer: Mapping[str, Any], *, way_on: str | None = None) -> KeptAnswer:
+    """An event answer as it is kept. With a `way_on` an answer of success is not: a repetition is told that it was
+    done, and how to get on. A refusal shows nothing, and is kept."""
+    if way_on is not None and answer["statusCode"] < HTTPStatus.BAD_REQUEST:
+        answer = as_event_answer(error_response(KeyAnswerNotKept(way_on), "none"))
     headers = {name: str(value) for name, value in answer["headers"].items() if name.lower() in _KEPT_HEADERS}
     return KeptAnswer(int(answer["statusCode"]), headers, str(answer["body"]))
 

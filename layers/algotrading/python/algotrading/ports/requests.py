@@ -18,3 +18,7 @@ class KeptAnswers(Protocol):
     def finish(self, request: KeyedRequest, answer: KeptAnswer) -> None:
         """Keep the answer of a request that took its key."""
         ...
+
+    def forget(self, request: KeyedRequest) -> None:
+        """Give the key of a request back that took it and was not looked at. An answer that is kept stays."""
+        ...

@@ -57,3 +57,11 @@ class PostgresKeptAnswers:
                     request.begun_at,
                 ),
             )
+
+    def forget(self, request: KeyedRequest) -> None:
+        """See ports.KeptAnswers."""
+        with self._database.tenant(request.user_id) as session:
+            session.execute(
+                "delete from kept_answers where user_id = %s and key = %s and begun_at = %s and status is null",
+                (request.user_id, request.key, request.begun_at),
+            )

@@ -12,6 +12,7 @@ from algotrading.domain.errors import (
     AccessDenied,
     ErrorCode,
     FreshCodeNeeded,
+    KeyAnswerNotKept,
     KeyInUse,
     KeyOutcomeUnknown,
     KeyReused,
@@ -51,6 +52,11 @@ _EXAMPLES = {
         "the default account cannot be removed: make another one the default first",
         [],
     ),
+    "IDEMPOTENCY_ANSWER_NOT_KEPT": (
+        "this was done under the same Idempotency-Key, and its answer was not kept: GET /account/shared lists the"
+        " account that you may read now",
+        [],
+    ),
     "PRECONDITION_FAILED": ("the strategy has changed since you read it: read it again, then decide", []),
     "PAYLOAD_TOO_LARGE": ("the body is larger than 32768 bytes", []),
     "CONTENT_TYPE_UNSUPPORTED": ("the body must be application/json, not text/xml", []),
@@ -79,8 +85,9 @@ def with_keys(document: dict[str, Any]) -> dict[str, Any]:
     for route in API_ROUTES:
         if route.is_keyed:
             operation = document["paths"][route.path][route.method.lower()]
-            operation.setdefault("parameters", []).append(_key())
-            for error in (KeyInUse, KeyOutcomeUnknown, KeyReused):
+            operation.setdefault("parameters", []).append(_key(route.way_on))
+            not_kept = () if route.way_on is None else (KeyAnswerNotKept,)
+            for error in (KeyInUse, KeyOutcomeUnknown, *not_kept, KeyReused):
                 _add_code(operation["responses"], error.status, error.code)
             _add_code(operation["responses"], 400, "REQUEST_INVALID")
     return document
@@ -116,8 +123,10 @@ def _account() -> dict[str, Any]:
     return {"name": ACCOUNT, "in": "header", "required": False, "description": text, "schema": schema}
 
 
-def _key() -> dict[str, Any]:
+def _key(way_on: str | None) -> dict[str, Any]:
     text = "The client's own name for this command, new for each: a repetition within 24 h gets the first one's answer"
+    if way_on is not None:
+        text += f", but for one of success, which is not kept: {way_on}"
     schema = {"type": "string", "pattern": f"^{KEY_PATTERN}$"}
     return {
         "name": IDEMPOTENCY_KEY,
