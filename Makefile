@@ -132,7 +132,8 @@ simulate: $(READY) ## Simulate days under faults (SEEDS=1000), or replay one (SE
 fuzz: $(READY) ## Hold the API to its document with generated requests (EXAMPLES=100 for each route and kind)
 	@FUZZ_EXAMPLES=$(or $(EXAMPLES),100) $(BIN)/python -m pytest -q tests/fuzz --timeout 0 $(PYTEST_ARGS)
 
-openapi: $(READY) ## Write the API's document into docs/openapi.json
+openapi: $(READY) ## Write the API's document into docs/openapi.json, with its examples told anew
+	@$(BIN)/python -m tests.unit.api.answer_examples
 	@$(BIN)/python -m algotrading.entrypoints.api.docs > docs/openapi.json.new && mv docs/openapi.json.new docs/openapi.json
 
 check: $(READY) ## Format, lint, strict types, import rules

@@ -6,6 +6,7 @@ import json
 import re
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from uuid import UUID, uuid4
 
 import pytest
@@ -17,12 +18,13 @@ from algotrading.domain.cycle import CycleState, IntentState
 from algotrading.domain.effects import Decision
 from algotrading.domain.errors import Conflict, NotFound
 from algotrading.domain.events import EntryMissed
-from algotrading.domain.logins import DeviceLogin
+from algotrading.domain.logins import LOGIN_LASTS, DeviceLogin
 from algotrading.domain.notices import NoticeKind
 from algotrading.domain.notifications import Channel
 from algotrading.domain.roles import ViewerGrant
 from algotrading.domain.second_factor import SecondFactor
 from algotrading.domain.strategy import StrategyStatus
+from algotrading.entrypoints.api.answer_examples import FILE
 from tests.contract.ports.conftest import Stores, add_account, postgres_stores
 from tests.contract.ports.test_email_links import log_in
 from tests.contract.ports.test_notifications import tell, webhook
@@ -55,6 +57,29 @@ def test_rows_come_in_pieces(stores: Stores) -> None:
 
     assert [len(piece) for piece in pieces] == [2, 2, 1, 0]
     assert [json.loads(row)["text"] for piece in pieces for row in piece] == [f"day {number}" for number in range(5)]
+
+
+def test_the_documents_example_of_an_export_has_the_rows_that_a_new_account_has(in_postgres: Stores) -> None:
+    user = in_postgres.add_user()
+    login = DeviceLogin(uuid4(), user.user_id, "My phone", MOMENT, MOMENT, MOMENT + LOGIN_LASTS)
+    in_postgres.logins.begin(login, b"t" * 32, "hash")
+    (shown,) = json.loads(FILE.read_text(encoding="utf-8"))["GET /api/v1/account/export"].values()
+
+    read = partial(in_postgres.records.read, user.user_id, offset=0, limit=9)
+    kept = {name: [json.loads(row) for row in read(name)] for name in in_postgres.records.sections()}
+
+    assert _shape(shown["sections"]) == _shape(kept)
+
+
+def _shape(value: object) -> object:
+    """Names and kinds, without what differs from one account to another."""
+    if isinstance(value, dict):
+        return {name: _shape(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_shape(each) for each in value]
+    if isinstance(value, str) and value.startswith("{"):
+        return _shape(json.loads(value))
+    return re.sub("[0-9a-f]", "0", value.partition("@")[2] or value) if isinstance(value, str) else type(value)
 
 
 def test_nobody_elses_rows_come(stores: Stores) -> None:

@@ -16,6 +16,18 @@ DAY = json.loads((Path(__file__).parents[3] / "mobile/e2e/day.json").read_text("
 DOCUMENT = openapi_document()
 
 
+def closed(schema: Any) -> Any:
+    """Fields that the document does not have are no answers of the API."""
+    if isinstance(schema, list):
+        return [closed(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    narrowed = {name: closed(each) for name, each in schema.items()}
+    if isinstance(schema.get("properties"), dict) and schema.get("type") == "object":
+        narrowed.setdefault("additionalProperties", False)
+    return narrowed
+
+
 def _schema_of(path: str) -> dict[str, Any]:
     asked = (BASE + path.partition("?")[0]).split("/")
     for template, methods in DOCUMENT["paths"].items():
@@ -31,7 +43,7 @@ def _schema_of(path: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize("path", DAY["answers"])
 def test_every_recorded_answer_is_one_that_the_document_allows(path: str) -> None:
-    schema = {**_closed(_schema_of(path)), "components": _closed(DOCUMENT["components"])}
+    schema = {**closed(_schema_of(path)), "components": closed(DOCUMENT["components"])}
     problems = [
         f"{error.json_path}: {error.message}"
         for error in Draft202012Validator(schema).iter_errors(DAY["answers"][path])
@@ -43,15 +55,3 @@ def test_every_recorded_answer_is_one_that_the_document_allows(path: str) -> Non
 
 def test_the_recording_is_as_wide_as_the_app() -> None:
     assert len(DAY["answers"]) >= 20
-
-
-def _closed(schema: Any) -> Any:
-    """Fields that the document does not have are no answers of the API."""
-    if isinstance(schema, list):
-        return [_closed(each) for each in schema]
-    if not isinstance(schema, dict):
-        return schema
-    closed = {name: _closed(each) for name, each in schema.items()}
-    if isinstance(schema.get("properties"), dict) and schema.get("type") == "object":
-        closed.setdefault("additionalProperties", False)
-    return closed

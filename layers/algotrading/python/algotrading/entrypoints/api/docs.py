@@ -13,6 +13,7 @@ from aws_lambda_powertools.event_handler.openapi.models import HTTPBearer
 from algotrading.entrypoints.api.account_data import AccountDataRoutes
 from algotrading.entrypoints.api.account_links import AccountLinkRoutes
 from algotrading.entrypoints.api.admin import AdminRoutes
+from algotrading.entrypoints.api.answer_examples import with_answer_examples
 from algotrading.entrypoints.api.auth import AuthRoutes
 from algotrading.entrypoints.api.broker import BrokerRoutes
 from algotrading.entrypoints.api.broker_accounts import BrokerAccountRoutes
@@ -91,7 +92,8 @@ def openapi_document() -> dict[str, Any]:
         description=_DESCRIPTION,
         security_schemes={"bearer": HTTPBearer(description=_BEARER)},
     )
-    return with_headers(with_examples(with_accounts(with_keys(_without_validation_shapes(json.loads(text))))))
+    document = with_accounts(with_keys(_without_validation_shapes(json.loads(text))))
+    return with_headers(with_answer_examples(with_examples(document)))
 
 
 def _nobody() -> NoReturn:
