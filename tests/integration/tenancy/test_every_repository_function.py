@@ -212,7 +212,10 @@ CALLS: dict[str, Callable[[Any, Intruder], Any]] = {
     "PostgresLedger.find": lambda r, me: r.find(me.user_id, me.strategy_id, TRADING_DAY),
     "PostgresLedger.of_day": lambda r, me: list(r.of_day(me.user_id, TRADING_DAY)),
     "PostgresLedger.latest": lambda r, me: r.latest(me.user_id, me.strategy_id),
-    "PostgresLedger.fills": lambda r, me: list(r.fills(me.user_id, me.strategy_id)),
+    "PostgresLedger.fills": lambda r, me: [
+        *r.fills(me.user_id, me.strategy_id),
+        *r.fills(me.user_id, me.strategy_id, trading_day=TRADING_DAY),
+    ],
     "PostgresLedger.logs": lambda r, me: list(r.logs(me.user_id, me.strategy_id)),
     "PostgresLedger.unsettled": lambda r, me: list(r.unsettled(me.user_id, me.strategy_id)),
     "PostgresLedger.traded_on": lambda r, me: list(r.traded_on(me.user_id, TRADING_DAY)),
