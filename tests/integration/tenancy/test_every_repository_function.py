@@ -182,6 +182,7 @@ CALLS: dict[str, Callable[[Any, Intruder], Any]] = {
     "PostgresBrokerAccounts.mark_taken": lambda r, me: r.mark_taken(
         me.user_id, _account_of_victim(me), token_at=MOMENT, now=MOMENT
     ),
+    "PostgresBrokerAccounts.is_trading": lambda r, me: r.is_trading(me.user_id, _account_of_victim(me), MOMENT),
     "PostgresBrokerAccounts.last_connected": lambda r, me: r.last_connected(me.user_id, _account_of_victim(me)),
     "PostgresBrokerAccounts.remove": lambda r, me: r.remove(me.user_id, _account_of_victim(me), now=MOMENT),
     "PostgresBrokerAccounts.claim_egress": lambda r, me: r.claim_egress(me.user_id),
