@@ -12,9 +12,8 @@ from algotrading.domain.account_notices import ERASED
 from algotrading.domain.audit import AuditKind, account_entry, disconnected_entry
 from algotrading.domain.errors import Conflict, NotFound
 from algotrading.domain.logins import LoginEnd
-from algotrading.domain.sessions import trading_day_of
 from tests.fakes import audit
-from tests.fakes.accounts import MemoryLogins
+from tests.fakes.accounts import MemoryLogins, is_trading
 from tests.fakes.database import MemoryDatabase
 
 
@@ -41,10 +40,7 @@ class MemoryAccountRecords:
 
     def refuse_trading(self, user_id: UUID, now: datetime) -> None:
         """See ports.AccountRecords."""
-        mine = [each for each in self._database.strategies.values() if each.user_id == user_id]
-        cycles = [each for each in self._database.cycles.values() if each.user_id == user_id]
-        is_looking = any(c.has_absent_order and c.trading_day == trading_day_of(now) for c in cycles)
-        if any(each.is_running for each in mine) or not all(each.is_settled for each in cycles) or is_looking:
+        if is_trading(self._database, user_id, None, now):
             raise Conflict("strategies run or are not settled: stop them, and wait until nothing is held")
 
     def close(self, user_id: UUID, now: datetime) -> None:

@@ -283,7 +283,9 @@ class MemoryBrokerAccounts:
                 raise TokenInvalid(ACCOUNT_IS_GONE)
             account_of(self._database, account.user_id, account.account_id)
             there = self._database.broker_accounts.get(account.account_id)
-            if over is not None and (there is None or there.api_key != over.api_key):
+            # What is sealed here looks the same each time, as it never does: a login tells two savings apart, too.
+            kept = None if there is None else (there.api_key, there.access_token, there.updated_at)
+            if over is not None and kept != (over.api_key, over.access_token, over.updated_at):
                 raise TokenInvalid(CONNECTION_CHANGED)
             others = [a for a in self._database.broker_accounts.values() if a.account_id != account.account_id]
             if account.places_orders and any(_is_same(account, other) for other in others):
@@ -355,13 +357,17 @@ class MemoryBrokerAccounts:
         ]
         return str(connected[-1].data["broker_user_id"]) if connected else None
 
+    def is_trading(self, user_id: UUID, account_id: UUID, now: datetime) -> bool:
+        """See ports.BrokerAccounts."""
+        return is_trading(self._database, user_id, account_id, now)
+
     def remove(self, user_id: UUID, account_id: UUID | None = None, *, now: datetime) -> None:
         """See ports.BrokerAccounts."""
         with self._database.turn:
             refuse_deleted(self._database, user_id)
             removed = self.find(user_id, account_id)
             if removed is not None:
-                if _is_trading(self._database, removed.account_id, now):
+                if is_trading(self._database, user_id, removed.account_id, now):
                     raise still_trading(NOT_SOLD)
                 del self._database.broker_accounts[removed.account_id]
                 self._database.postback_ids.pop(removed.account_id, None)
@@ -428,13 +434,18 @@ class MemoryBrokerAccounts:
         return None if name is None else self._database.egress_routes[name][0]
 
 
-def _is_trading(database: MemoryDatabase, account_id: UUID, now: datetime) -> bool:
+def is_trading(database: MemoryDatabase, user_id: UUID, account_id: UUID | None, now: datetime) -> bool:
+    """As `adapters.postgres.at_stake.is_trading`."""
     present = [s for s in database.strategies.values() if s.strategy_id not in database.deleted]
-    if any(strategy.is_running and strategy.account_id == account_id for strategy in present):
-        return True
-    cycles = [cycle for cycle in database.cycles.values() if cycle.account_id == account_id]
+    running = [strategy for strategy in present if strategy.is_running]
     today = trading_day_of(now)
-    return any(not c.is_settled or (c.has_absent_order and c.trading_day == today) for c in cycles)
+    held = [
+        cycle
+        for cycle in database.cycles.values()
+        if not cycle.is_settled or (cycle.has_absent_order and cycle.trading_day == today)
+    ]
+    at_stake = [(s.user_id, s.account_id) for s in running] + [(c.user_id, c.account_id) for c in held]
+    return any(owner == user_id and account_id in {None, account} for owner, account in at_stake)
 
 
 def _is_same(account: SealedBrokerAccount, other: SealedBrokerAccount) -> bool:

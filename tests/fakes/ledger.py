@@ -143,9 +143,13 @@ class MemoryLedger:
         days = [day for strategy, day in self.database.cycles if strategy == strategy_id]
         return self.find(user_id, strategy_id, max(days)) if days else None
 
-    def fills(self, user_id: UUID, strategy_id: UUID) -> Sequence[Fill]:
+    def fills(self, user_id: UUID, strategy_id: UUID, *, trading_day: date | None = None) -> Sequence[Fill]:
         """See ports.Ledger."""
         fills = [f for key, (owner, f) in self.database.fills.items() if (key[0], owner) == (user_id, strategy_id)]
+        if trading_day is not None:
+            cycle = self.find(user_id, strategy_id, trading_day)
+            orders = {intent.broker_order_id for intent in cycle.intents} if cycle else set()
+            fills = [fill for fill in fills if fill.broker_order_id in orders]
         return sorted(fills, key=lambda fill: (fill.filled_at or _NEVER, fill.trade_id))
 
     def logs(

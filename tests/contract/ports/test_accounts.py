@@ -513,11 +513,11 @@ def test_a_login_that_comes_back_replaces_no_newer_keys(stores: Stores) -> None:
     assert stores.broker_accounts.find(user.user_id) == newer
 
 
-@pytest.mark.parametrize("what", ["runs", "is held", "may surface"])
-def test_a_connection_is_not_removed_under_what_trades_through_it(stores: Stores, what: str) -> None:
-    # given a strategy of this account, and what is still to be sold through it
-    user = stores.add_user()
-    stores.broker_accounts.save(make_account(user))
+AT_STAKE = pytest.mark.parametrize("what", ["runs", "is held", "may surface"])
+
+
+def put_at_stake(stores: Stores, user: User, what: str) -> None:
+    """Something in the user's first account that is still to be sold through it."""
     strategy = stores.add_strategy(user)
     if what != "runs":
         cycle = stores.ledger.take(strategy, TRADING_DAY)
@@ -528,6 +528,30 @@ def test_a_connection_is_not_removed_under_what_trades_through_it(stores: Stores
         )
         stores.ledger.save(Decision(over, ()), event=EntryMissed(MOMENT, "x"), now=MOMENT)
         stores.strategies.save(replace(strategy, status=StrategyStatus.STOPPED, version=2), expected_version=1)
+
+
+@AT_STAKE
+def test_what_is_at_stake_in_an_account_is_told_of_that_account_alone(stores: Stores, what: str) -> None:
+    user, other = stores.add_user(), stores.add_user()
+    first, second = first_account_of(user.user_id), stores.add_account(user)
+    asked = ((user, first), (user, second), (other, first_account_of(other.user_id)), (other, first))
+
+    def told(now: datetime) -> list[bool]:
+        return [stores.broker_accounts.is_trading(each.user_id, account, now) for each, account in asked]
+
+    before = told(MOMENT)
+    put_at_stake(stores, user, what)
+
+    assert (before, told(MOMENT)) == ([False] * 4, [True, False, False, False])
+    # An order that was proven absent is looked for until its day ends.
+    assert told(MOMENT + timedelta(days=1))[0] is (what != "may surface")
+
+
+@AT_STAKE
+def test_a_connection_is_not_removed_under_what_trades_through_it(stores: Stores, what: str) -> None:
+    user = stores.add_user()
+    stores.broker_accounts.save(make_account(user))
+    put_at_stake(stores, user, what)
 
     with pytest.raises(Conflict):
         stores.broker_accounts.remove(user.user_id, now=MOMENT)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import replace
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import uuid4
@@ -331,6 +331,22 @@ def test_fills_with_the_same_trade_id_on_two_exchanges_are_two(stores: Stores) -
     read_book(stores.ledger, cycle, make_fill("t1"), make_fill("t1", exchange="BSE"))
 
     assert len(stores.ledger.fills(cycle.user_id, cycle.strategy_id)) == 2
+
+
+def test_the_fills_of_one_day_are_read_without_those_of_the_others(stores: Stores) -> None:
+    # given a strategy that bought on two days
+    today = stores.take_cycle()
+    strategy = stores.strategies.get(today.user_id, today.strategy_id)
+    yesterday = stores.ledger.take(strategy, TRADING_DAY - timedelta(days=1))
+    before, now = make_fill("t1", "b0", filled_at=MOMENT - timedelta(days=1)), make_fill("t2", "b1")
+    read_book(stores.ledger, entering(yesterday, broker_order_id="b0"), before)
+    read_book(stores.ledger, entering(today, broker_order_id="b1"), now)
+
+    def fills(day: date | None) -> list[Fill]:
+        return list(stores.ledger.fills(today.user_id, today.strategy_id, trading_day=day))
+
+    assert (fills(TRADING_DAY), fills(yesterday.trading_day)) == ([now], [before])
+    assert (fills(None), fills(TRADING_DAY + timedelta(days=1))) == ([before, now], [])
 
 
 def test_logs_keep_the_brokers_words_in_order(stores: Stores) -> None:

@@ -183,6 +183,7 @@ CALLS: dict[str, Callable[[Any, Intruder], Any]] = {
     "PostgresBrokerAccounts.mark_taken": lambda r, me: r.mark_taken(
         me.user_id, _account_of_victim(me), token_at=MOMENT, now=MOMENT
     ),
+    "PostgresBrokerAccounts.is_trading": lambda r, me: r.is_trading(me.user_id, _account_of_victim(me), MOMENT),
     "PostgresBrokerAccounts.last_connected": lambda r, me: r.last_connected(me.user_id, _account_of_victim(me)),
     "PostgresBrokerAccounts.remove": lambda r, me: r.remove(me.user_id, _account_of_victim(me), now=MOMENT),
     "PostgresBrokerAccounts.claim_egress": lambda r, me: r.claim_egress(me.user_id),
@@ -213,7 +214,10 @@ CALLS: dict[str, Callable[[Any, Intruder], Any]] = {
     "PostgresLedger.find": lambda r, me: r.find(me.user_id, me.strategy_id, TRADING_DAY),
     "PostgresLedger.of_day": lambda r, me: list(r.of_day(me.user_id, TRADING_DAY)),
     "PostgresLedger.latest": lambda r, me: r.latest(me.user_id, me.strategy_id),
-    "PostgresLedger.fills": lambda r, me: list(r.fills(me.user_id, me.strategy_id)),
+    "PostgresLedger.fills": lambda r, me: [
+        *r.fills(me.user_id, me.strategy_id),
+        *r.fills(me.user_id, me.strategy_id, trading_day=TRADING_DAY),
+    ],
     "PostgresLedger.logs": lambda r, me: list(r.logs(me.user_id, me.strategy_id)),
     "PostgresLedger.unsettled": lambda r, me: list(r.unsettled(me.user_id, me.strategy_id)),
     "PostgresLedger.traded_on": lambda r, me: list(r.traded_on(me.user_id, TRADING_DAY)),

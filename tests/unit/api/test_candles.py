@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid4
+
+import pytest
 
 from algotrading.domain.candles import MinuteCandle
 from algotrading.domain.cycle import CycleState, IntentState
 from algotrading.domain.orders import BrokerStatus, Fill, Leg
 from algotrading.domain.sessions import IST
 from tests.fakes.examples import make_intent
+from tests.fakes.ledger import MemoryLedger
 from tests.unit.api.test_roles import share
-from tests.unit.api.world import Answer, ApiWorld
+from tests.unit.api.world import TODAY, Answer, ApiWorld
 
 OPENS = datetime(2026, 11, 20, 9, 15, tzinfo=IST).astimezone(UTC)
 
@@ -138,6 +142,27 @@ def test_orders_of_a_day_before_or_of_another_instrument_are_not_on_todays_chart
 
     assert (moved["symbol"], moved["executed"]) == ("INFY", [])
     assert (later["symbol"], later["executed"]) == ("TCS", [])
+
+
+def test_the_fills_of_other_days_are_not_read(world: ApiWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Given a strategy that has traded today
+    token, strategy_id = world.running_trader()
+    world.hold(strategy_id)
+    execute(world, strategy_id, Leg.ENTRY, OPENS, "3520")
+    asked: list[date | None] = []
+    fills = MemoryLedger.fills
+
+    def noted(self: MemoryLedger, *of: UUID, trading_day: date | None = None) -> Sequence[Fill]:
+        asked.append(trading_day)
+        return fills(self, *of, trading_day=trading_day)
+
+    monkeypatch.setattr(MemoryLedger, "fills", noted)
+
+    # When its day is drawn
+    executed = read(world, token, strategy_id).body["executed"]
+
+    # Then the years before are left in the database
+    assert (len(executed), asked) == (1, [TODAY])
 
 
 def test_without_the_runtime_store_the_answer_says_so_and_nothing_of_it(world: ApiWorld) -> None:

@@ -546,7 +546,7 @@ class ApiWorld:
         connections = BrokerConnections(
             accounts=accounts,
             named=named,
-            guard=AccountGuard(accounts, strategies, self.ledger, self.clock),
+            guard=AccountGuard(accounts, self.ledger, self.clock),
             safe_logins=safe_logins,
             vault=MemoryVault(),
             brokers=MemoryBrokers(self.exchange),

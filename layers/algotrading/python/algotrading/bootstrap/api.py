@@ -223,7 +223,7 @@ def _broker_services(settings: BrokerSettings) -> BrokerServices:
     connections = BrokerConnections(
         accounts=accounts,
         named=named,
-        guard=AccountGuard(accounts, strategies, ledger, clock),
+        guard=AccountGuard(accounts, ledger, clock),
         safe_logins=safe_logins,
         vault=KmsVault(parts.client("kms"), settings.kms_key_id),
         brokers=KiteBrokers(api_url=settings.kite_api_url, login_url=settings.kite_login_url, clock=clock),

@@ -137,8 +137,8 @@ class Ledger(Protocol):
         """The newest cycle of a strategy, read without taking."""
         ...
 
-    def fills(self, user_id: UUID, strategy_id: UUID) -> Sequence[Fill]:
-        """Every fill of the strategy's orders, oldest first."""
+    def fills(self, user_id: UUID, strategy_id: UUID, *, trading_day: date | None = None) -> Sequence[Fill]:
+        """Every fill of the strategy's orders, oldest first; of that day's orders alone, where it is given."""
         ...
 
     def logs(

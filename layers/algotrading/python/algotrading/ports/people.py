@@ -206,6 +206,12 @@ class BrokerAccounts(Protocol):
         connection is not there any more, or does not say. None: there never was one."""
         ...
 
+    def is_trading(self, user_id: UUID, account_id: UUID, now: datetime) -> bool:
+        """Whether something is at stake in the account: a strategy runs in it; or something is not settled, be it of a
+        strategy that was deleted or moved since; or an order of today was proven absent, which is looked for until the
+        day ends, and should it surface, what it bought is sold in this account or not at all."""
+        ...
+
     def remove(self, user_id: UUID, account_id: UUID | None = None, *, now: datetime) -> None:
         """Forget the account's connection; no error when there is none. Raises Conflict while strategies trade through
         it, which is looked at in the same transaction; TokenInvalid where the user is gone."""

@@ -8,8 +8,7 @@ from uuid import UUID
 
 from algotrading.domain.accounts import BrokerProfile, still_trading
 from algotrading.domain.errors import BrokerAccountDiffers
-from algotrading.domain.sessions import trading_day_of
-from algotrading.ports import BrokerAccounts, Clock, Ledger, Strategies
+from algotrading.ports import BrokerAccounts, Clock, Ledger
 
 logger = logging.getLogger(__name__)
 
@@ -20,13 +19,12 @@ class AccountGuard:
     nothing here."""
 
     accounts: BrokerAccounts
-    strategies: Strategies
     ledger: Ledger
     clock: Clock
 
     def refuse_while_trading(self, user_id: UUID, account_id: UUID, why: str) -> None:
         """Raise Conflict while strategies trade in the account; `why` tells what they would lose."""
-        if self._is_trading(user_id, account_id):
+        if self.accounts.is_trading(user_id, account_id, self.clock.now()):
             raise still_trading(why)
 
     def refuse_another_account(
@@ -36,7 +34,7 @@ class AccountGuard:
 
         `known` is the one that the stored connection leads to. Where it does not say (two users held one account and
         this one lost it: migration 0019), the trail does: orders leave through a connected account alone."""
-        if known == profile.broker_user_id or not self._is_trading(user_id, account_id):
+        if known == profile.broker_user_id or not self.accounts.is_trading(user_id, account_id, self.clock.now()):
             return
         held_in = known or self.accounts.last_connected(user_id, account_id)
         if held_in is None:
@@ -45,15 +43,3 @@ class AccountGuard:
                 logger.error("nothing tells in which broker account cycles stand", extra={"user_id": str(user_id)})
         elif held_in != profile.broker_user_id:
             raise BrokerAccountDiffers(held_in)
-
-    def _is_trading(self, user_id: UUID, account_id: UUID) -> bool:
-        """Also by strategies that were deleted or moved since, and while an order is looked for that was proven absent:
-        what it buys, should it surface, is sold in this account or not at all. It is looked for until its day ends."""
-        if any(one.is_running and one.account_id == account_id for one in self.strategies.list_for(user_id)):
-            return True
-        today = trading_day_of(self.clock.now())
-        cycles = [
-            *self.ledger.unsettled_of(user_id),
-            *(cycle for cycle in self.ledger.traded_on(user_id, today) if cycle.has_absent_order),
-        ]
-        return any(cycle.account_id == account_id for cycle in cycles)

@@ -156,7 +156,7 @@ class BrokerConnections:
 
         Raises:
             TokenExpired, TokenInvalid: the state is too old or not ours; the account or the login that asked is gone,
-                or the connection that the login was for: meanwhile, even.
+                or the connection that the login was for: meanwhile, even. (The same keys, stored anew, are the same.)
             AccountLocked: nobody gets in, by a login that began before the lock either.
             NotFound: the broker account was removed meanwhile.
             BrokerAuthFailed, BrokerUnavailable, BrokerAccountTaken, BrokerAccountDiffers: as for `connect`; nothing
@@ -173,10 +173,7 @@ class BrokerConnections:
         keys = self._unseal(stored)
         session = self.brokers.exchange(keys, request_token)
         credentials = BrokerCredentials(keys.broker, keys.api_key, keys.api_secret, session.access_token)
-        profile = self.brokers.connect(credentials).validate_credentials()
-        self._refuse_exchanged(standing, stored, profile)
-        account = self._store_validated(user_id, account_id, credentials, profile, stored, over=stored)
-        return self._show(account, credentials.api_key)
+        return self._show(self._keep_login(standing, stored, credentials), credentials.api_key)
 
     def account_of(self, user_id: UUID, account_id: UUID | None) -> NamedAccount:
         """The account that a request means. Raises NotFound."""
@@ -220,6 +217,22 @@ class BrokerConnections:
         if not standing.is_logged_in:
             raise TokenInvalid("the login that asked for this has ended: log in here, and connect the broker again")
         return standing
+
+    def _keep_login(
+        self, standing: Standing, stored: SealedBrokerAccount, credentials: BrokerCredentials
+    ) -> SealedBrokerAccount:
+        """Of two logins at once the broker knows the later session alone, and either may be stored first. So who finds
+        the same keys stored anew asks the broker again, and takes their place or is refused."""
+        user_id, account_id = stored.user_id, stored.account_id
+        profile = self.brokers.connect(credentials).validate_credentials()
+        self._refuse_exchanged(standing, stored, profile)
+        try:
+            return self._store_validated(user_id, account_id, credentials, profile, stored, over=stored)
+        except TokenInvalid:
+            newer = self.accounts.find(user_id, account_id)
+            if newer is None or self._unseal(newer) != self._unseal(stored):
+                raise
+        return self._keep_login(standing, newer, credentials)
 
     def _refuse_exchanged(self, standing: Standing, stored: SealedBrokerAccount, profile: BrokerProfile) -> None:
         """Raise BrokerAccountDiffers where a login that owes a code would put another broker account in the place of

@@ -80,7 +80,8 @@ class DayChartReader:
             return []
         filled = {intent.broker_order_id: intent for intent in cycle.intents if intent.filled}
         last: dict[str, datetime] = {}
-        for fill in self.ledger.fills(strategy.user_id, strategy.strategy_id) if filled else []:
+        fills = self.ledger.fills(strategy.user_id, strategy.strategy_id, trading_day=day) if filled else ()
+        for fill in fills:
             if fill.filled_at is not None and fill.broker_order_id in filled:
                 last[fill.broker_order_id] = max(fill.filled_at, last.get(fill.broker_order_id, fill.filled_at))
         told = (

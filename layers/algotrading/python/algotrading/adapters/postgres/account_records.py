@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from uuid import UUID
 
 from algotrading.adapters.postgres import audit
+from algotrading.adapters.postgres.at_stake import is_trading
 from algotrading.adapters.postgres.database import Database
 from algotrading.adapters.postgres.logins import end_all
 from algotrading.domain.account_notices import ERASED
 from algotrading.domain.audit import AuditKind, account_entry, disconnected_entry
 from algotrading.domain.errors import Conflict, NotFound
 from algotrading.domain.logins import LoginEnd
-from algotrading.domain.sessions import trading_day_of
 
 if TYPE_CHECKING:
     from algotrading.adapters.postgres.database import Session
@@ -73,13 +73,6 @@ SECTIONS: Final[Mapping[str, _Section]] = MappingProxyType(
 )
 """What belongs to a user, in the order in which it is exported: no secret, and no hash of one."""
 
-_STILL_TRADING = """
-    select exists (select from strategies where user_id = %(user)s and status = 'running' and deleted_at is null)
-        or exists (select from cycles c where c.user_id = %(user)s and is_unsettled(c))
-        -- An order that was proven absent is looked for until its day ends: it may surface, and be there to sell.
-        or exists (select from order_intents i where i.user_id = %(user)s and i.trading_day = %(day)s
-            and i.state = 'not_placed') as is_trading
-"""
 _FORGET = (
     "delete from second_factors where user_id = %s",
     "delete from refresh_tokens where user_id = %s",
@@ -154,8 +147,7 @@ class PostgresAccountRecords:
 
 
 def _refuse_trading(session: Session, user_id: UUID, now: datetime) -> None:
-    found = session.execute(_STILL_TRADING, {"user": user_id, "day": trading_day_of(now)}).fetchone()
-    if found is None or found["is_trading"]:
+    if is_trading(session, user_id, None, now):
         raise Conflict(
             "strategies run or are not settled, or an order is still looked for that was proven absent today: "
             "stop them, wait until nothing is held, and try again tomorrow at the latest"

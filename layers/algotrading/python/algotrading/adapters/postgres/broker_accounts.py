@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from algotrading.adapters.postgres import audit
+from algotrading.adapters.postgres.at_stake import is_trading
 from algotrading.adapters.postgres.database import Database
 from algotrading.adapters.postgres.json_values import clean_text
 from algotrading.adapters.postgres.refused_logins import tell_refused
@@ -24,7 +25,6 @@ from algotrading.domain.accounts import (
 from algotrading.domain.audit import AuditKind, broker_entry, disconnected_entry, freed_entry, token_entry
 from algotrading.domain.egress import EgressRoute
 from algotrading.domain.errors import BrokerAccountTaken, Conflict, NotFound, TokenInvalid
-from algotrading.domain.sessions import trading_day_of
 
 if TYPE_CHECKING:
     from algotrading.adapters.postgres.database import Session
@@ -38,16 +38,6 @@ _ACCOUNTS = """
 _OF_ACCOUNT = """
     user_id = %(user_id)s and account_id = coalesce(
         %(account_id)s::uuid, (select account_id from broker_accounts where user_id = %(user_id)s and is_default))
-"""
-
-_IS_TRADING = """
-    select exists (select from strategies where user_id = %(user)s and account_id = %(account)s and status = 'running'
-            and deleted_at is null)
-        or exists (select from cycles c where c.user_id = %(user)s and c.account_id = %(account)s and is_unsettled(c))
-        -- An order that was proven absent is looked for until its day ends: it may surface, and be there to sell.
-        or exists (select from order_intents i join cycles c using (strategy_id, trading_day)
-            where c.user_id = %(user)s and c.account_id = %(account)s and i.trading_day = %(day)s
-            and i.state = 'not_placed') as is_trading
 """
 
 
@@ -149,6 +139,11 @@ class PostgresBrokerAccounts:
             ).fetchone()
         return row["broker_user_id"] if row else None
 
+    def is_trading(self, user_id: UUID, account_id: UUID, now: datetime) -> bool:
+        """See ports.BrokerAccounts."""
+        with self._database.tenant(user_id) as session:
+            return is_trading(session, user_id, account_id, now)
+
     def remove(self, user_id: UUID, account_id: UUID | None = None, *, now: datetime) -> None:
         """See ports.BrokerAccounts."""
         with self._database.tenant(user_id) as session:
@@ -160,7 +155,8 @@ class PostgresBrokerAccounts:
                 _key(user_id, account_id),
             ).fetchone()
             if removed is not None:
-                _refuse_while_trading(session, user_id, removed["account_id"], now)
+                if is_trading(session, user_id, removed["account_id"], now):
+                    raise still_trading(NOT_SOLD)
                 audit.append(session, disconnected_entry(user_id, **removed, at=now))
 
     def find_by_email(self, email: str) -> SealedBrokerAccount | None:
@@ -246,13 +242,6 @@ def _require_unchanged(session: Session, over: SealedBrokerAccount) -> None:
     ).fetchone()
     if row is None:
         raise TokenInvalid(CONNECTION_CHANGED)
-
-
-def _refuse_while_trading(session: Session, user_id: UUID, account_id: UUID, now: datetime) -> None:
-    values = {"user": user_id, "account": account_id, "day": trading_day_of(now)}
-    row = session.execute(_IS_TRADING, values).fetchone()
-    if row is None or row["is_trading"]:
-        raise still_trading(NOT_SOLD)
 
 
 def _key(user_id: UUID, account_id: UUID | None) -> dict[str, UUID | None]:

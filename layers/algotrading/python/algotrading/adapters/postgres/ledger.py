@@ -168,13 +168,14 @@ class PostgresLedger:
         """See ports.Ledger."""
         return _first(self._read(user_id, "strategy_id = %s order by trading_day desc limit 1", (strategy_id,)))
 
-    def fills(self, user_id: UUID, strategy_id: UUID) -> Sequence[Fill]:
+    def fills(self, user_id: UUID, strategy_id: UUID, *, trading_day: date | None = None) -> Sequence[Fill]:
         """See ports.Ledger."""
         with self._database.tenant(user_id) as session:
             rows = session.execute(
                 "select trade_id, broker_order_id, exchange, quantity, price, filled_at from trades"
-                " where strategy_id = %s order by trading_day, filled_at nulls last, trade_id",
-                (strategy_id,),
+                " where strategy_id = %(strategy)s and (%(day)s::date is null or trading_day = %(day)s)"
+                " order by trading_day, filled_at nulls last, trade_id",
+                {"strategy": strategy_id, "day": trading_day},
             ).fetchall()
         return [Fill(**row) for row in rows]
 
