@@ -1,7 +1,7 @@
 /** Notices: the inbox, what is sent where, and what became of it. */
 import { useInfiniteQuery, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 
-import { body } from "./client";
+import { body, tagged } from "./client";
 import { LIST_POLL_MS, useIsIn } from "./queries";
 import type { components } from "./schema";
 import { useApi } from "./session";
@@ -9,7 +9,8 @@ import { useApi } from "./session";
 type Schemas = components["schemas"];
 export type Notice = Schemas["NoticeView"];
 export type Delivery = Schemas["DeliveryView"];
-export type Preferences = Schemas["PreferencesView"];
+/** With the tag of the choice, by which it is replaced and no other. */
+export type Preferences = Schemas["PreferencesView"] & { tag: string | null };
 export type Channel = Schemas["ChannelView"];
 export type ChannelName = Schemas["DeliveryView"]["channel"];
 
@@ -59,7 +60,10 @@ export function usePreferencesOfNotices() {
   const isIn = useIsIn();
   return useQuery({
     queryKey: ["notice-preferences"],
-    queryFn: ({ signal }) => body(api.GET("/api/v1/notifications/preferences", { signal })),
+    queryFn: async ({ signal }): Promise<Preferences> => {
+      const { body: preferences, tag } = await tagged(api.GET("/api/v1/notifications/preferences", { signal }));
+      return { ...preferences, tag };
+    },
     enabled: isIn,
   });
 }
