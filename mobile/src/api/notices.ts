@@ -2,6 +2,7 @@
 import { useInfiniteQuery, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 
 import { body, tagged } from "./client";
+import { useOnce, type Change } from "./once";
 import { LIST_POLL_MS, useIsIn } from "./queries";
 import type { components } from "./schema";
 import { useApi } from "./session";
@@ -69,13 +70,9 @@ export function usePreferencesOfNotices() {
 }
 
 /** A change of channels or of the choice. What stands is read anew afterwards, whatever the answer was. */
-export function useNoticeChange<Asked, Answer>(change: (api: ReturnType<typeof useApi>, asked: Asked) => Promise<Answer>) {
-  const api = useApi();
+export function useNoticeChange<Asked, Answer>(change: Change<Asked, Answer>) {
   const queries = useQueryClient();
-  return useMutation({
-    mutationFn: (asked: Asked) => change(api, asked),
-    onSettled: () => queries.invalidateQueries({ queryKey: ["notice-preferences"] }),
-  });
+  return useOnce(change, { settled: () => queries.invalidateQueries({ queryKey: ["notice-preferences"] }) });
 }
 
 function page(cursor: number | null): { limit: number; cursor?: number } {
