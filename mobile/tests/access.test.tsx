@@ -43,6 +43,40 @@ const ANYWHERE = [
   [503, "DATABASE_UNAVAILABLE"],
 ] as const;
 
+test("an invitation whose answer did not come is not made again, and its maker is told how to get on", async () => {
+  const keys: (string | null)[] = [];
+  let isLost = true;
+  api({
+    "GET /account/viewers": () => ok({ viewers: [] }),
+    "GET /account/shared": () => ok({ accounts: [] }),
+    "POST /account/viewers": ({ headers }) => {
+      const key = headers?.get("Idempotency-Key") ?? null;
+      const isAgain = keys.includes(key);
+      keys.push(key);
+      if (isLost) throw new TypeError("Network request failed");
+      return isAgain ? refused(409, "IDEMPOTENCY_ANSWER_NOT_KEPT") : { status: 201, body: { grant_id: "g9", invitation: "code", expires_at: AT } };
+    },
+  });
+  await show(<Viewers />);
+  await screen.findByTestId("viewer-name");
+  enter("viewer-name", "My accountant");
+  await press("invite");
+  await screen.findByText(en.problems.OFFLINE);
+  isLost = false;
+  await new Promise((done) => setTimeout(done, 800));
+  await press("invite");
+  await screen.findByText(en.problems.IDEMPOTENCY_ANSWER_NOT_KEPT);
+  expect(screen.getByText("said: IDEMPOTENCY_ANSWER_NOT_KEPT")).toBeTruthy();
+  // Who invites once more wants another invitation.
+  await new Promise((done) => setTimeout(done, 800));
+  await press("invite");
+  await screen.findByText("code");
+  expect(keys).toHaveLength(3);
+  expect(keys[0]).not.toBeNull();
+  expect(keys[1]).toBe(keys[0]);
+  expect(keys[2]).not.toBe(keys[0]);
+});
+
 describe("keys for programs", () => {
   const SCREEN: Answers = { "GET /account/keys": () => ok({ keys: [KEY, { ...KEY, key_id: "k2", name: "Old", last_used_at: null, is_alive: false, scopes: ["read"] }] }) };
 

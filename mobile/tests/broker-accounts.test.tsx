@@ -205,7 +205,24 @@ describe("of several", () => {
     await press("rename");
     await later(1);
     await press("make-default");
-    expect(asked.filter(({ what }) => what === "PUT /broker/accounts/a2").map(({ body }) => body)).toEqual([{ name: "Family" }, { is_default: true }]);
+    const changes = asked.filter(({ what }) => what === "PUT /broker/accounts/a2");
+    expect(changes.map(({ body }) => body)).toEqual([{ name: "Family" }, { is_default: true }]);
+    expect(changes.map(({ headers }) => headers?.get("If-Match"))).toEqual([HUF.etag, HUF.etag]);
+  });
+
+  test("one that another device has named meanwhile is not renamed unseen", async () => {
+    const asked = await open([OWN, HUF], {
+      "PUT /broker/accounts/a2": ({ headers }) => (headers?.get("If-Match") === '"mothers"' ? ok(HUF) : refused(412, "PRECONDITION_FAILED")),
+    });
+    await more("HUF");
+    accounts = [OWN, { ...HUF, name: "Mother", etag: '"mothers"' }];
+    fireEvent.changeText(card("HUF").getByTestId("rename-to"), "Family");
+    await press("rename");
+    await later(1);
+    expect(screen.getByText(en.problems.PRECONDITION_FAILED)).toBeTruthy();
+    // What it is called now was read by then; who still wants another name says so once more.
+    expect(screen.getAllByText("Mother")).not.toEqual([]);
+    expect(asked.filter(({ what }) => what === "PUT /broker/accounts/a2")).toHaveLength(1);
   });
 
   test.each(["BROKER_ACCOUNT_IN_USE", "BROKER_ACCOUNT_IS_DEFAULT"] as const)("one is not removed when the API refuses by %s, and that is told in it", async (code) => {

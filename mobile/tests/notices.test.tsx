@@ -108,7 +108,7 @@ describe("the inbox", () => {
 });
 
 const OFF = { status: "off", target: null } as const;
-const PREFERENCES: Preferences = {
+const PREFERENCES: Omit<Preferences, "tag"> = {
   kinds: { bought: ["email", "webhook", "telegram"], buy_accepted: ["webhook"], password_changed: ["email", "webhook"], moon_is_full: ["email"] },
   email: { status: "on", target: "a@example.com" },
   webhook: OFF,
@@ -145,6 +145,32 @@ describe("what is sent where", () => {
       kinds: { bought: ["webhook", "telegram"], buy_accepted: ["webhook", "email"], password_changed: ["email", "webhook"], moon_is_full: ["email"] },
     });
     expect(screen.getByTestId("bought-email").props.value).toBe(false);
+  });
+
+  test("a choice that another device has made since is not overwritten unseen, and what was touched is kept", async () => {
+    let stored = PREFERENCES;
+    let tag = '"seen"';
+    const read = () => ({ ...ok(stored), headers: { ETag: tag } });
+    const sent = api({
+      "GET /notifications/preferences": read,
+      "PUT /notifications/preferences": ({ headers, body }) => {
+        if (headers?.get("If-Match") !== tag) return refused(412, "PRECONDITION_FAILED");
+        stored = { ...stored, kinds: (body as { kinds: Preferences["kinds"] }).kinds };
+        return read();
+      },
+    });
+    await show(<NoticePreferences />);
+    fireEvent(await screen.findByTestId("bought-email"), "valueChange", false);
+    stored = { ...stored, kinds: { ...stored.kinds, buy_accepted: ["webhook", "email"] } };
+    tag = '"changed"';
+    await act(async () => fireEvent.press(screen.getByTestId("save-choice")));
+    await screen.findByText(en.problems.PRECONDITION_FAILED);
+    // The other device's choice is read and shown by now; saved again, both hold.
+    await waitFor(() => expect(screen.getByTestId("buy_accepted-email").props.value).toBe(true));
+    await act(async () => fireEvent.press(screen.getByTestId("save-choice")));
+    await screen.findByTestId("choice-saved");
+    expect(stored.kinds).toMatchObject({ bought: ["webhook", "telegram"], buy_accepted: ["webhook", "email"] });
+    expect(sent.filter(({ what }) => what.startsWith("PUT")).map(({ headers }) => headers?.get("If-Match"))).toEqual(['"seen"', '"changed"']);
   });
 
   test("a choice that was not taken is not called stored, and is still there to be sent again", async () => {

@@ -141,7 +141,7 @@ describe("the last price", () => {
   });
 });
 
-const OWN: BrokerAccount = { account_id: "a1", name: "Own", is_default: true, strategies: 1, created_at: MIDDAY, connection: null };
+const OWN: BrokerAccount = { account_id: "a1", name: "Own", is_default: true, etag: '"1"', strategies: 1, created_at: MIDDAY, connection: null };
 const HUF: BrokerAccount = { ...OWN, account_id: "a2", name: "HUF", is_default: false };
 
 describe("the broker account", () => {

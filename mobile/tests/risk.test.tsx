@@ -2,7 +2,9 @@ import { fireEvent, screen, waitFor } from "@testing-library/react-native";
 
 import Risk from "@/app/(tabs)/risk";
 
-import { api, ok, show } from "./stage";
+import { en } from "@/words/en";
+
+import { api, ok, refused, show } from "./stage";
 
 jest.mock("expo-router", () => ({ router: { push: jest.fn() }, usePathname: () => "/risk" }));
 jest.mock("@/api/keep", () => ({ readKept: async (name: string) => (name === "token" ? "t" : null), writeKept: async () => undefined }));
@@ -36,4 +38,41 @@ test("what was stored is said to be, until something else is entered", async () 
   await waitFor(() => expect(screen.queryByTestId("limits-saved")).toBeNull());
   fireEvent.changeText(daily, "4000");
   await screen.findByTestId("limits-saved");
+});
+
+test("limits that another device has changed since are not overwritten unseen", async () => {
+  // Both devices have read the same; the other one lowers the loss first.
+  let stored = LIMITS;
+  let tag = '"seen"';
+  const read = () => ({ ...ok({ ...PROFILE, limits: stored }), headers: { ETag: tag } });
+  const sent = api({
+    "GET /risk/profile": read,
+    "PUT /risk/profile": ({ headers, body }) => {
+      if (headers?.get("If-Match") !== tag) return refused(412, "PRECONDITION_FAILED");
+      stored = body as typeof LIMITS;
+      tag = `"${stored.open_strategies}"`;
+      return read();
+    },
+  });
+  await show(<Risk />);
+  await screen.findByTestId("open_strategies");
+  stored = { ...LIMITS, daily_loss_limit: 1000 };
+  tag = '"changed"';
+
+  fireEvent.changeText(screen.getByTestId("open_strategies"), "5");
+  fireEvent.press(screen.getByTestId("save-limits"));
+  await screen.findByText(en.problems.PRECONDITION_FAILED);
+  expect(stored.daily_loss_limit).toBe(1000);
+
+  // Loaded again it shows what the other device has stored, and what is then saved is saved, and once more.
+  fireEvent.press(screen.getByTestId("load-again"));
+  await waitFor(() => expect(screen.getByTestId("daily_loss_limit").props.value).toBe("1000"));
+  for (const count of ["6", "7"]) {
+    fireEvent.changeText(screen.getByTestId("open_strategies"), count);
+    fireEvent.press(screen.getByTestId("save-limits"));
+    await screen.findByTestId("limits-saved");
+    await waitFor(() => expect(stored).toEqual({ ...LIMITS, daily_loss_limit: 1000, open_strategies: Number(count) }));
+    await new Promise((done) => setTimeout(done, 800));
+  }
+  expect(sent.filter(({ what }) => what === "PUT /risk/profile").map(({ headers }) => headers?.get("If-Match"))).toEqual(['"seen"', '"changed"', '"6"']);
 });

@@ -11,8 +11,9 @@ export interface Sent {
   readonly what: string;
   readonly query: URLSearchParams;
   readonly body: unknown;
+  readonly headers?: Headers;
 }
-type Answer = { status: number; body: unknown };
+type Answer = { status: number; body: unknown; headers?: Record<string, string> };
 export type Answers = Record<string, (sent: Sent) => Answer>;
 
 const queries = makeQueries();
@@ -24,12 +25,12 @@ export function api(answers: Answers): Sent[] {
   jest.spyOn(globalThis, "fetch").mockImplementation((async (request: Request) => {
     const url = new URL(request.url);
     const text = await request.text();
-    const sent = { what: `${request.method} ${url.pathname.replace("/api/v1", "")}`, query: url.searchParams, body: text === "" ? null : (JSON.parse(text) as unknown) };
+    const sent = { what: `${request.method} ${url.pathname.replace("/api/v1", "")}`, query: url.searchParams, body: text === "" ? null : (JSON.parse(text) as unknown), headers: request.headers };
     all.push(sent);
     const answer = answers[sent.what];
     if (answer === undefined) throw new Error(`the test has no answer to ${sent.what}`);
-    const { status, body } = answer(sent);
-    return new Response(JSON.stringify(body), { status, headers: { "Content-Type": "application/json" } });
+    const { status, body, headers } = answer(sent);
+    return new Response(JSON.stringify(body), { status, headers: { "Content-Type": "application/json", ...headers } });
   }) as typeof fetch);
   return all;
 }

@@ -17,6 +17,7 @@ from algotrading.domain.named_accounts import (
     refuse_one_more,
     refuse_taken_name,
 )
+from algotrading.domain.seen import require_seen
 from algotrading.domain.sessions import trading_day_of
 from tests.fakes import audit
 from tests.fakes.database import MemoryDatabase
@@ -48,17 +49,26 @@ class MemoryNamedAccounts:
             audit.append(self._database, entry)
 
     def change(
-        self, user_id: UUID, account_id: UUID, *, name: str | None, make_default: bool, now: datetime
+        self,
+        user_id: UUID,
+        account_id: UUID,
+        *,
+        name: str | None,
+        make_default: bool,
+        now: datetime,
+        seen: str | None = None,
     ) -> NamedAccount:
         """See ports.NamedAccounts."""
         with self._database.turn:
             self._require_open(user_id)
             before = self.get(user_id, account_id)
             after = replace(before, name=name or before.name, is_default=before.is_default or make_default)
+            others = [each for each in self.of_user(user_id) if each.account_id != account_id]
+            if after != before:
+                refuse_taken_name(others, after.name)
+            require_seen(before.tag, seen)
             if after == before:
                 return before
-            others = [each for each in self.of_user(user_id) if each.account_id != account_id]
-            refuse_taken_name(others, after.name)
             if after.is_default:
                 for other in others:
                     self._database.named_accounts[other.account_id] = replace(other, is_default=False)
@@ -66,7 +76,7 @@ class MemoryNamedAccounts:
             audit.append(self._database, named_account_entry(after, AuditKind.BROKER_ACCOUNT_CHANGED, now))
         return after
 
-    def remove(self, user_id: UUID, account_id: UUID, now: datetime) -> None:
+    def remove(self, user_id: UUID, account_id: UUID, now: datetime, *, seen: str | None = None) -> None:
         """See ports.NamedAccounts."""
         database = self._database
         with database.turn:
@@ -75,6 +85,7 @@ class MemoryNamedAccounts:
             if account.is_default:
                 raise BrokerAccountIsDefault
             self._refuse_in_use(account_id, now)
+            require_seen(account.tag, seen)
             connection = database.broker_accounts.pop(account_id, None)
             database.postback_ids.pop(account_id, None)
             if connection is not None:

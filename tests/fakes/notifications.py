@@ -18,8 +18,10 @@ from algotrading.domain.notifications import (
     DeliveryState,
     InboxNotice,
     Wishes,
+    tag_of_wishes,
     whole_notices,
 )
+from algotrading.domain.seen import require_seen
 from algotrading.ports import DeliveryRefused, Notice
 from tests.fakes import audit
 from tests.fakes.database import MemoryDatabase, refuse_deleted
@@ -62,10 +64,12 @@ class MemoryNotifications:
         """See ports.Notifications."""
         return self._database.wishes.get(user_id, {})
 
-    def set_wishes(self, user_id: UUID, wishes: Wishes) -> None:
+    def set_wishes(self, user_id: UUID, wishes: Wishes, *, seen: str | None = None) -> None:
         """See ports.Notifications."""
-        refuse_deleted(self._database, user_id)
-        self._database.wishes[user_id] = dict(wishes)
+        with self._database.turn:
+            refuse_deleted(self._database, user_id)
+            require_seen(tag_of_wishes(self.wishes(user_id)), seen)
+            self._database.wishes[user_id] = dict(wishes)
 
     def setups(self, user_id: UUID) -> Sequence[ChannelSetup]:
         """See ports.Notifications."""

@@ -28,6 +28,7 @@ from algotrading.domain.limits import (
 from algotrading.domain.notices import NoticeKind
 from algotrading.domain.profit import week_of
 from algotrading.domain.risk import Booked, EntryOrder, Usage, booked_of, check_entry, new_entry
+from algotrading.domain.seen import require_seen
 from algotrading.ports import Notice, RiskEvent, RiskStanding
 from tests.fakes import audit
 from tests.fakes.database import MemoryDatabase, RiskEventRow, refuse_deleted
@@ -44,13 +45,16 @@ class MemoryRisks:
         with self._database.turn:
             return self._standing(user_id, day, now, with_results=True)
 
-    def set_limits(self, user_id: UUID, limits: RiskLimits, now: datetime, *, may_loosen: bool = True) -> None:
+    def set_limits(
+        self, user_id: UUID, limits: RiskLimits, now: datetime, *, may_loosen: bool = True, seen: str | None = None
+    ) -> None:
         """See ports.Risks."""
         with self._database.turn:
             refuse_deleted(self._database, user_id)
             before = self._database.risk_limits.get(user_id, RiskLimits())
             if not may_loosen and limits.is_looser_than(before):
                 raise FreshCodeNeeded
+            require_seen(before.tag, seen)
             self._database.risk_limits[user_id] = limits
             self._record(user_id, "limits_changed", "the limits were changed", now)
             self._audit(user_id, AuditKind.RISK_LIMITS_CHANGED, now, {"limits": limits})

@@ -1,7 +1,8 @@
 /** Who and what else gets into an account: keys of programs, viewers, and the accounts that others share. */
-import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useQuery, useQueryClient } from "@tanstack/react-query";
 
 import { body } from "./client";
+import { useOnce, type Change } from "./once";
 import { LIST_POLL_MS, useIsIn } from "./queries";
 import type { components } from "./schema";
 import { useApi } from "./session";
@@ -44,13 +45,9 @@ export function useSharedAccounts() {
 }
 
 /** A change of who gets in. What stands is read anew afterwards, whatever the answer was. */
-export function useAccessChange<Asked, Answer>(change: (api: ReturnType<typeof useApi>, asked: Asked) => Promise<Answer>) {
-  const api = useApi();
+export function useAccessChange<Asked, Answer>(change: Change<Asked, Answer>) {
   const queries = useQueryClient();
-  return useMutation({
-    mutationFn: (asked: Asked) => change(api, asked),
-    onSettled: () => queries.invalidateQueries({ queryKey: ["access"] }),
-  });
+  return useOnce(change, { settled: () => queries.invalidateQueries({ queryKey: ["access"] }) });
 }
 
 /** Another's strategies, read only. Each look is on the owner's record, so they are read as rarely as lists are. */

@@ -46,6 +46,17 @@ export async function body<T>(call: Promise<{ data?: T; response: Response }>): 
   return data;
 }
 
+/** The same, and the tag of the state that was answered: what is changed by it is that state and no other. */
+export async function tagged<T>(call: Promise<{ data?: T; response: Response }>): Promise<{ body: T; tag: string | null }> {
+  const answer = await call;
+  return { body: await body(Promise.resolve(answer)), tag: answer.response.headers.get("etag") };
+}
+
+/** Changes what was seen, and nothing where that has changed since; without a tag, whatever is there. */
+export function ifMatch(tag: string | null): Record<string, string> {
+  return tag === null ? {} : { "If-Match": tag };
+}
+
 async function answerOrProblem(request: Request, token: string | null, send: typeof fetch): Promise<Response | ApiProblem> {
   if (token !== null) request.headers.set("Authorization", `Bearer ${token}`);
   const response = await answered(request, send);

@@ -1,7 +1,8 @@
 /** Notices: the inbox, what is sent where, and what became of it. */
 import { useInfiniteQuery, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 
-import { body } from "./client";
+import { body, tagged } from "./client";
+import { useOnce, type Change } from "./once";
 import { LIST_POLL_MS, useIsIn } from "./queries";
 import type { components } from "./schema";
 import { useApi } from "./session";
@@ -9,7 +10,8 @@ import { useApi } from "./session";
 type Schemas = components["schemas"];
 export type Notice = Schemas["NoticeView"];
 export type Delivery = Schemas["DeliveryView"];
-export type Preferences = Schemas["PreferencesView"];
+/** With the tag of the choice, by which it is replaced and no other. */
+export type Preferences = Schemas["PreferencesView"] & { tag: string | null };
 export type Channel = Schemas["ChannelView"];
 export type ChannelName = Schemas["DeliveryView"]["channel"];
 
@@ -59,19 +61,18 @@ export function usePreferencesOfNotices() {
   const isIn = useIsIn();
   return useQuery({
     queryKey: ["notice-preferences"],
-    queryFn: ({ signal }) => body(api.GET("/api/v1/notifications/preferences", { signal })),
+    queryFn: async ({ signal }): Promise<Preferences> => {
+      const { body: preferences, tag } = await tagged(api.GET("/api/v1/notifications/preferences", { signal }));
+      return { ...preferences, tag };
+    },
     enabled: isIn,
   });
 }
 
 /** A change of channels or of the choice. What stands is read anew afterwards, whatever the answer was. */
-export function useNoticeChange<Asked, Answer>(change: (api: ReturnType<typeof useApi>, asked: Asked) => Promise<Answer>) {
-  const api = useApi();
+export function useNoticeChange<Asked, Answer>(change: Change<Asked, Answer>) {
   const queries = useQueryClient();
-  return useMutation({
-    mutationFn: (asked: Asked) => change(api, asked),
-    onSettled: () => queries.invalidateQueries({ queryKey: ["notice-preferences"] }),
-  });
+  return useOnce(change, { settled: () => queries.invalidateQueries({ queryKey: ["notice-preferences"] }) });
 }
 
 function page(cursor: number | null): { limit: number; cursor?: number } {

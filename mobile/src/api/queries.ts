@@ -1,7 +1,7 @@
 /** What the screens read, how often, and what they may ask for. */
 import { QueryClient, skipToken, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 
-import { body } from "./client";
+import { body, ifMatch, tagged } from "./client";
 import { useIntentKey } from "./intent";
 import { useOneAtATime } from "./one-at-a-time";
 import { ApiProblem } from "./problem";
@@ -13,6 +13,8 @@ export type Strategy = Schemas["StrategyDetails"];
 export type Standing = Schemas["StrategyStanding"];
 export type Plan = Schemas["PlanRequest"];
 export type RiskProfile = Schemas["RiskProfileView"];
+/** With the tag of its limits, by which they are replaced and no others. */
+export type RiskRead = RiskProfile & { tag: string | null };
 export type RiskLimits = Schemas["RiskProfileRequest"];
 export type Broker = Schemas["BrokerView"];
 export type BrokerAccount = Schemas["BrokerAccountView"];
@@ -76,8 +78,8 @@ export function useStrategy(id: string) {
   return useQuery<StrategyRead>({
     queryKey: ["strategy", id],
     queryFn: async ({ signal }) => {
-      const answer = await api.GET("/api/v1/strategy/{id}", { params: { path: { id } }, signal });
-      return { strategy: await body(Promise.resolve(answer)), tag: answer.response.headers.get("etag") };
+      const { body: strategy, tag } = await tagged(api.GET("/api/v1/strategy/{id}", { params: { path: { id } }, signal }));
+      return { strategy, tag };
     },
     initialData: () => {
       const strategy = listed();
@@ -162,7 +164,10 @@ export function useRisk() {
   const isIn = useIsIn();
   return useQuery({
     queryKey: ["risk"],
-    queryFn: ({ signal }) => body(api.GET("/api/v1/risk/profile", { signal })),
+    queryFn: async ({ signal }): Promise<RiskRead> => {
+      const { body: profile, tag } = await tagged(api.GET("/api/v1/risk/profile", { signal }));
+      return { ...profile, tag };
+    },
     refetchInterval: STATUS_POLL_MS,
     enabled: isIn,
   });
@@ -217,13 +222,19 @@ export type Command =
   | { kind: "start" | "stop" | "square-off" | "delete"; id: string }
   | { kind: "create"; plan: Plan }
   | { kind: "change"; id: string; plan: Plan; tag: string | null }
-  | { kind: "limits"; limits: RiskLimits }
+  | { kind: "limits"; limits: RiskLimits; tag: string | null }
   | { kind: "end-device"; id: string }
   | { kind: "end-devices" }
   | { kind: "kill" }
   | { kind: "release" };
 
-export type CommandAnswer = { id: string | null; warnings: readonly string[]; reason: string | null };
+export type CommandAnswer = {
+  id: string | null;
+  warnings: readonly string[];
+  reason: string | null;
+  /** Of the state after it, where what was changed has one. */
+  tag?: string | null;
+};
 
 /** Asks for a change. While one is under way a second call is not sent; one intent keeps one Idempotency-Key, over
  * every further try of its owner, until the API has answered or the intent has changed. */
@@ -263,8 +274,9 @@ async function carryOut(
     }
     case "change": {
       const params = { path: { id: command.id } };
-      const seen = command.tag === null ? {} : { "If-Match": command.tag };
-      const made = await body(api.PUT("/api/v1/strategy/{id}", { params, body: command.plan, headers: { ...headers, ...seen } }));
+      const made = await body(
+        api.PUT("/api/v1/strategy/{id}", { params, body: command.plan, headers: { ...headers, ...ifMatch(command.tag) } }),
+      );
       return { id: command.id, warnings: made.warnings, reason: made.effective_sell_time_reason };
     }
     case "start": {
@@ -282,9 +294,11 @@ async function carryOut(
     case "delete":
       await body(api.DELETE("/api/v1/strategy/{id}", { params: { path: { id: command.id } }, headers }));
       return { id: null, warnings: [], reason: null };
-    case "limits":
-      await body(api.PUT("/api/v1/risk/profile", { body: command.limits, headers }));
-      return { id: null, warnings: [], reason: null };
+    case "limits": {
+      const seen = { ...headers, ...ifMatch(command.tag) };
+      const { tag } = await tagged(api.PUT("/api/v1/risk/profile", { body: command.limits, headers: seen }));
+      return { id: null, warnings: [], reason: null, tag };
+    }
     case "end-device":
       await body(api.DELETE("/api/v1/auth/devices/{id}", { params: { path: { id: command.id } }, headers }));
       return { id: null, warnings: [], reason: null };

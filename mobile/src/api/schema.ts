@@ -1417,6 +1417,12 @@ export interface components {
              */
             created_at: string;
             /**
+             * Etag
+             * @description The account's state, name and default: for the If-Match of what changes or removes it
+             * @example "7d1f0c3e9a5b2c64"
+             */
+            etag: string;
+            /**
              * Is Default
              * @description Whether it is meant where a request names none
              */
@@ -14203,7 +14209,10 @@ export interface operations {
     change_api_v1_broker_accounts__id__put: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description An ETag: act only if it is still as it was then. Without it, or with *, whatever it is now */
+                "If-Match"?: string;
+            };
             path: {
                 id: string;
             };
@@ -14218,6 +14227,11 @@ export interface operations {
             /** @description The account */
             200: {
                 headers: {
+                    /**
+                     * @description The state that is shown; give it as If-Match
+                     * @example "v3"
+                     */
+                    ETag?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -14332,6 +14346,29 @@ export interface operations {
             };
             /** @description CONFLICT */
             409: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description PRECONDITION_FAILED */
+            412: {
                 headers: {
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
@@ -14473,7 +14510,10 @@ export interface operations {
     remove_api_v1_broker_accounts__id__delete: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description An ETag: act only if it is still as it was then. Without it, or with *, whatever it is now */
+                "If-Match"?: string;
+            };
             path: {
                 id: string;
             };
@@ -14598,6 +14638,29 @@ export interface operations {
             };
             /** @description BROKER_ACCOUNT_IS_DEFAULT or BROKER_ACCOUNT_IN_USE */
             409: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description PRECONDITION_FAILED */
+            412: {
                 headers: {
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
@@ -16503,6 +16566,11 @@ export interface operations {
             200: {
                 headers: {
                     /**
+                     * @description The state that is shown; give it as If-Match
+                     * @example "v3"
+                     */
+                    ETag?: string;
+                    /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
                      */
@@ -16734,7 +16802,10 @@ export interface operations {
     choose_api_v1_notifications_preferences_put: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description An ETag: act only if it is still as it was then. Without it, or with *, whatever it is now */
+                "If-Match"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -16747,6 +16818,11 @@ export interface operations {
             /** @description Chosen */
             200: {
                 headers: {
+                    /**
+                     * @description The state that is shown; give it as If-Match
+                     * @example "v3"
+                     */
+                    ETag?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -16838,6 +16914,29 @@ export interface operations {
             };
             /** @description NOT_FOUND */
             404: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description PRECONDITION_FAILED */
+            412: {
                 headers: {
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
@@ -19209,6 +19308,11 @@ export interface operations {
             200: {
                 headers: {
                     /**
+                     * @description The state that is shown; give it as If-Match
+                     * @example "v3"
+                     */
+                    ETag?: string;
+                    /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
                      */
@@ -19417,7 +19521,10 @@ export interface operations {
     replace_api_v1_risk_profile_put: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description An ETag: act only if it is still as it was then. Without it, or with *, whatever it is now */
+                "If-Match"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -19430,6 +19537,11 @@ export interface operations {
             /** @description The limits as they are now, and what is used */
             200: {
                 headers: {
+                    /**
+                     * @description The state that is shown; give it as If-Match
+                     * @example "v3"
+                     */
+                    ETag?: string;
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
                      * @example "person";r=599;t=60
@@ -19498,6 +19610,29 @@ export interface operations {
             };
             /** @description FRESH_CODE_NEEDED or ACCOUNT_LOCKED or ACCESS_DENIED */
             403: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description PRECONDITION_FAILED */
+            412: {
                 headers: {
                     /**
                      * @description How many are left (r), and in how many seconds there are all of them again (t)
@@ -21676,7 +21811,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description An ETag: act only if the strategy is still as it was then. Without it, or with *, whatever it is now */
+                /** @description An ETag: act only if it is still as it was then. Without it, or with *, whatever it is now */
                 "If-Match"?: string;
             };
             path: {
@@ -21977,7 +22112,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description An ETag: act only if the strategy is still as it was then. Without it, or with *, whatever it is now */
+                /** @description An ETag: act only if it is still as it was then. Without it, or with *, whatever it is now */
                 "If-Match"?: string;
             };
             path: {

@@ -70,7 +70,7 @@ function Make() {
   const [days, setDays] = useState<(typeof DAYS)[number]>(90);
   const [code, setCode] = useState("");
   const oneAtATime = useOneAtATime();
-  const making = useAccessChange(async (api, asked: KeyRequest) => (await body(api.POST("/api/v1/account/keys", { body: asked }))).key);
+  const making = useAccessChange(async (api, asked: KeyRequest, headers) => (await body(api.POST("/api/v1/account/keys", { body: asked, headers }))).key);
   const isComplete = name.trim() !== "" && scopes.length > 0 && code.trim() !== "";
   const make = () => {
     if (!isComplete) return;

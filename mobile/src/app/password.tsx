@@ -1,11 +1,12 @@
-import { useMutation } from "@tanstack/react-query";
 import { useState } from "react";
 import { View } from "react-native";
 import { Button, Text } from "react-native-paper";
 
 import { body } from "@/api/client";
+import { useOnce } from "@/api/once";
 import { useOneAtATime } from "@/api/one-at-a-time";
 import { problemOfField } from "@/api/problem";
+import type { components } from "@/api/schema";
 import { useSession } from "@/api/session";
 import { FreshCode } from "@/ui/fresh-code";
 import { FieldError, Panel, ProblemText, ToneText } from "@/ui/parts";
@@ -15,23 +16,25 @@ import { useWords } from "@/words";
 
 export default function ChangePassword() {
   const words = useWords();
-  const { api, passwordChanged } = useSession();
+  const { passwordChanged } = useSession();
   const [old, setOld] = useState("");
   const [chosen, setChosen] = useState("");
-  const changing = useMutation({
-    mutationFn: async () => (await body(api.POST("/api/v1/auth/password", { body: { old_password: old, new_password: chosen } }))).ended,
-    onSuccess: () => {
-      // Nothing of either stays in memory once it has done its work.
-      setOld("");
-      setChosen("");
-      passwordChanged();
+  const changing = useOnce(
+    async (api, asked: components["schemas"]["ChangePasswordRequest"], headers) => (await body(api.POST("/api/v1/auth/password", { body: asked, headers }))).ended,
+    {
+      success: () => {
+        // Nothing of either stays in memory once it has done its work.
+        setOld("");
+        setChosen("");
+        passwordChanged();
+      },
     },
-  });
+  );
   const oneAtATime = useOneAtATime();
   const weak = problemOfField(changing.error, "new_password");
   const isComplete = old !== "" && chosen !== "";
   const change = () => {
-    if (isComplete) void oneAtATime(() => changing.mutateAsync().catch(() => undefined));
+    if (isComplete) void oneAtATime(() => changing.mutateAsync({ old_password: old, new_password: chosen }).catch(() => undefined));
   };
   return (
     <Screen title={words.account.change} back="/settings">

@@ -4,6 +4,7 @@ import { Linking, Platform } from "react-native";
 import { Button, Text } from "react-native-paper";
 
 import { body } from "@/api/client";
+import { useOnce } from "@/api/once";
 import { useSecondFactor } from "@/api/queries";
 import { useApi } from "@/api/session";
 import { CodeInput } from "@/ui/code";
@@ -29,13 +30,12 @@ function Off({ onConfirmed }: { onConfirmed: (codes: readonly string[]) => void 
   const queries = useQueryClient();
   const [code, setCode] = useState("");
   const enrolment = useMutation({ mutationFn: () => body(api.POST("/api/v1/auth/second-factor", { body: {} })) });
-  const confirmation = useMutation({
-    mutationFn: async () => (await body(api.POST("/api/v1/auth/second-factor/confirm", { body: { code: code.trim() } }))).recovery_codes,
-    onSuccess: onConfirmed,
-    onSettled: () => void queries.invalidateQueries({ queryKey: ["second-factor"] }),
-  });
+  const confirmation = useOnce(
+    async (to, shown: string, headers) => (await body(to.POST("/api/v1/auth/second-factor/confirm", { body: { code: shown }, headers }))).recovery_codes,
+    { success: onConfirmed, settled: async () => void queries.invalidateQueries({ queryKey: ["second-factor"] }) },
+  );
   const confirm = () => {
-    if (code.trim() !== "" && !confirmation.isPending) confirmation.mutate();
+    if (code.trim() !== "" && !confirmation.isPending) confirmation.mutate(code.trim());
   };
   const given = enrolment.data;
   return (
@@ -67,18 +67,16 @@ function Off({ onConfirmed }: { onConfirmed: (codes: readonly string[]) => void 
 
 function On() {
   const words = useWords();
-  const api = useApi();
   const queries = useQueryClient();
   const [code, setCode] = useState("");
-  const removal = useMutation({
-    mutationFn: () => body(api.POST("/api/v1/auth/second-factor/remove", { body: { code: code.trim() } })),
-    onSettled: () => void queries.invalidateQueries({ queryKey: ["second-factor"] }),
+  const removal = useOnce((to, shown: string, headers) => body(to.POST("/api/v1/auth/second-factor/remove", { body: { code: shown }, headers })), {
+    settled: async () => void queries.invalidateQueries({ queryKey: ["second-factor"] }),
   });
   return (
     <Panel>
       <ToneText tone="good">{words.secondFactor.on}</ToneText>
       <CodeInput value={code} onChange={setCode} onSubmit={() => undefined} />
-      <AskedButton label={words.secondFactor.remove} question={words.secondFactor.removeAsk} icon="shield-alert" isDangerous isDisabled={code.trim() === "" || removal.isPending} onConfirmed={() => removal.mutate()} />
+      <AskedButton label={words.secondFactor.remove} question={words.secondFactor.removeAsk} icon="shield-alert" isDangerous isDisabled={code.trim() === "" || removal.isPending} onConfirmed={() => removal.mutate(code.trim())} />
       <ProblemText error={removal.error} />
     </Panel>
   );

@@ -75,7 +75,7 @@ function Invite() {
   const words = useWords().access.viewers;
   const [name, setName] = useState("");
   const oneAtATime = useOneAtATime();
-  const inviting = useAccessChange(async (api, who: string) => (await body(api.POST("/api/v1/account/viewers", { body: { name: who } }))).invitation);
+  const inviting = useAccessChange(async (api, who: string, headers) => (await body(api.POST("/api/v1/account/viewers", { body: { name: who }, headers }))).invitation);
   const invite = () => {
     if (name.trim() !== "") void oneAtATime(() => inviting.mutateAsync(name.trim()).then(() => setName(""), () => undefined));
   };
@@ -120,7 +120,7 @@ function Accept() {
   const words = useWords().access.viewers;
   const [code, setCode] = useState("");
   const oneAtATime = useOneAtATime();
-  const accepting = useAccessChange((api, invitation: string) => body(api.POST("/api/v1/account/shared/accept", { body: { invitation } })));
+  const accepting = useAccessChange((api, invitation: string, headers) => body(api.POST("/api/v1/account/shared/accept", { body: { invitation }, headers })));
   const accept = () => {
     if (code.trim() !== "") void oneAtATime(() => accepting.mutateAsync(code.trim()).then(() => setCode(""), () => undefined));
   };

@@ -17,11 +17,11 @@ export function ManageAccount({ account }: { account: BrokerAccount }) {
   const all = useWords().broker;
   const [name, setName] = useState(account.name);
   const change = useAccountChange();
-  const id = account.account_id;
+  const { account_id: id, etag: tag } = account;
   const wanted = name.trim();
   const isSame = wanted === "" || wanted === account.name;
   const rename = () => {
-    if (!isSame) change.send({ kind: "rename", id, name: wanted });
+    if (!isSame) change.send({ kind: "rename", id, name: wanted, tag });
   };
   const taken = problemOfField(change.error, "name");
   return (
@@ -35,13 +35,13 @@ export function ManageAccount({ account }: { account: BrokerAccount }) {
       </Button>
       {account.is_default ? null : (
         <>
-          <Button mode="outlined" disabled={change.isPending} accessibilityLabel={all.of(words.makeDefault, account.name)} onPress={() => change.send({ kind: "default", id })} testID="make-default">
+          <Button mode="outlined" disabled={change.isPending} accessibilityLabel={all.of(words.makeDefault, account.name)} onPress={() => change.send({ kind: "default", id, tag })} testID="make-default">
             {words.makeDefault}
           </Button>
           <Hint>{words.defaultHow}</Hint>
         </>
       )}
-      <AskedButton label={words.remove} spoken={all.of(words.remove, account.name)} question={words.removeAsk(account.name)} icon="trash-can" isDangerous isDisabled={change.isPending} onConfirmed={() => change.send({ kind: "remove", id })} />
+      <AskedButton label={words.remove} spoken={all.of(words.remove, account.name)} question={words.removeAsk(account.name)} icon="trash-can" isDangerous isDisabled={change.isPending} onConfirmed={() => change.send({ kind: "remove", id, tag })} />
       {taken === undefined ? <ProblemText error={change.error} /> : null}
     </>
   );

@@ -90,7 +90,7 @@ export function TelegramChannel({ channel }: { channel: Channel }) {
   const [chat, setChat] = useState("");
   const [code, setCode] = useState("");
   const asking = useNoticeChange((api, asked: string) => body(api.PUT("/api/v1/notifications/telegram", { body: { chat_id: asked } })));
-  const confirming = useNoticeChange((api, asked: string) => body(api.POST("/api/v1/notifications/telegram/confirm", { body: { code: asked } })));
+  const confirming = useNoticeChange((api, asked: string, headers) => body(api.POST("/api/v1/notifications/telegram/confirm", { body: { code: asked }, headers })));
   const removal = useNoticeChange((api, _: null) => body(api.DELETE("/api/v1/notifications/telegram")));
   const all = [asking, confirming, removal];
   const isBusy = all.some((each) => each.isPending);

@@ -2,7 +2,7 @@ import { useState } from "react";
 import { StyleSheet, View } from "react-native";
 import { Button, Text } from "react-native-paper";
 
-import { body } from "@/api/client";
+import { body, ifMatch } from "@/api/client";
 import { useNoticeChange, type ChannelName, type Preferences } from "@/api/notices";
 import { groupsOf, isAlwaysSent } from "@/rules/notices";
 import { useWords } from "@/words";
@@ -20,7 +20,10 @@ export function KindChoice({ preferences }: { preferences: Preferences }) {
   const { preferences: said, groups } = words.notices;
   /** Only what was touched: what another device stores meanwhile stays. */
   const [touched, setTouched] = useState<Kinds>({});
-  const saving = useNoticeChange((api, kinds: Kinds) => body(api.PUT("/api/v1/notifications/preferences", { body: { kinds } })));
+  // What is shown is what was read last: it is that which is replaced.
+  const saving = useNoticeChange((api, { kinds, tag }: Pick<Preferences, "kinds" | "tag">) =>
+    body(api.PUT("/api/v1/notifications/preferences", { body: { kinds }, headers: ifMatch(tag) })),
+  );
   const chosen: Kinds = { ...preferences.kinds, ...touched };
   const shown = CHANNELS.filter((channel) => preferences[channel].status !== "off");
   const turn = (kind: string, channel: ChannelName, isOn: boolean) => {
@@ -66,7 +69,7 @@ export function KindChoice({ preferences }: { preferences: Preferences }) {
         mode="contained"
         loading={saving.isPending}
         disabled={saving.isPending || !isTouched}
-        onPress={() => saving.mutate(chosen, { onSuccess: () => setTouched({}) })}
+        onPress={() => saving.mutate({ kinds: chosen, tag: preferences.tag }, { onSuccess: () => setTouched({}) })}
         testID="save-choice"
       >
         {said.save}

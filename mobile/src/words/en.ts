@@ -117,6 +117,7 @@ export const en = {
     close: "Close",
     back: "Back",
     tryAgain: "Try again",
+    loadAgain: "Load it again",
     loading: "Loading",
     unknown: "not known",
     noLimit: "no limit",
@@ -226,7 +227,6 @@ export const en = {
     atRiskStop: "Enter the stop to see the money at risk.",
     atRiskQuantity: "Enter the quantity to see the money at risk.",
     notSaved: "Not saved: correct what is marked above.",
-    loadAgain: "Load it again",
     brokerStop: "Also rest a stop order at the broker",
     effective:
       "An intraday position has to be sold before the broker squares it off. If your sell time is later than that, the product sells earlier, and says when and why as soon as the plan is saved.",

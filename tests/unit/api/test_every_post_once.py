@@ -36,7 +36,7 @@ SECRET_FIELDS = {
     "token",
 }
 HARMLESS_TEXT = {
-    *("name", "status", "by", "reason", "warnings", "effective_sell_time", "effective_sell_time_reason"),
+    *("name", "etag", "status", "by", "reason", "warnings", "effective_sell_time", "effective_sell_time_reason"),
     # Of the connection of a broker account, which has none when it was just opened.
     *("broker_user_id", "api_key", "addresses", "postback_url"),
 }

@@ -7,7 +7,7 @@ import { Button, Text } from "react-native-paper";
 import * as z from "zod/mini";
 
 import { ApiProblem } from "@/api/problem";
-import { useCommand, useRisk, type RiskProfile } from "@/api/queries";
+import { useCommand, useRisk, type Command, type RiskProfile, type RiskRead } from "@/api/queries";
 import { istDay, istTime } from "@/rules/clock";
 import { showResult, showRupees } from "@/rules/money";
 import { FreshCode } from "@/ui/fresh-code";
@@ -20,13 +20,14 @@ import { useWords } from "@/words";
 export default function Risk() {
   const words = useWords();
   const risk = useRisk();
+  const [opened, setOpened] = useState(0);
   return (
     <Screen title={words.risk.title}>
       <Loaded query={risk}>
         {(profile) => (
           <>
             <Usage profile={profile} />
-            <Limits profile={profile} />
+            <Limits key={opened} profile={profile} onLoadAgain={() => void risk.refetch().then(() => setOpened(opened + 1))} />
             <Events profile={profile} />
           </>
         )}
@@ -66,8 +67,11 @@ type LimitName = (typeof NAMES)[number];
 const FIELDS = [...NAMES, "square_off_on_loss"] as const;
 type Entered = Record<LimitName, string> & { square_off_on_loss: boolean };
 
-function Limits({ profile: { limits } }: { profile: RiskProfile }) {
+function Limits({ profile, onLoadAgain }: { profile: RiskRead; onLoadAgain: () => void }) {
   const words = useWords();
+  // The limits that the form was opened with, or stored last, are those that it replaces; later readings move neither.
+  const [{ limits }] = useState(profile);
+  const [tag, setTag] = useState(profile.tag);
   const command = useCommand();
   const amount = z.string().check(z.regex(/^(\d{1,11}(\.\d{1,2})?)?$/, words.risk.amountWrong));
   const count = z.string().check(z.regex(/^([1-9]\d{0,3}|10000)?$/, words.risk.countWrong));
@@ -96,8 +100,9 @@ function Limits({ profile: { limits } }: { profile: RiskProfile }) {
   const submit = form.handleSubmit((entered) => {
     setSent(entered);
     const value = (name: LimitName) => (entered[name].trim() === "" ? null : Number(entered[name]));
-    command.send({
+    const wanted: Command = {
       kind: "limits",
+      tag,
       limits: {
         daily_loss_limit: value("daily_loss_limit"),
         weekly_loss_limit: value("weekly_loss_limit"),
@@ -107,8 +112,10 @@ function Limits({ profile: { limits } }: { profile: RiskProfile }) {
         open_strategies: value("open_strategies"),
         square_off_on_loss: entered.square_off_on_loss,
       },
-    });
+    };
+    command.send(wanted, (answer) => setTag(answer.tag ?? null));
   });
+  const isOutdated = command.error instanceof ApiProblem && command.error.code === "PRECONDITION_FAILED";
   const labels: Record<LimitName, string> = {
     daily_loss_limit: words.risk.daily,
     weekly_loss_limit: words.risk.weekly,
@@ -141,6 +148,11 @@ function Limits({ profile: { limits } }: { profile: RiskProfile }) {
       />
       <ProblemText error={command.error} />
       <FreshCode error={command.error} again={() => void submit()} />
+      {isOutdated ? (
+        <Button mode="outlined" icon="refresh" onPress={onLoadAgain} testID="load-again">
+          {words.common.loadAgain}
+        </Button>
+      ) : null}
       {isStored ? <Text role="status" testID="limits-saved">{words.risk.saved}</Text> : null}
       <Button mode="contained" loading={command.isPending} disabled={command.isPending} onPress={() => void submit()} testID="save-limits">
         {words.risk.save}

@@ -76,6 +76,10 @@ class BrokerAccountView(Answer):
     account_id: UUID
     name: str
     is_default: bool = Field(description="Whether it is meant where a request names none")
+    etag: str = Field(
+        description="The account's state, name and default: for the If-Match of what changes or removes it",
+        examples=['"7d1f0c3e9a5b2c64"'],
+    )
     strategies: int = Field(description="How many are in it, running or not")
     created_at: Instant
     connection: BrokerView | None = Field(description="As GET /broker shows it; null: no broker is connected in it")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from typing import Final
 
 from algotrading.domain.notices import NoticeKind
+from algotrading.domain.seen import tag_of
 from algotrading.domain.sentences import sentence
 from algotrading.domain.sessions import IST
 
@@ -81,6 +82,11 @@ class RiskLimits:
         )
         is_raised = any(old is not None and (new is None or new > old) for new, old in pairs)
         return is_raised or (before.square_off and not self.square_off)
+
+    @property
+    def tag(self) -> str:
+        """What tells these limits from others: see `domain.seen`."""
+        return tag_of(*astuple(self))
 
     @property
     def limit_losses(self) -> bool:

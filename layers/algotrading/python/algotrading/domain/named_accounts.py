@@ -11,6 +11,7 @@ from typing import Final
 from uuid import UUID
 
 from algotrading.domain.errors import BrokerAccountsFull, Conflict, FieldProblem, StrategyInvalid
+from algotrading.domain.seen import tag_of
 
 MOST_ACCOUNTS: Final = 5
 """Of one user: see docs/decisions/several-broker-accounts.md."""
@@ -37,6 +38,11 @@ class NamedAccount:
     is_default: bool
     """Whether it is meant where a request names none."""
     created_at: datetime
+
+    @property
+    def tag(self) -> str:
+        """What tells this state of the account from others: see `domain.seen`."""
+        return tag_of(self.name, self.is_default)
 
 
 def refuse_one_more(held: Iterable[NamedAccount], opened: int, name: str) -> None:

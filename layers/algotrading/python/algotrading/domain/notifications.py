@@ -10,6 +10,7 @@ from typing import Final
 from uuid import UUID
 
 from algotrading.domain.notices import NoticeKind
+from algotrading.domain.seen import tag_of
 
 
 class Channel(StrEnum):
@@ -74,6 +75,11 @@ def wishes_of(chosen: Mapping[NoticeKind, Iterable[Channel]]) -> dict[tuple[Noti
         for channel in Channel
         if (channel in set(channels)) != is_sent(kind, channel, {})
     }
+
+
+def tag_of_wishes(wishes: Wishes) -> str:
+    """What tells this choice from others: see `domain.seen`."""
+    return tag_of(*channels_by_kind(wishes).items())
 
 
 def title_of(kind: str) -> str:

@@ -34,7 +34,14 @@ class NamedAccounts(Protocol):
         ...
 
     def change(
-        self, user_id: UUID, account_id: UUID, *, name: str | None, make_default: bool, now: datetime
+        self,
+        user_id: UUID,
+        account_id: UUID,
+        *,
+        name: str | None,
+        make_default: bool,
+        now: datetime,
+        seen: str | None = None,
     ) -> NamedAccount:
         """The account with another name (None: the same), and as the default instead of the one that was. What changes
         nothing is no error, and not on record.
@@ -42,10 +49,11 @@ class NamedAccounts(Protocol):
         Raises:
             NotFound: no such account of this user.
             Conflict: another one of the user's has the name.
+            PreconditionFailed: the account has another tag than `seen`.
         """
         ...
 
-    def remove(self, user_id: UUID, account_id: UUID, now: datetime) -> None:
+    def remove(self, user_id: UUID, account_id: UUID, now: datetime, *, seen: str | None = None) -> None:
         """Forget its keys, and show the account no more; what was traded in it stays on record.
 
         Raises:
@@ -53,5 +61,6 @@ class NamedAccounts(Protocol):
             BrokerAccountIsDefault: it is meant where none is named.
             BrokerAccountInUse: a strategy is bound to it, a cycle in it is not settled, or an order is looked for that
                 was proven absent there today.
+            PreconditionFailed: the account has another tag than `seen`.
         """
         ...

@@ -47,8 +47,8 @@ class Notifications(Protocol):
         """Where the user wants something else than what is sent by default."""
         ...
 
-    def set_wishes(self, user_id: UUID, wishes: Wishes) -> None:
-        """In place of all that were there."""
+    def set_wishes(self, user_id: UUID, wishes: Wishes, *, seen: str | None = None) -> None:
+        """In place of all that were there. Raises PreconditionFailed where those have another tag than `seen`."""
         ...
 
     def setups(self, user_id: UUID) -> Sequence[ChannelSetup]:

@@ -44,12 +44,15 @@ class Risks(Protocol):
         """Where the user stands, with the results of the week of `day`."""
         ...
 
-    def set_limits(self, user_id: UUID, limits: RiskLimits, now: datetime, *, may_loosen: bool = True) -> None:
+    def set_limits(
+        self, user_id: UUID, limits: RiskLimits, now: datetime, *, may_loosen: bool = True, seen: str | None = None
+    ) -> None:
         """Replace the user's limits. No entry is checked half by the old and half by the new, and none of two changes
         at once is compared with what the other has replaced.
 
         Raises:
             FreshCodeNeeded: more could be risked than before, and the caller `may_loosen` nothing.
+            PreconditionFailed: those that are replaced have another tag than `seen`.
         """
         ...
 

@@ -53,25 +53,30 @@ class BrokerAccountKeeper:
         self.named.add(account)
         return AccountInView(account, None, 0)
 
-    def change(self, user_id: UUID, account_id: UUID, *, name: str | None, make_default: bool) -> AccountInView:
+    def change(
+        self, user_id: UUID, account_id: UUID, *, name: str | None, make_default: bool, seen: str | None = None
+    ) -> AccountInView:
         """Another name, or the default from now on. Strategies stay in the account that they are bound to.
 
         Raises:
             NotFound: no such account of this user.
             Conflict: another one has the name.
+            PreconditionFailed: it is not as it was `seen` any more.
         """
-        account = self.named.change(user_id, account_id, name=name, make_default=make_default, now=self.clock.now())
+        now = self.clock.now()
+        account = self.named.change(user_id, account_id, name=name, make_default=make_default, now=now, seen=seen)
         return self._view(account, self._bound(user_id))
 
-    def remove(self, user_id: UUID, account_id: UUID) -> None:
+    def remove(self, user_id: UUID, account_id: UUID, *, seen: str | None = None) -> None:
         """Forget its keys, and show it no more; its orders and kept books stay on record.
 
         Raises:
             NotFound: no such account of this user.
             BrokerAccountIsDefault: another one has to be the default first.
             BrokerAccountInUse: strategies are bound to it, or not everything in it is settled.
+            PreconditionFailed: it is not as it was `seen` any more.
         """
-        self.named.remove(user_id, account_id, self.clock.now())
+        self.named.remove(user_id, account_id, self.clock.now(), seen=seen)
 
     def _bound(self, user_id: UUID) -> Counter[UUID]:
         return Counter(strategy.account_id for strategy in self.strategies.list_for(user_id))

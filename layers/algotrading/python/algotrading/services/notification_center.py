@@ -20,6 +20,7 @@ from algotrading.domain.notifications import (
     DeliveryRecord,
     InboxNotice,
     channels_by_kind,
+    tag_of_wishes,
     wishes_of,
 )
 from algotrading.domain.push import PushDevice, push_token_hash
@@ -50,6 +51,8 @@ class Preferences:
     setups: Sequence[ChannelSetup]
     push_devices: Sequence[UUID]
     """The logins whose phones take pushes."""
+    tag: str
+    """Of the choice: see `domain.seen`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,13 +92,23 @@ class NotificationCenter:
     def preferences(self, user_id: UUID) -> Preferences:
         """As they stand. Raises NotFound."""
         user = self.users.get(user_id)
-        by_kind = channels_by_kind(self.notifications.wishes(user_id))
+        wishes = self.notifications.wishes(user_id)
         devices = [each.device_id for each in self.push_devices.of_user(user_id, self.clock.now())]
-        return Preferences(by_kind, user.email, user.is_email_verified, self.notifications.setups(user_id), devices)
+        return Preferences(
+            channels_by_kind(wishes),
+            user.email,
+            user.is_email_verified,
+            self.notifications.setups(user_id),
+            devices,
+            tag_of_wishes(wishes),
+        )
 
-    def choose(self, user_id: UUID, chosen: Mapping[NoticeKind, Collection[Channel]]) -> Preferences:
-        """Every kind that is left out goes by default."""
-        self.notifications.set_wishes(user_id, wishes_of(chosen))
+    def choose(
+        self, user_id: UUID, chosen: Mapping[NoticeKind, Collection[Channel]], *, seen: str | None = None
+    ) -> Preferences:
+        """Every kind that is left out goes by default. Raises PreconditionFailed: the choice is not the one that was
+        `seen` any more."""
+        self.notifications.set_wishes(user_id, wishes_of(chosen), seen=seen)
         return self.preferences(user_id)
 
     def set_webhook(self, user_id: UUID, url: str) -> str:

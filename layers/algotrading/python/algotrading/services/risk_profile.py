@@ -77,13 +77,16 @@ class RiskProfiles:
             as_of=now,
         )
 
-    def replace(self, user_id: UUID, limits: RiskLimits, *, may_loosen: bool = True) -> RiskReport:
+    def replace(
+        self, user_id: UUID, limits: RiskLimits, *, may_loosen: bool = True, seen: str | None = None
+    ) -> RiskReport:
         """Set every limit anew; what is None does not limit any more.
 
         Raises:
             FreshCodeNeeded: more could be risked than before, and the caller `may_loosen` nothing.
+            PreconditionFailed: the limits are not those that were `seen` (by their tag) any more.
         """
-        self.risks.set_limits(user_id, limits, self.clock.now(), may_loosen=may_loosen)
+        self.risks.set_limits(user_id, limits, self.clock.now(), may_loosen=may_loosen, seen=seen)
         return self.read(user_id)
 
 

@@ -69,7 +69,7 @@ function Edit({ read, last, onLoadAgain }: { read: StrategyRead; last: number | 
       />
       {isOutdated ? (
         <Button mode="outlined" icon="refresh" onPress={onLoadAgain} testID="load-again">
-          {words.plan.loadAgain}
+          {words.common.loadAgain}
         </Button>
       ) : null}
     </>

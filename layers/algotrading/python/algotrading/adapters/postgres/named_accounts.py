@@ -14,6 +14,7 @@ from algotrading.adapters.postgres.users import hold_open
 from algotrading.domain.audit import AuditKind, disconnected_entry, named_account_entry
 from algotrading.domain.errors import BrokerAccountInUse, BrokerAccountIsDefault, NotFound
 from algotrading.domain.named_accounts import NamedAccount, no_such_account, refuse_one_more, refuse_taken_name
+from algotrading.domain.seen import require_seen
 from algotrading.domain.sessions import trading_day_of
 
 if TYPE_CHECKING:
@@ -64,7 +65,14 @@ class PostgresNamedAccounts:
             audit.append(session, named_account_entry(account, AuditKind.BROKER_ACCOUNT_OPENED, account.created_at))
 
     def change(
-        self, user_id: UUID, account_id: UUID, *, name: str | None, make_default: bool, now: datetime
+        self,
+        user_id: UUID,
+        account_id: UUID,
+        *,
+        name: str | None,
+        make_default: bool,
+        now: datetime,
+        seen: str | None = None,
     ) -> NamedAccount:
         """See ports.NamedAccounts."""
         with self._database.tenant(user_id) as session:
@@ -72,9 +80,11 @@ class PostgresNamedAccounts:
             held = _read(session, user_id)
             before = _one(held, account_id)
             after = replace(before, name=name or before.name, is_default=before.is_default or make_default)
+            if after != before:
+                refuse_taken_name((each for each in held if each.account_id != account_id), after.name)
+            require_seen(before.tag, seen)
             if after == before:
                 return before
-            refuse_taken_name((each for each in held if each.account_id != account_id), after.name)
             if after.is_default and not before.is_default:
                 # Before the other is: there is never more than one.
                 session.execute("update broker_accounts set is_default = false where user_id = %s", (user_id,))
@@ -85,7 +95,7 @@ class PostgresNamedAccounts:
             audit.append(session, named_account_entry(after, AuditKind.BROKER_ACCOUNT_CHANGED, now))
         return after
 
-    def remove(self, user_id: UUID, account_id: UUID, now: datetime) -> None:
+    def remove(self, user_id: UUID, account_id: UUID, now: datetime, *, seen: str | None = None) -> None:
         """See ports.NamedAccounts."""
         with self._database.tenant(user_id) as session:
             # Who connects a broker takes this lock, too.
@@ -99,6 +109,7 @@ class PostgresNamedAccounts:
                 (account_id, user_id),
             )
             _refuse_in_use(session, account, now)
+            require_seen(account.tag, seen)
             # Before the account is: of a user who has one account left, one connection is shown to the version before.
             disconnected = session.execute(
                 "delete from broker_connections where account_id = %s and user_id = %s"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from algotrading.adapters.postgres import audit
@@ -12,7 +12,11 @@ from algotrading.adapters.postgres.database import Database
 from algotrading.adapters.postgres.users import hold_undeleted
 from algotrading.domain.audit import AuditKind, channel_entry
 from algotrading.domain.notices import NoticeKind
-from algotrading.domain.notifications import Channel, ChannelSetup, InboxNotice, Wishes
+from algotrading.domain.notifications import Channel, ChannelSetup, InboxNotice, Wishes, tag_of_wishes
+from algotrading.domain.seen import require_seen
+
+if TYPE_CHECKING:
+    from algotrading.adapters.postgres.database import Session
 
 NOTICE = "o.notice_id, o.kind, o.text, o.created_at, o.strategy_id, o.account_id, s.symbol"
 NOTICES = "outbox o left join strategies s on s.strategy_id = o.strategy_id and s.user_id = o.user_id"
@@ -75,16 +79,14 @@ class PostgresNotifications:
     def wishes(self, user_id: UUID) -> Wishes:
         """See ports.Notifications."""
         with self._database.tenant(user_id) as session:
-            rows = session.execute(
-                "select kind, channel, is_on from notification_wishes where user_id = %s", (user_id,)
-            ).fetchall()
-        known = set(NoticeKind)
-        return {(NoticeKind(r["kind"]), Channel(r["channel"])): r["is_on"] for r in rows if r["kind"] in known}
+            return _wishes(session, user_id)
 
-    def set_wishes(self, user_id: UUID, wishes: Wishes) -> None:
+    def set_wishes(self, user_id: UUID, wishes: Wishes, *, seen: str | None = None) -> None:
         """See ports.Notifications."""
         with self._database.tenant(user_id) as session:
+            # One after the other: of two who saw the same, the second sees what the first has stored.
             hold_undeleted(session, user_id)
+            require_seen(tag_of_wishes(_wishes(session, user_id)), seen)
             session.execute("delete from notification_wishes where user_id = %s", (user_id,))
             for (kind, channel), is_on in wishes.items():
                 session.execute(
@@ -168,6 +170,14 @@ def inbox_notice(row: Mapping[str, Any]) -> InboxNotice:
         symbol=row["symbol"],
         read_at=row.get("read_at"),
     )
+
+
+def _wishes(session: Session, user_id: UUID) -> Wishes:
+    rows = session.execute(
+        "select kind, channel, is_on from notification_wishes where user_id = %s", (user_id,)
+    ).fetchall()
+    known = set(NoticeKind)
+    return {(NoticeKind(r["kind"]), Channel(r["channel"])): r["is_on"] for r in rows if r["kind"] in known}
 
 
 def _setup(row: Mapping[str, Any]) -> ChannelSetup:

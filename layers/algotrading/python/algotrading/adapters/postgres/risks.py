@@ -31,6 +31,7 @@ from algotrading.domain.limits import (
     released_notice,
 )
 from algotrading.domain.notices import NoticeKind
+from algotrading.domain.seen import require_seen
 from algotrading.ports import RiskEvent, RiskStanding
 
 if TYPE_CHECKING:
@@ -116,12 +117,16 @@ class PostgresRisks:
         assert row is not None
         return _standing(read_json(row["found"]))
 
-    def set_limits(self, user_id: UUID, limits: RiskLimits, now: datetime, *, may_loosen: bool = True) -> None:
+    def set_limits(
+        self, user_id: UUID, limits: RiskLimits, now: datetime, *, may_loosen: bool = True, seen: str | None = None
+    ) -> None:
         """See ports.Risks."""
         with self._database.tenant(user_id) as session:
             hold_undeleted(session, user_id)
-            if not may_loosen and limits.is_looser_than(_held_limits(session, user_id)):
+            before = _held_limits(session, user_id)
+            if not may_loosen and limits.is_looser_than(before):
                 raise FreshCodeNeeded
+            require_seen(before.tag, seen)
             session.execute(_SET_LIMITS, {**asdict(limits), "user_id": user_id})
             write_event(session, user_id, "limits_changed", "the limits were changed", now)
             _audit(session, user_id, AuditKind.RISK_LIMITS_CHANGED, now, {"limits": limits})

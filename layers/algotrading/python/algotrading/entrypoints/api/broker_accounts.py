@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
-from aws_lambda_powertools.event_handler import Request
+from aws_lambda_powertools.event_handler import Request, Response
 from aws_lambda_powertools.event_handler.api_gateway import Router
 
 from algotrading.contracts.api_broker_accounts import (
@@ -25,12 +25,14 @@ from algotrading.domain.errors import (
     EmailUnverified,
     FieldProblem,
     NotFound,
+    PreconditionFailed,
     RequestInvalid,
     SecondFactorRequired,
 )
 from algotrading.entrypoints.api.answers import BEARER, answers
 from algotrading.entrypoints.api.broker_views import connection_view
 from algotrading.entrypoints.http import caller, new_router
+from algotrading.entrypoints.http_versions import quoted, seen_tag, tagged
 from algotrading.services.broker_account_keeper import AccountInView, BrokerAccountKeeper
 
 
@@ -60,7 +62,14 @@ class BrokerAccountRoutes:
         )(self.open)
         router.put(
             f"{path}/<id>",
-            **_route("Name a broker account, or choose it", "The account", RequestInvalid, NotFound, Conflict),
+            **_route(
+                "Name a broker account, or choose it",
+                "The account",
+                RequestInvalid,
+                NotFound,
+                Conflict,
+                PreconditionFailed,
+            ),
         )(self.change)
         router.delete(
             f"{path}/<id>",
@@ -70,6 +79,7 @@ class BrokerAccountRoutes:
                 NotFound,
                 BrokerAccountIsDefault,
                 BrokerAccountInUse,
+                PreconditionFailed,
             ),
         )(self.remove)
         return router
@@ -83,18 +93,20 @@ class BrokerAccountRoutes:
         """Open one more account, five at the most; POST /broker/connect connects a broker in it by its account_id."""
         return _view(self._services().open(caller(request), body.name), request)
 
-    def change(self, request: Request, id: UUID, body: ChangeAccountRequest) -> BrokerAccountView:
-        """Give an account another name, make it the default, or both. No strategy moves by that."""
+    def change(self, request: Request, id: UUID, body: ChangeAccountRequest) -> Response[BrokerAccountView]:
+        """Give an account another name, make it the default, or both. No strategy moves by that. With `If-Match`, only
+        an account whose `etag` is still that one is changed."""
         if body.name is None and body.is_default is None:
             problem = FieldProblem("name", "must be given, unless is_default is")
             raise RequestInvalid("nothing is to change: see name", (problem,))
-        changed = self._services().change(caller(request), id, name=body.name, make_default=body.is_default is True)
-        return _view(changed, request)
+        make_default, seen = body.is_default is True, seen_tag(request)
+        changed = self._services().change(caller(request), id, name=body.name, make_default=make_default, seen=seen)
+        return tagged(_view(changed, request), changed.account.tag)
 
     def remove(self, request: Request, id: UUID) -> BrokerAccountRemoved:
         """Remove an account in which nothing is left to trade, and forget its keys. Its orders and its kept books stay
-        on record."""
-        self._services().remove(caller(request), id)
+        on record. With `If-Match`, only an account whose `etag` is still that one is removed."""
+        self._services().remove(caller(request), id, seen=seen_tag(request))
         return BrokerAccountRemoved(account_id=id)
 
 
@@ -109,6 +121,7 @@ def _view(one: AccountInView, request: Request) -> BrokerAccountView:
         account_id=account.account_id,
         name=account.name,
         is_default=account.is_default,
+        etag=quoted(account.tag),
         strategies=one.strategies,
         created_at=account.created_at,
         connection=None if one.connection is None else connection_view(one.connection, request),

@@ -27,8 +27,13 @@ from algotrading.entrypoints.http_event import ACCOUNT, CLIENT_REQUEST_ID
 from algotrading.entrypoints.http_keys import IDEMPOTENCY_KEY, KEY_PATTERN, REPLAYED
 from algotrading.entrypoints.http_rates import LEFT, POLICY
 
-_VERSIONED = "/api/v1/strategy/{id}"
-"""The path whose state has an ETag."""
+_VERSIONED = (
+    "/api/v1/strategy/{id}",
+    "/api/v1/risk/profile",
+    "/api/v1/notifications/preferences",
+    "/api/v1/broker/accounts/{id}",
+)
+"""The paths whose states have an ETag."""
 _CODES = frozenset(get_args(ErrorCode))
 _EXAMPLES = {
     "REQUEST_INVALID": ("the request is not valid: see quantity", [("quantity", "must be a whole number")]),
@@ -57,7 +62,7 @@ _EXAMPLES = {
         " account that you may read now",
         [],
     ),
-    "PRECONDITION_FAILED": ("the strategy has changed since you read it: read it again, then decide", []),
+    "PRECONDITION_FAILED": ("this has changed since you read it: read it again, then decide", []),
     "PAYLOAD_TOO_LARGE": ("the body is larger than 32768 bytes", []),
     "CONTENT_TYPE_UNSUPPORTED": ("the body must be application/json, not text/xml", []),
     "REDIS_DOWN": ("today's prices cannot be read just now: try again in a minute", []),
@@ -168,11 +173,12 @@ def with_headers(document: dict[str, Any]) -> dict[str, Any]:
                 answer["headers"][REPLAYED] = again
     _add_rates(document)
     state = {"description": "The state that is shown; give it as If-Match", "schema": _TEXT, "example": '"v3"'}
-    for method, operation in document["paths"][_VERSIONED].items():
-        if method in {"get", "put"}:
-            operation["responses"]["200"]["headers"]["ETag"] = state
-        if method in {"put", "delete"}:
-            operation.setdefault("parameters", []).append(_if_match())
+    for path in _VERSIONED:
+        for method, operation in document["paths"][path].items():
+            if method in {"get", "put"}:
+                operation["responses"]["200"]["headers"]["ETag"] = state
+            if method in {"put", "delete"}:
+                operation.setdefault("parameters", []).append(_if_match())
     return document
 
 
@@ -184,7 +190,7 @@ def _add_rates(document: dict[str, Any]) -> None:
 
 
 def _if_match() -> dict[str, Any]:
-    text = "An ETag: act only if the strategy is still as it was then. Without it, or with *, whatever it is now"
+    text = "An ETag: act only if it is still as it was then. Without it, or with *, whatever it is now"
     return {"name": "If-Match", "in": "header", "required": False, "description": text, "schema": _TEXT}
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Annotated, Any, get_args
 from uuid import UUID
 
-from aws_lambda_powertools.event_handler import Request
+from aws_lambda_powertools.event_handler import Request, Response
 from aws_lambda_powertools.event_handler.api_gateway import Router
 from aws_lambda_powertools.event_handler.openapi.params import Query
 
@@ -30,12 +30,20 @@ from algotrading.contracts.api_notifications import (
     WebhookAnswer,
     WebhookRequest,
 )
-from algotrading.domain.errors import AlgotradingError, Conflict, LinkInvalid, NotFound, RequestInvalid
+from algotrading.domain.errors import (
+    AlgotradingError,
+    Conflict,
+    LinkInvalid,
+    NotFound,
+    PreconditionFailed,
+    RequestInvalid,
+)
 from algotrading.domain.notices import NoticeKind
 from algotrading.domain.notifications import Channel, DeliveryRecord, InboxNotice
 from algotrading.domain.roles import Role
 from algotrading.entrypoints.api.answers import BEARER, answers
 from algotrading.entrypoints.http import admitted, caller, new_router
+from algotrading.entrypoints.http_versions import seen_tag, tagged
 from algotrading.services.notification_center import NotificationCenter, Preferences
 
 _TAGS = ["Notifications"]
@@ -66,7 +74,8 @@ class NotificationRoutes:
             self.show_preferences
         )
         router.put(
-            f"{base}/preferences", **_described("Choose which notices go where", "Chosen", RequestInvalid, NotFound)
+            f"{base}/preferences",
+            **_described("Choose which notices go where", "Chosen", RequestInvalid, NotFound, PreconditionFailed),
         )(self.choose)
         self._add_channels(router, base)
         return router
@@ -112,14 +121,15 @@ class NotificationRoutes:
         records, following = self._services().log(caller(request), limit=limit, before=cursor)
         return DeliveriesView(deliveries=[_delivery(each) for each in records], next_cursor=following)
 
-    def show_preferences(self, request: Request) -> PreferencesView:
-        """Every kind of notice with its channels, and how each channel stands."""
+    def show_preferences(self, request: Request) -> Response[PreferencesView]:
+        """Every kind of notice with its channels, and how each channel stands. The ETag is of the choice alone."""
         return _preferences(self._services().preferences(caller(request)))
 
-    def choose(self, request: Request, body: PreferencesRequest) -> PreferencesView:
-        """The whole choice; what it leaves out goes by default. That the password was changed is always mailed."""
+    def choose(self, request: Request, body: PreferencesRequest) -> Response[PreferencesView]:
+        """The whole choice; what it leaves out goes by default. That the password was changed is always mailed. With
+        `If-Match`, only the choice that the caller has seen is replaced."""
         chosen = {NoticeKind(kind): [Channel(each) for each in channels] for kind, channels in body.kinds.items()}
-        return _preferences(self._services().choose(caller(request), chosen))
+        return _preferences(self._services().choose(caller(request), chosen, seen=seen_tag(request)))
 
     def set_webhook(self, request: Request, body: WebhookRequest) -> WebhookAnswer:
         """Have notices posted to an address of the public internet, signed with a secret that is shown this once;
@@ -194,14 +204,15 @@ def _delivery(record: DeliveryRecord) -> DeliveryView:
     )
 
 
-def _preferences(preferences: Preferences) -> PreferencesView:
-    return PreferencesView(
+def _preferences(preferences: Preferences) -> Response[PreferencesView]:
+    view = PreferencesView(
         kinds={kind.value: [_name(each) for each in each_of] for kind, each_of in preferences.channels_by_kind.items()},
         email=ChannelView(status="on" if preferences.is_email_verified else "unconfirmed", target=preferences.email),
         webhook=_channel(preferences, Channel.WEBHOOK),
         telegram=_channel(preferences, Channel.TELEGRAM),
         push=PushView(status="on" if preferences.push_devices else "off", devices=list(preferences.push_devices)),
     )
+    return tagged(view, preferences.tag)
 
 
 def _channel(preferences: Preferences, channel: Channel) -> ChannelView:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from aws_lambda_powertools.event_handler import Request
+from aws_lambda_powertools.event_handler import Request, Response
 from aws_lambda_powertools.event_handler.api_gateway import Router
 
 from algotrading.contracts.api_risk import (
@@ -25,12 +25,13 @@ from algotrading.contracts.api_risk import (
     RiskProfileView,
     RiskUsageView,
 )
-from algotrading.domain.errors import AlgotradingError, Conflict, FreshCodeNeeded, RequestInvalid
+from algotrading.domain.errors import AlgotradingError, Conflict, FreshCodeNeeded, PreconditionFailed, RequestInvalid
 from algotrading.domain.flatness import FlatProof, NothingPlaced
 from algotrading.domain.limits import Lock, RiskLimits
 from algotrading.domain.risk import Result
 from algotrading.entrypoints.api.answers import BEARER, answers
 from algotrading.entrypoints.http import admitted, caller, new_router
+from algotrading.entrypoints.http_versions import seen_tag, tagged
 from algotrading.services.kill_switch import KillSwitch
 from algotrading.services.risk_profile import Exposure, RiskProfiles, RiskReport
 
@@ -60,7 +61,13 @@ class RiskRoutes:
         router.get(f"{base}/profile", **_route("My limits", "Limits, what is used of them, the kill switch"))(self.read)
         router.put(
             f"{base}/profile",
-            **_route("Set my limits", "The limits as they are now, and what is used", RequestInvalid, FreshCodeNeeded),
+            **_route(
+                "Set my limits",
+                "The limits as they are now, and what is used",
+                RequestInvalid,
+                FreshCodeNeeded,
+                PreconditionFailed,
+            ),
         )(self.replace)
         router.post(
             f"{base}/kill",
@@ -71,23 +78,25 @@ class RiskRoutes:
         )(self.release)
         return router
 
-    def read(self, request: Request) -> RiskProfileView:
-        """The caller's limits and what is used of them right now."""
-        return _view(self._services().profiles.read(caller(request)))
+    def read(self, request: Request) -> Response[RiskProfileView]:
+        """The caller's limits and what is used of them right now. The ETag is of the limits alone."""
+        return _tagged(self._services().profiles.read(caller(request)))
 
-    def replace(self, request: Request, body: RiskProfileRequest) -> RiskProfileView:
+    def replace(self, request: Request, body: RiskProfileRequest) -> Response[RiskProfileView]:
         """Replace every limit at once. They hold from the next entry on; nothing is sold because of them, but for a
         loss limit that is reached and says so. Whoever has a second factor shows a fresh code of it before more may be
-        risked than so far; less needs none, and a key of a program only ever lowers."""
-        who = admitted(request)
+        risked than so far; less needs none, and a key of a program only ever lowers. With `If-Match`, only the limits
+        that the caller has seen are replaced."""
+        who, seen = admitted(request), seen_tag(request)
         may_loosen = who.key_id is None and not who.owes_code
         try:
-            report = self._services().profiles.replace(caller(request), body.to_limits(), may_loosen=may_loosen)
+            profiles = self._services().profiles
+            report = profiles.replace(caller(request), body.to_limits(), may_loosen=may_loosen, seen=seen)
         except FreshCodeNeeded as error:
             if who.key_id is None:
                 raise
             raise FreshCodeNeeded("no API key raises or drops limits: a person has to do it, logged in") from error
-        return _view(report)
+        return _tagged(report)
 
     def kill(self, request: Request, body: KillRequest = _NO_REASON) -> KillAnswer:
         """Stop every entry and sell what is held. Once this has answered, about 1.3 s after it was asked, no buy
@@ -102,6 +111,10 @@ class RiskRoutes:
 
 def _route(summary: str, success: str, *errors: type[AlgotradingError]) -> dict[str, Any]:
     return {"summary": summary, "tags": ["Risk"], "security": BEARER, "responses": answers(success, *errors)}
+
+
+def _tagged(report: RiskReport) -> Response[RiskProfileView]:
+    return tagged(_view(report), report.standing.limits.tag)
 
 
 def _view(report: RiskReport) -> RiskProfileView:

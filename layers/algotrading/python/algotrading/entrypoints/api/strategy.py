@@ -33,7 +33,7 @@ from algotrading.contracts.api_timeline import Day, TimelineView
 from algotrading.entrypoints.api import strategy_answers as describe
 from algotrading.entrypoints.api import strategy_views as views
 from algotrading.entrypoints.http import caller, new_router
-from algotrading.entrypoints.http_versions import seen_version, tagged
+from algotrading.entrypoints.http_versions import seen_version, tagged, version_tag
 from algotrading.services.check_plan import PlanDraft
 from algotrading.services.day_chart import DayChartReader
 from algotrading.services.manage_strategy import StrategyManager
@@ -119,14 +119,14 @@ class StrategyRoutes:
     def read(self, request: Request, id: UUID) -> Response[StrategyDetails]:
         """One strategy, with the time at which it will really sell. Its ETag changes with every command and plan."""
         strategy, effective = self._services().reader.read(caller(request), id)
-        return tagged(views.details(strategy, effective), strategy.version)
+        return tagged(views.details(strategy, effective), version_tag(strategy.version))
 
     def update(self, request: Request, id: UUID, body: PlanRequest) -> Response[StrategyUpdated]:
         """Replace a strategy's plan, with effect at once. In the last three minutes before an order, its time
         cannot be moved to an earlier one. With `If-Match`, only the state that the caller has seen is replaced."""
         user_id, version = caller(request), seen_version(request)
         after = self._services().manager.update(user_id, id, _draft(body), seen_version=version)
-        return tagged(views.updated(after), after.strategy.version)
+        return tagged(views.updated(after), version_tag(after.strategy.version))
 
     def delete(self, request: Request, id: UUID) -> StrategyDeleted:
         """Delete a strategy that does not run. Its orders stay on record: /strategy/{id}/orders still shows them.
