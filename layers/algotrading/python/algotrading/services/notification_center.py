@@ -36,6 +36,7 @@ from algotrading.ports import (
 )
 from algotrading.services.deliver_notices import WEBHOOK_SECRET, code_hash_of
 from algotrading.services.push_notices import PUSH_TOKEN
+from algotrading.services.sms_numbers import SmsNumbers
 
 _SECRET_BYTES = 32
 
@@ -50,6 +51,8 @@ class Preferences:
     setups: Sequence[ChannelSetup]
     push_devices: Sequence[UUID]
     """The logins whose phones take pushes."""
+    has_sms: bool
+    """Whether the deployment sends text messages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +66,7 @@ class NotificationCenter:
     vault: Vault
     webhooks: Webhooks
     chats: Chats
+    sms: SmsNumbers
     errands: Errands
     clock: Clock
 
@@ -91,7 +95,10 @@ class NotificationCenter:
         user = self.users.get(user_id)
         by_kind = channels_by_kind(self.notifications.wishes(user_id))
         devices = [each.device_id for each in self.push_devices.of_user(user_id, self.clock.now())]
-        return Preferences(by_kind, user.email, user.is_email_verified, self.notifications.setups(user_id), devices)
+        setups = self.notifications.setups(user_id)
+        return Preferences(
+            by_kind, user.email, user.is_email_verified, setups, devices, has_sms=self.sms.is_available()
+        )
 
     def choose(self, user_id: UUID, chosen: Mapping[NoticeKind, Collection[Channel]]) -> Preferences:
         """Every kind that is left out goes by default."""
@@ -129,14 +136,14 @@ class NotificationCenter:
         self.notifications.save_setup(ChannelSetup(user_id, Channel.TELEGRAM, chat_id, now))
         self.errands.ask(ChatCodeErrand(user_id=user_id))
 
-    def confirm_chat(self, user_id: UUID, code: str) -> None:
-        """The chat is the user's. Raises LinkInvalid for a code that is not the last one, or older than a quarter of
-        an hour."""
+    def confirm(self, user_id: UUID, channel: Channel, code: str) -> None:
+        """The chat or the number is the user's. Raises LinkInvalid for a code that is not the last one, older than a
+        quarter of an hour, or tried too often."""
         now = self.clock.now()
-        if not self.notifications.confirm(
-            user_id, Channel.TELEGRAM, code_hash_of(code), since=now - CODE_LASTS, now=now
-        ):
-            raise LinkInvalid("this code was not sent to the chat, was used, or is too old: ask for a new one")
+        if not self.notifications.confirm(user_id, channel, code_hash_of(code), since=now - CODE_LASTS, now=now):
+            raise LinkInvalid(
+                "this code was not sent there, was used, tried too often, or is too old: ask for a new one"
+            )
 
     def set_push(self, user_id: UUID, device_id: UUID, token: str) -> None:
         """Have notices pushed to the phone of one of the user's logins, for as long as that goes on.
