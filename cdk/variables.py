@@ -30,6 +30,4 @@ def _value(settings: type[Settings], name: str, values: Mapping[str, str]) -> st
         raise VariableMissing(f"{settings.__name__} needs {name}, and nothing provides it")
     if isinstance(default, tuple):
         return ",".join(map(str, default))
-    if isinstance(default, dict):
-        return ",".join(f"{name}={each}" for name, each in default.items())
     return str(default).lower() if isinstance(default, bool) else str(default)

@@ -168,7 +168,9 @@ def test_without_a_sender_there_is_no_sms_and_numbers_are_of_india() -> None:
 
 
 def test_sms_to_india_need_their_whole_registration() -> None:
-    assert SmsSettings.load(TEXTS).sms_template_ids[SmsTemplate.KILLED] == "11078"
+    settings = SmsSettings.load(TEXTS)
+    assert dict(settings.sms_template_ids)[SmsTemplate.KILLED] == "11078"
+    assert hash(settings) == hash(SmsSettings.load(TEXTS)), "what is built of settings is kept by them"
     for name in ("SMS_ENTITY_ID", "SMS_TEMPLATE_IDS"):
         with pytest.raises(SettingsInvalid, match=name):
             SmsSettings.load({each: value for each, value in TEXTS.items() if each != name})

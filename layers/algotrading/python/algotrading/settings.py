@@ -49,8 +49,7 @@ def _pairs(value: object) -> object:
     """The same of names with their values: `one=1,two=2`."""
     if not isinstance(value, str):
         return value
-    named = [part.strip().partition("=") for part in value.split(",") if part.strip()]
-    return {name: number for name, _, number in named}
+    return tuple(tuple(part.strip().partition("=")[::2]) for part in value.split(",") if part.strip())
 
 
 class SettingsInvalid(Exception):
@@ -373,9 +372,11 @@ class SmsSettings(Settings):
     sms_entity_id: Annotated[str, StringConstraints(max_length=50)] = ""
     """What their sender is registered as in India (TRAI's DLT)."""
     sms_template_ids: Annotated[
-        dict[SmsTemplate, Annotated[str, StringConstraints(min_length=1, max_length=50)]], BeforeValidator(_pairs)
-    ] = {}
-    """What each text is registered as there, separated by commas: `code=1107...,killed=1107...`."""
+        tuple[tuple[SmsTemplate, Annotated[str, StringConstraints(min_length=1, max_length=50)]], ...],
+        BeforeValidator(_pairs),
+    ] = ()
+    """What each text is registered as there, separated by commas: `code=1107...,killed=1107...`. Pairs, since settings
+    are keys of what is built of them."""
     sms_countries: Annotated[tuple[Country, ...], BeforeValidator(_split), Field(min_length=1)] = (Country.IN,)
     """Whose numbers may be named, separated by commas: whoever can have messages sent anywhere has them sent where he
     is paid for it."""
@@ -391,7 +392,7 @@ class SmsSettings(Settings):
         if not self.sms_sender_id or Country.IN not in self.sms_countries:
             return self
         missing = [] if self.sms_entity_id else ["SMS_ENTITY_ID"]
-        missing += [f"SMS_TEMPLATE_IDS of {each}" for each in SmsTemplate if each not in self.sms_template_ids]
+        missing += [f"SMS_TEMPLATE_IDS of {each}" for each in SmsTemplate if each not in dict(self.sms_template_ids)]
         if missing:
             raise ValueError(f"SMS to India needs {', '.join(missing)}: carriers drop what is not registered")
         return self

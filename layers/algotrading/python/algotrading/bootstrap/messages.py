@@ -259,5 +259,5 @@ def _text_messages(settings: SmsSettings) -> SnsTextMessages:
         lambda: parts.client("sns", url=settings.sms_api_url or None),
         sender_id=settings.sms_sender_id,
         entity_id=settings.sms_entity_id,
-        template_ids=settings.sms_template_ids,
+        template_ids=dict(settings.sms_template_ids),
     )
