@@ -153,10 +153,16 @@ class Powers:
     def _grant_texts(self, grantee: iam.IGrantable) -> None:
         """Publish to phones, which have no resource that a policy could name (Service Authorization Reference, Amazon
         SNS), and to no topic: whatever else is allowed, a topic, a device's endpoint or a subscription has a name."""
-        policy = grantee.grant_principal
-        policy.add_to_principal_policy(iam.PolicyStatement(actions=["sns:Publish"], resources=["*"]))
-        policy.add_to_principal_policy(
+        role = grantee.grant_principal
+        assert isinstance(role, iam.Role)
+        role.add_to_policy(iam.PolicyStatement(actions=["sns:Publish"], resources=["*"]))
+        role.add_to_policy(
             iam.PolicyStatement(effect=iam.Effect.DENY, actions=["sns:Publish"], resources=["arn:aws:sns:*:*:*"])
+        )
+        acknowledge(
+            role,
+            "A phone has no resource to name; beside it stands a refusal of everything of SNS that has one.",
+            checkov=("CKV_AWS_111",),
         )
 
     def _grant_audit_roots(self, grantee: iam.IGrantable) -> None:
