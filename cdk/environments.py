@@ -6,6 +6,7 @@ This module knows nothing of CDK, so that any program may read the table.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import time
 from ipaddress import IPv4Address
@@ -125,6 +126,41 @@ class AppDomain:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TextMessages:
+    """What a deployment may send SMS as: see docs/operations.md for where each is registered."""
+
+    sender_id: str
+    """The registered header."""
+    entity_id: str
+    """The sender's, in TRAI's ledger (DLT)."""
+    template_ids: Mapping[str, str]
+    """Of every text in domain/sms_templates.py, by its name."""
+    spend_usd: float
+    """In a month, of this account: from here on somebody is woken. Keep it below the account's own spending limit,
+    beyond which SNS sends nothing more."""
+    countries: tuple[str, ...] = ("IN",)
+    per_user: int = 10
+    """Notices by SMS to one person within a day."""
+    codes_per_day: int = 200
+    """To numbers that somebody names, of everybody together."""
+
+    def __post_init__(self) -> None:
+        if self.spend_usd <= 0:
+            raise ValueError("spend_usd must be above zero")
+
+    def setting_values(self) -> dict[str, str]:
+        """Environment variables of the functions; what they may be is said in algotrading.settings."""
+        return {
+            "SMS_SENDER_ID": self.sender_id,
+            "SMS_ENTITY_ID": self.entity_id,
+            "SMS_TEMPLATE_IDS": ",".join(f"{name}={each}" for name, each in sorted(self.template_ids.items())),
+            "SMS_COUNTRIES": ",".join(self.countries),
+            "SMS_PER_USER": str(self.per_user),
+            "SMS_CODES_PER_DAY": str(self.codes_per_day),
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Environment:
     """One deployment of the whole product."""
 
@@ -207,6 +243,9 @@ class Environment:
     app_domain: AppDomain | None = None
     """None: the name that CloudFront makes up."""
 
+    texts: TextMessages | None = None
+    """None: nothing is sent by SMS, as long as nobody has registered for it."""
+
     order_update_sockets: bool = False
     """Whether the watcher may open every trader's broker token, for a socket that brings their order updates.
     See docs/decisions/order-sockets-are-a-switch.md."""
@@ -287,6 +326,7 @@ class Environment:
             "ACCESS_TOKEN_SECONDS": str(self.access_token_seconds),
             "REQUESTS_PER_MINUTE": str(self.requests_per_minute),
             "ORDER_UPDATE_SOCKETS": str(self.order_update_sockets).lower(),
+            **({} if self.texts is None else self.texts.setting_values()),
         }
 
 

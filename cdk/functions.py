@@ -136,6 +136,11 @@ class FunctionSpec:
         return issubclass(self.settings, TelegramSettings)
 
     @property
+    def sends_texts(self) -> bool:
+        """SMS; NotificationsSettings only tell whether there are any."""
+        return issubclass(self.settings, NotifierSettings)
+
+    @property
     def asks_for_mails(self) -> bool:
         return "mail_queue_url" in self.settings.model_fields
 

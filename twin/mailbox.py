@@ -1,10 +1,11 @@
-"""Where everything arrives that the product sends to people: mails, webhooks, Telegram messages and pushes, on one
-page.
+"""Where everything arrives that the product sends to people: mails, webhooks, Telegram messages, SMS and pushes, on
+one page.
 
 It speaks to the product what the real services speak, each to the adapter that also runs in the cloud: SES's API (v2,
 SendEmail) under the address that AWS's own libraries read from `AWS_ENDPOINT_URL_SESV2`; Telegram's bot API
-(sendMessage); Expo's push service (send, getReceipts); and for webhooks, which go to the public internet over HTTPS
-alone, a relay that is told whom they were meant for.
+(sendMessage); Expo's push service (send, getReceipts); SNS's API (Publish to a phone) under an address of its own,
+since notices leave by topics of the twin's AWS; and for webhooks, which go to the public internet over HTTPS alone, a
+relay that is told whom they were meant for.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from datetime import UTC, datetime
 
 from aiohttp import web
 
+from algotrading.domain.sms_templates import LONGEST_VARIABLE, TEXTS, SmsTemplate
 from twin.console import clock_time
 
 _KEPT = 500
@@ -71,6 +73,8 @@ class Mailbox:
         application.router.add_post("/telegram/bot{token}/sendMessage", self._take_chat)
         application.router.add_post("/push/--/api/v2/push/send", self._take_pushes)
         application.router.add_post("/push/--/api/v2/push/getReceipts", self._tell_receipts)
+        application.router.add_post("/sms", self._take_sms)
+        application.router.add_post("/sms/", self._take_sms)
         application.router.add_post("/webhook", self._take_webhook)
         self._runner = web.AppRunner(application, access_log=None)
         await self._runner.setup()
@@ -91,6 +95,10 @@ class Mailbox:
         """What leads the functions here."""
         return {
             "PUSH_API_URL": f"{self.url}/push",
+            "SMS_API_URL": f"{self.url}/sms",
+            "SMS_SENDER_ID": "ALGOTR",
+            "SMS_ENTITY_ID": "1101000000000000000",
+            "SMS_TEMPLATE_IDS": ",".join(f"{name}={number}" for name, number in _TEMPLATE_IDS.items()),
             "TELEGRAM_API_URL": f"{self.url}/telegram",
             "WEBHOOK_RELAY_URL": f"{self.url}/webhook",
         }
@@ -128,6 +136,22 @@ class Mailbox:
             tickets.append({"status": "ok", "id": str(kept.number)})
         return web.json_response({"data": tickets})
 
+    async def _take_sms(self, request: web.Request) -> web.Response:
+        """As Amazon SNS API 2010-03-31 (Publish) has it, in the query protocol. A text that is not the one that it is
+        registered as would reach nobody in India, so it is refused here."""
+        asked = await request.post()
+        attributes = {
+            str(asked[name]): str(asked[f"{name.removesuffix('.Name')}.Value.StringValue"])
+            for name in asked
+            if name.startswith("MessageAttributes.entry.") and name.endswith(".Name")
+        }
+        text = str(asked["Message"])
+        name = next((n for n, each in _TEMPLATE_IDS.items() if each == attributes.get("AWS.MM.SMS.TemplateId")), None)
+        if name is None or not _is_text_of(name, text):
+            return web.Response(status=400, text=_SMS_REFUSED, content_type="text/xml")
+        kept = self._keep("SMS", str(asked["PhoneNumber"]), "", text)
+        return web.Response(text=_SMS_TAKEN.format(kept.number), content_type="text/xml")
+
     async def _tell_receipts(self, request: web.Request) -> web.Response:
         """Everything that is here was handed on."""
         numbers = {str(each.number) for each in self.messages}
@@ -151,6 +175,25 @@ class Mailbox:
     async def _show(self, _request: web.Request) -> web.Response:
         shown = "".join(_article(each) for each in reversed(self.messages)) or "<p>Nothing has arrived yet.</p>"
         return _page(f"<h1>Mailbox</h1><p>Everything that this twin sends to people.</p>{shown}", refresh=True)
+
+
+_SMS_TAKEN = (
+    '<PublishResponse xmlns="http://sns.amazonaws.com/doc/2010-03-31/"><PublishResult><MessageId>{0}</MessageId>'
+    "</PublishResult><ResponseMetadata><RequestId>{0}</RequestId></ResponseMetadata></PublishResponse>"
+)
+_SMS_REFUSED = (
+    '<ErrorResponse xmlns="http://sns.amazonaws.com/doc/2010-03-31/"><Error><Type>Sender</Type>'
+    "<Code>InvalidParameter</Code><Message>not as it is registered</Message></Error><RequestId>0</RequestId>"
+    "</ErrorResponse>"
+)
+_TEMPLATE_IDS = {template: f"{1107 * 10**15 + number}" for number, template in enumerate(SmsTemplate)}
+"""What the twin's texts are registered as."""
+
+
+def _is_text_of(template: SmsTemplate, text: str) -> bool:
+    """Whether it is the registered text with its gaps filled, each by thirty characters at the most."""
+    fixed = re.split(r"\{[a-z]+\}", TEXTS[template])
+    return re.fullmatch(f".{{1,{LONGEST_VARIABLE}}}".join(map(re.escape, fixed)), text) is not None
 
 
 _HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}

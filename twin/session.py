@@ -45,6 +45,7 @@ TRADER_BROKER_USER = "TRADER01"
 FAMILY_BROKER_USER = "TRADER02"
 """The trader's second account."""
 CHAT, WEBHOOK, PHONE = "123456789", "https://hooks.example.com/trades", "ExponentPushToken[demo]"
+MOBILE = "+919876543210"
 """Where the trader is told, besides the inbox and the mail; in the twin all of it arrives in the mailbox."""
 SYMBOLS = ("INFY", "SBIN", "TCS", "RELIANCE", "HDFCBANK", "ICICIBANK", "AXISBANK")
 _LOOK_SECONDS = 0.05
@@ -106,8 +107,10 @@ class _Session:
         await self._twin.entrance
         await self._enter_people()
         await confirm_email(self._twin, self._trader, self.login)
-        await open_channels(self._trader, CHAT, WEBHOOK, PHONE, self._twin.mailbox)
-        self._narrator.say(f"{self.login.email} confirmed the e-mail, and is told by mail, webhook, Telegram and push")
+        await open_channels(self._trader, self._twin.mailbox, chat=CHAT, webhook=WEBHOOK, phone=PHONE, mobile=MOBILE)
+        self._narrator.say(
+            f"{self.login.email} confirmed the e-mail, and is told by mail, webhook, Telegram, SMS and push"
+        )
         await self._twin.settled
         if self._path is not None:
             self._narrator.say(self._path.describe(datetime.now(UTC)))
@@ -120,7 +123,9 @@ class _Session:
                 await self._act(parts, playbill)
                 look.cancel()
         messages = await wait_for_messages(self._trader)
-        self._narrator.say(f"{messages} messages about it arrived in the mailbox: mails, webhooks, Telegram, pushes")
+        self._narrator.say(
+            f"{messages} messages about it arrived in the mailbox: mails, webhooks, Telegram, SMS, pushes"
+        )
         ledger = await self._ledger.read(self._trader.user_id)
         orders = [
             order
@@ -131,7 +136,11 @@ class _Session:
 
     def secrets(self) -> dict[str, str]:
         """Every secret that this session handed out or was given, by what it is."""
-        found = {"password": self.login.password, "database password": _database_password(self._twin.database)}
+        found = {
+            "password": self.login.password,
+            "database password": _database_password(self._twin.database),
+            "mobile number": MOBILE,
+        }
         for name, client in (("trader", self._trader), ("operator", self._operator)):
             found[f"bearer token of the {name}"] = client.token
         for account in self._exchange.opened:

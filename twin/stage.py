@@ -64,20 +64,27 @@ async def confirm_email(twin: Twin, person: ApiClient, login: Login) -> None:
     raise SessionFailed(f"no mail to confirm {login.email} came within {_MAIL_SECONDS:.0f} s")
 
 
-async def open_channels(person: ApiClient, chat: str, webhook: str, phone: str, mailbox: Mailbox) -> None:
-    """Have notices sent to a webhook, a phone and a chat, too. Raises SessionFailed when the chat's code does not
-    come."""
+async def open_channels(
+    person: ApiClient, mailbox: Mailbox, *, chat: str, webhook: str, phone: str, mobile: str
+) -> None:
+    """Have notices sent to a webhook, a phone, a chat and a mobile number, too. Raises SessionFailed when a code does
+    not come."""
     [device] = (await person.call("GET", "/api/v1/auth/devices"))["devices"]
     await person.call("PUT", f"/api/v1/notifications/push/{device['device_id']}", {"token": phone})
     await person.call("PUT", "/api/v1/notifications/webhook", {"url": webhook})
     await person.call("PUT", "/api/v1/notifications/telegram", {"chat_id": chat})
+    await person.call("PUT", "/api/v1/notifications/sms", {"number": mobile})
+    for channel, to in (("telegram", chat), ("sms", mobile)):
+        code = await _code_for(to, mailbox)
+        await person.call("POST", f"/api/v1/notifications/{channel}/confirm", {"code": code})
+
+
+async def _code_for(to: str, mailbox: Mailbox) -> str:
     for _ in range(int(_MAIL_SECONDS / _LOOK_SECONDS)):
-        if codes := mailbox.of(chat):
-            code = codes[-1].text.partition("code is ")[2].partition(".")[0]
-            await person.call("POST", "/api/v1/notifications/telegram/confirm", {"code": code})
-            return
+        if codes := mailbox.of(to):
+            return codes[-1].text.partition("code is ")[2].partition(".")[0]
         await asyncio.sleep(_LOOK_SECONDS)
-    raise SessionFailed(f"no code came to the chat within {_MAIL_SECONDS:.0f} s")
+    raise SessionFailed(f"no code came to the chat or the mobile number within {_MAIL_SECONDS:.0f} s")
 
 
 async def wait_for_messages(person: ApiClient) -> int:

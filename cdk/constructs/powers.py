@@ -53,6 +53,8 @@ class Powers:
     """Queues whose depth somebody may ask for, by the variable WATCHED_QUEUE_URLS."""
     telegram_secret: secretsmanager.ISecret | None = None
     mail_identity: ses.IEmailIdentity | None = None
+    has_texts: bool = False
+    """Whether the deployment sends SMS."""
     client_certificate: secretsmanager.ISecret | None = None
     """What the API asks its callers for, where it does."""
 
@@ -145,6 +147,23 @@ class Powers:
             grantee.grant_principal.add_to_principal_policy(
                 iam.PolicyStatement(actions=["ses:SendEmail"], resources=[self.mail_identity.email_identity_arn])
             )
+        if spec.sends_texts and self.has_texts:
+            self._grant_texts(grantee)
+
+    def _grant_texts(self, grantee: iam.IGrantable) -> None:
+        """Publish to phones, which have no resource that a policy could name (Service Authorization Reference, Amazon
+        SNS), and to no topic: whatever else is allowed, a topic, a device's endpoint or a subscription has a name."""
+        role = grantee.grant_principal
+        assert isinstance(role, iam.Role)
+        role.add_to_policy(iam.PolicyStatement(actions=["sns:Publish"], resources=["*"]))
+        role.add_to_policy(
+            iam.PolicyStatement(effect=iam.Effect.DENY, actions=["sns:Publish"], resources=["arn:aws:sns:*:*:*"])
+        )
+        acknowledge(
+            role,
+            "A phone has no resource to name; beside it stands a refusal of everything of SNS that has one.",
+            checkov=("CKV_AWS_111",),
+        )
 
     def _grant_audit_roots(self, grantee: iam.IGrantable) -> None:
         """Add heads and read them again; neither remove any nor lift their lock."""

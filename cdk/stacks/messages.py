@@ -94,6 +94,7 @@ class MessagesStack(Stack):
             mails=self.mails.queue,
             notices=self.notices.queue,
             telegram_secret=telegram,
+            has_texts=environment.texts is not None,
             mail_identity=ses.EmailIdentity(self, "Sender", identity=ses.Identity.email(environment.mail_sender)),
             values={
                 **powers.values,

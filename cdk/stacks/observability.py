@@ -60,6 +60,8 @@ _GUESSES: Final = 20
 """Wrong passwords and codes in a minute, of everybody: twenty people may mistype in one minute, not in five running."""
 _HELD_UP: Final = 60
 """Tries in a minute that were not looked at: a person waits as long as is said, a program asks every second."""
+_MISSED: Final = 5
+"""SMS in a quarter of an hour that did not arrive: one phone is switched off, five are no accident."""
 _TOO_MANY: Final = 300
 """Requests in a minute beyond their callers' allowance: half as many again as one caller is answered."""
 _ATTACKS: Final = (
@@ -122,6 +124,7 @@ class ObservabilityStack(Stack):
         self._alarm_without_api(environment)
         self._alarm_on_attacks(environment)
         self._alarm_on_rotation(rotate, environment)
+        self._alarm_on_texts(environment)
         self._archive_logs(environment)
         unsafe = self._alarm_unsafe(environment)
         TradingDashboard(
@@ -275,6 +278,37 @@ class ObservabilityStack(Stack):
             name=f"algotrading-{environment.stage}-key-rotation-failed",
             description="The key of our tokens was not rotated. The one in use stays; read the log of rotate.",
             metric=rotate.metric_errors(period=_MINUTE, statistic=cloudwatch.Stats.SUM),
+        )
+
+    def _alarm_on_texts(self, environment: Environment) -> None:
+        """SNS takes a message and tells nobody that no phone has it: a carrier dropped it, or the month's limit is
+        reached. It counts both (Amazon SNS developer guide, monitoring topics using CloudWatch): what was spent in the
+        month so far without a dimension, what failed under `PhoneNumber`, whatever its value is."""
+        if environment.texts is None:
+            return
+        self._alarm(
+            "SmsSpend",
+            name=f"algotrading-{environment.stage}-sms-spend",
+            description="SMS of this month cost more than was planned. At the account's limit nothing more is sent.",
+            metric=cloudwatch.Metric(
+                namespace="AWS/SNS",
+                metric_name="SMSMonthToDateSpentUSD",
+                statistic=cloudwatch.Stats.MAXIMUM,
+                period=Duration.hours(1),
+            ),
+            threshold=environment.texts.spend_usd,
+        )
+        self._alarm(
+            "SmsFailed",
+            name=f"algotrading-{environment.stage}-sms-failed",
+            description="SMS do not reach phones: look whether texts, header and templates are registered as they are.",
+            metric=cloudwatch.MathExpression(
+                expression='SELECT SUM(NumberOfNotificationsFailed) FROM SCHEMA("AWS/SNS", PhoneNumber)',
+                using_metrics={},
+                period=Duration.minutes(15),
+                label="SMS that did not arrive",
+            ),
+            threshold=_MISSED,
         )
 
     def _archive_logs(self, environment: Environment) -> None:

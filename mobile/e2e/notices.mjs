@@ -5,6 +5,7 @@ import { call, facts, fill, front, named, press, tab, until } from "./stage.mjs"
 
 const WEBHOOK = "https://hooks.example.com/app";
 const CHAT = "987654321";
+const MOBILE = "+919812345678";
 
 export async function chooseChannels({ page }, who) {
   const { token } = await call("/auth/login", { body: who });
@@ -22,13 +23,16 @@ export async function chooseChannels({ page }, who) {
   await fill(page, "chat", CHAT);
   await press(page, "ask-chat");
   await front(page, "telegram-state").getByText("Not confirmed: nothing is sent there yet").waitFor();
-  const code = await until("the code in the chat", async () => {
-    const messages = await (await fetch(`${facts.mailbox}/messages`)).json();
-    return /code is (\S+)\./.exec(messages.findLast((each) => each.to === CHAT)?.text ?? "")?.[1];
-  });
-  await fill(page, "chat-code", code);
+  await fill(page, "chat-code", await codeFor(CHAT));
   await press(page, "confirm-chat");
   await front(page, "telegram-state").getByText("On", { exact: true }).waitFor();
+
+  await fill(page, "mobile", "98123 45678");
+  await press(page, "ask-mobile");
+  await front(page, "sms-state").getByText("+91******5678").waitFor();
+  await fill(page, "mobile-code", await codeFor(MOBILE));
+  await press(page, "confirm-mobile");
+  await front(page, "sms-state").getByText("On", { exact: true }).waitFor();
 
   await page.getByRole("switch", { name: "Buy accepted, not filled yet: by Mail", exact: true }).click();
   await front(page, "bought-switches").getByText("Telegram").click();
@@ -39,6 +43,13 @@ export async function chooseChannels({ page }, who) {
   assert.deepEqual([kinds.buy_accepted.toSorted(), kinds.bought.toSorted()], [["email", "webhook"], ["email", "push", "webhook"]]);
   await named(page, "Back");
   await tab(page, "Today");
+}
+
+function codeFor(to) {
+  return until(`the code for ${to}`, async () => {
+    const messages = await (await fetch(`${facts.mailbox}/messages`)).json();
+    return /code is (\w+)\./.exec(messages.findLast((each) => each.to === to)?.text ?? "")?.[1];
+  });
 }
 
 export async function readInbox({ page }, who) {
@@ -71,7 +82,7 @@ export async function readDeliveries({ page }) {
   await tab(page, "Inbox");
   await press(page, "to-deliveries");
   const log = front(page, "deliveries");
-  for (const channel of ["Mail", "Webhook", "Telegram"]) await log.getByText(new RegExp(`^${channel}, `)).first().waitFor();
+  for (const channel of ["Mail", "Webhook", "Telegram", "SMS"]) await log.getByText(new RegExp(`^${channel}, `)).first().waitFor();
   await log.getByText("Taken by the channel").first().waitFor();
   await named(page, "Back");
 }

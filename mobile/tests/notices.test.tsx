@@ -114,6 +114,7 @@ const PREFERENCES: Omit<Preferences, "tag"> = {
   webhook: OFF,
   telegram: OFF,
   push: { status: "off", devices: [] },
+  sms: OFF,
 };
 
 describe("what is sent where", () => {
@@ -236,6 +237,66 @@ describe("what is sent where", () => {
     await act(async () => fireEvent.press(screen.getByTestId("confirm-chat")));
     await waitFor(() => expect(screen.queryByTestId("chat-code")).toBeNull());
     expect(screen.getByLabelText("Bought: by Telegram")).toBeTruthy();
+  });
+});
+
+describe("SMS", () => {
+  test("is on only when its code has come back, and shows four digits of the number", async () => {
+    let sms: Preferences["sms"] = OFF;
+    const sent = api({
+      "GET /notifications/preferences": () => ok({ ...PREFERENCES, sms }),
+      "PUT /notifications/sms": ({ body }) => {
+        const { number } = body as { number: string };
+        if (number.startsWith("+1")) return refused(400, "REQUEST_INVALID", [{ field: "number", problem: "must be a mobile number, with its country's code, of IN" }]);
+        sms = { status: "unconfirmed", target: "+91******3210" };
+        return ok({ status: "asked", target: sms.target });
+      },
+      "POST /notifications/sms/confirm": ({ body }) => {
+        if ((body as { code: string }).code !== "204671") return refused(400, "LINK_INVALID");
+        sms = { status: "on", target: "+91******3210" };
+        return ok({ status: "on" });
+      },
+      "DELETE /notifications/sms": () => {
+        sms = OFF;
+        return ok({ status: "off" });
+      },
+    });
+    await show(<NoticePreferences />);
+    fireEvent.changeText(await screen.findByTestId("mobile"), "my phone");
+    expect(screen.getByText("Must be a mobile number, as +91 98765 43210")).toBeTruthy();
+    fireEvent.press(screen.getByTestId("ask-mobile"));
+    expect(sent.some(({ what }) => what.startsWith("PUT"))).toBe(false);
+    fireEvent.changeText(screen.getByTestId("mobile"), "+14155550100");
+    await act(async () => fireEvent.press(screen.getByTestId("ask-mobile")));
+    await screen.findByText("Must be a mobile number, with its country's code, of IN");
+    expect(screen.queryByLabelText("Bought: by SMS")).toBeNull();
+    fireEvent.changeText(screen.getByTestId("mobile"), "98765 43210");
+    await act(async () => fireEvent.press(screen.getByTestId("ask-mobile")));
+    await screen.findByText("+91******3210");
+    expect(screen.getByText(en.notices.preferences.sms.asked)).toBeTruthy();
+    fireEvent.changeText(screen.getByTestId("mobile-code"), "000000");
+    await act(async () => fireEvent.press(screen.getByTestId("confirm-mobile")));
+    await screen.findByText(en.problems.LINK_INVALID);
+    fireEvent.changeText(screen.getByTestId("mobile-code"), "204671");
+    await act(async () => fireEvent.press(screen.getByTestId("confirm-mobile")));
+    await waitFor(() => expect(screen.queryByTestId("mobile-code")).toBeNull());
+    expect(screen.getByLabelText("Bought: by SMS").props.value).toBe(false);
+  });
+
+  test("says when a day's codes are used up", async () => {
+    api({ "GET /notifications/preferences": () => ok(PREFERENCES), "PUT /notifications/sms": () => refused(429, "TOO_MANY_TRIES") });
+    await show(<NoticePreferences />);
+    fireEvent.changeText(await screen.findByTestId("mobile"), "+919876543210");
+    await act(async () => fireEvent.press(screen.getByTestId("ask-mobile")));
+    await screen.findByText(en.problems.TOO_MANY_TRIES);
+  });
+
+  test("is not there where none is sent", async () => {
+    api({ "GET /notifications/preferences": () => ok({ ...PREFERENCES, sms: { status: "unavailable", target: null } }) });
+    await show(<NoticePreferences />);
+    await screen.findByTestId("chat");
+    expect(screen.queryByTestId("mobile")).toBeNull();
+    expect(screen.queryByLabelText("Bought: by SMS")).toBeNull();
   });
 });
 

@@ -12,7 +12,7 @@ jest.mock("@/api/keep", () => ({ readKept: async (name: string) => (name === "to
 const OFF = { status: "off", target: null } as const;
 
 async function open(status: Preferences["email"]["status"]) {
-  api({ "GET /notifications/preferences": () => ok({ kinds: {}, email: { status, target: "a@example.com" }, webhook: OFF, telegram: OFF, push: { status: "off", devices: [] } }) });
+  api({ "GET /notifications/preferences": () => ok({ kinds: {}, email: { status, target: "a@example.com" }, webhook: OFF, telegram: OFF, push: { status: "off", devices: [] }, sms: OFF }) });
   await show(<Settings />);
   await act(async () => void (await new Promise((done) => setTimeout(done, 0))));
 }

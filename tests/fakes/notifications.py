@@ -1,4 +1,4 @@
-"""ports.Notifications, ports.Deliveries, ports.Summaries, ports.Webhooks and ports.Chats in memory."""
+"""ports.Notifications, Deliveries, Summaries, Webhooks, Chats, TextMessages and SmsCodes in memory."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from algotrading.domain.audit import AuditKind, channel_entry
 from algotrading.domain.delivery import Waiting, next_of
 from algotrading.domain.notices import NoticeKind
 from algotrading.domain.notifications import (
+    MOST_CODE_TRIES,
     Channel,
     ChannelSetup,
     Delivery,
@@ -22,6 +23,7 @@ from algotrading.domain.notifications import (
     whole_notices,
 )
 from algotrading.domain.seen import require_seen
+from algotrading.domain.sms import CodeLimits, Sms, day_began
 from algotrading.ports import DeliveryRefused, Notice
 from tests.fakes import audit
 from tests.fakes.database import MemoryDatabase, refuse_deleted
@@ -95,12 +97,16 @@ class MemoryNotifications:
         """See ports.Notifications."""
         with self._database.turn:
             setup = self._database.channel_setups.get((user_id, channel))
-            if setup is None or setup.confirmed_at is not None or setup.code_hash != code_hash:
+            if setup is None or setup.confirmed_at is not None or setup.code_hash is None:
                 return False
-            if setup.code_at is None or setup.code_at <= since:
+            if setup.code_at is None or setup.code_at <= since or setup.code_tries >= MOST_CODE_TRIES:
                 return False
-            self._database.channel_setups[user_id, channel] = replace(setup, confirmed_at=now, code_hash=None)
-            return True
+            tried = replace(setup, code_tries=setup.code_tries + 1)
+            is_right = setup.code_hash == code_hash
+            if is_right:
+                tried = replace(tried, confirmed_at=now, code_hash=None)
+            self._database.channel_setups[user_id, channel] = tried
+            return is_right
 
     def remove_setup(self, user_id: UUID, channel: Channel, now: datetime) -> bool:
         """See ports.Notifications."""
@@ -176,6 +182,11 @@ class MemoryDeliveries:
         state = DeliveryState.GIVEN_UP if retry_at is None else DeliveryState.WAITING
         ended_at = now if retry_at is None else None
         self._change(delivery, state=state, ended_at=ended_at, next_try_at=retry_at, last_error=error[:200])
+
+    def delivered_since(self, user_id: UUID, channel: Channel, since: datetime) -> int:
+        """See ports.Deliveries."""
+        arrived = [each for each in self._of(user_id) if each.channel is channel and each.ended_at is not None]
+        return sum(each.state is DeliveryState.DELIVERED and (each.ended_at or since) >= since for each in arrived)
 
     def log(self, user_id: UUID, *, limit: int, before: int | None) -> Sequence[DeliveryRecord]:
         """See ports.Deliveries."""
@@ -275,3 +286,46 @@ class MemoryChats:
         if self.blocked:
             raise DeliveryRefused("Telegram answered 403")
         self.sent.append((chat_id, text))
+
+
+@dataclass(slots=True)
+class MemoryTextMessages:
+    """ports.TextMessages in memory."""
+
+    sent: list[tuple[str, str]] = field(default_factory=list)
+    """Numbers, and texts as they are sent."""
+    has_sender: bool = True
+    faults: list[Exception] = field(default_factory=list)
+    """What the next messages end with."""
+
+    def is_available(self) -> bool:
+        """See ports.TextMessages."""
+        return self.has_sender
+
+    def send(self, number: str, sms: Sms) -> None:
+        """See ports.TextMessages."""
+        if not self.has_sender:
+            raise DeliveryRefused("SMS is not set up here")
+        if self.faults:
+            raise self.faults.pop(0)
+        self.sent.append((number, sms.text))
+
+
+class MemorySmsCodes:
+    """ports.SmsCodes in memory."""
+
+    def __init__(self, database: MemoryDatabase | None = None) -> None:
+        self._database = database or MemoryDatabase()
+
+    def spend(self, user_id: UUID, mark: bytes, limits: CodeLimits, now: datetime) -> bool:
+        """See ports.SmsCodes."""
+        with self._database.turn:
+            refuse_deleted(self._database, user_id)
+            day = day_began(now).date()
+            today = [(user, its_mark) for user, its_mark, its_day in self._database.sms_codes if its_day == day]
+            of_user = sum(user == user_id for user, _ in today)
+            of_number = sum(its_mark == mark for _, its_mark in today)
+            if of_user >= limits.of_user or of_number >= limits.of_number or len(today) >= limits.of_deployment:
+                return False
+            self._database.sms_codes.append((user_id, mark, day))
+            return True

@@ -8,14 +8,23 @@ from typing import get_args
 
 import pytest
 
+from algotrading.domain.sms_templates import SmsTemplate
 from algotrading.settings import Stage
-from cdk.environments import ENVIRONMENTS, Environment, FeedAccount
+from cdk.environments import ENVIRONMENTS, Environment, FeedAccount, TextMessages
 from cdk.synth import synthesize
 from tests.infrastructure.templates import FEED_USER_IDS, Estate
 
 FEED_ACCOUNTS = (
     *(FeedAccount(f"feed-{number}@example.com", user_id) for number, user_id in enumerate(FEED_USER_IDS)),
     FeedAccount("not-yet@example.com"),
+)
+
+
+TEXTS = TextMessages(
+    sender_id="ALGOTR",
+    entity_id="1101000000000000001",
+    template_ids={each: f"11070000000000{number:05}" for number, each in enumerate(SmsTemplate)},
+    spend_usd=20,
 )
 
 
@@ -31,9 +40,11 @@ def estates(tmp_path_factory: pytest.TempPathFactory) -> Mapping[Stage, Estate]:
 
 @pytest.fixture(scope="session")
 def feeding_estate(tmp_path_factory: pytest.TempPathFactory) -> Estate:
-    """An environment of whose feed accounts two have registered; in the table none has yet."""
+    """An environment with what is registered elsewhere first, which in the table none has yet: two of its feed
+    accounts, and a sender of SMS."""
     out = tmp_path_factory.mktemp("feeding")
-    return Estate(synthesize(replace(ENVIRONMENTS["dev"], feed_accounts=FEED_ACCOUNTS), out, in_place=True))
+    environment = replace(ENVIRONMENTS["dev"], feed_accounts=FEED_ACCOUNTS, texts=TEXTS)
+    return Estate(synthesize(environment, out, in_place=True))
 
 
 @pytest.fixture(scope="session")

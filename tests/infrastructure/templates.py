@@ -124,6 +124,7 @@ class Estate:
             for policy in self.resources("AWS::IAM::Policy")
             for role in (self.text(policy.stack, each) for each in policy.properties["Roles"])
             for statement in policy.properties["PolicyDocument"]["Statement"]
+            if statement["Effect"] == "Allow"
             for action in _listed(statement["Action"])
             for resource in (self.text(policy.stack, each) for each in _listed(statement["Resource"]))
         ]

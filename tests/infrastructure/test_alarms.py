@@ -23,7 +23,7 @@ from algotrading.domain.metrics import (
     TROUBLES,
 )
 from algotrading.domain.rates import SECOND, RateLimits, Request
-from cdk.environments import Environment
+from cdk.environments import ENVIRONMENTS, Environment
 from cdk.stacks.observability import UNSAFE
 from tests.infrastructure.templates import Estate, Resource
 
@@ -329,3 +329,25 @@ def test_the_dashboard_shows_only_metrics_that_are_emitted(estate: Estate, envir
     assert functions == {
         each.properties["FunctionName"] for each in estate.functions() if "FunctionName" in each.properties
     } | ({f"algotrading-{environment.stage}-docs"} if not environment.docs else set())
+
+
+def test_sms_that_cost_too_much_or_do_not_arrive_wake_somebody_where_there_are_any(
+    feeding_estate: Estate, estate: Estate
+) -> None:
+    spend = _named(feeding_estate, ENVIRONMENTS["dev"], "sms-spend")
+    failed = _named(feeding_estate, ENVIRONMENTS["dev"], "sms-failed")
+
+    assert (spend["Namespace"], spend["MetricName"], spend["Statistic"]) == (
+        "AWS/SNS",
+        "SMSMonthToDateSpentUSD",
+        "Maximum",
+    )
+    assert (spend["Threshold"], spend["ComparisonOperator"]) == (20, "GreaterThanOrEqualToThreshold")
+    [query] = [each for each in failed["Metrics"] if each.get("ReturnData", True)]
+    assert query["Expression"] == 'SELECT SUM(NumberOfNotificationsFailed) FROM SCHEMA("AWS/SNS", PhoneNumber)'
+    assert query["Period"] == 900
+    for alarm in (spend, failed):
+        assert alarm["TreatMissingData"] == "notBreaching"
+        [topic] = alarm["AlarmActions"]
+        assert feeding_estate.text("observability", topic) == "observability/Alarms"
+    assert not [each for each in estate.resources("AWS::CloudWatch::Alarm") if "sms" in each.properties["AlarmName"]]

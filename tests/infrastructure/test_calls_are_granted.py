@@ -25,6 +25,8 @@ _NEVER_CALLED = {
     # Only where the API asks for certificates (test_api_domain.py).
     "canary": {"secretsmanager:GetSecretValue"},
     "notifier": {"kms:GenerateDataKey"},
+    # Is asked only whether there is a sender.
+    "notifications": {"sns:Publish"},
     "strategy": {"scheduler:ListSchedules"},
     "listener": {"kms:GenerateDataKey"},
 }
@@ -51,6 +53,7 @@ def test_what_each_class_asks_of_aws_is_read_from_its_source() -> None:
         "S3AuditRoots": {"s3:ListBucket", "s3:GetObject", "s3:PutObject"},
         "RdsTokens": {"rds-db:connect"},
         "SnsNotifier": {"sns:Publish"},
+        "SnsTextMessages": {"sns:Publish"},
         "SesMailer": {"ses:SendEmail"},
         "SqsErrands": {"sqs:SendMessage"},
         "SqsOrderQueue": {"sqs:SendMessage"},
@@ -77,6 +80,7 @@ def test_clients_are_used_where_this_is_looked_for_and_nowhere_else() -> None:
         "adapters/ses_mailer.py",
         "adapters/signing_key_rotation.py",
         "adapters/sns_notifier.py",
+        "adapters/sns_sms.py",
         "adapters/sqs_errands.py",
         "adapters/sqs_queue.py",
         "bootstrap/parts.py",
@@ -121,7 +125,7 @@ def test_what_is_built_is_found_through_helpers_too() -> None:
     assert _askers("secretsmanager:GetSecretValue") == set(FUNCTIONS) - {"docs", "trigger"}
     assert _askers("iam:PassRole") == {"strategy", "converge"}
     assert _askers("ses:SendEmail") == {"mailer", "notifier"}
-    assert _askers("sns:Publish") == {"converge", "executor", "priority_executor"}
+    assert _askers("sns:Publish") == {"converge", "executor", "priority_executor", "notifier", "notifications"}
     assert _askers("sqs:ChangeMessageVisibility") == {"executor", "priority_executor"}
     assert _askers("sqs:GetQueueAttributes") == {"admin"}
     assert _askers("kms:Decrypt") == {

@@ -405,3 +405,22 @@ def test_nothing_but_iam_lets_anybody_invoke_the_operators_function(estate: Esta
     assert permissions, "the API's functions have permissions: the lookup works"
     assert not [each for each in (*permissions, *sources) if function.logical_id in str(each)]
     assert list(urls) == []
+
+
+def test_where_sms_are_sent_the_notifier_alone_publishes_to_phones_and_to_no_topic(
+    feeding_estate: Estate, estate: Estate
+) -> None:
+    statements = [
+        (feeding_estate.text(policy.stack, policy.properties["Roles"][0]), statement)
+        for policy in feeding_estate.resources("AWS::IAM::Policy")
+        for statement in policy.properties["PolicyDocument"]["Statement"]
+        if statement["Action"] == "sns:Publish"
+    ]
+    of_notifier = [statement for role, statement in statements if role == f"{NOTIFIER}/ServiceRole"]
+
+    assert feeding_estate.roles_allowed("sns:Publish", "*") == {NOTIFIER}
+    assert [(each["Effect"], each["Resource"]) for each in of_notifier] == [
+        ("Allow", "*"),
+        ("Deny", "arn:aws:sns:*:*:*"),
+    ]
+    assert estate.roles_allowed("sns:Publish", "*") == set(), "nobody has registered for the table's environments"

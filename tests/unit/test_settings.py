@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from algotrading.domain.mobile_numbers import Country
+from algotrading.domain.sms_templates import SmsTemplate
 from algotrading.settings import (
     EVIDENCE_SECONDS,
     BrokerSettings,
@@ -14,6 +16,7 @@ from algotrading.settings import (
     MigrateSettings,
     PushSettings,
     SettingsInvalid,
+    SmsSettings,
     TelegramSettings,
     TimingSettings,
     WebhookSettings,
@@ -138,15 +141,61 @@ def test_links_of_mails_are_encrypted_outside_dev() -> None:
         (WebhookSettings, {"WEBHOOK_RELAY_URL": "http://127.0.0.1:1/webhook"}),
         (TelegramSettings, {"TELEGRAM_SECRET_ARN": "arn", "TELEGRAM_API_URL": "http://127.0.0.1:1"}),
         (PushSettings, {"PUSH_API_URL": "http://127.0.0.1:1"}),
+        (SmsSettings, {"SMS_API_URL": "http://127.0.0.1:1"}),
     ],
 )
 def test_stand_ins_for_channels_are_for_dev_only(
-    settings: type[WebhookSettings | TelegramSettings | PushSettings], variables: dict[str, str]
+    settings: type[WebhookSettings | TelegramSettings | PushSettings | SmsSettings], variables: dict[str, str]
 ) -> None:
     settings.load(variables | {"STAGE": "dev"})
     for stage in ("staging", "prod"):
         with pytest.raises(SettingsInvalid, match="dev only"):
             settings.load(variables | {"STAGE": stage})
+
+
+TEXTS = {
+    "STAGE": "prod",
+    "SMS_SENDER_ID": "ALGOTR",
+    "SMS_ENTITY_ID": "1101",
+    "SMS_TEMPLATE_IDS": ", ".join(f"{name}=1107{number}" for number, name in enumerate(SmsTemplate)),
+}
+
+
+def test_without_a_sender_there_is_no_sms_and_numbers_are_of_india() -> None:
+    settings = SmsSettings.load({"STAGE": "prod"})
+
+    assert (settings.sms_sender_id, settings.sms_countries) == ("", (Country.IN,))
+
+
+def test_sms_to_india_need_their_whole_registration() -> None:
+    settings = SmsSettings.load(TEXTS)
+    assert dict(settings.sms_template_ids)[SmsTemplate.KILLED] == "11078"
+    assert hash(settings) == hash(SmsSettings.load(TEXTS)), "what is built of settings is kept by them"
+    for name in ("SMS_ENTITY_ID", "SMS_TEMPLATE_IDS"):
+        with pytest.raises(SettingsInvalid, match=name):
+            SmsSettings.load({each: value for each, value in TEXTS.items() if each != name})
+    one_less = TEXTS["SMS_TEMPLATE_IDS"].rpartition(",")[0]
+    with pytest.raises(SettingsInvalid, match="SMS_TEMPLATE_IDS of notice"):
+        SmsSettings.load(TEXTS | {"SMS_TEMPLATE_IDS": one_less})
+    abroad = {"STAGE": "prod", "SMS_SENDER_ID": "ALGOTR", "SMS_COUNTRIES": "AE, SG"}
+    assert SmsSettings.load(abroad).sms_countries == (Country.AE, Country.SG)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("SMS_SENDER_ID", "AL"),
+        ("SMS_SENDER_ID", "a name that is long"),
+        ("SMS_COUNTRIES", "US"),
+        ("SMS_COUNTRIES", ""),
+        ("SMS_TEMPLATE_IDS", "unheard_of=1"),
+        ("SMS_TEMPLATE_IDS", "code"),
+        ("SMS_PER_USER", "101"),
+    ],
+)
+def test_what_no_message_could_be_sent_as_is_refused(name: str, value: str) -> None:
+    with pytest.raises(SettingsInvalid, match=name):
+        SmsSettings.load(TEXTS | {name: value})
 
 
 @pytest.mark.parametrize(("name", "least"), [("REQUESTS_PER_MINUTE", 60), ("KEY_REQUESTS_PER_MINUTE", 10)])

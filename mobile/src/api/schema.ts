@@ -829,6 +829,41 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/notifications/sms": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Name a mobile number */
+        put: operations["set_number_api_v1_notifications_sms_put"];
+        post?: never;
+        /** Take the mobile number away */
+        delete: operations["remove_number_api_v1_notifications_sms_delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/notifications/sms/confirm": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Confirm the mobile number */
+        post: operations["confirm_number_api_v1_notifications_sms_confirm_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/notifications/telegram": {
         parameters: {
             query?: never;
@@ -1941,7 +1976,7 @@ export interface components {
              * Channel
              * @enum {string}
              */
-            channel: "email" | "webhook" | "telegram" | "push";
+            channel: "email" | "webhook" | "telegram" | "push" | "sms";
             /**
              * Created At
              * Format: date-time
@@ -2867,7 +2902,8 @@ export interface components {
         /**
          * PreferencesRequest
          * @description The whole choice. Kinds that are left out go by default: everything by webhook; by mail, Telegram and push all
-         *     but the steps on the way (`buy_accepted`, `partly_bought`, `sell_accepted`, `partly_sold`).
+         *     but the steps on the way (`buy_accepted`, `partly_bought`, `sell_accepted`, `partly_sold`); by SMS the few that
+         *     matter most (docs/notifications.md).
          */
         PreferencesRequest: {
             /**
@@ -2880,7 +2916,7 @@ export interface components {
              *     }
              */
             kinds: {
-                [key: string]: ("email" | "webhook" | "telegram" | "push")[];
+                [key: string]: ("email" | "webhook" | "telegram" | "push" | "sms")[];
             };
         };
         /**
@@ -2899,9 +2935,10 @@ export interface components {
              *     }
              */
             kinds: {
-                [key: string]: ("email" | "webhook" | "telegram" | "push")[];
+                [key: string]: ("email" | "webhook" | "telegram" | "push" | "sms")[];
             };
             push: components["schemas"]["PushView"];
+            sms: components["schemas"]["SmsView"];
             telegram: components["schemas"]["ChannelView"];
             webhook: components["schemas"]["ChannelView"];
         };
@@ -3350,6 +3387,65 @@ export interface components {
          * @enum {string}
          */
         Side: "BUY" | "SELL";
+        /**
+         * SmsAnswer
+         * @description A code is on its way to the number.
+         */
+        SmsAnswer: {
+            /**
+             * Status
+             * @default asked
+             * @constant
+             */
+            status: "asked";
+            /**
+             * Target
+             * @description What is shown of the number
+             * @example +91******3210
+             */
+            target: string;
+        };
+        /**
+         * SmsCodeRequest
+         * @description The code that has arrived by SMS.
+         */
+        SmsCodeRequest: {
+            /**
+             * Code
+             * @example 204671
+             */
+            code: string;
+        };
+        /**
+         * SmsRequest
+         * @description Have notices sent to a mobile number.
+         */
+        SmsRequest: {
+            /**
+             * Number
+             * @description With its country's code (E.164); without one it is a number of India
+             * @example +919876543210
+             */
+            number: string;
+        };
+        /**
+         * SmsView
+         * @description Text messages to the caller's mobile number.
+         */
+        SmsView: {
+            /**
+             * Status
+             * @description `unavailable`: none are sent in this deployment
+             * @enum {string}
+             */
+            status: "on" | "unconfirmed" | "off" | "unavailable";
+            /**
+             * Target
+             * @description What is shown of the number
+             * @example +91******3210
+             */
+            target: string | null;
+        };
         /**
          * StoreView
          * @description Whether a store answered this request.
@@ -17610,6 +17706,788 @@ export interface operations {
                 };
             };
             /** @description REQUEST_INVALID */
+            400: {
+                headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            401: {
+                headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            403: {
+                headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description IDEMPOTENCY_KEY_IN_USE or IDEMPOTENCY_OUTCOME_UNKNOWN */
+            409: {
+                headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description PAYLOAD_TOO_LARGE */
+            413: {
+                headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
+                headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description IDEMPOTENCY_KEY_REUSED */
+            422: {
+                headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            429: {
+                headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description INTERNAL */
+            500: {
+                headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description DATABASE_UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    set_number_api_v1_notifications_sms_put: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SmsRequest"];
+            };
+        };
+        responses: {
+            /** @description A code is sent */
+            200: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SmsAnswer"];
+                };
+            };
+            /** @description REQUEST_INVALID */
+            400: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            401: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description EMAIL_UNVERIFIED or ACCOUNT_LOCKED or ACCESS_DENIED */
+            403: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description CONFLICT */
+            409: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description PAYLOAD_TOO_LARGE */
+            413: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            429: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description INTERNAL */
+            500: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description DATABASE_UNAVAILABLE */
+            503: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    remove_number_api_v1_notifications_sms_delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is off */
+            200: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChannelStateAnswer"];
+                };
+            };
+            /** @description REQUEST_INVALID */
+            400: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description TOKEN_EXPIRED or TOKEN_INVALID. Without any Authorization header the gateway answers by itself: `{"message": "Unauthorized"}` */
+            401: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description ACCOUNT_LOCKED or ACCESS_DENIED */
+            403: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description NOT_FOUND */
+            404: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description PAYLOAD_TOO_LARGE */
+            413: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description TOO_MANY_TRIES or RATE_LIMITED */
+            429: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description INTERNAL */
+            500: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description DATABASE_UNAVAILABLE */
+            503: {
+                headers: {
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    confirm_number_api_v1_notifications_sms_confirm_post: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The client's own name for this command, new for each: a repetition within 24 h gets the first one's answer
+                 * @example 5f0c7f7e-3f0e-4a53-9d0b-3c1f6f2f9a10
+                 */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SmsCodeRequest"];
+            };
+        };
+        responses: {
+            /** @description It is on */
+            200: {
+                headers: {
+                    /** @description true where the answer was kept: nothing was done now */
+                    "Idempotency-Replayed"?: string;
+                    /**
+                     * @description How many are left (r), and in how many seconds there are all of them again (t)
+                     * @example "person";r=599;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description How many requests (q) are answered in how many seconds (w)
+                     * @example "person";q=600;w=60
+                     */
+                    "RateLimit-Policy"?: string;
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChannelStateAnswer"];
+                };
+            };
+            /** @description REQUEST_INVALID or LINK_INVALID */
             400: {
                 headers: {
                     /** @description true where the answer was kept: nothing was done now */

@@ -4,8 +4,9 @@ import { useState } from "react";
 import { View } from "react-native";
 import { Button, Text } from "react-native-paper";
 
-import { body } from "@/api/client";
-import { useNoticeChange, type Channel, type ChannelName } from "@/api/notices";
+import { body, type Api } from "@/api/client";
+import { useNoticeChange, type Channel, type ChannelName, type Preferences } from "@/api/notices";
+import type { Change } from "@/api/once";
 import { ApiProblem } from "@/api/problem";
 import type { Tone } from "@/rules/standing";
 import { useWords } from "@/words";
@@ -15,6 +16,8 @@ import { TextInput } from "./text-input";
 
 const TONES: Record<Channel["status"], Tone> = { on: "good", unconfirmed: "busy", off: "quiet" };
 const CHAT = /^-?[0-9]{1,20}$/;
+/** Which countries there are is the API's to say. */
+const MOBILE = /^\+?[0-9][0-9 ()-]{6,19}$/;
 
 function State({ name, channel }: { name: ChannelName; channel: Channel }) {
   const words = useWords().notices.preferences;
@@ -85,13 +88,37 @@ export function WebhookChannel({ channel }: { channel: Channel }) {
   );
 }
 
-export function TelegramChannel({ channel }: { channel: Channel }) {
+interface CodedWords {
+  target: string;
+  help: string;
+  wrong: string;
+  ask: string;
+  asked: string;
+  code: string;
+  confirm: string;
+}
+
+interface CodedProps {
+  name: "telegram" | "sms";
+  id: "chat" | "mobile";
+  /** As the API calls what is asked for. */
+  field: string;
+  channel: Channel;
+  said: CodedWords;
+  shape: RegExp;
+  ask: (api: Api, asked: string) => Promise<unknown>;
+  confirm: Change<string, unknown>;
+  remove: (api: Api) => Promise<unknown>;
+}
+
+/** A channel that is its owner's once a code that was sent there has come back. */
+function CodedChannel({ name, id, field, channel, said, shape, ask, confirm, remove }: CodedProps) {
   const words = useWords().notices.preferences;
-  const [chat, setChat] = useState("");
+  const [target, setTarget] = useState("");
   const [code, setCode] = useState("");
-  const asking = useNoticeChange((api, asked: string) => body(api.PUT("/api/v1/notifications/telegram", { body: { chat_id: asked } })));
-  const confirming = useNoticeChange((api, asked: string, headers) => body(api.POST("/api/v1/notifications/telegram/confirm", { body: { code: asked }, headers })));
-  const removal = useNoticeChange((api, _: null) => body(api.DELETE("/api/v1/notifications/telegram")));
+  const asking = useNoticeChange(ask);
+  const confirming = useNoticeChange(confirm);
+  const removal = useNoticeChange((api, _: null) => remove(api));
   const all = [asking, confirming, removal];
   const isBusy = all.some((each) => each.isPending);
   /** Only the last try's answer is told. */
@@ -99,32 +126,66 @@ export function TelegramChannel({ channel }: { channel: Channel }) {
     all.forEach((each) => each.reset());
     send();
   };
-  const isNumber = CHAT.test(chat.trim());
+  const isFit = shape.test(target.trim());
   return (
-    <Panel title={words.channels.telegram}>
-      <State name="telegram" channel={channel} />
+    <Panel title={words.channels[name]}>
+      <State name={name} channel={channel} />
       {channel.status === "unconfirmed" ? (
         <>
-          {asking.isSuccess ? <ToneText tone="good">{words.chatAsked}</ToneText> : null}
-          <TextInput mode="outlined" label={words.chatCode} accessibilityLabel={words.chatCode} value={code} onChangeText={setCode} autoCapitalize="none" autoComplete="one-time-code" maxLength={40} testID="chat-code" />
-          <Button mode="contained" loading={isBusy} disabled={isBusy || code.trim() === ""} onPress={() => anew(() => confirming.mutate(code.trim(), { onSuccess: () => setCode("") }))} testID="confirm-chat">
-            {words.chatConfirm}
+          {asking.isSuccess ? <ToneText tone="good">{said.asked}</ToneText> : null}
+          <TextInput mode="outlined" label={said.code} accessibilityLabel={said.code} value={code} onChangeText={setCode} autoCapitalize="none" autoComplete="one-time-code" inputMode={name === "sms" ? "numeric" : "text"} maxLength={40} testID={`${id}-code`} />
+          <Button mode="contained" loading={isBusy} disabled={isBusy || code.trim() === ""} onPress={() => anew(() => confirming.mutate(code.trim(), { onSuccess: () => setCode("") }))} testID={`confirm-${id}`}>
+            {said.confirm}
           </Button>
         </>
       ) : null}
       <View>
-        <TextInput mode="outlined" label={words.chat} accessibilityLabel={words.chat} value={chat} onChangeText={setChat} autoComplete="off" inputMode="text" maxLength={21} testID="chat" />
-        <FieldError text={chat.trim() !== "" && !isNumber ? words.chatWrong : fieldProblem(asking.error, "chat_id")} />
+        <TextInput mode="outlined" label={said.target} accessibilityLabel={said.target} value={target} onChangeText={setTarget} autoComplete={name === "sms" ? "tel" : "off"} inputMode={name === "sms" ? "tel" : "text"} maxLength={21} testID={id} />
+        <FieldError text={target.trim() !== "" && !isFit ? said.wrong : fieldProblem(asking.error, field)} />
       </View>
-      <Hint>{words.chatHelp}</Hint>
+      <Hint>{said.help}</Hint>
       <ProblemText error={all.find((each) => each.error !== null)?.error} />
-      <Button mode={channel.status === "off" ? "contained" : "outlined"} loading={isBusy} disabled={isBusy || !isNumber} onPress={() => anew(() => asking.mutate(chat.trim()))} testID="ask-chat">
-        {words.chatAsk}
+      <Button mode={channel.status === "off" ? "contained" : "outlined"} loading={isBusy} disabled={isBusy || !isFit} onPress={() => anew(() => asking.mutate(target.trim()))} testID={`ask-${id}`}>
+        {said.ask}
       </Button>
       {channel.status === "off" ? null : (
         <AskedButton label={words.remove} question={words.removeAsk} icon="close" isDangerous isDisabled={isBusy} onConfirmed={() => anew(() => removal.mutate(null))} />
       )}
     </Panel>
+  );
+}
+
+export function TelegramChannel({ channel }: { channel: Channel }) {
+  return (
+    <CodedChannel
+      name="telegram"
+      id="chat"
+      field="chat_id"
+      channel={channel}
+      said={useWords().notices.preferences.telegram}
+      shape={CHAT}
+      ask={(api, asked) => body(api.PUT("/api/v1/notifications/telegram", { body: { chat_id: asked } }))}
+      confirm={(api, code, headers) => body(api.POST("/api/v1/notifications/telegram/confirm", { body: { code }, headers }))}
+      remove={(api) => body(api.DELETE("/api/v1/notifications/telegram"))}
+    />
+  );
+}
+
+/** Nothing where the deployment sends none. */
+export function SmsChannel({ channel: { status, target } }: { channel: Preferences["sms"] }) {
+  const { sms } = useWords().notices.preferences;
+  return status === "unavailable" ? null : (
+    <CodedChannel
+      name="sms"
+      id="mobile"
+      field="number"
+      channel={{ status, target }}
+      said={sms}
+      shape={MOBILE}
+      ask={(api, number) => body(api.PUT("/api/v1/notifications/sms", { body: { number } }))}
+      confirm={(api, code, headers) => body(api.POST("/api/v1/notifications/sms/confirm", { body: { code }, headers }))}
+      remove={(api) => body(api.DELETE("/api/v1/notifications/sms"))}
+    />
   );
 }
 

@@ -11,7 +11,8 @@ import { LabelledSwitch } from "./labelled-switch";
 import { kindName } from "./notice-row";
 import { Panel, ProblemText } from "./parts";
 
-const CHANNELS: readonly ChannelName[] = ["push", "email", "webhook", "telegram"];
+const CHANNELS: readonly ChannelName[] = ["push", "email", "webhook", "telegram", "sms"];
+const ABSENT = new Set(["off", "unavailable"]);
 type Kinds = Preferences["kinds"];
 
 /** Every kind of notice with a switch for each channel that is there. */
@@ -25,7 +26,7 @@ export function KindChoice({ preferences }: { preferences: Preferences }) {
     body(api.PUT("/api/v1/notifications/preferences", { body: { kinds }, headers: ifMatch(tag) })),
   );
   const chosen: Kinds = { ...preferences.kinds, ...touched };
-  const shown = CHANNELS.filter((channel) => preferences[channel].status !== "off");
+  const shown = CHANNELS.filter((channel) => !ABSENT.has(preferences[channel].status));
   const turn = (kind: string, channel: ChannelName, isOn: boolean) => {
     saving.reset();
     const others = (chosen[kind] ?? []).filter((each) => each !== channel);

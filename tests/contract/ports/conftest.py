@@ -29,6 +29,7 @@ from algotrading.adapters.postgres.outbox import PostgresOutbox
 from algotrading.adapters.postgres.push_devices import PostgresPushDevices
 from algotrading.adapters.postgres.risks import PostgresRisks
 from algotrading.adapters.postgres.second_factors import PostgresSecondFactors
+from algotrading.adapters.postgres.sms_codes import PostgresSmsCodes
 from algotrading.adapters.postgres.snapshots import PostgresSnapshots
 from algotrading.adapters.postgres.standings import PostgresStandings
 from algotrading.adapters.postgres.strategies import PostgresStrategies
@@ -56,6 +57,7 @@ from algotrading.ports import (
     PushDevices,
     Risks,
     SecondFactors,
+    SmsCodes,
     Snapshots,
     Standings,
     Strategies,
@@ -76,7 +78,7 @@ from tests.fakes.kept_answers import MemoryKeptAnswers
 from tests.fakes.ledger import MemoryLedger, MemoryOutbox
 from tests.fakes.mails import MemoryEmailLinks
 from tests.fakes.named_accounts import MemoryNamedAccounts
-from tests.fakes.notifications import MemoryDeliveries, MemoryNotifications, MemorySummaries
+from tests.fakes.notifications import MemoryDeliveries, MemoryNotifications, MemorySmsCodes, MemorySummaries
 from tests.fakes.push import MemoryPushDevices
 from tests.fakes.risks import MemoryRisks
 from tests.fakes.snapshots import MemorySnapshots
@@ -96,6 +98,7 @@ class Stores:
     notifications: Notifications
     deliveries: Deliveries
     push_devices: PushDevices
+    sms_codes: SmsCodes
     summaries: Summaries
     system_summaries: Summaries
     standings: Standings
@@ -167,6 +170,7 @@ def memory_stores() -> Stores:
         notifications=MemoryNotifications(database),
         deliveries=MemoryDeliveries(database),
         push_devices=MemoryPushDevices(database),
+        sms_codes=MemorySmsCodes(database),
         summaries=MemorySummaries(database),
         system_summaries=MemorySummaries(database),
         standings=MemoryStandings(database),
@@ -213,6 +217,7 @@ def postgres_stores(store: PostgresStore) -> Stores:
         notifications=PostgresNotifications(store.app),
         deliveries=PostgresDeliveries(store.app),
         push_devices=PostgresPushDevices(store.app),
+        sms_codes=PostgresSmsCodes(store.app),
         summaries=PostgresSummaries(store.app),
         system_summaries=PostgresSummaries(store.system),
         standings=PostgresStandings(store.app),

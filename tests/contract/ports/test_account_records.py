@@ -20,9 +20,10 @@ from algotrading.domain.errors import Conflict, NotFound
 from algotrading.domain.events import EntryMissed
 from algotrading.domain.logins import LOGIN_LASTS, DeviceLogin
 from algotrading.domain.notices import NoticeKind
-from algotrading.domain.notifications import Channel
+from algotrading.domain.notifications import Channel, ChannelSetup
 from algotrading.domain.roles import ViewerGrant
 from algotrading.domain.second_factor import SecondFactor
+from algotrading.domain.sms import CodeLimits
 from algotrading.domain.strategy import StrategyStatus
 from algotrading.entrypoints.api.answer_examples import FILE
 from tests.contract.ports.conftest import Stores, add_account, postgres_stores
@@ -40,6 +41,7 @@ LEFT_OUT = {
     "kept_answers": "answers of the last day, repeated",
     "recovery_codes": "hashes of codes",
     "refresh_tokens": "hashes of tokens",
+    "sms_codes": "counts of two days, and bits of a hash",
 }
 """Tables with a user's rows that no export has, each with its reason."""
 
@@ -191,6 +193,8 @@ def test_an_export_has_something_of_every_section_and_no_secret(postgres_store: 
     found = {name: records.read(trader.user_id, name, offset=0, limit=999) for name in records.sections()}
 
     assert {name for name, rows in found.items() if not rows} <= {"risk_events"}
+    channels = {row["channel"]: row["target"] for row in map(json.loads, found["notification_channels"])}
+    assert channels["sms"] == "+91******3210", "what is shown of a number: the rest is sealed"
     text = str(found)
     for secret in (f"{trader.mark}-secret", f"{trader.mark}-token", trader.refresh_hash.hex(), "sealed", "password_"):
         assert secret not in text, secret
@@ -208,6 +212,9 @@ def test_what_is_left_of_a_closed_account_names_nobody(postgres_store: PostgresS
         login = DeviceLogin(uuid4(), user.user_id, "phone of Ramesh", MOMENT, MOMENT, lasts)
         stores.logins.begin(login, bytes([number]) * 32, "hash")
     stores.notifications.save_setup(webhook(user.user_id, "https://hooks.of-ramesh.in"))
+    mobile = ChannelSetup(user.user_id, Channel.SMS, "+91******3210", MOMENT, "sealed number of Ramesh")
+    stores.notifications.save_setup(mobile)
+    assert stores.sms_codes.spend(user.user_id, b"123", CodeLimits(of_deployment=9), MOMENT)
     stores.broker_accounts.save(sealed_account(user.user_id, "mark"))
     second = add_account(stores.named_accounts, user, "Ramesh Patel")
     stores.named_accounts.change(user.user_id, second, name="Ramesh N. Patel", make_default=True, now=MOMENT)
@@ -242,7 +249,7 @@ def test_what_is_left_of_a_closed_account_names_nobody(postgres_store: PostgresS
     assert not re.search("ramesh|suresh", trail, re.IGNORECASE)
     rows = rows_of(postgres_store, user.user_id)
     kept = {"audit_heads", "audit_log", "broker_accounts", "daily_summaries", "deliveries", "logins", "outbox", "users"}
-    assert {name for name, found in rows.items() if found} == kept
+    assert {name for name, found in rows.items() if found} == kept | {"sms_codes"}
 
 
 def whole_schema(store: PostgresStore) -> dict[str, str]:

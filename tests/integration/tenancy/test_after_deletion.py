@@ -27,6 +27,7 @@ from algotrading.domain.notices import NoticeKind
 from algotrading.domain.notifications import Channel
 from algotrading.domain.roles import INVITATION_LASTS, ViewerGrant
 from algotrading.domain.second_factor import SecondFactor
+from algotrading.domain.sms import CodeLimits
 from algotrading.domain.strategy import Strategy, StrategyStatus
 from tests.contract.ports.conftest import Stores, postgres_stores
 from tests.contract.ports.test_notifications import tell, webhook
@@ -109,6 +110,7 @@ DEEDS: dict[str, Callable[[Any, Leaver], Any]] = {
         me.user_id, {(NoticeKind.SOLD, Channel.EMAIL): False}
     ),
     "PostgresNotifications.save_setup": lambda r, me: r.save_setup(webhook(me.user_id, "https://hooks.of-mine.in")),
+    "PostgresSmsCodes.spend": lambda r, me: r.spend(me.user_id, b"123", CodeLimits(99), MOMENT),
     "PostgresApiKeys.add": lambda r, me: r.add(
         ApiKey(uuid4(), me.user_id, "program", frozenset({Scope.READ}), MOMENT, LATER), uuid4().bytes * 2
     ),

@@ -49,6 +49,8 @@ BODIES |= {
     "PUT /api/v1/notifications/webhook": {"url": "https://forged.example.com"},
     "PUT /api/v1/notifications/telegram": {"chat_id": "666"},
     "POST /api/v1/notifications/telegram/confirm": {"code": "forged"},
+    "PUT /api/v1/notifications/sms": {"number": "+919876543210"},
+    "POST /api/v1/notifications/sms/confirm": {"code": "123456"},
     "PUT /api/v1/notifications/push/{id}": {"token": "ExponentPushToken[forged]"},
 }
 BODIES |= {

@@ -32,6 +32,7 @@ from algotrading.adapters.postgres.outbox import PostgresOutbox
 from algotrading.adapters.postgres.push_devices import PostgresPushDevices
 from algotrading.adapters.postgres.risks import PostgresRisks
 from algotrading.adapters.postgres.second_factors import PostgresSecondFactors
+from algotrading.adapters.postgres.sms_codes import PostgresSmsCodes
 from algotrading.adapters.postgres.snapshots import PostgresSnapshots
 from algotrading.adapters.postgres.standings import PostgresStandings
 from algotrading.adapters.postgres.strategies import PostgresStrategies
@@ -56,6 +57,7 @@ from algotrading.domain.orders import AccountBook
 from algotrading.domain.push import PushDevice
 from algotrading.domain.roles import Role
 from algotrading.domain.second_factor import SecondFactor
+from algotrading.domain.sms import CodeLimits
 from algotrading.ports import BookSnapshot, OrderLog
 from tests.contract.ports.conftest import postgres_stores
 from tests.fakes.examples import MOMENT, TRADING_DAY, make_intent
@@ -79,6 +81,7 @@ REPOSITORIES: tuple[Callable[[Database], Any], ...] = (
     PostgresNotifications,
     PostgresDeliveries,
     PostgresPushDevices,
+    PostgresSmsCodes,
     PostgresSummaries,
     PostgresAccountRecords,
     PostgresStandings,
@@ -261,6 +264,9 @@ CALLS: dict[str, Callable[[Any, Intruder], Any]] = {
         me.user_id, Channel.TELEGRAM, me.victim.refresh_hash, since=MOMENT - DAY, now=MOMENT
     ),
     "PostgresNotifications.remove_setup": lambda r, me: r.remove_setup(me.user_id, Channel.WEBHOOK, MOMENT),
+    "PostgresSmsCodes.spend": lambda r, me: (
+        r.spend(me.user_id, me.victim.refresh_hash[:3], CodeLimits(of_deployment=99, of_number=1), MOMENT) or None
+    ),
     "PostgresPushDevices.register": lambda r, me: r.register(
         PushDevice(me.user_id, me.victim.login.device_id, bytes(32), "forged", MOMENT)
     ),
@@ -271,6 +277,9 @@ CALLS: dict[str, Callable[[Any, Intruder], Any]] = {
     "PostgresDeliveries.claim": lambda r, me: r.claim(me.user_id, Channel.EMAIL, MOMENT, lease=DAY),
     "PostgresDeliveries.mark_delivered": lambda r, me: r.mark_delivered(_delivery(me), MOMENT),
     "PostgresDeliveries.mark_failed": lambda r, me: r.mark_failed(_delivery(me), "forged", now=MOMENT, retry_at=None),
+    "PostgresDeliveries.delivered_since": lambda r, me: (
+        r.delivered_since(me.user_id, Channel.EMAIL, MOMENT - DAY) or None
+    ),
     "PostgresDeliveries.log": lambda r, me: list(r.log(me.user_id, limit=100, before=None)),
     "PostgresStandings.read": _standing_with_the_victims_key,
     "PostgresApiKeys.add": lambda r, me: r.add(

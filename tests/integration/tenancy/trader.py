@@ -24,6 +24,7 @@ from algotrading.domain.orders import AccountBook, BookReading, Fill
 from algotrading.domain.push import PushDevice
 from algotrading.domain.roles import INVITATION_LASTS, Role, ViewerGrant
 from algotrading.domain.second_factor import SecondFactor
+from algotrading.domain.sms import CodeLimits
 from algotrading.domain.strategy import Strategy
 from algotrading.ports import BookSnapshot, Notice, OrderLog
 from tests.contract.ports.conftest import Stores
@@ -100,6 +101,9 @@ def make_trader(stores: Stores) -> Trader:
     stores.notifications.save_setup(setup)
     stores.notifications.save_setup(ChannelSetup(user.user_id, Channel.TELEGRAM, mark, MOMENT))
     stores.notifications.set_code(user.user_id, Channel.TELEGRAM, refresh_hash, MOMENT)
+    stores.notifications.save_setup(ChannelSetup(user.user_id, Channel.SMS, "+91******3210", MOMENT, mark))
+    stores.notifications.set_code(user.user_id, Channel.SMS, refresh_hash, MOMENT)
+    assert stores.sms_codes.spend(user.user_id, refresh_hash[:3], CodeLimits(99), MOMENT)
     stores.push_devices.register(PushDevice(user.user_id, login.device_id, refresh_hash, mark, MOMENT))
     stores.notifications.set_wishes(user.user_id, {(NoticeKind.BOUGHT, Channel.EMAIL): False})
     for told_before in stores.notifications.inbox(user.user_id, limit=10, before=None):

@@ -8,6 +8,7 @@ from typing import Any
 from tests.unit.api.test_admin import Boss
 from tests.unit.api.test_notifications import send_codes
 from tests.unit.api.test_second_factor import shown, switch_on, wait_a_step
+from tests.unit.api.test_sms import code_of, member, name
 from tests.unit.api.test_viewers import invite
 from tests.unit.api.world import PLAN, ApiWorld
 
@@ -78,6 +79,12 @@ def _confirm_chat(world: ApiWorld) -> Request:
     return "/notifications/telegram/confirm", {"code": send_codes(world)}, token
 
 
+def _confirm_number(world: ApiWorld) -> Request:
+    token = member(world)
+    name(world, token)
+    return "/notifications/sms/confirm", {"code": code_of(world)}, token
+
+
 DEEDS: Mapping[str, Callable[[ApiWorld], Request]] = {
     "POST /api/v1/auth/second-factor": _plain("/auth/second-factor"),
     "POST /api/v1/auth/second-factor/confirm": _confirm_factor,
@@ -101,6 +108,7 @@ DEEDS: Mapping[str, Callable[[ApiWorld], Request]] = {
     "POST /api/v1/risk/release": _plain("/risk/release"),
     "POST /api/v1/notifications/read": _plain("/notifications/read"),
     "POST /api/v1/notifications/telegram/confirm": _confirm_chat,
+    "POST /api/v1/notifications/sms/confirm": _confirm_number,
     "POST /api/v1/admin/users/{id}/lock": _staff("/admin/users/{id}/lock", reason="a phone was stolen"),
     "POST /api/v1/admin/users/{id}/unlock": _staff("/admin/users/{id}/unlock"),
     "POST /api/v1/admin/users/{id}/roles": _staff("/admin/users/{id}/roles", role="support"),

@@ -51,6 +51,8 @@ GOOD_BODIES: dict[str, dict[str, Any]] = {
     "/api/v1/notifications/webhook": {"url": "https://hooks.example.com/trades"},
     "/api/v1/notifications/telegram": {"chat_id": "123456789"},
     "/api/v1/notifications/telegram/confirm": {"code": "9f86d081884c7d65"},
+    "/api/v1/notifications/sms": {"number": "+919876543210"},
+    "/api/v1/notifications/sms/confirm": {"code": "204671"},
     "/api/v1/admin/users/{id}/lock": {"reason": "a phone was stolen", "code": "123456"},
     "/api/v1/admin/users/{id}/unlock": {"code": "123456"},
     "/api/v1/admin/users/{id}/roles": {"role": "support", "code": "123456"},

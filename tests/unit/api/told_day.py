@@ -123,6 +123,10 @@ class ToldDay(Stage):
         self.deliver()
         code = self.world.chats.sent[-1][1].partition("code is ")[2].partition(".")[0]
         self.show("POST", "/notifications/telegram/confirm", {"code": code})
+        self.show("PUT", "/notifications/sms", {"number": "+919876543210"})
+        self.deliver()
+        code = self.world.texts.sent[-1][1].partition("code is ")[2].partition(".")[0]
+        self.show("POST", "/notifications/sms/confirm", {"code": code})
         kinds = {"bought": ["email", "webhook", "push"], "buy_accepted": []}
         self.show("PUT", "/notifications/preferences", {"kinds": kinds})
         self.show("GET", "/notifications/preferences")
@@ -256,6 +260,7 @@ class ToldDay(Stage):
         self.show("DELETE", f"/strategy/{self.strategy_id}")
         self.show("DELETE", "/broker")
         self.show("DELETE", "/notifications/telegram")
+        self.show("DELETE", "/notifications/sms")
         self.show("DELETE", "/notifications/webhook")
         self.ask("PUT", f"/notifications/push/{login['device_id']}", {"token": _PHONE})
         self.show("DELETE", f"/notifications/push/{login['device_id']}")

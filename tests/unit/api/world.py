@@ -22,10 +22,12 @@ from algotrading.domain.accounts import BrokerCredentials
 from algotrading.domain.allowances import Allowance
 from algotrading.domain.cycle import Cycle, CycleState
 from algotrading.domain.mail import Mail
+from algotrading.domain.mobile_numbers import Country
 from algotrading.domain.named_accounts import NamedAccount
 from algotrading.domain.nse_calendar import NSE_SESSIONS
 from algotrading.domain.roles import Role
 from algotrading.domain.second_factor import SecondFactor
+from algotrading.domain.sms import CodeLimits
 from algotrading.entrypoints.api.account_data import AccountDataRoutes
 from algotrading.entrypoints.api.account_links import AccountLinkRoutes
 from algotrading.entrypoints.api.admin import AdminRoutes, AdminServices
@@ -74,6 +76,8 @@ from algotrading.services.push_notices import PushDelivery
 from algotrading.services.risk_profile import RiskProfiles
 from algotrading.services.safe_login import SafeLogins
 from algotrading.services.second_factor import SecondFactorKeeper
+from algotrading.services.sms_notices import SmsDelivery
+from algotrading.services.sms_numbers import SmsNumbers
 from algotrading.services.strategy_status import StrategyReader
 from algotrading.services.timeline import TimelineReader
 from algotrading.services.viewers import Viewers
@@ -97,7 +101,9 @@ from tests.fakes.notifications import (
     MemoryChats,
     MemoryDeliveries,
     MemoryNotifications,
+    MemorySmsCodes,
     MemorySummaries,
+    MemoryTextMessages,
     MemoryWebhooks,
 )
 from tests.fakes.push import MemoryPushDevices, MemoryPushes
@@ -160,6 +166,9 @@ class ApiWorld:
     pushes: MemoryPushes = field(default_factory=MemoryPushes)
     webhooks: MemoryWebhooks = field(default_factory=MemoryWebhooks)
     chats: MemoryChats = field(default_factory=MemoryChats)
+    texts: MemoryTextMessages = field(default_factory=MemoryTextMessages)
+    sms_per_user: int = 10
+    sms_codes_per_day: int = 200
     gauge: MemoryGauge = field(default_factory=MemoryGauge)
     exchange: MemoryExchange = field(init=False)
     runtime: MemoryRuntime = field(init=False)
@@ -353,6 +362,7 @@ class ApiWorld:
                 self.clock,
                 self.meter,
             ),
+            sms=SmsDelivery(MemoryDeliveries(self.database), MemoryVault(), self.texts, self.clock, self.sms_per_user),
             errands=self.notice_errands,
             clock=self.clock,
             meter=self.meter,
@@ -411,6 +421,7 @@ class ApiWorld:
             "wishes": dict(self.database.wishes),
             "channel_setups": dict(self.database.channel_setups),
             "push_devices": dict(self.database.push_devices),
+            "sms_codes": list(self.database.sms_codes),
             "inbox_reads": dict(self.database.inbox_reads),
             "risk_limits": dict(self.database.risk_limits),
             "kill_locks": dict(self.database.kill_locks),
@@ -530,6 +541,17 @@ class ApiWorld:
             vault=MemoryVault(),
             webhooks=self.webhooks,
             chats=self.chats,
+            sms=SmsNumbers(
+                users=MemoryUsers(self.database),
+                notifications=MemoryNotifications(self.database),
+                codes=MemorySmsCodes(self.database),
+                texts=self.texts,
+                vault=MemoryVault(),
+                errands=self.notice_errands,
+                clock=self.clock,
+                countries=(Country.IN,),
+                limits=CodeLimits(self.sms_codes_per_day),
+            ),
             errands=self.notice_errands,
             clock=self.clock,
         )

@@ -23,6 +23,9 @@ from pydantic import (
     model_validator,
 )
 
+from algotrading.domain.mobile_numbers import Country
+from algotrading.domain.sms_templates import SmsTemplate
+
 Stage = Literal["dev", "staging", "prod"]
 Seconds = Annotated[float, Field(gt=0)]
 Port = Annotated[int, Field(ge=1, le=65_535)]
@@ -40,6 +43,13 @@ _INDICES = 9
 def _split(value: object) -> object:
     """A comma-separated list, as environment variables hold it."""
     return tuple(part.strip() for part in value.split(",")) if isinstance(value, str) else value
+
+
+def _pairs(value: object) -> object:
+    """The same of names with their values: `one=1,two=2`."""
+    if not isinstance(value, str):
+        return value
+    return tuple(tuple(part.strip().partition("=")[::2]) for part in value.split(",") if part.strip())
 
 
 class SettingsInvalid(Exception):
@@ -353,16 +363,58 @@ class PushSettings(Settings):
         return self
 
 
-class NotificationsSettings(DoorSettings, WebhookSettings, TelegramSettings):
+class SmsSettings(Settings):
+    """Text messages by SNS; without SMS_SENDER_ID there are none. docs/operations.md says what is registered where."""
+
+    sms_sender_id: Annotated[str, StringConstraints(pattern=r"^([A-Za-z0-9-]{3,11})?$")] = ""
+    """What they come from, in India the registered header (Amazon SNS developer guide: 3 to 11 letters, digits and
+    hyphens)."""
+    sms_entity_id: Annotated[str, StringConstraints(max_length=50)] = ""
+    """What their sender is registered as in India (TRAI's DLT)."""
+    sms_template_ids: Annotated[
+        tuple[tuple[SmsTemplate, Annotated[str, StringConstraints(min_length=1, max_length=50)]], ...],
+        BeforeValidator(_pairs),
+    ] = ()
+    """What each text is registered as there, separated by commas: `code=1107...,killed=1107...`. Pairs, since settings
+    are keys of what is built of them."""
+    sms_countries: Annotated[tuple[Country, ...], BeforeValidator(_split), Field(min_length=1)] = (Country.IN,)
+    """Whose numbers may be named, separated by commas: whoever can have messages sent anywhere has them sent where he
+    is paid for it."""
+    sms_per_user: int = Field(default=10, ge=0, le=100)
+    """Notices by SMS that one user is sent within a day."""
+    sms_codes_per_day: int = Field(default=200, ge=0)
+    """Codes to numbers, of everybody together."""
+    sms_api_url: str = ""
+    """In dev: where SNS is for this alone; the topics are elsewhere."""
+
+    @model_validator(mode="after")
+    def _registered_as_a_whole(self) -> Self:
+        if not self.sms_sender_id or Country.IN not in self.sms_countries:
+            return self
+        missing = [] if self.sms_entity_id else ["SMS_ENTITY_ID"]
+        missing += [f"SMS_TEMPLATE_IDS of {each}" for each in SmsTemplate if each not in dict(self.sms_template_ids)]
+        if missing:
+            raise ValueError(f"SMS to India needs {', '.join(missing)}: carriers drop what is not registered")
+        return self
+
+    @model_validator(mode="after")
+    def _sms_elsewhere_in_dev_only(self) -> Self:
+        if self.stage != "dev" and self.sms_api_url:
+            raise ValueError("SMS_API_URL may be set in dev only")
+        return self
+
+
+class NotificationsSettings(DoorSettings, WebhookSettings, TelegramSettings, SmsSettings):
     """lambdas/notifications"""
 
     kms_key_id: str
-    """The key that secrets of channels are sealed under, for that purpose alone: a webhook's, a phone's token."""
+    """The key that secrets of channels are sealed under, for that purpose alone: a webhook's, a phone's token, a mobile
+    number."""
     notice_queue_url: str
-    """Where codes for chats are asked for."""
+    """Where codes for chats and numbers are asked for."""
 
 
-class NotifierSettings(DatabaseSettings, MailSettings, WebhookSettings, TelegramSettings, PushSettings):
+class NotifierSettings(DatabaseSettings, MailSettings, WebhookSettings, TelegramSettings, PushSettings, SmsSettings):
     """lambdas/notifier"""
 
     kms_key_id: str

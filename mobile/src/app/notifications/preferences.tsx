@@ -1,7 +1,7 @@
 import { Text } from "react-native-paper";
 
 import { usePreferencesOfNotices } from "@/api/notices";
-import { MailChannel, TelegramChannel, WebhookChannel } from "@/ui/channels";
+import { MailChannel, SmsChannel, TelegramChannel, WebhookChannel } from "@/ui/channels";
 import { KindChoice } from "@/ui/kind-choice";
 import { Loaded } from "@/ui/parts";
 import { PushChannel } from "@/ui/push-channel";
@@ -22,6 +22,7 @@ export default function NoticePreferences() {
             <MailChannel channel={found.email} />
             <WebhookChannel channel={found.webhook} />
             <TelegramChannel channel={found.telegram} />
+            <SmsChannel channel={found.sms} />
             <KindChoice preferences={found} />
           </>
         )}

@@ -12,6 +12,7 @@ from algotrading.settings import (
     MailSettings,
     NotificationsSettings,
     NotifierSettings,
+    SmsSettings,
     SummarySettings,
     TelegramSettings,
     WebhookSettings,
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from algotrading.adapters.kms_vault import KmsVault
     from algotrading.adapters.postgres.database import Database
     from algotrading.adapters.ses_mailer import SesMailer
+    from algotrading.adapters.sns_sms import SnsTextMessages
     from algotrading.adapters.sqs_errands import SqsErrands
     from algotrading.adapters.telegram import TelegramChats
     from algotrading.adapters.webhooks import HttpWebhooks
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
     from algotrading.services.morning import MorningCheck
     from algotrading.services.notification_center import NotificationCenter
     from algotrading.services.push_notices import PushDelivery
+    from algotrading.services.sms_notices import SmsDelivery
+    from algotrading.services.sms_numbers import SmsNumbers
 
 
 def build_mailer(settings: MailerSettings) -> Callable[[str], object]:
@@ -148,6 +152,7 @@ def _notice_delivery(settings: NotifierSettings) -> NoticeDelivery:
         webhooks=_webhooks(settings),
         chats=_chats(settings),
         pushes=_push_delivery(settings.push_api_url, database, vault, errands),
+        sms=_sms_delivery(settings, database, vault),
         errands=errands,
         clock=SystemClock(),
         meter=EmfMeter(),
@@ -166,6 +171,16 @@ def _push_delivery(url: str, database: Database, vault: KmsVault, errands: SqsEr
     return PushDelivery(devices, vault, ExpoPushes(url), errands, SystemClock(), EmfMeter())
 
 
+def _sms_delivery(settings: NotifierSettings, database: Database, vault: KmsVault) -> SmsDelivery:
+    from algotrading.adapters.clock import SystemClock
+    from algotrading.adapters.postgres.deliveries import PostgresDeliveries
+    from algotrading.services.sms_notices import SmsDelivery
+
+    return SmsDelivery(
+        PostgresDeliveries(database), vault, _text_messages(settings), SystemClock(), settings.sms_per_user
+    )
+
+
 def _notification_center(settings: NotificationsSettings) -> NotificationCenter:
     from algotrading.adapters.clock import SystemClock
     from algotrading.adapters.postgres.deliveries import PostgresDeliveries
@@ -176,16 +191,42 @@ def _notification_center(settings: NotificationsSettings) -> NotificationCenter:
     from algotrading.services.notification_center import NotificationCenter
 
     database = parts.database(settings)
+    errands = SqsErrands(lambda: parts.client("sqs"), settings.notice_queue_url)
+    vault = _channel_vault(settings.kms_key_id)
     return NotificationCenter(
         users=PostgresUsers(database),
         notifications=PostgresNotifications(database),
         deliveries=PostgresDeliveries(database),
         push_devices=PostgresPushDevices(database),
-        vault=_channel_vault(settings.kms_key_id),
+        vault=vault,
         webhooks=_webhooks(settings),
         chats=_chats(settings),
-        errands=SqsErrands(lambda: parts.client("sqs"), settings.notice_queue_url),
+        sms=_sms_numbers(settings, database, vault, errands),
+        errands=errands,
         clock=SystemClock(),
+    )
+
+
+def _sms_numbers(
+    settings: NotificationsSettings, database: Database, vault: KmsVault, errands: SqsErrands
+) -> SmsNumbers:
+    from algotrading.adapters.clock import SystemClock
+    from algotrading.adapters.postgres.notifications import PostgresNotifications
+    from algotrading.adapters.postgres.sms_codes import PostgresSmsCodes
+    from algotrading.adapters.postgres.users import PostgresUsers
+    from algotrading.domain.sms import CodeLimits
+    from algotrading.services.sms_numbers import SmsNumbers
+
+    return SmsNumbers(
+        users=PostgresUsers(database),
+        notifications=PostgresNotifications(database),
+        codes=PostgresSmsCodes(database),
+        texts=_text_messages(settings),
+        vault=vault,
+        errands=errands,
+        clock=SystemClock(),
+        countries=settings.sms_countries,
+        limits=CodeLimits(settings.sms_codes_per_day),
     )
 
 
@@ -213,4 +254,15 @@ def _chats(settings: TelegramSettings) -> TelegramChats:
 
     return TelegramChats(
         lambda: str(parts.read_secret(settings.telegram_secret_arn)["token"]), settings.telegram_api_url
+    )
+
+
+def _text_messages(settings: SmsSettings) -> SnsTextMessages:
+    from algotrading.adapters.sns_sms import SnsTextMessages
+
+    return SnsTextMessages(
+        lambda: parts.client("sns", url=settings.sms_api_url or None),
+        sender_id=settings.sms_sender_id,
+        entity_id=settings.sms_entity_id,
+        template_ids=dict(settings.sms_template_ids),
     )

@@ -160,9 +160,9 @@ def _secret_reader() -> Any:
 
 
 @cache
-def client(service: str, *, read_seconds: float = 5, attempts: int = 3) -> Any:
+def client(service: str, *, read_seconds: float = 5, attempts: int = 3, url: str | None = None) -> Any:
     """An AWS client that gives up in seconds: the functions' own time-outs are short. Its address can be
-    changed through botocore's own AWS_ENDPOINT_URL."""
+    changed through botocore's own AWS_ENDPOINT_URL, or for one use of a service by `url`."""
     import boto3
     from botocore.config import Config
 
@@ -172,7 +172,7 @@ def client(service: str, *, read_seconds: float = 5, attempts: int = 3) -> Any:
         read_timeout=read_seconds,
         retries={"mode": "standard", "total_max_attempts": attempts},
     )
-    return make_client(service, config=patience)
+    return make_client(service, config=patience, endpoint_url=url)
 
 
 def forget() -> None:

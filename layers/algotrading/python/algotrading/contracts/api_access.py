@@ -109,6 +109,9 @@ ACCESS: Final[Mapping[str, Access]] = MappingProxyType(
         "PUT /api/v1/notifications/telegram": _OWNER,
         "POST /api/v1/notifications/telegram/confirm": _OWNER,
         "DELETE /api/v1/notifications/telegram": _OWNER,
+        "PUT /api/v1/notifications/sms": _OWNER,
+        "POST /api/v1/notifications/sms/confirm": _OWNER,
+        "DELETE /api/v1/notifications/sms": _OWNER,
         "PUT /api/v1/notifications/push/{id}": _OWNER,
         "DELETE /api/v1/notifications/push/{id}": _OWNER,
         # --- the deployment

@@ -12,7 +12,7 @@ from algotrading.contracts.api_common import Answer, Instant, RequestBody, Stora
 from algotrading.domain.notices import NoticeKind
 from algotrading.domain.notifications import Channel
 
-ChannelName = Literal["email", "webhook", "telegram", "push"]
+ChannelName = Literal["email", "webhook", "telegram", "push", "sms"]
 _MOST_IDS = 200
 
 
@@ -98,6 +98,15 @@ class PushView(Answer):
     devices: list[UUID] = Field(description="Those that take them, as GET /auth/devices calls them")
 
 
+class SmsView(Answer):
+    """Text messages to the caller's mobile number."""
+
+    status: Literal["on", "unconfirmed", "off", "unavailable"] = Field(
+        description="`unavailable`: none are sent in this deployment"
+    )
+    target: str | None = Field(description="What is shown of the number", examples=["+91******3210"])
+
+
 class PreferencesView(Answer):
     """Which kinds of notices go where. The inbox has them all."""
 
@@ -106,11 +115,13 @@ class PreferencesView(Answer):
     webhook: ChannelView
     telegram: ChannelView
     push: PushView
+    sms: SmsView
 
 
 class PreferencesRequest(RequestBody):
     """The whole choice. Kinds that are left out go by default: everything by webhook; by mail, Telegram and push all
-    but the steps on the way (`buy_accepted`, `partly_bought`, `sell_accepted`, `partly_sold`)."""
+    but the steps on the way (`buy_accepted`, `partly_bought`, `sell_accepted`, `partly_sold`); by SMS the few that
+    matter most (docs/notifications.md)."""
 
     kinds: dict[KindName, Annotated[list[ChannelName], Field(max_length=len(Channel))]] = Field(
         examples=[{"bought": ["email"], "buy_accepted": []}]
@@ -152,6 +163,29 @@ class ChatCodeRequest(RequestBody):
     code: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=40), Storable] = Field(
         examples=["9f86d081884c7d65"]
     )
+
+
+class SmsRequest(RequestBody):
+    """Have notices sent to a mobile number."""
+
+    number: Annotated[str, StringConstraints(min_length=1, max_length=30), Storable] = Field(
+        description="With its country's code (E.164); without one it is a number of India",
+        examples=["+919876543210"],
+        repr=False,
+    )
+
+
+class SmsAnswer(Answer):
+    """A code is on its way to the number."""
+
+    status: Literal["asked"] = "asked"
+    target: str = Field(description="What is shown of the number", examples=["+91******3210"])
+
+
+class SmsCodeRequest(RequestBody):
+    """The code that has arrived by SMS."""
+
+    code: Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^[0-9]{6}$")] = Field(examples=["204671"])
 
 
 class PushRequest(RequestBody):

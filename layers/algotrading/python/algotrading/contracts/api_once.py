@@ -62,6 +62,7 @@ SECRET_BODIES: Final = frozenset(
         "POST /api/v1/account/keys",
         "POST /api/v1/broker/connect",
         "POST /api/v1/notifications/telegram/confirm",
+        "POST /api/v1/notifications/sms/confirm",
         "POST /api/v1/admin/users/{id}/lock",
         "POST /api/v1/admin/users/{id}/unlock",
         "POST /api/v1/admin/users/{id}/roles",

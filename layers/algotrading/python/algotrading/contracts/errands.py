@@ -94,6 +94,15 @@ class ChatCodeErrand(BaseModel):
     user_id: UUID
 
 
+class SmsCodeErrand(BaseModel):
+    """Send a code to the mobile number that a user has named."""
+
+    model_config = _FROZEN
+
+    kind: Literal["sms_code"] = "sms_code"
+    user_id: UUID
+
+
 class PushTicket(BaseModel):
     """One phone's push that the push service took."""
 
@@ -116,7 +125,7 @@ class PushReceiptsErrand(BaseModel):
 
 
 DeliveryErrand = Annotated[
-    NoticeErrand | DeliverErrand | ChatCodeErrand | PushReceiptsErrand, Field(discriminator="kind")
+    NoticeErrand | DeliverErrand | ChatCodeErrand | SmsCodeErrand | PushReceiptsErrand, Field(discriminator="kind")
 ]
 AnyErrand = (
     ResetPasswordErrand
@@ -126,6 +135,7 @@ AnyErrand = (
     | NoticeErrand
     | DeliverErrand
     | ChatCodeErrand
+    | SmsCodeErrand
     | PushReceiptsErrand
 )
 

@@ -48,7 +48,7 @@ class OtherWays:
     viewers: int
     """Invitations that were not accepted yet, too."""
     channels: int
-    """Webhook and Telegram."""
+    """Webhook, Telegram and SMS."""
 
 
 def login_refused(account_name: str | None, now: datetime) -> str:

@@ -21,14 +21,18 @@ class Channel(StrEnum):
     TELEGRAM = "telegram"
     PUSH = "push"
     """To the app on phones: domain/push.py."""
+    SMS = "sms"
+    """To a mobile number, in the words of domain/sms.py. Each costs money."""
 
 
 MOST_ATTEMPTS: Final = 12
 """About an hour and a half, with the pauses of `delivery.pause_after`. What has not arrived by then is in the inbox."""
 CODE_LASTS: Final = timedelta(minutes=15)
-"""The code that shows whose a Telegram chat is."""
+"""The code that shows whose a Telegram chat or a mobile number is."""
 CODE_REST: Final = timedelta(minutes=1)
 """Between two codes."""
+MOST_CODE_TRIES: Final = 5
+"""At one code, which is good for nothing then: of six digits, five in a million are guessed."""
 
 _QUIET: Final = frozenset(
     {NoticeKind.BUY_ACCEPTED, NoticeKind.PARTLY_BOUGHT, NoticeKind.SELL_ACCEPTED, NoticeKind.PARTLY_SOLD}
@@ -51,6 +55,23 @@ WHO_GETS_IN: Final = (
 _ALWAYS: Final = frozenset((kind, Channel.EMAIL) for kind in WHO_GETS_IN)
 """Whoever has taken an account over is not to switch off that its owner hears of it."""
 
+BY_SMS: Final = frozenset(
+    {
+        NoticeKind.EXIT_BLOCKED,
+        NoticeKind.EXIT_REFUSED,
+        NoticeKind.EXIT_UNFILLED,
+        NoticeKind.STOP_NOT_RESTING,
+        NoticeKind.OPEN_AT_CLOSE,
+        NoticeKind.OVERSOLD,
+        NoticeKind.LOGIN_REFUSED,
+        NoticeKind.KILLED,
+        NoticeKind.DEPLOYMENT_KILLED,
+    }
+)
+"""What is sent as a text message unless somebody wants something else: money is at stake that no order guards as it
+should, or nothing is traded any more, so that somebody without data has to hear of it now. It is rare where all is
+well; each message costs money."""
+
 Wishes = Mapping[tuple[NoticeKind, Channel], bool]
 """Where a user wants something else than what is sent by default."""
 
@@ -59,7 +80,13 @@ def is_sent(kind: NoticeKind, channel: Channel, wishes: Wishes) -> bool:
     """Whether notices of a kind go to a channel that is set up."""
     if (kind, channel) in _ALWAYS:
         return True
-    return wishes.get((kind, channel), channel is Channel.WEBHOOK or kind not in _QUIET)
+    return wishes.get((kind, channel), _is_sent_by_default(kind, channel))
+
+
+def _is_sent_by_default(kind: NoticeKind, channel: Channel) -> bool:
+    if channel is Channel.SMS:
+        return kind in BY_SMS
+    return channel is Channel.WEBHOOK or kind not in _QUIET
 
 
 def channels_by_kind(wishes: Wishes) -> dict[NoticeKind, list[Channel]]:
@@ -89,20 +116,22 @@ def title_of(kind: str) -> str:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class ChannelSetup:
-    """A webhook or a chat of a user. `repr` shows nothing of it."""
+    """A webhook, a chat or a mobile number of a user. `repr` shows nothing of it."""
 
     user_id: UUID
     channel: Channel
     target: str
-    """A webhook's URL, a chat's identifier."""
+    """A webhook's URL, a chat's identifier; of a mobile number what may be shown of it."""
     created_at: datetime
     sealed_secret: str | None = None
-    """What a webhook's messages are signed with."""
+    """What a webhook's messages are signed with; a mobile number."""
     code_hash: bytes | None = None
-    """Of the code that was sent to a chat."""
+    """Of the code that was sent to a chat or a number."""
     code_at: datetime | None = None
     confirmed_at: datetime | None = None
     """None: nothing but a code is sent there yet."""
+    code_tries: int = 0
+    """How often its code was tried."""
 
     def __repr__(self) -> str:
         return f"ChannelSetup({self.channel}, hidden)"

@@ -32,7 +32,9 @@ from algotrading.ports.notifications import (
     Deliveries,
     DeliveryRefused,
     Notifications,
+    SmsCodes,
     Summaries,
+    TextMessages,
     Webhooks,
 )
 from algotrading.ports.people import (
@@ -98,10 +100,12 @@ __all__ = [
     "Runtime",
     "Schedules",
     "SecondFactors",
+    "SmsCodes",
     "Snapshots",
     "Standings",
     "Strategies",
     "Summaries",
+    "TextMessages",
     "Throttle",
     "Tokens",
     "Users",

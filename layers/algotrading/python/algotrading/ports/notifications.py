@@ -16,6 +16,7 @@ from algotrading.domain.notifications import (
     InboxNotice,
     Wishes,
 )
+from algotrading.domain.sms import CodeLimits, Sms
 
 
 class DeliveryRefused(Exception):
@@ -52,7 +53,7 @@ class Notifications(Protocol):
         ...
 
     def setups(self, user_id: UUID) -> Sequence[ChannelSetup]:
-        """The user's webhook and chat, as far as there are."""
+        """The user's webhook, chat and mobile number, as far as there are."""
         ...
 
     def save_setup(self, setup: ChannelSetup) -> None:
@@ -64,7 +65,8 @@ class Notifications(Protocol):
         ...
 
     def confirm(self, user_id: UUID, channel: Channel, code_hash: bytes, *, since: datetime, now: datetime) -> bool:
-        """Whether this code was sent since then, and not used; the channel is confirmed now."""
+        """Whether this code was sent since then, and not used; the channel is confirmed now. It is tried
+        MOST_CODE_TRIES times at the most."""
         ...
 
     def remove_setup(self, user_id: UUID, channel: Channel, now: datetime) -> bool:
@@ -90,6 +92,10 @@ class Deliveries(Protocol):
 
     def mark_failed(self, delivery: Delivery, error: str, *, now: datetime, retry_at: datetime | None) -> None:
         """It has not arrived; None gives it up. Nothing happens when somebody has claimed it since."""
+        ...
+
+    def delivered_since(self, user_id: UUID, channel: Channel, since: datetime) -> int:
+        """How many have arrived there."""
         ...
 
     def log(self, user_id: UUID, *, limit: int, before: int | None) -> Sequence[DeliveryRecord]:
@@ -119,6 +125,26 @@ class Chats(Protocol):
 
     def send(self, chat_id: str, text: str) -> None:
         """Raises DeliveryRefused; anything else may pass."""
+        ...
+
+
+class TextMessages(Protocol):
+    """SMS."""
+
+    def is_available(self) -> bool:
+        """Whether the deployment may send any."""
+        ...
+
+    def send(self, number: str, sms: Sms) -> None:
+        """To a mobile number, in E.164. Raises DeliveryRefused; anything else may pass. No error names the number."""
+        ...
+
+
+class SmsCodes(Protocol):
+    """How many codes were sent to mobile numbers, by everybody together."""
+
+    def spend(self, user_id: UUID, mark: bytes, limits: CodeLimits, now: datetime) -> bool:
+        """Whether the user may have one more sent to a number, by its mark, today; it is counted then."""
         ...
 
 

@@ -20,6 +20,7 @@ from algotrading.contracts.errands import (
     DeliveryErrand,
     NoticeErrand,
     PushReceiptsErrand,
+    SmsCodeErrand,
 )
 from algotrading.domain.delivery import LEASE, PATIENCE, pause_after
 from algotrading.domain.errors import NotFound
@@ -49,6 +50,7 @@ from algotrading.ports import (
     Webhooks,
 )
 from algotrading.services.push_notices import PushDelivery
+from algotrading.services.sms_notices import SmsDelivery, make_code
 
 logger = logging.getLogger(__name__)
 
@@ -69,6 +71,7 @@ class NoticeDelivery:
     webhooks: Webhooks
     chats: Chats
     pushes: PushDelivery
+    sms: SmsDelivery
     errands: Errands
     clock: Clock
     meter: Meter
@@ -82,7 +85,9 @@ class NoticeDelivery:
             case DeliverErrand(user_id=user_id, channel=channel):
                 return self._deliver(user_id, channel)
             case ChatCodeErrand(user_id=user_id):
-                return self._send_code(user_id)
+                return self._send_code(user_id, Channel.TELEGRAM, secrets.token_hex(8))
+            case SmsCodeErrand(user_id=user_id):
+                return self._send_code(user_id, Channel.SMS, make_code())
             case PushReceiptsErrand():
                 self.pushes.look(errand)
                 return 0
@@ -173,6 +178,9 @@ class NoticeDelivery:
         if delivery.channel is Channel.TELEGRAM:
             self.chats.send(setup.target, _chat_text(notice))
             return
+        if delivery.channel is Channel.SMS:
+            self.sms.send(setup, notice)
+            return
         sealed = {WEBHOOK_SECRET: setup.sealed_secret or ""}
         secret = self.vault.unseal(user_id, sealed)[WEBHOOK_SECRET]
         self.webhooks.post(setup.target, secret, str(notice.notice_id), webhook_body(notice))
@@ -183,30 +191,35 @@ class NoticeDelivery:
                 return setup
         raise DeliveryRefused("the channel was removed")
 
-    # --- whose chat it is -----------------------------------------------------------------------------
+    # --- whose chat or number it is -------------------------------------------------------------------
 
-    def _send_code(self, user_id: UUID) -> int:
-        """Send a code to a chat that waits to be confirmed: only who reads the chat has it then."""
-        waiting = [
-            s for s in self.notifications.setups(user_id) if s.channel is Channel.TELEGRAM and not s.confirmed_at
-        ]
+    def _send_code(self, user_id: UUID, channel: Channel, code: str) -> int:
+        """Send a code to what waits to be confirmed: only who reads it there has it then."""
+        waiting = [s for s in self.notifications.setups(user_id) if s.channel is channel and not s.confirmed_at]
         if not waiting:
             return 0
-        code = secrets.token_hex(8)
-        self.notifications.set_code(user_id, Channel.TELEGRAM, code_hash_of(code), self.clock.now())
-        text = f"Your code is {code}. Enter it where you named this chat. If you named none, do nothing."
+        self.notifications.set_code(user_id, channel, code_hash_of(code), self.clock.now())
         try:
-            self.chats.send(waiting[0].target, text)
+            if channel is Channel.SMS:
+                self.sms.send_code(waiting[0], code)
+            else:
+                self.chats.send(waiting[0].target, _code_text(code))
         except DeliveryRefused:
             # Most often somebody who has not started the bot yet: another code can be asked for.
-            logger.warning("a chat takes no code", extra={"user_id": str(user_id)})
+            logger.warning("no code is taken by %s", channel, extra={"user_id": str(user_id)})
             return 0
         return 1
 
 
 def code_hash_of(code: str) -> bytes:
-    """What is stored of a code: 64 random bits, good for minutes, need nothing slow against guessing."""
+    """What is stored of a code. A chat's are 64 random bits, good for minutes, and need nothing slow against guessing.
+    A number's are six digits, which no hash hides: what guards them is that each is tried five times at the most, by
+    its own user, and that nothing is gained by it but notices of one's own."""
     return hashlib.sha256(code.strip().lower().encode()).digest()
+
+
+def _code_text(code: str) -> str:
+    return f"Your code is {code}. Enter it where you named this chat. If you named none, do nothing."
 
 
 def webhook_body(notice: InboxNotice) -> bytes:

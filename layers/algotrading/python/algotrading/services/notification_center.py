@@ -37,6 +37,7 @@ from algotrading.ports import (
 )
 from algotrading.services.deliver_notices import WEBHOOK_SECRET, code_hash_of
 from algotrading.services.push_notices import PUSH_TOKEN
+from algotrading.services.sms_numbers import SmsNumbers
 
 _SECRET_BYTES = 32
 
@@ -53,6 +54,8 @@ class Preferences:
     """The logins whose phones take pushes."""
     tag: str
     """Of the choice: see `domain.seen`."""
+    has_sms: bool
+    """Whether the deployment sends text messages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +69,7 @@ class NotificationCenter:
     vault: Vault
     webhooks: Webhooks
     chats: Chats
+    sms: SmsNumbers
     errands: Errands
     clock: Clock
 
@@ -101,6 +105,7 @@ class NotificationCenter:
             self.notifications.setups(user_id),
             devices,
             tag_of_wishes(wishes),
+            has_sms=self.sms.is_available(),
         )
 
     def choose(
@@ -142,14 +147,14 @@ class NotificationCenter:
         self.notifications.save_setup(ChannelSetup(user_id, Channel.TELEGRAM, chat_id, now))
         self.errands.ask(ChatCodeErrand(user_id=user_id))
 
-    def confirm_chat(self, user_id: UUID, code: str) -> None:
-        """The chat is the user's. Raises LinkInvalid for a code that is not the last one, or older than a quarter of
-        an hour."""
+    def confirm(self, user_id: UUID, channel: Channel, code: str) -> None:
+        """The chat or the number is the user's. Raises LinkInvalid for a code that is not the last one, older than a
+        quarter of an hour, or tried too often."""
         now = self.clock.now()
-        if not self.notifications.confirm(
-            user_id, Channel.TELEGRAM, code_hash_of(code), since=now - CODE_LASTS, now=now
-        ):
-            raise LinkInvalid("this code was not sent to the chat, was used, or is too old: ask for a new one")
+        if not self.notifications.confirm(user_id, channel, code_hash_of(code), since=now - CODE_LASTS, now=now):
+            raise LinkInvalid(
+                "this code was not sent there, was used, tried too often, or is too old: ask for a new one"
+            )
 
     def set_push(self, user_id: UUID, device_id: UUID, token: str) -> None:
         """Have notices pushed to the phone of one of the user's logins, for as long as that goes on.

@@ -80,6 +80,16 @@ class PostgresDeliveries:
                 ),
             )
 
+    def delivered_since(self, user_id: UUID, channel: Channel, since: datetime) -> int:
+        """See ports.Deliveries."""
+        with self._database.tenant(user_id) as session:
+            row = session.execute(
+                "select count(*) as arrived from deliveries where user_id = %s and channel = %s and delivered_at >= %s",
+                (user_id, channel, since),
+            ).fetchone()
+        assert row is not None
+        return int(row["arrived"])
+
     def log(self, user_id: UUID, *, limit: int, before: int | None) -> Sequence[DeliveryRecord]:
         """See ports.Deliveries."""
         with self._database.tenant(user_id) as session:

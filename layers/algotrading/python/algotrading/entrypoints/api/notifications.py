@@ -27,16 +27,22 @@ from algotrading.contracts.api_notifications import (
     PreferencesView,
     PushRequest,
     PushView,
+    SmsAnswer,
+    SmsCodeRequest,
+    SmsRequest,
+    SmsView,
     WebhookAnswer,
     WebhookRequest,
 )
 from algotrading.domain.errors import (
     AlgotradingError,
     Conflict,
+    EmailUnverified,
     LinkInvalid,
     NotFound,
     PreconditionFailed,
     RequestInvalid,
+    TooManyTries,
 )
 from algotrading.domain.notices import NoticeKind
 from algotrading.domain.notifications import Channel, DeliveryRecord, InboxNotice
@@ -95,6 +101,19 @@ class NotificationRoutes:
         router.delete(f"{base}/telegram", **_described("Take the Telegram chat away", "It is off", NotFound))(
             self.remove_chat
         )
+        router.put(
+            f"{base}/sms",
+            **_described(
+                "Name a mobile number", "A code is sent", RequestInvalid, Conflict, EmailUnverified, TooManyTries
+            ),
+        )(self.set_number)
+        router.post(
+            f"{base}/sms/confirm",
+            **_described("Confirm the mobile number", "It is on", RequestInvalid, LinkInvalid),
+        )(self.confirm_number)
+        router.delete(f"{base}/sms", **_described("Take the mobile number away", "It is off", NotFound))(
+            self.remove_number
+        )
         router.put(f"{base}/push/<id>", **_described("Push to a device", "It is on", RequestInvalid, NotFound))(
             self.set_push
         )
@@ -149,12 +168,28 @@ class NotificationRoutes:
 
     def confirm_chat(self, request: Request, body: ChatCodeRequest) -> ChannelStateAnswer:
         """Shows that the chat is the caller's, within a quarter of an hour."""
-        self._services().confirm_chat(caller(request), body.code)
+        self._services().confirm(caller(request), Channel.TELEGRAM, body.code)
         return ChannelStateAnswer(status="on")
 
     def remove_chat(self, request: Request) -> ChannelStateAnswer:
         """Nothing more is sent there."""
         self._services().remove(caller(request), Channel.TELEGRAM)
+        return ChannelStateAnswer(status="off")
+
+    def set_number(self, request: Request, body: SmsRequest) -> SmsAnswer:
+        """Have a code sent to a mobile number by SMS; the few notices that matter most go there once the code has come
+        back. Only where the deployment sends SMS (else `CONFLICT`), to numbers of countries on its list, for an account
+        whose e-mail is confirmed, and a few times a day. The number is stored sealed and answered to nobody."""
+        return SmsAnswer(target=self._services().sms.name(caller(request), body.number))
+
+    def confirm_number(self, request: Request, body: SmsCodeRequest) -> ChannelStateAnswer:
+        """Shows that the number is the caller's, within a quarter of an hour and five tries."""
+        self._services().confirm(caller(request), Channel.SMS, body.code)
+        return ChannelStateAnswer(status="on")
+
+    def remove_number(self, request: Request) -> ChannelStateAnswer:
+        """Nothing more is sent there, and the number is forgotten."""
+        self._services().remove(caller(request), Channel.SMS)
         return ChannelStateAnswer(status="off")
 
     def set_push(self, request: Request, id: UUID, body: PushRequest) -> ChannelStateAnswer:
@@ -211,8 +246,16 @@ def _preferences(preferences: Preferences) -> Response[PreferencesView]:
         webhook=_channel(preferences, Channel.WEBHOOK),
         telegram=_channel(preferences, Channel.TELEGRAM),
         push=PushView(status="on" if preferences.push_devices else "off", devices=list(preferences.push_devices)),
+        sms=_sms(preferences),
     )
     return tagged(view, preferences.tag)
+
+
+def _sms(preferences: Preferences) -> SmsView:
+    if not preferences.has_sms:
+        return SmsView(status="unavailable", target=None)
+    of_number = _channel(preferences, Channel.SMS)
+    return SmsView(status=of_number.status, target=of_number.target)
 
 
 def _channel(preferences: Preferences, channel: Channel) -> ChannelView:

@@ -1,0 +1,57 @@
+-- Text messages as a channel. A mobile number is kept sealed, and beside that what is shown of it; its code has six digits,
+-- so its tries are counted. What was sent is counted by the deliveries that arrived; codes are counted here, across users.
+
+alter table notification_wishes drop constraint notification_wishes_channel_check;
+alter table notification_wishes add constraint notification_wishes_channel_check
+    check (channel in ('email', 'webhook', 'telegram', 'push', 'sms'));
+alter table deliveries drop constraint deliveries_channel_check;
+alter table deliveries add constraint deliveries_channel_check
+    check (channel in ('email', 'webhook', 'telegram', 'push', 'sms'));
+alter table notification_channels drop constraint notification_channels_channel_check;
+alter table notification_channels add constraint notification_channels_channel_check
+    check (channel in ('webhook', 'telegram', 'sms'));
+alter table notification_channels drop constraint notification_channels_check;
+alter table notification_channels add constraint notification_channels_check
+    check ((channel in ('webhook', 'sms')) = (sealed_secret is not null));
+alter table notification_channels add column code_tries smallint not null default 0;
+grant update (code_tries) on notification_channels to app_role;
+
+create index deliveries_by_sms on deliveries (user_id, delivered_at) where channel = 'sms';
+
+-- Every code that was sent to a mobile number, for two days at the most. A mark is no number: some two hundred share one.
+create table sms_codes (
+    code_id     bigint generated always as identity primary key,
+    user_id     uuid not null references users (id),
+    number_mark bytea not null check (octet_length(number_mark) = 3),
+    sent_on     date not null
+);
+create index sms_codes_day on sms_codes (sent_on);
+
+alter table sms_codes enable row level security;
+create policy tenant on sms_codes to app_role using (user_id = app_user_id()) with check (user_id = app_user_id());
+create policy system on sms_codes to system_role using (true) with check (true);
+grant select on sms_codes to app_role;
+
+-- Whether the tenant of the transaction may have one more code sent that day; it is counted then. One number is asked for by
+-- many users, and all of them cost one deployment: so it counts everybody's, says nothing of them, and writes the tenant's.
+create function spend_sms_code(mark bytea, today date, of_user integer, of_number integer, of_all integer)
+    returns boolean
+    language plpgsql security definer set search_path = public, pg_temp as $$
+declare
+    counted record;
+begin
+    -- Of two at the same moment the second counts the first.
+    perform pg_advisory_xact_lock(3030);
+    delete from sms_codes where sent_on < today - 1;
+    select count(*) filter (where user_id = app_user_id()) as by_user,
+           count(*) filter (where number_mark = mark) as by_number,
+           count(*) as by_all
+        into counted from sms_codes where sent_on = today;
+    if counted.by_user >= of_user or counted.by_number >= of_number or counted.by_all >= of_all then
+        return false;
+    end if;
+    insert into sms_codes (user_id, number_mark, sent_on) values (app_user_id(), mark, today);
+    return true;
+end $$;
+revoke execute on function spend_sms_code(bytea, date, integer, integer, integer) from public;
+grant execute on function spend_sms_code(bytea, date, integer, integer, integer) to app_role;

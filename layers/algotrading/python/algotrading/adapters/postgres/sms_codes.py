@@ -1,0 +1,28 @@
+"""ports.SmsCodes on PostgreSQL."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from algotrading.adapters.postgres.database import Database
+from algotrading.adapters.postgres.users import hold_undeleted
+from algotrading.domain.sms import CodeLimits, day_began
+
+
+class PostgresSmsCodes:
+    """Each user's own rows, under row-level security; only the counting reaches further."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def spend(self, user_id: UUID, mark: bytes, limits: CodeLimits, now: datetime) -> bool:
+        """See ports.SmsCodes."""
+        with self._database.tenant(user_id) as session:
+            hold_undeleted(session, user_id)
+            row = session.execute(
+                "select spend_sms_code(%s, %s, %s, %s, %s) as may",
+                (mark, day_began(now).date(), limits.of_user, limits.of_number, limits.of_deployment),
+            ).fetchone()
+        assert row is not None
+        return bool(row["may"])
