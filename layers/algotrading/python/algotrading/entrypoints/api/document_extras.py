@@ -36,7 +36,6 @@ _EXAMPLES = {
     "TOKEN_EXPIRED": ("your login has expired: log in again", []),
     "TOKEN_INVALID": ("the bearer token is not valid: log in again", []),
     "NOT_FOUND": ("no such strategy", []),
-    "EMAIL_TAKEN": ("an account with this e-mail exists", []),
     "BROKER_ACCOUNT_TAKEN": (
         "this broker account is connected here already: look at your other broker accounts, and disconnect it first",
         [],
