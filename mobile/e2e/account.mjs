@@ -106,7 +106,7 @@ export async function leave(browser) {
   await fill(page, "password", "a wrong passphrase");
   await fire.click();
   await press(page, "confirm");
-  await page.getByText("E-mail and password do not match.").waitFor();
+  await page.getByText("E-mail, password or code is wrong.").waitFor();
   await call("/auth/login", { body: who });
   await fill(page, "password", who.password);
   await fire.click();

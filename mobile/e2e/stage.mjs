@@ -53,7 +53,7 @@ export async function followMail(context, to, subject) {
   const page = await context.newPage();
   page.setDefaultTimeout(20_000);
   await page.goto(facts.mailbox);
-  const link = page.locator("article").filter({ hasText: to }).filter({ hasText: subject }).first().getByRole("link");
+  const link = page.locator("article").filter({ hasText: to }).filter({ hasText: subject }).first().getByRole("link").first();
   const url = await link.getAttribute("href");
   await link.click();
   await page.waitForURL(`${facts.app}/**`);

@@ -18,7 +18,7 @@ const problems: Record<ProblemCode, string> = {
   REQUEST_INVALID: "Correct the marked fields and send again.",
   STRATEGY_INVALID: "The plan breaks a trading rule: correct the marked fields and save again.",
   LINK_INVALID: "This link was used or is too old. Ask for a new one and open that.",
-  CREDENTIALS_INVALID: "E-mail or password is wrong, or the account is not open yet: then follow the link in the mail that was sent to you.",
+  CREDENTIALS_INVALID: "E-mail, password or code is wrong. Check what you entered; if you have just registered, open the link in your mail first.",
   SECOND_FACTOR_NEEDED: "Enter the code of your authenticator app as well, or a recovery code.",
   TOKEN_EXPIRED: "Your login is over. Enter your password to go on where you were.",
   TOKEN_INVALID: "Your login is not valid any more. Log in again.",
