@@ -13,6 +13,7 @@ from algotrading.adapters.passwords import Argon2Passwords
 from algotrading.domain.accounts import NO_MATCH
 from algotrading.domain.mail import Mail
 from algotrading.domain.registrations import KEPT_FOR, WRONG_PAIR
+from algotrading.domain.throttle import REMEMBERED_SECONDS
 from tests.unit.api.test_account_links import token_in
 from tests.unit.api.world import PASSWORD, Answer, ApiWorld
 
@@ -327,12 +328,25 @@ def test_nobody_is_logged_in_before_the_account_is_theirs(world: ApiWorld) -> No
 @pytest.mark.parametrize("email", [NEW, TAKEN])
 def test_a_mailbox_is_not_flooded_with_or_without_an_account(world: ApiWorld, email: str) -> None:
     world.register(TAKEN)
+    world.clock.sleep(REMEMBERED_SECONDS)
 
     answers = [ask(world, email) for _ in range(5)]
 
     assert [each.status for each in answers] == [202, 202, 202, 429, 429]
     assert "Retry-After" in answers[-1].headers
     assert len(world.deliver_mails()) == 3
+
+
+def test_a_wait_tells_nobody_that_an_account_was_opened_meanwhile(world: ApiWorld) -> None:
+    # Given an address that somebody asks for until there is a wait
+    token = link(world)
+    assert [ask(world).status for _ in range(3)] == [202, 202, 429]
+
+    # When its owner opens the account
+    assert confirm(world, token).status == 200
+
+    # Then the wait goes on
+    assert ask(world).status == 429
 
 
 def test_one_place_does_not_write_to_many_mailboxes(world: ApiWorld) -> None:

@@ -50,9 +50,14 @@ def suspects_of_held_up_notice(email: str) -> Sequence[Suspect]:
 
 
 def suspects_of_registration(email: str, address: str) -> Sequence[Suspect]:
-    """Each try sends a mail to somebody who may not have asked for it, whether or not there is an account. It counts as
-    good once the account is opened: whoever opens it reads that mail."""
+    """Each try sends a mail to somebody who may not have asked for it, whether or not there is an account."""
     return _suspects_of_asked_mail("registration", email, address)
+
+
+def suspects_of_opened_registration(address: str) -> Sequence[Suspect]:
+    """What counts as good once the account is opened: an office of thirty does not wait. The mailbox goes on being
+    counted, for a wait that ends before its time would tell that somebody has opened an account."""
+    return suspects_of_registration("", address)[-1:]
 
 
 def suspects_of_code(user_id: UUID) -> Sequence[Suspect]:

@@ -11,7 +11,12 @@ from algotrading.domain.accounts import User
 from algotrading.domain.email_links import LINK_IS_OVER
 from algotrading.domain.errors import AuthenticationFailed, Conflict, LinkInvalid, TooManyTries
 from algotrading.domain.registrations import WRONG_PAIR, Registration
-from algotrading.domain.throttle import Suspect, suspects_of_link, suspects_of_registration
+from algotrading.domain.throttle import (
+    Suspect,
+    suspects_of_link,
+    suspects_of_opened_registration,
+    suspects_of_registration,
+)
 from algotrading.ports import Clock, Errands, Passwords, Registrations, Throttle, Users
 from algotrading.services.account_links import refuse_easy
 from algotrading.services.link_tokens import read_link_token
@@ -74,7 +79,7 @@ class Registrar:
             raise LinkInvalid(LINK_IS_OVER) from error
         self.registrations.forget(user_id)
         self.throttle.succeeded(suspects)
-        self.throttle.succeeded(suspects_of_registration(asked.email, address))
+        self.throttle.succeeded(suspects_of_opened_registration(address))
         return user
 
     def _try(self, suspects: Sequence[Suspect]) -> None:
