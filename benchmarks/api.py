@@ -27,6 +27,8 @@ import redis
 from algotrading.contracts.api_routes import API_ROUTES
 from benchmarks.figures import Figure, Target, spread
 from benchmarks.stage import SYMBOLS, Holding, Stage, StageFailed
+from twin.api_client import ApiClient, Login
+from twin.stage import open_account
 
 RATE = 50
 TARGET = Target("p99", 25.0)
@@ -201,7 +203,9 @@ async def _time_apart(stage: Stage, drafts: Sequence[tuple[Holding, str]]) -> di
 
 
 async def _time_logins(stage: Stage) -> list[float]:
-    account = {"email": "apart-0@example.com", "password": _PASSWORD}
+    login = Login("logs-in@example.com", _PASSWORD)
+    await open_account(stage.twin, ApiClient(stage.twin.http, stage.twin.api_url), login)
+    account = {"email": login.email, "password": login.password}
     call = Call("login", "auth", _event("POST", "/api/v1/auth/login", None, account))
     return [(await _time(call, stage))[0] for _ in range(_LOGINS)]
 

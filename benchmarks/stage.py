@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import math
-import secrets
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -24,10 +23,11 @@ from rich.console import Console
 
 from algotrading.domain.sessions import IST
 from benchmarks.figures import Progress
-from twin.api_client import ApiClient
+from twin.api_client import ApiClient, Login
 from twin.console import Narrator
 from twin.processes import REPOSITORY
 from twin.running import Options, Twin
+from twin.stage import open_account
 from twin.supervisor import run_twin
 
 STATE = REPOSITORY / "build" / "bench"
@@ -167,7 +167,7 @@ class Stage:
     async def _enter(self, email: str, broker_user: str) -> Trader:
         callback = f"{self.twin.api_url}/api/v1/broker/callback"
         api = ApiClient(self.twin.http, self.twin.api_url)
-        await api.register(email, secrets.token_urlsafe(12))
+        await open_account(self.twin, api, Login.fresh(email))
         account = await self.twin.exchange.open_account(broker_user, funds=FUNDS, redirect_url=callback)
         return Trader(api, await api.connect_broker(account))
 

@@ -37,7 +37,7 @@ class Login:
 
 
 class ApiClient:
-    """One person's calls. `register` or `log_in` comes first."""
+    """One person's calls. `log_in` comes first, for whoever has an account."""
 
     def __init__(self, http: aiohttp.ClientSession, url: str) -> None:
         self._http = http
@@ -46,11 +46,19 @@ class ApiClient:
         self.user_id = ""
         self.token = ""
 
-    async def register(self, email: str, password: str) -> None:
-        """Open an account and use it from now on."""
-        answer = await self.call("POST", "/api/v1/auth/register", {"email": email, "password": password})
-        self.user_id = answer["user_id"]
-        self.token = answer["token"]
+    async def register(self, login: Login) -> None:
+        """Ask for an account: a mail with the token of `confirm` is on its way then."""
+        await self.call("POST", "/api/v1/auth/register", {"email": login.email, "password": login.password})
+
+    async def confirm(self, token: str, login: Login) -> None:
+        """Open the account by the token of the mail."""
+        body = {"token": token, "password": login.password}
+        self.user_id = (await self.call("POST", "/api/v1/auth/register/confirm", body))["user_id"]
+
+    async def log_in(self, login: Login) -> None:
+        """Use the account from now on."""
+        body = {"email": login.email, "password": login.password}
+        self.token = (await self.call("POST", "/api/v1/auth/login", body))["token"]
         self._headers = {"Authorization": f"Bearer {self.token}"}
 
     async def connect_broker(self, account: BrokerAccount, account_id: str | None = None) -> str:

@@ -35,8 +35,8 @@ small { opacity: .7; }
 @media (prefers-color-scheme: dark) { body { background: #111; color: #eee; } a { color: #8bf; } }
 """
 _WITHOUT_APP = """the app is not built: make app builds it, and the next make run serves it here. Meanwhile the code of
-the mail, which follows the # in its link, goes into the token field of POST /api/v1/auth/password/reset or
-POST /api/v1/auth/email/verify."""
+the mail, which follows the # in its link, goes into the token field of POST /api/v1/auth/register/confirm,
+POST /api/v1/auth/password/reset or POST /api/v1/auth/email/verify."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +67,7 @@ class Mailbox:
         application = web.Application()
         application.router.add_get("/", self._show)
         application.router.add_get("/messages", self._list)
+        application.router.add_get("/confirm", _explain)
         application.router.add_get("/reset", _explain)
         application.router.add_get("/verify", _explain)
         application.router.add_post("/v2/email/outbound-emails", self._take_mail)

@@ -31,7 +31,6 @@ from twin.script import CAST, FUNDS, HIT, IN_FAMILY, LEAD, Market, Part, Role, t
 from twin.secret_scan import find_secrets
 from twin.stage import (
     SessionFailed,
-    confirm_email,
     enter,
     enter_feed,
     find_market,
@@ -106,11 +105,8 @@ class _Session:
         # First calls while their functions still load could outlast the functions' time-outs.
         await self._twin.entrance
         await self._enter_people()
-        await confirm_email(self._twin, self._trader, self.login)
         await open_channels(self._trader, self._twin.mailbox, chat=CHAT, webhook=WEBHOOK, phone=PHONE, mobile=MOBILE)
-        self._narrator.say(
-            f"{self.login.email} confirmed the e-mail, and is told by mail, webhook, Telegram, SMS and push"
-        )
+        self._narrator.say(f"{self.login.email} is told by mail, webhook, Telegram, SMS and push")
         await self._twin.settled
         if self._path is not None:
             self._narrator.say(self._path.describe(datetime.now(UTC)))

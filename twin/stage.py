@@ -22,9 +22,9 @@ class SessionFailed(Exception):
 
 
 async def enter(twin: Twin, person: ApiClient, login: Login, broker_user: str, *, funds: int) -> str:
-    """Register somebody and log them in to an account of their own at the broker, whose order updates come to us; its
-    user id there."""
-    await person.register(login.email, login.password)
+    """Open an account for somebody and log them in to one of their own at the broker, whose order updates come to us;
+    its user id there."""
+    await open_account(twin, person, login)
     return await connect(twin, person, broker_user, funds=funds)
 
 
@@ -53,12 +53,14 @@ async def enter_feed(twin: Twin, operator: ApiClient) -> str:
     return email
 
 
-async def confirm_email(twin: Twin, person: ApiClient, login: Login) -> None:
-    """Open the link that was mailed at the registration. Raises SessionFailed when none came."""
+async def open_account(twin: Twin, person: ApiClient, login: Login) -> None:
+    """Register somebody, open the account by the link that is mailed, and log in. Raises SessionFailed when no mail
+    comes."""
+    await person.register(login)
     for _ in range(int(_MAIL_SECONDS / _LOOK_SECONDS)):
         if mails := twin.mailbox.of(login.email, "Confirm your e-mail"):
-            token = mails[-1].text.partition("/verify#")[2].split()[0]
-            await person.call("POST", "/api/v1/auth/email/verify", {"token": token})
+            await person.confirm(mails[-1].text.partition("/confirm#")[2].split()[0], login)
+            await person.log_in(login)
             return
         await asyncio.sleep(_LOOK_SECONDS)
     raise SessionFailed(f"no mail to confirm {login.email} came within {_MAIL_SECONDS:.0f} s")

@@ -36,6 +36,7 @@ _OF_THE_RATE_WHERE_DEAR: Final = 10
 _DEAR: Final = frozenset(
     {
         "POST /api/v1/auth/register",
+        "POST /api/v1/auth/register/confirm",
         "POST /api/v1/auth/login",
         "POST /api/v1/auth/password/forgot",
         "POST /api/v1/auth/password/reset",

@@ -4,15 +4,47 @@ import { readFileSync } from "node:fs";
 
 import { call, device, facts, fill, followMail, front, logIn, named, person, press, tab } from "./stage.mjs";
 
-export async function confirmEmail({ context }, who) {
-  const { page } = await followMail(context, who.email, "Confirm your e-mail");
-  assert.notEqual(await front(page, "link-code").inputValue(), "", "the link brings its code along");
-  assert.equal(new URL(page.url()).hash, "", "the code does not stay in the address");
+/** Registers, follows the link of the mail, and goes on in the page that it opened: whoever comes so is at home there. */
+export async function register({ page, context, faults }, who) {
+  await page.getByText("No account yet? Register").click();
+  await fill(page, "email", who.email);
+  await fill(page, "password", "short");
   await press(page, "submit");
-  await page.getByText("Your e-mail is confirmed.").waitFor();
+  await page.getByText("must have at least 12 characters").waitFor();
+  await fill(page, "password", who.password);
+  await press(page, "submit");
+  await page.getByText(`A mail is on its way to ${who.email}.`).waitFor();
+  await assert.rejects(call("/auth/login", { body: who }), /CREDENTIALS_INVALID/, "nobody is let in before that");
+
+  const { page: opened } = await followMail(context, who.email, "Confirm your e-mail");
+  assert.notEqual(await front(opened, "link-code").inputValue(), "", "the link brings its code along");
+  assert.equal(new URL(opened.url()).hash, "", "the code does not stay in the address");
+  opened.on("pageerror", (error) => faults.push(String(error)));
+  await fill(opened, "password", "a strangers passphrase");
+  await press(opened, "submit");
+  await opened.getByText(/^Is not the one of this mail\./).waitFor();
+  await fill(opened, "password", who.password);
+  await press(opened, "submit");
+  await opened.getByText("Your e-mail is confirmed, and your account is open.").waitFor();
+  await press(opened, "go-on");
   await page.close();
   const { token } = await call("/auth/login", { body: who });
   assert.equal((await call("/account", { token })).email_verified, true);
+  return opened;
+}
+
+/** Somebody else registers with an address that has an account: there the same is said, and its owner is told. */
+export async function registerAgain(browser, who) {
+  const { page, context, faults } = await device(browser);
+  await page.getByText("No account yet? Register").click();
+  await fill(page, "email", who.email);
+  await fill(page, "password", "a strangers passphrase");
+  await press(page, "submit");
+  await page.getByText(`A mail is on its way to ${who.email}.`).waitFor();
+  const { page: led } = await followMail(context, who.email, "You have an account already");
+  await logIn(led, who);
+  assert.deepEqual(faults, []);
+  await context.close();
 }
 
 export async function chooseNewPassword(browser) {
@@ -74,7 +106,7 @@ export async function leave(browser) {
   await fill(page, "password", "a wrong passphrase");
   await fire.click();
   await press(page, "confirm");
-  await page.getByText("E-mail and password do not match.").waitFor();
+  await page.getByText("E-mail, password or code is wrong.").waitFor();
   await call("/auth/login", { body: who });
   await fill(page, "password", who.password);
   await fire.click();

@@ -5,7 +5,10 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { call, facts } from "./stage.mjs";
 
 const FILE = new URL("./day.json", import.meta.url);
-const ANSWERED = { token: "recorded", refresh_token: "recorded", expires_in: 900, device_id: "00000000-0000-4000-8000-000000000000" };
+const ANSWERED = {
+  "/auth/login": { token: "recorded", refresh_token: "recorded", expires_in: 900, device_id: "00000000-0000-4000-8000-000000000000" },
+  "/auth/register": { status: "asked" },
+};
 
 export const trader = { email: "trader@example.com", password: "a long passphrase" };
 
@@ -98,8 +101,7 @@ export async function replay(context, day, { isFailing = false } = {}) {
     open += 1;
     const request = route.request();
     const path = request.url().slice(`${facts.api}/api/v1`.length);
-    const isLogin = request.method() === "POST" && path === "/auth/login";
-    const answer = isLogin ? ANSWERED : request.method() === "GET" ? day.answers[path] : undefined;
+    const answer = request.method() === "POST" ? ANSWERED[path] : request.method() === "GET" ? day.answers[path] : undefined;
     if (answer === undefined && request.method() !== "OPTIONS") unknown.add(`${request.method()} ${path}`);
     const headers = { "Access-Control-Allow-Origin": facts.app, "Access-Control-Allow-Headers": "*, authorization, content-type" };
     if (isFailing && request.method() === "GET") await route.fulfill({ status: 500, headers, json: FAILURE });

@@ -6,7 +6,7 @@ import { faultsOf } from "./axe.mjs";
 import { emptied, readDay, replay, trader, withTwoAccounts } from "./day.mjs";
 import { drawnWith, gallery } from "./pictures.mjs";
 import { DESKTOP, device, facts, front, openBrowser, PHONE, until } from "./stage.mjs";
-import { walk, walkWithout, walkWithTwo } from "./walk.mjs";
+import { walk, walkIn, walkWithout, walkWithTwo } from "./walk.mjs";
 
 /** More of the recorded day than a look takes. */
 const LOOK_MS = 30_000;
@@ -15,8 +15,9 @@ const begin = Date.parse(day.at);
 let browser;
 let shown;
 let walked = 0;
-/** Two sizes and two colours; nothing there, nothing readable, and two broker accounts, in two colours each. */
-const WALKS = 10;
+/** Two sizes and two colours, of every screen and of the way in; nothing there, nothing readable, and two broker accounts,
+ * in two colours each. */
+const WALKS = 14;
 
 before(async () => {
   browser = await openBrowser();
@@ -57,6 +58,9 @@ for (const [size, viewport] of Object.entries(SIZES)) {
   for (const scheme of ["light", "dark"]) {
     test(`every screen is free of serious accessibility faults, ${size}, ${scheme}`, { timeout: 240_000 }, () =>
       lookAt({ day, size, viewport, scheme }, (page, look) => walk(page, facts.app, trader, look)));
+
+    test(`so is the way of somebody new, ${size}, ${scheme}`, { timeout: 120_000 }, () =>
+      lookAt({ day, size, viewport, scheme }, (page, look) => walkIn(page, facts.app, trader, look)));
   }
 }
 

@@ -49,14 +49,11 @@ export async function logIn(page, { email, password }) {
 
 /** Waits for a mail in the mailbox, follows its link there, and answers the page that it led to and the link. */
 export async function followMail(context, to, subject) {
-  await until(`a mail "${subject}" to ${to}`, async () => {
-    const messages = await (await fetch(`${facts.mailbox}/messages`)).json();
-    return messages.some((each) => each.to === to && each.subject.includes(subject));
-  });
+  await mail(to, subject);
   const page = await context.newPage();
   page.setDefaultTimeout(20_000);
   await page.goto(facts.mailbox);
-  const link = page.locator("article").filter({ hasText: to }).filter({ hasText: subject }).first().getByRole("link");
+  const link = page.locator("article").filter({ hasText: to }).filter({ hasText: subject }).first().getByRole("link").first();
   const url = await link.getAttribute("href");
   await link.click();
   await page.waitForURL(`${facts.app}/**`);
@@ -77,9 +74,21 @@ export async function call(path, { token, body, method = body ? "POST" : "GET" }
   return response.json();
 }
 
+/** Somebody with an account, which was opened by the link of its mail. */
 export async function person(name) {
   const who = { email: `${name}-${Date.now()}@example.com`, password: "a long passphrase" };
-  return { ...who, token: (await call("/auth/register", { body: who })).token };
+  await call("/auth/register", { body: who });
+  const { text } = await mail(who.email, "Confirm your e-mail");
+  await call("/auth/register/confirm", { body: { token: /\/confirm#(\S+)/.exec(text)[1], password: who.password } });
+  return { ...who, token: (await call("/auth/login", { body: who })).token };
+}
+
+/** Waits for a mail in the mailbox. */
+async function mail(to, subject) {
+  return until(`a mail "${subject}" to ${to}`, async () => {
+    const messages = await (await fetch(`${facts.mailbox}/messages`)).json();
+    return messages.findLast((each) => each.to === to && each.subject.includes(subject));
+  });
 }
 
 export async function pin(symbol, price) {

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { after, before, test as step } from "node:test";
 
-import { chooseNewPassword, confirmEmail, leave, takeEverythingAlong } from "./account.mjs";
+import { chooseNewPassword, leave, register, registerAgain, takeEverythingAlong } from "./account.mjs";
 import { tradeInSecondAccount } from "./broker-accounts.mjs";
 import { record } from "./day.mjs";
 import { digitsOf, endAccessByReset, readAlong, shareAccount, showFreshCode } from "./guard.mjs";
@@ -56,15 +56,8 @@ async function create(page, { symbol, price, stopPercent, buyIn }) {
 }
 
 test("somebody registers and is at home", async () => {
-  const { page } = phone;
-  await page.getByText("No account yet? Register").click();
-  await fill(page, "email", trader.email);
-  await fill(page, "password", "short");
-  await press(page, "submit");
-  await page.getByText("must have at least 12 characters").waitFor();
-  await fill(page, "password", trader.password);
-  await press(page, "submit");
-  await page.getByText("No broker is connected: nothing can be bought.").first().waitFor();
+  phone.page = await register(phone, trader);
+  await phone.page.getByText("No broker is connected: nothing can be bought.").first().waitFor();
 });
 
 test("the broker is connected through its own login page", async () => {
@@ -82,7 +75,7 @@ test("the broker is connected through its own login page", async () => {
   await named(page, "Back");
 });
 
-test("the e-mail is confirmed by the link of its mail", () => confirmEmail(phone, trader));
+test("whoever registers with an address that has an account is told nothing, and its owner is", () => registerAgain(browser, trader));
 
 test("channels are set up, and what goes where is chosen", () => chooseChannels(phone, trader));
 

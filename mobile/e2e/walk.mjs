@@ -1,5 +1,5 @@
 // The way through every screen, for whoever looks at them all.
-import { front, logIn, named, press, tab } from "./stage.mjs";
+import { fill, front, logIn, named, press, tab } from "./stage.mjs";
 
 /** `look(name)` is called on every screen, when it stands still. */
 export async function walk(page, app, trader, look) {
@@ -126,4 +126,17 @@ export async function walkWithTwo(page, trader, look) {
   await press(page, "add-account");
   await to("open-account");
   await look("broker-add");
+}
+
+/** What somebody new goes through after registering. */
+export async function walkIn(page, app, trader, look) {
+  await page.getByText("No account yet? Register").click();
+  await fill(page, "email", trader.email);
+  await fill(page, "password", trader.password);
+  await press(page, "submit");
+  await front(page, "to-confirm").waitFor();
+  await look("mail-sent");
+  await page.goto(`${app}/confirm#code-of-the-mail`);
+  await front(page, "link-code").waitFor();
+  await look("confirm");
 }

@@ -10,7 +10,7 @@ function opened(pathname: string, hash: string) {
   return { take, replaceState };
 }
 
-test.each(["/reset", "/verify"])("the code after the # of %s is taken out of the address, and is there once", (path) => {
+test.each(["/confirm", "/reset", "/verify"])("the code after the # of %s is taken out of the address, and is there once", (path) => {
   const { take, replaceState } = opened(path, "#abc.def");
   expect(replaceState).toHaveBeenCalledWith(null, "", path);
   expect(take()).toBe("abc.def");

@@ -57,6 +57,7 @@ class MemoryAccountRecords:
                     audit.append(self._database, entry)
             MemoryLogins(self._database).end_for(user_id, LoginEnd.ACCOUNT_DELETED, now)
             self._database.second_factors.pop(user_id, None)
+            self._database.registrations.pop(user_id, None)
             self._database.roles.pop(user_id, None)
             for key_hash, key in list(self._database.api_keys.items()):
                 if key.user_id == user_id:

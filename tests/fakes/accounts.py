@@ -47,7 +47,6 @@ from algotrading.domain.errors import (
     AuthenticationFailed,
     BrokerAccountTaken,
     Conflict,
-    EmailTaken,
     NotFound,
     TokenExpired,
     TokenInvalid,
@@ -73,8 +72,11 @@ class MemoryUsers:
         """See ports.Users."""
         with self._database.turn:
             if self.find_login(user.email) is not None:
-                raise EmailTaken("an account with this e-mail exists")
+                raise Conflict("an account with this e-mail exists")
             self._database.users[user.user_id] = (user, password_hash)
+            if user.email_verified_at is not None:
+                entry = account_entry(user.user_id, AuditKind.EMAIL_VERIFIED, user.email_verified_at)
+                audit.append(self._database, entry)
 
     def find_login(self, email: str) -> Login | None:
         """See ports.Users."""

@@ -27,6 +27,7 @@ from algotrading.domain.named_accounts import NamedAccount
 from algotrading.domain.notifications import Channel, ChannelSetup, DeliveryRecord, Wishes
 from algotrading.domain.orders import Fill
 from algotrading.domain.push import PushDevice
+from algotrading.domain.registrations import Registration
 from algotrading.domain.roles import Role, ViewerGrant
 from algotrading.domain.second_factor import SecondFactor
 from algotrading.domain.strategy import Strategy
@@ -69,6 +70,8 @@ class MemoryDatabase:
     second_factors: dict[UUID, SecondFactor] = field(default_factory=dict)
     email_links: dict[bytes, tuple[UUID, LinkPurpose, datetime]] = field(default_factory=dict)
     """By hash: whose, what for, and until when. A link that is there was not used."""
+    registrations: dict[UUID, tuple[Registration, frozenset[bytes]]] = field(default_factory=dict)
+    """Each with the hashes of its links."""
     wishes: dict[UUID, Wishes] = field(default_factory=dict)
     channel_setups: dict[tuple[UUID, Channel], ChannelSetup] = field(default_factory=dict)
     push_devices: dict[UUID, PushDevice] = field(default_factory=dict)

@@ -50,6 +50,7 @@ class MemoryEmailLinks:
             self._database.users[user_id] = (user, password_hash)
             audit.append(self._database, account_entry(user_id, AuditKind.PASSWORD_RESET, now))
             self._verify(user_id, now)
+            revoke_access = revoke_access or not user.is_email_verified
             MemoryLogins(self._database).end_for(user_id, LoginEnd.PASSWORD_RESET, now)
             keys, viewers = MemoryApiKeys(self._database), MemoryViewerGrants(self._database)
             if revoke_access:

@@ -55,6 +55,7 @@ def test_only_logins_and_the_broker_come_without_a_token(estate: Estate) -> None
 
     assert still_open == {
         "POST /api/v1/auth/register",
+        "POST /api/v1/auth/register/confirm",
         "POST /api/v1/auth/login",
         # Whoever holds the refresh token in the body is who calls.
         "POST /api/v1/auth/refresh",
@@ -125,7 +126,14 @@ def test_a_call_that_hashes_a_password_or_reads_a_link_has_the_least_of_the_rate
     estate: Estate, environment: Environment
 ) -> None:
     settings = estate.one("AWS::ApiGatewayV2::Stage").properties["RouteSettings"]
-    dear = ("auth/register", "auth/login", "auth/password/forgot", "auth/password/reset", "auth/email/verify")
+    dear = (
+        "auth/register",
+        "auth/register/confirm",
+        "auth/login",
+        "auth/password/forgot",
+        "auth/password/reset",
+        "auth/email/verify",
+    )
 
     for key in (*(f"POST /api/v1/{path}" for path in dear), "$default"):
         assert settings[key] == {

@@ -1,7 +1,7 @@
 /** The code of a mail's link follows its #, which no server is sent. It is taken out of the address before the router
  * reads that, so that neither the router nor the browser's history keeps it. On a phone it is pasted. */
 
-const FOR_CODES = /^\/(reset|verify)\/?$/;
+const FOR_CODES = /^\/(confirm|reset|verify)\/?$/;
 
 let code = fromAddress();
 

@@ -1,7 +1,7 @@
 /** Where a browser's page was when it was loaded: a page loaded anew has no login any more, and whoever logs in then goes
  * on where they were, or where a link led. On a phone the login is kept, and the router alone does it. */
 
-const WITHOUT_LOGIN = /^\/(login|register|forgot|reset|verify)?\/?$/;
+const WITHOUT_LOGIN = /^\/(login|register|confirm|forgot|reset|verify)?\/?$/;
 
 let place = fromAddress();
 

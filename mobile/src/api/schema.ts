@@ -509,8 +509,25 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Open an account */
+        /** Ask for an account */
         post: operations["register_api_v1_auth_register_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/register/confirm": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Open the account */
+        post: operations["confirm_api_v1_auth_register_confirm_post"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1823,6 +1840,24 @@ export interface components {
             fresh_until: string;
         };
         /**
+         * ConfirmRegistrationRequest
+         * @description Opens the account that was asked for: the link of the mail, and the password that was chosen.
+         */
+        ConfirmRegistrationRequest: {
+            /**
+             * Password
+             * @description The one of POST /auth/register
+             * @example a long passphrase
+             */
+            password: string;
+            /**
+             * Token
+             * @description What follows the # of the link, or the code of the mail
+             * @example 7f1f3c1e7b8a4a529c3b0a1b2c3d4e5f.d2hhdCBnb29kIHdvdWxkIGEgcmVhbCBvbmUgYmUgaGVyZT8
+             */
+            token: string;
+        };
+        /**
          * ConfirmedRequest
          * @description Shows who asks.
          */
@@ -2125,7 +2160,7 @@ export interface components {
              * @description Stable code, for programs
              * @enum {string}
              */
-            error: "REQUEST_INVALID" | "STRATEGY_INVALID" | "LINK_INVALID" | "CREDENTIALS_INVALID" | "SECOND_FACTOR_NEEDED" | "TOKEN_EXPIRED" | "TOKEN_INVALID" | "ACCESS_DENIED" | "SECOND_FACTOR_REQUIRED" | "FRESH_CODE_NEEDED" | "EMAIL_UNVERIFIED" | "ACCOUNT_LOCKED" | "NOT_FOUND" | "METHOD_NOT_ALLOWED" | "CONFLICT" | "STRATEGY_OVERLAP" | "EMAIL_TAKEN" | "BROKER_ACCOUNT_TAKEN" | "BROKER_ACCOUNT_DIFFERS" | "BROKER_ACCOUNTS_FULL" | "BROKER_ACCOUNT_IN_USE" | "BROKER_ACCOUNT_IS_DEFAULT" | "IDEMPOTENCY_KEY_IN_USE" | "IDEMPOTENCY_OUTCOME_UNKNOWN" | "IDEMPOTENCY_ANSWER_NOT_KEPT" | "IDEMPOTENCY_KEY_REUSED" | "RISK_LIMIT" | "RISK_LOCKED" | "PRECONDITION_FAILED" | "PAYLOAD_TOO_LARGE" | "CONTENT_TYPE_UNSUPPORTED" | "TOO_MANY_TRIES" | "RATE_LIMITED" | "BROKER_AUTH_FAILED" | "BROKER_UNAVAILABLE" | "ORDER_FAILED" | "DATABASE_UNAVAILABLE" | "REDIS_DOWN" | "CALENDAR_MISSING" | "INTERNAL";
+            error: "REQUEST_INVALID" | "STRATEGY_INVALID" | "LINK_INVALID" | "CREDENTIALS_INVALID" | "SECOND_FACTOR_NEEDED" | "TOKEN_EXPIRED" | "TOKEN_INVALID" | "ACCESS_DENIED" | "SECOND_FACTOR_REQUIRED" | "FRESH_CODE_NEEDED" | "EMAIL_UNVERIFIED" | "ACCOUNT_LOCKED" | "NOT_FOUND" | "METHOD_NOT_ALLOWED" | "CONFLICT" | "STRATEGY_OVERLAP" | "BROKER_ACCOUNT_TAKEN" | "BROKER_ACCOUNT_DIFFERS" | "BROKER_ACCOUNTS_FULL" | "BROKER_ACCOUNT_IN_USE" | "BROKER_ACCOUNT_IS_DEFAULT" | "IDEMPOTENCY_KEY_IN_USE" | "IDEMPOTENCY_OUTCOME_UNKNOWN" | "IDEMPOTENCY_ANSWER_NOT_KEPT" | "IDEMPOTENCY_KEY_REUSED" | "RISK_LIMIT" | "RISK_LOCKED" | "PRECONDITION_FAILED" | "PAYLOAD_TOO_LARGE" | "CONTENT_TYPE_UNSUPPORTED" | "TOO_MANY_TRIES" | "RATE_LIMITED" | "BROKER_AUTH_FAILED" | "BROKER_UNAVAILABLE" | "ORDER_FAILED" | "DATABASE_UNAVAILABLE" | "REDIS_DOWN" | "CALENDAR_MISSING" | "INTERNAL";
             /**
              * Message
              * @description What happened and what to do about it, for people
@@ -3046,55 +3081,10 @@ export interface components {
             refresh_token: string;
         };
         /**
-         * RegisterAnswer
-         * @description The new account, logged in.
-         */
-        RegisterAnswer: {
-            /**
-             * Device Id
-             * Format: uuid
-             * @description What GET /auth/devices calls this login
-             */
-            device_id: string;
-            /**
-             * Expires In
-             * @description Seconds for which the bearer token is good
-             */
-            expires_in: number;
-            /**
-             * Password Is Common
-             * @description Whether everybody tries the password first that was logged in with: change it, by /auth/password
-             * @default false
-             */
-            password_is_common: boolean;
-            /**
-             * Refresh Token
-             * @description For POST /auth/refresh, once; keep it as safe as a password
-             */
-            refresh_token: string;
-            /**
-             * Token
-             * @description Bearer token of requests
-             */
-            token: string;
-            /**
-             * User Id
-             * Format: uuid
-             */
-            user_id: string;
-        };
-        /**
          * RegisterRequest
-         * @description Open an account.
+         * @description Ask for an account.
          */
         RegisterRequest: {
-            /**
-             * Device
-             * @description What the list of devices calls this one
-             * @default unnamed device
-             * @example My phone
-             */
-            device: string;
             /**
              * Email
              * @example user@gmail.com
@@ -3106,6 +3096,28 @@ export interface components {
              * @example a long passphrase
              */
             password: string;
+        };
+        /**
+         * RegistrationConfirmedAnswer
+         * @description The account is open, and nobody is logged in.
+         */
+        RegistrationConfirmedAnswer: {
+            /**
+             * Email
+             * @description For POST /auth/login, with the same password
+             */
+            email: string;
+            /**
+             * Status
+             * @default confirmed
+             * @constant
+             */
+            status: "confirmed";
+            /**
+             * User Id
+             * Format: uuid
+             */
+            user_id: string;
         };
         /**
          * ReleaseAnswer
@@ -11744,8 +11756,8 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The account is open */
-            201: {
+            /** @description A mail is on its way to the address */
+            202: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;
@@ -11754,7 +11766,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["RegisterAnswer"];
+                    "application/json": components["schemas"]["MailAskedAnswer"];
                 };
             };
             /** @description REQUEST_INVALID */
@@ -11770,8 +11782,114 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description EMAIL_TAKEN */
-            409: {
+            /** @description PAYLOAD_TOO_LARGE */
+            413: {
+                headers: {
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description CONTENT_TYPE_UNSUPPORTED */
+            415: {
+                headers: {
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description TOO_MANY_TRIES */
+            429: {
+                headers: {
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description INTERNAL */
+            500: {
+                headers: {
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description DATABASE_UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    confirm_api_v1_auth_register_confirm_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ConfirmRegistrationRequest"];
+            };
+        };
+        responses: {
+            /** @description The account is open */
+            200: {
+                headers: {
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RegistrationConfirmedAnswer"];
+                };
+            };
+            /** @description REQUEST_INVALID or LINK_INVALID */
+            400: {
+                headers: {
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description CREDENTIALS_INVALID */
+            401: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;

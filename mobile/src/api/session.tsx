@@ -29,6 +29,7 @@ export interface Session {
   readonly isPasswordCommon: boolean;
   passwordChanged(): void;
   logIn(email: string, password: string, code?: string): Promise<void>;
+  /** Asks for an account, and logs nobody in: a mail comes first. */
   register(email: string, password: string): Promise<void>;
   logOut(): Promise<void>;
 }
@@ -151,8 +152,7 @@ export function SessionProvider({ environment, children }: { environment: Enviro
         await begin(answer, who);
       },
       register: async (who, password) => {
-        const answer = await body(api.POST("/api/v1/auth/register", { body: { email: who, password, device: DEVICE } }));
-        await begin(answer, who);
+        await body(api.POST("/api/v1/auth/register", { body: { email: who, password } }));
       },
       logOut: async () => {
         const ended = refresh.current;

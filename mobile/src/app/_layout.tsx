@@ -120,6 +120,7 @@ function Pages() {
           <Stack.Screen name="register" />
         </Stack.Protected>
         <Stack.Screen name="account-data" />
+        <Stack.Screen name="confirm" />
         <Stack.Screen name="forgot" />
         <Stack.Screen name="reset" />
         <Stack.Screen name="verify" />

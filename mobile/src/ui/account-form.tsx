@@ -14,6 +14,7 @@ import { SHORTEST_PASSWORD } from "@/rules/strength";
 import { useWords } from "@/words";
 
 import { CodeInput } from "./code";
+import { MailSent } from "./mail-sent";
 import { FieldError, Panel, ProblemText } from "./parts";
 import { PasswordInput } from "./password";
 import { Screen } from "./screen";
@@ -32,6 +33,7 @@ export function AccountForm({ isNew }: { isNew: boolean }) {
   const session = useSession();
   const [error, setError] = useState<unknown>(null);
   const [code, setCode] = useState<string | null>(null);
+  const [asked, setAsked] = useState<Entered | null>(null);
   const schema = z.object({
     email: z.string().check(z.trim(), z.regex(/^\S+@\S+\.\S+$/, words.account.emailWrong)),
     password: isNew
@@ -43,7 +45,10 @@ export function AccountForm({ isNew }: { isNew: boolean }) {
   const enter = form.handleSubmit(async ({ email, password }) => {
     setError(null);
     try {
-      await (isNew ? session.register(email, password) : session.logIn(email, password, code ?? undefined));
+      if (isNew) {
+        await session.register(email, password);
+        setAsked({ email, password });
+      } else await session.logIn(email, password, code ?? undefined);
     } catch (problem) {
       setError(problem);
       if (problem instanceof ApiProblem) {
@@ -57,6 +62,9 @@ export function AccountForm({ isNew }: { isNew: boolean }) {
   const submit = () => oneAtATime(enter);
   const { isSubmitting, errors } = form.formState;
   const demo = session.environment.demo;
+  if (asked !== null) {
+    return <MailSent email={asked.email} again={() => session.register(asked.email, asked.password)} change={() => setAsked(null)} />;
+  }
   const label = isNew ? words.account.register : words.account.logIn;
   return (
     <Screen title={label}>

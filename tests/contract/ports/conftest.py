@@ -27,6 +27,7 @@ from algotrading.adapters.postgres.named_accounts import PostgresNamedAccounts
 from algotrading.adapters.postgres.notifications import PostgresNotifications
 from algotrading.adapters.postgres.outbox import PostgresOutbox
 from algotrading.adapters.postgres.push_devices import PostgresPushDevices
+from algotrading.adapters.postgres.registrations import PostgresRegistrations
 from algotrading.adapters.postgres.risks import PostgresRisks
 from algotrading.adapters.postgres.second_factors import PostgresSecondFactors
 from algotrading.adapters.postgres.sms_codes import PostgresSmsCodes
@@ -55,6 +56,7 @@ from algotrading.ports import (
     Notifications,
     Outbox,
     PushDevices,
+    Registrations,
     Risks,
     SecondFactors,
     SmsCodes,
@@ -80,6 +82,7 @@ from tests.fakes.mails import MemoryEmailLinks
 from tests.fakes.named_accounts import MemoryNamedAccounts
 from tests.fakes.notifications import MemoryDeliveries, MemoryNotifications, MemorySmsCodes, MemorySummaries
 from tests.fakes.push import MemoryPushDevices
+from tests.fakes.registrations import MemoryRegistrations
 from tests.fakes.risks import MemoryRisks
 from tests.fakes.snapshots import MemorySnapshots
 from tests.fakes.strategies import MemoryStrategies
@@ -93,6 +96,7 @@ class Stores:
     users: Users
     logins: Logins
     second_factors: SecondFactors
+    registrations: Registrations
     email_links: EmailLinks
     records: AccountRecords
     notifications: Notifications
@@ -165,6 +169,7 @@ def memory_stores() -> Stores:
         users=MemoryUsers(database),
         logins=MemoryLogins(database),
         second_factors=MemorySecondFactors(database),
+        registrations=MemoryRegistrations(database),
         email_links=MemoryEmailLinks(database),
         records=MemoryAccountRecords(database),
         notifications=MemoryNotifications(database),
@@ -212,6 +217,7 @@ def postgres_stores(store: PostgresStore) -> Stores:
         users=PostgresUsers(store.app),
         logins=PostgresLogins(store.app),
         second_factors=PostgresSecondFactors(store.app),
+        registrations=PostgresRegistrations(store.app),
         email_links=PostgresEmailLinks(store.app),
         records=PostgresAccountRecords(store.app),
         notifications=PostgresNotifications(store.app),

@@ -41,6 +41,7 @@ LEFT_OUT = {
     "kept_answers": "answers of the last day, repeated",
     "recovery_codes": "hashes of codes",
     "refresh_tokens": "hashes of tokens",
+    "registrations": "what was asked for before there was an account, which tells the same; with hashes",
     "sms_codes": "counts of two days, and bits of a hash",
 }
 """Tables with a user's rows that no export has, each with its reason."""

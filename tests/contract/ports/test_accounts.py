@@ -22,7 +22,6 @@ from algotrading.domain.errors import (
     AccountLocked,
     BrokerAccountTaken,
     Conflict,
-    EmailTaken,
     NotFound,
     TokenInvalid,
 )
@@ -69,7 +68,7 @@ def test_a_login_does_not_care_about_the_case_of_the_email(stores: Stores) -> No
 def test_an_email_has_one_account_whatever_its_case(stores: Stores) -> None:
     stores.add_user("trader@example.com")
 
-    with pytest.raises(EmailTaken):
+    with pytest.raises(Conflict):
         stores.add_user("TRADER@example.com")
 
 

@@ -99,9 +99,11 @@ def _told(stores: Stores, user_id: UUID) -> list[tuple[str, str]]:
     return [(each.kind, each.text) for each in reversed(stores.notifications.inbox(user_id, limit=20, before=None))]
 
 
-def with_other_ways(stores: Stores) -> tuple[User, User]:
+def with_other_ways(stores: Stores, *, is_verified: bool = True) -> tuple[User, User]:
     """A user with two API keys, of which one is over, a viewer, an invitation and a webhook; and the viewer."""
     user, viewer = stores.add_user(), stores.add_user()
+    if is_verified:
+        stores.email_links.verify_email(user.user_id, add_link(stores, user.user_id, VERIFY, user.email), MOMENT)
     for name, made_at in (("script", MOMENT), ("over", MOMENT - timedelta(days=1))):
         key = ApiKey(uuid4(), user.user_id, name, frozenset({Scope.READ}), made_at, made_at + timedelta(days=1))
         stores.api_keys.add(key, sha256(key.key_id.bytes).digest())
@@ -146,6 +148,17 @@ def test_a_reset_can_end_keys_and_viewers_with_it(stores: Stores) -> None:
     assert (kinds.count(AuditKind.API_KEY_REVOKED), kinds.count(AuditKind.VIEWER_REMOVED)) == (2, 2)
     assert len(stores.api_keys.of_user(other.user_id)) == 2
     assert len(stores.viewers.of_account(other.user_id, MOMENT)) == 2
+
+
+def test_the_reset_that_confirms_the_address_first_ends_keys_and_viewers_unasked(stores: Stores) -> None:
+    # Whoever opened the account, in the time before addresses were confirmed first, may not be who reads its mail.
+    user, _ = with_other_ways(stores, is_verified=False)
+
+    stores.email_links.reset_password(user.user_id, add_link(stores, user.user_id, RESET), NEW, MOMENT)
+
+    assert stores.users.get(user.user_id).is_email_verified
+    assert stores.api_keys.of_user(user.user_id) == []
+    assert stores.viewers.of_account(user.user_id, MOMENT) == []
 
 
 def test_whoever_gets_into_an_account_by_another_way_is_told_to_its_owner(stores: Stores) -> None:

@@ -4,58 +4,34 @@ from __future__ import annotations
 
 import json
 from typing import Any
-from uuid import uuid4
-
-from moto.sesv2.models import sesv2_backends
 
 from algotrading.contracts.errands import LoginsHeldUpErrand
-from tests.integration.api.conftest import REGION
 from tests.integration.api.deployment import Deployment
+from tests.integration.api.people import PASSWORD, log_in, mails, register_with_email
 from tests.integration.api.test_the_functions_together import plan
 from tests.unit.api.test_account_links import TOKEN
 
-ACCOUNT = "123456789012"
 GOOD: dict[str, list[Any]] = {"batchItemFailures": []}
 
 
-def mails(to: str) -> list[str]:
-    """What SES was given for an address: subject and text."""
-    messages = sesv2_backends[ACCOUNT][REGION].core_backend.sent_messages
-    return [f"{each.subject}\n{each.body}" for each in messages if to in str(each.destinations)]
-
-
-def register(deployment: Deployment) -> tuple[str, str]:
-    """A new trader: e-mail and token."""
-    email = f"{uuid4().hex}@example.com"
-    status, answer = deployment.call("POST", "/auth/register", {"email": email, "password": "good-old-horse"})
-    assert status == 201, answer
-    return email, str(answer["token"])
-
-
-def log_in(deployment: Deployment, email: str, password: str) -> int:
-    return deployment.call("POST", "/auth/login", {"email": email, "password": password})[0]
-
-
 def test_a_password_is_reset_by_the_mail_of_the_mailer(deployment: Deployment) -> None:
-    email, _ = register(deployment)
-    deployment.work_off("mails", "mailer")
+    email, _ = register_with_email(deployment)
     for address in (email, "nobody@example.com"):
         assert deployment.call("POST", "/auth/password/forgot", {"email": address})[0] == 202
 
     assert deployment.work_off("mails", "mailer") == [GOOD, GOOD]
 
-    verification, reset = mails(email)
+    registration, reset = mails(email)
     assert mails("nobody@example.com") == []
-    assert "https://app.trader.in/verify#" in verification
+    assert "https://app.trader.in/confirm#" in registration
     body = {"token": TOKEN.findall(reset)[0], "password": "a better horse"}
     assert deployment.call("POST", "/auth/password/reset", body) == (200, {"status": "changed"})
     assert deployment.call("POST", "/auth/password/reset", body)[1]["error"] == "LINK_INVALID"
-    assert (log_in(deployment, email, "good-old-horse"), log_in(deployment, email, "a better horse")) == (401, 200)
+    assert [log_in(deployment, email, each)[0] for each in (PASSWORD, "a better horse")] == [401, 200]
 
 
 def test_an_owner_is_told_of_guesses_by_the_mailer_once(deployment: Deployment) -> None:
-    email, token = register(deployment)
-    deployment.work_off("mails", "mailer")
+    email, token = register_with_email(deployment)
     for address in (email.upper(), email, "nobody@example.com"):
         errand = LoginsHeldUpErrand(email=address).model_dump_json()
         deployment.sqs.send_message(QueueUrl=deployment.queue_urls["mails"], MessageBody=errand)
@@ -67,9 +43,7 @@ def test_an_owner_is_told_of_guesses_by_the_mailer_once(deployment: Deployment) 
 
 
 def test_a_notice_of_the_topic_is_mailed_logged_and_in_the_inbox(deployment: Deployment) -> None:
-    email, token = register(deployment)
-    deployment.work_off("mails", "mailer")
-    deployment.call("POST", "/auth/email/verify", {"token": TOKEN.findall(mails(email)[0])[0]})
+    email, token = register_with_email(deployment)
     deployment.call("POST", "/risk/kill", {"reason": "enough"}, token)
     deployment.call("PUT", "/notifications/webhook", {"url": "https://hooks.example.com/x"}, token)
     user_id = deployment.call("GET", "/account", None, token)[1]["user_id"]
@@ -98,7 +72,7 @@ def of_the_topic(user_id: str, notice_id: int) -> dict[str, Any]:
 
 
 def test_an_account_is_exported_and_deleted(deployment: Deployment) -> None:
-    email, token = register(deployment)
+    email, token = register_with_email(deployment)
     status, created = deployment.call("POST", "/strategy/create", plan(), token)
     assert status == 201, created
 
@@ -106,9 +80,9 @@ def test_an_account_is_exported_and_deleted(deployment: Deployment) -> None:
     assert (status, exported["next_cursor"]) == (200, None)
     assert exported["sections"]["account"][0]["email"] == email
     assert exported["sections"]["strategies"][0]["stop_loss"] == 3500.05
-    assert "strategy_created" in exported["sections"]["audit_trail"][1]["record"]
+    assert "strategy_created" in exported["sections"]["audit_trail"][2]["record"]
 
     assert deployment.call("POST", "/account/delete", {"password": "wrong"}, token)[0] == 401
     assert deployment.call("POST", "/account/delete", {"password": "good-old-horse"}, token)[0] == 200
     assert deployment.call("GET", "/account/export", None, token)[0] == 401
-    assert log_in(deployment, email, "good-old-horse") == 401
+    assert log_in(deployment, email)[0] == 401

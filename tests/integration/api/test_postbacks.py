@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 from urllib.request import Request, urlopen
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import pytest
 
@@ -20,6 +20,7 @@ from algotrading.domain.sessions import trading_day_of
 from exchange_simulator.threaded import ThreadedExchange
 from tests.http_events import http_event
 from tests.integration.api.deployment import Deployment
+from tests.integration.api.people import register
 from tests.integration.hand_orders import buy_by_hand
 from tests.stores import PostgresStore
 
@@ -91,16 +92,14 @@ def control(exchange: ThreadedExchange, method: str, path: str, **body: Any) -> 
 
 def new_trader(deployment: Deployment, exchange: ThreadedExchange, gateway: Gateway) -> tuple[str, dict[str, Any]]:
     """A connected trader whose app at the exchange posts to the trader's address: token and account."""
-    _, made = deployment.call(
-        "POST", "/auth/register", {"email": f"{uuid4().hex}@example.com", "password": "a long passphrase"}
-    )
+    token = register(deployment)
     account = control(exchange, "POST", "/sim/accounts", funds=1_000_000)
     keys = {name: account[name] for name in ("api_key", "api_secret", "access_token")}
-    assert deployment.call("POST", "/broker/connect", keys, made["token"])[0] == 200
-    _, broker = deployment.call("GET", "/broker", token=made["token"])
+    assert deployment.call("POST", "/broker/connect", keys, token)[0] == 200
+    _, broker = deployment.call("GET", "/broker", token=token)
     path = broker["postback_url"].removeprefix("https://api.example.com")
     control(exchange, "PATCH", f"/sim/accounts/{account['user_id']}", postback_url=f"{gateway.url}{path}")
-    return made["token"], account
+    return token, account
 
 
 def hold(deployment: Deployment, store: PostgresStore, token: str) -> UUID:

@@ -11,7 +11,8 @@ import pytest
 from algotrading.domain.second_factor import STEP_SECONDS
 from algotrading.services.second_factor import digits_of
 from tests.integration.api.deployment import Deployment
-from tests.integration.api.test_the_functions_together import plan, register
+from tests.integration.api.people import register
+from tests.integration.api.test_the_functions_together import plan
 from tests.stores import PostgresStore
 
 

@@ -17,14 +17,7 @@ from algotrading.services.canary import Canary
 from exchange_simulator.threaded import ThreadedExchange
 from tests.fakes.cloud import MemoryMeter
 from tests.integration.api.deployment import Deployment
-
-
-def register(deployment: Deployment) -> str:
-    """A new trader's token."""
-    body = {"email": f"{uuid4().hex}@example.com", "password": "good-old-horse"}
-    status, answer = deployment.call("POST", "/auth/register", body)
-    assert status == 201, answer
-    return str(answer["token"])
+from tests.integration.api.people import ask, confirm, log_in, mails, register
 
 
 def connect(deployment: Deployment, exchange: ThreadedExchange, token: str) -> tuple[int, Any]:
@@ -206,16 +199,26 @@ def test_limits_and_the_kill_switch_on_real_parts(deployment: Deployment, exchan
     assert deployment.call("POST", "/strategy/square-off", reference, token)[1]["error"] == "CONFLICT"
 
 
-def test_an_email_has_one_account(deployment: Deployment) -> None:
-    body = {"email": "Same@Example.com", "password": "good-old-horse"}
-    deployment.call("POST", "/auth/register", body)
+def test_an_email_has_one_account_and_nobody_is_told_so_but_its_owner(deployment: Deployment) -> None:
+    # Given a trader, and a stranger who registers with the same address
+    assert ask(deployment, "Same@Example.com") == (202, {"status": "asked"})
+    first = confirm(deployment, "Same@Example.com")[1]
+    assert ask(deployment, "same@example.COM", "a strangers passphrase") == (202, {"status": "asked"})
 
-    status, answer = deployment.call("POST", "/auth/register", {**body, "email": "same@example.COM"})
-
-    assert (status, answer["error"]) == (409, "EMAIL_TAKEN")
-    assert deployment.call("POST", "/auth/login", body)[0] == 200
-    wrong = deployment.call("POST", "/auth/login", {**body, "password": "wrong-password"})
-    assert (wrong[0], wrong[1]["error"]) == (401, "CREDENTIALS_INVALID")
+    # Then the owner is told, and the stranger is somebody with a wrong password
+    assert [each.partition("\n")[0] for each in mails("Same@Example.com")] == [
+        "Confirm your e-mail",
+        "You have an account already",
+    ]
+    assert log_in(deployment, "same@example.com")[0] == 200
+    known = log_in(deployment, "same@example.com", "a strangers passphrase")
+    assert ask(deployment, "unopened@example.com", "a strangers passphrase")[0] == 202
+    unopened = log_in(deployment, "unopened@example.com", "a strangers passphrase")
+    assert known == unopened
+    assert (known[0], known[1]["error"]) == (401, "CREDENTIALS_INVALID")
+    token = log_in(deployment, "same@example.com")[1]["token"]
+    account = deployment.call("GET", "/account", None, token)[1]
+    assert (account["user_id"], account["email_verified"]) == (first["user_id"], True)
 
 
 @pytest.mark.parametrize("query", ["T", "tata", "%", "_", "\\", "'; drop table users; --"])

@@ -130,6 +130,8 @@ MACHINERY = {
     "PostgresRisks.record_breach",
     "PostgresSnapshots.add",
     "PostgresSummaries.tell",
+    # Of an id that is nobody's yet.
+    "PostgresRegistrations.add",
     # What is on its way already.
     "PostgresOutbox.claim",
     "PostgresOutbox.mark_delivered",

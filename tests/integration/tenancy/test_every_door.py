@@ -16,7 +16,8 @@ from algotrading.domain.roles import Role
 from exchange_simulator.threaded import ThreadedExchange
 from tests.integration.api.conftest import deployment, exchange
 from tests.integration.api.deployment import Deployment
-from tests.integration.api.test_the_functions_together import connect, plan, register
+from tests.integration.api.people import register
+from tests.integration.api.test_the_functions_together import connect, plan
 from tests.integration.tenancy.trader import rows_of
 from tests.stores import PostgresStore
 

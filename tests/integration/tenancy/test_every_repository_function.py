@@ -30,6 +30,7 @@ from algotrading.adapters.postgres.named_accounts import PostgresNamedAccounts
 from algotrading.adapters.postgres.notifications import PostgresNotifications
 from algotrading.adapters.postgres.outbox import PostgresOutbox
 from algotrading.adapters.postgres.push_devices import PostgresPushDevices
+from algotrading.adapters.postgres.registrations import PostgresRegistrations
 from algotrading.adapters.postgres.risks import PostgresRisks
 from algotrading.adapters.postgres.second_factors import PostgresSecondFactors
 from algotrading.adapters.postgres.sms_codes import PostgresSmsCodes
@@ -55,6 +56,7 @@ from algotrading.domain.notices import NoticeKind
 from algotrading.domain.notifications import Channel, ChannelSetup, Delivery, InboxNotice
 from algotrading.domain.orders import AccountBook
 from algotrading.domain.push import PushDevice
+from algotrading.domain.registrations import Registration
 from algotrading.domain.roles import Role
 from algotrading.domain.second_factor import SecondFactor
 from algotrading.domain.sms import CodeLimits
@@ -66,6 +68,7 @@ from tests.stores import PostgresStore
 
 REPOSITORIES: tuple[Callable[[Database], Any], ...] = (
     PostgresUsers,
+    PostgresRegistrations,
     PostgresLogins,
     PostgresSecondFactors,
     PostgresEmailLinks,
@@ -144,6 +147,12 @@ BREACH = Breach(BreachKind.DAILY_LOSS, Decimal(1), Decimal(1), "forged")
 CALLS: dict[str, Callable[[Any, Intruder], Any]] = {
     "PostgresUsers.add": lambda r, me: r.add(User(me.user_id, me.victim.email, MOMENT), "hash"),
     "PostgresUsers.get": lambda r, me: r.get(me.user_id).user_id == me.victim.user_id or None,
+    "PostgresRegistrations.add": lambda r, me: r.add(Registration(me.user_id, me.victim.email, "forged", MOMENT)),
+    "PostgresRegistrations.email_of": lambda r, me: r.email_of(me.user_id, MOMENT),
+    "PostgresRegistrations.add_link": lambda r, me: r.add_link(me.user_id, bytes(32)),
+    "PostgresRegistrations.by_link": lambda r, me: r.by_link(me.user_id, me.victim.link_hash("registration"), MOMENT),
+    "PostgresRegistrations.forget": lambda r, me: r.forget(me.user_id),
+    "PostgresRegistrations.forget_old": lambda r, me: r.forget_old(MOMENT),
     "PostgresLogins.begin": lambda r, me: r.begin(replace(me.victim.login, user_id=me.user_id), bytes(32), "hash"),
     "PostgresLogins.show_code": lambda r, me: r.show_code(me.user_id, me.victim.login.device_id, MOMENT),
     "PostgresLogins.refresh": lambda r, me: r.refresh(me.user_id, me.victim.refresh_hash, bytes(32), MOMENT),
@@ -451,6 +460,8 @@ def test_the_owner_himself_finds_what_the_stranger_did_not(postgres_store: Postg
         "PostgresSecondFactors.use_step",
         "PostgresSecondFactors.use_recovery",
         "PostgresEmailLinks.is_good",
+        "PostgresRegistrations.email_of",
+        "PostgresRegistrations.by_link",
         "PostgresLogins.alive",
         "PostgresLogins.refresh",
         "PostgresBrokerAccounts.find",

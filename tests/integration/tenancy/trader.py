@@ -22,6 +22,7 @@ from algotrading.domain.notices import NoticeKind
 from algotrading.domain.notifications import Channel, ChannelSetup
 from algotrading.domain.orders import AccountBook, BookReading, Fill
 from algotrading.domain.push import PushDevice
+from algotrading.domain.registrations import Registration
 from algotrading.domain.roles import INVITATION_LASTS, Role, ViewerGrant
 from algotrading.domain.second_factor import SecondFactor
 from algotrading.domain.sms import CodeLimits
@@ -68,6 +69,9 @@ def make_trader(stores: Stores) -> Trader:
     """A connected trader in the middle of a day: bought, guarded by limits, told, with his kill switch on."""
     mark = f"mark{uuid4().hex[:12]}"
     user = stores.add_user(f"{mark}@example.com")
+    # As it is for the moment in which an account is opened.
+    stores.registrations.add(Registration(user.user_id, user.email, mark, MOMENT))
+    stores.registrations.add_link(user.user_id, sha256(f"{mark} registration".encode()).digest())
     stores.broker_accounts.save(sealed_account(user.user_id, mark))
     stores.deploy((DeployedRoute(name=mark, addresses=("13.200.0.1",), proxies=(f"{mark}:3128",)),))
     assert stores.broker_accounts.claim_egress(user.user_id) is not None

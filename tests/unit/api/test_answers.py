@@ -88,13 +88,13 @@ def test_a_second_login_makes_tokens_of_its_own(world: ApiWorld) -> None:
 def test_an_answer_is_logged_with_who_asked_for_what_and_how_it_went(
     world: ApiWorld, caplog: pytest.LogCaptureFixture
 ) -> None:
-    answer = world.call("POST", "/auth/register", {"email": EMAIL, "password": PASSWORD})
+    token = world.register()
     with caplog.at_level(logging.INFO):
-        world.call("GET", "/account", token=answer.body["token"], headers={"X-Client-Request-Id": "mine-1"})
+        answer = world.call("GET", "/account", token=token, headers={"X-Client-Request-Id": "mine-1"})
 
     line = _answered(caplog)
     assert line["event_type"] == "GET /api/v1/account"
-    assert (line["status"], line["user_id"]) == (200, answer.body["user_id"])
+    assert (line["status"], line["user_id"]) == (200, str(world.user_of(token)))
     assert line["client_request_id"] == "mine-1"
     assert line["request_id"] == answer.headers["X-Request-Id"]
 
@@ -113,13 +113,13 @@ def test_a_refused_login_is_logged_without_what_was_sent(world: ApiWorld, caplog
 
 
 def test_a_refusal_of_access_is_logged_with_who_was_refused(world: ApiWorld, caplog: pytest.LogCaptureFixture) -> None:
-    trader = world.call("POST", "/auth/register", {"email": EMAIL, "password": PASSWORD}).body
+    token = world.register()
     with caplog.at_level(logging.INFO):
-        world.call("GET", "/admin/users", token=trader["token"])
+        world.call("GET", "/admin/users", token=token)
 
     line = _answered(caplog)
     assert (line["event_type"], line["status"]) == ("GET /api/v1/admin/users", 403)
-    assert line["user_id"] == trader["user_id"]
+    assert line["user_id"] == str(world.user_of(token))
 
 
 def test_a_line_break_in_a_clients_name_is_not_logged(world: ApiWorld, caplog: pytest.LogCaptureFixture) -> None:

@@ -215,7 +215,7 @@ def test_a_name_is_one_short_line(world: ApiWorld, name: object) -> None:
 
 
 def test_where_it_is_real_money_an_account_is_opened_with_a_safe_login_only(world: ApiWorld) -> None:
-    token = world.register()
+    token = world.register_as_before()
     before = world.snapshot()
     world.needs_second_factor = world.needs_verified_email = True
 

@@ -14,6 +14,7 @@ from tests.unit.api.world import PLAN, ApiWorld
 
 GOOD_BODIES: dict[str, dict[str, Any]] = {
     "/api/v1/auth/register": {"email": "new@example.com", "password": "good-old-horse"},
+    "/api/v1/auth/register/confirm": {"token": f"{'0' * 32}.{'x' * 43}", "password": "good-old-horse"},
     "/api/v1/auth/login": {"email": "trader@example.com", "password": "good-old-horse"},
     "/api/v1/auth/refresh": {"refresh_token": f"{'0' * 32}.{'x' * 43}"},
     "/api/v1/auth/logout": {"refresh_token": f"{'0' * 32}.{'x' * 43}"},

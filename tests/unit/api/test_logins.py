@@ -8,6 +8,7 @@ from uuid import UUID
 import pytest
 
 from algotrading.domain.logins import GRACE, LOGIN_LASTS
+from algotrading.services.accounts import API_AUDIENCE
 from tests.unit.api.world import ACCESS_LASTS, Answer, ApiWorld
 
 NOBODY = UUID(int=7)
@@ -22,6 +23,10 @@ def log_in(world: ApiWorld, device: str) -> Answer:
 
 def refresh(world: ApiWorld, token: str) -> Answer:
     return world.call("POST", "/auth/refresh", {"refresh_token": token})
+
+
+def device_of(world: ApiWorld, token: str) -> str:
+    return str(world.tokens.read(token, audience=API_AUDIENCE).device_id)
 
 
 def devices(world: ApiWorld, token: str) -> list[str]:
@@ -81,9 +86,9 @@ def test_what_is_no_token_of_ours_is_refused(world: ApiWorld, token: str) -> Non
 def test_a_token_in_another_users_name_is_refused(world: ApiWorld) -> None:
     world.register()
     _, secret = log_in(world, "phone").body["refresh_token"].split(".")
-    other = world.call("POST", "/auth/register", {"email": "other@example.com", "password": "good-old-horse"}).body
+    other = world.user_of(world.register("other@example.com"))
 
-    assert refresh(world, f"{other['user_id'].replace('-', '')}.{secret}").error == "TOKEN_INVALID"
+    assert refresh(world, f"{other.hex}.{secret}").error == "TOKEN_INVALID"
 
 
 def test_who_logs_out_is_out_on_that_device_only(world: ApiWorld) -> None:
@@ -120,7 +125,7 @@ def test_everywhere_is_everywhere(world: ApiWorld) -> None:
 
     answer = world.call("DELETE", "/auth/devices", token=desk["token"])
 
-    # The registration logged a device in, too.
+    # `register` logged a device in, too.
     assert (answer.status, answer.body) == (200, {"ended": 3})
     assert {refresh(world, each["refresh_token"]).error for each in (phone, desk)} == {"TOKEN_EXPIRED"}
     again = log_in(world, "again").body
@@ -212,14 +217,6 @@ def test_an_unknown_email_is_slowed_down_as_a_known_one(world: ApiWorld) -> None
         assert [answer.status for answer in guesses] == [401] * 5 + [429], email
 
 
-def test_who_looks_for_emails_by_registering_is_slowed_down(world: ApiWorld) -> None:
-    world.register()
-
-    answers = [world.call("POST", "/auth/register", PERSON) for _ in range(21)]
-
-    assert [answer.status for answer in answers] == [409] * 20 + [429]
-
-
 @pytest.mark.parametrize("end", ["log out", "end the device", "end all devices", "use a token again"])
 def test_a_bearer_token_ends_with_its_login_and_not_with_another(world: ApiWorld, end: str) -> None:
     world.register("user@example.com")
@@ -264,7 +261,7 @@ def log_in_as(world: ApiWorld, name: str, known_device: str | None = None) -> di
 
 
 def test_a_login_on_a_device_that_was_not_seen_before_is_told_to_its_owner(world: ApiWorld) -> None:
-    first = world.call("POST", "/auth/register", PERSON).body
+    token = world.register()
     assert told(world) == []
 
     login = log_in_as(world, 'a "phone"')
@@ -273,26 +270,26 @@ def test_a_login_on_a_device_that_was_not_seen_before_is_told_to_its_owner(world
     assert notice.kind == "new_device"
     assert 'not seen before, which calls itself "a "phone"". If that was not you' in notice.text
     # And it goes by mail, whatever was switched off.
-    world.call("PUT", "/notifications/preferences", {"kinds": {"new_device": []}}, token=first["token"])
-    kinds = world.call("GET", "/notifications/preferences", token=first["token"]).body["kinds"]
+    world.call("PUT", "/notifications/preferences", {"kinds": {"new_device": []}}, token=token)
+    kinds = world.call("GET", "/notifications/preferences", token=token).body["kinds"]
     assert kinds["new_device"] == ["email"]
     # A device that says which login was its own is known from then on, also after it has logged out.
     again = log_in_as(world, "a phone", login["device_id"])
     world.call("POST", "/auth/logout", {"refresh_token": again["refresh_token"]})
     log_in_as(world, "a phone", again["device_id"])
-    log_in_as(world, "a desk", first["device_id"])
+    log_in_as(world, "a desk", device_of(world, token))
     assert told(world) == ["new_device"]
 
 
 @pytest.mark.parametrize("how", ["made up", "another user's", "ended from elsewhere", "ended everywhere"])
 def test_what_is_no_device_of_the_owners_any_more_is_told(world: ApiWorld, how: str) -> None:
-    first = world.call("POST", "/auth/register", PERSON).body
-    other = world.call("POST", "/auth/register", {"email": "other@example.com", "password": "good-old-horse"}).body
-    known = {"made up": str(NOBODY), "another user's": other["device_id"]}.get(how, first["device_id"])
+    token = world.register()
+    first, other = device_of(world, token), device_of(world, world.register("other@example.com"))
+    known = {"made up": str(NOBODY), "another user's": other}.get(how, first)
     if how == "ended from elsewhere":
-        world.call("DELETE", f"/auth/devices/{first['device_id']}", token=first["token"])
+        world.call("DELETE", f"/auth/devices/{first}", token=token)
     if how == "ended everywhere":
-        world.call("DELETE", "/auth/devices", token=first["token"])
+        world.call("DELETE", "/auth/devices", token=token)
 
     log_in_as(world, "a phone", known)
 

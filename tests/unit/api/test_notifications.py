@@ -96,7 +96,7 @@ def test_by_default_people_are_told_what_happened_and_programs_everything(world:
     assert set(shown["kinds"]) == set(NoticeKind)
     assert shown["kinds"]["bought"] == ["email", "webhook", "telegram", "push"]
     assert shown["kinds"]["buy_accepted"] == ["webhook"]
-    assert shown["email"] == {"status": "unconfirmed", "target": "trader@example.com"}
+    assert shown["email"] == {"status": "on", "target": "trader@example.com"}
     assert (shown["webhook"]["status"], shown["telegram"]["status"]) == ("off", "off")
 
 
@@ -127,8 +127,10 @@ def test_a_choice_of_what_is_not_there_is_refused(world: ApiWorld, kinds: dict[s
     assert world.snapshot() == before
 
 
-def test_a_confirmed_address_is_shown_as_on(world: ApiWorld) -> None:
-    token = world.register()
+def test_an_address_of_before_is_shown_as_on_once_it_is_confirmed(world: ApiWorld) -> None:
+    token = world.register_as_before()
+    assert preferences(world, token)["email"] == {"status": "unconfirmed", "target": "trader@example.com"}
+    world.call("POST", "/auth/email/resend", token=token)
     [mail] = world.deliver_mails()
     world.call("POST", "/auth/email/verify", {"token": token_in(mail)})
 
@@ -349,9 +351,12 @@ def test_the_log_tells_what_became_of_each_delivery(world: ApiWorld) -> None:
     log = world.call("GET", f"{PATH}/deliveries", token=token).body["deliveries"]
 
     assert [(each["notice_id"], each["channel"], each["state"]) for each in log] == [
+        (2, "email", "delivered"),
         (2, "webhook", "waiting"),
+        (1, "email", "delivered"),
         (1, "webhook", "waiting"),
     ]
+    log = [each for each in log if each["channel"] == "webhook"]
     assert (log[1]["attempts"], log[1]["last_error"]) == (1, "ConnectionResetError: cut")
     assert log[1]["next_try_at"] is not None
     assert world.call("GET", f"{PATH}/deliveries", token=world.register("o@example.com")).body["deliveries"] == []

@@ -18,7 +18,7 @@ from algotrading.adapters.tokens import JwtTokens
 from algotrading.contracts.api_routes import API_ROUTES
 from algotrading.contracts.errands import read_errand
 from algotrading.contracts.messages import OrderCommand, OrderEvent
-from algotrading.domain.accounts import BrokerCredentials
+from algotrading.domain.accounts import BrokerCredentials, User
 from algotrading.domain.allowances import Allowance
 from algotrading.domain.cycle import Cycle, CycleState
 from algotrading.domain.mail import Mail
@@ -38,6 +38,7 @@ from algotrading.entrypoints.api.keys import KeyRoutes
 from algotrading.entrypoints.api.notifications import NotificationRoutes
 from algotrading.entrypoints.api.password import PasswordRoutes
 from algotrading.entrypoints.api.postback import PostbackRoutes
+from algotrading.entrypoints.api.registration import RegistrationRoutes
 from algotrading.entrypoints.api.risk import RiskRoutes, RiskServices
 from algotrading.entrypoints.api.strategy import StrategyRoutes, StrategyServices
 from algotrading.entrypoints.api.viewers import ViewerRoutes
@@ -73,6 +74,7 @@ from algotrading.services.preflight import PreflightReader
 from algotrading.services.programs import Programs
 from algotrading.services.publish_strategy import Publisher
 from algotrading.services.push_notices import PushDelivery
+from algotrading.services.registrar import Registrar
 from algotrading.services.risk_profile import RiskProfiles
 from algotrading.services.safe_login import SafeLogins
 from algotrading.services.second_factor import SecondFactorKeeper
@@ -108,6 +110,7 @@ from tests.fakes.notifications import (
 )
 from tests.fakes.push import MemoryPushDevices, MemoryPushes
 from tests.fakes.queue import MemoryQueue
+from tests.fakes.registrations import MemoryRegistrations
 from tests.fakes.risks import MemoryRisks
 from tests.fakes.runtime import MemoryRuntime
 from tests.fakes.snapshots import MemorySnapshots
@@ -119,6 +122,8 @@ EIGHT_O_CLOCK = datetime(2026, 11, 20, 2, 30, tzinfo=UTC)
 TODAY = EIGHT_O_CLOCK.date()
 ACCESS_LASTS = timedelta(hours=12)
 SIGNING_KEY = "a signing key for tests, longer than thirty-two bytes"
+PASSWORD = "good-old-horse"
+"""Of everybody who registers."""
 PLAN = {"symbol": "TCS", "buy_time": "09:30:00", "sell_time": "15:30:00", "stop_loss": 3500, "quantity": 10}
 """The request of the specification."""
 _OPEN_DOOR = "auth"
@@ -194,6 +199,7 @@ class ApiWorld:
             self.database.instruments["NSE", symbol] = instrument
         self.doors = {
             "auth": HttpDoor(
+                RegistrationRoutes(lambda: self._accounts().registrar).router(),
                 AuthRoutes(self._accounts).router(),
                 AccountLinkRoutes(lambda: self._accounts().links).router(),
                 PasswordRoutes(lambda: self._accounts().password_change).router(),
@@ -277,8 +283,27 @@ class ApiWorld:
         return Answer(response["statusCode"], content, response["headers"])
 
     def register(self, email: str = "trader@example.com") -> str:
-        """A new trader's token."""
-        answer = self.call("POST", "/auth/register", {"email": email, "password": "good-old-horse"})
+        """A new trader's token, by the link of the mail that was sent; of what else waits nothing is delivered."""
+        waiting, self.errands.asked = self.errands.asked, []
+        asked = self.call("POST", "/auth/register", {"email": email, "password": PASSWORD})
+        assert asked.status == 202, asked.body
+        [mail] = self.deliver_mails()
+        self.errands.asked = waiting
+        self.mailer.sent.remove(mail)
+        token = mail.text.partition("/confirm#")[2].split()[0]
+        opened = self.call("POST", "/auth/register/confirm", {"token": token, "password": PASSWORD})
+        assert opened.status == 200, opened.body
+        return self.log_in(email)
+
+    def register_as_before(self, email: str = "trader@example.com") -> str:
+        """The token of a trader from the time when accounts were open before their e-mail was confirmed."""
+        MemoryUsers(self.database).add(User(uuid4(), email, self.clock.now()), _PASSWORDS.hash(PASSWORD))
+        return self.log_in(email)
+
+    def log_in(self, email: str = "trader@example.com") -> str:
+        """A trader's next token."""
+        answer = self.call("POST", "/auth/login", {"email": email, "password": PASSWORD})
+        assert answer.status == 200, answer.body
         return str(answer.body["token"])
 
     def connect(self, token: str, account_id: str | None = None) -> BrokerCredentials:
@@ -334,6 +359,7 @@ class ApiWorld:
         before = len(self.mailer.sent)
         mails = AccountMails(
             MemoryUsers(self.database),
+            MemoryRegistrations(self.database),
             MemoryEmailLinks(self.database),
             MemorySummaries(self.database),
             self.mailer,
@@ -407,6 +433,7 @@ class ApiWorld:
         """Everything that a request may change."""
         return {
             "users": dict(self.database.users),
+            "registrations": dict(self.database.registrations),
             "email_links": dict(self.database.email_links),
             "errands": list(self.errands.asked),
             "viewers": dict(self.database.viewers),
@@ -516,6 +543,15 @@ class ApiWorld:
         return Accounts(
             users=users,
             links=links,
+            registrar=Registrar(
+                users,
+                MemoryRegistrations(self.database),
+                self.errands,
+                passwords,
+                self.throttle,
+                self.clock,
+                is_common,
+            ),
             logins=logins,
             password_change=PasswordChange(users, logins, passwords, links, self.throttle, self.clock, is_common),
             access_lasts=ACCESS_LASTS,

@@ -292,7 +292,7 @@ def test_the_first_administrator_is_made_by_the_operator(world: TradingWorld, do
     standing = MemoryStandings(world.database).read(Bearer(user.user_id), world.clock.now())
     assert standing is not None
     assert standing.roles == {Role.ADMIN}
-    [record] = [each for each in world.database.audit if each.user_id == user.user_id]
+    [_, record] = [each for each in world.database.audit if each.user_id == user.user_id]
     assert (record.kind, record.data["by"], record.data["role"]) == ("role_granted", "ops@example.com", Role.ADMIN)
 
 

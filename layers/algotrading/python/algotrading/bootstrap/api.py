@@ -37,11 +37,13 @@ def build_auth(settings: AuthSettings) -> HttpDoor:
     from algotrading.entrypoints.api.auth import AuthRoutes
     from algotrading.entrypoints.api.keys import KeyRoutes
     from algotrading.entrypoints.api.password import PasswordRoutes
+    from algotrading.entrypoints.api.registration import RegistrationRoutes
     from algotrading.entrypoints.api.viewers import ViewerRoutes
     from algotrading.entrypoints.http import HttpDoor
 
     accounts = cache(lambda: _accounts(settings))
     return HttpDoor(
+        RegistrationRoutes(lambda: accounts().registrar).router(),
         AuthRoutes(accounts).router(),
         AccountLinkRoutes(lambda: accounts().links).router(),
         PasswordRoutes(lambda: accounts().password_change).router(),
@@ -135,6 +137,7 @@ def _accounts(settings: AuthSettings) -> Accounts:
     from algotrading.adapters.postgres.email_links import PostgresEmailLinks
     from algotrading.adapters.postgres.logins import PostgresLogins
     from algotrading.adapters.postgres.named_accounts import PostgresNamedAccounts
+    from algotrading.adapters.postgres.registrations import PostgresRegistrations
     from algotrading.adapters.postgres.second_factors import PostgresSecondFactors
     from algotrading.adapters.postgres.users import PostgresUsers
     from algotrading.adapters.postgres.viewer_grants import PostgresViewerGrants
@@ -146,6 +149,7 @@ def _accounts(settings: AuthSettings) -> Accounts:
     from algotrading.services.accounts import Accounts
     from algotrading.services.password_change import PasswordChange
     from algotrading.services.programs import Programs
+    from algotrading.services.registrar import Registrar
     from algotrading.services.second_factor import SecondFactorKeeper
     from algotrading.services.viewers import Viewers
 
@@ -171,6 +175,7 @@ def _accounts(settings: AuthSettings) -> Accounts:
         logins=logins,
         throttle=throttle,
         links=links,
+        registrar=Registrar(users, PostgresRegistrations(database), errands, passwords, throttle, clock, is_common),
         password_change=PasswordChange(users, logins, passwords, links, throttle, clock, is_common),
         access_lasts=timedelta(seconds=settings.access_token_seconds),
         broker_accounts=PostgresBrokerAccounts(database),

@@ -116,6 +116,7 @@ def build_morning(settings: SummarySettings) -> MorningCheck:
 def _account_mails(settings: MailerSettings) -> AccountMails:
     from algotrading.adapters.clock import SystemClock
     from algotrading.adapters.postgres.email_links import PostgresEmailLinks
+    from algotrading.adapters.postgres.registrations import PostgresRegistrations
     from algotrading.adapters.postgres.summaries import PostgresSummaries
     from algotrading.adapters.postgres.users import PostgresUsers
     from algotrading.services.account_mails import AccountMails
@@ -123,6 +124,7 @@ def _account_mails(settings: MailerSettings) -> AccountMails:
     database = parts.database(settings)
     return AccountMails(
         users=PostgresUsers(database),
+        registrations=PostgresRegistrations(database),
         links=PostgresEmailLinks(database),
         summaries=PostgresSummaries(database),
         mailer=_mailer(settings),

@@ -47,11 +47,10 @@ NewPassword = Annotated[
 
 
 class RegisterRequest(RequestBody):
-    """Open an account."""
+    """Ask for an account."""
 
     email: Email = Field(examples=["user@gmail.com"])
     password: NewPassword
-    device: DeviceName = _DEVICE
 
 
 class LoginAnswer(Answer):
@@ -65,12 +64,6 @@ class LoginAnswer(Answer):
         default=False,
         description="Whether everybody tries the password first that was logged in with: change it, by /auth/password",
     )
-
-
-class RegisterAnswer(LoginAnswer):
-    """The new account, logged in."""
-
-    user_id: UUID
 
 
 class LoginRequest(RequestBody):
@@ -183,6 +176,23 @@ _LINK_TOKEN = Field(
     description="What follows the # of the link, or the code of the mail",
     examples=["7f1f3c1e7b8a4a529c3b0a1b2c3d4e5f.d2hhdCBnb29kIHdvdWxkIGEgcmVhbCBvbmUgYmUgaGVyZT8"],
 )
+
+
+class ConfirmRegistrationRequest(RequestBody):
+    """Opens the account that was asked for: the link of the mail, and the password that was chosen."""
+
+    token: LinkToken = _LINK_TOKEN
+    password: Annotated[str, StringConstraints(max_length=_LONGEST_PASSWORD), Storable] = Field(
+        description="The one of POST /auth/register", examples=["a long passphrase"]
+    )
+
+
+class RegistrationConfirmedAnswer(Answer):
+    """The account is open, and nobody is logged in."""
+
+    status: Literal["confirmed"] = "confirmed"
+    user_id: UUID
+    email: str = Field(description="For POST /auth/login, with the same password")
 
 
 class ResetPasswordRequest(RequestBody):

@@ -13,7 +13,8 @@ from typing import Final
 
 UNKEYED: Final[Mapping[str, str]] = MappingProxyType(
     {
-        "POST /api/v1/auth/register": "nobody is signed in yet whose key it could be, and an e-mail opens one account",
+        "POST /api/v1/auth/register": "nobody is signed in; one that comes again sends another mail",
+        "POST /api/v1/auth/register/confirm": "nobody is signed in yet; a link opens one account",
         "POST /api/v1/auth/login": "nobody is signed in yet whose key it could be, and tokens are not stored",
         "POST /api/v1/auth/refresh": "a refresh token is good for one exchange by itself, and tokens are not stored",
         "POST /api/v1/auth/logout": "asked by a refresh token alone; a login that has ended is answered alike",

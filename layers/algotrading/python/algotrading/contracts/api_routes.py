@@ -57,6 +57,7 @@ class ApiRoute:
 
 API_ROUTES: tuple[ApiRoute, ...] = (
     ApiRoute("POST", "/api/v1/auth/register", "auth", is_open=True),
+    ApiRoute("POST", "/api/v1/auth/register/confirm", "auth", is_open=True),
     ApiRoute("POST", "/api/v1/auth/login", "auth", is_open=True),
     ApiRoute("POST", "/api/v1/auth/refresh", "auth", is_open=True),
     ApiRoute("POST", "/api/v1/auth/logout", "auth", is_open=True),

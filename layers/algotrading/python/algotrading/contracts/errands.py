@@ -23,6 +23,16 @@ class ResetPasswordErrand(BaseModel):
     email: str
 
 
+class RegistrationErrand(BaseModel):
+    """Send the link that opens an account to the address that asked for one; where it has one, tell its owner."""
+
+    model_config = _FROZEN
+
+    kind: Literal["registration"] = "registration"
+    user_id: UUID
+    """Of the registration."""
+
+
 class VerifyEmailErrand(BaseModel):
     """Send a link that verifies the account's e-mail."""
 
@@ -51,7 +61,8 @@ class AccountDeletedErrand(BaseModel):
 
 
 Errand = Annotated[
-    ResetPasswordErrand | VerifyEmailErrand | LoginsHeldUpErrand | AccountDeletedErrand, Field(discriminator="kind")
+    ResetPasswordErrand | RegistrationErrand | VerifyEmailErrand | LoginsHeldUpErrand | AccountDeletedErrand,
+    Field(discriminator="kind"),
 ]
 
 _ERRAND: TypeAdapter[Errand] = TypeAdapter(Errand)
@@ -129,6 +140,7 @@ DeliveryErrand = Annotated[
 ]
 AnyErrand = (
     ResetPasswordErrand
+    | RegistrationErrand
     | VerifyEmailErrand
     | LoginsHeldUpErrand
     | AccountDeletedErrand

@@ -29,8 +29,10 @@ CONNECTION_CHANGED: Final = (
     "the broker was disconnected, or its keys were replaced, since this login began: nothing was stored, log in again"
 )
 """What is told when a login at the broker comes back to another connection than it began at."""
-NO_MATCH: Final = "e-mail and password do not match"
-"""What is told of every login that fails: nothing says whether there is an account."""
+NO_MATCH: Final = (
+    "e-mail or password is wrong, or the account was not opened yet: follow the link in the mail that was sent to it"
+)
+"""What is told of every login that fails: nothing says whether there is an account, or was one asked for."""
 
 
 def still_trading(why: str) -> Conflict:

@@ -16,7 +16,6 @@
     ├── NotFound                  404  NOT_FOUND
     ├── Conflict                  409  CONFLICT
     │   ├── StrategyOverlap       409  STRATEGY_OVERLAP
-    │   ├── EmailTaken            409  EMAIL_TAKEN
     │   ├── BrokerAccountTaken    409  BROKER_ACCOUNT_TAKEN
     │   ├── BrokerAccountDiffers  409  BROKER_ACCOUNT_DIFFERS   (strategies trade in another one, or no code was shown)
     │   ├── BrokerAccountsFull    409  BROKER_ACCOUNTS_FULL   (a user has as many as there may be)
@@ -76,7 +75,6 @@ ErrorCode = Literal[
     "METHOD_NOT_ALLOWED",
     "CONFLICT",
     "STRATEGY_OVERLAP",
-    "EMAIL_TAKEN",
     "BROKER_ACCOUNT_TAKEN",
     "BROKER_ACCOUNT_DIFFERS",
     "BROKER_ACCOUNTS_FULL",
@@ -246,12 +244,6 @@ class StrategyOverlap(Conflict):
     """Another running strategy of this user already trades the symbol."""
 
     code: ClassVar[ErrorCode] = "STRATEGY_OVERLAP"
-
-
-class EmailTaken(Conflict):
-    """An account with this e-mail exists."""
-
-    code: ClassVar[ErrorCode] = "EMAIL_TAKEN"
 
 
 class BrokerAccountTaken(Conflict):

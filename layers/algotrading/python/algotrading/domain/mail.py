@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from algotrading.domain.email_links import LASTS, LinkPurpose
 from algotrading.domain.notifications import InboxNotice, title_of
+from algotrading.domain.registrations import KEPT_FOR
 from algotrading.domain.sessions import IST
 
 
@@ -60,6 +61,34 @@ def verification_mail(to: str, app_url: str, token: str) -> Mail:
         f"It works once, within {hours} hours. In the app on a phone, paste this code instead:\n\n"
         f"  {token}\n\n"
         "If you did not open an account, do nothing: nothing can be traded with an address that is not confirmed.\n",
+    )
+
+
+def registration_mail(to: str, app_url: str, token: str) -> Mail:
+    """Opens an account, for who knows the password that was chosen with it."""
+    hours = int(KEPT_FOR.total_seconds() // 3600)
+    return Mail(
+        to,
+        "Confirm your e-mail",
+        "Somebody asked for an account with this e-mail address. If it was you, open this link, and enter the\n"
+        "password that you chose:\n\n"
+        f"  {app_url}/confirm#{token}\n\n"
+        f"It works once, within {hours} hours. In the app on a phone, paste this code instead:\n\n"
+        f"  {token}\n\n"
+        "If it was not you, do nothing: without this mail no account is opened, and by tomorrow it is forgotten that\n"
+        "one was asked for. You may register yourself at any time.\n",
+    )
+
+
+def registered_mail(to: str, app_url: str) -> Mail:
+    """Somebody asked for an account with an address that has one."""
+    return Mail(
+        to,
+        "You have an account already",
+        "Somebody asked for an account with this e-mail address, which has one already. Nothing was changed.\n\n"
+        f"If it was you, log in: {app_url}/login\n"
+        f"If you do not know the password any more, choose a new one: {app_url}/forgot\n\n"
+        "If it was not you, do nothing: whoever it was did not learn that you have an account.\n",
     )
 
 

@@ -49,9 +49,15 @@ def suspects_of_held_up_notice(email: str) -> Sequence[Suspect]:
     return (Suspect(_digest("held up", email.lower()), free=1, is_cleared=False),)
 
 
-def suspects_of_registration(address: str) -> Sequence[Suspect]:
-    """Who registers learns which e-mails have an account: not many of them."""
-    return (Suspect(_digest("registration", address), free=20, is_cleared=False),)
+def suspects_of_registration(email: str, address: str) -> Sequence[Suspect]:
+    """Each try sends a mail to somebody who may not have asked for it, whether or not there is an account."""
+    return _suspects_of_asked_mail("registration", email, address)
+
+
+def suspects_of_opened_registration(address: str) -> Sequence[Suspect]:
+    """What counts as good once the account is opened: an office of thirty does not wait. The mailbox goes on being
+    counted, for a wait that ends before its time would tell that somebody has opened an account."""
+    return suspects_of_registration("", address)[-1:]
 
 
 def suspects_of_code(user_id: UUID) -> Sequence[Suspect]:
@@ -61,12 +67,7 @@ def suspects_of_code(user_id: UUID) -> Sequence[Suspect]:
 
 def suspects_of_forgotten_password(email: str, address: str) -> Sequence[Suspect]:
     """Each try may send a mail to somebody who did not ask for it. None of them ever counts as good."""
-    account = email.lower()
-    return (
-        Suspect(_digest("forgotten at address", account, address), free=3, is_cleared=False),
-        Suspect(_digest("forgotten", account), free=10, is_cleared=False),
-        Suspect(_digest("forgotten from", address), free=20, is_cleared=False),
-    )
+    return _suspects_of_asked_mail("forgotten", email, address)
 
 
 def suspects_of_link(address: str) -> Sequence[Suspect]:
@@ -87,6 +88,16 @@ def suspects_of_mail(user_id: UUID) -> Sequence[Suspect]:
 def wait_after(tries: int, free: int) -> float:
     """Seconds until the next try after so many."""
     return 0.0 if tries < free else min(2.0 ** (tries - free), LONGEST_WAIT_SECONDS)
+
+
+def _suspects_of_asked_mail(why: str, email: str, address: str) -> Sequence[Suspect]:
+    """One mailbox from one address, one mailbox from anywhere, and one address at any mailbox."""
+    account = email.lower()
+    return (
+        Suspect(_digest(f"{why} at address", account, address), free=3, is_cleared=False),
+        Suspect(_digest(why, account), free=10, is_cleared=False),
+        Suspect(_digest(f"{why} from", address), free=20, is_cleared=False),
+    )
 
 
 def _digest(*parts: str) -> str:

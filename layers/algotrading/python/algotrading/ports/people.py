@@ -15,6 +15,7 @@ from algotrading.domain.accounts import (
 from algotrading.domain.egress import EgressRoute
 from algotrading.domain.email_links import LinkPurpose
 from algotrading.domain.logins import Bearer, DeviceLogin
+from algotrading.domain.registrations import Registration
 from algotrading.domain.second_factor import SecondFactor
 from algotrading.domain.throttle import Suspect
 
@@ -23,7 +24,8 @@ class Users(Protocol):
     """Accounts of this product."""
 
     def add(self, user: User, password_hash: str) -> None:
-        """Raises EmailTaken when the e-mail (compared without case) has an account."""
+        """Open the account; that its e-mail is verified goes on record in the same transaction, where it is. Raises
+        Conflict when the e-mail (compared without case) has an account."""
         ...
 
     def find_login(self, email: str) -> Login | None:
@@ -32,6 +34,34 @@ class Users(Protocol):
 
     def get(self, user_id: UUID) -> User:
         """Raises NotFound."""
+        ...
+
+
+class Registrations(Protocol):
+    """Accounts that were asked for. Of their links only hashes are stored."""
+
+    def add(self, asked: Registration) -> None:
+        """Beside others of the same e-mail. Nothing is looked at, so that it takes the same time for every e-mail."""
+        ...
+
+    def email_of(self, user_id: UUID, now: datetime) -> str | None:
+        """Who asked for it; None: it was opened or forgotten, or is over."""
+        ...
+
+    def add_link(self, user_id: UUID, token_hash: bytes) -> None:
+        """A link by which it is opened, beside those that were sent before."""
+        ...
+
+    def by_link(self, user_id: UUID, token_hash: bytes, now: datetime) -> Registration | None:
+        """The registration, if this is a link of its own and it is not over."""
+        ...
+
+    def forget(self, user_id: UUID) -> None:
+        """It was opened, or never will be; no error when it is gone."""
+        ...
+
+    def forget_old(self, now: datetime) -> None:
+        """Forget all that are over, of every e-mail."""
         ...
 
 
@@ -144,8 +174,8 @@ class EmailLinks(Protocol):
         self, user_id: UUID, token_hash: bytes, password_hash: str, now: datetime, *, revoke_access: bool = False
     ) -> None:
         """Store another password, end every login, and tell the user what goes on; the e-mail is verified by it, too.
-        With `revoke_access` every API key and every viewer ends with it. Second factors are left alone. Raises
-        LinkInvalid."""
+        With `revoke_access`, and where the e-mail was not verified before, every API key and every viewer ends with it.
+        Second factors are left alone. Raises LinkInvalid."""
         ...
 
     def verify_email(self, user_id: UUID, token_hash: bytes, now: datetime) -> None:

@@ -126,13 +126,6 @@ class AccountLinks:
         self.errands.ask(VerifyEmailErrand(user_id=user_id))
         return True
 
-    def welcome(self, user_id: UUID) -> None:
-        """The first link of a new account. An account is open without it, too: it can be asked for again."""
-        try:
-            self.errands.ask(VerifyEmailErrand(user_id=user_id))
-        except Exception:
-            logger.warning("nobody was asked to send the first mail", exc_info=True, extra={"user_id": str(user_id)})
-
     def tell_of_guesses(self, email: str, address: str) -> None:
         """Have the owner told that tries at this account have to wait, if they do for long, and there is an account:
         that is looked at later and elsewhere, as for `forget`. Not told in vain: tries at other accounts from this

@@ -1,5 +1,5 @@
-"""Sends what an account asked for by e-mail: the link for a new password, the link that verifies its address; and
-tells an owner of guesses at the password, or that the account is gone.
+"""Sends what was asked for by e-mail: the link that opens an account, the link for a new password, the link that
+verifies an address; and tells an owner of guesses at the password, of a registration, or that the account is gone.
 
 Apart from the functions that people wait for: so that nothing about an answer, its time least of all, tells whether
 an address has an account.
@@ -11,14 +11,20 @@ import logging
 from dataclasses import dataclass
 from uuid import UUID
 
-from algotrading.contracts.errands import AccountDeletedErrand, Errand, LoginsHeldUpErrand, ResetPasswordErrand
+from algotrading.contracts.errands import (
+    AccountDeletedErrand,
+    Errand,
+    LoginsHeldUpErrand,
+    RegistrationErrand,
+    ResetPasswordErrand,
+)
 from algotrading.domain.account_notices import LOGINS_HELD_UP
 from algotrading.domain.email_links import LASTS, LinkPurpose
 from algotrading.domain.errors import NotFound
-from algotrading.domain.mail import deleted_mail, reset_mail, verification_mail
+from algotrading.domain.mail import deleted_mail, registered_mail, registration_mail, reset_mail, verification_mail
 from algotrading.domain.notices import NoticeKind
 from algotrading.domain.sessions import trading_day_of
-from algotrading.ports import Clock, EmailLinks, Mailer, MailRefused, Summaries, Users
+from algotrading.ports import Clock, EmailLinks, Mailer, MailRefused, Registrations, Summaries, Users
 from algotrading.services.link_tokens import new_link_token
 
 logger = logging.getLogger(__name__)
@@ -29,6 +35,7 @@ class AccountMails:
     """Carries errands out, each at least once: one that comes again sends another link, which is as good."""
 
     users: Users
+    registrations: Registrations
     links: EmailLinks
     summaries: Summaries
     mailer: Mailer
@@ -39,6 +46,8 @@ class AccountMails:
     def run(self, errand: Errand) -> bool:
         """Whether a mail went out, or a notice was written."""
         try:
+            if isinstance(errand, RegistrationErrand):
+                return self._answer_registration(errand.user_id)
             if isinstance(errand, LoginsHeldUpErrand):
                 return self._tell_of_guesses(errand.email)
             if isinstance(errand, AccountDeletedErrand):
@@ -50,6 +59,24 @@ class AccountMails:
         except MailRefused:
             logger.warning("a mail was refused for good: nothing is sent", exc_info=True)
             return False
+
+    def _answer_registration(self, user_id: UUID) -> bool:
+        """The link that opens the account; or its owner is told, where there is one, of which nothing is changed."""
+        now = self.clock.now()
+        self.registrations.forget_old(now)
+        email = self.registrations.email_of(user_id, now)
+        if email is None:
+            return False
+        login = self.users.find_login(email)
+        if login is None:
+            token, token_hash = new_link_token(user_id)
+            self.registrations.add_link(user_id, token_hash)
+            self.mailer.send(registration_mail(email, self.app_url, token))
+        else:
+            # To the address as it is stored: what was typed may only look alike.
+            self.mailer.send(registered_mail(self.users.get(login.user_id).email, self.app_url))
+            self.registrations.forget(user_id)
+        return True
 
     def _reset(self, email: str) -> bool:
         login = self.users.find_login(email)

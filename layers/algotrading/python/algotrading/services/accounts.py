@@ -1,4 +1,4 @@
-"""Accounts of this product: register, log in, stay logged in, log out, look."""
+"""Accounts of this product: log in, stay logged in, log out, look."""
 
 from __future__ import annotations
 
@@ -22,12 +22,13 @@ from algotrading.domain.errors import (
 )
 from algotrading.domain.logins import CODE_IS_FRESH, LOGIN_LASTS, Device, DeviceLogin
 from algotrading.domain.named_accounts import NamedAccount
-from algotrading.domain.throttle import Suspect, suspects_of_code, suspects_of_login, suspects_of_registration
+from algotrading.domain.throttle import Suspect, suspects_of_code, suspects_of_login
 from algotrading.ports import BrokerAccounts, Clock, Logins, NamedAccounts, Passwords, Throttle, Tokens, Users
 from algotrading.services.account_data import AccountData
-from algotrading.services.account_links import AccountLinks, is_easy, refuse_easy
+from algotrading.services.account_links import AccountLinks, is_easy
 from algotrading.services.password_change import PasswordChange
 from algotrading.services.programs import Programs
+from algotrading.services.registrar import Registrar
 from algotrading.services.second_factor import Enrolment, SecondFactorKeeper
 from algotrading.services.viewers import Viewers
 
@@ -65,6 +66,7 @@ class Accounts:
     passwords: Passwords
     second_factors: SecondFactorKeeper
     links: AccountLinks
+    registrar: Registrar
     data: AccountData
     viewers: Viewers
     programs: Programs
@@ -77,31 +79,13 @@ class Accounts:
     """Whether everybody tries this password first (NIST SP 800-63B, 3.1.1.2)."""
     new_id: Callable[[], UUID] = uuid4
 
-    def register(self, email: str, password: str, device: str, address: str) -> tuple[User, Pass]:
-        """Open an account and log it in on a device of that name.
-
-        Raises:
-            RequestInvalid: the password is easily guessed, or the e-mail itself.
-            EmailTaken: the e-mail has an account, in whatever case it is written.
-            TooManyTries: too many e-mails that have one were tried from this address.
-        """
-        refuse_easy(password, email, self.is_common)
-        suspects = suspects_of_registration(address)
-        self._try(suspects)
-        user = User(user_id=self.new_id(), email=email, created_at=self.clock.now())
-        password_hash = self.passwords.hash(password)
-        self.users.add(user, password_hash)
-        self.throttle.succeeded(suspects)
-        self.links.welcome(user.user_id)
-        return user, self._begin(user.user_id, Device(device), password_hash)
-
     def log_in(self, email: str, password: str, device: Device, address: str, code: str | None = None) -> Pass:
         """A new login, which refreshing keeps going for thirty days. Its owner is told of a device that was not seen
         before.
 
         Raises:
-            AuthenticationFailed: unknown e-mail or wrong password; nothing tells which, neither the
-                words nor the time taken.
+            AuthenticationFailed: unknown e-mail, an account that was not opened yet, or a wrong password; nothing tells
+                which, neither the words nor the time taken.
             SecondFactorNeeded: the password is right, and a code is needed, too.
             AccountLocked: everything is right, and nobody gets in.
             TooManyTries: at this account or from this address; the password was not looked at.

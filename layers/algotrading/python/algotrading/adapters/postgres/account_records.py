@@ -77,6 +77,7 @@ _FORGET = (
     "delete from second_factors where user_id = %s",
     "delete from refresh_tokens where user_id = %s",
     "delete from email_links where user_id = %s",
+    "delete from registrations where user_id = %s",
     "delete from kept_answers where user_id = %s",
     "delete from api_keys where user_id = %s",
     "delete from user_roles where user_id = %s",

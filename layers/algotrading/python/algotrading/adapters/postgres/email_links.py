@@ -59,9 +59,10 @@ class PostgresEmailLinks:
             _use(session, user_id, LinkPurpose.RESET_PASSWORD, token_hash, now)
             session.execute("update users set password_hash = %s where id = %s", (password_hash, user_id))
             audit.append(session, account_entry(user_id, AuditKind.PASSWORD_RESET, now))
-            _verify(session, user_id, now)
+            was_unverified = _verify(session, user_id, now)
             end_all(session, LoginEnd.PASSWORD_RESET, now)
-            if revoke_access:
+            # Whoever opened an account whose address was never confirmed may not be who reads its mail.
+            if revoke_access or was_unverified:
                 revoke_keys(session, user_id, now)
                 revoke_viewers(session, user_id, now)
             tell_of_new_password(session, user_id, password_changed, now)
@@ -89,11 +90,12 @@ def _use(session: Session, user_id: UUID, purpose: LinkPurpose, token_hash: byte
     session.execute("delete from email_links where user_id = %s and purpose = %s", (user_id, purpose))
 
 
-def _verify(session: Session, user_id: UUID, now: datetime) -> None:
-    """Whoever used a link of a mail has read it."""
+def _verify(session: Session, user_id: UUID, now: datetime) -> bool:
+    """Whoever used a link of a mail has read it; whether nobody had before."""
     verified = session.execute(
         "update users set email_verified_at = %s where id = %s and email_verified_at is null returning id",
         (now, user_id),
     ).fetchone()
     if verified is not None:
         audit.append(session, account_entry(user_id, AuditKind.EMAIL_VERIFIED, now))
+    return verified is not None

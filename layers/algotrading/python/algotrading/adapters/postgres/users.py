@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+from algotrading.adapters.postgres import audit
 from algotrading.adapters.postgres.database import Database
 from algotrading.domain.accounts import ACCOUNT_IS_GONE, LOCKED, Login, User
-from algotrading.domain.errors import AccountLocked, EmailTaken, NotFound, TokenInvalid
+from algotrading.domain.audit import AuditKind, account_entry
+from algotrading.domain.errors import AccountLocked, Conflict, NotFound, TokenInvalid
 
 if TYPE_CHECKING:
     from algotrading.adapters.postgres.database import Session
@@ -26,11 +28,14 @@ class PostgresUsers:
         try:
             with self._database.tenant(user.user_id) as session:
                 session.execute(
-                    "insert into users (id, email, password_hash, created_at) values (%s, %s, %s, %s)",
-                    (user.user_id, user.email, password_hash, user.created_at),
+                    "insert into users (id, email, password_hash, created_at, email_verified_at)"
+                    " values (%s, %s, %s, %s, %s)",
+                    (user.user_id, user.email, password_hash, user.created_at, user.email_verified_at),
                 )
+                if user.email_verified_at is not None:
+                    audit.append(session, account_entry(user.user_id, AuditKind.EMAIL_VERIFIED, user.email_verified_at))
         except UniqueViolation as error:
-            raise EmailTaken("an account with this e-mail exists") from error
+            raise Conflict("an account with this e-mail exists") from error
 
     def find_login(self, email: str) -> Login | None:
         """See ports.Users."""

@@ -22,8 +22,6 @@ from algotrading.contracts.api_auth import (
     LoginRequest,
     RecoveryCodesAnswer,
     RefreshRequest,
-    RegisterAnswer,
-    RegisterRequest,
     SecondFactorAnswer,
 )
 from algotrading.contracts.api_broker import AccountBrokerSummary, BrokerSummary
@@ -32,7 +30,6 @@ from algotrading.domain.errors import (
     AccountLocked,
     AuthenticationFailed,
     Conflict,
-    EmailTaken,
     NotFound,
     RequestInvalid,
     SecondFactorNeeded,
@@ -58,15 +55,6 @@ class AuthRoutes:
     def router(self) -> Router:
         """These routes, for a door or for the document."""
         router = new_router()
-        router.post(
-            "/api/v1/auth/register",
-            summary="Open an account",
-            tags=_TAGS,
-            status_code=201,
-            responses=answers(
-                "The account is open", RequestInvalid, EmailTaken, TooManyTries, status=201, is_open=True
-            ),
-        )(self.register)
         router.post(
             "/api/v1/auth/login",
             summary="Log in",
@@ -198,11 +186,6 @@ class AuthRoutes:
         switch."""
         until = self._services().show_code(caller(request), admitted(request).device_id, body.code)
         return CodeShownAnswer(fresh_until=until)
-
-    def register(self, request: Request, body: RegisterRequest) -> RegisterAnswer:
-        """Open an account and log it in."""
-        user, its_pass = self._services().register(body.email, body.password, body.device, address(request))
-        return RegisterAnswer(user_id=user.user_id, **_login(its_pass).model_dump())
 
     def log_in(self, request: Request, body: LoginRequest) -> LoginAnswer:
         """Exchange e-mail and password for a bearer token, and a refresh token that brings the next ones. The owner is

@@ -22,6 +22,7 @@ from algotrading.entrypoints.api.keys import KeyRoutes
 from algotrading.entrypoints.api.notifications import NotificationRoutes
 from algotrading.entrypoints.api.password import PasswordRoutes
 from algotrading.entrypoints.api.postback import PostbackRoutes
+from algotrading.entrypoints.api.registration import RegistrationRoutes
 from algotrading.entrypoints.api.risk import RiskRoutes
 from algotrading.entrypoints.api.strategy import StrategyRoutes
 from algotrading.entrypoints.api.viewers import ViewerRoutes
@@ -71,6 +72,7 @@ def openapi_document() -> dict[str, Any]:
     """The OpenAPI 3.1 document of every route of every API function."""
     resolver = APIGatewayHttpResolver(enable_validation=True, debug=False)
     for routes in (
+        RegistrationRoutes(_nobody),
         AuthRoutes(_nobody),
         AccountLinkRoutes(_nobody),
         PasswordRoutes(_nobody),

@@ -8,6 +8,7 @@ from typing import Any, get_args
 
 from algotrading.contracts.api_access import ACCESS
 from algotrading.contracts.api_routes import API_ROUTES
+from algotrading.domain.accounts import NO_MATCH
 from algotrading.domain.errors import (
     AccessDenied,
     ErrorCode,
@@ -38,11 +39,10 @@ _CODES = frozenset(get_args(ErrorCode))
 _EXAMPLES = {
     "REQUEST_INVALID": ("the request is not valid: see quantity", [("quantity", "must be a whole number")]),
     "STRATEGY_INVALID": ("the strategy cannot trade: see stop_loss", [("stop_loss", "must be below the last price")]),
-    "CREDENTIALS_INVALID": ("e-mail and password do not match", []),
+    "CREDENTIALS_INVALID": (NO_MATCH, []),
     "TOKEN_EXPIRED": ("your login has expired: log in again", []),
     "TOKEN_INVALID": ("the bearer token is not valid: log in again", []),
     "NOT_FOUND": ("no such strategy", []),
-    "EMAIL_TAKEN": ("an account with this e-mail exists", []),
     "BROKER_ACCOUNT_TAKEN": (
         "this broker account is connected here already: look at your other broker accounts, and disconnect it first",
         [],
