@@ -15,8 +15,8 @@ import pytest
 from algotrading.domain.second_factor import STEP_SECONDS
 from algotrading.services.second_factor import digits_of
 from tests.integration.api.deployment import Deployment, load_handler
+from tests.integration.api.people import register
 from tests.integration.api.test_administration import Boss, boss
-from tests.integration.api.test_the_functions_together import register
 from tests.stores import PostgresStore
 
 __all__ = ["boss"]

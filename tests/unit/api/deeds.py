@@ -8,7 +8,7 @@ from typing import Any
 from tests.unit.api.test_admin import Boss
 from tests.unit.api.test_notifications import send_codes
 from tests.unit.api.test_second_factor import shown, switch_on, wait_a_step
-from tests.unit.api.test_sms import code_of, member, name
+from tests.unit.api.test_sms import code_of, name
 from tests.unit.api.test_viewers import invite
 from tests.unit.api.world import PLAN, ApiWorld
 
@@ -36,7 +36,6 @@ def _staff(path: str, **body: Any) -> Callable[[ApiWorld], Request]:
     def arrange(world: ApiWorld) -> Request:
         boss, user = Boss(world), world.user_of(world.register())
         if path.endswith("/roles"):
-            world.call("POST", "/auth/email/verify", {"token": _mailed(world)})
             world.give_second_factor(user)
         return path.format(id=user), {**body, "code": boss.code()}, boss.token
 
@@ -80,7 +79,7 @@ def _confirm_chat(world: ApiWorld) -> Request:
 
 
 def _confirm_number(world: ApiWorld) -> Request:
-    token = member(world)
+    token = world.register()
     name(world, token)
     return "/notifications/sms/confirm", {"code": code_of(world)}, token
 

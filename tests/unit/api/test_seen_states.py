@@ -209,6 +209,7 @@ def test_every_put_of_a_state_that_can_be_read_takes_a_tag() -> None:
         # Channels: a new address and its new secret, code or token; nothing of the former one is taken over.
         "PUT /api/v1/notifications/webhook",
         "PUT /api/v1/notifications/telegram",
+        "PUT /api/v1/notifications/sms",
         "PUT /api/v1/notifications/push/{id}",
     }
     assert conditional - puts == {"DELETE /api/v1/strategy/{id}", "DELETE /api/v1/broker/accounts/{id}"}

@@ -12,20 +12,11 @@ from algotrading.contracts.errands import read_delivery_errand
 from algotrading.domain.notices import NoticeKind
 from algotrading.domain.notifications import BY_SMS, MOST_CODE_TRIES
 from algotrading.domain.sms import CODES_PER_NUMBER, CODES_PER_USER
-from tests.unit.api.test_account_links import token_in
 from tests.unit.api.world import Answer, ApiWorld
 
 PATH = "/notifications/sms"
 NUMBER = "+919876543210"
 DAY = 24 * 3600
-
-
-def member(world: ApiWorld, email: str = "trader@example.com") -> str:
-    """Somebody whose e-mail is confirmed."""
-    token = world.register(email)
-    [mail] = world.deliver_mails()
-    assert world.call("POST", "/auth/email/verify", {"token": token_in(mail)}).status == 200
-    return token
 
 
 def name(world: ApiWorld, token: str, number: str = NUMBER) -> Answer:
@@ -54,7 +45,7 @@ def shown(world: ApiWorld, token: str) -> dict[str, Any]:
 
 
 def test_a_number_is_on_once_its_code_has_come_back(world: ApiWorld) -> None:
-    token = member(world)
+    token = world.register()
     assert shown(world, token) == {"status": "off", "target": None}
 
     assert name(world, token).body == {"status": "asked", "target": "+91******3210"}
@@ -74,7 +65,7 @@ def test_a_number_is_stored_sealed_shown_masked_and_never_logged(
     world: ApiWorld, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    token = member(world)
+    token = world.register()
 
     answers = [name(world, token).body, shown(world, token), confirm(world, token, code_of(world)).body]
     code = code_of(world)
@@ -90,7 +81,7 @@ def test_a_number_is_stored_sealed_shown_masked_and_never_logged(
 
 
 def test_a_code_is_good_for_five_tries(world: ApiWorld) -> None:
-    token = member(world)
+    token = world.register()
     name(world, token)
     code = code_of(world)
     wrong = "000000" if code != "000000" else "000001"
@@ -103,7 +94,7 @@ def test_a_code_is_good_for_five_tries(world: ApiWorld) -> None:
 
 
 def test_a_code_is_good_for_a_quarter_of_an_hour_and_for_its_own_user(world: ApiWorld) -> None:
-    token, other = member(world), member(world, "other@example.com")
+    token, other = world.register(), world.register("other@example.com")
     name(world, token)
     code = code_of(world)
 
@@ -114,7 +105,7 @@ def test_a_code_is_good_for_a_quarter_of_an_hour_and_for_its_own_user(world: Api
 
 @pytest.mark.parametrize("code", ["", "12345", "1234567", "12345x", "9f86d081884c7d65"])
 def test_what_is_no_code_is_refused_and_counts_as_no_try(world: ApiWorld, code: str) -> None:
-    token = member(world)
+    token = world.register()
     name(world, token)
     right = code_of(world)
 
@@ -124,7 +115,7 @@ def test_what_is_no_code_is_refused_and_counts_as_no_try(world: ApiWorld, code: 
 
 
 def test_a_new_number_is_sent_nothing_before_it_is_confirmed_and_nor_is_the_old_one(world: ApiWorld) -> None:
-    token = member(world)
+    token = world.register()
     name(world, token)
     old = code_of(world)
     confirm(world, token, old)
@@ -140,7 +131,7 @@ def test_a_new_number_is_sent_nothing_before_it_is_confirmed_and_nor_is_the_old_
 
 
 def test_a_code_a_minute_is_sent(world: ApiWorld) -> None:
-    token = member(world)
+    token = world.register()
 
     assert name(world, token).status == 200
     assert name(world, token).error == "CONFLICT"
@@ -149,7 +140,7 @@ def test_a_code_a_minute_is_sent(world: ApiWorld) -> None:
 
 
 def test_one_user_has_five_codes_a_day_though_the_number_is_taken_away_in_between(world: ApiWorld) -> None:
-    token = member(world)
+    token = world.register()
 
     for number in range(CODES_PER_USER):
         assert name(world, token, f"+9198765432{number:02}").status == 200
@@ -166,7 +157,7 @@ def test_one_user_has_five_codes_a_day_though_the_number_is_taken_away_in_betwee
 
 
 def test_one_number_gets_three_codes_a_day_whoever_asks(world: ApiWorld) -> None:
-    tokens = [member(world, f"{number}@example.com") for number in range(CODES_PER_NUMBER + 1)]
+    tokens = [world.register(f"{number}@example.com") for number in range(CODES_PER_NUMBER + 1)]
 
     answers = [name(world, token) for token in tokens]
 
@@ -176,7 +167,7 @@ def test_one_number_gets_three_codes_a_day_whoever_asks(world: ApiWorld) -> None
 
 def test_a_deployment_sends_so_many_codes_a_day(world: ApiWorld) -> None:
     world.sms_codes_per_day = 2
-    tokens = [member(world, f"{number}@example.com") for number in range(3)]
+    tokens = [world.register(f"{number}@example.com") for number in range(3)]
 
     answers = [name(world, token, f"+919876500{number:03}") for number, token in enumerate(tokens)]
 
@@ -185,7 +176,7 @@ def test_a_deployment_sends_so_many_codes_a_day(world: ApiWorld) -> None:
 
 @pytest.mark.parametrize("number", ["+14155550100", "+447911123456", "+911234567890", "x", "98765"])
 def test_what_is_no_mobile_number_of_the_list_is_refused(world: ApiWorld, number: str) -> None:
-    token = member(world)
+    token = world.register()
     before = world.snapshot()
 
     answer = name(world, token, number)
@@ -195,7 +186,7 @@ def test_what_is_no_mobile_number_of_the_list_is_refused(world: ApiWorld, number
 
 
 def test_an_account_whose_mail_is_not_confirmed_has_no_message_sent(world: ApiWorld) -> None:
-    token = world.register()
+    token = world.register_as_before()
 
     answer = name(world, token)
 
@@ -205,7 +196,7 @@ def test_an_account_whose_mail_is_not_confirmed_has_no_message_sent(world: ApiWo
 
 def test_a_deployment_without_a_sender_has_no_sms_and_says_so(world: ApiWorld) -> None:
     world.texts.has_sender = False
-    token = member(world)
+    token = world.register()
 
     answer = name(world, token)
 
@@ -218,7 +209,7 @@ def test_a_deployment_without_a_sender_has_no_sms_and_says_so(world: ApiWorld) -
 
 
 def test_by_default_the_few_are_sent_that_matter_most(world: ApiWorld) -> None:
-    token = member(world)
+    token = world.register()
 
     kinds = world.call("GET", "/notifications/preferences", token=token).body["kinds"]
 

@@ -23,7 +23,7 @@ from algotrading.domain.sessions import instant_of
 from tests.fakes.audit import chained
 from tests.unit.api.test_account_links import token_in
 from tests.unit.api.told_stage import Stage
-from tests.unit.api.world import TODAY
+from tests.unit.api.world import PASSWORD, TODAY
 
 TRADER, ACCOUNTANT, ADMIN = "trader@example.com", "accountant@example.com", "admin@example.com"
 JSON, PAGE = "application/json", "text/html"
@@ -174,9 +174,7 @@ class ToldDay(Stage):
         self.ask("GET", "/strategy", token=made["key"])
         self.show("GET", "/account/keys")
         self.show("DELETE", f"/account/keys/{made['key_id']}")
-        accountant = self.ask("POST", "/auth/register", {"email": ACCOUNTANT, "password": _PASSWORD}, token=None)[
-            "token"
-        ]
+        accountant = self.world.register(ACCOUNTANT)
         invited = self.show("POST", "/account/viewers", {"name": "My accountant"})
         accepted = {"invitation": invited["invitation"]}
         account = self.show("POST", "/account/shared/accept", accepted, token=accountant)["account_id"]
@@ -243,12 +241,12 @@ class ToldDay(Stage):
 
     def _administer(self) -> None:
         self.world.gauge.found = [QueueDepth("orders.fifo", 0, 0), QueueDepth("orders-priority.fifo", 0, 0)]
-        admin = self.ask("POST", "/auth/register", {"email": ADMIN, "password": _PASSWORD}, token=None)
-        trader, mine, token = self.world.user_of(self.token), self.secret, admin["token"]
+        token = self.world.register(ADMIN)
+        trader, mine, admin = self.world.user_of(self.token), self.secret, self.world.user_of(token)
         self.secret = self.ask("POST", "/auth/second-factor", {}, token=token)["secret"]
         self.ask("POST", "/auth/second-factor/confirm", {"code": self.code()}, token=token)
-        self.world.database.roles[UUID(admin["user_id"])] = {Role.ADMIN}
-        person = {"email": ADMIN, "password": _PASSWORD, "code": self.code()}
+        self.world.database.roles[UUID(str(admin))] = {Role.ADMIN}
+        person = {"email": ADMIN, "password": PASSWORD, "code": self.code()}
         token = self.ask("POST", "/auth/login", person, token=None)["token"]
         for path in ("/admin/health", "/admin/users", f"/admin/users/{trader}"):
             self.show("GET", path, token=token)
