@@ -1,4 +1,6 @@
 // The way through every screen, for whoever looks at them all.
+import assert from "node:assert/strict";
+
 import { fill, front, logIn, named, press, tab } from "./stage.mjs";
 
 /** `look(name)` is called on every screen, when it stands still. */
@@ -49,6 +51,8 @@ export async function walk(page, app, trader, look) {
   await look("inbox");
   await open("to-preferences", "email-state", "preferences", async () => {
     await to("bought-email");
+    const last = await front(page, "bought-sms").boundingBox();
+    assert.ok(last.x + last.width <= page.viewportSize().width, "the last channel's switch is on the screen");
     await look("preferences-choice");
   });
   await open("to-deliveries", "deliveries", "deliveries");

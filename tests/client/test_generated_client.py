@@ -69,6 +69,7 @@ def test_a_program_that_uses_it_is_typed_through_and_through(folder: Path) -> No
 @pytest.mark.timeout(120)
 def test_the_program_gets_what_the_document_promises(folder: Path) -> None:
     with served() as (api, url):
+        api.world.register("program@example.com")
         done = run("", str(STORY), url, path=folder)
 
     assert done.returncode == 0, done.stdout + done.stderr

@@ -83,5 +83,6 @@ const styles = StyleSheet.create({
   group: { gap: 4 },
   kind: { flexDirection: "row", flexWrap: "wrap", alignItems: "center", justifyContent: "space-between", columnGap: 16, minHeight: 48 },
   name: { flexShrink: 1, flexGrow: 1, minWidth: 180 },
-  switches: { flexDirection: "row", flexWrap: "wrap", columnGap: 16 },
+  // It shrinks, so that five channels wrap on a phone instead of running out of it.
+  switches: { flexDirection: "row", flexWrap: "wrap", flexShrink: 1, columnGap: 16 },
 });

@@ -45,8 +45,10 @@ def answer_examples() -> dict[str, dict[str, Any]]:
     for number, found in enumerate(dict.fromkeys(_UUID.findall(text)), start=1):
         text = text.replace(found, str(UUID(bytes=_bytes(f"identifier {number}")[:16], version=4)))
     examples: dict[str, dict[str, Any]] = json.loads(text)
-    (record,) = examples["GET /api/v1/account/export"][JSON]["sections"]["audit_trail"]
-    record["hash"] = chain_hash(GENESIS, record["record"]).hex()
+    before = GENESIS
+    for record in examples["GET /api/v1/account/export"][JSON]["sections"]["audit_trail"]:
+        before = chain_hash(before, record["record"])
+        record["hash"] = before.hex()
     return examples
 
 
