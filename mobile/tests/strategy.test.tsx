@@ -124,7 +124,7 @@ test("a stopped strategy whose sale is under way is read until it is sold", asyn
 });
 
 test("what the API warned of when the plan was made is read on the strategy's screen", async () => {
-  const warning = "the stop-loss 3000 is not below the last price of TCS, 2930: bought at such a price, it is sold again at once";
+  const warning = "the stop-loss 3000 is not below the last price of TCS, 2930: at such a price nothing is bought, and what is held is sold at once";
   api({
     ...SCREEN,
     "POST /strategy/create": () => ({ status: 201, body: { ...STORED, warnings: [warning] } }),

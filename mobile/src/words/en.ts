@@ -218,7 +218,7 @@ export const en = {
     lastUnread: "The last price could not be read. Enter the price you expect, or wait: it is tried again.",
     expectedMissing: "is needed to turn percent or points into a price",
     stopAbove: "The stop must be below the price you expect to buy at.",
-    stopAboveLast: "The stop is not below the last price: bought at such a price, it is sold again at once.",
+    stopAboveLast: "The stop is not below the last price: at such a price nothing is bought.",
     stopIs: (price: string) => `Stop price sent: ${price}`,
     atRisk: (amount: string) => `Money at risk: ${amount}, before charges and slippage`,
     stopTooFar: "That is the whole price or more: the stop would not be above zero.",
