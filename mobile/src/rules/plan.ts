@@ -6,6 +6,7 @@ import type { Words } from "@/words/en";
 
 import { accountMeant } from "./broker-accounts";
 import { readTimeOfDay } from "./clock";
+import { number, plain } from "./entry";
 import { stopPrice, type StopKind } from "./stop";
 
 export interface PlanEntered {
@@ -97,14 +98,4 @@ export function planOf(entered: PlanEntered, price: number, accounts: readonly B
     broker_stop: entered.brokerStop,
     ...(account === null ? {} : { account_id: account }),
   };
-}
-
-export function number(text: string | undefined): number | null {
-  const digits = plain(text ?? "");
-  return /^\d+(\.\d{1,4})?$/.test(digits) ? Number(digits) : null;
-}
-
-/** Without the commas of lakhs and crores. */
-function plain(text: string): string {
-  return text.trim().replace(/,/g, "");
 }

@@ -8,8 +8,9 @@ import { Button, Text } from "react-native-paper";
 import { useInstrument } from "@/api/instruments";
 import { ApiProblem } from "@/api/problem";
 import type { BrokerAccount, Instrument, Plan } from "@/api/queries";
+import { number } from "@/rules/entry";
 import { showRupees } from "@/rules/money";
-import { buyPrice, FIELDS, number, planOf, planSchema, stopOf, type PlanEntered } from "@/rules/plan";
+import { buyPrice, FIELDS, planOf, planSchema, stopOf, type PlanEntered } from "@/rules/plan";
 import { moneyAtRisk } from "@/rules/stop";
 import { useWords } from "@/words";
 
