@@ -7,7 +7,8 @@ import { EMPTY_PLAN, type PlanEntered } from "@/rules/plan";
 import { PlanForm } from "@/ui/plan-form";
 import { en } from "@/words/en";
 
-jest.mock("@/api/queries", () => ({ useInstruments: () => ({ data: undefined, error: null, isFetching: false }) }));
+let mockMatches: Partial<Instrument>[] | undefined;
+jest.mock("@/api/queries", () => ({ useInstruments: () => ({ data: mockMatches, error: null, isFetching: false }) }));
 let mockInstrument: { data?: Partial<Instrument> | null; isError: boolean };
 const mockAsked = jest.fn();
 jest.mock("@/api/instruments", () => ({
@@ -22,6 +23,7 @@ const saved = jest.fn<void, [Plan]>();
 beforeEach(() => {
   saved.mockClear();
   mockInstrument = { isError: false };
+  mockMatches = undefined;
 });
 afterEach(() => jest.useRealTimers());
 
@@ -139,6 +141,53 @@ describe("the last price", () => {
     expect(screen.getByText(en.plan.stopIs("₹99.30"))).toBeTruthy();
     expect(screen.getByText(en.plan.lots(75))).toBeTruthy();
   });
+});
+
+describe("what belonged to something else", () => {
+  const value = (name: string) => screen.getByTestId(name).props.value as string;
+  const choose = (symbol: string) => {
+    mockMatches = [{ exchange: "NSE", symbol, name: symbol }];
+    fireEvent.changeText(screen.getByTestId("symbol"), symbol);
+    fireEvent.press(screen.getByTestId(`match-NSE-${symbol}`));
+  };
+
+  test.each([
+    ["price", "3050", ""],
+    ["points", "40", ""],
+    ["percent", "2", "2"],
+  ] as const)("another instrument takes the expected price with it, and a stop of %s in rupees", (stopKind, stopValue, kept) => {
+    open({ stopKind, stopValue, expected: "3090" });
+    choose("SBIN");
+    expect([value("expected"), value("stopValue")]).toEqual(["", kept]);
+    expect(screen.queryByText(/^Stop price sent/)).toBeNull();
+  });
+
+  test("the same instrument chosen anew keeps what was entered for it", () => {
+    open({ stopValue: "3050", expected: "3090" });
+    choose("TCS");
+    expect([value("expected"), value("stopValue")]).toEqual(["3090", "3050"]);
+  });
+
+  test("prices that were entered before any instrument are kept for the first", () => {
+    open({ symbol: "", stopValue: "3050", expected: "3090" });
+    choose("TCS");
+    expect([value("expected"), value("stopValue")]).toEqual(["3090", "3050"]);
+  });
+
+  test("a price is not read as percent once the kind is changed", () => {
+    open({ stopValue: "1502.6", expected: "1535.2" });
+    fireEvent.press(screen.getByTestId("stop-price"));
+    expect(value("stopValue")).toBe("1502.6");
+    fireEvent.press(screen.getByTestId("stop-percent"));
+    expect(value("stopValue")).toBe("");
+    expect(value("expected")).toBe("1535.2");
+  });
+});
+
+test("it is said that the plan repeats, and that its stop price is not reckoned anew", () => {
+  open({ stopKind: "percent", stopValue: "2", expected: "3000" });
+  expect(screen.getByText(en.plan.stopIs("₹2,940.00"))).toBeTruthy();
+  expect(screen.getByText(/repeats every trading day while it runs\. This stop price stays the same/)).toBeTruthy();
 });
 
 const OWN: BrokerAccount = { account_id: "a1", name: "Own", is_default: true, strategies: 1, created_at: MIDDAY, connection: null };

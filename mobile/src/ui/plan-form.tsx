@@ -1,7 +1,7 @@
 /** The plan of a strategy: what, when, how many, and where it must be sold. */
 import { zodResolver } from "@hookform/resolvers/zod";
-import { useEffect } from "react";
-import { Controller, useForm, useWatch, type Control } from "react-hook-form";
+import { useEffect, useRef } from "react";
+import { Controller, useForm, useWatch, type Control, type UseFormReturn } from "react-hook-form";
 import { Platform, StyleSheet, View } from "react-native";
 import { Button, Text } from "react-native-paper";
 
@@ -44,6 +44,8 @@ export function PlanForm({
     errors[name]?.message ?? fromApi.find(({ field }) => FIELDS[field] === name)?.problem;
   const [exchange, symbol, typed] = useWatch({ control: form.control, name: ["exchange", "symbol", "expected"] });
   const found = useInstrument(exchange, symbol);
+  /** The instrument that the prices were entered for. */
+  const former = useRef<{ exchange: string; symbol: string }>(start);
   const instrument = found.data ?? null;
   const tick = instrument?.tick_size;
   const last = instrument?.last_price ?? null;
@@ -75,6 +77,8 @@ export function PlanForm({
               onChosen={(chosen: Instrument) => {
                 field.onChange(chosen.symbol);
                 form.setValue("exchange", chosen.exchange);
+                if (former.current.symbol !== "" && !isSame(former.current, chosen)) forgetPrices(form);
+                former.current = chosen;
               }}
               onCleared={() => field.onChange("")}
             />
@@ -111,7 +115,11 @@ export function PlanForm({
           render={({ field }) => (
             <Choice
               value={field.value}
-              onValueChange={field.onChange}
+              onValueChange={(kind) => {
+                // A number of rupees is no number of percent.
+                if (kind !== field.value) form.setValue("stopValue", "");
+                field.onChange(kind);
+              }}
               buttons={(["price", "percent", "points"] as const).map((value) => ({ value, label: words.plan.kinds[value], testID: `stop-${value}` }))}
             />
           )}
@@ -121,6 +129,7 @@ export function PlanForm({
         <Hint>{words.plan.expectedHelp}</Hint>
         <LastPrice instrument={found} isOverridden={number(typed) !== null} />
         <AtRisk control={form.control} tick={tick} last={last} />
+        <Hint>{words.plan.everyDay}</Hint>
         <Controller
           control={form.control}
           name="brokerStop"
@@ -140,6 +149,16 @@ export function PlanForm({
       </Button>
     </>
   );
+}
+
+function isSame(one: { exchange: string; symbol: string }, other: { exchange: string; symbol: string }): boolean {
+  return one.exchange === other.exchange && one.symbol === other.symbol;
+}
+
+/** Rupees belong to the instrument that they were entered for; percent fit another as well. */
+function forgetPrices(form: UseFormReturn<PlanEntered>): void {
+  form.setValue("expected", "");
+  if (form.getValues("stopKind") !== "percent") form.setValue("stopValue", "");
 }
 
 /** A browser asks before what was entered is lost with the page. */

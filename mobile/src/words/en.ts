@@ -221,6 +221,7 @@ export const en = {
     stopAboveLast: "The stop is not below the last price: at such a price nothing is bought.",
     stopIs: (price: string) => `Stop price sent: ${price}`,
     atRisk: (amount: string) => `Money at risk: ${amount}, before charges and slippage`,
+    everyDay: "The plan repeats every trading day while it runs. This stop price stays the same: percent and points are not reckoned anew from what is paid.",
     stopTooFar: "That is the whole price or more: the stop would not be above zero.",
     atRiskUnknown: "Enter the expected price to see the money at risk.",
     atRiskStop: "Enter the stop to see the money at risk.",
