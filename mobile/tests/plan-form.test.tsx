@@ -3,7 +3,7 @@ import { PaperProvider } from "react-native-paper";
 
 import { ApiProblem } from "@/api/problem";
 import type { BrokerAccount, Instrument, Plan } from "@/api/queries";
-import { EMPTY_PLAN, type PlanEntered } from "@/rules/plan";
+import { EMPTY_PLAN, type Held, type PlanEntered } from "@/rules/plan";
 import { PlanForm } from "@/ui/plan-form";
 import { en } from "@/words/en";
 
@@ -27,10 +27,10 @@ beforeEach(() => {
 });
 afterEach(() => jest.useRealTimers());
 
-function open(start: Partial<PlanEntered>, { accounts = [], error = null }: { accounts?: readonly BrokerAccount[]; error?: unknown } = {}) {
+function open(start: Partial<PlanEntered>, { accounts = [], error = null, held = null }: { accounts?: readonly BrokerAccount[]; error?: unknown; held?: Held | null } = {}) {
   render(
     <PaperProvider settings={{ icon: () => null }}>
-      <PlanForm start={{ ...EMPTY_PLAN, symbol: "TCS", ...start }} accounts={accounts} isSaving={false} error={error} onSave={saved} />
+      <PlanForm start={{ ...EMPTY_PLAN, symbol: "TCS", ...start }} accounts={accounts} isSaving={false} error={error} held={held} onSave={saved} />
     </PaperProvider>,
   );
 }
@@ -182,6 +182,64 @@ describe("what belonged to something else", () => {
     expect(value("stopValue")).toBe("");
     expect(value("expected")).toBe("1535.2");
   });
+});
+
+describe("a change while something is held", () => {
+  beforeEach(() => jest.useFakeTimers({ now: Date.parse(MIDDAY) })); // 14:05:07 in India
+  const PAID = { stopValue: "1525", expected: "1535.20" };
+
+  test("that sells at once says so, and asks before it is saved", async () => {
+    mockInstrument = seen(1521, MIDDAY);
+    open(PAID, { held: { last: 1520 } });
+    expect(screen.getByText(en.plan.sellsNow.stop)).toBeTruthy();
+    await save();
+    expect(saved).not.toHaveBeenCalled();
+    expect(screen.getByText(en.plan.sellsNowAsk.stop)).toBeTruthy();
+    fireEvent.press(screen.getByText(en.common.cancel));
+    expect(screen.queryByText(en.plan.sellsNowAsk.stop)).toBeNull();
+    expect(saved).not.toHaveBeenCalled();
+    await save();
+    fireEvent.press(screen.getByTestId("confirm"));
+    expect(saved.mock.calls).toEqual([[expect.objectContaining({ stop_loss: 1525 })]]);
+  });
+
+  test("to a stop at the last price sells as well", async () => {
+    open({ ...PAID, stopValue: "1520" }, { held: { last: 1520 } });
+    await save();
+    expect(saved).not.toHaveBeenCalled();
+  });
+
+  test("to a stop below the last price asks nothing", async () => {
+    open({ ...PAID, stopValue: "1519.95" }, { held: { last: 1520 } });
+    expect(screen.queryByText(en.plan.sellsNow.stop)).toBeNull();
+    await save();
+    expect(saved).toHaveBeenCalledTimes(1);
+  });
+
+  test("to a stop above what was paid, which keeps a gain, is taken", async () => {
+    open({ ...PAID, stopValue: "1550" }, { held: { last: 1560 } });
+    expect(screen.getByText(en.plan.stopAbovePaid)).toBeTruthy();
+    await save();
+    expect(saved).toHaveBeenCalledWith(expect.objectContaining({ stop_loss: 1550 }));
+  });
+
+  test.each([
+    ["14:05:07", true],
+    ["14:06", false],
+  ])("to a sell time of %s at 14:05:07 asks: %s", async (sellTime, isAsked) => {
+    open({ ...PAID, stopValue: "1500", sellTime }, { held: { last: 1520 } });
+    expect(screen.queryByText(en.plan.sellsNow.time) !== null).toBe(isAsked);
+    await save();
+    expect(screen.queryByText(en.plan.sellsNowAsk.time) !== null).toBe(isAsked);
+    expect(saved).toHaveBeenCalledTimes(isAsked ? 0 : 1);
+  });
+});
+
+test("a plan of which nothing is held is saved with a past sell time, for another day", async () => {
+  jest.useFakeTimers({ now: Date.parse(MIDDAY) });
+  open({ stopValue: "2900", sellTime: "14:00" });
+  await save();
+  expect(saved).toHaveBeenCalledTimes(1);
 });
 
 test("it is said that the plan repeats, and that its stop price is not reckoned anew", () => {

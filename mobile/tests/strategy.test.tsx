@@ -34,6 +34,7 @@ const STANDING: Standing = {
   strategy_id: "s1",
   status: "running",
   position: "bought",
+  last_price: 2950,
   cycle: { trading_day: "2026-11-27", state: "long" },
 };
 const READY = { strategy_id: "s1", is_ready: true, checks: [], as_of: day.at };
@@ -187,6 +188,24 @@ test("a change is made to the plan that was seen, and to no other", async () => 
   await later(1);
   expect(tags).toEqual(['"seen"', '"changed"']);
   expect(mockWent).toHaveBeenCalledWith("dismissTo", "/strategy/s1");
+});
+
+test("a change that sells at once what is held is asked about first, by the price of now", async () => {
+  standing = { ...STANDING, average_buy_price: 2950, last_price: 2930 };
+  const sent = api({ ...SCREEN, "PUT /strategy/s1": () => ok({ ...STORED, warnings: [] }) });
+  await show(<EditStrategy />);
+  await later(1);
+  fireEvent.changeText(screen.getByTestId("stopValue"), "2925");
+  expect(screen.queryByText(en.plan.sellsNow.stop)).toBeNull();
+  standing = { ...standing, last_price: 2924.5 };
+  await later(6);
+  expect(screen.getByText(en.plan.sellsNow.stop)).toBeTruthy();
+  fireEvent.press(screen.getByTestId("save"));
+  await later(1);
+  expect(sent.some(({ what }) => what === "PUT /strategy/s1")).toBe(false);
+  fireEvent.press(screen.getByTestId("confirm"));
+  await later(1);
+  expect(sent.filter(({ what }) => what === "PUT /strategy/s1").map(({ body }) => (body as { stop_loss: number }).stop_loss)).toEqual([2925]);
 });
 
 test("a reason that is also the note is told once", async () => {

@@ -1,6 +1,6 @@
 /** The plan of a strategy: what, when, how many, and where it must be sold. */
 import { zodResolver } from "@hookform/resolvers/zod";
-import { useEffect, useRef } from "react";
+import { useEffect, useRef, useState } from "react";
 import { Controller, useForm, useWatch, type Control, type UseFormReturn } from "react-hook-form";
 import { Platform, StyleSheet, View } from "react-native";
 import { Button, Text } from "react-native-paper";
@@ -10,7 +10,7 @@ import { ApiProblem } from "@/api/problem";
 import type { BrokerAccount, Instrument, Plan } from "@/api/queries";
 import { number } from "@/rules/entry";
 import { showRupees } from "@/rules/money";
-import { buyPrice, FIELDS, planOf, planSchema, stopOf, type PlanEntered } from "@/rules/plan";
+import { buyPrice, FIELDS, planOf, planSchema, sellsAtOnce, stopOf, type Held, type PlanEntered } from "@/rules/plan";
 import { moneyAtRisk } from "@/rules/stop";
 import { useWords } from "@/words";
 
@@ -18,7 +18,8 @@ import { Choice } from "./choice";
 import { InstrumentField } from "./instrument-field";
 import { LabelledSwitch } from "./labelled-switch";
 import { LastPrice } from "./last-price";
-import { FieldError, Hint, Panel, ProblemText, ToneText } from "./parts";
+import { useNow } from "./now";
+import { FieldError, Hint, Panel, ProblemText, Question, ToneText } from "./parts";
 import { AccountField, TextField, TimeField } from "./plan-fields";
 
 export function PlanForm({
@@ -26,6 +27,7 @@ export function PlanForm({
   accounts,
   isSaving,
   error,
+  held = null,
   onSave,
 }: {
   start: PlanEntered;
@@ -33,6 +35,8 @@ export function PlanForm({
   accounts: readonly BrokerAccount[];
   isSaving: boolean;
   error: unknown;
+  /** Null while nothing is held. */
+  held?: Held | null;
   onSave: (plan: Plan) => void;
 }) {
   const words = useWords();
@@ -48,7 +52,9 @@ export function PlanForm({
   const former = useRef<{ exchange: string; symbol: string }>(start);
   const instrument = found.data ?? null;
   const tick = instrument?.tick_size;
-  const last = instrument?.last_price ?? null;
+  const last = held?.last ?? instrument?.last_price ?? null;
+  /** What is asked about before it is saved. */
+  const [asked, setAsked] = useState<{ why: "stop" | "time"; plan: Plan } | null>(null);
   const submit = form.handleSubmit((entered) => {
     const price = stopOf(entered, tick, last);
     if (price === null) {
@@ -57,11 +63,15 @@ export function PlanForm({
       return;
     }
     const expected = number(entered.expected);
-    if (expected !== null && price >= expected) {
+    // Of what is held the stop may be above what was paid: that keeps a gain.
+    if (held === null && expected !== null && price >= expected) {
       form.setError("stopValue", { message: words.plan.stopAbove });
       return;
     }
-    onSave(planOf(entered, price, accounts));
+    const plan = planOf(entered, price, accounts);
+    const why = held === null ? null : sellsAtOnce(entered, price, last, Date.now());
+    if (why === null) onSave(plan);
+    else setAsked({ why, plan });
   });
   return (
     <>
@@ -128,7 +138,7 @@ export function PlanForm({
         <TextField control={form.control} name="expected" label={words.plan.expected} problem={problemOf("expected")} isNumber />
         <Hint>{words.plan.expectedHelp}</Hint>
         <LastPrice instrument={found} isOverridden={number(typed) !== null} />
-        <AtRisk control={form.control} tick={tick} last={last} />
+        <AtRisk control={form.control} tick={tick} last={last} isHeld={held !== null} />
         <Hint>{words.plan.everyDay}</Hint>
         <Controller
           control={form.control}
@@ -147,6 +157,17 @@ export function PlanForm({
       <Button mode="contained" loading={isSaving} disabled={isSaving} onPress={() => void submit()} testID="save">
         {words.plan.save}
       </Button>
+      <Question
+        title={words.control.squareOff}
+        text={asked === null ? "" : words.plan.sellsNowAsk[asked.why]}
+        yes={words.plan.saveAndSell}
+        isShown={asked !== null}
+        onNo={() => setAsked(null)}
+        onYes={() => {
+          setAsked(null);
+          if (asked !== null) onSave(asked.plan);
+        }}
+      />
     </>
   );
 }
@@ -177,15 +198,17 @@ function StopInput({ control, problem }: { control: Control<PlanEntered>; proble
   return <TextField control={control} name="stopValue" label={words.plan.stopValue[kind]} problem={problem} isNumber />;
 }
 
-function AtRisk({ control, tick, last }: { control: Control<PlanEntered>; tick: number | undefined; last: number | null }) {
+function AtRisk({ control, tick, last, isHeld }: { control: Control<PlanEntered>; tick: number | undefined; last: number | null; isHeld: boolean }) {
   const words = useWords();
+  const now = useNow();
   const entered = useWatch({ control }) as PlanEntered;
   const price = stopOf(entered, tick, last);
   const bought = buyPrice(entered, last);
   const risk = moneyAtRisk(price, bought, number(entered.quantity) ?? 0);
   const isTooFar = price === null && bought !== null && (number(entered.stopValue) ?? 0) > 0;
   const missing = bought === null ? words.plan.atRiskUnknown : price === null ? words.plan.atRiskStop : words.plan.atRiskQuantity;
-  const above = number(entered.expected) === null ? words.plan.stopAboveLast : words.plan.stopAbove;
+  const sells = isHeld ? sellsAtOnce(entered, price, last, now) : null;
+  const above = isHeld ? words.plan.stopAbovePaid : number(entered.expected) === null ? words.plan.stopAboveLast : words.plan.stopAbove;
   return (
     <View role="status" accessibilityLiveRegion="polite" testID="at-risk">
       {price === null ? null : <Text>{words.plan.stopIs(showRupees(price))}</Text>}
@@ -194,6 +217,7 @@ function AtRisk({ control, tick, last }: { control: Control<PlanEntered>; tick: 
       ) : (
         <ToneText tone={risk > 0 ? "busy" : "bad"}>{risk > 0 ? words.plan.atRisk(showRupees(risk)) : above}</ToneText>
       )}
+      {sells === null ? null : <ToneText tone="bad">{words.plan.sellsNow[sells]}</ToneText>}
     </View>
   );
 }

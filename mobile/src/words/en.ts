@@ -219,6 +219,16 @@ export const en = {
     expectedMissing: "is needed to turn percent or points into a price",
     stopAbove: "The stop must be below the price you expect to buy at.",
     stopAboveLast: "The stop is not below the last price: at such a price nothing is bought.",
+    stopAbovePaid: "The stop is not below the price that was paid.",
+    sellsNow: {
+      stop: "The stop is not below the last price: saved like this, what is held is sold at once.",
+      time: "This sell time has come: saved like this, what is held is sold at once.",
+    },
+    sellsNowAsk: {
+      stop: "The new stop is not below the last price. Saving sells at once what is held, at the market's price.",
+      time: "The new sell time has come. Saving sells at once what is held, at the market's price.",
+    },
+    saveAndSell: "Save and sell",
     stopIs: (price: string) => `Stop price sent: ${price}`,
     atRisk: (amount: string) => `Money at risk: ${amount}, before charges and slippage`,
     everyDay: "The plan repeats every trading day while it runs. This stop price stays the same: percent and points are not reckoned anew from what is paid.",
