@@ -17,6 +17,7 @@ jest.mock("@/api/instruments", () => ({
     return mockInstrument;
   },
 }));
+jest.mock("@/ui/leaving", () => ({ useAskedBeforeLeaving: () => ({ question: null, letGo: () => undefined }) }));
 jest.mock("expo-router", () => ({ router: {} }));
 
 const saved = jest.fn<void, [Plan]>();
@@ -30,7 +31,7 @@ afterEach(() => jest.useRealTimers());
 function open(start: Partial<PlanEntered>, { accounts = [], error = null, held = null }: { accounts?: readonly BrokerAccount[]; error?: unknown; held?: Held | null } = {}) {
   render(
     <PaperProvider settings={{ icon: () => null }}>
-      <PlanForm start={{ ...EMPTY_PLAN, symbol: "TCS", ...start }} accounts={accounts} isSaving={false} error={error} held={held} onSave={saved} />
+      <PlanForm start={{ ...EMPTY_PLAN, symbol: "TCS", ...start }} accounts={accounts} isSaving={false} error={error} held={held} onSave={(plan) => saved(plan)} />
     </PaperProvider>,
   );
 }

@@ -13,6 +13,7 @@ import day from "../e2e/day.json";
 import { api, ok, refused, show, type Answers } from "./stage";
 
 const mockWent = jest.fn();
+jest.mock("@/ui/leaving", () => ({ useAskedBeforeLeaving: () => ({ question: null, letGo: () => undefined }) }));
 jest.mock("expo-router", () => ({
   router: {
     push: (to: string) => mockWent("push", to),

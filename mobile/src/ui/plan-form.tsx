@@ -1,8 +1,8 @@
 /** The plan of a strategy: what, when, how many, and where it must be sold. */
 import { zodResolver } from "@hookform/resolvers/zod";
-import { useEffect, useRef, useState } from "react";
+import { useRef, useState } from "react";
 import { Controller, useForm, useWatch, type Control, type UseFormReturn } from "react-hook-form";
-import { Platform, StyleSheet, View } from "react-native";
+import { StyleSheet, View } from "react-native";
 import { Button, Text } from "react-native-paper";
 
 import { useInstrument } from "@/api/instruments";
@@ -18,6 +18,7 @@ import { Choice } from "./choice";
 import { InstrumentField } from "./instrument-field";
 import { LabelledSwitch } from "./labelled-switch";
 import { LastPrice } from "./last-price";
+import { useAskedBeforeLeaving } from "./leaving";
 import { useNow } from "./now";
 import { FieldError, Hint, Panel, ProblemText, Question, ToneText } from "./parts";
 import { AccountField, TextField, TimeField } from "./plan-fields";
@@ -37,12 +38,13 @@ export function PlanForm({
   error: unknown;
   /** Null while nothing is held. */
   held?: Held | null;
-  onSave: (plan: Plan) => void;
+  /** `letGo` is to be called once the plan is stored: until then leaving the screen asks. */
+  onSave: (plan: Plan, letGo: () => void) => void;
 }) {
   const words = useWords();
   const form = useForm<PlanEntered>({ resolver: zodResolver(planSchema(words.plan)), defaultValues: start });
   const { errors, isDirty } = form.formState;
-  useAskedBeforeUnload(isDirty);
+  const { question, letGo } = useAskedBeforeLeaving(isDirty);
   const fromApi = error instanceof ApiProblem ? error.fields : [];
   const problemOf = (name: keyof PlanEntered): string | undefined =>
     errors[name]?.message ?? fromApi.find(({ field }) => FIELDS[field] === name)?.problem;
@@ -70,7 +72,7 @@ export function PlanForm({
     }
     const plan = planOf(entered, price, accounts);
     const why = held === null ? null : sellsAtOnce(entered, price, last, Date.now());
-    if (why === null) onSave(plan);
+    if (why === null) onSave(plan, letGo);
     else setAsked({ why, plan });
   });
   return (
@@ -165,9 +167,10 @@ export function PlanForm({
         onNo={() => setAsked(null)}
         onYes={() => {
           setAsked(null);
-          if (asked !== null) onSave(asked.plan);
+          if (asked !== null) onSave(asked.plan, letGo);
         }}
       />
+      {question}
     </>
   );
 }
@@ -180,16 +183,6 @@ function isSame(one: { exchange: string; symbol: string }, other: { exchange: st
 function forgetPrices(form: UseFormReturn<PlanEntered>): void {
   form.setValue("expected", "");
   if (form.getValues("stopKind") !== "percent") form.setValue("stopValue", "");
-}
-
-/** A browser asks before what was entered is lost with the page. */
-function useAskedBeforeUnload(isEntered: boolean): void {
-  useEffect(() => {
-    if (Platform.OS !== "web" || !isEntered) return undefined;
-    const ask = (event: BeforeUnloadEvent) => event.preventDefault();
-    window.addEventListener("beforeunload", ask);
-    return () => window.removeEventListener("beforeunload", ask);
-  }, [isEntered]);
 }
 
 function StopInput({ control, problem }: { control: Control<PlanEntered>; problem: string | undefined }) {

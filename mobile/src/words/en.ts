@@ -242,6 +242,9 @@ export const en = {
     effective:
       "An intraday position has to be sold before the broker squares it off. If your sell time is later than that, the product sells earlier, and says when and why as soon as the plan is saved.",
     save: "Save",
+    leave: "Leave this form?",
+    leaveAsk: "What you entered here is not saved, and is lost when you leave.",
+    discard: "Discard it",
     symbolMissing: "choose an instrument from the list",
     soon: "in 1 min",
     pick: "Pick",

@@ -69,7 +69,12 @@ function Edit({ read, last, held, onLoadAgain }: { read: StrategyRead; last: num
         isSaving={command.isPending}
         error={command.error}
         held={held}
-        onSave={(plan) => command.send({ kind: "change", id, plan, tag }, () => router.dismissTo(`/strategy/${id}`))}
+        onSave={(plan, letGo) =>
+          command.send({ kind: "change", id, plan, tag }, () => {
+            letGo();
+            router.dismissTo(`/strategy/${id}`);
+          })
+        }
       />
       {isOutdated ? (
         <Button mode="outlined" icon="refresh" onPress={onLoadAgain} testID="load-again">
