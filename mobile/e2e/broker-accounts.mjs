@@ -39,6 +39,7 @@ export async function tradeInSecondAccount(browser, create) {
   assert.match((await (await seen).allHeaders())["if-match"] ?? "none", /^"/, "a browser may read the tag of what it changes");
   await front(page, "account").getByText("Cannot change while a position is open").waitFor();
   await named(page, "Back");
+  await press(page, "confirm"); // what was entered is not stored
   await named(page, "Back");
   await refuseToRemove(page);
   await tab(page, "Today");

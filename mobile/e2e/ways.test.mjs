@@ -178,6 +178,21 @@ test("a form that was begun is not lost without a question when its page is load
   await context.close();
 });
 
+test("a form that was begun is not lost without a question by Back", async () => {
+  const { page, context, faults } = await opened();
+  await logIn(page, trader);
+  await press(page, "new-strategy");
+  await fill(page, "quantity", "25");
+  await named(page, "Back");
+  await named(page, "Cancel");
+  assert.equal(await front(page, "quantity").inputValue(), "25");
+  await named(page, "Back");
+  await press(page, "confirm");
+  await front(page, "strategies").waitFor();
+  assert.deepEqual(faults, []);
+  await context.close();
+});
+
 test("what is missing is gone to when it is not in sight", async () => {
   const { page, context } = await opened();
   await logIn(page, trader);
@@ -245,6 +260,8 @@ test("several broker accounts are large enough for a thumb, whole at the largest
     await until("it is chosen", () => huf.isChecked(), 5);
     await look("create");
     await named(page, "Back");
+    await look("question");
+    await press(page, "confirm");
     await page.getByRole("tab", { name: "Settings" }).click();
     await press(page, "to-broker");
     await front(page, "broker-account").waitFor();

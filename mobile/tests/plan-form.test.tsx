@@ -3,11 +3,12 @@ import { PaperProvider } from "react-native-paper";
 
 import { ApiProblem } from "@/api/problem";
 import type { BrokerAccount, Instrument, Plan } from "@/api/queries";
-import { EMPTY_PLAN, type PlanEntered } from "@/rules/plan";
+import { EMPTY_PLAN, type Held, type PlanEntered } from "@/rules/plan";
 import { PlanForm } from "@/ui/plan-form";
 import { en } from "@/words/en";
 
-jest.mock("@/api/queries", () => ({ useInstruments: () => ({ data: undefined, error: null, isFetching: false }) }));
+let mockMatches: Partial<Instrument>[] | undefined;
+jest.mock("@/api/queries", () => ({ useInstruments: () => ({ data: mockMatches, error: null, isFetching: false }) }));
 let mockInstrument: { data?: Partial<Instrument> | null; isError: boolean };
 const mockAsked = jest.fn();
 jest.mock("@/api/instruments", () => ({
@@ -16,19 +17,21 @@ jest.mock("@/api/instruments", () => ({
     return mockInstrument;
   },
 }));
+jest.mock("@/ui/leaving", () => ({ useAskedBeforeLeaving: () => ({ question: null, letGo: () => undefined }) }));
 jest.mock("expo-router", () => ({ router: {} }));
 
 const saved = jest.fn<void, [Plan]>();
 beforeEach(() => {
   saved.mockClear();
   mockInstrument = { isError: false };
+  mockMatches = undefined;
 });
 afterEach(() => jest.useRealTimers());
 
-function open(start: Partial<PlanEntered>, { accounts = [], error = null }: { accounts?: readonly BrokerAccount[]; error?: unknown } = {}) {
+function open(start: Partial<PlanEntered>, { accounts = [], error = null, held = null }: { accounts?: readonly BrokerAccount[]; error?: unknown; held?: Held | null } = {}) {
   render(
     <PaperProvider settings={{ icon: () => null }}>
-      <PlanForm start={{ ...EMPTY_PLAN, symbol: "TCS", ...start }} accounts={accounts} isSaving={false} error={error} onSave={saved} />
+      <PlanForm start={{ ...EMPTY_PLAN, symbol: "TCS", ...start }} accounts={accounts} isSaving={false} error={error} held={held} onSave={(plan) => saved(plan)} />
     </PaperProvider>,
   );
 }
@@ -139,6 +142,111 @@ describe("the last price", () => {
     expect(screen.getByText(en.plan.stopIs("₹99.30"))).toBeTruthy();
     expect(screen.getByText(en.plan.lots(75))).toBeTruthy();
   });
+});
+
+describe("what belonged to something else", () => {
+  const value = (name: string) => screen.getByTestId(name).props.value as string;
+  const choose = (symbol: string) => {
+    mockMatches = [{ exchange: "NSE", symbol, name: symbol }];
+    fireEvent.changeText(screen.getByTestId("symbol"), symbol);
+    fireEvent.press(screen.getByTestId(`match-NSE-${symbol}`));
+  };
+
+  test.each([
+    ["price", "3050", ""],
+    ["points", "40", ""],
+    ["percent", "2", "2"],
+  ] as const)("another instrument takes the expected price with it, and a stop of %s in rupees", (stopKind, stopValue, kept) => {
+    open({ stopKind, stopValue, expected: "3090" });
+    choose("SBIN");
+    expect([value("expected"), value("stopValue")]).toEqual(["", kept]);
+    expect(screen.queryByText(/^Stop price sent/)).toBeNull();
+  });
+
+  test("the same instrument chosen anew keeps what was entered for it", () => {
+    open({ stopValue: "3050", expected: "3090" });
+    choose("TCS");
+    expect([value("expected"), value("stopValue")]).toEqual(["3090", "3050"]);
+  });
+
+  test("prices that were entered before any instrument are kept for the first", () => {
+    open({ symbol: "", stopValue: "3050", expected: "3090" });
+    choose("TCS");
+    expect([value("expected"), value("stopValue")]).toEqual(["3090", "3050"]);
+  });
+
+  test("a price is not read as percent once the kind is changed", () => {
+    open({ stopValue: "1502.6", expected: "1535.2" });
+    fireEvent.press(screen.getByTestId("stop-price"));
+    expect(value("stopValue")).toBe("1502.6");
+    fireEvent.press(screen.getByTestId("stop-percent"));
+    expect(value("stopValue")).toBe("");
+    expect(value("expected")).toBe("1535.2");
+  });
+});
+
+describe("a change while something is held", () => {
+  beforeEach(() => jest.useFakeTimers({ now: Date.parse(MIDDAY) })); // 14:05:07 in India
+  const PAID = { stopValue: "1525", expected: "1535.20" };
+
+  test("that sells at once says so, and asks before it is saved", async () => {
+    mockInstrument = seen(1521, MIDDAY);
+    open(PAID, { held: { last: 1520 } });
+    expect(screen.getByText(en.plan.sellsNow.stop)).toBeTruthy();
+    await save();
+    expect(saved).not.toHaveBeenCalled();
+    expect(screen.getByText(en.plan.sellsNowAsk.stop)).toBeTruthy();
+    fireEvent.press(screen.getByText(en.common.cancel));
+    expect(screen.queryByText(en.plan.sellsNowAsk.stop)).toBeNull();
+    expect(saved).not.toHaveBeenCalled();
+    await save();
+    fireEvent.press(screen.getByTestId("confirm"));
+    expect(saved.mock.calls).toEqual([[expect.objectContaining({ stop_loss: 1525 })]]);
+  });
+
+  test("to a stop at the last price sells as well", async () => {
+    open({ ...PAID, stopValue: "1520" }, { held: { last: 1520 } });
+    await save();
+    expect(saved).not.toHaveBeenCalled();
+  });
+
+  test("to a stop below the last price asks nothing", async () => {
+    open({ ...PAID, stopValue: "1519.95" }, { held: { last: 1520 } });
+    expect(screen.queryByText(en.plan.sellsNow.stop)).toBeNull();
+    await save();
+    expect(saved).toHaveBeenCalledTimes(1);
+  });
+
+  test("to a stop above what was paid, which keeps a gain, is taken", async () => {
+    open({ ...PAID, stopValue: "1550" }, { held: { last: 1560 } });
+    expect(screen.getByText(en.plan.stopAbovePaid)).toBeTruthy();
+    await save();
+    expect(saved).toHaveBeenCalledWith(expect.objectContaining({ stop_loss: 1550 }));
+  });
+
+  test.each([
+    ["14:05:07", true],
+    ["14:06", false],
+  ])("to a sell time of %s at 14:05:07 asks: %s", async (sellTime, isAsked) => {
+    open({ ...PAID, stopValue: "1500", sellTime }, { held: { last: 1520 } });
+    expect(screen.queryByText(en.plan.sellsNow.time) !== null).toBe(isAsked);
+    await save();
+    expect(screen.queryByText(en.plan.sellsNowAsk.time) !== null).toBe(isAsked);
+    expect(saved).toHaveBeenCalledTimes(isAsked ? 0 : 1);
+  });
+});
+
+test("a plan of which nothing is held is saved with a past sell time, for another day", async () => {
+  jest.useFakeTimers({ now: Date.parse(MIDDAY) });
+  open({ stopValue: "2900", sellTime: "14:00" });
+  await save();
+  expect(saved).toHaveBeenCalledTimes(1);
+});
+
+test("it is said that the plan repeats, and that its stop price is not reckoned anew", () => {
+  open({ stopKind: "percent", stopValue: "2", expected: "3000" });
+  expect(screen.getByText(en.plan.stopIs("₹2,940.00"))).toBeTruthy();
+  expect(screen.getByText(/repeats every trading day while it runs\. This stop price stays the same/)).toBeTruthy();
 });
 
 const OWN: BrokerAccount = { account_id: "a1", name: "Own", is_default: true, etag: '"1"', strategies: 1, created_at: MIDDAY, connection: null };

@@ -76,3 +76,23 @@ test("limits that another device has changed since are not overwritten unseen", 
   }
   expect(sent.filter(({ what }) => what === "PUT /risk/profile").map(({ headers }) => headers?.get("If-Match"))).toEqual(['"seen"', '"changed"', '"6"']);
 });
+
+test("limits are read as India writes them", async () => {
+  const sent = api({ "GET /risk/profile": () => ok(PROFILE), "PUT /risk/profile": () => ok(PROFILE) });
+  await show(<Risk />);
+  fireEvent.changeText(await screen.findByTestId("daily_loss_limit"), "1,00,000.50");
+  fireEvent.changeText(screen.getByTestId("orders_per_minute"), "1,000");
+  fireEvent.press(screen.getByTestId("save-limits"));
+  await screen.findByTestId("limits-saved");
+  const { body } = sent.find(({ what }) => what === "PUT /risk/profile") ?? {};
+  expect(body).toEqual({ ...LIMITS, daily_loss_limit: 100_000.5, orders_per_minute: 1000 });
+});
+
+test("a comma that groups nothing is asked about rather than guessed at", async () => {
+  const sent = api({ "GET /risk/profile": () => ok(PROFILE) });
+  await show(<Risk />);
+  fireEvent.changeText(await screen.findByTestId("daily_loss_limit"), "1,5");
+  fireEvent.press(screen.getByTestId("save-limits"));
+  await waitFor(() => expect(screen.getByText(/^Must be empty or a number above zero/)).toBeTruthy());
+  expect(sent.some(({ what }) => what.startsWith("PUT"))).toBe(false);
+});

@@ -1,4 +1,5 @@
 import { istDay, istTime, readTimeOfDay, shiftDay, showDuration } from "@/rules/clock";
+import { number, plain } from "@/rules/entry";
 import { showResult, showRupees } from "@/rules/money";
 import { nextEvent, orderTruth, stateOf } from "@/rules/standing";
 import { distanceToStop, moneyAtRisk, stopPrice } from "@/rules/stop";
@@ -13,7 +14,9 @@ describe("times", () => {
   test.each([
     ["09:30", "09:30:00"],
     [" 15:15:20 ", "15:15:20"],
-    ["9:30", null],
+    ["9:30", "09:30:00"],
+    ["9:5", null],
+    ["123:30", null],
     ["24:00", null],
     ["12:60", null],
   ])("%s reads as %s", (typed, read) => expect(readTimeOfDay(typed)).toBe(read));
@@ -32,6 +35,25 @@ describe("rupees", () => {
     expect(showResult(-70)).toBe("-₹70.00");
     expect(showResult(70)).toBe("+₹70.00");
     expect(showRupees(null)).toBe("–");
+  });
+});
+
+describe("a number", () => {
+  test.each([
+    [" 1,00,000 ", 100_000],
+    ["1,000,000.50", 1_000_000.5],
+    ["12,34,567", 1_234_567],
+    ["900", 900],
+    ["1,5", null],
+    ["1,50", null],
+    ["1000,000", null],
+    ["-5", null],
+    ["", null],
+  ])("%s reads as %s", (typed, read) => expect(number(typed)).toBe(read));
+
+  test("loses its commas only where they group", () => {
+    expect(plain("1,00,000")).toBe("100000");
+    expect(plain("1,5")).toBe("1,5");
   });
 });
 

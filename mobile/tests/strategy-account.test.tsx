@@ -11,6 +11,7 @@ import { en } from "@/words/en";
 import day from "../e2e/day.json";
 import { api, ok, refused, show, type Answers } from "./stage";
 
+jest.mock("@/ui/leaving", () => ({ useAskedBeforeLeaving: () => ({ question: null, letGo: () => undefined }) }));
 jest.mock("expo-router", () => ({
   router: { push: jest.fn(), replace: jest.fn(), dismissTo: jest.fn() },
   usePathname: () => "/strategy/s1",

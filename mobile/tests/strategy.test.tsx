@@ -13,6 +13,7 @@ import day from "../e2e/day.json";
 import { api, ok, refused, show, type Answers } from "./stage";
 
 const mockWent = jest.fn();
+jest.mock("@/ui/leaving", () => ({ useAskedBeforeLeaving: () => ({ question: null, letGo: () => undefined }) }));
 jest.mock("expo-router", () => ({
   router: {
     push: (to: string) => mockWent("push", to),
@@ -34,6 +35,7 @@ const STANDING: Standing = {
   strategy_id: "s1",
   status: "running",
   position: "bought",
+  last_price: 2950,
   cycle: { trading_day: "2026-11-27", state: "long" },
 };
 const READY = { strategy_id: "s1", is_ready: true, checks: [], as_of: day.at };
@@ -124,7 +126,7 @@ test("a stopped strategy whose sale is under way is read until it is sold", asyn
 });
 
 test("what the API warned of when the plan was made is read on the strategy's screen", async () => {
-  const warning = "the stop-loss 3000 is not below the last price of TCS, 2930: bought at such a price, it is sold again at once";
+  const warning = "the stop-loss 3000 is not below the last price of TCS, 2930: at such a price nothing is bought, and what is held is sold at once";
   api({
     ...SCREEN,
     "POST /strategy/create": () => ({ status: 201, body: { ...STORED, warnings: [warning] } }),
@@ -187,6 +189,24 @@ test("a change is made to the plan that was seen, and to no other", async () => 
   await later(1);
   expect(tags).toEqual(['"seen"', '"changed"']);
   expect(mockWent).toHaveBeenCalledWith("dismissTo", "/strategy/s1");
+});
+
+test("a change that sells at once what is held is asked about first, by the price of now", async () => {
+  standing = { ...STANDING, average_buy_price: 2950, last_price: 2930 };
+  const sent = api({ ...SCREEN, "PUT /strategy/s1": () => ok({ ...STORED, warnings: [] }) });
+  await show(<EditStrategy />);
+  await later(1);
+  fireEvent.changeText(screen.getByTestId("stopValue"), "2925");
+  expect(screen.queryByText(en.plan.sellsNow.stop)).toBeNull();
+  standing = { ...standing, last_price: 2924.5 };
+  await later(6);
+  expect(screen.getByText(en.plan.sellsNow.stop)).toBeTruthy();
+  fireEvent.press(screen.getByTestId("save"));
+  await later(1);
+  expect(sent.some(({ what }) => what === "PUT /strategy/s1")).toBe(false);
+  fireEvent.press(screen.getByTestId("confirm"));
+  await later(1);
+  expect(sent.filter(({ what }) => what === "PUT /strategy/s1").map(({ body }) => (body as { stop_loss: number }).stop_loss)).toEqual([2925]);
 });
 
 test("a reason that is also the note is told once", async () => {

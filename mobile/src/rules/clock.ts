@@ -2,7 +2,7 @@
 
 export const INDIA = "Asia/Kolkata";
 const IST_OFFSET_MS = 5.5 * 3_600_000;
-const TIME_OF_DAY = /^([01]\d|2[0-3]):([0-5]\d)(?::([0-5]\d))?$/;
+const TIME_OF_DAY = /^([01]?\d|2[0-3]):([0-5]\d)(?::([0-5]\d))?$/;
 
 function inIndia(instant: Date): Date {
   return new Date(instant.getTime() + IST_OFFSET_MS);
@@ -29,10 +29,10 @@ export function shiftDay(day: string, days: number): string {
   return new Date(Date.parse(`${day}T00:00:00Z`) + days * 86_400_000).toISOString().slice(0, 10);
 }
 
-/** `9:30` stays wrong, `09:30` becomes `09:30:00`; null for what is no time of day. */
+/** `9:30` becomes `09:30:00`; null for what is no time of day. */
 export function readTimeOfDay(text: string): string | null {
   const found = TIME_OF_DAY.exec(text.trim());
-  return found === null ? null : `${found[1]}:${found[2]}:${found[3] ?? "00"}`;
+  return found === null ? null : `${found[1]?.padStart(2, "0")}:${found[2]}:${found[3] ?? "00"}`;
 }
 
 /** Today's instant of a time of day in India, for pickers, which deal in instants; now where there is no such time. */

@@ -5,7 +5,8 @@ import type { BrokerAccount, Plan } from "@/api/queries";
 import type { Words } from "@/words/en";
 
 import { accountMeant } from "./broker-accounts";
-import { readTimeOfDay } from "./clock";
+import { istTime, readTimeOfDay } from "./clock";
+import { number, plain } from "./entry";
 import { stopPrice, type StopKind } from "./stop";
 
 export interface PlanEntered {
@@ -83,6 +84,19 @@ export function stopOf(entered: PlanEntered, tick: number | undefined, last: num
   return stopPrice(entered.stopKind, number(entered.stopValue) ?? Number.NaN, buyPrice(entered, last), tick);
 }
 
+/** What the strategy holds while its plan is changed: the last price that is known of it. */
+export interface Held {
+  last: number | null;
+}
+
+/** Why saving sells at once what is held; null where it does not, as far as is known. The watcher sells at the stop and
+ * below, and a sell time that has come is carried out. */
+export function sellsAtOnce(entered: PlanEntered, price: number | null, last: number | null, now: number): "stop" | "time" | null {
+  if (price !== null && last !== null && price >= last) return "stop";
+  const sellTime = readTimeOfDay(entered.sellTime);
+  return sellTime !== null && sellTime <= istTime(now) ? "time" : null;
+}
+
 /** `accounts`: among which the trader could choose. */
 export function planOf(entered: PlanEntered, price: number, accounts: readonly BrokerAccount[]): Plan {
   const account = accountMeant(entered.account, accounts);
@@ -97,14 +111,4 @@ export function planOf(entered: PlanEntered, price: number, accounts: readonly B
     broker_stop: entered.brokerStop,
     ...(account === null ? {} : { account_id: account }),
   };
-}
-
-export function number(text: string | undefined): number | null {
-  const digits = plain(text ?? "");
-  return /^\d+(\.\d{1,4})?$/.test(digits) ? Number(digits) : null;
-}
-
-/** Without the commas of lakhs and crores. */
-function plain(text: string): string {
-  return text.trim().replace(/,/g, "");
 }

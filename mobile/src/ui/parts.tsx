@@ -142,7 +142,6 @@ export function AskedButton({
   isDisabled?: boolean;
   onConfirmed: () => void;
 }) {
-  const words = useWords();
   const { colors } = useAppTheme();
   const [isAsking, setAsking] = useState(false);
   return (
@@ -157,25 +156,52 @@ export function AskedButton({
       >
         {label}
       </Button>
-      <Overlay title={label} isShown={isAsking} onDismiss={() => setAsking(false)}>
-        <Text>{question}</Text>
-        <View style={styles.answers}>
-          <Button onPress={() => setAsking(false)}>{words.common.cancel}</Button>
-          <Button
-            mode="contained"
-            buttonColor={isDangerous ? colors.bad : colors.primary}
-            textColor={colors.surface}
-            testID="confirm"
-            onPress={() => {
-              setAsking(false);
-              onConfirmed();
-            }}
-          >
-            {label}
-          </Button>
-        </View>
-      </Overlay>
+      <Question
+        title={label}
+        text={question}
+        yes={label}
+        isShown={isAsking}
+        isDangerous={isDangerous}
+        onNo={() => setAsking(false)}
+        onYes={() => {
+          setAsking(false);
+          onConfirmed();
+        }}
+      />
     </>
+  );
+}
+
+/** A question with two answers. */
+export function Question({
+  title,
+  text,
+  yes,
+  isShown,
+  isDangerous = true,
+  onNo,
+  onYes,
+}: {
+  title: string;
+  text: string;
+  yes: string;
+  isShown: boolean;
+  isDangerous?: boolean;
+  onNo: () => void;
+  onYes: () => void;
+}) {
+  const words = useWords();
+  const { colors } = useAppTheme();
+  return (
+    <Overlay title={title} isShown={isShown} onDismiss={onNo}>
+      <Text>{text}</Text>
+      <View style={styles.answers}>
+        <Button onPress={onNo}>{words.common.cancel}</Button>
+        <Button mode="contained" buttonColor={isDangerous ? colors.bad : colors.primary} textColor={colors.surface} testID="confirm" onPress={onYes}>
+          {yes}
+        </Button>
+      </View>
+    </Overlay>
   );
 }
 

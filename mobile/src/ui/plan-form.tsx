@@ -1,15 +1,16 @@
 /** The plan of a strategy: what, when, how many, and where it must be sold. */
 import { zodResolver } from "@hookform/resolvers/zod";
-import { useEffect } from "react";
-import { Controller, useForm, useWatch, type Control } from "react-hook-form";
-import { Platform, StyleSheet, View } from "react-native";
+import { useRef, useState } from "react";
+import { Controller, useForm, useWatch, type Control, type UseFormReturn } from "react-hook-form";
+import { StyleSheet, View } from "react-native";
 import { Button, Text } from "react-native-paper";
 
 import { useInstrument } from "@/api/instruments";
 import { ApiProblem } from "@/api/problem";
 import type { BrokerAccount, Instrument, Plan } from "@/api/queries";
+import { number } from "@/rules/entry";
 import { showRupees } from "@/rules/money";
-import { buyPrice, FIELDS, number, planOf, planSchema, stopOf, type PlanEntered } from "@/rules/plan";
+import { buyPrice, FIELDS, planOf, planSchema, sellsAtOnce, stopOf, type Held, type PlanEntered } from "@/rules/plan";
 import { moneyAtRisk } from "@/rules/stop";
 import { useWords } from "@/words";
 
@@ -17,7 +18,9 @@ import { Choice } from "./choice";
 import { InstrumentField } from "./instrument-field";
 import { LabelledSwitch } from "./labelled-switch";
 import { LastPrice } from "./last-price";
-import { FieldError, Hint, Panel, ProblemText, ToneText } from "./parts";
+import { useAskedBeforeLeaving } from "./leaving";
+import { useNow } from "./now";
+import { FieldError, Hint, Panel, ProblemText, Question, ToneText } from "./parts";
 import { AccountField, TextField, TimeField } from "./plan-fields";
 
 export function PlanForm({
@@ -25,6 +28,7 @@ export function PlanForm({
   accounts,
   isSaving,
   error,
+  held = null,
   onSave,
 }: {
   start: PlanEntered;
@@ -32,20 +36,27 @@ export function PlanForm({
   accounts: readonly BrokerAccount[];
   isSaving: boolean;
   error: unknown;
-  onSave: (plan: Plan) => void;
+  /** Null while nothing is held. */
+  held?: Held | null;
+  /** `letGo` is to be called once the plan is stored: until then leaving the screen asks. */
+  onSave: (plan: Plan, letGo: () => void) => void;
 }) {
   const words = useWords();
   const form = useForm<PlanEntered>({ resolver: zodResolver(planSchema(words.plan)), defaultValues: start });
   const { errors, isDirty } = form.formState;
-  useAskedBeforeUnload(isDirty);
+  const { question, letGo } = useAskedBeforeLeaving(isDirty);
   const fromApi = error instanceof ApiProblem ? error.fields : [];
   const problemOf = (name: keyof PlanEntered): string | undefined =>
     errors[name]?.message ?? fromApi.find(({ field }) => FIELDS[field] === name)?.problem;
   const [exchange, symbol, typed] = useWatch({ control: form.control, name: ["exchange", "symbol", "expected"] });
   const found = useInstrument(exchange, symbol);
+  /** The instrument that the prices were entered for. */
+  const former = useRef<{ exchange: string; symbol: string }>(start);
   const instrument = found.data ?? null;
   const tick = instrument?.tick_size;
-  const last = instrument?.last_price ?? null;
+  const last = held?.last ?? instrument?.last_price ?? null;
+  /** What is asked about before it is saved. */
+  const [asked, setAsked] = useState<{ why: "stop" | "time"; plan: Plan } | null>(null);
   const submit = form.handleSubmit((entered) => {
     const price = stopOf(entered, tick, last);
     if (price === null) {
@@ -54,11 +65,15 @@ export function PlanForm({
       return;
     }
     const expected = number(entered.expected);
-    if (expected !== null && price >= expected) {
+    // Of what is held the stop may be above what was paid: that keeps a gain.
+    if (held === null && expected !== null && price >= expected) {
       form.setError("stopValue", { message: words.plan.stopAbove });
       return;
     }
-    onSave(planOf(entered, price, accounts));
+    const plan = planOf(entered, price, accounts);
+    const why = held === null ? null : sellsAtOnce(entered, price, last, Date.now());
+    if (why === null) onSave(plan, letGo);
+    else setAsked({ why, plan });
   });
   return (
     <>
@@ -74,6 +89,8 @@ export function PlanForm({
               onChosen={(chosen: Instrument) => {
                 field.onChange(chosen.symbol);
                 form.setValue("exchange", chosen.exchange);
+                if (former.current.symbol !== "" && !isSame(former.current, chosen)) forgetPrices(form);
+                former.current = chosen;
               }}
               onCleared={() => field.onChange("")}
             />
@@ -110,7 +127,11 @@ export function PlanForm({
           render={({ field }) => (
             <Choice
               value={field.value}
-              onValueChange={field.onChange}
+              onValueChange={(kind) => {
+                // A number of rupees is no number of percent.
+                if (kind !== field.value) form.setValue("stopValue", "");
+                field.onChange(kind);
+              }}
               buttons={(["price", "percent", "points"] as const).map((value) => ({ value, label: words.plan.kinds[value], testID: `stop-${value}` }))}
             />
           )}
@@ -119,7 +140,8 @@ export function PlanForm({
         <TextField control={form.control} name="expected" label={words.plan.expected} problem={problemOf("expected")} isNumber />
         <Hint>{words.plan.expectedHelp}</Hint>
         <LastPrice instrument={found} isOverridden={number(typed) !== null} />
-        <AtRisk control={form.control} tick={tick} last={last} />
+        <AtRisk control={form.control} tick={tick} last={last} isHeld={held !== null} />
+        <Hint>{words.plan.everyDay}</Hint>
         <Controller
           control={form.control}
           name="brokerStop"
@@ -137,18 +159,30 @@ export function PlanForm({
       <Button mode="contained" loading={isSaving} disabled={isSaving} onPress={() => void submit()} testID="save">
         {words.plan.save}
       </Button>
+      <Question
+        title={words.control.squareOff}
+        text={asked === null ? "" : words.plan.sellsNowAsk[asked.why]}
+        yes={words.plan.saveAndSell}
+        isShown={asked !== null}
+        onNo={() => setAsked(null)}
+        onYes={() => {
+          setAsked(null);
+          if (asked !== null) onSave(asked.plan, letGo);
+        }}
+      />
+      {question}
     </>
   );
 }
 
-/** A browser asks before what was entered is lost with the page. */
-function useAskedBeforeUnload(isEntered: boolean): void {
-  useEffect(() => {
-    if (Platform.OS !== "web" || !isEntered) return undefined;
-    const ask = (event: BeforeUnloadEvent) => event.preventDefault();
-    window.addEventListener("beforeunload", ask);
-    return () => window.removeEventListener("beforeunload", ask);
-  }, [isEntered]);
+function isSame(one: { exchange: string; symbol: string }, other: { exchange: string; symbol: string }): boolean {
+  return one.exchange === other.exchange && one.symbol === other.symbol;
+}
+
+/** Rupees belong to the instrument that they were entered for; percent fit another as well. */
+function forgetPrices(form: UseFormReturn<PlanEntered>): void {
+  form.setValue("expected", "");
+  if (form.getValues("stopKind") !== "percent") form.setValue("stopValue", "");
 }
 
 function StopInput({ control, problem }: { control: Control<PlanEntered>; problem: string | undefined }) {
@@ -157,15 +191,17 @@ function StopInput({ control, problem }: { control: Control<PlanEntered>; proble
   return <TextField control={control} name="stopValue" label={words.plan.stopValue[kind]} problem={problem} isNumber />;
 }
 
-function AtRisk({ control, tick, last }: { control: Control<PlanEntered>; tick: number | undefined; last: number | null }) {
+function AtRisk({ control, tick, last, isHeld }: { control: Control<PlanEntered>; tick: number | undefined; last: number | null; isHeld: boolean }) {
   const words = useWords();
+  const now = useNow();
   const entered = useWatch({ control }) as PlanEntered;
   const price = stopOf(entered, tick, last);
   const bought = buyPrice(entered, last);
   const risk = moneyAtRisk(price, bought, number(entered.quantity) ?? 0);
   const isTooFar = price === null && bought !== null && (number(entered.stopValue) ?? 0) > 0;
   const missing = bought === null ? words.plan.atRiskUnknown : price === null ? words.plan.atRiskStop : words.plan.atRiskQuantity;
-  const above = number(entered.expected) === null ? words.plan.stopAboveLast : words.plan.stopAbove;
+  const sells = isHeld ? sellsAtOnce(entered, price, last, now) : null;
+  const above = isHeld ? words.plan.stopAbovePaid : number(entered.expected) === null ? words.plan.stopAboveLast : words.plan.stopAbove;
   return (
     <View role="status" accessibilityLiveRegion="polite" testID="at-risk">
       {price === null ? null : <Text>{words.plan.stopIs(showRupees(price))}</Text>}
@@ -174,6 +210,7 @@ function AtRisk({ control, tick, last }: { control: Control<PlanEntered>; tick: 
       ) : (
         <ToneText tone={risk > 0 ? "busy" : "bad"}>{risk > 0 ? words.plan.atRisk(showRupees(risk)) : above}</ToneText>
       )}
+      {sells === null ? null : <ToneText tone="bad">{words.plan.sellsNow[sells]}</ToneText>}
     </View>
   );
 }

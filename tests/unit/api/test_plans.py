@@ -162,14 +162,14 @@ def test_symbol_and_exchange_are_known_in_whatever_case(world: ApiWorld) -> None
             "3499.95",
             [
                 "the stop-loss 3500 is not below the last price of TCS, 3499.95: "
-                "bought at such a price, it is sold again at once"
+                "at such a price nothing is bought, and what is held is sold at once"
             ],
         ),
         (
             "3500.0000",
             [
                 "the stop-loss 3500 is not below the last price of TCS, 3500: "
-                "bought at such a price, it is sold again at once"
+                "at such a price nothing is bought, and what is held is sold at once"
             ],
         ),
         ("3500.05", []),

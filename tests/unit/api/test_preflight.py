@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -132,6 +133,32 @@ def test_an_instrument_that_is_not_listed_any_more_is_red(seeing: ApiWorld) -> N
     del seeing.database.instruments["NSE", "TCS"]
 
     assert set(red(look(seeing, token, strategy_id))) == {"plan", "login_lasts"}
+
+
+def test_a_stop_that_is_not_below_the_last_price_is_red_for_nothing_would_be_bought(seeing: ApiWorld) -> None:
+    token, strategy_id = seeing.running_trader(stop_loss=3200)
+    seeing.runtime.put_price("TCS", Decimal("3088.0000"), seeing.clock.now())
+
+    found = look(seeing, token, strategy_id)
+
+    assert (found["is_ready"], red(found)) == (False, {"plan": "change the plan: PUT /strategy/{id}"})
+    assert text_of(found, "plan") == (
+        "the last price 3088 is not above the stop-loss 3200: unless it is by the buy time, nothing is bought"
+    )
+
+
+def test_a_stop_just_below_the_last_price_is_green(seeing: ApiWorld) -> None:
+    token, strategy_id = seeing.running_trader(stop_loss=3200)
+    seeing.runtime.put_price("TCS", Decimal("3200.05"), seeing.clock.now())
+
+    assert red(look(seeing, token, strategy_id)) == {}
+
+
+def test_a_price_of_another_day_says_nothing_of_the_stop(seeing: ApiWorld) -> None:
+    token, strategy_id = seeing.running_trader(stop_loss=3200)
+    seeing.runtime.put_price("TCS", Decimal(3088), seeing.clock.now() - timedelta(days=1))
+
+    assert red(look(seeing, token, strategy_id)) == {}
 
 
 def test_a_watcher_that_has_fallen_silent_is_red(seeing: ApiWorld) -> None:

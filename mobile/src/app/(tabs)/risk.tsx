@@ -9,6 +9,7 @@ import * as z from "zod/mini";
 import { ApiProblem } from "@/api/problem";
 import { useCommand, useRisk, type Command, type RiskProfile, type RiskRead } from "@/api/queries";
 import { istDay, istTime } from "@/rules/clock";
+import { plain } from "@/rules/entry";
 import { showResult, showRupees } from "@/rules/money";
 import { FreshCode } from "@/ui/fresh-code";
 import { LabelledSwitch } from "@/ui/labelled-switch";
@@ -73,8 +74,8 @@ function Limits({ profile, onLoadAgain }: { profile: RiskRead; onLoadAgain: () =
   const [{ limits }] = useState(profile);
   const [tag, setTag] = useState(profile.tag);
   const command = useCommand();
-  const amount = z.string().check(z.regex(/^(\d{1,11}(\.\d{1,2})?)?$/, words.risk.amountWrong));
-  const count = z.string().check(z.regex(/^([1-9]\d{0,3}|10000)?$/, words.risk.countWrong));
+  const amount = z.string().check(z.refine((text) => /^(\d{1,11}(\.\d{1,2})?)?$/.test(plain(text)), words.risk.amountWrong));
+  const count = z.string().check(z.refine((text) => /^([1-9]\d{0,3}|10000)?$/.test(plain(text)), words.risk.countWrong));
   const schema = z.object({
     daily_loss_limit: amount,
     weekly_loss_limit: amount,
@@ -99,7 +100,7 @@ function Limits({ profile, onLoadAgain }: { profile: RiskRead; onLoadAgain: () =
   const isStored = command.isSuccess && sent !== null && FIELDS.every((name) => entry[name] === sent[name]);
   const submit = form.handleSubmit((entered) => {
     setSent(entered);
-    const value = (name: LimitName) => (entered[name].trim() === "" ? null : Number(entered[name]));
+    const value = (name: LimitName) => (entered[name].trim() === "" ? null : Number(plain(entered[name])));
     const wanted: Command = {
       kind: "limits",
       tag,

@@ -17,8 +17,11 @@ export default function NewStrategy() {
         accounts={accounts.data ?? []}
         isSaving={command.isPending}
         error={command.error}
-        onSave={(plan) =>
-          command.send({ kind: "create", plan }, ({ id }) => router.replace(`/strategy/${id}`))
+        onSave={(plan, letGo) =>
+          command.send({ kind: "create", plan }, ({ id }) => {
+            letGo();
+            router.replace(`/strategy/${id}`);
+          })
         }
       />
     </Screen>

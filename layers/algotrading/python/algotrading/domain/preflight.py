@@ -17,7 +17,7 @@ from algotrading.domain.named_accounts import NamedAccount
 from algotrading.domain.risk import EntryOrder, Usage, check_entry
 from algotrading.domain.sessions import IST
 from algotrading.domain.sight import LONGEST_UNREPORTED, Sight
-from algotrading.domain.strategy import Strategy
+from algotrading.domain.strategy import Plan, Strategy, plain_number
 
 _RAISE = "raise the limit: PUT /risk/profile"
 _LIMIT_REMEDIES = {
@@ -39,7 +39,7 @@ class CheckName(StrEnum):
     """Orders have addresses to leave from."""
     KILL_SWITCH = "kill_switch"
     PLAN = "plan"
-    """The instrument is listed, and the plan fits it and the session."""
+    """The instrument is listed, the plan fits it and the session, and the last price is above the stop-loss."""
     FEED = "feed"
     """A watcher has reported within the last seconds that it sees."""
     LIMITS = "limits"
@@ -146,6 +146,17 @@ def check_plan(problems: Sequence[str]) -> Check:
     if not problems:
         return Check(CheckName.PLAN, True, "the plan can trade")
     return Check(CheckName.PLAN, False, "; ".join(problems), "change the plan: PUT /strategy/{id}")
+
+
+def below_stop(plan: Plan, last: Decimal | None) -> str | None:
+    """What a last price, rupees, that is not above the stop-loss means for the buy (`domain.decide`), in words; None
+    where it is above, or not known."""
+    if last is None or last > plan.stop_loss:
+        return None
+    return (
+        f"the last price {plain_number(last)} is not above the stop-loss {plain_number(plan.stop_loss)}: unless it is"
+        " by the buy time, nothing is bought"
+    )
 
 
 def check_feed(sight: Sight | None, now: datetime) -> Check:

@@ -47,7 +47,7 @@ class CheckedPlan:
             stop, last = plain_number(self.plan.stop_loss), plain_number(price.price)
             found.append(
                 f"the stop-loss {stop} is not below the last price of {self.plan.symbol}, {last}: "
-                "bought at such a price, it is sold again at once"
+                "at such a price nothing is bought, and what is held is sold at once"
             )
         effective = self.effective_exit
         if effective.reason is not None:

@@ -12,6 +12,7 @@ from algotrading.domain.errors import CalendarMissing, RedisDown, StrategyInvali
 from algotrading.domain.named_accounts import NamedAccount
 from algotrading.domain.preflight import (
     Check,
+    below_stop,
     check_addresses,
     check_feed,
     check_limits,
@@ -39,7 +40,7 @@ from algotrading.ports import (
 )
 from algotrading.services.account_names import account_where_several
 from algotrading.services.check_plan import CheckedPlan, PlanChecker, PlanDraft
-from algotrading.services.live_prices import prices_of_today
+from algotrading.services.live_prices import marks_of, prices_of_today
 
 logger = logging.getLogger(__name__)
 
@@ -95,36 +96,27 @@ class PreflightReader:
         instrument = None if checked is None else checked.instrument
         several = account_where_several(self.named, strategy)
         named = None if several is None else several.account_id
+        sight = self._sight()
+        prices = self._prices({strategy.plan.symbol, *_symbols_held_against(standing)})
+        beneath = below_stop(strategy.plan, marks_of(prices, now, sight).get(strategy.plan.symbol))
         checks = (
             check_running(strategy),
             check_login(account, now, named),
             check_login_lasts(account, now, sell, named),
             check_addresses(account, is_bound=self.is_bound, named=named),
             check_locks(standing.locks),
-            check_plan(problems),
-            check_feed(self._sight(), now),
-            self._limits(strategy, standing, day, now),
+            check_plan([*problems, *([] if beneath is None else [beneath])]),
+            check_feed(sight, now),
+            _check_limits(strategy, standing, prices, day, now),
             check_quantity(strategy.plan.quantity, instrument, day),
         )
         return Preflight(strategy.strategy_id, [of_account(check, several) for check in checks], buy, now, several)
-
-    def _limits(self, strategy: Strategy, standing: RiskStanding, day: date, now: datetime) -> Check:
-        """Held against what others of the user hold now, where the buy is of today. One of a later day meets nothing
-        that is held today: by then it is sold."""
-        plan, usage = strategy.plan, standing.usage
-        is_today = day == trading_day_of(now)
-        others = tuple(c for c in usage.open_cycles if is_today and c.strategy_id != strategy.strategy_id)
-        wanted = {plan.symbol, *(cycle.plan.symbol for cycle in others)} if standing.limits.need_prices else set()
-        prices = self._prices(wanted) if wanted else {}
-        last = prices.get(plan.symbol)
-        order = EntryOrder(plan.exchange, plan.symbol, plan.quantity, None if last is None else last.price, day)
-        return check_limits(standing.limits, replace(usage, open_cycles=others), order, prices_of_today(prices, now))
 
     def _prices(self, symbols: set[str]) -> Mapping[str, LastPrice]:
         try:
             return self.runtime.last_prices(symbols)
         except RedisDown:
-            logger.warning("no prices to hold against limits: the runtime store is away")
+            logger.warning("no prices to hold against stop-loss and limits: the runtime store is away")
             return {}
 
     def _plan(self, plan: Plan, now: datetime) -> tuple[CheckedPlan | None, Sequence[str]]:
@@ -141,6 +133,23 @@ class PreflightReader:
         except RedisDown:
             logger.warning("the watchers' sight is not known: the runtime store is away")
             return None
+
+
+def _symbols_held_against(standing: RiskStanding) -> set[str]:
+    return {cycle.plan.symbol for cycle in standing.usage.open_cycles} if standing.limits.need_prices else set()
+
+
+def _check_limits(
+    strategy: Strategy, standing: RiskStanding, prices: Mapping[str, LastPrice], day: date, now: datetime
+) -> Check:
+    """Held against what others of the user hold now, where the buy is of today. One of a later day meets nothing
+    that is held today: by then it is sold."""
+    plan, usage = strategy.plan, standing.usage
+    is_today = day == trading_day_of(now)
+    others = tuple(c for c in usage.open_cycles if is_today and c.strategy_id != strategy.strategy_id)
+    last = prices.get(plan.symbol)
+    order = EntryOrder(plan.exchange, plan.symbol, plan.quantity, None if last is None else last.price, day)
+    return check_limits(standing.limits, replace(usage, open_cycles=others), order, prices_of_today(prices, now))
 
 
 def next_instants(

@@ -4,6 +4,7 @@ import { ActivityIndicator, Button } from "react-native-paper";
 
 import { ApiProblem } from "@/api/problem";
 import { useBrokerAccounts, useCommand, useStanding, useStrategy, type StrategyRead } from "@/api/queries";
+import type { Held } from "@/rules/plan";
 import { Loaded } from "@/ui/parts";
 import { PlanForm } from "@/ui/plan-form";
 import { Screen } from "@/ui/screen";
@@ -13,16 +14,18 @@ export default function EditStrategy() {
   const words = useWords();
   const { id } = useLocalSearchParams<{ id: string }>();
   const strategy = useStrategy(id);
-  const standing = useStanding(id, false);
+  const standing = useStanding(id);
   const [opened, setOpened] = useState(0);
   const last = standing.data?.average_buy_price ?? standing.data?.last_price ?? null;
+  const state = standing.data?.cycle?.state;
+  const held = state === "long" || state === "entering" ? { last: standing.data?.last_price ?? null } : null;
   return (
     <Screen title={words.plan.edit} back={`/strategy/${id}`}>
       <Loaded query={strategy}>
         {(read) => (
           // The plan as the list told it has no tag yet; with a failed reading it is the last that is known.
           <OnceRead isAwaited={(read.tag === null && strategy.isFetching && strategy.failureCount === 0) || (standing.isPending && standing.failureCount === 0)}>
-            <Edit key={opened} read={read} last={last} onLoadAgain={() => void strategy.refetch().then(() => setOpened(opened + 1))} />
+            <Edit key={opened} read={read} last={last} held={held} onLoadAgain={() => void strategy.refetch().then(() => setOpened(opened + 1))} />
           </OnceRead>
         )}
       </Loaded>
@@ -38,7 +41,7 @@ function OnceRead({ isAwaited, children }: { isAwaited: boolean; children: React
   return isRead ? children : <ActivityIndicator accessibilityLabel={words.common.loading} />;
 }
 
-function Edit({ read, last, onLoadAgain }: { read: StrategyRead; last: number | null; onLoadAgain: () => void }) {
+function Edit({ read, last, held, onLoadAgain }: { read: StrategyRead; last: number | null; held: Held | null; onLoadAgain: () => void }) {
   const words = useWords();
   // What was read when the form was opened is what its owner changes; later readings do not move it.
   const [{ strategy, tag }] = useState(read);
@@ -65,7 +68,13 @@ function Edit({ read, last, onLoadAgain }: { read: StrategyRead; last: number | 
         accounts={accounts.data ?? []}
         isSaving={command.isPending}
         error={command.error}
-        onSave={(plan) => command.send({ kind: "change", id, plan, tag }, () => router.dismissTo(`/strategy/${id}`))}
+        held={held}
+        onSave={(plan, letGo) =>
+          command.send({ kind: "change", id, plan, tag }, () => {
+            letGo();
+            router.dismissTo(`/strategy/${id}`);
+          })
+        }
       />
       {isOutdated ? (
         <Button mode="outlined" icon="refresh" onPress={onLoadAgain} testID="load-again">
