@@ -25,6 +25,7 @@ const HELD: Exposure = {
   last_price: 3550,
   last_price_at: "2026-11-27T08:34:50Z",
   open_pnl: -500.5,
+  strategy_ids: ["s1"],
 };
 const UNKNOWN: Exposure = { ...HELD, symbol: "INFY", is_estimated: true, last_price: null, last_price_at: null, open_pnl: null };
 

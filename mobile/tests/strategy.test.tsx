@@ -1,7 +1,7 @@
 /** One strategy's screen and row: what another device did, what the API warned of, what is known while it is out of reach. */
 import { act, fireEvent, screen, waitFor } from "@testing-library/react-native";
 
-import type { Instrument, Standing, Strategy } from "@/api/queries";
+import type { Instrument, OrderEvent, Standing, Strategy, Trade } from "@/api/queries";
 import NewStrategy from "@/app/strategy/new";
 import EditStrategy from "@/app/strategy/[id]/edit";
 import StrategyControl from "@/app/strategy/[id]/index";
@@ -34,6 +34,7 @@ const STANDING: Standing = {
   strategy_id: "s1",
   status: "running",
   position: "bought",
+  held_quantity: 10,
   cycle: { trading_day: "2026-11-27", state: "long" },
 };
 const READY = { strategy_id: "s1", is_ready: true, checks: [], as_of: day.at };
@@ -229,6 +230,67 @@ test("an answer of the broker is not called open once its book has told the end"
   expect(screen.getByText(`Buy: ${en.orders.acceptedBefore}`)).toBeTruthy();
   expect(screen.getByText(`Buy: ${en.truths.refused}`)).toBeTruthy();
   expect(screen.getAllByText(`Buy: ${en.truths.accepted}`)).toHaveLength(1);
+});
+
+test("a part that is bought is told on the row, on the strategy's screen and of its order", async () => {
+  standing = { ...STANDING, cycle: { trading_day: "2026-11-27", state: "entering" }, cycle_quantity: 10, bought_quantity: 3, held_quantity: 3 };
+  api(SCREEN);
+  await show(<Today />);
+  await later(1);
+  expect(screen.getByText("Buying · 3 of 10 bought")).toBeTruthy();
+  standing = { ...standing, cycle: { trading_day: "2026-11-27", state: "long" } };
+  await later(6);
+  expect(screen.getByText("Holding · 3 of 10 bought")).toBeTruthy();
+  // What is to be bought tomorrow was changed meanwhile: today's part stays one of ten.
+  standing = { ...standing, quantity: 20, held_quantity: 2, cycle: { trading_day: "2026-11-27", state: "exiting" } };
+  await later(6);
+  expect(screen.getByText("Selling: 2 left · 3 of 10 bought")).toBeTruthy();
+  screen.unmount();
+  standing = { ...standing, held_quantity: 3, cycle: { trading_day: "2026-11-27", state: "long" } };
+  await show(<StrategyControl />);
+  await later(1);
+  expect(screen.getByText("Holding · 3 of 10 bought")).toBeTruthy();
+  expect(screen.getByText(en.control.held)).toBeTruthy();
+  expect(screen.getByText("3")).toBeTruthy();
+});
+
+const ORDER: OrderEvent = {
+  order_id: "o1", order_type: "BUY", timestamp: day.at, event: "answer", outcome: "accepted", broker_order_id: "b1", tag: "t1",
+  side: "BUY", quantity: 10, trigger_price: null, filled: 0, average_price: null, state: "accepted", execution_time_ms: 1, raw_response: {},
+};
+
+test("an order that is cancelled after a part of it says so, and every order and trade its side, quantity and price", async () => {
+  const orders: OrderEvent[] = [
+    { ...ORDER, order_id: "o2", event: "final", outcome: "CANCELLED", filled: 3, average_price: 1535.2, state: "done" },
+    { ...ORDER, order_id: "o3", order_type: "SL", side: "SELL", quantity: 3, trigger_price: 1500, broker_order_id: "b2", tag: "t2" },
+  ];
+  const trade: Trade = { trade_id: "1", broker_order_id: "b1", exchange: "NSE", side: "BUY", quantity: 3, price: 1535.2, filled_at: day.at };
+  const trades: Trade[] = [trade, { ...trade, trade_id: "2", broker_order_id: "b2", side: "SELL", price: 1519.9 }, { ...trade, trade_id: "3", side: null }];
+  api({ ...SCREEN, "GET /strategy/s1/orders": () => ok({ orders, trades }) });
+  await show(<Orders />);
+  await later(1);
+  for (const text of [
+    "Buy: Cancelled after 3 of 10",
+    "Buys 10 · 3 filled at ₹1,535.20",
+    "Sells 3 at ₹1,500.00 and below",
+    "Bought 3 at ₹1,535.20",
+    "Sold 3 at ₹1,519.90",
+    "3 at ₹1,535.20",
+  ]) expect(screen.getByText(text)).toBeTruthy();
+});
+
+test.each([
+  ["done", en.orders.unknownBefore.found],
+  ["accepted", en.orders.unknownBefore.found],
+  ["not_placed", en.orders.unknownBefore.notPlaced],
+  ["unknown", en.truths.unknown],
+  ["pending", en.truths.unknown],
+] as const)("of a lost answer to an order that is %s now it is said: %s", async (state, said) => {
+  const lost: OrderEvent = { ...ORDER, outcome: "unknown", broker_order_id: null, state };
+  api({ ...SCREEN, "GET /strategy/s1/orders": () => ok({ orders: [lost], trades: [] }) });
+  await show(<Orders />);
+  await later(1);
+  expect(screen.getByText(`Buy: ${said}`)).toBeTruthy();
 });
 
 test("a countdown that has ended says now, and not in now", async () => {

@@ -28,6 +28,12 @@ export function stateOf(standing: Pick<Standing, "status" | "cycle" | "position"
   return standing.status === "stopped" ? "stopped" : "waiting";
 }
 
+/** What of the day's quantity was bought, where that is a part of it; null where all or nothing is. */
+export function boughtInPart(standing: Pick<Standing, "cycle_quantity" | "bought_quantity">): { bought: number; of: number } | null {
+  const { bought_quantity: bought, cycle_quantity: of } = standing;
+  return of !== null && bought > 0 && bought < of ? { bought, of } : null;
+}
+
 /** Whether something is held, or an order for it is out. */
 export function isUnderWay(standing: Pick<Standing, "cycle" | "position">): boolean {
   const cycle = standing.cycle?.state;
@@ -57,6 +63,15 @@ export function nextEvent(standing: Pick<Standing, "next_buy_at" | "next_sell_at
 }
 
 export type OrderTruth = "accepted" | "filled" | "refused" | "unknown" | "cancelled" | "other";
+
+/** What became of an order whose answer was lost, once that is known. */
+export type Found = "found" | "notPlaced";
+
+/** Null while nobody knows yet whether the broker has it. */
+export function foundSince(state: OrderEvent["state"]): Found | null {
+  if (state === "accepted" || state === "done" || state === "refused") return "found";
+  return state === "not_placed" || state === "throttled" ? "notPlaced" : null;
+}
 
 /** What one record of an order proves. An answer to sending proves at most that the broker has the order. */
 export function orderTruth(event: Pick<OrderEvent, "event" | "outcome">): OrderTruth {

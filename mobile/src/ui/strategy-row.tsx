@@ -6,7 +6,7 @@ import { Text, TouchableRipple } from "react-native-paper";
 import { useStanding, type Standing, type Strategy } from "@/api/queries";
 import { istMoment, istTime } from "@/rules/clock";
 import { showPercent, showResult, showRupees } from "@/rules/money";
-import { isUnderWay, nextEvent, stateOf, TONES } from "@/rules/standing";
+import { boughtInPart, isUnderWay, nextEvent, stateOf, TONES } from "@/rules/standing";
 import { distanceToStop } from "@/rules/stop";
 import { useWords } from "@/words";
 
@@ -45,9 +45,13 @@ export const StrategyRow = memo(function StrategyRow({ strategy, account }: { st
 export function StateWord({ standing, large = false }: { standing: Standing; large?: boolean }) {
   const words = useWords();
   const state = stateOf(standing);
+  const part = boughtInPart(standing);
+  // "Not filled yet" would be wrong of an order that is filled in part.
+  const isPartSold = state === "selling" && standing.held_quantity > 0 && standing.held_quantity < standing.bought_quantity;
+  const word = isPartSold ? words.today.sellingRest(standing.held_quantity) : state === "buying" && part !== null ? words.today.buyingRest : words.states[state];
   return (
     <ToneText tone={TONES[state]} large={large}>
-      {words.states[state]}
+      {part === null ? word : `${word} · ${words.today.part(part.bought, part.of)}`}
     </ToneText>
   );
 }

@@ -179,6 +179,9 @@ export const en = {
     open: "Open",
     buys: (left: number) => (left > 0 ? `buys in ${showDuration(left)}` : "buys now"),
     sells: (left: number) => (left > 0 ? `sells in ${showDuration(left)}` : "sells now"),
+    buyingRest: "Buying",
+    sellingRest: (left: number) => `Selling: ${left} left`,
+    part: (bought: number, of: number) => `${bought} of ${of} bought`,
     wasDue: (kind: "buy" | "sell", at: string) => `${kind === "buy" ? "was to buy" : "was to sell"} · ${at} IST`,
     none: "none",
     bought: "bought",
@@ -252,6 +255,7 @@ export const en = {
     sellsEarly: (time: string, reason: string) => `Sells at ${time} IST: ${reason}`,
     brokerStop: (price: string) => `A stop order rests at the broker at ${price}.`,
     watched: "Guarded by the watcher.",
+    held: "Held now",
     average: "Average buy price",
     averageSell: "Average sell price",
     charges: "Charges",
@@ -287,6 +291,13 @@ export const en = {
     orders: "Orders: what the broker answered",
     /** Of an answer to sending, once it is known how the order ended. */
     acceptedBefore: "Accepted by the broker",
+    /** Of an answer that was lost, once it is known what became of the order. */
+    unknownBefore: { found: "No answer at first; found in the broker's book since", notPlaced: "No answer at first; proven since: never placed" },
+    cancelledAfter: (filled: number, of: number) => `Cancelled after ${filled} of ${of}`,
+    asked: (side: "BUY" | "SELL" | null, quantity: number, trigger: string | null) =>
+      `${side === "BUY" ? "Buys" : "Sells"} ${quantity}${trigger === null ? "" : ` at ${trigger} and below`}`,
+    filled: (quantity: number, price: string) => `${quantity} filled at ${price}`,
+    traded: (side: "BUY" | "SELL" | null, quantity: number, price: string) => `${side === null ? "" : side === "BUY" ? "Bought " : "Sold "}${quantity} at ${price}`,
     none: "No order yet.",
     noTrades: "Nothing was traded yet.",
     trade: (quantity: number, price: string) => `${quantity} at ${price}`,

@@ -50,6 +50,7 @@ function Now({ standing }: { standing: Standing }) {
       {standing.stop_reason && standing.stop_reason !== standing.note ? <Text>{standing.stop_reason}</Text> : null}
       <StandingFacts standing={standing} />
       <Facts>
+        <Fact name={words.control.held}>{String(standing.held_quantity)}</Fact>
         <Fact name={words.control.average}>{showRupees(standing.average_buy_price)}</Fact>
         <Fact name={words.control.averageSell}>{showRupees(standing.average_sell_price)}</Fact>
         <Fact name={words.control.realised}>
