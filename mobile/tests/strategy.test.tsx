@@ -1,7 +1,7 @@
 /** One strategy's screen and row: what another device did, what the API warned of, what is known while it is out of reach. */
 import { act, fireEvent, screen, waitFor } from "@testing-library/react-native";
 
-import type { Instrument, OrderEvent, Standing, Strategy, Trade } from "@/api/queries";
+import type { Instrument, OrderEvent, RiskProfile, Standing, Strategy, Trade } from "@/api/queries";
 import NewStrategy from "@/app/strategy/new";
 import EditStrategy from "@/app/strategy/[id]/edit";
 import StrategyControl from "@/app/strategy/[id]/index";
@@ -291,6 +291,76 @@ test.each([
   await show(<Orders />);
   await later(1);
   expect(screen.getByText(`Buy: ${said}`)).toBeTruthy();
+});
+
+const RED = { name: "limits", is_green: false, text: "the position would cost 1,530 rupees", remedy: "raise the limit", due_from: null };
+const LATER = { ...RED, name: "login_lasts", text: "it ends before the sale", due_from: "2026-11-28T00:30:00Z" };
+const WAITS: Standing = { ...STANDING, position: "none", cycle: null, note: null, next_buy_at: "2026-11-27T08:40:00Z", as_of: day.at };
+
+test("what is red before a buy of today is told on its row, asked for now and then", async () => {
+  standing = WAITS;
+  const sent = api({ ...SCREEN, "GET /strategy/s1/preflight": () => ok({ ...READY, is_ready: false, checks: [RED, { ...RED, name: "feed" }, LATER] }) });
+  await show(<Today />);
+  await later(2);
+  expect(screen.getByText(`Not ready: ${en.readiness.redChecks.limits}, and 1 more`)).toBeTruthy();
+  await later(60);
+  const asked = sent.filter(({ what }) => what === "GET /strategy/s1/preflight").length;
+  expect(asked).toBeGreaterThan(1);
+  expect(asked).toBeLessThan(5);
+});
+
+test("of a row that buys on another day, holds something or is not started nobody asks that", async () => {
+  for (const other of [{ ...WAITS, next_buy_at: "2026-11-28T08:40:00Z" }, STANDING, { ...WAITS, status: "stopped" as const }]) {
+    standing = other;
+    const sent = api(SCREEN);
+    await show(<Today />);
+    await later(6);
+    expect(screen.queryByTestId("not-ready")).toBeNull();
+    expect(sent.filter(({ what }) => what.endsWith("/preflight"))).toEqual([]);
+    screen.unmount();
+  }
+});
+
+test("a row says why nothing was bought", async () => {
+  const why = "not bought: the position would cost 1,530 rupees, and 1,000 is the limit";
+  standing = { ...WAITS, cycle: { trading_day: "2026-11-27", state: "flat" }, note: why };
+  api(SCREEN);
+  await show(<Today />);
+  await later(1);
+  expect(screen.getByText(en.states.nothing_bought)).toBeTruthy();
+  expect(screen.getByText(why)).toBeTruthy();
+});
+
+test("what is red stands above the day's chart, and below it once it is mended or only due later", async () => {
+  let checks: (typeof RED | typeof LATER)[] = [RED];
+  api({ ...SCREEN, "GET /strategy/s1/preflight": () => ok({ ...READY, is_ready: false, checks }) });
+  await show(<StrategyControl />);
+  await later(1);
+  const isAbove = () => {
+    const tree = JSON.stringify(screen.toJSON());
+    return tree.indexOf(en.readiness.title) < tree.indexOf(en.chart.title);
+  };
+  expect(isAbove()).toBe(true);
+  checks = [LATER];
+  await later(16);
+  expect(screen.getByText(en.readiness.later)).toBeTruthy();
+  expect(isAbove()).toBe(false);
+});
+
+test.each(["own", "operator"] as const)("while the %s kill switch is on, no row and no screen counts down to a buy", async (which) => {
+  standing = { ...WAITS, note: "buys next on Sunday 29 November 2026 at 14:10:00 IST" };
+  const risk = recorded["/risk/profile"] as RiskProfile;
+  const killSwitch = { ...risk.kill_switch, is_locked: true, [which]: { since: day.at, by: "somebody", reason: null } };
+  api({ ...SCREEN, "GET /risk/profile": () => ok({ ...risk, kill_switch: killSwitch }) });
+  await show(<Today />);
+  await later(2);
+  expect(screen.getByText(en.today.locked)).toBeTruthy();
+  expect(screen.queryByText(/^buys /)).toBeNull();
+  screen.unmount();
+  await show(<StrategyControl />);
+  await later(2);
+  expect(screen.getByText(en.today.locked)).toBeTruthy();
+  expect(screen.queryByText(/^buys /)).toBeNull();
 });
 
 test("a countdown that has ended says now, and not in now", async () => {

@@ -28,6 +28,8 @@ export type Instrument = Schemas["InstrumentView"];
 /** The specification's interval of polling a strategy's status. */
 export const STATUS_POLL_MS = 5_000;
 export const LIST_POLL_MS = 15_000;
+/** On a row: of a screenful, which is read every 5 seconds, it makes a sixth more. */
+export const ROW_READY_POLL_MS = 30_000;
 /** There is another candle once a minute. */
 export const CANDLES_POLL_MS = 60_000;
 const BROKER_POLL_MS = 30_000;
@@ -105,15 +107,15 @@ export function useStanding(id: string, isPolled: boolean | ((last: Standing | u
   });
 }
 
-/** Whether the strategy can trade next time. */
-export function useReadiness(id: string) {
+/** Whether the strategy can trade next time. `every`, ms: how often it is asked; null: not at all. */
+export function useReadiness(id: string, every: number | null = LIST_POLL_MS) {
   const api = useApi();
   const isIn = useIsIn();
   return useQuery({
     queryKey: ["readiness", id],
     queryFn: ({ signal }) => body(api.GET("/api/v1/strategy/{id}/preflight", { params: { path: { id } }, signal })),
-    refetchInterval: LIST_POLL_MS,
-    enabled: isIn,
+    refetchInterval: every ?? false,
+    enabled: isIn && every !== null,
   });
 }
 
@@ -157,13 +159,14 @@ export function useTimeline(id: string, day: string | null) {
   });
 }
 
-export function useRisk() {
+/** `isPolled`: false where something else on the screen reads it. */
+export function useRisk(isPolled = true) {
   const api = useApi();
   const isIn = useIsIn();
   return useQuery({
     queryKey: ["risk"],
     queryFn: ({ signal }) => body(api.GET("/api/v1/risk/profile", { signal })),
-    refetchInterval: STATUS_POLL_MS,
+    refetchInterval: isPolled ? STATUS_POLL_MS : false,
     enabled: isIn,
   });
 }

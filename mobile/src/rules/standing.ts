@@ -1,6 +1,8 @@
 /** What a standing means, in the product's words and never in more certain ones. */
 import type { components } from "@/api/schema";
 
+import { istDay } from "./clock";
+
 type Standing = components["schemas"]["StrategyStanding"];
 type OrderEvent = components["schemas"]["OrderView"];
 
@@ -51,6 +53,12 @@ export const TONES: Record<StateName, Tone> = {
   nothing_bought: "quiet",
   failed: "bad",
 };
+
+/** Whether its next step is a buy of the same day in India: what is red then, its owner has to know. */
+export function buysToday(standing: Pick<Standing, "status" | "cycle" | "position" | "next_buy_at" | "as_of">): boolean {
+  const { status, next_buy_at: buy, as_of: asOf } = standing;
+  return status === "running" && buy !== null && istDay(buy) === istDay(asOf) && !isUnderWay(standing);
+}
 
 export type NextEvent = { kind: "buy" | "sell"; at: number };
 

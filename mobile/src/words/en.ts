@@ -86,10 +86,24 @@ const checks: Record<CheckName, string> = {
   funds: "The broker account has the margin for the buy",
 };
 
+/** The same checks, red. */
+const redChecks: Record<CheckName, string> = {
+  running: "The strategy does not run",
+  broker_login: "Not logged in at the broker",
+  login_lasts: "No login that lasts until the sale",
+  addresses: "Orders have no addresses to leave from",
+  kill_switch: "A kill switch is on",
+  plan: "The plan cannot trade",
+  feed: "The watcher sees no prices",
+  limits: "A limit of yours forbids the buy",
+  quantity: "The quantity is too large for one order",
+  funds: "The broker account lacks the margin for the buy",
+};
+
 const remedies: Record<CheckName, string> = {
   running: "Press Start above.",
   broker_login: "Log in at the broker.",
-  login_lasts: "After 06:00 IST on the day of the sale, log in at the broker again.",
+  login_lasts: "Log in at the broker again.",
   addresses: "Log in at the broker again, and register the addresses shown there. Without any, ask the operator.",
   kill_switch: "Release the switch. The operator's can only be waited for.",
   plan: "Change the plan.",
@@ -187,6 +201,7 @@ export const en = {
     bought: "bought",
     sold: "sold",
     nextNone: "nothing is due",
+    locked: "Nothing is bought until the kill switch is released.",
     now: "now",
   },
   broker,
@@ -269,11 +284,16 @@ export const en = {
   readiness: {
     title: "The next buy",
     ready: "Ready: every check is green.",
+    notReadyFor: (red: string, more: number) => `Not ready: ${red}${more === 0 ? "" : `, and ${more} more`}`,
     notReady: (count: number) => (count === 1 ? "Not ready: one check is red." : `Not ready: ${count} checks are red.`),
     green: (check: string) => `✓ ${check}`,
     red: (check: string) => `✗ ${check}`,
     mend: "Mend it",
+    /** Nothing is red but what is not to be done yet. */
+    later: "Nothing is to be done now.",
+    due: (day: string, time: string, remedy: string) => `Due on ${day}, from ${time} IST on: ${remedy}`,
     checks,
+    redChecks,
     remedies,
   },
   timeline: {

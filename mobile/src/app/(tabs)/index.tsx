@@ -26,13 +26,14 @@ function DayList({ strategies }: { strategies: readonly Strategy[] }) {
   const words = useWords();
   // The notice above the rows reads them again and again.
   const accounts = useBrokerAccounts("once").data;
+  const isLocked = useRisk(false).data?.kill_switch.is_locked ?? false;
   // What trades comes first; the API tells the oldest first.
   const ordered = [...strategies].sort((a, b) => Number(b.status === "running") - Number(a.status === "running"));
   return (
     <FlatList
       data={ordered}
       keyExtractor={(strategy) => strategy.strategy_id}
-      renderItem={({ item }) => <StrategyRow strategy={item} account={nameWhereSeveral(accounts, item.account_id)} />}
+      renderItem={({ item }) => <StrategyRow strategy={item} account={nameWhereSeveral(accounts, item.account_id)} isLocked={isLocked} />}
       ListHeaderComponent={<Head />}
       ListEmptyComponent={<Text style={styles.empty}>{words.today.empty}</Text>}
       contentContainerStyle={styles.list}
