@@ -93,6 +93,9 @@ test("a strategy that is gone says so once and is not called loading", async () 
   await show(<StrategyControl />);
   await later(1);
   expect(screen.getAllByText(en.problems.NOT_FOUND)).toHaveLength(1);
+  // A notice of a deleted one leads here, and its orders are still there.
+  fireEvent.press(screen.getByTestId("orders"));
+  expect(mockWent).toHaveBeenCalledWith("push", "/strategy/s1/orders");
   expect(screen.queryByText(en.common.loading)).toBeNull();
 });
 
@@ -361,6 +364,57 @@ test.each(["own", "operator"] as const)("while the %s kill switch is on, no row 
   await later(2);
   expect(screen.getByText(en.today.locked)).toBeTruthy();
   expect(screen.queryByText(/^buys /)).toBeNull();
+});
+
+const TODAYS = { realised: 0, open: 0, charges: 0, net: -34.82 };
+const riskOf = (net: number, deleted: number) => {
+  const risk = recorded["/risk/profile"] as RiskProfile;
+  return ok({ ...risk, usage: { ...risk.usage, today: { ...TODAYS, net }, deleted_net: deleted } });
+};
+
+test("the day's net adds up with the rows, whatever was read a moment apart, and says what deleted strategies brought", async () => {
+  standing = { ...STANDING, bought_quantity: 10, net_pnl: -20.77, as_of: day.at };
+  api({ ...SCREEN, "GET /risk/profile": () => riskOf(-36.82, -14.05) });
+  await show(<Today />);
+  await later(2);
+  expect(screen.getByText("-₹34.82")).toBeTruthy();
+  expect(screen.getByText(en.today.ofDeleted("-₹14.05"))).toBeTruthy();
+  // The row is read again, the day is not yet.
+  standing = { ...standing, net_pnl: -0.48 };
+  await later(6);
+  expect(screen.getByText("-₹14.53")).toBeTruthy();
+});
+
+test("the day's net is the API's where a row is not known", async () => {
+  standing = { ...STANDING, bought_quantity: 10, net_pnl: null };
+  api({ ...SCREEN, "GET /risk/profile": () => riskOf(-34.82, 0) });
+  await show(<Today />);
+  await later(2);
+  expect(screen.getByText("-₹34.82")).toBeTruthy();
+  expect(screen.queryByText(/have deleted/)).toBeNull();
+});
+
+test("what a stopped strategy brought on another day is none of today's net", async () => {
+  stored = { ...STORED, status: "stopped" };
+  standing = { ...STANDING, status: "stopped", position: "sold", bought_quantity: 10, net_pnl: -100, cycle: { trading_day: "2026-11-26", state: "flat" }, as_of: "2026-11-26T09:00:00Z" };
+  api({ ...SCREEN, "GET /risk/profile": () => riskOf(-34.82, 0) });
+  await show(<Today />);
+  await later(2);
+  expect(screen.getByText("-₹34.82")).toBeTruthy();
+});
+
+test("a buy that was missed for the broker's login has that login read at once", async () => {
+  standing = WAITS;
+  const sent = api(SCREEN);
+  const reads = () => sent.filter(({ what }) => what === "GET /broker/accounts").length;
+  await show(<Today />);
+  await later(7);
+  const before = reads();
+  standing = { ...WAITS, cycle: { trading_day: "2026-11-27", state: "flat" }, note: "not bought: the broker does not take the login any more" };
+  await later(6);
+  expect(reads()).toBe(before + 1);
+  await later(6);
+  expect(reads()).toBe(before + 1);
 });
 
 test("a countdown that has ended says now, and not in now", async () => {

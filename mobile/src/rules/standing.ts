@@ -60,6 +60,18 @@ export function buysToday(standing: Pick<Standing, "status" | "cycle" | "positio
   return status === "running" && buy !== null && istDay(buy) === istDay(asOf) && !isUnderWay(standing);
 }
 
+/** What today's rows bring together, rupees; null where one of them is not known, as what left a position otherwise than by
+ * an order is not. `others`: what else counts. */
+export function netOf(standings: readonly Pick<Standing, "cycle" | "bought_quantity" | "net_pnl" | "as_of">[], others: number): number | null {
+  let paisa = Math.round(others * 100);
+  for (const { cycle, bought_quantity: bought, net_pnl: net, as_of: asOf } of standings) {
+    if (bought === 0 || cycle?.trading_day !== istDay(asOf)) continue;
+    if (net === null) return null;
+    paisa += Math.round(net * 100);
+  }
+  return paisa / 100;
+}
+
 export type NextEvent = { kind: "buy" | "sell"; at: number };
 
 /** What comes next: the sale of what is held before any purchase. */

@@ -2,11 +2,11 @@ import { router } from "expo-router";
 import { FlatList, StyleSheet, View } from "react-native";
 import { Button, Text } from "react-native-paper";
 
-import { useBrokerAccounts, useRisk, useStrategies, type Strategy } from "@/api/queries";
+import { useBrokerAccounts, useNetOfRows, useRisk, useStrategies, type Strategy } from "@/api/queries";
 import { nameWhereSeveral } from "@/rules/broker-accounts";
 import { showResult } from "@/rules/money";
 import { BrokerNotice } from "@/ui/broker-notice";
-import { Loaded, Result, StaleBanner } from "@/ui/parts";
+import { Hint, Loaded, Result, StaleBanner } from "@/ui/parts";
 import { PasswordNotice } from "@/ui/password-notice";
 import { Screen } from "@/ui/screen";
 import { StrategyRow } from "@/ui/strategy-row";
@@ -34,7 +34,7 @@ function DayList({ strategies }: { strategies: readonly Strategy[] }) {
       data={ordered}
       keyExtractor={(strategy) => strategy.strategy_id}
       renderItem={({ item }) => <StrategyRow strategy={item} account={nameWhereSeveral(accounts, item.account_id)} isLocked={isLocked} />}
-      ListHeaderComponent={<Head />}
+      ListHeaderComponent={<Head strategies={strategies} />}
       ListEmptyComponent={<Text style={styles.empty}>{words.today.empty}</Text>}
       contentContainerStyle={styles.list}
       initialNumToRender={8}
@@ -45,9 +45,13 @@ function DayList({ strategies }: { strategies: readonly Strategy[] }) {
   );
 }
 
-function Head() {
+function Head({ strategies }: { strategies: readonly Strategy[] }) {
   const words = useWords();
   const risk = useRisk();
+  const today = risk.data?.usage.today;
+  const ofDeleted = risk.data?.usage.deleted_net ?? 0;
+  // Of what the rows show, so that they add up; where not all of them are up to date, as it was last read.
+  const net = useNetOfRows(strategies, ofDeleted) ?? today?.net;
   return (
     <View style={styles.head}>
       <PasswordNotice />
@@ -56,7 +60,8 @@ function Head() {
         <View>
           <Text variant="bodySmall">{words.today.net}</Text>
           {risk.data === undefined ? null : <StaleBanner query={risk} isBrief />}
-          <Result amount={risk.data?.usage.today.net} text={showResult(risk.data?.usage.today.net)} />
+          <Result amount={net} text={showResult(net)} />
+          {ofDeleted === 0 ? null : <Hint>{words.today.ofDeleted(showResult(ofDeleted))}</Hint>}
         </View>
         <Button mode="contained" icon="plus" onPress={() => router.push("/strategy/new")} testID="new-strategy">
           {words.today.create}

@@ -27,7 +27,13 @@ export default function StrategyControl() {
   return (
     <Screen title={symbol ?? (strategy.error === null ? words.common.loading : words.notFound.title)} back="/">
       {isGone ? (
-        <ProblemText error={strategy.error} />
+        <>
+          <ProblemText error={strategy.error} />
+          <Text>{words.control.gone}</Text>
+          <Button mode="outlined" icon="format-list-bulleted" onPress={() => router.push(`/strategy/${id}/orders`)} testID="orders">
+            {words.control.orders}
+          </Button>
+        </>
       ) : (
         <>
           <Loaded query={standing}>{(now) => <Now standing={now} />}</Loaded>
