@@ -1,5 +1,5 @@
 import { router } from "expo-router";
-import { FlatList, StyleSheet, View } from "react-native";
+import { StyleSheet, View } from "react-native";
 import { Button, Text } from "react-native-paper";
 
 import { useBrokerAccounts, useNetOfRows, useRisk, useStrategies, type Strategy } from "@/api/queries";
@@ -8,6 +8,7 @@ import { showResult } from "@/rules/money";
 import { BrokerNotice } from "@/ui/broker-notice";
 import { Hint, Loaded, Result, StaleBanner } from "@/ui/parts";
 import { PasswordNotice } from "@/ui/password-notice";
+import { RowList } from "@/ui/row-list";
 import { Screen } from "@/ui/screen";
 import { StrategyRow } from "@/ui/strategy-row";
 import { useWords } from "@/words";
@@ -30,7 +31,7 @@ function DayList({ strategies }: { strategies: readonly Strategy[] }) {
   // What trades comes first; the API tells the oldest first.
   const ordered = [...strategies].sort((a, b) => Number(b.status === "running") - Number(a.status === "running"));
   return (
-    <FlatList
+    <RowList
       data={ordered}
       keyExtractor={(strategy) => strategy.strategy_id}
       renderItem={({ item }) => <StrategyRow strategy={item} account={nameWhereSeveral(accounts, item.account_id)} isLocked={isLocked} />}
@@ -72,7 +73,7 @@ function Head({ strategies }: { strategies: readonly Strategy[] }) {
 }
 
 const styles = StyleSheet.create({
-  list: { gap: 12, paddingBottom: 24 },
+  list: { paddingBottom: 24 },
   head: { gap: 12 },
   line: { flexDirection: "row", flexWrap: "wrap", justifyContent: "space-between", alignItems: "center", gap: 12 },
   empty: { padding: 24, textAlign: "center" },
