@@ -321,3 +321,27 @@ function cutOff(page) {
       .map((element) => element.textContent),
   );
 }
+
+test("of 200 strategies those around what is in sight are rows and are read, wherever the screen ends", async () => {
+  const [first] = day.answers["/strategy"].strategies;
+  const strategies = Array.from({ length: 200 }, (_, index) => ({ ...first, strategy_id: `s${index}`, symbol: `S${index}` }));
+  const standings = Object.fromEntries(strategies.map(({ strategy_id: id }) => [`/strategy/status/${id}`, { ...day.answers[`/strategy/status/${first.strategy_id}`], strategy_id: id }]));
+  const recorded = { ...day, answers: { ...day.answers, ...standings, "/strategy": { strategies, next_cursor: null } } };
+  const { page, context, faults } = await opened({ recorded });
+  const read = new Set();
+  page.on("request", (request) => request.url().includes("/strategy/status/") && read.add(request.url()));
+  await logIn(page, trader);
+  await front(page, "strategy-S0").waitFor();
+  const { width, height } = page.viewportSize();
+  const counts = [];
+  // Each ends at another place of a row.
+  for (let less = 0; less < 120; less += 6) {
+    await page.setViewportSize({ width, height: height - less });
+    await page.waitForTimeout(700);
+    counts.push(await page.locator('[data-testid^="strategy-S"]').count());
+  }
+  assert.ok(Math.max(...counts) < 20, `rows at each height: ${counts}`);
+  assert.ok(read.size < 40, `${read.size} strategies were read`);
+  assert.deepEqual(faults, []);
+  await context.close();
+});

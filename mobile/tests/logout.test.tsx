@@ -34,7 +34,7 @@ const READING: Record<string, () => unknown> = {
   useDeliveries: notices.useDeliveries,
   usePreferencesOfNotices: notices.usePreferencesOfNotices,
 };
-const OTHERS = ["useCommand", "useIsIn", "useMarkRead", "useNoticeChange"];
+const OTHERS = ["useCommand", "useIsIn", "useMarkRead", "useNetOfRows", "useNoticeChange"];
 const ANSWER = { strategies: [MARK], devices: [MARK], accounts: [MARK], instruments: [MARK], notices: [MARK], deliveries: [MARK], is_on: MARK, next_cursor: null, unread: 1, of: MARK };
 
 const queries = reads.makeQueries();

@@ -1,7 +1,7 @@
 /** What is held: what it cost, what it is worth, what it brings, and what of that nobody knows. */
-import { act, screen, within } from "@testing-library/react-native";
+import { act, fireEvent, screen, within } from "@testing-library/react-native";
 
-import type { RiskProfile } from "@/api/queries";
+import type { BrokerAccount, RiskProfile, Strategy } from "@/api/queries";
 import Positions from "@/app/(tabs)/positions";
 import { istMoment } from "@/rules/clock";
 import { openResult, type Exposure } from "@/rules/positions";
@@ -10,7 +10,8 @@ import { en } from "@/words/en";
 import day from "../e2e/day.json";
 import { api, ok, refused, show } from "./stage";
 
-jest.mock("expo-router", () => ({ router: {}, usePathname: () => "/positions" }));
+const mockPush = jest.fn();
+jest.mock("expo-router", () => ({ router: { push: (to: string) => mockPush(to) }, usePathname: () => "/positions" }));
 jest.mock("@/api/keep", () => ({ readKept: async (name: string) => (name === "token" ? "t" : null), writeKept: async () => undefined }));
 
 const recorded = (day.answers as Record<string, unknown>)["/risk/profile"] as RiskProfile;
@@ -25,11 +26,19 @@ const HELD: Exposure = {
   last_price: 3550,
   last_price_at: "2026-11-27T08:34:50Z",
   open_pnl: -500.5,
+  strategy_ids: ["s1"],
 };
 const UNKNOWN: Exposure = { ...HELD, symbol: "INFY", is_estimated: true, last_price: null, last_price_at: null, open_pnl: null };
 
+const [own] = ((day.answers as Record<string, unknown>)["/broker/accounts"] as { accounts: [BrokerAccount] }).accounts;
+const [stored] = ((day.answers as Record<string, unknown>)["/strategy"] as { strategies: [Strategy] }).strategies;
+const OWNERS = {
+  "GET /strategy": () => ok({ strategies: [{ ...stored, strategy_id: "s1", account_id: "a1" }, { ...stored, strategy_id: "s2", account_id: "a2" }] }),
+  "GET /broker/accounts": () => ok({ accounts: [{ ...own, account_id: "a1", name: "My own" }, { ...own, account_id: "a2", name: "Family", is_default: false }] }),
+};
+
 async function open(...exposure: Exposure[]) {
-  api({ "GET /risk/profile": () => ok({ ...recorded, as_of: "2026-11-27T08:35:00Z", usage: { ...recorded.usage, exposure } }) });
+  api({ ...OWNERS, "GET /risk/profile": () => ok({ ...recorded, as_of: "2026-11-27T08:35:00Z", usage: { ...recorded.usage, exposure } }) });
   await show(<Positions />);
   await act(async () => void (await new Promise((done) => setTimeout(done, 0))));
 }
@@ -66,6 +75,20 @@ test("what is only on order is not called held, and brings nothing yet", async (
 test("half of an order that is filled is told apart from what is to come", async () => {
   await open({ ...HELD, held: 4 });
   expect(within(await screen.findByTestId("position-TCS")).getByText("4, and 6 on order")).toBeTruthy();
+});
+
+test("a position leads to its strategies, and names their accounts where there are several", async () => {
+  await open({ ...HELD, strategy_ids: ["s1", "s2"] });
+  expect(await screen.findByText("Its strategy in My own")).toBeTruthy();
+  fireEvent.press(screen.getByText("Its strategy in Family"));
+  expect(mockPush).toHaveBeenCalledWith("/strategy/s2");
+});
+
+test("whoever has one account is told of none", async () => {
+  api({ ...OWNERS, "GET /broker/accounts": () => ok({ accounts: [own] }), "GET /risk/profile": () => ok({ ...recorded, usage: { ...recorded.usage, exposure: [HELD] } }) });
+  await show(<Positions />);
+  fireEvent.press(await screen.findByText("Its strategy"));
+  expect(mockPush).toHaveBeenLastCalledWith("/strategy/s1");
 });
 
 test("where nothing is held that is said", async () => {

@@ -3,6 +3,7 @@ import { PaperProvider } from "react-native-paper";
 
 import type { Check, Readiness as Found } from "@/api/queries";
 import { Readiness } from "@/ui/readiness";
+import { en } from "@/words/en";
 
 const mockPush = jest.fn();
 let mockFound: Found;
@@ -12,8 +13,8 @@ jest.mock("@/api/queries", () => ({
 }));
 jest.mock("expo-router", () => ({ router: { push: (path: string) => mockPush(path) } }));
 
-const LOGIN: Check = { name: "broker_login", is_green: false, text: "the broker login is over", remedy: "open the URL" };
-const FEED: Check = { name: "feed", is_green: true, text: "the watcher sees prices", remedy: null };
+const LOGIN: Check = { name: "broker_login", is_green: false, text: "the broker login is over", remedy: "open the URL", due_from: null };
+const FEED: Check = { name: "feed", is_green: true, text: "the watcher sees prices", remedy: null, due_from: null };
 
 function show(checks: Check[]) {
   mockFound = {
@@ -45,6 +46,38 @@ test("a red check says what was found and what to do, and one tap leads there", 
   expect(screen.getByText("Log in at the broker.")).toBeTruthy();
   fireEvent.press(screen.getByText("Mend it"));
   expect(mockPush).toHaveBeenCalledWith("/broker");
+});
+
+test.each([
+  ["limits", "/risk"],
+  ["quantity", "/strategy/s1/edit"],
+  ["funds", "/broker"],
+] as const)("a red check of %s leads to %s", (name, screenOfRemedy) => {
+  show([{ ...LOGIN, name }]);
+  fireEvent.press(screen.getByText("Mend it"));
+  expect(mockPush).toHaveBeenCalledWith(screenOfRemedy);
+});
+
+test("the login of a later day is not red: it is said from when it can be made", () => {
+  show([{ ...LOGIN, name: "login_lasts", due_from: "2026-11-29T00:30:00Z" }, FEED]);
+  expect(screen.getByText(en.readiness.later)).toBeTruthy();
+  expect(screen.getByText("Due on 2026-11-29, from 06:00 IST on: Log in at the broker again.")).toBeTruthy();
+  expect(screen.queryByText(/^✗/)).toBeNull();
+  expect(screen.queryByText("Mend it")).toBeNull();
+});
+
+test("it is counted with nothing that is red now", () => {
+  show([LOGIN, { ...LOGIN, name: "login_lasts", due_from: "2026-11-29T00:30:00Z" }]);
+  expect(screen.getByText("Not ready: one check is red.")).toBeTruthy();
+});
+
+test("a red check is not told by the words of the green one", () => {
+  const names = Object.keys(en.readiness.checks) as (keyof typeof en.readiness.checks)[];
+  show(names.map((name) => ({ ...LOGIN, name })));
+  for (const name of names) {
+    expect(screen.getByText(`✗ ${en.readiness.redChecks[name]}`)).toBeTruthy();
+    expect(en.readiness.redChecks[name]).not.toBe(en.readiness.checks[name]);
+  }
 });
 
 test("a check that this app does not know yet is told in the API's own words", () => {

@@ -1,7 +1,7 @@
 import { istDay, istTime, readTimeOfDay, shiftDay, showDuration } from "@/rules/clock";
 import { number, plain } from "@/rules/entry";
 import { showResult, showRupees } from "@/rules/money";
-import { nextEvent, orderTruth, stateOf } from "@/rules/standing";
+import { netOf, nextEvent, orderTruth, stateOf } from "@/rules/standing";
 import { distanceToStop, moneyAtRisk, stopPrice } from "@/rules/stop";
 
 describe("times", () => {
@@ -90,6 +90,14 @@ describe("a standing", () => {
     expect(stateOf({ status: "running", position: "sold", cycle: cycle("flat") })).toBe("sold");
     expect(stateOf({ status: "stopped", position: "bought", cycle: cycle("long") })).toBe("holding");
     expect(stateOf({ status: "created", position: "none", cycle: null })).toBe("not_started");
+  });
+
+  test("of today's rows adds up to the paisa, without what is of another day, and is not guessed", () => {
+    const row = { cycle: cycle("flat"), bought_quantity: 10, net_pnl: 0.1, as_of: "2026-11-26T08:00:00Z" };
+    expect(netOf([row, { ...row, net_pnl: 0.2 }], -1)).toBe(-0.7);
+    expect(netOf([row, { ...row, cycle: { ...row.cycle, trading_day: "2026-11-25" }, net_pnl: 50 }], 0)).toBe(0.1);
+    expect(netOf([row, { ...row, cycle: null, bought_quantity: 0, net_pnl: null }], 0)).toBe(0.1);
+    expect(netOf([row, { ...row, net_pnl: null }], 0)).toBeNull();
   });
 
   test("counts down to whichever comes first", () => {

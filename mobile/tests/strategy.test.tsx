@@ -1,7 +1,7 @@
 /** One strategy's screen and row: what another device did, what the API warned of, what is known while it is out of reach. */
 import { act, fireEvent, screen, waitFor } from "@testing-library/react-native";
 
-import type { Instrument, Standing, Strategy } from "@/api/queries";
+import type { Instrument, OrderEvent, RiskProfile, Standing, Strategy, Trade } from "@/api/queries";
 import NewStrategy from "@/app/strategy/new";
 import EditStrategy from "@/app/strategy/[id]/edit";
 import StrategyControl from "@/app/strategy/[id]/index";
@@ -36,6 +36,7 @@ const STANDING: Standing = {
   status: "running",
   position: "bought",
   last_price: 2950,
+  held_quantity: 10,
   cycle: { trading_day: "2026-11-27", state: "long" },
 };
 const READY = { strategy_id: "s1", is_ready: true, checks: [], as_of: day.at };
@@ -94,6 +95,9 @@ test("a strategy that is gone says so once and is not called loading", async () 
   await show(<StrategyControl />);
   await later(1);
   expect(screen.getAllByText(en.problems.NOT_FOUND)).toHaveLength(1);
+  // A notice of a deleted one leads here, and its orders are still there.
+  fireEvent.press(screen.getByTestId("orders"));
+  expect(mockWent).toHaveBeenCalledWith("push", "/strategy/s1/orders");
   expect(screen.queryByText(en.common.loading)).toBeNull();
 });
 
@@ -249,6 +253,188 @@ test("an answer of the broker is not called open once its book has told the end"
   expect(screen.getByText(`Buy: ${en.orders.acceptedBefore}`)).toBeTruthy();
   expect(screen.getByText(`Buy: ${en.truths.refused}`)).toBeTruthy();
   expect(screen.getAllByText(`Buy: ${en.truths.accepted}`)).toHaveLength(1);
+});
+
+test("a part that is bought is told on the row, on the strategy's screen and of its order", async () => {
+  standing = { ...STANDING, cycle: { trading_day: "2026-11-27", state: "entering" }, cycle_quantity: 10, bought_quantity: 3, held_quantity: 3 };
+  api(SCREEN);
+  await show(<Today />);
+  await later(1);
+  expect(screen.getByText("Buying · 3 of 10 bought")).toBeTruthy();
+  standing = { ...standing, cycle: { trading_day: "2026-11-27", state: "long" } };
+  await later(6);
+  expect(screen.getByText("Holding · 3 of 10 bought")).toBeTruthy();
+  // What is to be bought tomorrow was changed meanwhile: today's part stays one of ten.
+  standing = { ...standing, quantity: 20, held_quantity: 2, cycle: { trading_day: "2026-11-27", state: "exiting" } };
+  await later(6);
+  expect(screen.getByText("Selling: 2 left · 3 of 10 bought")).toBeTruthy();
+  screen.unmount();
+  standing = { ...standing, held_quantity: 3, cycle: { trading_day: "2026-11-27", state: "long" } };
+  await show(<StrategyControl />);
+  await later(1);
+  expect(screen.getByText("Holding · 3 of 10 bought")).toBeTruthy();
+  expect(screen.getByText(en.control.held)).toBeTruthy();
+  expect(screen.getByText("3")).toBeTruthy();
+});
+
+const ORDER: OrderEvent = {
+  order_id: "o1", order_type: "BUY", timestamp: day.at, event: "answer", outcome: "accepted", broker_order_id: "b1", tag: "t1",
+  side: "BUY", quantity: 10, trigger_price: null, filled: 0, average_price: null, state: "accepted", execution_time_ms: 1, raw_response: {},
+};
+
+test("an order that is cancelled after a part of it says so, and every order and trade its side, quantity and price", async () => {
+  const orders: OrderEvent[] = [
+    { ...ORDER, order_id: "o2", event: "final", outcome: "CANCELLED", filled: 3, average_price: 1535.2, state: "done" },
+    { ...ORDER, order_id: "o3", order_type: "SL", side: "SELL", quantity: 3, trigger_price: 1500, broker_order_id: "b2", tag: "t2" },
+  ];
+  const trade: Trade = { trade_id: "1", broker_order_id: "b1", exchange: "NSE", side: "BUY", quantity: 3, price: 1535.2, filled_at: day.at };
+  const trades: Trade[] = [trade, { ...trade, trade_id: "2", broker_order_id: "b2", side: "SELL", price: 1519.9 }, { ...trade, trade_id: "3", side: null }];
+  api({ ...SCREEN, "GET /strategy/s1/orders": () => ok({ orders, trades }) });
+  await show(<Orders />);
+  await later(1);
+  for (const text of [
+    "Buy: Cancelled after 3 of 10",
+    "Buys 10 · 3 filled at ₹1,535.20",
+    "Sells 3 at ₹1,500.00 and below",
+    "Bought 3 at ₹1,535.20",
+    "Sold 3 at ₹1,519.90",
+    "3 at ₹1,535.20",
+  ]) expect(screen.getByText(text)).toBeTruthy();
+});
+
+test.each([
+  ["done", en.orders.unknownBefore.found],
+  ["accepted", en.orders.unknownBefore.found],
+  ["not_placed", en.orders.unknownBefore.notPlaced],
+  ["unknown", en.truths.unknown],
+  ["pending", en.truths.unknown],
+] as const)("of a lost answer to an order that is %s now it is said: %s", async (state, said) => {
+  const lost: OrderEvent = { ...ORDER, outcome: "unknown", broker_order_id: null, state };
+  api({ ...SCREEN, "GET /strategy/s1/orders": () => ok({ orders: [lost], trades: [] }) });
+  await show(<Orders />);
+  await later(1);
+  expect(screen.getByText(`Buy: ${said}`)).toBeTruthy();
+});
+
+const RED = { name: "limits", is_green: false, text: "the position would cost 1,530 rupees", remedy: "raise the limit", due_from: null };
+const LATER = { ...RED, name: "login_lasts", text: "it ends before the sale", due_from: "2026-11-28T00:30:00Z" };
+const WAITS: Standing = { ...STANDING, position: "none", cycle: null, note: null, next_buy_at: "2026-11-27T08:40:00Z", as_of: day.at };
+
+test("what is red before a buy of today is told on its row, asked for now and then", async () => {
+  standing = WAITS;
+  const sent = api({ ...SCREEN, "GET /strategy/s1/preflight": () => ok({ ...READY, is_ready: false, checks: [RED, { ...RED, name: "feed" }, LATER] }) });
+  await show(<Today />);
+  await later(2);
+  expect(screen.getByText(`Not ready: ${en.readiness.redChecks.limits}, and 1 more`)).toBeTruthy();
+  await later(60);
+  const asked = sent.filter(({ what }) => what === "GET /strategy/s1/preflight").length;
+  expect(asked).toBeGreaterThan(1);
+  expect(asked).toBeLessThan(5);
+});
+
+test("of a row that buys on another day, holds something or is not started nobody asks that", async () => {
+  for (const other of [{ ...WAITS, next_buy_at: "2026-11-28T08:40:00Z" }, STANDING, { ...WAITS, status: "stopped" as const }]) {
+    standing = other;
+    const sent = api(SCREEN);
+    await show(<Today />);
+    await later(6);
+    expect(screen.queryByTestId("not-ready")).toBeNull();
+    expect(sent.filter(({ what }) => what.endsWith("/preflight"))).toEqual([]);
+    screen.unmount();
+  }
+});
+
+test("a row says why nothing was bought", async () => {
+  const why = "not bought: the position would cost 1,530 rupees, and 1,000 is the limit";
+  standing = { ...WAITS, cycle: { trading_day: "2026-11-27", state: "flat" }, note: why };
+  api(SCREEN);
+  await show(<Today />);
+  await later(1);
+  expect(screen.getByText(en.states.nothing_bought)).toBeTruthy();
+  expect(screen.getByText(why)).toBeTruthy();
+});
+
+test("what is red stands above the day's chart, and below it once it is mended or only due later", async () => {
+  let checks: (typeof RED | typeof LATER)[] = [RED];
+  api({ ...SCREEN, "GET /strategy/s1/preflight": () => ok({ ...READY, is_ready: false, checks }) });
+  await show(<StrategyControl />);
+  await later(1);
+  const isAbove = () => {
+    const tree = JSON.stringify(screen.toJSON());
+    return tree.indexOf(en.readiness.title) < tree.indexOf(en.chart.title);
+  };
+  expect(isAbove()).toBe(true);
+  checks = [LATER];
+  await later(16);
+  expect(screen.getByText(en.readiness.later)).toBeTruthy();
+  expect(isAbove()).toBe(false);
+});
+
+test.each(["own", "operator"] as const)("while the %s kill switch is on, no row and no screen counts down to a buy", async (which) => {
+  standing = { ...WAITS, note: "buys next on Sunday 29 November 2026 at 14:10:00 IST" };
+  const risk = recorded["/risk/profile"] as RiskProfile;
+  const killSwitch = { ...risk.kill_switch, is_locked: true, [which]: { since: day.at, by: "somebody", reason: null } };
+  api({ ...SCREEN, "GET /risk/profile": () => ok({ ...risk, kill_switch: killSwitch }) });
+  await show(<Today />);
+  await later(2);
+  expect(screen.getByText(en.today.locked)).toBeTruthy();
+  expect(screen.queryByText(/^buys /)).toBeNull();
+  screen.unmount();
+  await show(<StrategyControl />);
+  await later(2);
+  expect(screen.getByText(en.today.locked)).toBeTruthy();
+  expect(screen.queryByText(/^buys /)).toBeNull();
+});
+
+const TODAYS = { realised: 0, open: 0, charges: 0, net: -34.82 };
+const riskOf = (net: number, deleted: number) => {
+  const risk = recorded["/risk/profile"] as RiskProfile;
+  return ok({ ...risk, usage: { ...risk.usage, today: { ...TODAYS, net }, deleted_net: deleted } });
+};
+
+test("the day's net adds up with the rows, whatever was read a moment apart, and says what deleted strategies brought", async () => {
+  standing = { ...STANDING, bought_quantity: 10, net_pnl: -20.77, as_of: day.at };
+  api({ ...SCREEN, "GET /risk/profile": () => riskOf(-36.82, -14.05) });
+  await show(<Today />);
+  await later(2);
+  expect(screen.getByText("-₹34.82")).toBeTruthy();
+  expect(screen.getByText(en.today.ofDeleted("-₹14.05"))).toBeTruthy();
+  // The row is read again, the day is not yet.
+  standing = { ...standing, net_pnl: -0.48 };
+  await later(6);
+  expect(screen.getByText("-₹14.53")).toBeTruthy();
+});
+
+test("the day's net is the API's where a row is not known", async () => {
+  standing = { ...STANDING, bought_quantity: 10, net_pnl: null };
+  api({ ...SCREEN, "GET /risk/profile": () => riskOf(-34.82, 0) });
+  await show(<Today />);
+  await later(2);
+  expect(screen.getByText("-₹34.82")).toBeTruthy();
+  expect(screen.queryByText(/have deleted/)).toBeNull();
+});
+
+test("what a stopped strategy brought on another day is none of today's net", async () => {
+  stored = { ...STORED, status: "stopped" };
+  standing = { ...STANDING, status: "stopped", position: "sold", bought_quantity: 10, net_pnl: -100, cycle: { trading_day: "2026-11-26", state: "flat" }, as_of: "2026-11-26T09:00:00Z" };
+  api({ ...SCREEN, "GET /risk/profile": () => riskOf(-34.82, 0) });
+  await show(<Today />);
+  await later(2);
+  expect(screen.getByText("-₹34.82")).toBeTruthy();
+});
+
+test("a buy that was missed for the broker's login has that login read at once", async () => {
+  standing = WAITS;
+  const sent = api(SCREEN);
+  const reads = () => sent.filter(({ what }) => what === "GET /broker/accounts").length;
+  await show(<Today />);
+  await later(7);
+  const before = reads();
+  standing = { ...WAITS, cycle: { trading_day: "2026-11-27", state: "flat" }, note: "not bought: the broker does not take the login any more" };
+  await later(6);
+  expect(reads()).toBe(before + 1);
+  await later(6);
+  expect(reads()).toBe(before + 1);
 });
 
 test("a countdown that has ended says now, and not in now", async () => {

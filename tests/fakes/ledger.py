@@ -152,6 +152,15 @@ class MemoryLedger:
             fills = [fill for fill in fills if fill.broker_order_id in orders]
         return sorted(fills, key=lambda fill: (fill.filled_at or _NEVER, fill.trade_id))
 
+    def of_deleted(self, user_id: UUID, day: date) -> Sequence[Cycle]:
+        """See ports.Ledger."""
+        return [c for c in self.of_day(user_id, day) if c.strategy_id in self.database.deleted]
+
+    def orders(self, user_id: UUID, strategy_id: UUID) -> Sequence[Intent]:
+        """See ports.Ledger."""
+        mine = [c for c in self.database.cycles.values() if (c.user_id, c.strategy_id) == (user_id, strategy_id)]
+        return sorted((i for c in mine for i in c.intents), key=lambda i: (i.created_at, i.leg, i.attempt))
+
     def logs(
         self, user_id: UUID, strategy_id: UUID, *, begins: datetime | None = None, ends: datetime | None = None
     ) -> Sequence[OrderLog]:

@@ -1,5 +1,9 @@
 /** What the screens read, how often, and what they may ask for. */
-import { QueryClient, skipToken, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { notifyManager, QueryClient, skipToken, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useCallback, useSyncExternalStore } from "react";
+
+import { istDay } from "@/rules/clock";
+import { isUnderWay, netOf } from "@/rules/standing";
 
 import { body, ifMatch, tagged } from "./client";
 import { useIntentKey } from "./intent";
@@ -30,11 +34,15 @@ export type Instrument = Schemas["InstrumentView"];
 /** The specification's interval of polling a strategy's status. */
 export const STATUS_POLL_MS = 5_000;
 export const LIST_POLL_MS = 15_000;
+/** On a row: of a screenful, which is read every 5 seconds, it makes a sixth more. */
+export const ROW_READY_POLL_MS = 30_000;
 /** There is another candle once a minute. */
 export const CANDLES_POLL_MS = 60_000;
 const BROKER_POLL_MS = 30_000;
 const WAITING_FOR_BROKER_MS = 2_000;
 const MOST_RETRIES = 2;
+/** Readings of a standing that may fail or come late before it is called an old one. */
+const MOST_MISSED = 3;
 const COMMAND_REST_MS = 700;
 
 /** Reads are repeated with growing pauses when that may help. What changes something is never repeated by itself. */
@@ -99,23 +107,52 @@ export function useWarnings(id: string): readonly string[] {
 export function useStanding(id: string, isPolled: boolean | ((last: Standing | undefined) => boolean) = true) {
   const api = useApi();
   const isIn = useIsIn();
+  const queries = useQueryClient();
   return useQuery({
     queryKey: ["standing", id],
-    queryFn: ({ signal }) => body(api.GET("/api/v1/strategy/status/{id}", { params: { path: { id } }, signal })),
+    queryFn: async ({ signal }) => {
+      const before = queries.getQueryData<Standing>(["standing", id]);
+      const standing = await body(api.GET("/api/v1/strategy/status/{id}", { params: { path: { id } }, signal }));
+      // What kept it from trading may be the broker's login, which is read rarely.
+      if (before !== undefined && before.note !== standing.note) void queries.invalidateQueries({ queryKey: ["broker-accounts"] }, { cancelRefetch: false });
+      return standing;
+    },
     refetchInterval: ({ state }) => ((typeof isPolled === "function" ? isPolled(state.data) : isPolled) ? STATUS_POLL_MS : false),
     enabled: isIn,
   });
 }
 
-/** Whether the strategy can trade next time. */
-export function useReadiness(id: string) {
+/** What the rows bring together, by the standings that they show; null where one of them is missing or is not read anew,
+ * as one out of sight. */
+export function useNetOfRows(strategies: readonly Strategy[], others: number): number | null {
+  const queries = useQueryClient();
+  const cache = queries.getQueryCache();
+  return useSyncExternalStore(
+    useCallback((changed) => cache.subscribe(notifyManager.batchCalls(changed)), [cache]),
+    () => {
+      const shown: Standing[] = [];
+      for (const { strategy_id: id, status } of strategies) {
+        const state = queries.getQueryState<Standing>(["standing", id]);
+        if (state?.data === undefined) return null;
+        const now = Date.now();
+        const isRead = status === "running" || isUnderWay(state.data);
+        if (isRead ? now - state.dataUpdatedAt > MOST_MISSED * STATUS_POLL_MS : istDay(state.data.as_of) !== istDay(now)) return null;
+        shown.push(state.data);
+      }
+      return netOf(shown, others);
+    },
+  );
+}
+
+/** Whether the strategy can trade next time. `every`, ms: how often it is asked; null: not at all. */
+export function useReadiness(id: string, every: number | null = LIST_POLL_MS) {
   const api = useApi();
   const isIn = useIsIn();
   return useQuery({
     queryKey: ["readiness", id],
     queryFn: ({ signal }) => body(api.GET("/api/v1/strategy/{id}/preflight", { params: { path: { id } }, signal })),
-    refetchInterval: LIST_POLL_MS,
-    enabled: isIn,
+    refetchInterval: every ?? false,
+    enabled: isIn && every !== null,
   });
 }
 
@@ -159,7 +196,8 @@ export function useTimeline(id: string, day: string | null) {
   });
 }
 
-export function useRisk() {
+/** `isPolled`: false where something else on the screen reads it. */
+export function useRisk(isPolled = true) {
   const api = useApi();
   const isIn = useIsIn();
   return useQuery({
@@ -168,7 +206,7 @@ export function useRisk() {
       const { body: profile, tag } = await tagged(api.GET("/api/v1/risk/profile", { signal }));
       return { ...profile, tag };
     },
-    refetchInterval: STATUS_POLL_MS,
+    refetchInterval: isPolled ? STATUS_POLL_MS : false,
     enabled: isIn,
   });
 }

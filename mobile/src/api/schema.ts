@@ -1801,6 +1801,11 @@ export interface components {
          * @description One check.
          */
         CheckView: {
+            /**
+             * Due From
+             * @description When the remedy begins to help, where that is not now: nothing is wrong and nothing to be done until then, as with the login of a later day
+             */
+            due_from: string | null;
             /** Is Green */
             is_green: boolean;
             name: components["schemas"]["CheckName"];
@@ -2245,6 +2250,11 @@ export interface components {
             open_pnl: number | null;
             /** Quantity */
             quantity: number;
+            /**
+             * Strategy Ids
+             * @description The strategies that hold it or have it on order
+             */
+            strategy_ids: string[];
             /** Symbol */
             symbol: string;
             /** Value */
@@ -2356,6 +2366,12 @@ export interface components {
             /** Tick Size */
             tick_size: number;
         };
+        /**
+         * IntentState
+         * @description Life of one order we decided on. Only the broker's evidence ends it.
+         * @enum {string}
+         */
+        IntentState: "pending" | "accepted" | "refused" | "unknown" | "throttled" | "not_placed" | "done";
         /**
          * InvitationAnswer
          * @description Hand the invitation on, by a way that only its receiver reads: whoever has it first may accept it, once.
@@ -2759,6 +2775,11 @@ export interface components {
          * @description One exchange of words with the broker about one order.
          */
         OrderView: {
+            /**
+             * Average Price
+             * @description Of that; null where nothing is filled
+             */
+            average_price: number | null;
             /** Broker Order Id */
             broker_order_id: string | null;
             /**
@@ -2773,6 +2794,11 @@ export interface components {
              */
             execution_time_ms: number | null;
             /**
+             * Filled
+             * @description How much of the order has been bought or sold by now; null where the order is not in our record
+             */
+            filled: number | null;
+            /**
              * Order Id
              * Format: uuid
              */
@@ -2784,10 +2810,19 @@ export interface components {
             order_type: string;
             /** Outcome */
             outcome: string;
+            /**
+             * Quantity
+             * @description What the order is for; null where the order is not in our record
+             */
+            quantity: number | null;
             /** Raw Response */
             raw_response: {
                 [key: string]: unknown;
             };
+            /** @description Of the order; null where the order is not in our record */
+            side: components["schemas"]["Side"] | null;
+            /** @description How the order stands now, whatever was said at `timestamp`; null where the order is not in our record. unknown and pending: nobody knows yet whether the broker has it; not_placed: its book has proven that it never had it; throttled: never sent; done: it has ended, as its `final` says */
+            state: components["schemas"]["IntentState"] | null;
             /** Tag */
             tag: string;
             /**
@@ -2795,6 +2830,11 @@ export interface components {
              * Format: date-time
              */
             timestamp: string;
+            /**
+             * Trigger Price
+             * @description At or below which a stop order sells; null for others
+             */
+            trigger_price: number | null;
         };
         /**
          * PasswordChangedAnswer
@@ -3311,6 +3351,11 @@ export interface components {
          */
         RiskUsageView: {
             /**
+             * Deleted Net
+             * @description The part of today's net that strategies brought which have been deleted since; 0 without any
+             */
+            deleted_net: number;
+            /**
              * Estimated Symbols
              * @description Held symbols without a known price: counted at what they cost
              */
@@ -3632,6 +3677,11 @@ export interface components {
             average_buy_price: number | null;
             /** Average Sell Price */
             average_sell_price: number | null;
+            /**
+             * Bought Quantity
+             * @description How much of cycle_quantity the broker's trades show as bought
+             */
+            bought_quantity: number;
             /** @description The stop order that rests at the broker now, if one does */
             broker_stop: components["schemas"]["BrokerStopView"] | null;
             /**
@@ -3641,12 +3691,22 @@ export interface components {
             charges: number | null;
             /** @description Today's cycle, or an older one that is still open */
             cycle: components["schemas"]["CycleView"] | null;
+            /**
+             * Cycle Quantity
+             * @description What `cycle` is to buy or was to buy; `quantity` may have been changed for the next one since
+             */
+            cycle_quantity: number | null;
             /** Effective Sell Time */
             effective_sell_time: string | null;
             /** Effective Sell Time Reason */
             effective_sell_time_reason: string | null;
             /** Exchange */
             exchange: string;
+            /**
+             * Held Quantity
+             * @description How much of that is held now
+             */
+            held_quantity: number;
             /**
              * Last Action
              * @description Latest order the broker confirmed
@@ -3829,6 +3889,8 @@ export interface components {
             price: number;
             /** Quantity */
             quantity: number;
+            /** @description null where the order that it belongs to is not known */
+            side: components["schemas"]["Side"] | null;
             /** Trade Id */
             trade_id: string;
         };

@@ -1,6 +1,8 @@
 /** What a standing means, in the product's words and never in more certain ones. */
 import type { components } from "@/api/schema";
 
+import { istDay } from "./clock";
+
 type Standing = components["schemas"]["StrategyStanding"];
 type OrderEvent = components["schemas"]["OrderView"];
 
@@ -28,6 +30,12 @@ export function stateOf(standing: Pick<Standing, "status" | "cycle" | "position"
   return standing.status === "stopped" ? "stopped" : "waiting";
 }
 
+/** What of the day's quantity was bought, where that is a part of it; null where all or nothing is. */
+export function boughtInPart(standing: Pick<Standing, "cycle_quantity" | "bought_quantity">): { bought: number; of: number } | null {
+  const { bought_quantity: bought, cycle_quantity: of } = standing;
+  return of !== null && bought > 0 && bought < of ? { bought, of } : null;
+}
+
 /** Whether something is held, or an order for it is out. */
 export function isUnderWay(standing: Pick<Standing, "cycle" | "position">): boolean {
   const cycle = standing.cycle?.state;
@@ -46,6 +54,24 @@ export const TONES: Record<StateName, Tone> = {
   failed: "bad",
 };
 
+/** Whether its next step is a buy of the same day in India: what is red then, its owner has to know. */
+export function buysToday(standing: Pick<Standing, "status" | "cycle" | "position" | "next_buy_at" | "as_of">): boolean {
+  const { status, next_buy_at: buy, as_of: asOf } = standing;
+  return status === "running" && buy !== null && istDay(buy) === istDay(asOf) && !isUnderWay(standing);
+}
+
+/** What today's rows bring together, rupees; null where one of them is not known, as what left a position otherwise than by
+ * an order is not. `others`: what else counts. */
+export function netOf(standings: readonly Pick<Standing, "cycle" | "bought_quantity" | "net_pnl" | "as_of">[], others: number): number | null {
+  let paisa = Math.round(others * 100);
+  for (const { cycle, bought_quantity: bought, net_pnl: net, as_of: asOf } of standings) {
+    if (bought === 0 || cycle?.trading_day !== istDay(asOf)) continue;
+    if (net === null) return null;
+    paisa += Math.round(net * 100);
+  }
+  return paisa / 100;
+}
+
 export type NextEvent = { kind: "buy" | "sell"; at: number };
 
 /** What comes next: the sale of what is held before any purchase. */
@@ -57,6 +83,15 @@ export function nextEvent(standing: Pick<Standing, "next_buy_at" | "next_sell_at
 }
 
 export type OrderTruth = "accepted" | "filled" | "refused" | "unknown" | "cancelled" | "other";
+
+/** What became of an order whose answer was lost, once that is known. */
+export type Found = "found" | "notPlaced";
+
+/** Null while nobody knows yet whether the broker has it. */
+export function foundSince(state: OrderEvent["state"]): Found | null {
+  if (state === "accepted" || state === "done" || state === "refused") return "found";
+  return state === "not_placed" || state === "throttled" ? "notPlaced" : null;
+}
 
 /** What one record of an order proves. An answer to sending proves at most that the broker has the order. */
 export function orderTruth(event: Pick<OrderEvent, "event" | "outcome">): OrderTruth {

@@ -1,6 +1,7 @@
 /** What is held and on order: each position, and what all of them bring. */
-import { View } from "react-native";
-import { Text } from "react-native-paper";
+import { router } from "expo-router";
+import { StyleSheet, View } from "react-native";
+import { Button, Text } from "react-native-paper";
 
 import { istMoment } from "@/rules/clock";
 import { showResult, showRupees } from "@/rules/money";
@@ -9,20 +10,33 @@ import { useWords } from "@/words";
 
 import { Fact, Facts, Hint, Panel, Result } from "./parts";
 
-export function PositionsPanel({ positions, asOf }: { positions: readonly Exposure[]; asOf: string }) {
+/** Whose a position is: a strategy of one's own, and the account that it trades in, where there are several. */
+export interface Owner {
+  readonly strategyId: string;
+  readonly account: string | null;
+}
+
+interface Shown {
+  positions: readonly Exposure[];
+  asOf: string;
+  /** Left out where the strategies are somebody else's. */
+  ownersOf?: (position: Exposure) => readonly Owner[];
+}
+
+export function PositionsPanel({ positions, asOf, ownersOf }: Shown) {
   const words = useWords().positions;
   return (
     <Panel title={words.held}>
       {positions.length === 0 ? <Text>{words.none}</Text> : null}
       {positions.map((one) => (
-        <Position key={`${one.exchange}:${one.symbol}`} position={one} asOf={Date.parse(asOf)} />
+        <Position key={`${one.exchange}:${one.symbol}`} position={one} asOf={Date.parse(asOf)} owners={ownersOf?.(one) ?? []} />
       ))}
       <Total positions={positions} />
     </Panel>
   );
 }
 
-function Position({ position, asOf }: { position: Exposure; asOf: number }) {
+function Position({ position, asOf, owners }: { position: Exposure; asOf: number; owners: readonly Owner[] }) {
   const words = useWords().positions;
   const quantityWord = useWords().plan.quantity;
   return (
@@ -40,6 +54,11 @@ function Position({ position, asOf }: { position: Exposure; asOf: number }) {
           <Result amount={position.open_pnl} text={showResult(position.open_pnl)} />
         </Fact>
       </Facts>
+      {owners.map(({ strategyId, account }) => (
+        <Button key={strategyId} mode="text" icon="timeline-clock" style={styles.owner} onPress={() => router.push(`/strategy/${strategyId}`)} testID={`owner-${strategyId}`}>
+          {account === null ? words.toStrategy : words.toStrategyIn(account)}
+        </Button>
+      ))}
       {position.is_estimated ? <Text variant="bodySmall">{words.estimated}</Text> : null}
     </View>
   );
@@ -61,3 +80,5 @@ function Total({ positions }: { positions: readonly Exposure[] }) {
     </View>
   );
 }
+
+const styles = StyleSheet.create({ owner: { alignSelf: "flex-start" } });

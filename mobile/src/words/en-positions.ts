@@ -12,5 +12,7 @@ export const positions = {
   result: "Open result, before charges",
   total: "Open result of all, before charges",
   without: (symbols: string) => `Without ${symbols}: no price is known.`,
+  toStrategy: "Its strategy",
+  toStrategyIn: (account: string) => `Its strategy in ${account}`,
   estimated: "No price is known: valued at what it cost.",
 };

@@ -85,10 +85,24 @@ const checks: Record<CheckName, string> = {
   funds: "The broker account has the margin for the buy",
 };
 
+/** The same checks, red. */
+const redChecks: Record<CheckName, string> = {
+  running: "The strategy does not run",
+  broker_login: "Not logged in at the broker",
+  login_lasts: "No login that lasts until the sale",
+  addresses: "Orders have no addresses to leave from",
+  kill_switch: "A kill switch is on",
+  plan: "The plan cannot trade",
+  feed: "The watcher sees no prices",
+  limits: "A limit of yours forbids the buy",
+  quantity: "The quantity is too large for one order",
+  funds: "The broker account lacks the margin for the buy",
+};
+
 const remedies: Record<CheckName, string> = {
   running: "Press Start above.",
   broker_login: "Log in at the broker.",
-  login_lasts: "After 06:00 IST on the day of the sale, log in at the broker again.",
+  login_lasts: "Log in at the broker again.",
   addresses: "Log in at the broker again, and register the addresses shown there. Without any, ask the operator.",
   kill_switch: "Release the switch. The operator's can only be waited for.",
   plan: "Change the plan.",
@@ -188,14 +202,19 @@ export const en = {
     toStop: "To the stop",
     result: "Result",
     net: "Net result today, after charges",
-    open: "Open",
+    ofDeleted: (amount: string) => `${amount} of it by strategies that you have deleted`,
+    open: "Open result",
     buys: (left: number) => (left > 0 ? `buys in ${showDuration(left)}` : "buys now"),
     sells: (left: number) => (left > 0 ? `sells in ${showDuration(left)}` : "sells now"),
+    buyingRest: "Buying",
+    sellingRest: (left: number) => `Selling: ${left} left`,
+    part: (bought: number, of: number) => `${bought} of ${of} bought`,
     wasDue: (kind: "buy" | "sell", at: string) => `${kind === "buy" ? "was to buy" : "was to sell"} · ${at} IST`,
     none: "none",
     bought: "bought",
     sold: "sold",
     nextNone: "nothing is due",
+    locked: "Nothing is bought until the kill switch is released.",
     now: "now",
   },
   broker,
@@ -271,12 +290,14 @@ export const en = {
     orders: "Orders",
     stopAsk: "Stopping sells at once what is held, and the strategy buys no more.",
     squareOffAsk: "This sells at once what is held. The strategy buys again on the next trading day.",
-    removeAsk: "The strategy is removed. Its orders can still be read.",
+    removeAsk: "The strategy is removed. Its orders can still be read: its notices in the inbox lead to them.",
+    gone: "If you have deleted this strategy, its orders can still be read.",
     asked: "The API has taken it. Watch the state above.",
     sells: (time: string) => `Sells at ${time} IST.`,
     sellsEarly: (time: string, reason: string) => `Sells at ${time} IST: ${reason}`,
     brokerStop: (price: string) => `A stop order rests at the broker at ${price}.`,
     watched: "Guarded by the watcher.",
+    held: "Held now",
     average: "Average buy price",
     averageSell: "Average sell price",
     charges: "Charges",
@@ -290,11 +311,16 @@ export const en = {
   readiness: {
     title: "The next buy",
     ready: "Ready: every check is green.",
+    notReadyFor: (red: string, more: number) => `Not ready: ${red}${more === 0 ? "" : `, and ${more} more`}`,
     notReady: (count: number) => (count === 1 ? "Not ready: one check is red." : `Not ready: ${count} checks are red.`),
     green: (check: string) => `✓ ${check}`,
     red: (check: string) => `✗ ${check}`,
     mend: "Mend it",
+    /** Nothing is red but what is not to be done yet. */
+    later: "Nothing is to be done now.",
+    due: (day: string, time: string, remedy: string) => `Due on ${day}, from ${time} IST on: ${remedy}`,
     checks,
+    redChecks,
     remedies,
   },
   timeline: {
@@ -312,6 +338,13 @@ export const en = {
     orders: "Orders: what the broker answered",
     /** Of an answer to sending, once it is known how the order ended. */
     acceptedBefore: "Accepted by the broker",
+    /** Of an answer that was lost, once it is known what became of the order. */
+    unknownBefore: { found: "No answer at first; found in the broker's book since", notPlaced: "No answer at first; proven since: never placed" },
+    cancelledAfter: (filled: number, of: number) => `Cancelled after ${filled} of ${of}`,
+    asked: (side: "BUY" | "SELL" | null, quantity: number, trigger: string | null) =>
+      `${side === "BUY" ? "Buys" : "Sells"} ${quantity}${trigger === null ? "" : ` at ${trigger} and below`}`,
+    filled: (quantity: number, price: string) => `${quantity} filled at ${price}`,
+    traded: (side: "BUY" | "SELL" | null, quantity: number, price: string) => `${side === null ? "" : side === "BUY" ? "Bought " : "Sold "}${quantity} at ${price}`,
     none: "No order yet.",
     noTrades: "Nothing was traded yet.",
     trade: (quantity: number, price: string) => `${quantity} at ${price}`,

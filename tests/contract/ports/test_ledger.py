@@ -349,6 +349,28 @@ def test_the_fills_of_one_day_are_read_without_those_of_the_others(stores: Store
     assert (fills(None), fills(TRADING_DAY + timedelta(days=1))) == ([before, now], [])
 
 
+def test_the_orders_of_every_day_of_a_strategy_are_listed_as_they_stand(stores: Stores) -> None:
+    cycle = entering(stores.take_cycle(), broker_order_id="b1")
+    save(stores.ledger, cycle)
+
+    assert tuple(stores.ledger.orders(cycle.user_id, cycle.strategy_id)) == cycle.intents
+    assert list(stores.ledger.orders(uuid4(), cycle.strategy_id)) == []
+
+
+def test_the_days_cycles_of_deleted_strategies_are_found(stores: Stores) -> None:
+    cycle = stores.take_cycle()
+    strategy = stores.strategies.get(cycle.user_id, cycle.strategy_id)
+    before = list(stores.ledger.of_deleted(cycle.user_id, cycle.trading_day))
+    stopped = replace(strategy, status=StrategyStatus.STOPPED, version=strategy.version + 1)
+    stores.strategies.save(stopped, expected_version=strategy.version)
+    stores.strategies.delete(cycle.user_id, cycle.strategy_id, expected_version=stopped.version, now=MOMENT)
+
+    (found,) = stores.ledger.of_deleted(cycle.user_id, cycle.trading_day)
+
+    assert (before, found.strategy_id) == ([], cycle.strategy_id)
+    assert list(stores.ledger.of_deleted(cycle.user_id, cycle.trading_day - timedelta(days=1))) == []
+
+
 def test_logs_keep_the_brokers_words_in_order(stores: Stores) -> None:
     cycle = stores.take_cycle()
     first = make_log(cycle, raw_response={"data": {"order_id": "b1", "price": 3520.5, "list": [1, None, True]}})

@@ -230,6 +230,8 @@ CALLS: dict[str, Callable[[Any, Intruder], Any]] = {
         *r.fills(me.user_id, me.strategy_id),
         *r.fills(me.user_id, me.strategy_id, trading_day=TRADING_DAY),
     ],
+    "PostgresLedger.of_deleted": lambda r, me: list(r.of_deleted(me.user_id, TRADING_DAY)),
+    "PostgresLedger.orders": lambda r, me: list(r.orders(me.user_id, me.strategy_id)),
     "PostgresLedger.logs": lambda r, me: list(r.logs(me.user_id, me.strategy_id)),
     "PostgresLedger.unsettled": lambda r, me: list(r.unsettled(me.user_id, me.strategy_id)),
     "PostgresLedger.traded_on": lambda r, me: list(r.traded_on(me.user_id, TRADING_DAY)),

@@ -85,6 +85,9 @@ def test_a_login_that_ends_before_the_sale_is_red_while_it_is_still_alive(seeing
         " before it"
     )
     assert found["next_buy_at"] == "2026-11-23T04:00:00Z"
+    # and that there is nothing to be done before
+    due = {check["name"]: check["due_from"] for check in found["checks"] if check["due_from"] is not None}
+    assert due == {"login_lasts": "2026-11-23T00:30:00Z"}
 
 
 def test_a_start_whose_login_ends_before_the_sale_is_not_silent(world: ApiWorld) -> None:

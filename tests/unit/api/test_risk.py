@@ -141,6 +141,7 @@ def test_the_profile_shows_what_is_used_right_now(world: ApiWorld) -> None:
         "last_price": 3550,
         "last_price_at": "2026-11-20T02:30:00Z",
         "open_pnl": -500,
+        "strategy_ids": [strategy_id],
     }
     assert (usage["today"]["realised"], usage["today"]["open"]) == (0, -500)
     assert usage["today"]["net"] == pytest.approx(-500 - usage["today"]["charges"])
@@ -173,6 +174,22 @@ def test_what_is_only_on_order_has_no_average_price_and_no_result(world: ApiWorl
 
     assert (ordered["quantity"], ordered["held"], ordered["last_price"]) == (10, 0, 3550)
     assert (ordered["average_price"], ordered["open_pnl"]) == (None, None)
+
+
+def test_what_a_deleted_strategy_brought_is_told_apart(world: ApiWorld) -> None:
+    token, strategy_id = world.running_trader()
+    cycle = hold_bought(world, strategy_id)
+    sale = make_intent(cycle, Leg.EXIT, state=IntentState.DONE, filled=10, average_price=Decimal(3590))
+    sold = replace(cycle, intents=(*cycle.intents, sale), state=CycleState.FLAT)
+    world.database.cycles[cycle.strategy_id, cycle.trading_day] = sold
+    before = read(world, token)["usage"]
+    world.call("POST", "/strategy/stop", {"strategy_id": strategy_id}, token=token)
+    assert world.call("DELETE", f"/strategy/{strategy_id}", token=token).status == 200
+
+    after = read(world, token)["usage"]
+
+    assert (before["deleted_net"], after["today"]) == (0, before["today"])
+    assert after["deleted_net"] == after["today"]["net"] < -100
 
 
 def test_nobody_sees_or_sets_anothers_profile(world: ApiWorld) -> None:

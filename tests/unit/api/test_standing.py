@@ -205,6 +205,12 @@ def test_orders_are_listed_with_the_brokers_own_words(world: ApiWorld) -> None:
             "outcome": "accepted",
             "broker_order_id": "1",
             "tag": "tag",
+            "side": None,
+            "quantity": None,
+            "trigger_price": None,
+            "filled": None,
+            "average_price": None,
+            "state": None,
             "execution_time_ms": 12.5,
             "raw_response": {"data": {"order_id": "1"}},
         }
@@ -245,6 +251,31 @@ def test_trades_are_listed_with_exact_prices(world: ApiWorld, monkeypatch: pytes
     (trade,) = world.call("GET", f"/strategy/{strategy_id}/orders", token=token).body["trades"]
 
     assert (trade["trade_id"], trade["quantity"], trade["price"]) == ("trade-1", 10, 3520.05)
+
+
+def test_a_part_that_is_bought_is_told_wherever_the_order_is(world: ApiWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Given an order whose answer was lost; the broker's book has shown it since, cancelled after 3 of 10
+    token, strategy_id = world.running_trader()
+    world.hold(strategy_id)
+    cancelled = {"broker_status": BrokerStatus.CANCELLED, "filled": 3, "average_price": Decimal("3520.05")}
+    done(world, strategy_id, Leg.ENTRY, **cancelled)
+    key = UUID(strategy_id)
+    (cycle,) = (cycle for cycle in world.database.cycles.values() if cycle.strategy_id == key)
+    (order,) = cycle.intents
+    log = OrderLog(uuid4(), key, "BUY", world.clock.now(), {}, order.tag, None, "unknown", 12.5)
+    world.database.logs.append((cycle.user_id, log))
+    assert order.broker_order_id is not None
+    fill = Fill("trade-1", order.broker_order_id, "NSE", 3, Decimal("3520.05"), world.clock.now())
+    monkeypatch.setattr(world.ledger, "fills", lambda *_: [fill])
+
+    body = world.status(token, strategy_id).body
+    told = world.call("GET", f"/strategy/{strategy_id}/orders", token=token).body
+
+    assert (body["cycle_quantity"], body["bought_quantity"], body["held_quantity"]) == (10, 3, 3)
+    (said,) = told["orders"]
+    assert (said["outcome"], said["state"], said["side"]) == ("unknown", "done", "BUY")
+    assert (said["quantity"], said["filled"], said["average_price"]) == (10, 3, 3520.05)
+    assert [trade["side"] for trade in told["trades"]] == ["BUY"]
 
 
 def test_instruments_are_found_by_symbol_or_name(world: ApiWorld) -> None:

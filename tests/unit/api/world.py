@@ -662,4 +662,4 @@ class ApiWorld:
     def _risk(self) -> RiskServices:
         risks = MemoryRisks(self.database)
         switch = KillSwitch(risks, self.ledger, Flattener(risks, self.ledger, self.queue), self.clock, self.meter)
-        return RiskServices(RiskProfiles(risks, LivePrices(self.runtime, self.meter), self.clock), switch)
+        return RiskServices(RiskProfiles(risks, LivePrices(self.runtime, self.meter), self.clock, self.ledger), switch)

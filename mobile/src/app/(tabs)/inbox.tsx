@@ -1,5 +1,5 @@
 import { router } from "expo-router";
-import { FlatList, StyleSheet, View } from "react-native";
+import { StyleSheet, View } from "react-native";
 import { Button, Text } from "react-native-paper";
 
 import { useInbox, useMarkRead, type Notice } from "@/api/notices";
@@ -7,6 +7,7 @@ import { screenOf } from "@/rules/notices";
 import { NoticeRow } from "@/ui/notice-row";
 import { Older } from "@/ui/older";
 import { Loaded, ProblemText } from "@/ui/parts";
+import { RowList } from "@/ui/row-list";
 import { Screen } from "@/ui/screen";
 import { useWords } from "@/words";
 
@@ -23,7 +24,8 @@ export default function Inbox() {
     <Screen title={words.inbox.title} isList>
       <Loaded query={inbox}>
         {({ notices, unread }) => (
-          <FlatList
+          <RowList
+            space={8}
             data={notices}
             keyExtractor={(notice) => String(notice.notice_id)}
             renderItem={({ item }) => <NoticeRow notice={item} onOpen={() => open(item)} />}
@@ -68,7 +70,7 @@ function Head({ unread, isMarking, error, onMarkAll }: { unread: number; isMarki
 }
 
 const styles = StyleSheet.create({
-  list: { gap: 8, paddingBottom: 24 },
+  list: { paddingBottom: 24 },
   head: { gap: 12, paddingBottom: 4 },
   line: { flexDirection: "row", flexWrap: "wrap", justifyContent: "space-between", alignItems: "center", gap: 12 },
   buttons: { flexDirection: "row", flexWrap: "wrap", gap: 12 },

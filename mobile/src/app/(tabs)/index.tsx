@@ -1,13 +1,14 @@
 import { router } from "expo-router";
-import { FlatList, StyleSheet, View } from "react-native";
+import { StyleSheet, View } from "react-native";
 import { Button, Text } from "react-native-paper";
 
-import { useBrokerAccounts, useRisk, useStrategies, type Strategy } from "@/api/queries";
+import { useBrokerAccounts, useNetOfRows, useRisk, useStrategies, type Strategy } from "@/api/queries";
 import { nameWhereSeveral } from "@/rules/broker-accounts";
 import { showResult } from "@/rules/money";
 import { BrokerNotice } from "@/ui/broker-notice";
-import { Loaded, Result, StaleBanner } from "@/ui/parts";
+import { Hint, Loaded, Result, StaleBanner } from "@/ui/parts";
 import { PasswordNotice } from "@/ui/password-notice";
+import { RowList } from "@/ui/row-list";
 import { Screen } from "@/ui/screen";
 import { StrategyRow } from "@/ui/strategy-row";
 import { useWords } from "@/words";
@@ -26,14 +27,15 @@ function DayList({ strategies }: { strategies: readonly Strategy[] }) {
   const words = useWords();
   // The notice above the rows reads them again and again.
   const accounts = useBrokerAccounts("once").data;
+  const isLocked = useRisk(false).data?.kill_switch.is_locked ?? false;
   // What trades comes first; the API tells the oldest first.
   const ordered = [...strategies].sort((a, b) => Number(b.status === "running") - Number(a.status === "running"));
   return (
-    <FlatList
+    <RowList
       data={ordered}
       keyExtractor={(strategy) => strategy.strategy_id}
-      renderItem={({ item }) => <StrategyRow strategy={item} account={nameWhereSeveral(accounts, item.account_id)} />}
-      ListHeaderComponent={<Head />}
+      renderItem={({ item }) => <StrategyRow strategy={item} account={nameWhereSeveral(accounts, item.account_id)} isLocked={isLocked} />}
+      ListHeaderComponent={<Head strategies={strategies} />}
       ListEmptyComponent={<Text style={styles.empty}>{words.today.empty}</Text>}
       contentContainerStyle={styles.list}
       initialNumToRender={8}
@@ -44,9 +46,13 @@ function DayList({ strategies }: { strategies: readonly Strategy[] }) {
   );
 }
 
-function Head() {
+function Head({ strategies }: { strategies: readonly Strategy[] }) {
   const words = useWords();
   const risk = useRisk();
+  const today = risk.data?.usage.today;
+  const ofDeleted = risk.data?.usage.deleted_net ?? 0;
+  // Of what the rows show, so that they add up; where not all of them are up to date, as it was last read.
+  const net = useNetOfRows(strategies, ofDeleted) ?? today?.net;
   return (
     <View style={styles.head}>
       <PasswordNotice />
@@ -55,7 +61,8 @@ function Head() {
         <View>
           <Text variant="bodySmall">{words.today.net}</Text>
           {risk.data === undefined ? null : <StaleBanner query={risk} isBrief />}
-          <Result amount={risk.data?.usage.today.net} text={showResult(risk.data?.usage.today.net)} />
+          <Result amount={net} text={showResult(net)} />
+          {ofDeleted === 0 ? null : <Hint>{words.today.ofDeleted(showResult(ofDeleted))}</Hint>}
         </View>
         <Button mode="contained" icon="plus" onPress={() => router.push("/strategy/new")} testID="new-strategy">
           {words.today.create}
@@ -66,7 +73,7 @@ function Head() {
 }
 
 const styles = StyleSheet.create({
-  list: { gap: 12, paddingBottom: 24 },
+  list: { paddingBottom: 24 },
   head: { gap: 12 },
   line: { flexDirection: "row", flexWrap: "wrap", justifyContent: "space-between", alignItems: "center", gap: 12 },
   empty: { padding: 24, textAlign: "center" },

@@ -1,7 +1,9 @@
 import { Text } from "react-native-paper";
 
-import { useRisk } from "@/api/queries";
+import { useBrokerAccounts, useRisk, useStrategies } from "@/api/queries";
+import { nameWhereSeveral } from "@/rules/broker-accounts";
 import { showResult, showRupees } from "@/rules/money";
+import type { Exposure } from "@/rules/positions";
 import { Fact, Facts, Loaded, Panel, Result } from "@/ui/parts";
 import { PositionsPanel } from "@/ui/positions";
 import { Screen } from "@/ui/screen";
@@ -10,6 +12,13 @@ import { useWords } from "@/words";
 export default function Positions() {
   const words = useWords();
   const risk = useRisk();
+  const strategies = useStrategies().data ?? [];
+  const accounts = useBrokerAccounts().data;
+  const ownersOf = ({ strategy_ids: ids }: Exposure) =>
+    ids.map((strategyId) => {
+      const strategy = strategies.find((one) => one.strategy_id === strategyId);
+      return { strategyId, account: strategy === undefined ? null : nameWhereSeveral(accounts, strategy.account_id) };
+    });
   return (
     <Screen title={words.positions.title}>
       <Loaded query={risk}>
@@ -26,7 +35,7 @@ export default function Positions() {
                 <Fact name={words.control.charges}>{showRupees(usage.today.charges)}</Fact>
               </Facts>
             </Panel>
-            <PositionsPanel positions={usage.exposure} asOf={asOf} />
+            <PositionsPanel positions={usage.exposure} asOf={asOf} ownersOf={ownersOf} />
             {killSwitch.foreign_positions.length > 0 ? (
               <Panel title={words.positions.foreign}>
                 {killSwitch.foreign_positions.map((held) => (

@@ -1,4 +1,4 @@
-import { FlatList, StyleSheet } from "react-native";
+import { StyleSheet } from "react-native";
 import { Text } from "react-native-paper";
 
 import { useDeliveries, type Delivery } from "@/api/notices";
@@ -7,6 +7,7 @@ import type { Tone } from "@/rules/standing";
 import { kindName } from "@/ui/notice-row";
 import { Older } from "@/ui/older";
 import { Loaded, Panel, ToneText } from "@/ui/parts";
+import { RowList } from "@/ui/row-list";
 import { FOCUSABLE, Screen } from "@/ui/screen";
 import { useWords } from "@/words";
 
@@ -20,7 +21,8 @@ export default function Deliveries() {
     <Screen title={words.title} back="/inbox" isList>
       <Loaded query={deliveries}>
         {(found) => (
-          <FlatList
+          <RowList
+            space={8}
             data={found}
             keyExtractor={({ notice_id, channel }) => `${notice_id}-${channel}`}
             renderItem={({ item }) => <Line delivery={item} />}
@@ -51,4 +53,4 @@ function Line({ delivery }: { delivery: Delivery }) {
   );
 }
 
-const styles = StyleSheet.create({ list: { gap: 8, paddingBottom: 24 }, empty: { padding: 24, textAlign: "center" } });
+const styles = StyleSheet.create({ list: { paddingBottom: 24 }, empty: { padding: 24, textAlign: "center" } });

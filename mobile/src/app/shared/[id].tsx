@@ -1,7 +1,7 @@
 import { useQueryClient } from "@tanstack/react-query";
 import { useLocalSearchParams } from "expo-router";
 import { useEffect } from "react";
-import { FlatList, StyleSheet, View } from "react-native";
+import { StyleSheet, View } from "react-native";
 import { Text } from "react-native-paper";
 
 import { useSharedAccounts, useSharedRisk, useSharedStanding, useSharedStrategies } from "@/api/access";
@@ -9,6 +9,7 @@ import { ApiProblem } from "@/api/problem";
 import type { Strategy } from "@/api/queries";
 import { Loaded, Panel, StaleBanner, ToneText } from "@/ui/parts";
 import { PositionsPanel } from "@/ui/positions";
+import { RowList } from "@/ui/row-list";
 import { FOCUSABLE, Screen } from "@/ui/screen";
 import { StandingFacts, StateWord } from "@/ui/strategy-row";
 import { useWords } from "@/words";
@@ -35,13 +36,13 @@ export default function SharedAccountScreen() {
     <Screen title={words.title} back="/viewers" isList>
       <Loaded query={strategies}>
         {(list) => (
-          <FlatList
+          <RowList
             data={list}
             keyExtractor={(strategy) => strategy.strategy_id}
             renderItem={({ item }) => <Row account={id} strategy={item} />}
             ListHeaderComponent={<Head account={id} />}
             ListEmptyComponent={<Text style={styles.empty}>{words.none}</Text>}
-            contentContainerStyle={styles.list}
+            contentContainerStyle={styles.rows}
             initialNumToRender={8}
             windowSize={3}
             {...FOCUSABLE}
@@ -69,7 +70,7 @@ function Head({ account }: { account: string }) {
   );
 }
 
-/** Only rows in sight exist, so only they are read. */
+/** Only rows around what is in sight exist, so only they are read. */
 function Row({ account, strategy }: { account: string; strategy: Strategy }) {
   const words = useWords();
   const standing = useSharedStanding(account, strategy.strategy_id);
@@ -88,6 +89,7 @@ function Row({ account, strategy }: { account: string; strategy: Strategy }) {
 }
 
 const styles = StyleSheet.create({
+  rows: { paddingBottom: 24 },
   list: { gap: 12, paddingBottom: 24 },
   head: { flexDirection: "row", flexWrap: "wrap", justifyContent: "space-between", gap: 8 },
   awaited: { minHeight: 112 },

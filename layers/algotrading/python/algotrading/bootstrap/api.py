@@ -321,7 +321,7 @@ def _strategy_services(settings: StrategySettings) -> tuple[StrategyServices, Ri
     day_chart = DayChartReader(strategies, ledger, publisher.runtime, clock, meter)
     return (
         StrategyServices(manager, reader, timeline, preflight, day_chart),
-        RiskServices(RiskProfiles(risks, prices, clock), switch),
+        RiskServices(RiskProfiles(risks, prices, clock, ledger), switch),
     )
 
 

@@ -17,6 +17,10 @@ class CheckView(Answer):
     is_green: bool
     text: str = Field(description="What was found, in plain words")
     remedy: str | None = Field(description="What to do about it; null where it is green")
+    due_from: Instant | None = Field(
+        description="When the remedy begins to help, where that is not now: nothing is wrong and nothing to be done "
+        "until then, as with the login of a later day"
+    )
 
 
 class PreflightView(Answer):

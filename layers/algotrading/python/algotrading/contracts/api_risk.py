@@ -101,6 +101,7 @@ class ExposureView(Answer):
         description="What is held at last_price minus what it cost, before charges; null where nothing is held or no "
         "price is known"
     )
+    strategy_ids: list[UUID] = Field(description="The strategies that hold it or have it on order")
 
 
 class RiskUsageView(Answer):
@@ -108,6 +109,9 @@ class RiskUsageView(Answer):
 
     today: ResultView
     week: ResultView
+    deleted_net: Price = Field(
+        description="The part of today's net that strategies brought which have been deleted since; 0 without any"
+    )
     estimated_symbols: list[str] = Field(description="Held symbols without a known price: counted at what they cost")
     exposure: list[ExposureView]
     orders_in_last_minute: int

@@ -20,14 +20,16 @@ from algotrading.contracts.api_common import (
     TimeOfDay,
 )
 from algotrading.contracts.problems import field_problems
-from algotrading.domain.cycle import CycleState, Position
+from algotrading.domain.cycle import CycleState, IntentState, Position
 from algotrading.domain.errors import FieldProblem
 from algotrading.domain.instruments import Product
+from algotrading.domain.orders import Side
 from algotrading.domain.strategy import Plan, StrategyStatus
 
 _LARGEST_QUANTITY = 10_000_000
 Warnings = Annotated[list[str], Field(description="What may not be meant, in plain words; nothing was refused for it")]
 _TRADES_IN = "The broker account that it trades in"
+_NO_ORDER = "null where the order is not in our record"
 _STAND_INS: dict[str, Any] = {
     "symbol": "-",
     "buy_time": "00:00:00",
@@ -212,6 +214,11 @@ class StrategyStanding(Answer):
     last_price_at: Instant | None
     stop_loss: Price
     quantity: int
+    cycle_quantity: int | None = Field(
+        description="What `cycle` is to buy or was to buy; `quantity` may have been changed for the next one since"
+    )
+    bought_quantity: int = Field(description="How much of cycle_quantity the broker's trades show as bought")
+    held_quantity: int = Field(description="How much of that is held now")
     effective_sell_time: ShownTime | None
     effective_sell_time_reason: str | None
     next_buy_at: Instant | None
@@ -255,6 +262,16 @@ class OrderView(Answer):
     outcome: str
     broker_order_id: str | None
     tag: str
+    side: Side | None = Field(description=f"Of the order; {_NO_ORDER}")
+    quantity: int | None = Field(description=f"What the order is for; {_NO_ORDER}")
+    trigger_price: Price | None = Field(description="At or below which a stop order sells; null for others")
+    filled: int | None = Field(description=f"How much of the order has been bought or sold by now; {_NO_ORDER}")
+    average_price: Price | None = Field(description="Of that; null where nothing is filled")
+    state: IntentState | None = Field(
+        description=f"How the order stands now, whatever was said at `timestamp`; {_NO_ORDER}. unknown and pending: "
+        "nobody knows yet whether the broker has it; not_placed: its book has proven that it never had it; throttled: "
+        "never sent; done: it has ended, as its `final` says"
+    )
     execution_time_ms: float | None = Field(description="From sending to answer; null for what was read in the book")
     raw_response: dict[str, Any]
 
@@ -265,6 +282,7 @@ class TradeView(Answer):
     trade_id: str
     broker_order_id: str
     exchange: str
+    side: Side | None = Field(description="null where the order that it belongs to is not known")
     quantity: int
     price: Price
     filled_at: Instant | None

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from uuid import UUID
 
-from algotrading.domain.accounts import ConnectionStatus, SealedBrokerAccount
+from algotrading.domain.accounts import ConnectionStatus, SealedBrokerAccount, token_expiry
 from algotrading.domain.freeze import freeze_of
 from algotrading.domain.instruments import Instrument
 from algotrading.domain.limits import BreachKind, Locks, RiskLimits
@@ -58,6 +58,8 @@ class Check:
     is_green: bool
     text: str
     remedy: str | None = None
+    due_from: datetime | None = None
+    """Of a red one that nobody can mend yet and nobody has to: when its remedy begins to help."""
 
 
 _OF_ACCOUNT = frozenset({CheckName.BROKER_LOGIN, CheckName.LOGIN_LASTS, CheckName.ADDRESSES, CheckName.FUNDS})
@@ -112,8 +114,9 @@ def check_login_lasts(
         )
     if expires <= last_needed:
         text = f"for the sale of {_ist(last_needed)}: the broker login ends at {_ist(expires)}, before it"
-        day = f"{last_needed.astimezone(IST):%A %d %B}"
-        return Check(CheckName.LOGIN_LASTS, False, text, f"on {day}, after 06:00 IST, {_log_in(named)}")
+        opens = token_expiry(last_needed) - timedelta(days=1)
+        remedy = f"on {opens.astimezone(IST):%A %d %B}, after 06:00 IST, {_log_in(named)}"
+        return Check(CheckName.LOGIN_LASTS, False, text, remedy, opens)
     return Check(CheckName.LOGIN_LASTS, True, f"the login outlasts the sale at {_ist(last_needed)}")
 
 

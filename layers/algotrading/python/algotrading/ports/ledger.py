@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
 from algotrading.domain.audit import AuditEntry, AuditHead, AuditRecord, Cause
-from algotrading.domain.cycle import Cycle
+from algotrading.domain.cycle import Cycle, Intent
 from algotrading.domain.effects import Decision
 from algotrading.domain.events import Event
 from algotrading.domain.limits import Locks, Obstacle
@@ -139,6 +139,14 @@ class Ledger(Protocol):
 
     def fills(self, user_id: UUID, strategy_id: UUID, *, trading_day: date | None = None) -> Sequence[Fill]:
         """Every fill of the strategy's orders, oldest first; of that day's orders alone, where it is given."""
+        ...
+
+    def of_deleted(self, user_id: UUID, day: date) -> Sequence[Cycle]:
+        """The day's cycles of strategies that their owner has deleted since."""
+        ...
+
+    def orders(self, user_id: UUID, strategy_id: UUID) -> Sequence[Intent]:
+        """Every order of the strategy as it stands now, oldest first."""
         ...
 
     def logs(

@@ -8,10 +8,11 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
+from algotrading.domain.cycle import Cycle
 from algotrading.domain.limits import RiskLimits
-from algotrading.domain.risk import Held, Results, exposures, held_of, results_of
+from algotrading.domain.risk import Booked, Held, Results, booked_of, exposures, held_of, quantity_at_risk, results_of
 from algotrading.domain.sessions import trading_day_of
-from algotrading.ports import Clock, LastPrice, RiskEvent, Risks, RiskStanding
+from algotrading.ports import Clock, LastPrice, Ledger, RiskEvent, Risks, RiskStanding
 from algotrading.services.live_prices import LivePrices
 
 _EVENTS = 20
@@ -30,6 +31,8 @@ class Exposure:
     held: Held
     """The part of `quantity` that is held; the rest is on order."""
     last: LastPrice | None
+    strategy_ids: Sequence[UUID]
+    """Whose it is, in a lasting order."""
 
     @property
     def open(self) -> Decimal | None:
@@ -43,6 +46,8 @@ class RiskReport:
 
     standing: RiskStanding
     results: Results
+    deleted: Booked
+    """The part of the day's that strategies brought which have been deleted since. None of them holds anything."""
     exposures: Sequence[Exposure]
     events: Sequence[RiskEvent]
     as_of: datetime
@@ -60,6 +65,7 @@ class RiskProfiles:
     risks: Risks
     prices: LivePrices
     clock: Clock
+    ledger: Ledger
 
     def read(self, user_id: UUID) -> RiskReport:
         """Where the user stands now."""
@@ -72,6 +78,7 @@ class RiskProfiles:
         return RiskReport(
             standing=standing,
             results=results_of(standing.usage, day, marks),
+            deleted=sum(map(booked_of, self.ledger.of_deleted(user_id, day)), Booked()),
             exposures=_exposures(standing, last),
             events=self.risks.events(user_id, _EVENTS),
             as_of=now,
@@ -94,6 +101,19 @@ def _exposures(standing: RiskStanding, last: Mapping[str, LastPrice]) -> list[Ex
     cycles, held = standing.usage.open_cycles, held_of(standing.usage.open_cycles)
     found = exposures(cycles, {symbol: known.price for symbol, known in last.items()})
     return [
-        Exposure(*key, quantity, value, key[1] not in last, held.get(key, Held()), last.get(key[1]))
+        Exposure(
+            *key,
+            quantity,
+            value,
+            key[1] not in last,
+            held.get(key, Held()),
+            last.get(key[1]),
+            _owners(cycles, key),
+        )
         for key, (quantity, value) in sorted(found.items())
     ]
+
+
+def _owners(cycles: Sequence[Cycle], key: tuple[str, str]) -> Sequence[UUID]:
+    of_key = {c.strategy_id for c in cycles if (c.plan.exchange, c.plan.symbol) == key and quantity_at_risk(c) > 0}
+    return sorted(of_key)

@@ -66,6 +66,15 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True)
+class OrderHistory:
+    """What was said about a strategy's orders, what they bought and sold, and how they stand now; oldest first."""
+
+    logs: Sequence[OrderLog]
+    fills: Sequence[Fill]
+    orders: Sequence[Intent]
+
+
+@dataclass(frozen=True, slots=True)
 class StrategyReader:
     """Answers what owners ask about their strategies."""
 
@@ -127,15 +136,20 @@ class StrategyReader:
         last = self.prices.last_of({one.tradingsymbol for one in found})
         return [(one, last.get(one.tradingsymbol)) for one in found]
 
-    def orders(self, user_id: UUID, strategy_id: UUID) -> tuple[Sequence[OrderLog], Sequence[Fill]]:
-        """The order log and the fills of a strategy, oldest first, also of one that its owner has deleted.
+    def orders(self, user_id: UUID, strategy_id: UUID) -> OrderHistory:
+        """The order log and the fills of a strategy, also of one that its owner has deleted.
 
         Raises:
             NotFound: no such strategy, and never was one, of this user.
         """
         if not self.strategies.is_owned(user_id, strategy_id):
             raise NotFound("no such strategy")
-        return self.ledger.logs(user_id, strategy_id), self.ledger.fills(user_id, strategy_id)
+        ledger = self.ledger
+        return OrderHistory(
+            logs=ledger.logs(user_id, strategy_id),
+            fills=ledger.fills(user_id, strategy_id),
+            orders=ledger.orders(user_id, strategy_id),
+        )
 
     def standing(self, user_id: UUID, strategy_id: UUID) -> Standing:
         """Where the strategy stands now. Raises NotFound. Without Redis the live price is missing, and

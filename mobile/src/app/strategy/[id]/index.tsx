@@ -3,13 +3,13 @@ import { StyleSheet, View } from "react-native";
 import { Button, Text } from "react-native-paper";
 
 import { ApiProblem } from "@/api/problem";
-import { useBrokerAccounts, useCommand, useStanding, useStrategy, useWarnings, type Command, type Standing, type Strategy } from "@/api/queries";
+import { useBrokerAccounts, useCommand, useReadiness, useRisk, useStanding, useStrategy, useWarnings, type Command, type Standing, type Strategy } from "@/api/queries";
 import { nameWhereSeveral } from "@/rules/broker-accounts";
 import { istTime } from "@/rules/clock";
 import { showResult, showRupees } from "@/rules/money";
 import { DayChart } from "@/ui/day-chart";
 import { AskedButton, Fact, Facts, Loaded, Panel, ProblemText, Result } from "@/ui/parts";
-import { Readiness } from "@/ui/readiness";
+import { Readiness, redNow } from "@/ui/readiness";
 import { Screen } from "@/ui/screen";
 import { StandingFacts, StateWord } from "@/ui/strategy-row";
 import { useWords } from "@/words";
@@ -20,19 +20,29 @@ export default function StrategyControl() {
   const strategy = useStrategy(id);
   const standing = useStanding(id);
   const symbol = strategy.data?.strategy.symbol ?? standing.data?.symbol;
+  const readiness = useReadiness(id).data;
+  // One that was not started is not ready, and that is no trouble.
+  const isRed = readiness !== undefined && redNow(readiness).some(({ name }) => name !== "running");
   const isGone = strategy.error instanceof ApiProblem && strategy.error.code === "NOT_FOUND";
   return (
     <Screen title={symbol ?? (strategy.error === null ? words.common.loading : words.notFound.title)} back="/">
       {isGone ? (
-        <ProblemText error={strategy.error} />
+        <>
+          <ProblemText error={strategy.error} />
+          <Text>{words.control.gone}</Text>
+          <Button mode="outlined" icon="format-list-bulleted" onPress={() => router.push(`/strategy/${id}/orders`)} testID="orders">
+            {words.control.orders}
+          </Button>
+        </>
       ) : (
         <>
           <Loaded query={standing}>{(now) => <Now standing={now} />}</Loaded>
           <Loaded query={strategy}>
             {(stored) => <Controls strategy={stored.strategy} standing={standing.data ?? null} />}
           </Loaded>
+          {isRed ? <Readiness id={id} /> : null}
           <DayChart id={id} standing={standing.data ?? null} />
-          <Readiness id={id} />
+          {isRed ? null : <Readiness id={id} />}
         </>
       )}
     </Screen>
@@ -41,15 +51,19 @@ export default function StrategyControl() {
 
 function Now({ standing }: { standing: Standing }) {
   const words = useWords();
+  const isLocked = useRisk().data?.kill_switch.is_locked ?? false;
+  // The API reckons the next buy from the calendar alone.
+  const note = isLocked && standing.note?.startsWith("buys next on") ? null : standing.note;
   return (
     <Panel>
       <View role="status" accessibilityLiveRegion="polite" testID="state">
         <StateWord standing={standing} large />
       </View>
-      {standing.note ? <Text>{standing.note}</Text> : null}
+      {note ? <Text>{note}</Text> : null}
       {standing.stop_reason && standing.stop_reason !== standing.note ? <Text>{standing.stop_reason}</Text> : null}
-      <StandingFacts standing={standing} />
+      <StandingFacts standing={standing} isLocked={isLocked} />
       <Facts>
+        <Fact name={words.control.held}>{String(standing.held_quantity)}</Fact>
         <Fact name={words.control.average}>{showRupees(standing.average_buy_price)}</Fact>
         <Fact name={words.control.averageSell}>{showRupees(standing.average_sell_price)}</Fact>
         <Fact name={words.control.realised}>

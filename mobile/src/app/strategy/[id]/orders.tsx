@@ -5,10 +5,11 @@ import { Text } from "react-native-paper";
 import { useOrders, type OrderEvent } from "@/api/queries";
 import { istDay, istTime } from "@/rules/clock";
 import { showRupees } from "@/rules/money";
-import { orderTruth, type OrderTruth, type Tone } from "@/rules/standing";
+import { foundSince, orderTruth, type OrderTruth, type Tone } from "@/rules/standing";
 import { Loaded, Panel, ToneText } from "@/ui/parts";
 import { Screen } from "@/ui/screen";
 import { useWords } from "@/words";
+import type { Words } from "@/words/en";
 
 const TONES: Record<OrderTruth, Tone> = {
   accepted: "busy",
@@ -32,7 +33,7 @@ export default function Orders() {
               {trades.length === 0 ? <Text>{words.orders.noTrades}</Text> : null}
               {trades.map((trade) => (
                 <View key={trade.trade_id} testID="trade">
-                  <Text>{words.orders.trade(trade.quantity, showRupees(trade.price))}</Text>
+                  <Text>{words.orders.traded(trade.side, trade.quantity, showRupees(trade.price))}</Text>
                   <Text variant="bodySmall">{`${trade.filled_at ? istTime(trade.filled_at) : ""} · ${trade.broker_order_id}`}</Text>
                 </View>
               ))}
@@ -52,16 +53,31 @@ function hasEnded(events: readonly OrderEvent[], event: OrderEvent): boolean {
   return events.some((other) => other.event === "final" && other.broker_order_id !== null && other.broker_order_id === event.broker_order_id);
 }
 
+/** What was said first is the past once it is known better; null while it still stands. */
+function pastOf(event: OrderEvent, truth: OrderTruth, isEnded: boolean, words: Words): string | null {
+  if (truth === "accepted") return isEnded ? words.orders.acceptedBefore : null;
+  const found = truth === "unknown" ? foundSince(event.state) : null;
+  return found === null ? null : words.orders.unknownBefore[found];
+}
+
+/** What the order is for, and what it brought; a stop order also when it sells. */
+function termsOf({ side, quantity, trigger_price: trigger, filled, average_price: price }: OrderEvent, words: Words): string {
+  const asked = words.orders.asked(side, quantity ?? 0, trigger === null ? null : showRupees(trigger));
+  return filled === null || filled === 0 ? asked : `${asked} · ${words.orders.filled(filled, showRupees(price))}`;
+}
+
 function Event({ event, isEnded }: { event: OrderEvent; isEnded: boolean }) {
   const words = useWords();
   const truth = orderTruth(event);
-  // What the broker answered first is history once its book has told the end.
-  const isHistory = truth === "accepted" && isEnded;
+  const past = pastOf(event, truth, isEnded, words);
+  const isPart = truth === "cancelled" && event.filled !== null && event.filled > 0 && event.quantity !== null;
+  const present = isPart ? words.orders.cancelledAfter(event.filled ?? 0, event.quantity ?? 0) : words.truths[truth];
   return (
     <View testID={`order-${truth}`}>
-      <ToneText tone={isHistory ? "quiet" : TONES[truth]}>
-        {`${words.orders.types[event.order_type] ?? event.order_type}: ${isHistory ? words.orders.acceptedBefore : words.truths[truth]}`}
+      <ToneText tone={past === null ? TONES[truth] : "quiet"}>
+        {`${words.orders.types[event.order_type] ?? event.order_type}: ${past ?? present}`}
       </ToneText>
+      {event.quantity === null ? null : <Text>{termsOf(event, words)}</Text>}
       <Text>{`${words.orders.events[event.event]}: ${words.orders.outcomes[event.outcome.toLowerCase()] ?? event.outcome}`}</Text>
       <Text variant="bodySmall">{`${istDay(event.timestamp)} ${istTime(event.timestamp)} · ${event.broker_order_id ?? event.tag}`}</Text>
     </View>

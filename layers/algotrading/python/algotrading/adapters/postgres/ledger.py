@@ -13,9 +13,9 @@ from uuid import UUID
 from algotrading.adapters.postgres import audit, ledger_writes
 from algotrading.adapters.postgres.database import Database
 from algotrading.adapters.postgres.risk_check import read_locks
-from algotrading.adapters.postgres.rows import Row, plan_parameters, read_cycle
+from algotrading.adapters.postgres.rows import Row, plan_parameters, read_cycle, read_intent
 from algotrading.domain.audit import AuditEntry, Cause
-from algotrading.domain.cycle import Cycle
+from algotrading.domain.cycle import Cycle, Intent
 from algotrading.domain.effects import Decision
 from algotrading.domain.errors import Fenced
 from algotrading.domain.events import Event
@@ -178,6 +178,23 @@ class PostgresLedger:
                 {"strategy": strategy_id, "day": trading_day},
             ).fetchall()
         return [Fill(**row) for row in rows]
+
+    def of_deleted(self, user_id: UUID, day: date) -> Sequence[Cycle]:
+        """See ports.Ledger."""
+        return self._read(
+            user_id,
+            "user_id = %s and trading_day = %s and strategy_id in (select strategy_id from strategies where deleted_at"
+            " is not null) order by strategy_id",
+            (user_id, day),
+        )
+
+    def orders(self, user_id: UUID, strategy_id: UUID) -> Sequence[Intent]:
+        """See ports.Ledger."""
+        with self._database.tenant(user_id) as session:
+            rows = session.execute(
+                "select * from order_intents where strategy_id = %s order by created_at, leg, attempt", (strategy_id,)
+            ).fetchall()
+        return [read_intent(row) for row in rows]
 
     def logs(
         self, user_id: UUID, strategy_id: UUID, *, begins: datetime | None = None, ends: datetime | None = None

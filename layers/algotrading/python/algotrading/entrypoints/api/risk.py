@@ -124,6 +124,7 @@ def _view(report: RiskReport) -> RiskProfileView:
         usage=RiskUsageView(
             today=_result(results.day),
             week=_result(results.week),
+            deleted_net=report.deleted.realised - report.deleted.charges,
             estimated_symbols=list(results.estimated),
             exposure=[_exposure(one) for one in report.exposures],
             orders_in_last_minute=standing.usage.orders,
@@ -157,6 +158,7 @@ def _exposure(one: Exposure) -> ExposureView:
         last_price=one.last.price if one.last else None,
         last_price_at=one.last.at if one.last else None,
         open_pnl=one.open,
+        strategy_ids=list(one.strategy_ids),
     )
 
 

@@ -136,8 +136,7 @@ class StrategyRoutes:
 
     def list_orders(self, request: Request, id: UUID) -> OrderList:
         """Every exchange of words with the broker, and every execution, also of a deleted strategy."""
-        logs, fills = self._services().reader.orders(caller(request), id)
-        return OrderList(orders=[views.order(log) for log in logs], trades=[views.trade(fill) for fill in fills])
+        return views.orders(self._services().reader.orders(caller(request), id))
 
     def show_preflight(self, request: Request, id: UUID) -> PreflightView:
         """Login, its end, kill switches, plan, feed: whether the strategy can make its next buy, and what to do if it

@@ -11,6 +11,7 @@ from algotrading.contracts.api_strategy import (
     BrokerStopView,
     CycleView,
     InstrumentView,
+    OrderList,
     OrderView,
     StrategyCreated,
     StrategyDetails,
@@ -20,6 +21,7 @@ from algotrading.contracts.api_strategy import (
     TradeView,
 )
 from algotrading.contracts.api_timeline import LineView, TimelineView
+from algotrading.domain.cycle import Intent
 from algotrading.domain.instruments import Instrument
 from algotrading.domain.orders import BrokerStatus, Fill, Side
 from algotrading.domain.sessions import EffectiveExit
@@ -29,7 +31,7 @@ from algotrading.ports import LastPrice, OrderLog
 from algotrading.services.day_chart import DayChart
 from algotrading.services.manage_strategy import Commanded
 from algotrading.services.preflight import Preflight
-from algotrading.services.strategy_status import Standing
+from algotrading.services.strategy_status import OrderHistory, Standing
 from algotrading.services.timeline import Timeline
 
 _FINAL = frozenset(BrokerStatus)
@@ -73,6 +75,9 @@ def standing(one: Standing) -> StrategyStanding:
             "stop_loss": one.strategy.plan.stop_loss,
             "quantity": one.strategy.plan.quantity,
             **_exit_fields(one.effective_exit),
+            "cycle_quantity": cycle.plan.quantity if cycle else None,
+            "bought_quantity": cycle.bought if cycle else 0,
+            "held_quantity": cycle.open_quantity if cycle else 0,
             "next_buy_at": one.next_buy_at,
             "next_sell_at": one.next_sell_at,
             "average_buy_price": one.average_price(Side.BUY),
@@ -91,8 +96,17 @@ def standing(one: Standing) -> StrategyStanding:
     )
 
 
-def order(log: OrderLog) -> OrderView:
-    """One line of the order log."""
+def orders(one: OrderHistory) -> OrderList:
+    """A strategy's order log and executions, each with the order that it belongs to."""
+    by_tag = {order.tag: order for order in one.orders}
+    by_number = {order.broker_order_id: order for order in one.orders}
+    return OrderList(
+        orders=[_order(log, by_tag.get(log.tag)) for log in one.logs],
+        trades=[_trade(fill, by_number.get(fill.broker_order_id)) for fill in one.fills],
+    )
+
+
+def _order(log: OrderLog, order: Intent | None) -> OrderView:
     event = _event_of(log)
     return OrderView(
         order_id=log.order_id,
@@ -102,17 +116,23 @@ def order(log: OrderLog) -> OrderView:
         outcome=log.outcome,
         broker_order_id=log.broker_order_id,
         tag=log.tag,
+        side=order.side if order else None,
+        quantity=order.quantity if order else None,
+        trigger_price=order.trigger_price if order else None,
+        filled=order.filled if order else None,
+        average_price=order.average_price if order and order.filled else None,
+        state=order.state if order else None,
         execution_time_ms=None if event == "final" else log.execution_time_ms,
         raw_response=dict(log.raw_response),
     )
 
 
-def trade(fill: Fill) -> TradeView:
-    """One execution."""
+def _trade(fill: Fill, order: Intent | None) -> TradeView:
     return TradeView(
         trade_id=fill.trade_id,
         broker_order_id=fill.broker_order_id,
         exchange=fill.exchange,
+        side=order.side if order else None,
         quantity=fill.quantity,
         price=fill.price,
         filled_at=fill.filled_at,
@@ -122,7 +142,13 @@ def trade(fill: Fill) -> TradeView:
 def preflight(one: Preflight) -> PreflightView:
     """Whether a strategy can trade next time."""
     checks = [
-        CheckView(name=check.name, is_green=check.is_green, text=check.text, remedy=check.remedy)
+        CheckView(
+            name=check.name,
+            is_green=check.is_green,
+            text=check.text,
+            remedy=check.remedy,
+            due_from=check.due_from,
+        )
         for check in one.checks
     ]
     return PreflightView(
