@@ -29,7 +29,7 @@ function line(...answers: Answer[]) {
   return { sent, send };
 }
 
-const nobody = { token: () => null, renew: async () => null, refused: () => undefined };
+const nobody = () => null;
 const OVER = { status: 401, body: { error: "TOKEN_EXPIRED", message: "over", details: [] } };
 
 test("a refusal becomes a problem with its code and its fields", async () => {
@@ -48,7 +48,7 @@ test("an unreachable product is said to be so", async () => {
 test("a token that is over is renewed, and the request is sent once more", async () => {
   const { sent, send } = line(OVER, { status: 200, body: { user_id: "u" } });
   const bearer = { token: () => "old", renew: jest.fn(async () => "new"), refused: jest.fn() };
-  await body(makeApi("http://api", bearer, send).GET("/api/v1/account"));
+  await body(makeApi("http://api", () => bearer, send).GET("/api/v1/account"));
   expect(sent.map((request) => request.headers.get("Authorization"))).toEqual(["Bearer old", "Bearer new"]);
   expect(bearer.renew).toHaveBeenCalledWith("old");
   expect(bearer.refused).not.toHaveBeenCalled();
@@ -57,7 +57,7 @@ test("a token that is over is renewed, and the request is sent once more", async
 test("a login that is over is told as such, and nothing is sent again", async () => {
   const { sent, send } = line(OVER);
   const bearer = { token: () => "old", renew: async () => null, refused: jest.fn() };
-  await expect(body(makeApi("http://api", bearer, send).GET("/api/v1/account"))).rejects.toMatchObject({ code: "TOKEN_EXPIRED" });
+  await expect(body(makeApi("http://api", () => bearer, send).GET("/api/v1/account"))).rejects.toMatchObject({ code: "TOKEN_EXPIRED" });
   expect(sent).toHaveLength(1);
 });
 
@@ -65,7 +65,7 @@ test("a renewed token that is refused too ends the login", async () => {
   const { send } = line(OVER, OVER);
   const refused = jest.fn();
   const bearer = { token: () => "old", renew: async () => "new", refused };
-  await expect(body(makeApi("http://api", bearer, send).GET("/api/v1/account"))).rejects.toMatchObject({ code: "TOKEN_EXPIRED" });
+  await expect(body(makeApi("http://api", () => bearer, send).GET("/api/v1/account"))).rejects.toMatchObject({ code: "TOKEN_EXPIRED" });
   expect(refused).toHaveBeenCalledWith("new");
 });
 

@@ -10,25 +10,28 @@ const LONGEST_READ_MS = 10_000;
 
 export type Api = Client<paths>;
 
-/** What the client needs to know of whoever is logged in. */
+/** One login, as the client needs to know it. */
 export interface Bearer {
-  token(): string | null;
-  /** Another token in place of one that the API does not take any more; null when the login is over. */
+  token(): string;
+  /** Another token in place of one that the API does not take any more; null when the login is over. Throws where another
+   * login has begun: nothing is ever sent under that instead. */
   renew(token: string): Promise<string | null>;
   /** Called when the API does not take a token that was renewed just now: the login is over. */
   refused(token: string): void;
 }
 
-export function makeApi(baseUrl: string, bearer: Bearer, send: typeof fetch = fetch): Api {
+/** `login`: whose requests are that begin now; null while nobody is logged in. A request stays that login's to its end. */
+export function makeApi(baseUrl: string, login: () => Bearer | null, send: typeof fetch = fetch): Api {
   return createClient<paths>({
     baseUrl,
     fetch: async (request: Request) => {
       // What is refused for its token was not carried out, so it may be sent once more, whatever it is.
       const again = request.clone();
-      const token = bearer.token();
+      const bearer = login();
+      const token = bearer?.token() ?? null;
       const first = await answerOrProblem(request, token, send);
       if (first instanceof Response) return first;
-      if (!first.endsSession || token === null) throw first;
+      if (!first.endsSession || bearer === null || token === null) throw first;
       const renewed = await bearer.renew(token);
       if (renewed === null) throw first;
       const second = await answerOrProblem(again, renewed, send);

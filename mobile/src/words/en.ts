@@ -58,6 +58,7 @@ const problems: Record<ProblemCode, string> = {
   OFFLINE: "No connection to the product. Check your network; what you see may be old.",
   TOO_SLOW: "No answer in time. It may still have been done: look at where it stands before you try again.",
   TOO_MUCH: "Too many requests at once. Wait a few seconds and try again.",
+  LOGIN_ENDED: "The login that this was asked under is over, so it was not done. Ask again, if you still want it.",
   UNREADABLE: "The answer could not be read. Look at where it stands before you try again.",
 };
 
