@@ -55,6 +55,7 @@ async function answerOrProblem(request: Request, token: string | null, send: typ
   return response.ok ? response : problemOf(response.status, await readBody(response));
 }
 
+/** The whole answer: one whose body does not come in time is too slow, however early its headers were. */
 async function answered(request: Request, send: typeof fetch): Promise<Response> {
   const patience = new AbortController();
   const limit = request.method === "GET" ? LONGEST_READ_MS : LONGEST_WAIT_MS;
@@ -62,7 +63,7 @@ async function answered(request: Request, send: typeof fetch): Promise<Response>
   // The caller's own signal (a screen that was left) must still count.
   request.signal?.addEventListener("abort", () => patience.abort());
   try {
-    return await send(request, { signal: patience.signal });
+    return await Promise.race([send(request, { signal: patience.signal }).then(whole), aborted(patience.signal)]);
   } catch (cause) {
     if (request.signal?.aborted) throw cause;
     if (patience.signal.aborted) throw new ApiProblem("TOO_SLOW", `no answer within ${limit / 1000} s`);
@@ -70,6 +71,19 @@ async function answered(request: Request, send: typeof fetch): Promise<Response>
   } finally {
     clearTimeout(timer);
   }
+}
+
+/** The same answer once all of it is here. */
+async function whole(response: Response): Promise<Response> {
+  const text = await response.text();
+  const { status, statusText, headers } = response;
+  // Some statuses allow no body, not even an empty one.
+  return new Response(text === "" ? null : text, { status, statusText, headers });
+}
+
+/** Not every phone ends the reading of a body when it is told to. */
+function aborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => signal.addEventListener("abort", () => reject(new Error("nobody waits any more"))));
 }
 
 async function readBody(response: Response): Promise<unknown> {
