@@ -4,6 +4,7 @@ import { Button, Text } from "react-native-paper";
 
 import { useCommand, useRisk, type RiskProfile } from "@/api/queries";
 import { showDuration } from "@/rules/clock";
+import { Boundary } from "@/ui/boundary";
 import { FreshCode } from "@/ui/fresh-code";
 import { LabelledSwitch } from "@/ui/labelled-switch";
 import { useNow } from "@/ui/now";
@@ -21,7 +22,8 @@ export default function Kill() {
     <Screen title={words.kill.title} back="/">
       <StaleBanner query={risk} />
       {killSwitch === undefined && risk.isError ? <Text role="status">{words.kill.unknown}</Text> : null}
-      {killSwitch?.is_locked ? <Locked killSwitch={killSwitch} /> : null}
+      {/* On its own: what its state is told as must not take the switch along. */}
+      <Boundary>{killSwitch?.is_locked ? <Locked killSwitch={killSwitch} /> : null}</Boundary>
       {killSwitch?.own ? null : <Pull />}
     </Screen>
   );
@@ -85,11 +87,11 @@ function Flatness({ killSwitch }: { killSwitch: RiskProfile["kill_switch"] }) {
   const now = useNow();
   const since = (killSwitch.own ?? killSwitch.operator)?.since;
   const age = since === undefined ? words.common.unknown : showDuration(Math.max(1_000, now - Date.parse(since)));
-  if (killSwitch.verified_flat_at !== null) {
+  if (killSwitch.verified_flat_at) {
     const seconds = ((killSwitch.kill_to_flat_ms ?? 0) / 1000).toFixed(1);
     return <ToneText tone="good">{words.kill.flat(seconds)}</ToneText>;
   }
-  if (killSwitch.nothing_placed_at !== null) return <Text>{words.kill.placed}</Text>;
+  if (killSwitch.nothing_placed_at) return <Text>{words.kill.placed}</Text>;
   return (
     <View role="status" accessibilityLiveRegion="polite">
       <Text>{killSwitch.open_positions > 0 ? words.kill.flattening(killSwitch.open_positions, age) : words.kill.checking}</Text>

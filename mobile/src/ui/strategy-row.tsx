@@ -81,6 +81,7 @@ export function Countdown({ standing }: { standing: Standing }) {
   const next = standing.status === "running" || standing.position === "bought" ? nextEvent(standing) : null;
   if (next === null) return <Text style={{ color: colors.onSurfaceVariant }}>{words.today.nextNone}</Text>;
   const left = next.at - now;
+  if (Number.isNaN(left)) return <Text style={{ color: colors.onSurfaceVariant }}>{words.common.unknown}</Text>;
   if (left < -LONG_DUE_MS) return <Text style={{ color: colors.onSurfaceVariant }}>{words.today.wasDue(next.kind, istMoment(next.at, now))}</Text>;
   const verb = next.kind === "buy" ? words.today.buys(left) : words.today.sells(left);
   return <Text style={{ color: colors.onSurfaceVariant }}>{`${verb} · ${istTime(next.at)} IST`}</Text>;

@@ -121,6 +121,7 @@ export const en = {
     loading: "Loading",
     unknown: "not known",
     noLimit: "no limit",
+    ageUnknown: "Not up to date: nobody knows how old the last state is.",
     neverKnown: "Not known yet: it could not be read.",
     retryKnown: (age: string, at: string) => `Not up to date: the last state is ${age} old (${at} IST).`,
   },
@@ -393,6 +394,7 @@ export const en = {
   access,
   notices,
   accountData,
+  broken: { title: "Not shown", text: "This could not be shown: what the product answered was not as expected. Nothing was changed by it; the kill switch works all the same." },
   notFound: { title: "Not here", text: "There is no such page.", home: "To today's strategies" },
   start: { failed: "The app could not learn where its product is." },
 };
