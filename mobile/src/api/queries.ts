@@ -30,7 +30,7 @@ export const STATUS_POLL_MS = 5_000;
 export const LIST_POLL_MS = 15_000;
 /** There is another candle once a minute. */
 export const CANDLES_POLL_MS = 60_000;
-const BROKER_POLL_MS = 30_000;
+export const BROKER_POLL_MS = 30_000;
 const WAITING_FOR_BROKER_MS = 2_000;
 const MOST_RETRIES = 2;
 const COMMAND_REST_MS = 700;

@@ -3,7 +3,7 @@ import { memo } from "react";
 import { StyleSheet, View } from "react-native";
 import { Text, TouchableRipple } from "react-native-paper";
 
-import { useStanding, type Standing, type Strategy } from "@/api/queries";
+import { STATUS_POLL_MS, useStanding, type Standing, type Strategy } from "@/api/queries";
 import { istMoment, istTime } from "@/rules/clock";
 import { showPercent, showResult, showRupees } from "@/rules/money";
 import { isUnderWay, nextEvent, stateOf, TONES } from "@/rules/standing";
@@ -20,7 +20,8 @@ export const StrategyRow = memo(function StrategyRow({ strategy, account }: { st
   const words = useWords();
   const { colors } = useAppTheme();
   // What was stopped may still be held, or its sale under way.
-  const standing = useStanding(strategy.strategy_id, (last) => strategy.status === "running" || (last !== undefined && isUnderWay(last)));
+  const isPolled = (last: Standing | undefined) => strategy.status === "running" || (last !== undefined && isUnderWay(last));
+  const standing = useStanding(strategy.strategy_id, isPolled);
   return (
     <TouchableRipple
       // A browser leaves the Enter of a link to an address, which this has not: no keyboard would open it.
@@ -35,7 +36,7 @@ export const StrategyRow = memo(function StrategyRow({ strategy, account }: { st
           {standing.data ? <StateWord standing={standing.data} /> : null}
         </View>
         {account === null ? null : <Text variant="bodySmall">{words.control.inAccount(account)}</Text>}
-        <StaleBanner query={standing} isBrief />
+        <StaleBanner query={standing} every={isPolled(standing.data) ? STATUS_POLL_MS : undefined} isBrief />
         {standing.data ? <StandingFacts standing={standing.data} /> : standing.failureCount === 0 ? <Text style={styles.awaited}>{words.common.loading}</Text> : null}
       </View>
     </TouchableRipple>

@@ -2,7 +2,7 @@ import { router } from "expo-router";
 import { FlatList, StyleSheet, View } from "react-native";
 import { Button, Text } from "react-native-paper";
 
-import { useBrokerAccounts, useRisk, useStrategies, type Strategy } from "@/api/queries";
+import { LIST_POLL_MS, STATUS_POLL_MS, useBrokerAccounts, useRisk, useStrategies, type Strategy } from "@/api/queries";
 import { nameWhereSeveral } from "@/rules/broker-accounts";
 import { showResult } from "@/rules/money";
 import { BrokerNotice } from "@/ui/broker-notice";
@@ -17,7 +17,7 @@ export default function Today() {
   const strategies = useStrategies();
   return (
     <Screen title={words.today.title} isList>
-      <Loaded query={strategies}>{(list) => <DayList strategies={list} />}</Loaded>
+      <Loaded query={strategies} every={LIST_POLL_MS}>{(list) => <DayList strategies={list} />}</Loaded>
     </Screen>
   );
 }
@@ -54,7 +54,7 @@ function Head() {
       <View style={styles.line}>
         <View>
           <Text variant="bodySmall">{words.today.net}</Text>
-          {risk.data === undefined ? null : <StaleBanner query={risk} isBrief />}
+          {risk.data === undefined ? null : <StaleBanner query={risk} every={STATUS_POLL_MS} isBrief />}
           <Result amount={risk.data?.usage.today.net} text={showResult(risk.data?.usage.today.net)} />
         </View>
         <Button mode="contained" icon="plus" onPress={() => router.push("/strategy/new")} testID="new-strategy">

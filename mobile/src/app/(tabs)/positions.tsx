@@ -1,6 +1,6 @@
 import { Text } from "react-native-paper";
 
-import { useRisk } from "@/api/queries";
+import { STATUS_POLL_MS, useRisk } from "@/api/queries";
 import { showResult, showRupees } from "@/rules/money";
 import { Fact, Facts, Loaded, Panel, Result } from "@/ui/parts";
 import { PositionsPanel } from "@/ui/positions";
@@ -12,7 +12,7 @@ export default function Positions() {
   const risk = useRisk();
   return (
     <Screen title={words.positions.title}>
-      <Loaded query={risk}>
+      <Loaded query={risk} every={STATUS_POLL_MS}>
         {({ usage, kill_switch: killSwitch, as_of: asOf }) => (
           <>
             <Panel>

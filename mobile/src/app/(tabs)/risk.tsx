@@ -7,7 +7,7 @@ import { Button, Text } from "react-native-paper";
 import * as z from "zod/mini";
 
 import { ApiProblem } from "@/api/problem";
-import { useCommand, useRisk, type RiskProfile } from "@/api/queries";
+import { STATUS_POLL_MS, useCommand, useRisk, type RiskProfile } from "@/api/queries";
 import { istDay, istTime } from "@/rules/clock";
 import { showResult, showRupees } from "@/rules/money";
 import { FreshCode } from "@/ui/fresh-code";
@@ -22,7 +22,7 @@ export default function Risk() {
   const risk = useRisk();
   return (
     <Screen title={words.risk.title}>
-      <Loaded query={risk}>
+      <Loaded query={risk} every={STATUS_POLL_MS}>
         {(profile) => (
           <>
             <Usage profile={profile} />
