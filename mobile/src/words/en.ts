@@ -344,6 +344,7 @@ export const en = {
     first: "First turn the switch on, then press the button.",
     taken: "The API has taken it: nothing is bought, and what is held is being sold. How far it is shows here as soon as it can be read.",
     on: "The kill switch is on. Nothing is bought.",
+    wasOn: "The kill switch was on when its state was read last. Whether it still is, is not known.",
     operator: "The operator's switch is on for everybody.",
     flattening: (count: number, age: string) => `${count} still open, ${age} since the switch.`,
     flat: (seconds: string) => `Proven flat by the broker's own book after ${seconds} s.`,
