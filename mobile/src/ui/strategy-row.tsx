@@ -10,6 +10,7 @@ import { isUnderWay, nextEvent, stateOf, TONES } from "@/rules/standing";
 import { distanceToStop } from "@/rules/stop";
 import { useWords } from "@/words";
 
+import { SeenAt } from "./last-price";
 import { useNow } from "./now";
 import { Fact, Facts, Result, StaleBanner, ToneText } from "./parts";
 import { useAppTheme } from "./theme";
@@ -60,7 +61,10 @@ export function StandingFacts({ standing }: { standing: Standing }) {
     <>
       <Facts>
         <Fact name={words.today.position}>{words.today[standing.position]}</Fact>
-        <Fact name={words.today.last}>{showRupees(standing.last_price)}</Fact>
+        <Fact name={words.today.last}>
+          <Text variant="titleSmall">{showRupees(standing.last_price)}</Text>
+          <SeenAt at={standing.last_price_at} />
+        </Fact>
         <Fact name={words.today.toStop}>{far === null ? "–" : `${showRupees(far.points)} (${showPercent(far.share)})`}</Fact>
         <Fact name={words.today.result}>
           <Result amount={standing.net_pnl} text={showResult(standing.net_pnl)} />
