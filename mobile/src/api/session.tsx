@@ -6,7 +6,7 @@ import { Platform } from "react-native";
 import { bearerOf, type Held, type LoginAnswer } from "./bearer";
 import { body, makeApi, type Api } from "./client";
 import type { Environment } from "./environment";
-import { readKept, writeKept } from "./keep";
+import { readKept, writeKept, type KeptName } from "./keep";
 import { useLastState } from "./last-state";
 import { stopPushes } from "./push";
 
@@ -23,12 +23,19 @@ export interface Session {
   readonly device: string | null;
   readonly api: Api;
   readonly environment: Environment;
+  /** Whether what this phone kept of a login could not be read at the start: then nobody is logged in. */
+  readonly isUnreadable: boolean;
   /** Whether everybody tries the password first by which this login began: to be changed. */
   readonly isPasswordCommon: boolean;
   passwordChanged(): void;
   logIn(email: string, password: string, code?: string): Promise<void>;
   register(email: string, password: string): Promise<void>;
   logOut(): Promise<void>;
+}
+
+/** What cannot be kept is in this run's memory all the same. */
+async function keepEach(values: Partial<Record<KeptName, string | null | undefined>>): Promise<void> {
+  await Promise.allSettled(Object.entries(values).map(([name, value]) => writeKept(name as KeptName, value ?? null)));
 }
 
 const SessionContext = createContext<Session | null>(null);
@@ -48,6 +55,7 @@ export function SessionProvider({ environment, children }: { environment: Enviro
   const [email, setEmail] = useState<string | null>(null);
   const [device, setDevice] = useState<string | null>(null);
   const [isPasswordCommon, setPasswordCommon] = useState(false);
+  const [isUnreadable, setUnreadable] = useState(false);
   const held = useRef<Held | null>(null);
   const queries = useQueryClient();
   const lastState = useLastState();
@@ -56,7 +64,7 @@ export function SessionProvider({ environment, children }: { environment: Enviro
   /** What the present login was given; null keeps nothing. */
   const keep = useCallback(async (login: LoginAnswer | null) => {
     setDevice(login?.device_id ?? null);
-    await Promise.all([writeKept("token", login?.token ?? null), writeKept("refresh", login?.refresh_token ?? null), writeKept("device", login?.device_id ?? null)]);
+    await keepEach({ token: login?.token, refresh: login?.refresh_token, device: login?.device_id });
   }, []);
 
   const api = useMemo(() => {
@@ -77,7 +85,7 @@ export function SessionProvider({ environment, children }: { environment: Enviro
   }, [environment.apiUrl, keep]);
 
   useEffect(() => {
-    void (async () => {
+    const start = async () => {
       const [keptToken, keptRefresh, keptDevice, keptEmail] = await Promise.all([readKept("token"), readKept("refresh"), readKept("device"), readKept("email")]);
       held.current = keptToken === null ? null : { token: keptToken, refresh: keptRefresh, renewing: null };
       setDevice(keptDevice);
@@ -85,7 +93,13 @@ export function SessionProvider({ environment, children }: { environment: Enviro
       if (keptToken === null || keptEmail === null) lastState.forget();
       else lastState.restore(ownerOf(keptEmail), Date.now());
       setState(keptToken === null ? "out" : "in");
-    })();
+    };
+    // A keystore that fails must not keep anybody from logging in: the kill switch is behind that.
+    start().catch(() => {
+      setUnreadable(true);
+      lastState.forget();
+      setState("out");
+    });
   }, [lastState, ownerOf]);
 
   const begin = useCallback(
@@ -93,7 +107,8 @@ export function SessionProvider({ environment, children }: { environment: Enviro
       held.current = { token: login.token, refresh: login.refresh_token, renewing: null };
       if (newEmail !== email) queries.clear();
       lastState.begin(ownerOf(newEmail));
-      await Promise.all([keep(login), writeKept("email", newEmail), writeKept("known", login.device_id)]);
+      await Promise.all([keep(login), keepEach({ email: newEmail, known: login.device_id })]);
+      setUnreadable(false);
       setEmail(newEmail);
       setPasswordCommon(login.password_is_common);
       setState("in");
@@ -109,10 +124,11 @@ export function SessionProvider({ environment, children }: { environment: Enviro
       device,
       api,
       environment,
+      isUnreadable,
       isPasswordCommon,
       passwordChanged: () => setPasswordCommon(false),
       logIn: async (who, password, code) => {
-        const known = await readKept("known");
+        const known = await readKept("known").catch(() => null);
         const answer = await body(
           api.POST("/api/v1/auth/login", {
             body: { email: who, password, device: DEVICE, ...(known === null ? {} : { known_device: known }), ...(code ? { code: code.trim() } : {}) },
@@ -127,8 +143,8 @@ export function SessionProvider({ environment, children }: { environment: Enviro
       logOut: async () => {
         const ended = held.current?.refresh ?? null;
         held.current = null;
-        const isPushed = (await readKept("push")) === "on";
-        await Promise.all([keep(null), writeKept("email", null), writeKept("push", null)]);
+        const isPushed = (await readKept("push").catch(() => null)) === "on";
+        await Promise.all([keep(null), keepEach({ email: null, push: null })]);
         // Here nobody is to read on the locked screen what was another's, even if the API does not hear of the log-out.
         if (isPushed) void stopPushes().catch(() => undefined);
         // Out of reach or not: here nobody is logged in any more, and elsewhere the device can be ended from the list.
@@ -140,7 +156,7 @@ export function SessionProvider({ environment, children }: { environment: Enviro
         setState("out");
       },
     }),
-    [api, begin, device, email, environment, isPasswordCommon, keep, lastState, queries, state],
+    [api, begin, device, email, environment, isPasswordCommon, isUnreadable, keep, lastState, queries, state],
   );
 
   return <SessionContext.Provider value={session}>{children}</SessionContext.Provider>;

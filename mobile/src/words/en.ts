@@ -139,6 +139,7 @@ export const en = {
     showPassword: "Show the password",
     goOn: "Go on",
     over: "Your login is over",
+    unreadable: "What this phone kept of your login could not be read. Log in again.",
     tagline: "Buys at its time, watches every tick, sells at the stop or at its time.",
     emailWrong: "must be an e-mail address",
     passwordShort: "must have at least 12 characters",
