@@ -291,9 +291,12 @@ async function carryOut(
     case "end-devices":
       await body(api.DELETE("/api/v1/auth/devices", { headers }));
       return { id: null, warnings: [], reason: null };
-    case "kill":
-      await body(api.POST("/api/v1/risk/kill", { body: {}, headers }));
+    case "kill": {
+      const made = await body(api.POST("/api/v1/risk/kill", { body: {}, headers }));
+      // Whatever else stands between here and the API may answer 200 as well.
+      if (made?.is_locked !== true) throw new ApiProblem("UNREADABLE", "the answer does not say that the switch is on");
       return { id: null, warnings: [], reason: null };
+    }
     case "release":
       await body(api.POST("/api/v1/risk/release", { body: {}, headers }));
       return { id: null, warnings: [], reason: null };

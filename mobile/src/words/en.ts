@@ -72,6 +72,7 @@ const states: Record<StateName, string> = {
   sold: "Sold",
   nothing_bought: "Nothing bought today",
   failed: "Failed today",
+  unknown: "In a state that this app does not know",
 };
 
 const checks: Record<CheckName, string> = {
