@@ -29,7 +29,7 @@ function line(...answers: Answer[]) {
   return { sent, send };
 }
 
-const nobody = { token: () => null, renew: async () => null, refused: () => undefined };
+const nobody = () => null;
 const OVER = { status: 401, body: { error: "TOKEN_EXPIRED", message: "over", details: [] } };
 
 test("a refusal becomes a problem with its code and its fields", async () => {
@@ -45,10 +45,33 @@ test("an unreachable product is said to be so", async () => {
   await expect(body(makeApi("http://api", nobody, send).GET("/api/v1/account"))).rejects.toMatchObject({ code: "OFFLINE", mayPass: true });
 });
 
+describe("a limit counts for the body as well as for the headers", () => {
+  beforeEach(() => void jest.useFakeTimers());
+  afterEach(() => void jest.useRealTimers());
+  const stalled = (status: number) => (async () => new Response(new ReadableStream({ start: () => undefined }), { status })) as typeof fetch;
+  const silent = (() => new Promise(() => undefined)) as typeof fetch;
+
+  test.each([
+    ["a reading whose body never comes", "GET", stalled(200), 10],
+    ["a reading that is never answered", "GET", silent, 10],
+    ["a command whose body never comes", "POST", stalled(200), 30],
+    ["a refusal whose body never comes", "POST", stalled(500), 30],
+    ["a command that is never answered", "POST", silent, 30],
+  ] as const)("%s", async (_what, method, send, seconds) => {
+    const api = makeApi("http://api", nobody, send);
+    const ended = jest.fn();
+    void body<unknown>(method === "GET" ? api.GET("/api/v1/risk/profile") : api.POST("/api/v1/risk/kill", { body: {} })).catch(ended);
+    await jest.advanceTimersByTimeAsync(seconds * 1000 - 1);
+    expect(ended).not.toHaveBeenCalled();
+    await jest.advanceTimersByTimeAsync(1);
+    expect(ended).toHaveBeenCalledWith(expect.objectContaining({ code: "TOO_SLOW", isUncertain: true }));
+  });
+});
+
 test("a token that is over is renewed, and the request is sent once more", async () => {
   const { sent, send } = line(OVER, { status: 200, body: { user_id: "u" } });
   const bearer = { token: () => "old", renew: jest.fn(async () => "new"), refused: jest.fn() };
-  await body(makeApi("http://api", bearer, send).GET("/api/v1/account"));
+  await body(makeApi("http://api", () => bearer, send).GET("/api/v1/account"));
   expect(sent.map((request) => request.headers.get("Authorization"))).toEqual(["Bearer old", "Bearer new"]);
   expect(bearer.renew).toHaveBeenCalledWith("old");
   expect(bearer.refused).not.toHaveBeenCalled();
@@ -57,7 +80,7 @@ test("a token that is over is renewed, and the request is sent once more", async
 test("a login that is over is told as such, and nothing is sent again", async () => {
   const { sent, send } = line(OVER);
   const bearer = { token: () => "old", renew: async () => null, refused: jest.fn() };
-  await expect(body(makeApi("http://api", bearer, send).GET("/api/v1/account"))).rejects.toMatchObject({ code: "TOKEN_EXPIRED" });
+  await expect(body(makeApi("http://api", () => bearer, send).GET("/api/v1/account"))).rejects.toMatchObject({ code: "TOKEN_EXPIRED" });
   expect(sent).toHaveLength(1);
 });
 
@@ -65,7 +88,7 @@ test("a renewed token that is refused too ends the login", async () => {
   const { send } = line(OVER, OVER);
   const refused = jest.fn();
   const bearer = { token: () => "old", renew: async () => "new", refused };
-  await expect(body(makeApi("http://api", bearer, send).GET("/api/v1/account"))).rejects.toMatchObject({ code: "TOKEN_EXPIRED" });
+  await expect(body(makeApi("http://api", () => bearer, send).GET("/api/v1/account"))).rejects.toMatchObject({ code: "TOKEN_EXPIRED" });
   expect(refused).toHaveBeenCalledWith("new");
 });
 

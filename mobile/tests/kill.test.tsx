@@ -11,6 +11,7 @@ let mockTaken = false;
 let mockRisk: { data?: { kill_switch: KillSwitch }; isError: boolean; failureCount: number; error: Error | null; dataUpdatedAt: number };
 
 jest.mock("@/api/queries", () => ({
+  STATUS_POLL_MS: 5_000,
   useRisk: () => mockRisk,
   useCommand: () => ({ send: mockPull, isPending: false, error: null, isSuccess: mockTaken }),
 }));
@@ -29,13 +30,14 @@ const OFF: KillSwitch = {
 };
 const ON: KillSwitch = { ...OFF, is_locked: true, own: { since: new Date().toISOString(), by: "a", reason: null }, open_positions: 2 };
 
-function show(killSwitch: KillSwitch | null) {
+function show(killSwitch: KillSwitch | null, reading: Partial<typeof mockRisk> = {}) {
   mockRisk = {
     ...(killSwitch === null ? {} : { data: { kill_switch: killSwitch } }),
     isError: killSwitch === null,
     failureCount: 0,
     error: null,
     dataUpdatedAt: Date.now(),
+    ...reading,
   };
   render(
     <PaperProvider settings={{ icon: () => null }}>
@@ -73,6 +75,27 @@ test("it can be pulled while its state is not known", () => {
   fireEvent(screen.getByTestId("kill-arm"), "valueChange", true);
   fireEvent.press(screen.getByTestId("kill-fire"));
   expect(mockPull).toHaveBeenCalledTimes(1);
+});
+
+test("while it is known to be on it is not offered again", () => {
+  show(ON);
+  expect(screen.getByText(en.kill.on)).toBeTruthy();
+  expect(screen.queryByTestId("kill-fire")).toBeNull();
+});
+
+const FLAT: KillSwitch = { ...ON, open_positions: 0, verified_flat_at: new Date().toISOString(), kill_to_flat_ms: 2340 };
+test.each([
+  ["three days old", FLAT, { dataUpdatedAt: Date.now() - 3 * 86_400_000 }],
+  ["three days old, and cannot be read", FLAT, { dataUpdatedAt: Date.now() - 3 * 86_400_000, isError: true }],
+  ["not renewed, for it cannot be read", ON, { isError: true }],
+  ["read before the clock was put back", FLAT, { dataUpdatedAt: Date.now() + 7_200_000 }],
+])("it can be pulled when it was on in a state that is %s", (_what, killSwitch, reading) => {
+  show(killSwitch, reading);
+  expect(screen.getByText(en.kill.wasOn)).toBeTruthy();
+  expect(screen.queryByText(en.kill.on)).toBeNull();
+  fireEvent(screen.getByTestId("kill-arm"), "valueChange", true);
+  fireEvent.press(screen.getByTestId("kill-fire"));
+  expect(mockPull).toHaveBeenCalledWith({ kind: "kill" }, expect.any(Function));
 });
 
 test("open positions are counted, and flat is only said when it was proven", () => {

@@ -45,6 +45,7 @@ describe("the rules of notices", () => {
     expect(screenOf(KILLED)).toBe("/kill");
     expect(screenOf({ kind: "password_changed", strategy_id: null })).toBe("/devices");
     expect(screenOf(STRANGE)).toBeNull();
+    for (const kind of ["constructor", "toString", "__proto__"]) expect(screenOf({ kind, strategy_id: null })).toBeNull();
   });
 
   test("keep kinds that the app does not know", () => {

@@ -52,6 +52,13 @@ test.each([
   expect(saved).not.toHaveBeenCalled();
 });
 
+test.each(["3000", "3000.05"])("a stop at %s is not below the price of 3000 that is expected, and nothing is saved", async (stopValue) => {
+  open({ stopKind: "price", stopValue, expected: "3000", quantity: "1" });
+  await save();
+  expect(screen.getAllByText(en.plan.stopAbove).length).toBeGreaterThan(0);
+  expect(saved).not.toHaveBeenCalled();
+});
+
 test("what is missing for the money at risk is named, and nothing else", () => {
   open({ stopValue: "2900", expected: "3000", quantity: "" });
   expect(screen.getByText(en.plan.atRiskQuantity)).toBeTruthy();

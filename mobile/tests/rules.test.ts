@@ -90,6 +90,12 @@ describe("a standing", () => {
     expect(stateOf({ status: "running", position: "sold", cycle: cycle("flat") })).toBe("sold");
     expect(stateOf({ status: "stopped", position: "bought", cycle: cycle("long") })).toBe("holding");
     expect(stateOf({ status: "created", position: "none", cycle: null })).toBe("not_started");
+    expect(stateOf({ status: "running", position: "none", cycle: null })).toBe("waiting");
+  });
+
+  test("of a state that is not known says so, and never that it waits", () => {
+    const learnt = { state: "averaging", trading_day: "2026-11-26" } as unknown as ReturnType<typeof cycle>;
+    for (const position of ["bought", "none", "sold"] as const) expect(stateOf({ status: "running", position, cycle: learnt })).toBe("unknown");
   });
 
   test("of today's rows adds up to the paisa, without what is of another day, and is not guessed", () => {

@@ -445,6 +445,22 @@ test("a countdown that has ended says now, and not in now", async () => {
   expect(screen.getByText(/^sells now · /)).toBeTruthy();
 });
 
+test("a price that nobody has seen renewed for a while says when it was seen", async () => {
+  standing = { ...STANDING, last_price: 3000, stop_loss: 2900, last_price_at: new Date(Date.parse(day.at) - 3_000).toISOString() };
+  api(SCREEN);
+  await show(<Today />);
+  await later(1);
+  expect(screen.getByText("₹3,000.00")).toBeTruthy();
+  expect(screen.getByText("₹100.00 (3.33 %)")).toBeTruthy();
+  expect(screen.queryByText(/^at .* IST$/)).toBeNull();
+  // The readings go on, and bring the same price.
+  await later(8);
+  expect(screen.getByText("at 14:05:05 IST")).toBeTruthy();
+  standing = { ...standing, last_price_at: "2026-11-26T05:35:08Z" };
+  await later(5);
+  expect(screen.getByText("at 2026-11-26 11:05:08 IST")).toBeTruthy();
+});
+
 test("a new plan's figures come from the last price of the instrument that was chosen, and follow it", async () => {
   let price = 2930;
   api({ ...SCREEN, "GET /instruments": () => ok({ instruments: [INFY, { ...TCS, last_price: price }] }) });

@@ -1,5 +1,5 @@
 import document from "@/api/openapi.json";
-import { ApiProblem, problemOf } from "@/api/problem";
+import { ApiProblem, problemOf, type ProblemCode } from "@/api/problem";
 import { tell } from "@/words";
 import { en } from "@/words/en";
 
@@ -26,6 +26,8 @@ test.each([
 ])("the gateway's own %s is %s", (status, code) => expect(problemOf(status, { message: "words" }).code).toBe(code));
 
 test("what may have been carried out is not called refused", () => {
-  expect(new ApiProblem("TOO_SLOW", "").isUncertain).toBe(true);
-  expect(new ApiProblem("STRATEGY_INVALID", "").isUncertain).toBe(false);
+  const all = Object.keys(en.problems) as ProblemCode[];
+  expect(all.filter((code) => new ApiProblem(code, "").isUncertain).toSorted()).toEqual(
+    ["DATABASE_UNAVAILABLE", "IDEMPOTENCY_KEY_IN_USE", "INTERNAL", "OFFLINE", "TOO_MUCH", "TOO_SLOW", "UNREADABLE"],
+  );
 });

@@ -10,25 +10,28 @@ const LONGEST_READ_MS = 10_000;
 
 export type Api = Client<paths>;
 
-/** What the client needs to know of whoever is logged in. */
+/** One login, as the client needs to know it. */
 export interface Bearer {
-  token(): string | null;
-  /** Another token in place of one that the API does not take any more; null when the login is over. */
+  token(): string;
+  /** Another token in place of one that the API does not take any more; null when the login is over. Throws where another
+   * login has begun: nothing is ever sent under that instead. */
   renew(token: string): Promise<string | null>;
   /** Called when the API does not take a token that was renewed just now: the login is over. */
   refused(token: string): void;
 }
 
-export function makeApi(baseUrl: string, bearer: Bearer, send: typeof fetch = fetch): Api {
+/** `login`: whose requests are that begin now; null while nobody is logged in. A request stays that login's to its end. */
+export function makeApi(baseUrl: string, login: () => Bearer | null, send: typeof fetch = fetch): Api {
   return createClient<paths>({
     baseUrl,
     fetch: async (request: Request) => {
       // What is refused for its token was not carried out, so it may be sent once more, whatever it is.
       const again = request.clone();
-      const token = bearer.token();
+      const bearer = login();
+      const token = bearer?.token() ?? null;
       const first = await answerOrProblem(request, token, send);
       if (first instanceof Response) return first;
-      if (!first.endsSession || token === null) throw first;
+      if (!first.endsSession || bearer === null || token === null) throw first;
       const renewed = await bearer.renew(token);
       if (renewed === null) throw first;
       const second = await answerOrProblem(again, renewed, send);
@@ -63,6 +66,7 @@ async function answerOrProblem(request: Request, token: string | null, send: typ
   return response.ok ? response : problemOf(response.status, await readBody(response));
 }
 
+/** The whole answer: one whose body does not come in time is too slow, however early its headers were. */
 async function answered(request: Request, send: typeof fetch): Promise<Response> {
   const patience = new AbortController();
   const limit = request.method === "GET" ? LONGEST_READ_MS : LONGEST_WAIT_MS;
@@ -70,7 +74,7 @@ async function answered(request: Request, send: typeof fetch): Promise<Response>
   // The caller's own signal (a screen that was left) must still count.
   request.signal?.addEventListener("abort", () => patience.abort());
   try {
-    return await send(request, { signal: patience.signal });
+    return await Promise.race([send(request, { signal: patience.signal }).then(whole), aborted(patience.signal)]);
   } catch (cause) {
     if (request.signal?.aborted) throw cause;
     if (patience.signal.aborted) throw new ApiProblem("TOO_SLOW", `no answer within ${limit / 1000} s`);
@@ -78,6 +82,19 @@ async function answered(request: Request, send: typeof fetch): Promise<Response>
   } finally {
     clearTimeout(timer);
   }
+}
+
+/** The same answer once all of it is here. */
+async function whole(response: Response): Promise<Response> {
+  const text = await response.text();
+  const { status, statusText, headers } = response;
+  // Some statuses allow no body, not even an empty one.
+  return new Response(text === "" ? null : text, { status, statusText, headers });
+}
+
+/** Not every phone ends the reading of a body when it is told to. */
+function aborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => signal.addEventListener("abort", () => reject(new Error("nobody waits any more"))));
 }
 
 async function readBody(response: Response): Promise<unknown> {

@@ -7,7 +7,7 @@ import { AppState, Platform } from "react-native";
 import * as z from "zod/mini";
 
 import { keepLastState, takeLastState } from "./last-state-store";
-import { setRestored } from "./restored";
+import { AT_SOME_TIME, setRestored } from "./restored";
 import { SHAPE } from "./shape";
 
 export const KEEP_MS = 30_000;
@@ -35,8 +35,8 @@ export class LastState {
     const found = read(attempt(takeLastState, null));
     if (found === null || found.owner !== owner) return;
     for (const { key, data, at } of found.entries) {
-      // A clock that was put back meanwhile makes nothing of before young.
-      if (KEPT.has(key[0])) this.queries.setQueryData(key as QueryKey, data, { updatedAt: Math.min(at, now - 1) });
+      // A clock that was put back meanwhile makes nothing of before young: then nobody knows how old it is.
+      if (KEPT.has(key[0])) this.queries.setQueryData(key as QueryKey, data, { updatedAt: at < now ? at : AT_SOME_TIME });
     }
     setRestored(now);
   }

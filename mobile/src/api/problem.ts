@@ -2,8 +2,9 @@
 import type { components } from "./schema";
 
 export type ApiCode = components["schemas"]["ErrorAnswer"]["error"];
-/** What the API itself never says: there was no answer, the gateway answered, or the answer cannot be read. */
-export type LocalCode = "OFFLINE" | "TOO_SLOW" | "TOO_MUCH" | "UNREADABLE";
+/** What the API itself never says: there was no answer, the gateway answered, the answer cannot be read, or the login under
+ * which it was asked is over and another has begun. */
+export type LocalCode = "OFFLINE" | "TOO_SLOW" | "TOO_MUCH" | "UNREADABLE" | "LOGIN_ENDED";
 export type ProblemCode = ApiCode | LocalCode;
 export type FieldProblem = components["schemas"]["Problem"];
 

@@ -38,7 +38,7 @@ export const LIST_POLL_MS = 15_000;
 export const ROW_READY_POLL_MS = 30_000;
 /** There is another candle once a minute. */
 export const CANDLES_POLL_MS = 60_000;
-const BROKER_POLL_MS = 30_000;
+export const BROKER_POLL_MS = 30_000;
 const WAITING_FOR_BROKER_MS = 2_000;
 const MOST_RETRIES = 2;
 /** Readings of a standing that may fail or come late before it is called an old one. */
@@ -343,9 +343,12 @@ async function carryOut(
     case "end-devices":
       await body(api.DELETE("/api/v1/auth/devices", { headers }));
       return { id: null, warnings: [], reason: null };
-    case "kill":
-      await body(api.POST("/api/v1/risk/kill", { body: {}, headers }));
+    case "kill": {
+      const made = await body(api.POST("/api/v1/risk/kill", { body: {}, headers }));
+      // Whatever else stands between here and the API may answer 200 as well.
+      if (made?.is_locked !== true) throw new ApiProblem("UNREADABLE", "the answer does not say that the switch is on");
       return { id: null, warnings: [], reason: null };
+    }
     case "release":
       await body(api.POST("/api/v1/risk/release", { body: {}, headers }));
       return { id: null, warnings: [], reason: null };

@@ -3,15 +3,13 @@ import { useQueryClient } from "@tanstack/react-query";
 import { createContext, useCallback, useContext, useEffect, useMemo, useRef, useState, type ReactNode } from "react";
 import { Platform } from "react-native";
 
+import { bearerOf, type Held, type LoginAnswer } from "./bearer";
 import { body, makeApi, type Api } from "./client";
 import type { Environment } from "./environment";
-import { readKept, writeKept } from "./keep";
+import { readKept, writeKept, type KeptName } from "./keep";
 import { useLastState } from "./last-state";
-import { ApiProblem } from "./problem";
 import { stopPushes } from "./push";
-import type { components } from "./schema";
 
-type Login = components["schemas"]["LoginAnswer"];
 /** What the list of devices calls this one. */
 const DEVICE = { web: "Browser", ios: "iPhone or iPad", android: "Android phone" }[Platform.OS as string] ?? "App";
 
@@ -25,6 +23,8 @@ export interface Session {
   readonly device: string | null;
   readonly api: Api;
   readonly environment: Environment;
+  /** Whether what this phone kept of a login could not be read at the start: then nobody is logged in. */
+  readonly isUnreadable: boolean;
   /** Whether everybody tries the password first by which this login began: to be changed. */
   readonly isPasswordCommon: boolean;
   passwordChanged(): void;
@@ -32,6 +32,11 @@ export interface Session {
   /** Asks for an account, and logs nobody in: a mail comes first. */
   register(email: string, password: string): Promise<void>;
   logOut(): Promise<void>;
+}
+
+/** What cannot be kept is in this run's memory all the same. */
+async function keepEach(values: Partial<Record<KeptName, string | null | undefined>>): Promise<void> {
+  await Promise.allSettled(Object.entries(values).map(([name, value]) => writeKept(name as KeptName, value ?? null)));
 }
 
 const SessionContext = createContext<Session | null>(null);
@@ -51,80 +56,60 @@ export function SessionProvider({ environment, children }: { environment: Enviro
   const [email, setEmail] = useState<string | null>(null);
   const [device, setDevice] = useState<string | null>(null);
   const [isPasswordCommon, setPasswordCommon] = useState(false);
-  const token = useRef<string | null>(null);
-  const refresh = useRef<string | null>(null);
-  const renewing = useRef<Promise<string | null> | null>(null);
+  const [isUnreadable, setUnreadable] = useState(false);
+  const held = useRef<Held | null>(null);
   const queries = useQueryClient();
   const lastState = useLastState();
   const ownerOf = useCallback((who: string) => `${environment.apiUrl} ${who}`, [environment.apiUrl]);
 
-  const keep = useCallback(async (login: Login | null) => {
-    token.current = login?.token ?? null;
-    refresh.current = login?.refresh_token ?? null;
+  /** What the present login was given; null keeps nothing. */
+  const keep = useCallback(async (login: LoginAnswer | null) => {
     setDevice(login?.device_id ?? null);
-    await Promise.all([writeKept("token", token.current), writeKept("refresh", refresh.current), writeKept("device", login?.device_id ?? null)]);
+    await keepEach({ token: login?.token, refresh: login?.refresh_token, device: login?.device_id });
   }, []);
 
   const api = useMemo(() => {
-    const end = () => {
-      void keep(null);
-      setState("over");
-    };
-    const open = makeApi(environment.apiUrl, { token: () => null, renew: async () => null, refused: () => undefined });
-    const renew = async (): Promise<string | null> => {
-      const used = refresh.current;
-      if (used === null) {
-        end();
-        return null;
-      }
-      try {
-        const answer = await body(open.POST("/api/v1/auth/refresh", { body: { refresh_token: used } }));
-        // Whoever has logged out meanwhile, or in as somebody else, is not logged in again by it.
-        if (refresh.current !== used) return token.current;
-        await keep(answer);
-        return answer.token;
-      } catch (problem) {
-        // Whatever else went wrong (no network) says nothing about the login.
-        if (!(problem instanceof ApiProblem && problem.endsSession)) throw problem;
-        end();
-        return null;
-      }
-    };
-    return makeApi(environment.apiUrl, {
-      token: () => token.current,
-      renew: async (refused) => {
-        // An answer to a token that has been replaced meanwhile says nothing about the present one.
-        if (refused !== token.current) return token.current;
-        // A refresh token is good once: whoever else needs a new token waits for the same answer.
-        renewing.current ??= renew().finally(() => {
-          renewing.current = null;
-        });
-        return renewing.current;
+    const keeper = {
+      apiUrl: environment.apiUrl,
+      current: () => held.current,
+      renewed: (login: Held, answer: LoginAnswer) => {
+        [login.token, login.refresh] = [answer.token, answer.refresh_token];
+        return keep(answer);
       },
-      refused: (refused) => {
-        if (refused === token.current) end();
+      ended: () => {
+        held.current = null;
+        void keep(null);
+        setState("over");
       },
-    });
+    };
+    return makeApi(environment.apiUrl, () => (held.current === null ? null : bearerOf(held.current, keeper)));
   }, [environment.apiUrl, keep]);
 
   useEffect(() => {
-    void (async () => {
+    const start = async () => {
       const [keptToken, keptRefresh, keptDevice, keptEmail] = await Promise.all([readKept("token"), readKept("refresh"), readKept("device"), readKept("email")]);
-      token.current = keptToken;
-      refresh.current = keptRefresh;
+      held.current = keptToken === null ? null : { token: keptToken, refresh: keptRefresh, renewing: null };
       setDevice(keptDevice);
       setEmail(keptEmail);
       if (keptToken === null || keptEmail === null) lastState.forget();
       else lastState.restore(ownerOf(keptEmail), Date.now());
       setState(keptToken === null ? "out" : "in");
-    })();
+    };
+    // A keystore that fails must not keep anybody from logging in: the kill switch is behind that.
+    start().catch(() => {
+      setUnreadable(true);
+      lastState.forget();
+      setState("out");
+    });
   }, [lastState, ownerOf]);
 
   const begin = useCallback(
-    async (login: Login, newEmail: string) => {
+    async (login: LoginAnswer, newEmail: string) => {
+      held.current = { token: login.token, refresh: login.refresh_token, renewing: null };
       if (newEmail !== email) queries.clear();
       lastState.begin(ownerOf(newEmail));
-      await Promise.all([keep(login), writeKept("email", newEmail), writeKept("known", login.device_id)]);
+      await Promise.all([keep(login), keepEach({ email: newEmail, known: login.device_id })]);
+      setUnreadable(false);
       setEmail(newEmail);
       setPasswordCommon(login.password_is_common);
       setState("in");
@@ -140,10 +125,11 @@ export function SessionProvider({ environment, children }: { environment: Enviro
       device,
       api,
       environment,
+      isUnreadable,
       isPasswordCommon,
       passwordChanged: () => setPasswordCommon(false),
       logIn: async (who, password, code) => {
-        const known = await readKept("known");
+        const known = await readKept("known").catch(() => null);
         const answer = await body(
           api.POST("/api/v1/auth/login", {
             body: { email: who, password, device: DEVICE, ...(known === null ? {} : { known_device: known }), ...(code ? { code: code.trim() } : {}) },
@@ -155,9 +141,10 @@ export function SessionProvider({ environment, children }: { environment: Enviro
         await body(api.POST("/api/v1/auth/register", { body: { email: who, password } }));
       },
       logOut: async () => {
-        const ended = refresh.current;
-        const isPushed = (await readKept("push")) === "on";
-        await Promise.all([keep(null), writeKept("email", null), writeKept("push", null)]);
+        const ended = held.current?.refresh ?? null;
+        held.current = null;
+        const isPushed = (await readKept("push").catch(() => null)) === "on";
+        await Promise.all([keep(null), keepEach({ email: null, push: null })]);
         // Here nobody is to read on the locked screen what was another's, even if the API does not hear of the log-out.
         if (isPushed) void stopPushes().catch(() => undefined);
         // Out of reach or not: here nobody is logged in any more, and elsewhere the device can be ended from the list.
@@ -169,7 +156,7 @@ export function SessionProvider({ environment, children }: { environment: Enviro
         setState("out");
       },
     }),
-    [api, begin, device, email, environment, isPasswordCommon, keep, lastState, queries, state],
+    [api, begin, device, email, environment, isPasswordCommon, isUnreadable, keep, lastState, queries, state],
   );
 
   return <SessionContext.Provider value={session}>{children}</SessionContext.Provider>;

@@ -14,6 +14,7 @@ import { Icon } from "@/ui/icon";
 import { PreferencesProvider, usePreferences } from "@/ui/preferences";
 import { Pushes } from "@/ui/pushes";
 import { Relogin } from "@/ui/relogin";
+import { ScreenBoundary } from "@/ui/screen";
 import { makeTheme } from "@/ui/theme";
 import { useWords } from "@/words";
 
@@ -96,7 +97,7 @@ function Pages() {
   const isIn = state !== "out";
   return (
     <>
-      <Stack screenOptions={{ headerShown: false }}>
+      <Stack screenOptions={{ headerShown: false }} screenLayout={({ children }) => <ScreenBoundary>{children}</ScreenBoundary>}>
         <Stack.Protected guard={isIn}>
           <Stack.Screen name="(tabs)" />
           <Stack.Screen name="broker" />

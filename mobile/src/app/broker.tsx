@@ -1,6 +1,6 @@
 import { useState } from "react";
 
-import { useBrokerAccounts, type BrokerAccount } from "@/api/queries";
+import { BROKER_POLL_MS, useBrokerAccounts, type BrokerAccount } from "@/api/queries";
 import { MOST_ACCOUNTS, statusOf, withoutLogin } from "@/rules/broker-accounts";
 import { AddAccount } from "@/ui/broker-add";
 import { NamedConnection, OnlyConnection } from "@/ui/broker-connection";
@@ -14,7 +14,7 @@ export default function BrokerScreen() {
   const accounts = useBrokerAccounts(isAwaited ? "often" : "now and then");
   return (
     <Screen title={words.title} back="/settings">
-      <Loaded query={accounts}>{(found) => <Accounts accounts={found} onAwaited={() => setAwaited(true)} />}</Loaded>
+      <Loaded query={accounts} every={BROKER_POLL_MS}>{(found) => <Accounts accounts={found} onAwaited={() => setAwaited(true)} />}</Loaded>
     </Screen>
   );
 }

@@ -2,9 +2,11 @@ import { useState } from "react";
 import { StyleSheet, View } from "react-native";
 import { Button, Text } from "react-native-paper";
 
-import { useCommand, useRisk, type RiskProfile } from "@/api/queries";
+import { STATUS_POLL_MS, useCommand, useRisk, type RiskProfile } from "@/api/queries";
 import { showDuration } from "@/rules/clock";
+import { Boundary } from "@/ui/boundary";
 import { FreshCode } from "@/ui/fresh-code";
+import { useIsOld } from "@/ui/freshness";
 import { LabelledSwitch } from "@/ui/labelled-switch";
 import { useNow } from "@/ui/now";
 import { AskedButton, Panel, ProblemText, StaleBanner, ToneText } from "@/ui/parts";
@@ -12,17 +14,20 @@ import { Screen } from "@/ui/screen";
 import { useAppTheme } from "@/ui/theme";
 import { useWords } from "@/words";
 
-/** Reached from every screen. It can be pulled whether or not its state could be read. */
+/** Reached from every screen. It can be pulled whether or not its state could be read: also where it was on when that was
+ * read last, for another device may have released it since. */
 export default function Kill() {
   const words = useWords();
   const risk = useRisk();
   const killSwitch = risk.data?.kill_switch;
+  const isOld = useIsOld(risk, STATUS_POLL_MS);
   return (
     <Screen title={words.kill.title} back="/">
-      <StaleBanner query={risk} />
+      <StaleBanner query={risk} every={STATUS_POLL_MS} />
       {killSwitch === undefined && risk.isError ? <Text role="status">{words.kill.unknown}</Text> : null}
-      {killSwitch?.is_locked ? <Locked killSwitch={killSwitch} /> : null}
-      {killSwitch?.own ? null : <Pull />}
+      {/* On its own: what its state is told as must not take the switch along. */}
+      <Boundary>{killSwitch?.is_locked ? <Locked killSwitch={killSwitch} isOld={isOld} /> : null}</Boundary>
+      {killSwitch?.own && !isOld ? null : <Pull />}
     </Screen>
   );
 }
@@ -61,13 +66,13 @@ function Pull() {
   );
 }
 
-function Locked({ killSwitch }: { killSwitch: RiskProfile["kill_switch"] }) {
+function Locked({ killSwitch, isOld }: { killSwitch: RiskProfile["kill_switch"]; isOld: boolean }) {
   const words = useWords();
   const command = useCommand();
   return (
     <Panel>
       <View role="alert" accessibilityLiveRegion="assertive" testID="kill-on">
-        <ToneText tone="bad" large>{killSwitch.own === null ? words.kill.operator : words.kill.on}</ToneText>
+        <ToneText tone="bad" large>{isOld ? words.kill.wasOn : killSwitch.own === null ? words.kill.operator : words.kill.on}</ToneText>
       </View>
       <Flatness killSwitch={killSwitch} />
       {killSwitch.own === null ? null : (
@@ -85,11 +90,11 @@ function Flatness({ killSwitch }: { killSwitch: RiskProfile["kill_switch"] }) {
   const now = useNow();
   const since = (killSwitch.own ?? killSwitch.operator)?.since;
   const age = since === undefined ? words.common.unknown : showDuration(Math.max(1_000, now - Date.parse(since)));
-  if (killSwitch.verified_flat_at !== null) {
+  if (killSwitch.verified_flat_at) {
     const seconds = ((killSwitch.kill_to_flat_ms ?? 0) / 1000).toFixed(1);
     return <ToneText tone="good">{words.kill.flat(seconds)}</ToneText>;
   }
-  if (killSwitch.nothing_placed_at !== null) return <Text>{words.kill.placed}</Text>;
+  if (killSwitch.nothing_placed_at) return <Text>{words.kill.placed}</Text>;
   return (
     <View role="status" accessibilityLiveRegion="polite">
       <Text>{killSwitch.open_positions > 0 ? words.kill.flattening(killSwitch.open_positions, age) : words.kill.checking}</Text>

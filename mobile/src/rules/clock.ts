@@ -4,23 +4,29 @@ export const INDIA = "Asia/Kolkata";
 const IST_OFFSET_MS = 5.5 * 3_600_000;
 const TIME_OF_DAY = /^([01]?\d|2[0-3]):([0-5]\d)(?::([0-5]\d))?$/;
 
-function inIndia(instant: Date): Date {
-  return new Date(instant.getTime() + IST_OFFSET_MS);
+/** Stands for what is no instant: an answer that says something else there must not take the screen along. */
+const NONE = "–";
+
+/** As ISO 8601 writes it, but in India. */
+function inIndia(instant: string | number | Date): string | null {
+  const moved = new Date(new Date(instant).getTime() + IST_OFFSET_MS);
+  return Number.isNaN(moved.getTime()) ? null : moved.toISOString();
 }
 
 /** HH:MM:SS, Asia/Kolkata. */
 export function istTime(instant: string | number | Date): string {
-  return inIndia(new Date(instant)).toISOString().slice(11, 19);
+  return inIndia(instant)?.slice(11, 19) ?? NONE;
 }
 
 /** YYYY-MM-DD, Asia/Kolkata. */
 export function istDay(instant: string | number | Date): string {
-  return inIndia(new Date(instant)).toISOString().slice(0, 10);
+  return inIndia(instant)?.slice(0, 10) ?? NONE;
 }
 
 /** When something was, as briefly as it is not mistaken: the time alone only of what was on the same day as `now`. */
 export function istMoment(instant: string | number | Date, now: number): string {
   const day = istDay(instant);
+  if (day === NONE) return NONE;
   return day === istDay(now) ? istTime(instant) : `${day} ${istTime(instant)}`;
 }
 
@@ -48,6 +54,7 @@ export function pickedTime(picked: Date): string {
 /** `2 h 05 min`, `4 min 09 s`, `9 s`; `now` once it is reached. */
 export function showDuration(milliseconds: number): string {
   const seconds = Math.ceil(milliseconds / 1000);
+  if (Number.isNaN(seconds)) return NONE;
   if (seconds <= 0) return "now";
   if (seconds < 60) return `${seconds} s`;
   const minutes = Math.floor(seconds / 60);

@@ -44,7 +44,8 @@ export interface PushedNotice {
 /** Where what a notice speaks of is shown; null where it says everything itself. */
 export function screenOf(notice: { kind: string; strategy_id: string | null }): Screen | null {
   if (notice.strategy_id !== null) return `/strategy/${notice.strategy_id}`;
-  return (SCREENS as Record<string, Screen | undefined>)[notice.kind] ?? null;
+  // Every object has a "constructor", and more, of its kind.
+  return Object.hasOwn(SCREENS, notice.kind) ? (SCREENS[notice.kind as NoticeKind] ?? null) : null;
 }
 
 /** The kinds that the API names, by group; those that this app does not know come last. */

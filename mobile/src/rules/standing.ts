@@ -16,7 +16,8 @@ export type StateName =
   | "selling"
   | "sold"
   | "nothing_bought"
-  | "failed";
+  | "failed"
+  | "unknown";
 
 /** Where a strategy is in its day. */
 export function stateOf(standing: Pick<Standing, "status" | "cycle" | "position">): StateName {
@@ -26,6 +27,8 @@ export function stateOf(standing: Pick<Standing, "status" | "cycle" | "position"
   if (cycle === "exiting") return "selling";
   if (cycle === "failed") return "failed";
   if (cycle === "flat") return standing.position === "sold" ? "sold" : "nothing_bought";
+  // The API may have learnt states that this app does not know yet: of something held nobody must read that it waits.
+  if (cycle !== undefined) return "unknown";
   if (standing.status === "created") return "not_started";
   return standing.status === "stopped" ? "stopped" : "waiting";
 }
@@ -52,6 +55,7 @@ export const TONES: Record<StateName, Tone> = {
   sold: "good",
   nothing_bought: "quiet",
   failed: "bad",
+  unknown: "busy",
 };
 
 /** Whether its next step is a buy of the same day in India: what is red then, its owner has to know. */

@@ -69,6 +69,7 @@ export function AccountForm({ isNew }: { isNew: boolean }) {
   return (
     <Screen title={label}>
       <Text style={{ color: theme.colors.onSurfaceVariant }}>{words.account.tagline}</Text>
+      {session.isUnreadable ? <Text role="alert">{words.account.unreadable}</Text> : null}
       <Panel>
         <Controller
           control={form.control}

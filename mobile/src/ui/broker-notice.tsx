@@ -2,7 +2,7 @@ import { router } from "expo-router";
 import { StyleSheet, View } from "react-native";
 import { Button, Text } from "react-native-paper";
 
-import { useBrokerAccounts, useRisk, type Broker, type BrokerAccount } from "@/api/queries";
+import { BROKER_POLL_MS, useBrokerAccounts, useRisk, type Broker, type BrokerAccount } from "@/api/queries";
 import { nameWhereSeveral, statusOf, withoutBroker, withoutLogin } from "@/rules/broker-accounts";
 import { istTime, showDuration } from "@/rules/clock";
 import { useWords } from "@/words";
@@ -36,7 +36,7 @@ export function BrokerNotice() {
           </Button>
         </View>
       ))}
-      {broker.data === undefined ? null : <StaleBanner query={broker} isBrief />}
+      {broker.data === undefined ? null : <StaleBanner query={broker} every={BROKER_POLL_MS} isBrief />}
       {accounts.map((one) =>
         one.connection !== null && statusOf(one, now) === "connected" ? (
           <BrokerCountdown key={one.account_id} connection={one.connection} name={nameWhereSeveral(accounts, one.account_id)} />

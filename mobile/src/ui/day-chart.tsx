@@ -4,7 +4,7 @@ import { useEffect, useMemo, useRef } from "react";
 import { View } from "react-native";
 import { Text } from "react-native-paper";
 
-import { useCandles, type DayCandles, type Standing } from "@/api/queries";
+import { CANDLES_POLL_MS, useCandles, type DayCandles, type Standing } from "@/api/queries";
 import { pointsOf, summaryOf } from "@/rules/chart";
 import { istDay, istTime } from "@/rules/clock";
 import { showRupees } from "@/rules/money";
@@ -26,7 +26,7 @@ export function DayChart({ id, standing }: { id: string; standing: Standing | nu
   const isToday = day === undefined || day === istDay(Date.now());
   return (
     <Panel title={isToday ? words.title : words.titleOf(day)}>
-      <Loaded query={candles}>{(read) => <Day read={read} standing={standing} />}</Loaded>
+      <Loaded query={candles} every={CANDLES_POLL_MS}>{(read) => <Day read={read} standing={standing} />}</Loaded>
     </Panel>
   );
 }

@@ -6,7 +6,18 @@ import { istMoment } from "@/rules/clock";
 import { showRupees } from "@/rules/money";
 import { useWords } from "@/words";
 
-import { useNow } from "./now";
+import { useClock, useNow } from "./now";
+import { Hint } from "./parts";
+
+/** A price is a few seconds old by the time that it is shown. */
+const FRESH_MS = 10_000;
+
+/** When a price was seen, where that is longer ago than a reading takes: `at` is ISO 8601, null where there is no price. */
+export function SeenAt({ at }: { at: string | null }) {
+  const words = useWords().positions;
+  const text = useClock((now) => (at === null || Math.abs(now - Date.parse(at)) <= FRESH_MS ? null : words.seen(istMoment(at, now))));
+  return text === null ? null : <Hint>{text}</Hint>;
+}
 
 type Read = Pick<ReturnType<typeof useInstrument>, "data" | "isError">;
 

@@ -4,6 +4,7 @@ import { Text, TouchableRipple } from "react-native-paper";
 
 import type { Notice } from "@/api/notices";
 import { istDay, istTime } from "@/rules/clock";
+import type { NoticeKind } from "@/rules/notices";
 import { useWords } from "@/words";
 import type { Words } from "@/words/en";
 
@@ -12,7 +13,7 @@ import { useAppTheme } from "./theme";
 
 /** The API may have learnt kinds that this app does not know yet. */
 export function kindName(words: Words, kind: string): string {
-  return (words.notices.kinds as Record<string, string | undefined>)[kind] ?? kind.replaceAll("_", " ");
+  return Object.hasOwn(words.notices.kinds, kind) ? words.notices.kinds[kind as NoticeKind] : kind.replaceAll("_", " ");
 }
 
 /** One notice. Opening it marks it as read and leads to what it speaks of. */

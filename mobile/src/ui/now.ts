@@ -1,29 +1,48 @@
+import { focusManager } from "@tanstack/react-query";
 import { useSyncExternalStore } from "react";
 
 const TICK_MS = 1_000;
 const listeners = new Set<() => void>();
 let now = Date.now();
 let timer: ReturnType<typeof setInterval> | null = null;
+let unwatch: () => void = () => undefined;
 
 /** Milliseconds since 1970, renewed once a second for everybody together. */
 export function useNow(): number {
-  return useSyncExternalStore(subscribe, () => now, () => now);
+  return useSyncExternalStore(subscribe, present, present);
+}
+
+/** What follows from the time: drawn anew only when that changes. */
+export function useClock<T extends string | number | boolean | null>(of: (now: number) => T): T {
+  const value = () => of(present());
+  return useSyncExternalStore(subscribe, value, value);
+}
+
+/** While nobody listens the time that was renewed last may be an old one. */
+function present(): number {
+  if (timer === null && Math.abs(Date.now() - now) >= TICK_MS) now = Date.now();
+  return now;
+}
+
+function tick(): void {
+  now = Date.now();
+  listeners.forEach((each) => each());
 }
 
 function subscribe(listener: () => void): () => void {
   listeners.add(listener);
   if (timer === null) {
     now = Date.now();
-    timer = setInterval(() => {
-      now = Date.now();
-      listeners.forEach((each) => each());
-    }, TICK_MS);
+    timer = setInterval(tick, TICK_MS);
+    // Whoever comes back sees at once how late it is: a hidden page's timers rest.
+    unwatch = focusManager.subscribe(tick);
   }
   return () => {
     listeners.delete(listener);
     if (listeners.size === 0 && timer !== null) {
       clearInterval(timer);
       timer = null;
+      unwatch();
     }
   };
 }

@@ -1,14 +1,14 @@
 /** Small parts that many screens share. */
-import type { UseQueryResult } from "@tanstack/react-query";
 import { useState, type ReactNode } from "react";
 import { StyleSheet, View } from "react-native";
 import { ActivityIndicator, Button, Card, Text } from "react-native-paper";
 
-import { isOfEarlierRun } from "@/api/restored";
+import { isAgeUnknown } from "@/api/restored";
 import { istMoment, showDuration } from "@/rules/clock";
 import type { Tone } from "@/rules/standing";
 import { tell, useWords } from "@/words";
 
+import { useIsOld, type Freshness } from "./freshness";
 import { useNow } from "./now";
 import { Overlay } from "./overlay";
 import { useAppTheme } from "./theme";
@@ -29,8 +29,9 @@ export function ProblemText({ error }: { error: unknown }) {
   );
 }
 
-/** Shows what was read last: before the first answer why there is none, after a failure how old it is. */
-export function Loaded<T>({ query, children }: { query: Reading<T>; children: (data: T) => ReactNode }) {
+/** Shows what was read last: before the first answer why there is none, after a failure, and once it should have been
+ * renewed, how old it is. `every`: milliseconds between its readings, where it is read by itself. */
+export function Loaded<T>({ query, every, children }: { query: Reading<T>; every?: number | undefined; children: (data: T) => ReactNode }) {
   const words = useWords();
   if (query.data === undefined) {
     if (query.error === null) return <ActivityIndicator accessibilityLabel={words.common.loading} style={styles.wait} />;
@@ -45,19 +46,18 @@ export function Loaded<T>({ query, children }: { query: Reading<T>; children: (d
   }
   return (
     <>
-      <StaleBanner query={query} />
+      <StaleBanner query={query} every={every} />
       {children(query.data)}
     </>
   );
 }
 
-type Freshness = Pick<UseQueryResult, "dataUpdatedAt" | "failureCount" | "isError" | "error" | "failureReason">;
 type Reading<T> = Freshness & { data: T | undefined; refetch: () => unknown };
 
-/** The age of a state that could not be renewed, or was not yet since the app was started; brief where many stand below
- * each other. */
-export function StaleBanner({ query, isBrief = false }: { query: Freshness; isBrief?: boolean }) {
-  if (!query.isError && query.failureCount === 0 && !isOfEarlierRun(query.dataUpdatedAt)) return null;
+/** The age of a state that could not be renewed, or was not yet since the app was started or looked at again; brief where
+ * many stand below each other. */
+export function StaleBanner({ query, every, isBrief = false }: { query: Freshness; every?: number | undefined; isBrief?: boolean }) {
+  if (!useIsOld(query, every)) return null;
   return <Stale since={query.dataUpdatedAt} error={isBrief ? null : (query.error ?? query.failureReason)} />;
 }
 
@@ -67,7 +67,7 @@ function Stale({ since, error }: { since: number; error: unknown }) {
   const now = useNow();
   const age = showDuration(Math.max(1_000, now - since));
   // Nothing has been read yet where there is no such time.
-  const known = since === 0 ? words.common.neverKnown : words.common.retryKnown(age, istMoment(since, now));
+  const known = since === 0 ? words.common.neverKnown : isAgeUnknown(since, now) ? words.common.ageUnknown : words.common.retryKnown(age, istMoment(since, now));
   return (
     <View role="status" accessibilityLiveRegion="polite" testID="stale" style={error === null ? null : [styles.banner, { borderColor: theme.colors.busy }]}>
       <Text style={{ color: theme.colors.busy, fontWeight: "700" }}>{known}</Text>

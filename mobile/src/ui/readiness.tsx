@@ -2,7 +2,7 @@ import { router } from "expo-router";
 import { StyleSheet, View } from "react-native";
 import { Button, Text } from "react-native-paper";
 
-import { useReadiness, type Check, type Readiness as Found } from "@/api/queries";
+import { LIST_POLL_MS, useReadiness, type Check, type Readiness as Found } from "@/api/queries";
 import { istDay, istTime } from "@/rules/clock";
 import { useWords } from "@/words";
 import type { Words } from "@/words/en";
@@ -15,7 +15,7 @@ export function Readiness({ id }: { id: string }) {
   const readiness = useReadiness(id);
   return (
     <Panel title={words.readiness.title}>
-      <Loaded query={readiness}>{(found) => <Verdict found={found} />}</Loaded>
+      <Loaded query={readiness} every={LIST_POLL_MS}>{(found) => <Verdict found={found} />}</Loaded>
     </Panel>
   );
 }

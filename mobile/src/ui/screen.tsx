@@ -7,6 +7,7 @@ import { Appbar, Button, Text } from "react-native-paper";
 import { useSession } from "@/api/session";
 import { useWords } from "@/words";
 
+import { Boundary } from "./boundary";
 import { useAppTheme, useTextScale } from "./theme";
 
 export function Screen({
@@ -54,14 +55,34 @@ export function Screen({
       </Appbar.Header>
       <View role="main" style={styles.whole}>
         {isList ? (
-          <View style={[styles.column, styles.whole]}>{children}</View>
+          <View style={[styles.column, styles.whole]}>
+            <Boundary>{children}</Boundary>
+          </View>
         ) : (
           <ScrollView contentContainerStyle={styles.scrolled} keyboardShouldPersistTaps="handled" {...FOCUSABLE}>
-            <View style={styles.column}>{children}</View>
+            <View style={styles.column}>
+              <Boundary>{children}</Boundary>
+            </View>
           </ScrollView>
         )}
       </View>
     </View>
+  );
+}
+
+/** Around a whole screen, for what fails before its frame is there. */
+export function ScreenBoundary({ children }: { children: ReactNode }) {
+  const words = useWords();
+  return (
+    <Boundary
+      frame={(panel) => (
+        <Screen title={words.broken.title} back="/">
+          {panel}
+        </Screen>
+      )}
+    >
+      {children}
+    </Boundary>
   );
 }
 

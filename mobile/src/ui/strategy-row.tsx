@@ -3,13 +3,14 @@ import { memo } from "react";
 import { StyleSheet, View } from "react-native";
 import { Text, TouchableRipple } from "react-native-paper";
 
-import { ROW_READY_POLL_MS, useReadiness, useStanding, type Standing, type Strategy } from "@/api/queries";
+import { ROW_READY_POLL_MS, STATUS_POLL_MS, useReadiness, useStanding, type Standing, type Strategy } from "@/api/queries";
 import { istMoment, istTime } from "@/rules/clock";
 import { showPercent, showResult, showRupees } from "@/rules/money";
 import { boughtInPart, buysToday, isUnderWay, nextEvent, stateOf, TONES } from "@/rules/standing";
 import { distanceToStop } from "@/rules/stop";
 import { useWords } from "@/words";
 
+import { SeenAt } from "./last-price";
 import { useNow } from "./now";
 import { Fact, Facts, Result, StaleBanner, ToneText } from "./parts";
 import { NotReady } from "./readiness";
@@ -28,7 +29,8 @@ export const StrategyRow = memo(function StrategyRow({ strategy, account, isLock
   const words = useWords();
   const { colors } = useAppTheme();
   // What was stopped may still be held, or its sale under way.
-  const standing = useStanding(strategy.strategy_id, (last) => strategy.status === "running" || (last !== undefined && isUnderWay(last)));
+  const isPolled = (last: Standing | undefined) => strategy.status === "running" || (last !== undefined && isUnderWay(last));
+  const standing = useStanding(strategy.strategy_id, isPolled);
   // The switch is told once, above the rows.
   const isAsked = standing.data !== undefined && !isLocked && buysToday(standing.data);
   const readiness = useReadiness(strategy.strategy_id, isAsked ? ROW_READY_POLL_MS : null);
@@ -46,7 +48,7 @@ export const StrategyRow = memo(function StrategyRow({ strategy, account, isLock
           {standing.data ? <StateWord standing={standing.data} /> : null}
         </View>
         {account === null ? null : <Text variant="bodySmall">{words.control.inAccount(account)}</Text>}
-        <StaleBanner query={standing} isBrief />
+        <StaleBanner query={standing} every={isPolled(standing.data) ? STATUS_POLL_MS : undefined} isBrief />
         {isAsked && readiness.data !== undefined ? <NotReady found={readiness.data} /> : null}
         {standing.data ? <WhyNot standing={standing.data} /> : null}
         {standing.data ? <StandingFacts standing={standing.data} isLocked={isLocked} /> : standing.failureCount === 0 ? <Text style={styles.awaited}>{words.common.loading}</Text> : null}
@@ -83,7 +85,10 @@ export function StandingFacts({ standing, isLocked = false }: { standing: Standi
     <>
       <Facts>
         <Fact name={words.today.position}>{words.today[standing.position]}</Fact>
-        <Fact name={words.today.last}>{showRupees(standing.last_price)}</Fact>
+        <Fact name={words.today.last}>
+          <Text variant="titleSmall">{showRupees(standing.last_price)}</Text>
+          <SeenAt at={standing.last_price_at} />
+        </Fact>
         <Fact name={words.today.toStop}>{far === null ? "–" : `${showRupees(far.points)} (${showPercent(far.share)})`}</Fact>
         <Fact name={words.today.result}>
           <Result amount={standing.net_pnl} text={showResult(standing.net_pnl)} />
@@ -106,6 +111,7 @@ export function Countdown({ standing, isLocked }: { standing: Standing; isLocked
   if (next === null) return <Text style={{ color: colors.onSurfaceVariant }}>{words.today.nextNone}</Text>;
   if (next.kind === "buy" && isLocked) return <Text style={{ color: colors.onSurfaceVariant }}>{words.today.locked}</Text>;
   const left = next.at - now;
+  if (Number.isNaN(left)) return <Text style={{ color: colors.onSurfaceVariant }}>{words.common.unknown}</Text>;
   if (left < -LONG_DUE_MS) return <Text style={{ color: colors.onSurfaceVariant }}>{words.today.wasDue(next.kind, istMoment(next.at, now))}</Text>;
   const verb = next.kind === "buy" ? words.today.buys(left) : words.today.sells(left);
   return <Text style={{ color: colors.onSurfaceVariant }}>{`${verb} · ${istTime(next.at)} IST`}</Text>;

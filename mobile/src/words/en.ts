@@ -57,6 +57,7 @@ const problems: Record<ProblemCode, string> = {
   OFFLINE: "No connection to the product. Check your network; what you see may be old.",
   TOO_SLOW: "No answer in time. It may still have been done: look at where it stands before you try again.",
   TOO_MUCH: "Too many requests at once. Wait a few seconds and try again.",
+  LOGIN_ENDED: "The login that this was asked under is over, so it was not done. Ask again, if you still want it.",
   UNREADABLE: "The answer could not be read. Look at where it stands before you try again.",
 };
 
@@ -70,6 +71,7 @@ const states: Record<StateName, string> = {
   sold: "Sold",
   nothing_bought: "Nothing bought today",
   failed: "Failed today",
+  unknown: "In a state that this app does not know",
 };
 
 const checks: Record<CheckName, string> = {
@@ -134,6 +136,7 @@ export const en = {
     loading: "Loading",
     unknown: "not known",
     noLimit: "no limit",
+    ageUnknown: "Not up to date: nobody knows how old the last state is.",
     neverKnown: "Not known yet: it could not be read.",
     retryKnown: (age: string, at: string) => `Not up to date: the last state is ${age} old (${at} IST).`,
   },
@@ -151,6 +154,7 @@ export const en = {
     showPassword: "Show the password",
     goOn: "Go on",
     over: "Your login is over",
+    unreadable: "What this phone kept of your login could not be read. Log in again.",
     tagline: "Buys at its time, watches every tick, sells at the stop or at its time.",
     emailWrong: "must be an e-mail address",
     passwordShort: "must have at least 12 characters",
@@ -400,6 +404,7 @@ export const en = {
     first: "First turn the switch on, then press the button.",
     taken: "The API has taken it: nothing is bought, and what is held is being sold. How far it is shows here as soon as it can be read.",
     on: "The kill switch is on. Nothing is bought.",
+    wasOn: "The kill switch was on when its state was read last. Whether it still is, is not known.",
     operator: "The operator's switch is on for everybody.",
     flattening: (count: number, age: string) => `${count} still open, ${age} since the switch.`,
     flat: (seconds: string) => `Proven flat by the broker's own book after ${seconds} s.`,
@@ -450,6 +455,7 @@ export const en = {
   access,
   notices,
   accountData,
+  broken: { title: "Not shown", text: "This could not be shown: what the product answered was not as expected. Nothing was changed by it; the kill switch works all the same." },
   notFound: { title: "Not here", text: "There is no such page.", home: "To today's strategies" },
   start: { failed: "The app could not learn where its product is." },
 };

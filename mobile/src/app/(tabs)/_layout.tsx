@@ -4,6 +4,7 @@ import { useSafeAreaInsets } from "react-native-safe-area-context";
 import { useInbox } from "@/api/notices";
 import { showCount } from "@/rules/notices";
 import type { IconName } from "@/ui/icon-paths";
+import { ScreenBoundary } from "@/ui/screen";
 import { TabIcon } from "@/ui/tab-icon";
 import { useAppTheme, useTextScale } from "@/ui/theme";
 import { useWords } from "@/words";
@@ -23,6 +24,7 @@ export default function TabsLayout() {
   });
   return (
     <Tabs
+      screenLayout={({ children }) => <ScreenBoundary>{children}</ScreenBoundary>}
       screenOptions={{
         headerShown: false,
         tabBarActiveTintColor: colors.primary,

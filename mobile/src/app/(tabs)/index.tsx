@@ -2,7 +2,7 @@ import { router } from "expo-router";
 import { StyleSheet, View } from "react-native";
 import { Button, Text } from "react-native-paper";
 
-import { useBrokerAccounts, useNetOfRows, useRisk, useStrategies, type Strategy } from "@/api/queries";
+import { LIST_POLL_MS, STATUS_POLL_MS, useBrokerAccounts, useNetOfRows, useRisk, useStrategies, type Strategy } from "@/api/queries";
 import { nameWhereSeveral } from "@/rules/broker-accounts";
 import { showResult } from "@/rules/money";
 import { BrokerNotice } from "@/ui/broker-notice";
@@ -18,7 +18,7 @@ export default function Today() {
   const strategies = useStrategies();
   return (
     <Screen title={words.today.title} isList>
-      <Loaded query={strategies}>{(list) => <DayList strategies={list} />}</Loaded>
+      <Loaded query={strategies} every={LIST_POLL_MS}>{(list) => <DayList strategies={list} />}</Loaded>
     </Screen>
   );
 }
@@ -60,7 +60,7 @@ function Head({ strategies }: { strategies: readonly Strategy[] }) {
       <View style={styles.line}>
         <View>
           <Text variant="bodySmall">{words.today.net}</Text>
-          {risk.data === undefined ? null : <StaleBanner query={risk} isBrief />}
+          {risk.data === undefined ? null : <StaleBanner query={risk} every={STATUS_POLL_MS} isBrief />}
           <Result amount={net} text={showResult(net)} />
           {ofDeleted === 0 ? null : <Hint>{words.today.ofDeleted(showResult(ofDeleted))}</Hint>}
         </View>

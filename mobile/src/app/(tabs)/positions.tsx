@@ -1,6 +1,6 @@
 import { Text } from "react-native-paper";
 
-import { useBrokerAccounts, useRisk, useStrategies } from "@/api/queries";
+import { STATUS_POLL_MS, useBrokerAccounts, useRisk, useStrategies } from "@/api/queries";
 import { nameWhereSeveral } from "@/rules/broker-accounts";
 import { showResult, showRupees } from "@/rules/money";
 import type { Exposure } from "@/rules/positions";
@@ -21,7 +21,7 @@ export default function Positions() {
     });
   return (
     <Screen title={words.positions.title}>
-      <Loaded query={risk}>
+      <Loaded query={risk} every={STATUS_POLL_MS}>
         {({ usage, kill_switch: killSwitch, as_of: asOf }) => (
           <>
             <Panel>

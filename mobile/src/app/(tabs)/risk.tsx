@@ -7,7 +7,7 @@ import { Button, Text } from "react-native-paper";
 import * as z from "zod/mini";
 
 import { ApiProblem } from "@/api/problem";
-import { useCommand, useRisk, type Command, type RiskProfile, type RiskRead } from "@/api/queries";
+import { STATUS_POLL_MS, useCommand, useRisk, type Command, type RiskProfile, type RiskRead } from "@/api/queries";
 import { istDay, istTime } from "@/rules/clock";
 import { plain } from "@/rules/entry";
 import { showResult, showRupees } from "@/rules/money";
@@ -24,7 +24,7 @@ export default function Risk() {
   const [opened, setOpened] = useState(0);
   return (
     <Screen title={words.risk.title}>
-      <Loaded query={risk}>
+      <Loaded query={risk} every={STATUS_POLL_MS}>
         {(profile) => (
           <>
             <Usage profile={profile} />

@@ -6,7 +6,7 @@ import { Text } from "react-native-paper";
 
 import { useSharedAccounts, useSharedRisk, useSharedStanding, useSharedStrategies } from "@/api/access";
 import { ApiProblem } from "@/api/problem";
-import type { Strategy } from "@/api/queries";
+import { LIST_POLL_MS, type Strategy } from "@/api/queries";
 import { Loaded, Panel, StaleBanner, ToneText } from "@/ui/parts";
 import { PositionsPanel } from "@/ui/positions";
 import { RowList } from "@/ui/row-list";
@@ -34,7 +34,7 @@ export default function SharedAccountScreen() {
   }
   return (
     <Screen title={words.title} back="/viewers" isList>
-      <Loaded query={strategies}>
+      <Loaded query={strategies} every={LIST_POLL_MS}>
         {(list) => (
           <RowList
             data={list}
@@ -62,7 +62,7 @@ function Head({ account }: { account: string }) {
   return (
     <View style={styles.list}>
       {owner === undefined ? null : <ToneText tone="busy">{words.of(owner)}</ToneText>}
-      <Loaded query={risk}>{({ usage, as_of: asOf }) => <PositionsPanel positions={usage.exposure} asOf={asOf} />}</Loaded>
+      <Loaded query={risk} every={LIST_POLL_MS}>{({ usage, as_of: asOf }) => <PositionsPanel positions={usage.exposure} asOf={asOf} />}</Loaded>
       <Text variant="titleMedium" role="heading" aria-level={2}>
         {words.strategies}
       </Text>
@@ -81,7 +81,7 @@ function Row({ account, strategy }: { account: string; strategy: Strategy }) {
           <Text variant="titleMedium">{`${strategy.symbol} · ${strategy.quantity}`}</Text>
           {standing.data ? <StateWord standing={standing.data} /> : null}
         </View>
-        <StaleBanner query={standing} isBrief />
+        <StaleBanner query={standing} every={LIST_POLL_MS} isBrief />
         {standing.data ? <StandingFacts standing={standing.data} /> : standing.failureCount === 0 ? <Text style={styles.awaited}>{words.common.loading}</Text> : null}
       </Panel>
     </View>

@@ -3,7 +3,7 @@ import { useState, type ReactNode } from "react";
 import { ActivityIndicator, Button } from "react-native-paper";
 
 import { ApiProblem } from "@/api/problem";
-import { useBrokerAccounts, useCommand, useStanding, useStrategy, type StrategyRead } from "@/api/queries";
+import { LIST_POLL_MS, useBrokerAccounts, useCommand, useStanding, useStrategy, type StrategyRead } from "@/api/queries";
 import type { Held } from "@/rules/plan";
 import { Loaded } from "@/ui/parts";
 import { PlanForm } from "@/ui/plan-form";
@@ -21,7 +21,7 @@ export default function EditStrategy() {
   const held = state === "long" || state === "entering" ? { last: standing.data?.last_price ?? null } : null;
   return (
     <Screen title={words.plan.edit} back={`/strategy/${id}`}>
-      <Loaded query={strategy}>
+      <Loaded query={strategy} every={LIST_POLL_MS}>
         {(read) => (
           // The plan as the list told it has no tag yet; with a failed reading it is the last that is known.
           <OnceRead isAwaited={(read.tag === null && strategy.isFetching && strategy.failureCount === 0) || (standing.isPending && standing.failureCount === 0)}>

@@ -3,7 +3,7 @@ import { StyleSheet, View } from "react-native";
 import { Button, Text } from "react-native-paper";
 
 import { ApiProblem } from "@/api/problem";
-import { useBrokerAccounts, useCommand, useReadiness, useRisk, useStanding, useStrategy, useWarnings, type Command, type Standing, type Strategy } from "@/api/queries";
+import { LIST_POLL_MS, STATUS_POLL_MS, useBrokerAccounts, useCommand, useReadiness, useRisk, useStanding, useStrategy, useWarnings, type Command, type Standing, type Strategy } from "@/api/queries";
 import { nameWhereSeveral } from "@/rules/broker-accounts";
 import { istTime } from "@/rules/clock";
 import { showResult, showRupees } from "@/rules/money";
@@ -36,8 +36,8 @@ export default function StrategyControl() {
         </>
       ) : (
         <>
-          <Loaded query={standing}>{(now) => <Now standing={now} />}</Loaded>
-          <Loaded query={strategy}>
+          <Loaded query={standing} every={STATUS_POLL_MS}>{(now) => <Now standing={now} />}</Loaded>
+          <Loaded query={strategy} every={LIST_POLL_MS}>
             {(stored) => <Controls strategy={stored.strategy} standing={standing.data ?? null} />}
           </Loaded>
           {isRed ? <Readiness id={id} /> : null}

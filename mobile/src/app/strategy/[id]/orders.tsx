@@ -2,7 +2,7 @@ import { useLocalSearchParams } from "expo-router";
 import { View } from "react-native";
 import { Text } from "react-native-paper";
 
-import { useOrders, type OrderEvent } from "@/api/queries";
+import { STATUS_POLL_MS, useOrders, type OrderEvent } from "@/api/queries";
 import { istDay, istTime } from "@/rules/clock";
 import { showRupees } from "@/rules/money";
 import { foundSince, orderTruth, type OrderTruth, type Tone } from "@/rules/standing";
@@ -26,7 +26,7 @@ export default function Orders() {
   const orders = useOrders(id);
   return (
     <Screen title={words.orders.title} back={`/strategy/${id}`}>
-      <Loaded query={orders}>
+      <Loaded query={orders} every={STATUS_POLL_MS}>
         {({ orders: events, trades }) => (
           <>
             <Panel title={words.orders.trades}>

@@ -3,7 +3,7 @@ import { useState } from "react";
 import { StyleSheet, View } from "react-native";
 import { Button, Text } from "react-native-paper";
 
-import { useTimeline, type TimelineLine } from "@/api/queries";
+import { STATUS_POLL_MS, useTimeline, type TimelineLine } from "@/api/queries";
 import { istDay, shiftDay } from "@/rules/clock";
 import { showRupees } from "@/rules/money";
 import { Loaded, Panel } from "@/ui/parts";
@@ -24,7 +24,7 @@ export default function Timeline() {
         <Text variant="titleMedium">{day}</Text>
         <Button mode="outlined" disabled={day >= istDay(Date.now())} onPress={() => setChosen(shiftDay(day, 1))}>{words.timeline.later}</Button>
       </View>
-      <Loaded query={timeline}>
+      <Loaded query={timeline} every={STATUS_POLL_MS}>
         {({ lines }) => (
           <Panel>
             {lines.length === 0 ? <Text>{words.timeline.empty}</Text> : null}
