@@ -146,11 +146,20 @@ async def test_an_entry_that_cannot_be_understood_asks_for_a_full_check(
 
         valkey.xadd(CHANGES, {CHANGE_FIELD: '{"version": 2}'})
         valkey.xadd(CHANGES, {"something": "else"})
+        valkey.xadd(CHANGES, {CHANGE_FIELD: b"\xff\xfe"})
+        valkey.xadd(CHANGES, {b"\xff": b"\xfe"})
+        for bad in ('"stop_loss":"1e20"', f'"instrument_token":{2**63}', '"symbol":"\\ud800"', '"symbol":"I\xffY"'):
+            name = bad.partition(":")[0]
+            fields = armed(1, "1500").model_dump_json()
+            begin = fields.index(name)
+            entry = fields[:begin] + bad + fields[fields.index(",", begin) :]
+            valkey.xadd(CHANGES, {CHANGE_FIELD: entry.encode("latin-1")})
         RedisRuntime(valkey).announce(armed(1, "1500"))
 
         await until(lambda: follower.changes)
-        assert follower.counters.invalid_changes == 2
-        assert follower.gap_count == 3
+        assert follower.changes == [armed(1, "1500")]
+        assert follower.counters.invalid_changes == 8
+        assert follower.gap_count == 9
 
 
 async def test_an_absent_redis_is_waited_for(valkey_server: ServerAddress) -> None:
