@@ -127,6 +127,7 @@ INFORMATIVE: Final = frozenset(
         "InstrumentsStale",
         "QuotesUsed",
         "QuotesFailed",
+        "QuotesMissing",
         "InvalidTicks",
         "StaleTicks",
         "FutureTicks",
