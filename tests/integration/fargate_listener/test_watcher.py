@@ -314,6 +314,9 @@ async def test_health_follows_feed_stops_and_queue(world: World) -> None:
     await until(lambda: world.desk.guard.armed == 1 and world.broker.messages)
     async with repeated(world.broker, ltp_frame((INFY, 149_900))):
         await until(lambda: world.health.reasons() == ["hits do not reach the queue: 1 hits are being retried"])
+        # Somebody should come; another task would be as far from the queue
+        assert world.health.is_alarming()
+        assert world.health.faults() == []
 
     world.queue.away = False
     await until(lambda: world.health.reasons() == [])
