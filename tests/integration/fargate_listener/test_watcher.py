@@ -400,7 +400,6 @@ async def test_a_held_instrument_without_a_token_rings_and_is_no_reason_for_anot
     await until(lambda: world.health.reasons() == [])
 
     MemoryInstruments(world.database).replace_all([])
-    world.truth._tokens.clear()
     world.hold("1500")
 
     await until(lambda: world.health.reasons() == ["no instrument token for NSE:INFY"])
@@ -417,7 +416,6 @@ async def test_a_delisted_instrument_that_nobody_holds_keeps_no_stop_from_being_
     world.let_go(strategy)
     await until(lambda: world.desk.watchlist.watches(INFY))
     MemoryInstruments(world.database).replace_all([])
-    world.truth._tokens.clear()
 
     unknown = "no instrument token for NSE:INFY, of which nothing is held"
     await until(lambda: [note for note in world.health.notes() if "Redis" not in note] == [unknown])
