@@ -162,6 +162,54 @@ async def test_an_entry_that_cannot_be_understood_asks_for_a_full_check(
         assert follower.gap_count == 9
 
 
+@pytest.mark.parametrize("began_empty", [True, False])
+async def test_entries_that_the_stream_let_go_of_before_they_were_read_ask_for_a_full_check(
+    valkey: Redis, valkey_server: ServerAddress, began_empty: bool
+) -> None:
+    runtime = RedisRuntime(valkey)
+    if not began_empty:
+        runtime.announce(armed(0, "1500"))
+    async with following(valkey_server) as follower:
+        await until(lambda: follower.gap_count == 1)
+        for number in range(1, 30):
+            runtime.announce(armed(number, "1500"))
+        await until(lambda: len(follower.changes) == 29)
+        # What is cut off behind the last one that was read was not missed
+        valkey.xtrim(CHANGES, maxlen=5, approximate=False)
+        await asyncio.sleep(1.2)
+        assert follower.gap_count == 1
+
+        # When the watcher stands still: within this test nobody else runs until it waits
+        for number in range(30, 60):
+            runtime.announce(armed(number, "1500"))
+        valkey.xtrim(CHANGES, maxlen=5, approximate=False)
+
+        await until(lambda: follower.changes[-1] == armed(59, "1500"))
+        await until(lambda: follower.gap_count > 1)
+        assert len(follower.changes) < 29 + 30
+
+
+@pytest.mark.parametrize("milliseconds", [-120_000, 120_000])
+async def test_a_stream_that_was_replaced_asks_for_a_full_check_and_is_followed(
+    valkey: Redis, valkey_server: ServerAddress, milliseconds: int
+) -> None:
+    runtime = RedisRuntime(valkey)
+    for number in range(3):
+        runtime.announce(armed(number, "1500"))
+    async with following(valkey_server) as follower:
+        await until(lambda: follower.gap_count == 1)
+        newest = int(valkey.xinfo_stream(CHANGES)["last-generated-id"].split("-")[0])
+
+        valkey.delete(CHANGES)
+        entry: Any = {CHANGE_FIELD: armed(7, "1500").model_dump_json()}
+        valkey.xadd(CHANGES, entry, id=f"{newest + milliseconds}-0")
+
+        await until(lambda: follower.gap_count == 2)
+        valkey.xadd(CHANGES, {CHANGE_FIELD: armed(8, "1500").model_dump_json()}, id=f"{newest + milliseconds}-1")
+        await until(lambda: armed(8, "1500") in follower.changes)
+        assert follower.gap_count == 2
+
+
 async def test_an_absent_redis_is_waited_for(valkey_server: ServerAddress) -> None:
     async with following(valkey_server, port=free_port()) as follower:
         await until(lambda: follower.counters.redis_failures >= 2)
