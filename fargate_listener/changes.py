@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from pydantic import ValidationError
 from redis.asyncio import Redis
+from redis.exceptions import ResponseError
 
 from algotrading.adapters.redis_keys import CHANGE_FIELD, CHANGES
 from algotrading.contracts.messages import StopChange
@@ -23,6 +25,20 @@ _BATCH = 1_000
 _RETRY_SECONDS = 0.5
 
 
+_NO_ID = "0-0"
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    """What Redis says of the stream: ids of its first entry and of the last one that it ever had, how many it ever had
+    and has. Of a stream that is not there: nothing."""
+
+    first: str
+    last: str
+    added: int
+    length: int
+
+
 class ChangeStream:
     """Reads entry after entry, in the order in which they were announced."""
 
@@ -30,6 +46,9 @@ class ChangeStream:
         self._redis = redis
         self._counters = counters
         self._last_id: str | None = None
+        """The last entry that was read, or the end from which on entries are."""
+        self._added = 0
+        """How many entries the stream has ever had, by its own account."""
         self.is_followed = False
         """Whether changes are arriving (or would, if there were any)."""
         self.is_away = False
@@ -38,7 +57,7 @@ class ChangeStream:
     async def remember_end(self) -> None:
         """Follow from the present end on: call it before reading what the stream tells changes of."""
         try:
-            self._last_id = await self._end()
+            await self._go_to_end()
         except REDIS_AWAY as error:
             self._away(error)
 
@@ -50,7 +69,8 @@ class ChangeStream:
         on_away: Callable[[], None] = lambda: None,
     ) -> None:
         """Follow until cancelled, also over an absence of Redis. `on_gap` is called whenever something
-        may have been missed (Redis was away, an entry could not be read): only a full check closes a gap.
+        may have been missed (Redis was away, an entry could not be read, the stream let go of entries before they were
+        read or is another one than it was): only a full check closes a gap.
         `on_away` is called whenever changes are found not to arrive."""
         while True:
             try:
@@ -60,14 +80,30 @@ class ChangeStream:
                 on_away()
                 await asyncio.sleep(_RETRY_SECONDS)
 
-    async def _end(self) -> str:
-        async with asyncio.timeout(ANSWER_SECONDS):
-            newest: Any = await self._redis.xrevrange(CHANGES, count=1)
-        return _text(newest[0][0]) if newest else "0-0"
+    async def _go_to_end(self) -> None:
+        end = await self._state()
+        self._last_id, self._added = end.last, end.added
+
+    async def _state(self) -> _State:
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                told: Any = await self._redis.xinfo_stream(CHANGES)
+        except ResponseError as error:
+            if "no such key" not in str(error):
+                raise
+            return _State(first=_NO_ID, last=_NO_ID, added=0, length=0)
+        return _State(
+            first=_text(told["recorded-first-entry-id"]),
+            last=_text(told["last-generated-id"]),
+            added=int(told["entries-added"]),
+            length=int(told["length"]),
+        )
 
     async def _catch_up(self, apply: Callable[[StopChange], None], on_gap: Callable[[], None]) -> None:
         if self._last_id is None:
-            self._last_id = await self._end()
+            await self._go_to_end()
+        assert self._last_id is not None
+        before = self._last_id
         if not self.is_followed:
             async with asyncio.timeout(ANSWER_SECONDS):
                 await self._redis.ping()
@@ -84,6 +120,24 @@ class ChangeStream:
                 on_gap()
             else:
                 apply(change)
+        # After the reading: what the stream held then it held while it was read.
+        await self._look_for_a_gap(before, on_gap)
+
+    async def _look_for_a_gap(self, before: str, on_gap: Callable[[], None]) -> None:
+        """Whether there were entries after `before` that were not read."""
+        now = await self._state()
+        is_another = now.added < self._added or _order(now.last) < _order(self._last_id)
+        # Where it begins after what was read before, it has let go of what came in between, if anything did.
+        is_cut = now.added > now.length and _order(now.first if now.length else now.last) > _order(before)
+        self._added = now.added
+        if is_another:
+            self._last_id = now.last
+        if is_another or is_cut:
+            logger.error(
+                "entries of the change stream may have been missed; a full check follows",
+                extra={"stream": "another one" if is_another else "cut"},
+            )
+            on_gap()
 
     def _read(self, fields: dict[str, str]) -> StopChange | None:
         try:
@@ -114,6 +168,11 @@ def _entries(answer: Any) -> list[tuple[str, dict[str, str]]]:
             for entry_id, fields in flat
         ]
     return found
+
+
+def _order(entry_id: str | None) -> tuple[int, ...]:
+    """By which ids are compared: milliseconds, and a number within one."""
+    return tuple(map(int, (entry_id or _NO_ID).split("-")))
 
 
 def _text(value: str | bytes) -> str:

@@ -25,6 +25,8 @@ class Counters:
     quotes: int = 0
     """Instruments read from the broker's quotes because the feed did not show them."""
     failed_quotes: int = 0
+    missing_quotes: int = 0
+    """Instruments of an answer of which it told nothing that could be read."""
     refused_dials: int = 0
     missing_credentials: int = 0
     order_updates: int = 0

@@ -85,7 +85,8 @@ class Health:
         """Those of the reasons that a new task might mend. A login that nobody has made is none: a task that is
         replaced for it is replaced again and again, and a first deployment, before anybody can log in, never ends.
         Nor is one instrument that cannot be seen (delisted, renamed, suspended) while others can: every watcher finds
-        the same, and replacing all of them again and again would take the eyes off every other stop."""
+        the same, and replacing all of them again and again would take the eyes off every other stop. Nor is a queue
+        that is away, for which there are alarms: a new task would be as far from it, and blind while it starts."""
         return [reason for reason, is_fault in self._found().items() if is_fault]
 
     def _found(self) -> dict[str, bool]:
@@ -102,7 +103,8 @@ class Health:
             sees_others = len(blind) < len(self.liveness.armed_tokens)
             found[f"the prices of {len(blind)} instruments with an armed stop are not seen"] = not sees_others
         if self.sender.trouble is not None:
-            found[f"hits do not reach the queue: {self.sender.trouble}"] = True
+            # The queue would be as far away from another task, which would have to see everything anew.
+            found[f"hits do not reach the queue: {self.sender.trouble}"] = self.sender.ended > 0
         if self.sender.refused:
             # While it takes others': it would refuse them of another task as well.
             found[f"the queue refuses {self.sender.refused} hits"] = False

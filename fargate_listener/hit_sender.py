@@ -14,18 +14,23 @@ from heapq import heapify, heappop
 from itertools import count
 from uuid import UUID
 
-from algotrading.contracts.messages import OrderCommand, OrderEvent
+from algotrading.contracts.messages import OrderCommand
 from algotrading.ports import Clock
+from fargate_listener.hit_commands import command_of, told
 from fargate_listener.hit_queue import LARGEST_BATCH, HitQueue
 from fargate_listener.refused_hits import RefusedHits, key_of
-from fargate_listener.stop_guard import REPEAT_SECONDS, Hit
-from fargate_listener.wire_prices import to_price
+from fargate_listener.stop_guard import Hit
 
 logger = logging.getLogger(__name__)
 
 SENDERS = 4
 """Threads: a call that hangs until its time-out holds up only the hits it carries."""
 PROBE_SECONDS = 20.0
+TROUBLED_PROBE_SECONDS = 1.0
+"""While it is not known whether the queue is there: so soon it is known again."""
+HANGING_SECONDS = 4.0
+"""A call that takes longer is trouble: with its time-outs none should."""
+_FIRST_PAUSE = 0.05
 _LONGEST_PAUSE = 2.0
 
 
@@ -57,9 +62,10 @@ class HitSender:
         self._sorting = threading.Lock()
         self._by_risk: list[tuple[int, int, Hit]] = []
         """What the threads have taken over and not sent: a heap, the most at risk first."""
-        self._waits: set[tuple[UUID, date]] = set()
-        """Whose hit is in the heap or rests. A stop is reported every few seconds while it is not answered: one hit
-        waits for each, the first, however long the queue is away."""
+        self._waits: dict[tuple[UUID, date], Hit] = {}
+        """The hit of each that waits, in the heap or at rest; what is there besides has been replaced. A stop is
+        reported every few seconds while it is not answered: one hit waits for each, however long the queue is away. It
+        is the first, or the first since the stop was moved: a price that reached another stop says nothing of this."""
         self._refused = RefusedHits(monotonic)
         self._serials = count()
         self._put = 0
@@ -70,8 +76,11 @@ class HitSender:
         self._delivered = Delivered()
         self._trouble: str | None = "the queue was not reached yet"
         self._stuck: dict[int, int] = {}
-        """Hits whose last attempt failed, per thread that keeps trying."""
+        """Hits of the last attempt that failed, per thread."""
+        self._begun: dict[int, float] = {}
+        """When the call began that a thread is waiting for."""
         self._queue: HitQueue | None = None
+        self._is_told_to_end = False
         self._threads = [
             threading.Thread(target=self._work, name=f"hit-sender-{number}", daemon=True) for number in range(senders)
         ]
@@ -79,8 +88,19 @@ class HitSender:
     @property
     def trouble(self) -> str | None:
         """Why hits are not getting through; None when they are."""
-        stuck = sum(self._stuck.values())
-        return f"{stuck} hits are being retried" if stuck else self._trouble
+        if ended := self.ended:
+            return f"{ended} of {len(self._threads)} threads have ended"
+        if stuck := sum(self._stuck.values()):
+            return f"{stuck} hits are being retried"
+        now = self._monotonic()
+        if any(now - begun > HANGING_SECONDS for begun in list(self._begun.values())):
+            return self._trouble or "a call does not end"
+        return self._trouble
+
+    @property
+    def ended(self) -> int:
+        """Threads that are no more, though nobody told them to end."""
+        return 0 if self._is_told_to_end else sum(t.ident is not None and not t.is_alive() for t in self._threads)
 
     @property
     def refused(self) -> int:
@@ -109,6 +129,7 @@ class HitSender:
 
     def stop(self) -> None:
         """End the threads, each after the hits it carries."""
+        self._is_told_to_end = True
         for _ in self._threads:
             self._waiting.put(None)
 
@@ -120,29 +141,68 @@ class HitSender:
 
     def _work(self) -> None:
         """A thread's life. Daemonic: what the process still owes is waited for in `flush`."""
-        self._attempt(lambda hit_queue: hit_queue.probe())
-        while True:
-            if batch := self._most_at_risk():
-                self._deliver(batch)
-                continue
-            with self._sorting:
-                patience = self._refused.seconds_left(PROBE_SECONDS)
+        self._probe()
+        pause, is_over = _FIRST_PAUSE, False
+        while not is_over:
             try:
-                hits = self._waiting.get(timeout=patience)
-            except queue.Empty:
-                if not self._refused:  # they ask the queue often enough
-                    self._attempt(lambda hit_queue: hit_queue.probe())
-                continue
-            if hits is None:
-                return
-            self._sort_in(hits)
+                is_over, is_well = self._turn()
+            except Exception as error:
+                # Whatever it is, a fault of our own: a thread that ends takes hits with it, and nobody would know.
+                self._trouble, is_well = type(error).__name__, False
+                logger.critical("a thread that sends hits has failed, and goes on", exc_info=True)
+            if is_well:
+                pause = _FIRST_PAUSE
+            else:
+                time.sleep(pause)
+                pause = min(2 * pause, _LONGEST_PAUSE)
 
-    def _sort_in(self, hits: Sequence[Hit]) -> None:
+    def _turn(self) -> tuple[bool, bool]:
+        """Send the next batch, or wait for one. Whether the thread's life is over, and whether all went well."""
+        batch: list[Hit] = []
+        try:
+            self._take_most_at_risk(batch)
+            if batch:
+                return False, self._deliver(batch)
+        finally:
+            if batch:
+                self._take_back(batch)
+        self._stuck[threading.get_ident()] = 0
+        return self._wait(), True
+
+    def _wait(self) -> bool:
+        """For hits; ask the queue where none come. Whether the thread was told to end instead."""
         with self._sorting:
-            fresh = {key: hit for hit in reversed(hits) if (key := key_of(hit)) not in self._waits}
-            self._waits.update(fresh)
-            self._rank(reversed(fresh.values()))
-        self._settle(len(hits) - len(fresh))
+            patience = self._refused.seconds_left(PROBE_SECONDS if self._trouble is None else TROUBLED_PROBE_SECONDS)
+        try:
+            hits = self._waiting.get(timeout=patience)
+        except queue.Empty:
+            if not self._refused:  # they ask the queue often enough
+                self._probe()
+            return False
+        if hits is None:
+            return True
+        self._sort_in(hits)
+        return False
+
+    def _probe(self) -> None:
+        self._attempt(lambda hit_queue: hit_queue.probe())
+
+    def _sort_in(self, hits: Iterable[Hit]) -> None:
+        """One of each strategy and day waits: the first that reached the stop as it stands now."""
+        replaced = 0
+        with self._sorting:
+            fresh = []
+            for hit in hits:
+                key = key_of(hit)
+                waiting = self._waits.get(key)
+                if waiting is None or (
+                    hit.stop.stop_loss != waiting.stop.stop_loss and hit.received >= waiting.received
+                ):
+                    self._waits[key] = hit
+                    fresh.append(hit)
+                replaced += waiting is not None
+            self._rank(fresh)  # what was replaced at once is passed over later
+        self._settle(replaced)
 
     def _rank(self, hits: Iterable[Hit]) -> None:
         self._by_risk += [(-hit.at_risk, next(self._serials), hit) for hit in hits]
@@ -164,43 +224,43 @@ class HitSender:
                     self._sort_in(hits)
             self._waiting.put(None)  # for when everything is sent
 
-    def _most_at_risk(self) -> list[Hit]:
+    def _take_most_at_risk(self, batch: list[Hit]) -> None:
         """The next batch. What came meanwhile, or has rested, is sorted in first: a larger risk overtakes."""
         self._sort_in_all()
         with self._sorting:
             if rested := self._refused.rested():
-                self._rank(rested)
-            batch = [heappop(self._by_risk)[2] for _ in range(min(LARGEST_BATCH, len(self._by_risk)))]
-            self._waits.difference_update(map(key_of, batch))
+                self._rank(hit for hit in rested if self._waits.get(key_of(hit)) is hit)
+            while self._by_risk and len(batch) < LARGEST_BATCH:
+                hit = heappop(self._by_risk)[2]
+                if self._waits.get(key_of(hit)) is hit:  # no other one has taken its place
+                    batch.append(hit)
+                    del self._waits[key_of(hit)]
             is_more = bool(self._by_risk)
         if is_more:
             self._waiting.put(())  # wakes the next thread, which does the same
-        return batch
 
-    def _deliver(self, hits: list[Hit]) -> None:
-        """Send until the queue has answered; pauses grow while it does not. What it refuses is not waited for."""
-        me = threading.get_ident()
-        owed = [(hit, self._command(hit)) for hit in hits]
-        strategies = [str(hit.stop.strategy_id) for hit in hits]
-        pause = 0.05
-        while not self._attempt(lambda hit_queue: self._send_once(hit_queue, owed)):
-            with self._lock:
-                self._stuck[me] = len(owed)
-                self._delivered.failures += len(owed)
+    def _deliver(self, batch: list[Hit]) -> bool:
+        """Try once; what the queue has answered leaves `batch`. Whether it did answer: if not, all of it goes back to
+        where it waited, so that a hit of a larger risk or of a stop that was moved since is tried next."""
+        me, hits = threading.get_ident(), len(batch)
+        strategies = [str(hit.stop.strategy_id) for hit in batch]
+        is_answered = self._attempt(lambda hit_queue: self._send_once(hit_queue, batch))
+        with self._lock:
+            self._stuck[me] = 0 if is_answered else hits
+            self._delivered.failures += 0 if is_answered else hits
+        if not is_answered:
             logger.error(
                 "stop-loss hits are not getting into the queue: %s",
                 self._trouble,
                 extra={"undelivered": self.undelivered, "strategies": strategies},
             )
-            time.sleep(pause)
-            self._sort_in_all()  # so that repetitions do not pile up while the queue is away
-            pause = min(2 * pause, _LONGEST_PAUSE)
-        with self._lock:
-            self._stuck[me] = 0
+        return is_answered
 
-    def _send_once(self, hit_queue: HitQueue, owed: Sequence[tuple[Hit, OrderCommand]]) -> None:
+    def _send_once(self, hit_queue: HitQueue, batch: list[Hit]) -> None:
+        owed = [(hit, self._command(hit)) for hit in batch]
         still_owed = {command.deduplication_id for command in hit_queue.send([command for _, command in owed])}
         now = self._monotonic()
+        batch[:] = [hit for hit, command in owed if command.deduplication_id in still_owed]
         taken = [each for each in owed if each[1].deduplication_id not in still_owed]
         with self._lock:
             self._delivered.latencies_ms += [1000 * (now - hit.received) for hit, _ in taken]
@@ -208,11 +268,26 @@ class HitSender:
             for hit, _ in taken:
                 self._refused.taken(hit)
         self._settle(len(taken))
+        if batch:
+            self._put_back(batch)
+            batch.clear()
         if taken:
             # A line a batch, after it has left: of ten thousand hits at once the log makes no queue of its own.
-            logger.info("stop-loss hits are in the queue", extra={"hits": [_told(*each) for each in taken]})
-        if still_owed:
-            self._put_back([hit for hit, command in owed if command.deduplication_id in still_owed])
+            logger.info("stop-loss hits are in the queue", extra={"hits": [told(*each) for each in taken]})
+
+    def _take_back(self, batch: Sequence[Hit]) -> None:
+        """They were not sent: each waits again, unless another one waits in its place."""
+        with self._sorting:
+            again = [hit for hit in batch if key_of(hit) not in self._waits or self._is_newer(hit)]
+            replaced = sum(key_of(hit) in self._waits for hit in batch)
+            self._waits.update((key_of(hit), hit) for hit in again)
+            self._rank(again)
+        self._settle(replaced)
+
+    def _is_newer(self, hit: Hit) -> bool:
+        """Than the one that waits. Of the same stop the first one counts."""
+        waiting = self._waits[key_of(hit)]
+        return hit.stop.stop_loss == waiting.stop.stop_loss or hit.received > waiting.received
 
     def _put_back(self, hits: Sequence[Hit]) -> None:
         """The queue refuses them, and may do so for good: they rest, and come again in their rank."""
@@ -223,7 +298,7 @@ class HitSender:
                 if (key := key_of(hit)) in self._waits:
                     superseded += 1
                 else:
-                    self._waits.add(key)
+                    self._waits[key] = hit
                     self._refused.rest(hit)
         with self._lock:
             self._delivered.failures += len(hits)
@@ -234,13 +309,17 @@ class HitSender:
 
     def _attempt(self, action: Callable[[HitQueue], None]) -> bool:
         """Whether the queue answered."""
+        me = threading.get_ident()
         try:
+            self._begun[me] = self._monotonic()
             action(self._opened())
         except Exception as error:
             # Whatever the AWS client raises: a hit is retried until it is delivered, so nothing may end this thread.
             self._trouble = type(error).__name__
             logger.warning("the priority queue is away: %s", self._trouble)
             return False
+        finally:
+            self._begun.pop(me, None)
         self._trouble = None
         return True
 
@@ -251,33 +330,5 @@ class HitSender:
             return self._queue
 
     def _command(self, hit: Hit) -> OrderCommand:
-        stop, now = hit.stop, self._clock.now()
-        tick_at = now - timedelta(seconds=self._monotonic() - hit.received)
-        # The same for most tasks that saw the tick, so that the queue keeps one of their messages; and another one when
-        # the stop is reported again. Two that received it on either side of a turn's beginning send two: the second
-        # finds the exit under way, as a repetition does.
-        turn = int(tick_at.timestamp() // REPEAT_SECONDS)
-        return OrderCommand(
-            strategy_id=stop.strategy_id,
-            user_id=stop.user_id,
-            event=OrderEvent.STOPLOSS,
-            trading_day=stop.trading_day,
-            timestamp=int(now.timestamp() * 1000),
-            tick_at=tick_at,
-            price=to_price(stop.instrument_token, hit.wire_price),
-            cause="watcher",
-            deduplication_id=f"{stop.strategy_id}:{stop.trading_day}:STOPLOSS:{turn}",
-        )
-
-
-def _told(hit: Hit, command: OrderCommand) -> dict[str, str]:
-    """A hit, for the log. `received_at` is when its tick arrived, by our clock."""
-    stop = hit.stop
-    return {
-        "strategy_id": str(stop.strategy_id),
-        "instrument": f"{stop.exchange}:{stop.symbol}",
-        "kind": command.event.value,
-        "stop_loss": str(stop.stop_loss),
-        "price": str(command.price),
-        "received_at": "" if command.tick_at is None else command.tick_at.isoformat(),
-    }
+        now = self._clock.now()
+        return command_of(hit, now=now, tick_at=now - timedelta(seconds=self._monotonic() - hit.received))

@@ -24,12 +24,16 @@ def make_redis_client(host: str, port: int, *, tls: bool) -> Redis:
 
     Its own time-out of answers is off: it sends through `asyncio.wait_for`, which before Python 3.12 can
     lose a cancellation (python/cpython#86296), and a part that is not ended keeps the whole watcher from leaving.
+
+    Bytes that are no UTF-8 become lone surrogates, which no reader takes for a value: raised as an error within the
+    library they would end whoever reads.
     """
     return Redis(
         host=host,
         port=port,
         ssl=tls,
         decode_responses=True,
+        encoding_errors="surrogateescape",
         socket_connect_timeout=_CONNECT_SECONDS,
         socket_timeout=None,
         retry=Retry(NoBackoff(), 0),

@@ -36,6 +36,7 @@ _NAMES = {
     "instruments_without_room": "FeedWithoutRoom",
     "quotes": "QuotesUsed",
     "failed_quotes": "QuotesFailed",
+    "missing_quotes": "QuotesMissing",
     "refused_dials": "FeedRefused",
     "missing_credentials": "FeedCredentialsMissing",
     "order_updates": "FeedOrderUpdates",

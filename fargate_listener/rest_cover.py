@@ -245,7 +245,9 @@ class RestCover:
         self._failures = 0
         expected = set(keys.values())
         # Tokens are used again after expiry: a row of another instrument than was meant says nothing.
-        return [quote for quote in quotes if quote.instrument_token in expected]
+        told = [quote for quote in quotes if quote.instrument_token in expected]
+        self._counters.missing_quotes += len(expected.difference(quote.instrument_token for quote in told))
+        return told
 
     def _is_of_today(self, quote: Quote) -> bool:
         """An instrument that has not traded yet shows yesterday's close."""

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from uuid import UUID
 
 from algotrading.contracts.messages import StopChange
@@ -13,8 +12,6 @@ from algotrading.ports import Clock, Instruments, Ledger, Watched
 
 _FIELDS = set(StopChange.model_fields)
 """Shared: whoever copies a change copies it first."""
-_TOKENS_KEPT = timedelta(minutes=10)
-"""The day's instrument dump may bring new tokens while the watcher runs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,22 +33,19 @@ class Truth:
         self._ledger = ledger
         self._instruments = instruments
         self._clock = clock
-        self._tokens: dict[tuple[str, str], int] = {}
-        self._tokens_expire = clock.now()
 
     def read(self) -> Snapshot:
         """Running strategies and armed cycles, as StopChanges."""
-        if self._clock.now() >= self._tokens_expire:
-            self._tokens = {}
-            self._tokens_expire = self._clock.now() + _TOKENS_KEPT
         today = trading_day_of(self._clock.now())
         all_watched = self._ledger.to_watch()
-        self._learn_tokens(all_watched)
+        # Each time, and all at once: a dump may bring new tokens, and a change that was announced with one must not be
+        # undone by an older reading.
+        tokens = self._instruments.tokens_of({(watched.exchange, watched.symbol) for watched in all_watched})
         known: dict[UUID, StopChange] = {}
         unknown: dict[UUID, str] = {}
         unguarded: set[str] = set()
         for watched in all_watched:
-            token = self._tokens.get((watched.exchange, watched.symbol))
+            token = tokens.get((watched.exchange, watched.symbol))
             if token is None:
                 name = unknown[watched.strategy_id] = f"{watched.exchange}:{watched.symbol}"
                 if watched.trading_day is not None:
@@ -59,12 +53,6 @@ class Truth:
             else:
                 known[watched.strategy_id] = _change(watched, token, today)
         return Snapshot(today, known, unknown, frozenset(unguarded))
-
-    def _learn_tokens(self, all_watched: Iterable[Watched]) -> None:
-        """All at once: of thousands of instruments one after the other would take seconds."""
-        new = {(watched.exchange, watched.symbol) for watched in all_watched}.difference(self._tokens)
-        if new:
-            self._tokens |= self._instruments.tokens_of(new)
 
 
 def _change(watched: Watched, token: int, today: date) -> StopChange:

@@ -25,6 +25,7 @@ from algotrading.domain.metrics import (
     HEARTBEAT,
     TRIES_HELD_UP,
     TROUBLES,
+    UNDELIVERED,
 )
 from cdk.acknowledge import TOPIC_AT_REST, acknowledge
 from cdk.constructs.dashboard import TradingDashboard
@@ -43,6 +44,7 @@ UNSAFE: Final = (
     "TroubleUnguarded",
     "TroubleExitBlocked",
     "TroubleStopLossDeliveryFailed",
+    "HitsUndelivered",
     "TroubleKillNotFlat",
     "TroubleDuplicateOrder",
     "TroubleOversold",
@@ -119,6 +121,7 @@ class ObservabilityStack(Stack):
         for watcher in environment.watchers:
             self._alarm_on_one_watcher(watcher, environment)
         self._alarm_without_watchers(environment)
+        self._alarm_on_hits(environment)
         self._alarm_without_converge(converge, environment)
         self._alarm_on_brokers(environment)
         self._alarm_without_api(environment)
@@ -202,6 +205,16 @@ class ObservabilityStack(Stack):
             name=f"algotrading-{environment.stage}-all-blind",
             description=f"No watcher sees: a falling price sells nothing. {TROUBLES[BLIND]}",
             metric=_metric(BLIND, cloudwatch.Stats.MINIMUM, environment),
+        )
+
+    def _alarm_on_hits(self, environment: Environment) -> None:
+        """A report may find one hit on its way. In each of two minutes in a row it is none that will arrive soon."""
+        self._alarm(
+            "HitsUndelivered",
+            name=f"algotrading-{environment.stage}-hits-undelivered",
+            description="For two minutes stops were hit of which the priority queue has no message: nothing is sold.",
+            metric=_metric(UNDELIVERED, cloudwatch.Stats.MAXIMUM, environment),
+            periods=2,
         )
 
     def _alarm_without_converge(self, converge: lambda_.IFunction, environment: Environment) -> None:

@@ -21,6 +21,7 @@ from algotrading.domain.metrics import (
     INFORMATIVE,
     TRIES_HELD_UP,
     TROUBLES,
+    UNDELIVERED,
 )
 from algotrading.domain.rates import SECOND, RateLimits, Request
 from cdk.environments import ENVIRONMENTS, Environment
@@ -240,6 +241,17 @@ def test_accounts_that_stay_near_their_brokers_limit_wake_somebody_and_the_open_
     assert (alarm["MetricName"], alarm["Statistic"], alarm["Period"]) == (BROKER_QUEUED, "Sum", 60)
     assert alarm["EvaluationPeriods"] == 5
     assert alarm["Threshold"] <= 60 * a_second / 10
+
+
+def test_hits_that_the_queue_does_not_take_wake_somebody_and_one_on_its_way_does_not(
+    estate: Estate, environment: Environment
+) -> None:
+    alarm = _named(estate, environment, "hits-undelivered")
+
+    assert (alarm["MetricName"], alarm["Statistic"], alarm["Period"]) == (UNDELIVERED, "Maximum", 60)
+    assert (alarm["Threshold"], alarm["EvaluationPeriods"], alarm["TreatMissingData"]) == (1, 2, "notBreaching")
+    assert alarm["AlarmActions"]
+    assert "HitsUndelivered" in UNSAFE
 
 
 @pytest.mark.parametrize(

@@ -146,11 +146,68 @@ async def test_an_entry_that_cannot_be_understood_asks_for_a_full_check(
 
         valkey.xadd(CHANGES, {CHANGE_FIELD: '{"version": 2}'})
         valkey.xadd(CHANGES, {"something": "else"})
+        valkey.xadd(CHANGES, {CHANGE_FIELD: b"\xff\xfe"})
+        valkey.xadd(CHANGES, {b"\xff": b"\xfe"})
+        for bad in ('"stop_loss":"1e20"', f'"instrument_token":{2**63}', '"symbol":"\\ud800"', '"symbol":"I\xffY"'):
+            name = bad.partition(":")[0]
+            fields = armed(1, "1500").model_dump_json()
+            begin = fields.index(name)
+            entry = fields[:begin] + bad + fields[fields.index(",", begin) :]
+            valkey.xadd(CHANGES, {CHANGE_FIELD: entry.encode("latin-1")})
         RedisRuntime(valkey).announce(armed(1, "1500"))
 
         await until(lambda: follower.changes)
-        assert follower.counters.invalid_changes == 2
-        assert follower.gap_count == 3
+        assert follower.changes == [armed(1, "1500")]
+        assert follower.counters.invalid_changes == 8
+        assert follower.gap_count == 9
+
+
+@pytest.mark.parametrize("began_empty", [True, False])
+async def test_entries_that_the_stream_let_go_of_before_they_were_read_ask_for_a_full_check(
+    valkey: Redis, valkey_server: ServerAddress, began_empty: bool
+) -> None:
+    runtime = RedisRuntime(valkey)
+    if not began_empty:
+        runtime.announce(armed(0, "1500"))
+    async with following(valkey_server) as follower:
+        await until(lambda: follower.gap_count == 1)
+        for number in range(1, 30):
+            runtime.announce(armed(number, "1500"))
+        await until(lambda: len(follower.changes) == 29)
+        # What is cut off behind the last one that was read was not missed
+        valkey.xtrim(CHANGES, maxlen=5, approximate=False)
+        await asyncio.sleep(1.2)
+        assert follower.gap_count == 1
+
+        # When the watcher stands still: within this test nobody else runs until it waits
+        for number in range(30, 60):
+            runtime.announce(armed(number, "1500"))
+        valkey.xtrim(CHANGES, maxlen=5, approximate=False)
+
+        await until(lambda: follower.changes[-1] == armed(59, "1500"))
+        await until(lambda: follower.gap_count > 1)
+        assert len(follower.changes) < 29 + 30
+
+
+@pytest.mark.parametrize("milliseconds", [-120_000, 120_000])
+async def test_a_stream_that_was_replaced_asks_for_a_full_check_and_is_followed(
+    valkey: Redis, valkey_server: ServerAddress, milliseconds: int
+) -> None:
+    runtime = RedisRuntime(valkey)
+    for number in range(3):
+        runtime.announce(armed(number, "1500"))
+    async with following(valkey_server) as follower:
+        await until(lambda: follower.gap_count == 1)
+        newest = int(valkey.xinfo_stream(CHANGES)["last-generated-id"].split("-")[0])
+
+        valkey.delete(CHANGES)
+        entry: Any = {CHANGE_FIELD: armed(7, "1500").model_dump_json()}
+        valkey.xadd(CHANGES, entry, id=f"{newest + milliseconds}-0")
+
+        await until(lambda: follower.gap_count == 2)
+        valkey.xadd(CHANGES, {CHANGE_FIELD: armed(8, "1500").model_dump_json()}, id=f"{newest + milliseconds}-1")
+        await until(lambda: armed(8, "1500") in follower.changes)
+        assert follower.gap_count == 2
 
 
 async def test_an_absent_redis_is_waited_for(valkey_server: ServerAddress) -> None:

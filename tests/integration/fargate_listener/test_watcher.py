@@ -314,6 +314,9 @@ async def test_health_follows_feed_stops_and_queue(world: World) -> None:
     await until(lambda: world.desk.guard.armed == 1 and world.broker.messages)
     async with repeated(world.broker, ltp_frame((INFY, 149_900))):
         await until(lambda: world.health.reasons() == ["hits do not reach the queue: 1 hits are being retried"])
+        # Somebody should come; another task would be as far from the queue
+        assert world.health.is_alarming()
+        assert world.health.faults() == []
 
     world.queue.away = False
     await until(lambda: world.health.reasons() == [])
@@ -397,7 +400,6 @@ async def test_a_held_instrument_without_a_token_rings_and_is_no_reason_for_anot
     await until(lambda: world.health.reasons() == [])
 
     MemoryInstruments(world.database).replace_all([])
-    world.truth._tokens.clear()
     world.hold("1500")
 
     await until(lambda: world.health.reasons() == ["no instrument token for NSE:INFY"])
@@ -414,7 +416,6 @@ async def test_a_delisted_instrument_that_nobody_holds_keeps_no_stop_from_being_
     world.let_go(strategy)
     await until(lambda: world.desk.watchlist.watches(INFY))
     MemoryInstruments(world.database).replace_all([])
-    world.truth._tokens.clear()
 
     unknown = "no instrument token for NSE:INFY, of which nothing is held"
     await until(lambda: [note for note in world.health.notes() if "Redis" not in note] == [unknown])

@@ -8,11 +8,12 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
 from algotrading.contracts.messages import OrderCommand, OrderEvent
-from fargate_listener.hit_sender import HitSender
+from fargate_listener.hit_sender import HANGING_SECONDS, HitSender
 from fargate_listener.stop_guard import REPEAT_SECONDS, Hit
 from tests.unit.fargate_listener.examples import DAY, OWNER, armed, strategy_id
 
@@ -64,6 +65,21 @@ class Queue:
         self.taken += commands[:taken]
         self.arrived.set()
         return commands[taken:]
+
+
+class Away(Queue):
+    """Away until further notice."""
+
+    is_away = True
+
+    def probe(self) -> None:
+        if self.is_away:
+            raise ConnectionError
+
+    def send(self, commands: Sequence[OrderCommand]) -> Sequence[OrderCommand]:
+        if self.is_away:
+            raise ConnectionError
+        return super().send(commands)
 
 
 @pytest.fixture
@@ -198,6 +214,128 @@ def test_during_an_outage_no_more_waits_than_there_are_stops(sender_to: Callable
     assert {command.strategy_id for command in queue.taken} == {strategy_id(number) for number in range(1, 4)}
 
 
+def moved_hit(number: int, stop: str, wire_price: int, seconds_later: float) -> Hit:
+    return Hit(armed(number, stop), wire_price, MONOTONIC + seconds_later)
+
+
+@pytest.mark.parametrize("in_time", [True, False])
+def test_the_hit_of_a_stop_that_was_moved_takes_the_place_of_the_older_one(
+    blocked: Queue, sender_to: Callable[..., HitSender], in_time: bool
+) -> None:
+    sender = sender_to(blocked)
+    hits = [moved_hit(1, "1500", 149_900, 0), moved_hit(1, "1450", 144_900, 60), moved_hit(1, "1450", 144_000, 65)]
+    # However the threads took them over
+    for one in hits if in_time else (hits[1], hits[0], hits[2]):
+        sender.put([one])
+
+    blocked.open.set()
+
+    assert sender.flush(PATIENCE)
+    assert [command.price for command in blocked.taken] == [Decimal(1449)]
+
+
+def test_a_hit_that_is_being_tried_gives_way_to_the_one_of_the_moved_stop(sender_to: Callable[..., HitSender]) -> None:
+    # Given a queue that is away while 1499 reaches a stop of 1500, which its owner lowers, and 1449 reaches that
+    queue = Away()
+    sender = sender_to(queue)
+    sender.put([moved_hit(1, "1500", 149_900, 0)])
+    _wait_for(lambda: sender.take_report().failures > 0)
+    sender.put([moved_hit(1, "1450", 144_900, 60)])
+    _wait_for(lambda: sender.undelivered == 1)
+
+    queue.is_away = False
+
+    assert sender.flush(PATIENCE)
+    assert [command.price for command in queue.taken] == [Decimal(1449)]
+
+
+def test_a_hit_of_a_moved_stop_takes_the_place_of_a_refused_one(sender_to: Callable[..., HitSender]) -> None:
+    queue = Picky(1)
+    sender = sender_to(queue, monotonic=time.monotonic)
+    sender.put([moved_hit(1, "1500", 149_900, 0)])
+    _wait_for(lambda: sender.refused == 1)
+    sender.put([moved_hit(1, "1450", 144_900, 60)])
+    _wait_for(lambda: sender.undelivered == 1)
+
+    queue.refused.clear()
+
+    assert sender.flush(PATIENCE)
+    assert [command.price for command in queue.taken] == [Decimal(1449)]
+
+
+@pytest.mark.parametrize("step", ["_command", "_deliver", "_take_most_at_risk", "_wait", "_sort_in_all"])
+def test_a_fault_of_our_own_ends_no_thread_and_loses_no_hit(
+    sender_to: Callable[..., HitSender], monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    queue, is_broken = Queue(), threading.Event()
+    step_of_old = getattr(HitSender, step)
+
+    def broken(self: HitSender, *arguments: Any) -> Any:
+        if is_broken.is_set():
+            raise ZeroDivisionError
+        return step_of_old(self, *arguments)
+
+    monkeypatch.setattr(HitSender, step, broken)
+    sender = sender_to(queue, threads=4)
+    _wait_for(lambda: sender.trouble is None)
+    is_broken.set()
+    sender.put([hit(number) for number in range(10)])
+    if step != "_wait":
+        _wait_for(lambda: sender.trouble is not None)
+        assert sender.undelivered == 10
+        assert sender.trouble is not None
+
+    is_broken.clear()
+
+    assert sender.flush(PATIENCE)
+    assert {command.strategy_id for command in queue.taken} == {strategy_id(number) for number in range(10)}
+    assert sender.ended == 0
+
+
+def test_a_thread_that_has_ended_is_trouble(
+    sender_to: Callable[..., HitSender], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(HitSender, "_work", lambda _self: None)
+    sender = sender_to(Queue(), threads=4)
+    _wait_for(lambda: sender.ended == 4)
+
+    assert sender.trouble == "4 of 4 threads have ended"
+    sender.stop()
+    assert sender.ended == 0
+
+
+def test_a_call_that_does_not_end_is_trouble(blocked: Queue, sender_to: Callable[..., HitSender]) -> None:
+    now = [MONOTONIC]
+    blocked.open.set()
+    sender = sender_to(blocked, monotonic=lambda: now[0])
+    _wait_for(lambda: sender.trouble is None)
+    assert sender.trouble is None
+
+    blocked.open.clear()
+    sender.put([hit(1)])
+    _wait_for(lambda: bool(sender._begun))
+    assert sender.trouble is None
+    now[0] += HANGING_SECONDS + 1
+
+    assert sender.trouble == "a call does not end"
+    blocked.open.set()
+    assert sender.flush(PATIENCE)
+    assert sender.trouble is None
+
+
+def test_that_the_queue_is_back_is_known_within_seconds(sender_to: Callable[..., HitSender]) -> None:
+    # Given a probe that failed, and no hits
+    queue = Away()
+    sender = sender_to(queue, monotonic=time.monotonic)
+    _wait_for(lambda: sender.trouble == "ConnectionError")
+    queue.is_away = False
+
+    begun = time.monotonic()
+    _wait_for(lambda: sender.trouble is None)
+
+    assert time.monotonic() - begun < 3.0
+
+
 def test_the_next_turn_has_another_identity(sender_to: Callable[..., HitSender]) -> None:
     queue = Queue()
     sender = sender_to(queue)
@@ -225,14 +363,6 @@ def test_hits_of_two_days_are_two(blocked: Queue, sender_to: Callable[..., HitSe
 
 def test_during_an_outage_repetitions_do_not_pile_up(sender_to: Callable[..., HitSender]) -> None:
     # Given a queue that is away until further notice, and a stop that is reported again and again
-    class Away(Queue):
-        is_away = True
-
-        def send(self, commands: Sequence[OrderCommand]) -> Sequence[OrderCommand]:
-            if self.is_away:
-                raise ConnectionError
-            return super().send(commands)
-
     queue = Away()
     sender = sender_to(queue)
     sender.put([hit(1)])

@@ -36,6 +36,7 @@ class Market:
 
     def __init__(self) -> None:
         self.moment = MONDAY
+        self.counters = Counters()
         self.hits: list[Hit] = []
         self.table, self.doubtful = MarketTable(), [INFY]
         self.guard = StopGuard(table=self.table, report=self.hits.extend, counters=Counters())
@@ -62,7 +63,7 @@ class Market:
             watchlist=self.watchlist,
             hours=MarketHours(NSE_SESSIONS, self),
             monotonic=self.monotonic,
-            counters=Counters(),
+            counters=self.counters,
         )
 
     def read(self, _credentials: FeedCredentials, keys: Sequence[str]) -> Sequence[Quote]:
@@ -113,6 +114,13 @@ def test_a_quote_counts_as_a_tick(market: Market) -> None:
 
     assert [hit.wire_price for hit in market.hits] == [149_995]
     assert market.cover.covered() == {INFY}
+
+
+def test_what_an_answer_does_not_tell_of_is_counted(market: Market) -> None:
+    market.ask()
+    market.ask(quote("1499.95"))
+
+    assert market.counters.missing_quotes == 1
 
 
 def test_a_tick_that_came_while_the_broker_answered_is_newer_than_its_quote(market: Market) -> None:

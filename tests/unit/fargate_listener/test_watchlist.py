@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from datetime import date
+from decimal import Decimal
 from itertools import pairwise
 from uuid import UUID
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as draw
+from pydantic import ValidationError
 
 from algotrading.contracts.messages import StopChange
 from fargate_listener.counters import Counters
@@ -298,3 +302,56 @@ def test_strategies_that_were_left_are_forgotten_by_the_next_full_check(desk: De
     desk.repair()
 
     assert desk.watchlist._left == {}
+
+
+_ENTRIES = draw.fixed_dictionaries(
+    {
+        "stop_loss": draw.one_of(
+            draw.decimals(allow_nan=True, allow_infinity=True).map(str),
+            draw.sampled_from(["1e20", "9999999999.9999", "1e-999999", "1e999999", "0", "-1", "0.00001"]),
+        ),
+        "instrument_token": draw.one_of(
+            draw.integers(-(2**64), 2**64), draw.integers(1, 300), draw.sampled_from([2**31, 2**32 - 1, 2**63])
+        ),
+        "quantity": draw.one_of(draw.integers(-(2**80), 2**80), draw.sampled_from([0, 2**31 - 1])),
+        "symbol": draw.text(),
+        "watched": draw.booleans(),
+        "armed": draw.booleans(),
+    }
+)
+
+
+@given(draw.lists(_ENTRIES, min_size=1, max_size=4))
+def test_whatever_the_contract_lets_in_can_be_applied_and_taken_back(entries: list[dict[str, object]]) -> None:
+    desk, applied = Desk(), []
+    for entry in entries:
+        try:
+            change = StopChange.model_validate(armed(1, "1500").model_dump(mode="json") | entry)
+        except ValidationError:
+            continue
+        desk.watchlist.apply(change)
+        applied.append(change)
+
+    for change in applied:
+        desk.watchlist.apply(change.model_copy(update={"watched": False, "armed": False}))
+
+    assert desk.guard.armed == 0
+    assert desk.watchlist.tokens == []
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"stop_loss": Decimal("1e20")},
+        {"stop_loss": Decimal(0)},
+        {"instrument_token": 2**63},
+        {"instrument_token": 0},
+        {"quantity": -1},
+        {"quantity": 2**63},
+        {"symbol": ""},
+        {"symbol": "INFY\nTCS"},
+    ],
+)
+def test_the_contract_lets_in_nothing_that_cannot_be_counted_with(wrong: dict[str, object]) -> None:
+    with pytest.raises(ValidationError):
+        armed(1, "1500", **wrong)

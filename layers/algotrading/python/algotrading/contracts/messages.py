@@ -9,10 +9,10 @@ from __future__ import annotations
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 
 class OrderEvent(StrEnum):
@@ -84,20 +84,24 @@ class OrderCommand(_Message):
         return self.cause in HINTS
 
 
+_Name = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f]*$")]
+
+
 class StopChange(_Message):
-    """An entry of the change stream: from now on the watcher knows this about a strategy."""
+    """An entry of the change stream: from now on the watcher knows this about a strategy. The bounds are those of
+    PostgreSQL's columns and of the broker's packets: whatever is within them the watcher can count with."""
 
     version: Literal[1] = 1
     strategy_id: UUID
     user_id: UUID
-    exchange: str
-    symbol: str
-    instrument_token: int
+    exchange: _Name
+    symbol: _Name
+    instrument_token: Annotated[int, Field(gt=0, lt=2**32)]
     watched: bool
     """Subscribe to the symbol (the strategy runs or a cycle is open)."""
     armed: bool
     """Guard it: price <= stop_loss sends STOPLOSS."""
-    stop_loss: Decimal
+    stop_loss: Annotated[Decimal, Field(gt=0, lt=10**10)]
     trading_day: date
-    quantity: int = 0
+    quantity: Annotated[int, Field(ge=0, lt=2**31)] = 0
     """Shares at risk: when many stops are hit at once, those of the most money leave first."""

@@ -72,6 +72,10 @@ BLIND: Final = "Blind"
 HEARTBEAT: Final = "ArmedStops"
 """Told by every watcher in every report, whatever its value: where it is missing, nobody watches."""
 
+UNDELIVERED: Final = "UndeliveredHits"
+"""Told by every watcher in every report: hits that the queue has not taken. One that is on its way counts, too: alarmed
+where it lasts."""
+
 BROKER_FAULTS: Final = "BrokerFaults"
 """Told of every request to a broker: 1 where no answer came that says anything (silence, an error of the broker's, too
 many requests), else 0. So its mean is the share of requests that fail, and its samples are the requests."""
@@ -112,7 +116,7 @@ INFORMATIVE: Final = frozenset(
         "LoopLag",
         "Staleness",
         "TickLag",
-        "UndeliveredHits",
+        UNDELIVERED,
         "KillToFlat",
         "LastCallFailed",
         "LossLimits",
@@ -127,6 +131,7 @@ INFORMATIVE: Final = frozenset(
         "InstrumentsStale",
         "QuotesUsed",
         "QuotesFailed",
+        "QuotesMissing",
         "InvalidTicks",
         "StaleTicks",
         "FutureTicks",

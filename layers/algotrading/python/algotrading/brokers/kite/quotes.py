@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import ssl
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -14,9 +14,11 @@ from algotrading.brokers.kite.connection import Endpoint
 from algotrading.brokers.kite.line import Limits, Line
 from algotrading.brokers.kite.official import RequestWriter
 from algotrading.brokers.kite.reads import data_of
-from algotrading.brokers.kite.rows import Row, decimal_of, fields_in, instant_in, integer_of
+from algotrading.brokers.kite.rows import Row, decimal_of, fields_in, instant_in, integer_of, text_of
 from algotrading.brokers.kite.transcript import Transcript
 from algotrading.domain.errors import BrokerUnavailable
+
+logger = logging.getLogger(__name__)
 
 MOST_QUOTES = 500
 """Instruments of one request; one request a second."""
@@ -71,10 +73,14 @@ class KiteQuotes:
             raise ValueError(f"{len(keys)} instruments: the broker answers for {MOST_QUOTES} at once")
         request = self._writer.write(lambda kite: kite.quote(*keys))
         rows = fields_in(data_of(fetch(self._line, request, self._transcript, "quotes"), "quotes"), "quotes")
-        quotes = []
-        for row in rows.values():
-            with suppress(BrokerUnavailable):
+        quotes, unreadable = [], []
+        for key, row in rows.items():
+            try:
                 quotes.append(_quote_of(fields_in(row, "quote")))
+            except BrokerUnavailable:
+                unreadable.append(key)
+        if unreadable:
+            logger.warning("quotes that cannot be read are left out", extra={"instruments": unreadable[:10]})
         return quotes
 
 
@@ -82,10 +88,14 @@ def _quote_of(row: Row) -> Quote:
     token = integer_of(row, "instrument_token")
     if not token:
         raise BrokerUnavailable("Kite shows a quote without an instrument")
+    last_trade = instant_in(row, ("last_trade_time",))
+    if last_trade is None and text_of(row, "last_trade_time"):
+        # Nobody knows of which day its price is.
+        raise BrokerUnavailable("Kite shows a quote whose last trade cannot be read")
     return Quote(
         instrument_token=token,
         last_price=decimal_of(row, "last_price"),
         lowest=decimal_of(row, "lower_circuit_limit") or None,
         highest=decimal_of(row, "upper_circuit_limit") or None,
-        last_trade=instant_in(row, ("last_trade_time",)),
+        last_trade=last_trade,
     )

@@ -24,6 +24,9 @@ _STATUSES = {
     "TRIGGER PENDING": BrokerStatus.WAITING,
 }
 
+_MOST_DIGITS = 18
+"""Before the decimal point: more than any sum of rupees has."""
+
 Row = Mapping[str, Any]
 
 
@@ -128,14 +131,15 @@ def required_of(row: Row, name: str) -> str:
 
 
 def decimal_of(row: Row, name: str) -> Decimal:
-    """A number, as text or not; 0 when missing. Raises BrokerUnavailable when it is no number."""
+    """A number, as text or not; 0 when missing. Raises BrokerUnavailable when it is no number, or one so large that
+    nothing can be computed with it."""
     value = row.get(name)
     try:
         number = Decimal(0) if value is None else Decimal(str(value))
     except InvalidOperation as error:
         raise BrokerUnavailable(f"Kite shows {name} {str(value)[:40]!r}") from error
-    if not number.is_finite():
-        raise BrokerUnavailable(f"Kite shows {name} {value!r}")
+    if not number.is_finite() or number.adjusted() > _MOST_DIGITS:
+        raise BrokerUnavailable(f"Kite shows {name} {str(value)[:40]!r}")
     return number
 
 
@@ -152,7 +156,8 @@ def instant_in(row: Row, names: Iterable[str]) -> datetime | None:
     for name in names:
         try:
             naive = datetime.strptime(text_of(row, name), "%Y-%m-%d %H:%M:%S")  # noqa: DTZ007
-        except ValueError:
+            return naive.replace(tzinfo=IST).astimezone(UTC)
+        except (ValueError, OverflowError):
+            # The latter: the first morning of the year 1 in IST is no moment of UTC.
             continue
-        return naive.replace(tzinfo=IST).astimezone(UTC)
     return None
