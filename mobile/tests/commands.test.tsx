@@ -75,7 +75,7 @@ const ASKED: [Command, string, unknown][] = [
   [{ kind: "create", plan: PLAN }, "POST /strategy/create", PLAN],
   [{ kind: "change", id: "s1", plan: PLAN, tag: null }, "PUT /strategy/s1", PLAN],
   [{ kind: "delete", id: "s1" }, "DELETE /strategy/s1", null],
-  [{ kind: "limits", limits: LIMITS }, "PUT /risk/profile", LIMITS],
+  [{ kind: "limits", limits: LIMITS, tag: null }, "PUT /risk/profile", LIMITS],
   [{ kind: "end-device", id: "d1" }, "DELETE /auth/devices/d1", null],
   [{ kind: "end-devices" }, "DELETE /auth/devices", null],
 ];
