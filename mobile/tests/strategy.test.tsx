@@ -286,6 +286,7 @@ test("an order that is cancelled after a part of it says so, and every order and
   const orders: OrderEvent[] = [
     { ...ORDER, order_id: "o2", event: "final", outcome: "CANCELLED", filled: 3, average_price: 1535.2, state: "done" },
     { ...ORDER, order_id: "o3", order_type: "SL", side: "SELL", quantity: 3, trigger_price: 1500, broker_order_id: "b2", tag: "t2" },
+    { ...ORDER, order_id: "o4", quantity: 8, filled: 2, average_price: 1530, broker_order_id: "b3", tag: "t3" },
   ];
   const trade: Trade = { trade_id: "1", broker_order_id: "b1", exchange: "NSE", side: "BUY", quantity: 3, price: 1535.2, filled_at: day.at };
   const trades: Trade[] = [trade, { ...trade, trade_id: "2", broker_order_id: "b2", side: "SELL", price: 1519.9 }, { ...trade, trade_id: "3", side: null }];
@@ -296,6 +297,7 @@ test("an order that is cancelled after a part of it says so, and every order and
     "Buy: Cancelled after 3 of 10",
     "Buys 10 · 3 filled at ₹1,535.20",
     "Sells 3 at ₹1,500.00 and below",
+    "Buy: Accepted by the broker, 2 of 8 filled",
     "Bought 3 at ₹1,535.20",
     "Sold 3 at ₹1,519.90",
     "3 at ₹1,535.20",

@@ -344,6 +344,7 @@ export const en = {
     acceptedBefore: "Accepted by the broker",
     /** Of an answer that was lost, once it is known what became of the order. */
     unknownBefore: { found: "No answer at first; found in the broker's book since", notPlaced: "No answer at first; proven since: never placed" },
+    acceptedWith: (filled: number, of: number) => `Accepted by the broker, ${filled} of ${of} filled`,
     cancelledAfter: (filled: number, of: number) => `Cancelled after ${filled} of ${of}`,
     asked: (side: "BUY" | "SELL" | null, quantity: number, trigger: string | null) =>
       `${side === "BUY" ? "Buys" : "Sells"} ${quantity}${trigger === null ? "" : ` at ${trigger} and below`}`,

@@ -60,24 +60,30 @@ function pastOf(event: OrderEvent, truth: OrderTruth, isEnded: boolean, words: W
   return found === null ? null : words.orders.unknownBefore[found];
 }
 
+/** Of an order that is filled in part, which is neither cancelled alone nor not filled yet; null of others. */
+function partOf({ filled, quantity }: OrderEvent, truth: OrderTruth, words: Words): string | null {
+  if (!filled || quantity === null) return null;
+  if (truth === "cancelled") return words.orders.cancelledAfter(filled, quantity);
+  return truth === "accepted" ? words.orders.acceptedWith(filled, quantity) : null;
+}
+
 /** What the order is for, and what it brought; a stop order also when it sells. */
 function termsOf({ side, quantity, trigger_price: trigger, filled, average_price: price }: OrderEvent, words: Words): string {
   const asked = words.orders.asked(side, quantity ?? 0, trigger === null ? null : showRupees(trigger));
-  return filled === null || filled === 0 ? asked : `${asked} · ${words.orders.filled(filled, showRupees(price))}`;
+  return !filled ? asked : `${asked} · ${words.orders.filled(filled, showRupees(price))}`;
 }
 
 function Event({ event, isEnded }: { event: OrderEvent; isEnded: boolean }) {
   const words = useWords();
   const truth = orderTruth(event);
   const past = pastOf(event, truth, isEnded, words);
-  const isPart = truth === "cancelled" && event.filled !== null && event.filled > 0 && event.quantity !== null;
-  const present = isPart ? words.orders.cancelledAfter(event.filled ?? 0, event.quantity ?? 0) : words.truths[truth];
+  const present = partOf(event, truth, words) ?? words.truths[truth];
   return (
     <View testID={`order-${truth}`}>
       <ToneText tone={past === null ? TONES[truth] : "quiet"}>
         {`${words.orders.types[event.order_type] ?? event.order_type}: ${past ?? present}`}
       </ToneText>
-      {event.quantity === null ? null : <Text>{termsOf(event, words)}</Text>}
+      {!event.quantity ? null : <Text>{termsOf(event, words)}</Text>}
       <Text>{`${words.orders.events[event.event]}: ${words.orders.outcomes[event.outcome.toLowerCase()] ?? event.outcome}`}</Text>
       <Text variant="bodySmall">{`${istDay(event.timestamp)} ${istTime(event.timestamp)} · ${event.broker_order_id ?? event.tag}`}</Text>
     </View>
