@@ -27,7 +27,7 @@ async function opened({ answers = {}, size = "normal", recorded = day } = {}) {
       const answer = answers[`${request.method()} ${request.url().slice(`${facts.api}/api/v1`.length)}`];
       if (answer === undefined) return route.fallback();
       const headers = { "Access-Control-Allow-Origin": facts.app };
-      return route.fulfill({ headers, json: answer(request) });
+      return route.fulfill({ headers, contentType: "application/json", body: JSON.stringify(answer(request)) });
     });
     await context.clock.install({ time: begin });
     await context.addInitScript((chosen) => localStorage.setItem("preferences", JSON.stringify({ mode: "system", size: chosen, language: "en" })), size);
@@ -343,5 +343,36 @@ test("of 200 strategies those around what is in sight are rows and are read, whe
   assert.ok(Math.max(...counts) < 20, `rows at each height: ${counts}`);
   assert.ok(read.size < 40, `${read.size} strategies were read`);
   assert.deepEqual(faults, []);
+  await context.close();
+});
+
+test("an answer that cannot be shown leaves the kill switch, the way back and the tabs, on every screen that meets it", async () => {
+  let isBroken = true;
+  const risk = day.answers["/risk/profile"];
+  // Of a strategy that is nothing not even its screen's frame can be drawn.
+  const { page, context } = await opened({ answers: { "GET /risk/profile": () => (isBroken ? {} : risk), [`GET /strategy/${held.strategy_id}`]: () => null } });
+  await logIn(page, trader);
+  for (const tab of [/^Today/, /^Positions/, /^Risk/]) {
+    await page.getByRole("tab", { name: tab }).click();
+    await front(page, "broken").waitFor();
+    assert.equal(await front(page, "open-kill").isVisible(), true);
+  }
+  await press(page, "open-kill");
+  await front(page, "kill-arm").waitFor();
+  await named(page, "Back");
+  isBroken = false;
+  await named(page, "Try again");
+  await front(page, "daily_loss_limit").waitFor();
+  await page.getByRole("tab", { name: /^Today/ }).click();
+  await named(page, "Try again");
+  // What the list told a second ago is not read again at once.
+  await page.waitForTimeout(1_500);
+  await press(page, "strategy-RELIANCE");
+  await page.getByRole("heading", { name: "Not shown" }).waitFor();
+  await press(page, "open-kill");
+  await front(page, "kill-arm").waitFor();
+  await named(page, "Back");
+  await named(page, "Back");
+  await front(page, "strategy-RELIANCE").waitFor();
   await context.close();
 });

@@ -58,7 +58,7 @@ beforeEach(() => {
 });
 afterEach(() => void jest.useRealTimers());
 const later = (seconds: number) => act(async () => void (await jest.advanceTimersByTimeAsync(seconds * 1000)));
-const colorOf = (text: string) => (StyleSheet.flatten(screen.getByText(text).props.style as object) as { color: string }).color;
+const colorOf = (text: string) => (StyleSheet.flatten(within(screen.getByTestId(`strategy-${STORED.symbol}`)).getByText(text).props.style as object) as { color: string }).color;
 
 describe("a strategy's row", () => {
   test("shows the net result, in the colour of its sign, and how far the stop is", async () => {

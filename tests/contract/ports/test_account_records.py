@@ -63,7 +63,8 @@ def test_rows_come_in_pieces(stores: Stores) -> None:
 
 
 def test_the_documents_example_of_an_export_has_the_rows_that_a_new_account_has(in_postgres: Stores) -> None:
-    user = in_postgres.add_user()
+    user = User(uuid4(), "new@example.com", MOMENT, email_verified_at=MOMENT)
+    in_postgres.users.add(user, "hash")
     login = DeviceLogin(uuid4(), user.user_id, "My phone", MOMENT, MOMENT, MOMENT + LOGIN_LASTS)
     in_postgres.logins.begin(login, b"t" * 32, "hash")
     (shown,) = json.loads(FILE.read_text(encoding="utf-8"))["GET /api/v1/account/export"].values()

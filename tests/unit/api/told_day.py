@@ -65,8 +65,8 @@ class ToldDay(Stage):
         opening = {"token": mail.text.partition("/confirm#")[2].split()[0], "password": _PASSWORD}
         self.show("POST", "/auth/register/confirm", opening, token=None)
         self.token = self.ask("POST", "/auth/login", {**person, "device": "My phone"}, token=None)["token"]
-        self._forget_confirmation()
         self.show("GET", "/account/export")["sections"] = self._exported()
+        self._forget_confirmation()
         self.show("POST", "/auth/email/resend")
         mail = self.world.deliver_mails()[-1]
         self.show("POST", "/auth/email/verify", {"token": token_in(mail)})
@@ -86,11 +86,13 @@ class ToldDay(Stage):
         account = self.workers.named.get(user.user_id)
         (login,) = self.world.database.logins.values()
         records = chained(self.world.database.audit)
+        assert user.email_verified_at is not None
+        confirmed = user.email_verified_at.isoformat()
         created, opened = user.created_at.isoformat(), account.created_at.isoformat()
         began, ends = login.created_at.isoformat(), login.expires_at.isoformat()
         device = {"device_id": str(login.device_id), "name": login.name, "created_at": began, "used_at": began}
         rows: dict[str, list[Any]] = {
-            "account": [{"email": user.email, "created_at": created, "email_verified_at": None}],
+            "account": [{"email": user.email, "created_at": created, "email_verified_at": confirmed}],
             "broker_accounts": [
                 {
                     "account_id": str(account.account_id),
