@@ -2,6 +2,7 @@
 import createClient, { type Client } from "openapi-fetch";
 
 import { ApiProblem, problemOf } from "./problem";
+import { listening } from "./server-clock";
 import type { paths } from "./schema";
 
 /** Longer than API Gateway waits for a function (30 s): a later answer cannot come. */
@@ -19,7 +20,8 @@ export interface Bearer {
   refused(token: string): void;
 }
 
-export function makeApi(baseUrl: string, bearer: Bearer, send: typeof fetch = fetch): Api {
+export function makeApi(baseUrl: string, bearer: Bearer, through: typeof fetch = fetch): Api {
+  const send = listening(through);
   return createClient<paths>({
     baseUrl,
     fetch: async (request: Request) => {

@@ -4,6 +4,7 @@ import { StatusBar } from "expo-status-bar";
 import { useEffect, useMemo, useState } from "react";
 import { useColorScheme, View } from "react-native";
 import { ActivityIndicator, Button, PaperProvider, Text } from "react-native-paper";
+import { enableScreens } from "react-native-screens";
 
 import { loadEnvironment, type Environment } from "@/api/environment";
 import { watchForeground } from "@/api/foreground";
@@ -16,6 +17,9 @@ import { Pushes } from "@/ui/pushes";
 import { Relogin } from "@/ui/relogin";
 import { makeTheme } from "@/ui/theme";
 import { useWords } from "@/words";
+
+// In a browser they are off unless asked for: the tabs that are not in front would then stay in reach of the keyboard.
+enableScreens();
 
 export default function Root() {
   return (

@@ -1,11 +1,13 @@
 import { useSyncExternalStore } from "react";
 
+import { serverNow } from "@/api/server-clock";
+
 const TICK_MS = 1_000;
 const listeners = new Set<() => void>();
-let now = Date.now();
+let now = serverNow();
 let timer: ReturnType<typeof setInterval> | null = null;
 
-/** Milliseconds since 1970, renewed once a second for everybody together. */
+/** Milliseconds since 1970 by the product's clock, renewed once a second for everybody together. */
 export function useNow(): number {
   return useSyncExternalStore(subscribe, () => now, () => now);
 }
@@ -13,9 +15,9 @@ export function useNow(): number {
 function subscribe(listener: () => void): () => void {
   listeners.add(listener);
   if (timer === null) {
-    now = Date.now();
+    now = serverNow();
     timer = setInterval(() => {
-      now = Date.now();
+      now = serverNow();
       listeners.forEach((each) => each());
     }, TICK_MS);
   }

@@ -5,6 +5,7 @@ import { StyleSheet, View } from "react-native";
 import { ActivityIndicator, Button, Card, Text } from "react-native-paper";
 
 import { isOfEarlierRun } from "@/api/restored";
+import { onServer } from "@/api/server-clock";
 import { istMoment, showDuration } from "@/rules/clock";
 import type { Tone } from "@/rules/standing";
 import { tell, useWords } from "@/words";
@@ -65,9 +66,10 @@ function Stale({ since, error }: { since: number; error: unknown }) {
   const words = useWords();
   const theme = useAppTheme();
   const now = useNow();
-  const age = showDuration(Math.max(1_000, now - since));
+  const read = onServer(since);
+  const age = showDuration(Math.max(1_000, now - read));
   // Nothing has been read yet where there is no such time.
-  const known = since === 0 ? words.common.neverKnown : words.common.retryKnown(age, istMoment(since, now));
+  const known = since === 0 ? words.common.neverKnown : words.common.retryKnown(age, istMoment(read, now));
   return (
     <View role="status" accessibilityLiveRegion="polite" testID="stale" style={error === null ? null : [styles.banner, { borderColor: theme.colors.busy }]}>
       <Text style={{ color: theme.colors.busy, fontWeight: "700" }}>{known}</Text>

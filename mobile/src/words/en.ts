@@ -170,6 +170,8 @@ export const en = {
   today: {
     title: "Today",
     create: "New strategy",
+    clockWrong: (error: string, isAhead: boolean) =>
+      `The clock of this device is ${error} ${isAhead ? "ahead" : "behind"}. What is counted down here goes by the product's clock.`,
     empty: "No strategies yet. Connect your broker, then create the first.",
     position: "Position",
     last: "Last price",

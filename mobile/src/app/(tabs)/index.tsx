@@ -6,6 +6,7 @@ import { useBrokerAccounts, useRisk, useStrategies, type Strategy } from "@/api/
 import { nameWhereSeveral } from "@/rules/broker-accounts";
 import { showResult } from "@/rules/money";
 import { BrokerNotice } from "@/ui/broker-notice";
+import { ClockNotice } from "@/ui/clock-notice";
 import { Loaded, Result, StaleBanner } from "@/ui/parts";
 import { PasswordNotice } from "@/ui/password-notice";
 import { Screen } from "@/ui/screen";
@@ -50,6 +51,7 @@ function Head() {
   return (
     <View style={styles.head}>
       <PasswordNotice />
+      <ClockNotice />
       <BrokerNotice />
       <View style={styles.line}>
         <View>
