@@ -26,6 +26,6 @@ test.each([
 ])("the gateway's own %s is %s", (status, code) => expect(problemOf(status, { message: "words" }).code).toBe(code));
 
 test("what may have been carried out is not called refused", () => {
-  expect(new ApiProblem("TOO_SLOW", "").isUncertain).toBe(true);
+  expect(new ApiProblem("UNANSWERED", "").isUncertain).toBe(true);
   expect(new ApiProblem("STRATEGY_INVALID", "").isUncertain).toBe(false);
 });

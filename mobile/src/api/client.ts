@@ -56,6 +56,7 @@ async function answerOrProblem(request: Request, token: string | null, send: typ
 
 async function answered(request: Request, send: typeof fetch): Promise<Response> {
   const patience = new AbortController();
+  const isWithoutNetwork = saysItHasNoNetwork();
   const limit = request.method === "GET" ? LONGEST_READ_MS : LONGEST_WAIT_MS;
   const timer = setTimeout(() => patience.abort(), limit);
   // The caller's own signal (a screen that was left) must still count.
@@ -64,11 +65,25 @@ async function answered(request: Request, send: typeof fetch): Promise<Response>
     return await send(request, { signal: patience.signal });
   } catch (cause) {
     if (request.signal?.aborted) throw cause;
-    if (patience.signal.aborted) throw new ApiProblem("TOO_SLOW", `no answer within ${limit / 1000} s`);
-    throw new ApiProblem("OFFLINE", "the product could not be reached");
+    throw unanswered(request, isWithoutNetwork, patience.signal.aborted ? limit : null);
   } finally {
     clearTimeout(timer);
   }
+}
+
+/** Only of what changes something it matters whether it may have arrived; without a login (the log-in itself, a forgotten
+ * password) another try harms nothing. `limit`: the milliseconds that were waited in vain; null where the network failed. */
+function unanswered(request: Request, isWithoutNetwork: boolean, limit: number | null): ApiProblem {
+  const why = limit === null ? "the product could not be reached" : `no answer within ${limit / 1000} s`;
+  if (request.method === "GET") return new ApiProblem(limit === null ? "OFFLINE" : "TOO_SLOW", why);
+  if (limit === null && !request.headers.has("Authorization")) return new ApiProblem("OFFLINE", why);
+  if (limit === null && isWithoutNetwork) return new ApiProblem("NOT_SENT", "this device has no network");
+  return new ApiProblem("UNANSWERED", why);
+}
+
+/** A browser that says so is right; one that says that it has a network, and a phone, which says nothing here, may have none. */
+function saysItHasNoNetwork(): boolean {
+  return typeof navigator !== "undefined" && navigator.onLine === false;
 }
 
 async function readBody(response: Response): Promise<unknown> {

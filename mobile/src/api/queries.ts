@@ -244,9 +244,13 @@ export function useCommand() {
     onSettled: () => void queries.invalidateQueries(),
   });
   const { mutateAsync } = mutation;
-  const send = (command: Command, onTaken: (answer: CommandAnswer) => void = () => undefined): void => {
-    // What failed is on `error`, for the screen to tell.
-    oneAtATime(async () => onTaken(await mutateAsync(command))).catch(() => undefined);
+  const send = (
+    command: Command,
+    onTaken: (answer: CommandAnswer) => void = () => undefined,
+    onFailed: (error: unknown) => void = () => undefined,
+  ): void => {
+    // What failed is on `error` too, for the screen to tell.
+    oneAtATime(async () => onTaken(await mutateAsync(command))).catch(onFailed);
   };
   return { send, isPending: mutation.isPending, isSuccess: mutation.isSuccess, error: mutation.error, data: mutation.data };
 }

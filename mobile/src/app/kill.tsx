@@ -1,4 +1,4 @@
-import { useState } from "react";
+import { useEffect, useState } from "react";
 import { StyleSheet, View } from "react-native";
 import { Button, Text } from "react-native-paper";
 
@@ -51,13 +51,31 @@ function Pull() {
       >
         {words.kill.fire}
       </Button>
-      <ProblemText error={command.error} />
+      {command.isPending ? <Asking /> : null}
+      <ProblemText error={command.error} here={{ NOT_SENT: words.kill.notSent, UNANSWERED: words.kill.unanswered }} />
       {command.isSuccess ? (
         <View role="status" accessibilityLiveRegion="assertive" testID="kill-taken">
           <ToneText tone="busy">{words.kill.taken}</ToneText>
         </View>
       ) : null}
     </Panel>
+  );
+}
+
+const LONG_MS = 4_000;
+
+/** From the press on, and with what else can be done once the answer is late. */
+function Asking() {
+  const words = useWords();
+  const [isLate, setLate] = useState(false);
+  useEffect(() => {
+    const timer = setTimeout(() => setLate(true), LONG_MS);
+    return () => clearTimeout(timer);
+  }, []);
+  return (
+    <View role="status" accessibilityLiveRegion="assertive" testID="kill-asking">
+      <ToneText tone={isLate ? "bad" : "busy"}>{isLate ? words.kill.slow : words.kill.asking}</ToneText>
+    </View>
   );
 }
 

@@ -8,18 +8,18 @@ import { isOfEarlierRun } from "@/api/restored";
 import { onServer } from "@/api/server-clock";
 import { istMoment, showDuration } from "@/rules/clock";
 import type { Tone } from "@/rules/standing";
-import { tell, useWords } from "@/words";
+import { tell, useWords, type Here } from "@/words";
 
 import { useNow } from "./now";
 import { Overlay } from "./overlay";
 import { useAppTheme } from "./theme";
 
 /** What went wrong and what to do. Read aloud at once. */
-export function ProblemText({ error }: { error: unknown }) {
+export function ProblemText({ error, here }: { error: unknown; here?: Here }) {
   const words = useWords();
   const theme = useAppTheme();
   if (error === null || error === undefined) return null;
-  const { message, advice } = tell(words, error);
+  const { message, advice } = tell(words, error, here);
   return (
     <View role="alert" accessibilityLiveRegion="assertive" testID="problem">
       <Text style={{ color: theme.colors.bad, fontWeight: "700" }}>{advice}</Text>
