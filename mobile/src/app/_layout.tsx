@@ -1,5 +1,5 @@
 import { QueryClientProvider } from "@tanstack/react-query";
-import { router, Stack } from "expo-router";
+import { Stack } from "expo-router";
 import { StatusBar } from "expo-status-bar";
 import { useEffect, useMemo, useState } from "react";
 import { useColorScheme, View } from "react-native";
@@ -8,7 +8,7 @@ import { enableScreens } from "react-native-screens";
 
 import { loadEnvironment, type Environment } from "@/api/environment";
 import { watchForeground } from "@/api/foreground";
-import { takePlace } from "@/api/place";
+import { useGoOn } from "@/api/go-on";
 import { makeQueries } from "@/api/queries";
 import { SessionProvider, useSession } from "@/api/session";
 import { Icon } from "@/ui/icon";
@@ -90,11 +90,7 @@ function Started() {
 
 function Pages() {
   const { state } = useSession();
-  useEffect(() => {
-    const place = state === "in" ? takePlace() : null;
-    // Over today's screen, so that Back leads there.
-    if (place !== null) router.push(place as "/");
-  }, [state]);
+  useGoOn(state);
   if (state === "unknown") return null;
   // While a login is over its screens stay: their owner goes on where they were.
   const isIn = state !== "out";
