@@ -12,7 +12,7 @@ jest.mock("@/api/queries", () => ({
 }));
 jest.mock("expo-router", () => ({ router: { push: (path: string) => mockPush(path) } }));
 
-const LOGIN: Check = { name: "broker_login", is_green: false, text: "the broker login is over", remedy: "open the URL" };
+const LOGIN: Check = { name: "broker_login", is_green: false, text: "the broker login is over", remedy: "log in at the broker (GET /broker/login)" };
 const FEED: Check = { name: "feed", is_green: true, text: "the watcher sees prices", remedy: null };
 
 function show(checks: Check[]) {

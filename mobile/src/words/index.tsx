@@ -24,5 +24,17 @@ export type Here = Partial<Record<ProblemCode, string>>;
 export function tell(words: Words, error: unknown, here: Here = {}): { message: string; advice: string } {
   if (!(error instanceof ApiProblem)) return { message: String(error), advice: words.problems.UNREADABLE };
   const advice = here[error.code] ?? (words.problems as Record<string, string>)[error.code] ?? words.problems.UNREADABLE;
-  return { message: error.message, advice };
+  return { message: forPeople(error.message), advice };
 }
+
+/** The API's own sentence without what it tells programs: in brackets, the request by which a thing is done. */
+export function forPeople(text: string): string {
+  return text.replace(FOR_PROGRAMS, "");
+}
+
+/** Whether the sentence sends its reader to the broker's login. */
+export function isToBroker(text: string): boolean {
+  return /\(GET \/broker\/login/.test(text);
+}
+
+const FOR_PROGRAMS = / ?\((?:GET|POST|PUT|DELETE) \/[^()]*\)/g;
