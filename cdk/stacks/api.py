@@ -236,6 +236,7 @@ def _cors(environment: Environment, app_url: str) -> apigateway.CorsPreflightOpt
             "x-client-request-id",
         ],
         expose_headers=[
+            "date",
             "etag",
             "ratelimit",
             "ratelimit-policy",

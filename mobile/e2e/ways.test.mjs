@@ -77,6 +77,22 @@ test("a strategy and a notice are opened by keyboard alone", async () => {
   await context.close();
 });
 
+test("the keyboard does not reach the tabs that are not in front", async () => {
+  const { page, context } = await opened();
+  await logIn(page, trader);
+  for (const title of ["Positions", /^Inbox/, "Risk", "Today"]) await page.getByRole("tab", { name: title }).click();
+  await front(page, "strategy-RELIANCE").waitFor();
+  assert.deepEqual(await faultsOf(page), []);
+  const hidden = [];
+  for (let presses = 0; presses < 40; presses += 1) {
+    await page.keyboard.press("Tab");
+    const found = await page.evaluate(() => document.activeElement?.closest("[aria-hidden=true]") && document.activeElement.outerHTML.slice(0, 80));
+    if (found) hidden.push(found);
+  }
+  assert.deepEqual(hidden, []);
+  await context.close();
+});
+
 test("whatever is pressed is large enough for a thumb", async () => {
   const { page, context } = await opened();
   const small = [];

@@ -1,5 +1,6 @@
 /** The broker accounts: one is as plain as ever; several are told apart, logged in to, named, chosen and removed. */
 import { act, fireEvent, screen, waitFor, within } from "@testing-library/react-native";
+import { StyleSheet } from "react-native";
 
 import type { Broker, BrokerAccount } from "@/api/queries";
 import BrokerScreen from "@/app/broker";
@@ -10,6 +11,8 @@ import { en } from "@/words/en";
 import day from "../e2e/day.json";
 import { api, ok, refused, show, type Answers } from "./stage";
 
+let mockHeight = 800;
+jest.mock("react-native/Libraries/Utilities/useWindowDimensions", () => ({ __esModule: true, default: () => ({ width: 750, height: mockHeight, scale: 1, fontScale: 1 }) }));
 jest.mock("expo-router", () => ({ router: { push: jest.fn() }, usePathname: () => "/broker" }));
 const mockOpened = jest.fn();
 jest.mock("expo-web-browser", () => ({ openBrowserAsync: async (url: string) => void mockOpened(url) }));
@@ -57,6 +60,17 @@ const press = async (id: string) => {
   await act(async () => fireEvent.press(screen.getByTestId(id)));
   await later(0.1);
 };
+
+test.each([
+  [800, "column"],
+  [375, "row"],
+])("at a height of %i what is connected stands in a %s", async (height, direction) => {
+  mockHeight = height;
+  await open([OWN, { ...OWN, account_id: "second", name: "HUF", is_default: false }]);
+  const { flexDirection = "column" } = StyleSheet.flatten(screen.getByTestId("connected").props.style as object) as { flexDirection?: string };
+  expect(flexDirection).toBe(direction);
+  mockHeight = 800;
+});
 
 describe("one account", () => {
   test("is shown without a name, and what it is asked for names it for the API alone", async () => {

@@ -6,6 +6,7 @@ import { Pressable, Text } from "react-native";
 import { body, makeApi } from "@/api/client";
 import { ApiProblem } from "@/api/problem";
 import { makeQueries, useCommand } from "@/api/queries";
+import { en } from "@/words/en";
 import { SessionProvider, useSession } from "@/api/session";
 
 jest.mock("@/api/keep", () => {
@@ -64,7 +65,49 @@ describe("a limit counts for the body as well as for the headers", () => {
     await jest.advanceTimersByTimeAsync(seconds * 1000 - 1);
     expect(ended).not.toHaveBeenCalled();
     await jest.advanceTimersByTimeAsync(1);
-    expect(ended).toHaveBeenCalledWith(expect.objectContaining({ code: "TOO_SLOW", isUncertain: true }));
+    expect(ended).toHaveBeenCalledWith(expect.objectContaining(method === "GET" ? { code: "TOO_SLOW" } : { code: "UNANSWERED", isUncertain: true }));
+  });
+});
+
+describe("what no answer came to", () => {
+  const holder = () => ({ token: () => "t", renew: async () => null, refused: () => undefined });
+  const broken = (async () => Promise.reject(new TypeError("Failed to fetch"))) as typeof fetch;
+  const silent = ((_request: Request, { signal }: { signal: AbortSignal }) =>
+    new Promise((_answer, reject) => signal.addEventListener("abort", () => reject(new Error("aborted"))))) as unknown as typeof fetch;
+  const read = (through: typeof fetch) => makeApi("http://api", holder, through).GET("/api/v1/account");
+  const write = (through: typeof fetch) => makeApi("http://api", holder, through).POST("/api/v1/risk/kill", { body: {} });
+  const codeOf = (call: Promise<unknown>) => call.then(() => "answered", (error: ApiProblem) => error.code);
+  afterEach(() => {
+    jest.useRealTimers();
+    Object.defineProperty(globalThis.navigator, "onLine", { value: undefined, configurable: true });
+  });
+
+  test.each([
+    ["a reading", read, "TOO_SLOW"],
+    ["a change", write, "UNANSWERED"],
+  ] as const)("after the wait %s is %s", async (_what, call, code) => {
+    jest.useFakeTimers();
+    const ended = codeOf(call(silent));
+    await jest.advanceTimersByTimeAsync(31_000);
+    expect(await ended).toBe(code);
+  });
+
+  test("only what changes something may have been done", async () => {
+    expect(en.problems.TOO_SLOW).not.toMatch(/done/);
+    expect(en.problems.UNANSWERED).toMatch(/may have been done/);
+    expect(await codeOf(read(broken))).toBe("OFFLINE");
+    expect(await codeOf(write(broken))).toBe("UNANSWERED");
+  });
+
+  test("a device that says that it has no network has sent nothing", async () => {
+    Object.defineProperty(globalThis.navigator, "onLine", { value: false, configurable: true });
+    expect(await codeOf(write(broken))).toBe("NOT_SENT");
+    expect(await codeOf(read(broken))).toBe("OFFLINE");
+  });
+
+  test("a log-in that failed is not told as something that may have been done", async () => {
+    const call = makeApi("http://api", nobody, broken).POST("/api/v1/auth/login", { body: { email: "a@example.com", password: "p", device: "d" } });
+    expect(await codeOf(call)).toBe("OFFLINE");
   });
 });
 

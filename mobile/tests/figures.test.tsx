@@ -58,7 +58,7 @@ beforeEach(() => {
 });
 afterEach(() => void jest.useRealTimers());
 const later = (seconds: number) => act(async () => void (await jest.advanceTimersByTimeAsync(seconds * 1000)));
-const colorOf = (text: string) => (StyleSheet.flatten(within(screen.getByTestId(`strategy-${STORED.symbol}`)).getByText(text).props.style as object) as { color: string }).color;
+const colorOf = (text: string, where: Pick<typeof screen, "getByText"> = screen) => (StyleSheet.flatten(where.getByText(text).props.style as object) as { color: string }).color;
 
 describe("a strategy's row", () => {
   test("shows the net result, in the colour of its sign, and how far the stop is", async () => {
@@ -69,10 +69,10 @@ describe("a strategy's row", () => {
     expect(row.getByText("-₹70.25")).toBeTruthy();
     expect(row.queryByText("+₹12.50")).toBeNull();
     expect(row.getByText("₹100.00 (3.33 %)")).toBeTruthy();
-    expect(colorOf("-₹70.25")).toBe(mockColors.bad);
+    expect(colorOf("-₹70.25", row)).toBe(mockColors.bad);
     standing = { ...HELD, net_pnl: 70.25 };
     await later(5);
-    expect(colorOf("+₹70.25")).toBe(mockColors.good);
+    expect(colorOf("+₹70.25", row)).toBe(mockColors.good);
   });
 
   test.each(["none", "sold"] as const)("shows no distance to the stop when nothing is held: %s", async (position) => {

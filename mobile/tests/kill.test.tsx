@@ -1,6 +1,7 @@
-import { fireEvent, render, screen } from "@testing-library/react-native";
+import { act, fireEvent, render, screen } from "@testing-library/react-native";
 import { PaperProvider } from "react-native-paper";
 
+import { ApiProblem } from "@/api/problem";
 import type { RiskProfile } from "@/api/queries";
 import Kill from "@/app/kill";
 import { en } from "@/words/en";
@@ -8,12 +9,14 @@ import { en } from "@/words/en";
 type KillSwitch = RiskProfile["kill_switch"];
 const mockPull = jest.fn();
 let mockTaken = false;
+let mockPending = false;
+let mockError: Error | null = null;
 let mockRisk: { data?: { kill_switch: KillSwitch }; isError: boolean; failureCount: number; error: Error | null; dataUpdatedAt: number };
 
 jest.mock("@/api/queries", () => ({
   STATUS_POLL_MS: 5_000,
   useRisk: () => mockRisk,
-  useCommand: () => ({ send: mockPull, isPending: false, error: null, isSuccess: mockTaken }),
+  useCommand: () => ({ send: mockPull, isPending: mockPending, error: mockError, isSuccess: mockTaken }),
 }));
 jest.mock("@/api/session", () => ({ useSession: () => ({ state: "in" }) }));
 jest.mock("expo-router", () => ({ router: {}, usePathname: () => "/kill" }));
@@ -48,6 +51,8 @@ function show(killSwitch: KillSwitch | null, reading: Partial<typeof mockRisk> =
 
 beforeEach(() => {
   mockTaken = false;
+  mockPending = false;
+  mockError = null;
   mockPull.mockReset();
 });
 
@@ -122,4 +127,26 @@ test("a pull that the API has taken is said, and is not offered again as if noth
   expect(screen.getByTestId("kill-arm").props.value).toBe(false);
   fireEvent.press(screen.getByTestId("kill-fire"));
   expect(mockPull).not.toHaveBeenCalled();
+});
+
+test("from the press on it is said that it is being asked, and soon what else can be done", () => {
+  jest.useFakeTimers();
+  mockPending = true;
+  show(OFF);
+  expect(screen.getByText(en.kill.asking)).toBeTruthy();
+  act(() => void jest.advanceTimersByTime(5_000));
+  expect(screen.getByText(en.kill.slow)).toBeTruthy();
+  expect(en.kill.slow).toMatch(/broker's own app/);
+  jest.useRealTimers();
+});
+
+test.each([
+  ["NOT_SENT", en.kill.notSent, /nothing was sent/],
+  ["UNANSWERED", en.kill.unanswered, /nobody knows/],
+] as const)("%s says what has become of it, and what else can be done", (code, sentence, told) => {
+  mockError = new ApiProblem(code, "why");
+  show(OFF);
+  expect(screen.getByText(sentence)).toBeTruthy();
+  expect(sentence).toMatch(told);
+  expect(sentence).toMatch(/broker's own app/);
 });

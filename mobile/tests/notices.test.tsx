@@ -26,7 +26,7 @@ const BOUGHT: Notice = {
   symbol: "TCS",
   read_at: null,
 };
-const KILLED: Notice = { ...BOUGHT, notice_id: 6, kind: "killed", text: "the kill switch is on", strategy_id: null, symbol: null };
+const KILLED: Notice = { ...BOUGHT, notice_id: 6, kind: "killed", text: "the kill switch is on: release it (POST /risk/release)", strategy_id: null, symbol: null };
 const STRANGE: Notice = { ...KILLED, notice_id: 5, kind: "moon_is_full", text: "it is", read_at: "2026-11-26T05:00:00Z" };
 
 describe("the rules of notices", () => {
@@ -72,6 +72,7 @@ describe("the inbox", () => {
     await screen.findByText("2 unread");
     expect(screen.getAllByText("New")).toHaveLength(2);
     expect(screen.getByText("moon is full")).toBeTruthy();
+    expect(screen.getByText("the kill switch is on: release it")).toBeTruthy();
     expect(screen.getAllByText("2026-11-26 09:30:12 IST")).toHaveLength(3);
     await act(async () => fireEvent.press(screen.getByTestId("notice-bought")));
     expect(mockPush).toHaveBeenCalledWith(`/strategy/${BOUGHT.strategy_id}`);

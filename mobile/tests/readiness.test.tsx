@@ -13,7 +13,7 @@ jest.mock("@/api/queries", () => ({
 }));
 jest.mock("expo-router", () => ({ router: { push: (path: string) => mockPush(path) } }));
 
-const LOGIN: Check = { name: "broker_login", is_green: false, text: "the broker login is over", remedy: "open the URL", due_from: null };
+const LOGIN: Check = { name: "broker_login", is_green: false, text: "the broker login is over", remedy: "log in at the broker (GET /broker/login)", due_from: null };
 const FEED: Check = { name: "feed", is_green: true, text: "the watcher sees prices", remedy: null, due_from: null };
 
 function show(checks: Check[]) {

@@ -80,6 +80,21 @@ test("what another device stopped can be started here, without leaving the scree
   expect(screen.queryByText(en.control.stop)).toBeNull();
 });
 
+test("what tells programs a request tells people the way", async () => {
+  stored = { ...STORED, status: "stopped" };
+  standing = { ...STANDING, status: "stopped", position: "none", cycle: null };
+  const warning = "the broker login ends before the sale: on Monday 30 November, after 06:00 IST, log in at the broker (GET /broker/login?account_id=7)";
+  api({ ...SCREEN, "POST /strategy/start": () => ok({ ...STORED, warnings: [warning] }) });
+  await show(<StrategyControl />);
+  await later(1);
+  expect(screen.queryByTestId("to-broker")).toBeNull();
+  fireEvent.press(screen.getByTestId("start"));
+  await later(1);
+  expect(screen.getByText("the broker login ends before the sale: on Monday 30 November, after 06:00 IST, log in at the broker")).toBeTruthy();
+  fireEvent.press(screen.getByTestId("to-broker"));
+  expect(mockWent).toHaveBeenCalledWith("push", "/broker");
+});
+
 test("a plan that another device changed is shown as it is now", async () => {
   api(SCREEN);
   await show(<StrategyControl />);

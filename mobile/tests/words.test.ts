@@ -1,6 +1,6 @@
 import document from "@/api/openapi.json";
 import { ApiProblem, problemOf, type ProblemCode } from "@/api/problem";
-import { tell } from "@/words";
+import { forPeople, tell } from "@/words";
 import { en } from "@/words/en";
 
 const CODES: string[] = document.components.schemas.ErrorAnswer.properties.error.enum;
@@ -28,6 +28,11 @@ test.each([
 test("what may have been carried out is not called refused", () => {
   const all = Object.keys(en.problems) as ProblemCode[];
   expect(all.filter((code) => new ApiProblem(code, "").isUncertain).toSorted()).toEqual(
-    ["DATABASE_UNAVAILABLE", "IDEMPOTENCY_KEY_IN_USE", "INTERNAL", "OFFLINE", "TOO_MUCH", "TOO_SLOW", "UNREADABLE"],
+    ["DATABASE_UNAVAILABLE", "IDEMPOTENCY_KEY_IN_USE", "INTERNAL", "TOO_MUCH", "UNANSWERED", "UNREADABLE"],
   );
+});
+
+test("what the API tells programs in brackets is left out, and other brackets stay", () => {
+  expect(forPeople("log in at the broker (GET /broker/login?account_id=7) again (account HUF)")).toBe("log in at the broker again (account HUF)");
+  expect(tell(en, new ApiProblem("BROKER_AUTH_FAILED", "log in at the broker first (GET /broker/login)")).message).toBe("log in at the broker first");
 });

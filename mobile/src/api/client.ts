@@ -2,6 +2,7 @@
 import createClient, { type Client } from "openapi-fetch";
 
 import { ApiProblem, problemOf } from "./problem";
+import { listening } from "./server-clock";
 import type { paths } from "./schema";
 
 /** Longer than API Gateway waits for a function (30 s): a later answer cannot come. */
@@ -21,7 +22,8 @@ export interface Bearer {
 }
 
 /** `login`: whose requests are that begin now; null while nobody is logged in. A request stays that login's to its end. */
-export function makeApi(baseUrl: string, login: () => Bearer | null, send: typeof fetch = fetch): Api {
+export function makeApi(baseUrl: string, login: () => Bearer | null, through: typeof fetch = fetch): Api {
+  const send = listening(through);
   return createClient<paths>({
     baseUrl,
     fetch: async (request: Request) => {
@@ -69,6 +71,7 @@ async function answerOrProblem(request: Request, token: string | null, send: typ
 /** The whole answer: one whose body does not come in time is too slow, however early its headers were. */
 async function answered(request: Request, send: typeof fetch): Promise<Response> {
   const patience = new AbortController();
+  const isWithoutNetwork = saysItHasNoNetwork();
   const limit = request.method === "GET" ? LONGEST_READ_MS : LONGEST_WAIT_MS;
   const timer = setTimeout(() => patience.abort(), limit);
   // The caller's own signal (a screen that was left) must still count.
@@ -77,8 +80,7 @@ async function answered(request: Request, send: typeof fetch): Promise<Response>
     return await Promise.race([send(request, { signal: patience.signal }).then(whole), aborted(patience.signal)]);
   } catch (cause) {
     if (request.signal?.aborted) throw cause;
-    if (patience.signal.aborted) throw new ApiProblem("TOO_SLOW", `no answer within ${limit / 1000} s`);
-    throw new ApiProblem("OFFLINE", "the product could not be reached");
+    throw unanswered(request, isWithoutNetwork, patience.signal.aborted ? limit : null);
   } finally {
     clearTimeout(timer);
   }
@@ -95,6 +97,21 @@ async function whole(response: Response): Promise<Response> {
 /** Not every phone ends the reading of a body when it is told to. */
 function aborted(signal: AbortSignal): Promise<never> {
   return new Promise((_, reject) => signal.addEventListener("abort", () => reject(new Error("nobody waits any more"))));
+}
+
+/** Only of what changes something it matters whether it may have arrived; without a login (the log-in itself, a forgotten
+ * password) another try harms nothing. `limit`: the milliseconds that were waited in vain; null where the network failed. */
+function unanswered(request: Request, isWithoutNetwork: boolean, limit: number | null): ApiProblem {
+  const why = limit === null ? "the product could not be reached" : `no answer within ${limit / 1000} s`;
+  if (request.method === "GET") return new ApiProblem(limit === null ? "OFFLINE" : "TOO_SLOW", why);
+  if (limit === null && !request.headers.has("Authorization")) return new ApiProblem("OFFLINE", why);
+  if (limit === null && isWithoutNetwork) return new ApiProblem("NOT_SENT", "this device has no network");
+  return new ApiProblem("UNANSWERED", why);
+}
+
+/** A browser that says so is right; one that says that it has a network, and a phone, which says nothing here, may have none. */
+function saysItHasNoNetwork(): boolean {
+  return typeof navigator !== "undefined" && navigator.onLine === false;
 }
 
 async function readBody(response: Response): Promise<unknown> {

@@ -18,9 +18,10 @@ export class IntentKey {
     this.intent = null;
   }
 
-  /** What may have been carried out all the same is still the same intent. */
+  /** What may have been carried out all the same is still the same intent. That a try was not sent says nothing of an
+   * earlier one. */
   readonly failed = (error: unknown): void => {
-    if (error instanceof ApiProblem && !error.isUncertain) this.end();
+    if (error instanceof ApiProblem && !error.isUncertain && error.code !== "NOT_SENT") this.end();
   };
 }
 

@@ -4,7 +4,16 @@ import type { components } from "./schema";
 export type ApiCode = components["schemas"]["ErrorAnswer"]["error"];
 /** What the API itself never says: there was no answer, the gateway answered, the answer cannot be read, or the login under
  * which it was asked is over and another has begun. */
-export type LocalCode = "OFFLINE" | "TOO_SLOW" | "TOO_MUCH" | "UNREADABLE" | "LOGIN_ENDED";
+export type LocalCode =
+  | "OFFLINE"
+  /** Of what changes something, by a device that had no network when it was asked. */
+  | "NOT_SENT"
+  | "TOO_SLOW"
+  /** Of what changes something: it may have arrived. */
+  | "UNANSWERED"
+  | "TOO_MUCH"
+  | "UNREADABLE"
+  | "LOGIN_ENDED";
 export type ProblemCode = ApiCode | LocalCode;
 export type FieldProblem = components["schemas"]["Problem"];
 
@@ -49,8 +58,7 @@ const PASSING: ReadonlySet<ProblemCode> = new Set<ProblemCode>([
 const UNCERTAIN: ReadonlySet<ProblemCode> = new Set<ProblemCode>([
   // Under the same key the answer to the first try is still to be had.
   "IDEMPOTENCY_KEY_IN_USE",
-  "OFFLINE",
-  "TOO_SLOW",
+  "UNANSWERED",
   "TOO_MUCH",
   "UNREADABLE",
   "DATABASE_UNAVAILABLE",

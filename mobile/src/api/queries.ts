@@ -9,6 +9,7 @@ import { body, ifMatch, tagged } from "./client";
 import { useIntentKey } from "./intent";
 import { useOneAtATime } from "./one-at-a-time";
 import { ApiProblem } from "./problem";
+import { serverNow } from "./server-clock";
 import type { components } from "./schema";
 import { useApi, useSession } from "./session";
 
@@ -136,7 +137,7 @@ export function useNetOfRows(strategies: readonly Strategy[], others: number): n
         if (state?.data === undefined) return null;
         const now = Date.now();
         const isRead = status === "running" || isUnderWay(state.data);
-        if (isRead ? now - state.dataUpdatedAt > MOST_MISSED * STATUS_POLL_MS : istDay(state.data.as_of) !== istDay(now)) return null;
+        if (isRead ? now - state.dataUpdatedAt > MOST_MISSED * STATUS_POLL_MS : istDay(state.data.as_of) !== istDay(serverNow())) return null;
         shown.push(state.data);
       }
       return netOf(shown, others);
@@ -293,9 +294,13 @@ export function useCommand() {
     onSettled: () => void queries.invalidateQueries(),
   });
   const { mutateAsync } = mutation;
-  const send = (command: Command, onTaken: (answer: CommandAnswer) => void = () => undefined): void => {
-    // What failed is on `error`, for the screen to tell.
-    oneAtATime(async () => onTaken(await mutateAsync(command))).catch(() => undefined);
+  const send = (
+    command: Command,
+    onTaken: (answer: CommandAnswer) => void = () => undefined,
+    onFailed: (error: unknown) => void = () => undefined,
+  ): void => {
+    // What failed is on `error` too, for the screen to tell.
+    oneAtATime(async () => onTaken(await mutateAsync(command))).catch(onFailed);
   };
   return { send, isPending: mutation.isPending, isSuccess: mutation.isSuccess, error: mutation.error, data: mutation.data };
 }

@@ -1,13 +1,14 @@
 import { QueryClientProvider } from "@tanstack/react-query";
-import { router, Stack } from "expo-router";
+import { Stack } from "expo-router";
 import { StatusBar } from "expo-status-bar";
 import { useEffect, useMemo, useState } from "react";
 import { useColorScheme, View } from "react-native";
 import { ActivityIndicator, Button, PaperProvider, Text } from "react-native-paper";
+import { enableScreens } from "react-native-screens";
 
 import { loadEnvironment, type Environment } from "@/api/environment";
 import { watchForeground } from "@/api/foreground";
-import { takePlace } from "@/api/place";
+import { useGoOn } from "@/api/go-on";
 import { makeQueries } from "@/api/queries";
 import { SessionProvider, useSession } from "@/api/session";
 import { Icon } from "@/ui/icon";
@@ -17,6 +18,9 @@ import { Relogin } from "@/ui/relogin";
 import { ScreenBoundary } from "@/ui/screen";
 import { makeTheme } from "@/ui/theme";
 import { useWords } from "@/words";
+
+// In a browser they are off unless asked for: the tabs that are not in front would then stay in reach of the keyboard.
+enableScreens();
 
 export default function Root() {
   return (
@@ -87,11 +91,7 @@ function Started() {
 
 function Pages() {
   const { state } = useSession();
-  useEffect(() => {
-    const place = state === "in" ? takePlace() : null;
-    // Over today's screen, so that Back leads there.
-    if (place !== null) router.push(place as "/");
-  }, [state]);
+  useGoOn(state);
   if (state === "unknown") return null;
   // While a login is over its screens stay: their owner goes on where they were.
   const isIn = state !== "out";

@@ -1,6 +1,7 @@
 import { useState } from "react";
 
 import { BROKER_POLL_MS, useBrokerAccounts, type BrokerAccount } from "@/api/queries";
+import { serverNow } from "@/api/server-clock";
 import { MOST_ACCOUNTS, statusOf, withoutLogin } from "@/rules/broker-accounts";
 import { AddAccount } from "@/ui/broker-add";
 import { NamedConnection, OnlyConnection } from "@/ui/broker-connection";
@@ -24,10 +25,10 @@ function Accounts({ accounts, onAwaited }: { accounts: readonly BrokerAccount[];
   const words = useWords().broker.accounts;
   const [added, setAdded] = useState<string | null>(null);
   // As it was when the screen was opened, so that nothing moves under a thumb once one is logged in.
-  const [first] = useState(() => withoutLogin(accounts, Date.now()).map((one) => one.account_id));
+  const [first] = useState(() => withoutLogin(accounts, serverNow()).map((one) => one.account_id));
   const [only, ...others] = accounts;
   if (only !== undefined && others.length === 0) {
-    const hasBroker = statusOf(only, Date.now()) !== "not_connected";
+    const hasBroker = statusOf(only, serverNow()) !== "not_connected";
     return (
       <>
         <OnlyConnection account={only} onAwaited={onAwaited} />

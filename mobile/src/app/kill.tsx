@@ -1,6 +1,6 @@
-import { useState } from "react";
+import { useEffect, useState } from "react";
 import { StyleSheet, View } from "react-native";
-import { Button, Text } from "react-native-paper";
+import { Text, TouchableRipple } from "react-native-paper";
 
 import { STATUS_POLL_MS, useCommand, useRisk, type RiskProfile } from "@/api/queries";
 import { showDuration } from "@/rules/clock";
@@ -38,31 +38,51 @@ function Pull() {
   const { colors } = useAppTheme();
   const [isArmed, setArmed] = useState(false);
   const command = useCommand();
+  const isOff = !isArmed || command.isPending;
   return (
     <Panel>
       <Text>{words.kill.what}</Text>
       <Text variant="bodySmall">{words.kill.first}</Text>
       <LabelledSwitch label={words.kill.arm} value={isArmed} onChange={setArmed} variant="titleMedium" style={styles.line} textStyle={styles.grow} testID="kill-arm" />
-      <Button
-        mode="contained"
-        icon="alert-octagon"
-        buttonColor={colors.bad}
-        textColor={colors.surface}
-        disabled={!isArmed || command.isPending}
-        loading={command.isPending}
-        contentStyle={styles.fire}
+      {/* Not the kit's button, which cuts its words off where the text is large. */}
+      <TouchableRipple
+        role="button"
+        accessibilityLabel={words.kill.fire}
+        disabled={isOff}
+        aria-disabled={isOff}
         onPress={() => command.send({ kind: "kill" }, () => setArmed(false))}
+        style={[styles.fire, { backgroundColor: isOff ? colors.surfaceDisabled : colors.bad }]}
         testID="kill-fire"
       >
-        {words.kill.fire}
-      </Button>
-      <ProblemText error={command.error} />
+        <Text variant="labelLarge" style={[styles.word, { color: isOff ? colors.onSurfaceDisabled : colors.surface }]}>
+          {words.kill.fire}
+        </Text>
+      </TouchableRipple>
+      {command.isPending ? <Asking /> : null}
+      <ProblemText error={command.error} here={{ NOT_SENT: words.kill.notSent, UNANSWERED: words.kill.unanswered }} />
       {command.isSuccess ? (
         <View role="status" accessibilityLiveRegion="assertive" testID="kill-taken">
           <ToneText tone="busy">{words.kill.taken}</ToneText>
         </View>
       ) : null}
     </Panel>
+  );
+}
+
+const LONG_MS = 4_000;
+
+/** From the press on, and with what else can be done once the answer is late. */
+function Asking() {
+  const words = useWords();
+  const [isLate, setLate] = useState(false);
+  useEffect(() => {
+    const timer = setTimeout(() => setLate(true), LONG_MS);
+    return () => clearTimeout(timer);
+  }, []);
+  return (
+    <View role="status" accessibilityLiveRegion="assertive" testID="kill-asking">
+      <ToneText tone={isLate ? "bad" : "busy"}>{isLate ? words.kill.slow : words.kill.asking}</ToneText>
+    </View>
   );
 }
 
@@ -105,5 +125,6 @@ function Flatness({ killSwitch }: { killSwitch: RiskProfile["kill_switch"] }) {
 const styles = StyleSheet.create({
   line: { flexDirection: "row", alignItems: "center", gap: 12, minHeight: 48 },
   grow: { flex: 1 },
-  fire: { minHeight: 56 },
+  fire: { minHeight: 56, justifyContent: "center", borderRadius: 28, paddingHorizontal: 16, paddingVertical: 8 },
+  word: { textAlign: "center" },
 });

@@ -60,7 +60,7 @@ function Off({ onConfirmed }: { onConfirmed: (codes: readonly string[]) => void 
           </Button>
         </>
       )}
-      <ProblemText error={confirmation.error ?? enrolment.error} />
+      <ProblemText error={confirmation.error ?? enrolment.error} here={{ CREDENTIALS_INVALID: words.secondFactor.codeWrong }} />
     </Panel>
   );
 }
@@ -77,7 +77,7 @@ function On() {
       <ToneText tone="good">{words.secondFactor.on}</ToneText>
       <CodeInput value={code} onChange={setCode} onSubmit={() => undefined} />
       <AskedButton label={words.secondFactor.remove} question={words.secondFactor.removeAsk} icon="shield-alert" isDangerous isDisabled={code.trim() === "" || removal.isPending} onConfirmed={() => removal.mutate(code.trim())} />
-      <ProblemText error={removal.error} />
+      <ProblemText error={removal.error} here={{ CREDENTIALS_INVALID: words.secondFactor.codeWrong }} />
     </Panel>
   );
 }

@@ -5,6 +5,7 @@ import { Button, Text } from "react-native-paper";
 
 import { collectAccountData } from "@/api/account-data";
 import { useApi } from "@/api/session";
+import { serverNow } from "@/api/server-clock";
 import { istDay } from "@/rules/clock";
 import { useWords } from "@/words";
 
@@ -17,7 +18,7 @@ export function AccountExport() {
   const api = useApi();
   const [pages, setPages] = useState(0);
   const left = useRef(new AbortController());
-  const [name] = useState(() => `algotrading-data-${istDay(Date.now())}.json`);
+  const [name] = useState(() => `algotrading-data-${istDay(serverNow())}.json`);
   const collecting = useMutation({
     mutationFn: () => {
       setPages(0);

@@ -168,6 +168,7 @@ function LogIn({ login, isNeeded, name }: { login: Login; isNeeded: boolean; nam
       disabled={login.isPending}
       accessibilityLabel={named(words, words.logIn, name)}
       onPress={login.begin}
+      style={styles.within}
       testID="broker-login"
     >
       {words.logIn}
@@ -232,4 +233,5 @@ async function openPage(url: string): Promise<void> {
 const styles = StyleSheet.create({
   card: { gap: 16 },
   buttons: { flexDirection: "row", flexWrap: "wrap", alignItems: "center", gap: 8 },
+  within: { maxWidth: "100%" },
 });

@@ -1,5 +1,5 @@
 import { router } from "expo-router";
-import { StyleSheet, View } from "react-native";
+import { StyleSheet, useWindowDimensions, View } from "react-native";
 import { Button, Text } from "react-native-paper";
 
 import { BROKER_POLL_MS, useBrokerAccounts, useRisk, type Broker, type BrokerAccount } from "@/api/queries";
@@ -22,6 +22,9 @@ export function BrokerNotice() {
   const accounts = broker.data ?? [];
   const unconnected = withoutBroker(accounts, now);
   const loggedOut = withoutLogin(accounts, now);
+  const connected = accounts.filter((one) => one.connection !== null && statusOf(one, now) === "connected");
+  // A phone held across: what is held must be in sight below it.
+  const isLow = useWindowDimensions().height < LOW;
   const notices: { texts: readonly string[]; action: string; to: "/broker" | "/kill" }[] = [];
   if (risk.data?.kill_switch.is_locked) notices.push({ texts: [risk.data.kill_switch.own === null ? words.kill.operator : words.kill.on], action: words.kill.open, to: "/kill" });
   if (unconnected.length > 0) notices.push({ texts: [brokerMissing(words, accounts, unconnected)], action: words.broker.connect, to: "/broker" });
@@ -37,10 +40,12 @@ export function BrokerNotice() {
         </View>
       ))}
       {broker.data === undefined ? null : <StaleBanner query={broker} every={BROKER_POLL_MS} isBrief />}
-      {accounts.map((one) =>
-        one.connection !== null && statusOf(one, now) === "connected" ? (
-          <BrokerCountdown key={one.account_id} connection={one.connection} name={nameWhereSeveral(accounts, one.account_id)} />
-        ) : null,
+      {connected.length === 0 ? null : (
+        <View style={isLow ? styles.beside : styles.below} testID="connected">
+          {connected.map((one) =>
+            one.connection === null ? null : <BrokerCountdown key={one.account_id} connection={one.connection} name={nameWhereSeveral(accounts, one.account_id)} />,
+          )}
+        </View>
       )}
     </>
   );
@@ -80,7 +85,11 @@ export function BrokerCountdown({ connection, name = null }: { connection: Broke
   );
 }
 
+const LOW = 480;
+
 const styles = StyleSheet.create({
+  below: { gap: 12 },
+  beside: { flexDirection: "row", flexWrap: "wrap", columnGap: 16 },
   notice: {
     borderWidth: 1,
     borderLeftWidth: 6,

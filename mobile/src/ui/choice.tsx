@@ -1,18 +1,25 @@
 import type { ComponentProps } from "react";
+import { useWindowDimensions } from "react-native";
 import { SegmentedButtons } from "react-native-paper";
 
-import { useAppTheme, useTextScale } from "./theme";
+import { PickOne } from "./pick-one";
+import { useTextScale } from "./theme";
 
-/** As much as three words beside each other can grow on a phone without being cut off. */
-const MOST = 1.2;
+/** What a letter of a button takes at the usual size, what stands around its word, and around all of them on a screen. */
+const LETTER = 7.2;
+const AROUND_WORD = 20;
+const AROUND_ALL = 64;
 
-/** One of a few, beside each other. */
+/** One of a few: beside each other, or below where their words would be cut off. */
 export function Choice<T extends string>({ buttons, ...props }: Single<T>) {
-  const { fonts } = useAppTheme();
   const scale = useTextScale();
-  // The line stays as high as it was: a thumb needs it.
-  const shrunk = scale > MOST ? { fontSize: (fonts.labelLarge.fontSize / scale) * MOST, marginHorizontal: 0 } : {};
-  return <SegmentedButtons {...props} buttons={buttons.map((button) => ({ ...button, labelStyle: shrunk, style: { minWidth: 0 } }))} />;
+  const { width } = useWindowDimensions();
+  const longest = Math.max(...buttons.map(({ label }) => label?.length ?? 0));
+  const isCut = longest * LETTER * scale + AROUND_WORD > (width - AROUND_ALL) / buttons.length;
+  if (isCut) {
+    return <PickOne value={props.value} options={buttons.map(({ value, label = value, testID }) => ({ value, label, testID }))} onPicked={(value) => props.onValueChange(value as T)} />;
+  }
+  return <SegmentedButtons {...props} buttons={buttons.map((button) => ({ ...button, style: { minWidth: 0 } }))} />;
 }
 
 type Single<T extends string> = {

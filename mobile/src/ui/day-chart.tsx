@@ -5,6 +5,7 @@ import { View } from "react-native";
 import { Text } from "react-native-paper";
 
 import { CANDLES_POLL_MS, useCandles, type DayCandles, type Standing } from "@/api/queries";
+import { serverNow } from "@/api/server-clock";
 import { pointsOf, summaryOf } from "@/rules/chart";
 import { istDay, istTime } from "@/rules/clock";
 import { showRupees } from "@/rules/money";
@@ -23,7 +24,7 @@ export function DayChart({ id, standing }: { id: string; standing: Standing | nu
     if (isShown) void candles.refetch();
   });
   const day = candles.data?.trading_day;
-  const isToday = day === undefined || day === istDay(Date.now());
+  const isToday = day === undefined || day === istDay(serverNow());
   return (
     <Panel title={isToday ? words.title : words.titleOf(day)}>
       <Loaded query={candles} every={CANDLES_POLL_MS}>{(read) => <Day read={read} standing={standing} />}</Loaded>

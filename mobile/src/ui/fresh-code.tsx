@@ -36,7 +36,7 @@ function Ask({ again }: { again: () => void }) {
       <Button mode="contained" loading={shown.isPending} disabled={isEmpty || shown.isPending} onPress={show} testID="show-code">
         {words.secondFactor.show}
       </Button>
-      <ProblemText error={shown.error} />
+      <ProblemText error={shown.error} here={{ CREDENTIALS_INVALID: words.secondFactor.codeWrong }} />
     </View>
   );
 }

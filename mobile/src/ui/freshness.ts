@@ -2,6 +2,7 @@
 import type { UseQueryResult } from "@tanstack/react-query";
 
 import { isOfEarlierRun } from "@/api/restored";
+import { onServer } from "@/api/server-clock";
 
 import { useClock } from "./now";
 
@@ -14,6 +15,6 @@ export type Freshness = Pick<UseQueryResult, "dataUpdatedAt" | "failureCount" | 
  * after hours in which nobody looked. `every`: milliseconds between its readings; without, its age says nothing. */
 export function useIsOld({ isError, failureCount, dataUpdatedAt }: Freshness, every: number | undefined): boolean {
   // A clock that was put back makes nothing young, so the distance counts and not which is later.
-  const isLate = useClock((now) => every !== undefined && dataUpdatedAt > 0 && Math.abs(now - dataUpdatedAt) > MOST_MISSED * every);
+  const isLate = useClock((now) => every !== undefined && dataUpdatedAt > 0 && Math.abs(now - onServer(dataUpdatedAt)) > MOST_MISSED * every);
   return isError || failureCount > 0 || isLate || isOfEarlierRun(dataUpdatedAt);
 }

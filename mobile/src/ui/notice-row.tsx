@@ -5,7 +5,7 @@ import { Text, TouchableRipple } from "react-native-paper";
 import type { Notice } from "@/api/notices";
 import { istDay, istTime } from "@/rules/clock";
 import type { NoticeKind } from "@/rules/notices";
-import { useWords } from "@/words";
+import { forPeople, useWords } from "@/words";
 import type { Words } from "@/words/en";
 
 import { ToneText } from "./parts";
@@ -36,7 +36,7 @@ export const NoticeRow = memo(function NoticeRow({ notice, onOpen }: { notice: N
           </Text>
           {isNew ? <ToneText tone="busy">{words.notices.inbox.isNew}</ToneText> : null}
         </View>
-        <Text>{notice.text}</Text>
+        <Text>{forPeople(notice.text)}</Text>
         <Text variant="bodySmall" style={{ color: colors.onSurfaceVariant }}>{`${istDay(notice.created_at)} ${istTime(notice.created_at)} IST`}</Text>
       </View>
     </TouchableRipple>

@@ -1,13 +1,15 @@
 import { focusManager } from "@tanstack/react-query";
 import { useSyncExternalStore } from "react";
 
+import { serverNow } from "@/api/server-clock";
+
 const TICK_MS = 1_000;
 const listeners = new Set<() => void>();
-let now = Date.now();
+let now = serverNow();
 let timer: ReturnType<typeof setInterval> | null = null;
 let unwatch: () => void = () => undefined;
 
-/** Milliseconds since 1970, renewed once a second for everybody together. */
+/** Milliseconds since 1970 by the product's clock, renewed once a second for everybody together. */
 export function useNow(): number {
   return useSyncExternalStore(subscribe, present, present);
 }
@@ -20,19 +22,19 @@ export function useClock<T extends string | number | boolean | null>(of: (now: n
 
 /** While nobody listens the time that was renewed last may be an old one. */
 function present(): number {
-  if (timer === null && Math.abs(Date.now() - now) >= TICK_MS) now = Date.now();
+  if (timer === null && Math.abs(serverNow() - now) >= TICK_MS) now = serverNow();
   return now;
 }
 
 function tick(): void {
-  now = Date.now();
+  now = serverNow();
   listeners.forEach((each) => each());
 }
 
 function subscribe(listener: () => void): () => void {
   listeners.add(listener);
   if (timer === null) {
-    now = Date.now();
+    now = serverNow();
     timer = setInterval(tick, TICK_MS);
     // Whoever comes back sees at once how late it is: a hidden page's timers rest.
     unwatch = focusManager.subscribe(tick);

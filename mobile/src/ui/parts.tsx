@@ -4,9 +4,10 @@ import { StyleSheet, View } from "react-native";
 import { ActivityIndicator, Button, Card, Text } from "react-native-paper";
 
 import { isAgeUnknown } from "@/api/restored";
+import { onServer } from "@/api/server-clock";
 import { istMoment, showDuration } from "@/rules/clock";
 import type { Tone } from "@/rules/standing";
-import { tell, useWords } from "@/words";
+import { tell, useWords, type Here } from "@/words";
 
 import { useIsOld, type Freshness } from "./freshness";
 import { useNow } from "./now";
@@ -14,11 +15,11 @@ import { Overlay } from "./overlay";
 import { useAppTheme } from "./theme";
 
 /** What went wrong and what to do. Read aloud at once. */
-export function ProblemText({ error }: { error: unknown }) {
+export function ProblemText({ error, here }: { error: unknown; here?: Here }) {
   const words = useWords();
   const theme = useAppTheme();
   if (error === null || error === undefined) return null;
-  const { message, advice } = tell(words, error);
+  const { message, advice } = tell(words, error, here);
   return (
     <View role="alert" accessibilityLiveRegion="assertive" testID="problem">
       <Text style={{ color: theme.colors.bad, fontWeight: "700" }}>{advice}</Text>
@@ -65,9 +66,12 @@ function Stale({ since, error }: { since: number; error: unknown }) {
   const words = useWords();
   const theme = useAppTheme();
   const now = useNow();
-  const age = showDuration(Math.max(1_000, now - since));
+  const read = onServer(since);
+  const age = showDuration(Math.max(1_000, now - read));
   // Nothing has been read yet where there is no such time.
-  const known = since === 0 ? words.common.neverKnown : isAgeUnknown(since, now) ? words.common.ageUnknown : words.common.retryKnown(age, istMoment(since, now));
+  // Read by this device's clock, shown by the product's.
+  const isUnknown = isAgeUnknown(since, now - (read - since));
+  const known = since === 0 ? words.common.neverKnown : isUnknown ? words.common.ageUnknown : words.common.retryKnown(age, istMoment(read, now));
   return (
     <View role="status" accessibilityLiveRegion="polite" testID="stale" style={error === null ? null : [styles.banner, { borderColor: theme.colors.busy }]}>
       <Text style={{ color: theme.colors.busy, fontWeight: "700" }}>{known}</Text>

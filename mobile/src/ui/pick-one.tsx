@@ -6,17 +6,18 @@ import { useAppTheme } from "./theme";
 interface Option {
   value: string;
   label: string;
+  testID?: string | undefined;
 }
 
 /** One of a few below each other, whose words may be long. */
-export function PickOne({ label, value, options, onPicked }: { label: string; value: string | null; options: readonly Option[]; onPicked: (value: string) => void }) {
+export function PickOne({ label, value, options, onPicked }: { label?: string; value: string | null; options: readonly Option[]; onPicked: (value: string) => void }) {
   const { colors } = useAppTheme();
   return (
-    <View role="radiogroup" aria-label={label} {...SPACE_PICKS}>
+    <View role="radiogroup" aria-label={label} testID="pick-one" {...SPACE_PICKS}>
       {options.map((one) => {
         const isPicked = one.value === value;
         return (
-          <TouchableRipple key={one.value} role="radio" aria-checked={isPicked} aria-label={one.label} onPress={() => onPicked(one.value)} style={styles.option}>
+          <TouchableRipple key={one.value} role="radio" aria-checked={isPicked} aria-label={one.label} onPress={() => onPicked(one.value)} style={styles.option} testID={one.testID}>
             <View style={styles.line}>
               <Icon source={isPicked ? "radiobox-marked" : "radiobox-blank"} size={24} color={isPicked ? colors.primary : colors.onSurfaceVariant} />
               <Text style={styles.text}>{one.label}</Text>
@@ -43,5 +44,6 @@ const SPACE_PICKS =
 const styles = StyleSheet.create({
   option: { minHeight: 48, justifyContent: "center" },
   line: { flexDirection: "row", alignItems: "center", gap: 12 },
-  text: { flexShrink: 1 },
+  /** A name without a blank breaks anywhere rather than push its radio button aside. */
+  text: { flex: 1, minWidth: 0, ...(Platform.OS === "web" ? ({ overflowWrap: "anywhere" } as object) : {}) },
 });

@@ -4,6 +4,7 @@ import { StyleSheet, View } from "react-native";
 import { Button, Text } from "react-native-paper";
 
 import type { BrokerAccount } from "@/api/queries";
+import { serverNow } from "@/api/server-clock";
 import { accountMeant } from "@/rules/broker-accounts";
 import { istTime, readTimeOfDay } from "@/rules/clock";
 import type { PlanEntered } from "@/rules/plan";
@@ -66,7 +67,7 @@ export function TimeField({ usual, ...props }: FieldProps & { usual: readonly st
                 {time.slice(0, 5)}
               </Button>
             ))}
-            <Button compact mode="outlined" accessibilityLabel={`${props.label} ${words.plan.soon}`} onPress={() => field.onChange(istTime(Date.now() + 60_000))}>
+            <Button compact mode="outlined" accessibilityLabel={`${props.label} ${words.plan.soon}`} onPress={() => field.onChange(istTime(serverNow() + 60_000))}>
               {words.plan.soon}
             </Button>
           </View>

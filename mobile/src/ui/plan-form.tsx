@@ -8,6 +8,7 @@ import { Button, Text } from "react-native-paper";
 import { useInstrument } from "@/api/instruments";
 import { ApiProblem } from "@/api/problem";
 import type { BrokerAccount, Instrument, Plan } from "@/api/queries";
+import { serverNow } from "@/api/server-clock";
 import { number } from "@/rules/entry";
 import { showRupees } from "@/rules/money";
 import { buyPrice, FIELDS, planOf, planSchema, sellsAtOnce, stopOf, type Held, type PlanEntered } from "@/rules/plan";
@@ -71,7 +72,7 @@ export function PlanForm({
       return;
     }
     const plan = planOf(entered, price, accounts);
-    const why = held === null ? null : sellsAtOnce(entered, price, last, Date.now());
+    const why = held === null ? null : sellsAtOnce(entered, price, last, serverNow());
     if (why === null) onSave(plan, letGo);
     else setAsked({ why, plan });
   });

@@ -2,7 +2,7 @@
 import { router, usePathname } from "expo-router";
 import type { ReactNode } from "react";
 import { Platform, ScrollView, StyleSheet, useWindowDimensions, View } from "react-native";
-import { Appbar, Button, Text } from "react-native-paper";
+import { Appbar, Button, IconButton, Text } from "react-native-paper";
 
 import { useSession } from "@/api/session";
 import { useWords } from "@/words";
@@ -26,6 +26,8 @@ export function Screen({
   const words = useWords();
   const { state } = useSession();
   const path = usePathname();
+  // The word of the kill switch would leave nothing of the title.
+  const isNarrow = useWindowDimensions().width < LEAST_FOR_WORDS * useTextScale();
   const isIn = state === "in" || state === "over";
   return (
     <View style={[styles.whole, { backgroundColor: theme.colors.background }]}>
@@ -39,7 +41,18 @@ export function Screen({
           />
         )}
         <Appbar.Content title={<Title text={title} isCrowded={isIn && back !== undefined} />} />
-        {isIn && path !== "/kill" ? (
+        {!isIn || path === "/kill" ? null : isNarrow ? (
+          <IconButton
+            mode="contained"
+            icon="alert-octagon"
+            containerColor={theme.colors.bad}
+            iconColor={theme.dark ? "#3b0a07" : "#ffffff"}
+            accessibilityLabel={words.kill.open}
+            style={styles.back}
+            onPress={() => router.push("/kill")}
+            testID="open-kill"
+          />
+        ) : (
           <Button
             mode="contained"
             icon="alert-octagon"
@@ -51,7 +64,7 @@ export function Screen({
           >
             {words.kill.open}
           </Button>
-        ) : null}
+        )}
       </Appbar.Header>
       <View role="main" style={styles.whole}>
         {isList ? (
@@ -102,6 +115,7 @@ function Title({ text, isCrowded }: { text: string; isCrowded: boolean }) {
 }
 
 const MOST_LETTERS = 17;
+const LEAST_FOR_WORDS = 240;
 
 const styles = StyleSheet.create({
   whole: { flex: 1 },

@@ -1,4 +1,5 @@
 /** Colours with enough contrast on both grounds (WCAG 2 AA, checked by axe), and text that grows. */
+import { Platform } from "react-native";
 import { configureFonts, MD3DarkTheme, MD3LightTheme, useTheme, type MD3Theme } from "react-native-paper";
 
 import type { Preferences } from "./preferences";
@@ -36,13 +37,16 @@ const PLAIN = { fontSize: 14, lineHeight: 20 };
 /** The line of a button's word. A button is 20 higher than that, and a thumb needs 48. */
 const LEAST_BUTTON_LINE = 28;
 
+/** The kit keeps a button's word on one line and cuts it off; a browser can be told otherwise. */
+const WRAPS = Platform.OS === "web" ? { whiteSpace: "normal" } : {};
+
 function scaled(fonts: MD3Theme["fonts"], scale: number): MD3Theme["fonts"] {
   const config = Object.fromEntries(
     Object.entries(fonts).map(([name, font]) => {
       const { fontSize, lineHeight } = name === "default" ? PLAIN : (font as { fontSize?: number; lineHeight?: number });
       const least = name === "labelLarge" ? LEAST_BUTTON_LINE : 0;
       const sizes = fontSize && lineHeight ? { fontSize: fontSize * scale, lineHeight: Math.max(least, lineHeight * scale) } : {};
-      return [name, { ...font, ...sizes }];
+      return [name, { ...font, ...sizes, ...(name === "labelLarge" ? WRAPS : {}) }];
     }),
   );
   return configureFonts({ config, isV3: true }) as MD3Theme["fonts"];

@@ -1,6 +1,7 @@
 import { DateTimePickerAndroid } from "@react-native-community/datetimepicker";
 import { Button } from "react-native-paper";
 
+import { serverNow } from "@/api/server-clock";
 import { INDIA, instantOf, pickedTime } from "@/rules/clock";
 import { useWords } from "@/words";
 
@@ -14,7 +15,7 @@ export function TimePicker({ label, time, onPicked }: TimePickerProps) {
       mode: "time",
       is24Hour: true,
       timeZoneName: INDIA,
-      value: instantOf(time, Date.now()),
+      value: instantOf(time, serverNow()),
       onValueChange: (_event, picked) => onPicked(pickedTime(picked)),
     });
   return (

@@ -2,6 +2,7 @@ import DateTimePicker from "@react-native-community/datetimepicker";
 import { useState } from "react";
 import { Button, Dialog, Portal } from "react-native-paper";
 
+import { serverNow } from "@/api/server-clock";
 import { INDIA, instantOf, pickedTime } from "@/rules/clock";
 import { useWords } from "@/words";
 
@@ -21,7 +22,7 @@ export function TimePicker({ label, time, onPicked }: TimePickerProps) {
         mode="outlined"
         icon="clock-outline"
         accessibilityLabel={`${label} ${words.plan.pick}`}
-        onPress={() => setShown(instantOf(time, Date.now()))}
+        onPress={() => setShown(instantOf(time, serverNow()))}
       >
         {words.plan.pick}
       </Button>

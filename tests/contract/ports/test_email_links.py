@@ -125,7 +125,8 @@ def test_what_opens_the_account_without_the_password_is_named_when_that_is_chang
     assert kind == "password_changed"
     assert "1 API key, 2 viewers, 1 channel outside of the app" in text
     assert (
-        "DELETE /account/keys/{id} revokes a key, DELETE /account/viewers/{id} removes a viewer, channels are" in text
+        "a key can be revoked (DELETE /account/keys/{id}),"
+        " a viewer can be removed (DELETE /account/viewers/{id}), channels are" in text
     )
     assert len(stores.api_keys.of_user(user.user_id)) == 2
     assert len(stores.viewers.of_account(user.user_id, MOMENT)) == 2

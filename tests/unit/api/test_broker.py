@@ -376,7 +376,7 @@ def test_nothing_is_started_with_a_token_that_the_broker_refuses(world: ApiWorld
     answer = world.start(token, strategy_id)
 
     assert (answer.status, answer.error) == (400, "BROKER_AUTH_FAILED")
-    assert "open the URL of GET /broker/login" in answer.body["message"]
+    assert "log in at the broker first (GET /broker/login)" in answer.body["message"]
 
 
 def refuse_token_of(world: ApiWorld, token: str) -> SealedBrokerAccount:

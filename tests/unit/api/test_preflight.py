@@ -51,7 +51,7 @@ def test_everything_that_is_missing_is_told_at_once(world: ApiWorld) -> None:
 
     assert found["is_ready"] is False
     assert set(red(found)) == {"running", "broker_login", "login_lasts", "feed"}
-    assert red(found)["broker_login"] == "send your keys to POST /broker/connect"
+    assert red(found)["broker_login"] == "enter your keys (POST /broker/connect)"
 
 
 def test_a_login_that_the_broker_refuses_is_red_and_so_is_how_long_it_lasts(seeing: ApiWorld) -> None:
@@ -63,7 +63,7 @@ def test_a_login_that_the_broker_refuses_is_red_and_so_is_how_long_it_lasts(seei
 
     accounts.mark_refused(account.user_id, account.account_id, token_at=account.token_at, now=seeing.clock.now())
 
-    log_in = "open the URL of GET /broker/login and log in"
+    log_in = "log in at the broker (GET /broker/login)"
     assert red(look(seeing, token, strategy_id)) == {"broker_login": log_in, "login_lasts": log_in}
 
 
@@ -77,7 +77,7 @@ def test_a_login_that_ends_before_the_sale_is_red_while_it_is_still_alive(seeing
 
     # then it is said that the check speaks of Monday
     assert red(found) == {
-        "login_lasts": "on Monday 23 November, after 06:00 IST, open the URL of GET /broker/login and log in"
+        "login_lasts": "on Monday 23 November, after 06:00 IST, log in at the broker (GET /broker/login)"
     }
     (text,) = (check["text"] for check in found["checks"] if check["name"] == "login_lasts")
     assert text == (
@@ -128,7 +128,7 @@ def test_a_kill_switch_is_red_with_whose_it_is(seeing: ApiWorld) -> None:
     seeing.call("POST", "/risk/kill", token=token)
     seeing.runtime.report_sight(seeing.clock.now())
 
-    assert red(look(seeing, token, strategy_id)) == {"kill_switch": "release it: POST /risk/release"}
+    assert red(look(seeing, token, strategy_id)) == {"kill_switch": "release it (POST /risk/release)"}
 
 
 def test_an_instrument_that_is_not_listed_any_more_is_red(seeing: ApiWorld) -> None:

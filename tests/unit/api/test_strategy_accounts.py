@@ -275,8 +275,8 @@ def test_who_has_several_accounts_is_led_to_the_one_that_is_logged_out(
 
     (remedy,) = (check["remedy"] for check in checks if check["name"] == "broker_login")
     if is_connected:
-        assert f"open the URL of GET /broker/login?account_id={second} first" in refused.body["message"]
-        assert remedy == f"open the URL of GET /broker/login?account_id={second} and log in (account HUF)"
+        assert f"log in at the broker first (GET /broker/login?account_id={second})" in refused.body["message"]
+        assert remedy == f"log in at the broker (GET /broker/login?account_id={second}) (account HUF)"
     else:
-        assert f"send your keys and account_id {second} to POST /broker/connect" in refused.body["message"]
-        assert remedy == f"send your keys to POST /broker/connect with account_id {second} (account HUF)"
+        assert f"enter your keys first (POST /broker/connect with account_id {second})" in refused.body["message"]
+        assert remedy == f"enter your keys (POST /broker/connect with account_id {second}) (account HUF)"

@@ -92,7 +92,7 @@ class TestWhatIsTold:
         first = world.database.notices[0]
         assert first.text == (
             "not ready for the buy of TCS at 09:30:00, which is still made if this is mended before:\n"
-            "the broker login is over; open the URL of GET /broker/login and log in"
+            "the broker login is over; log in at the broker (GET /broker/login)"
         )
         assert (first.kind, first.strategy_id, first.user_id) == ("not_ready", strategy.strategy_id, world.user_id)
         assert first.created_at == world.at(BUY) - WAKES
@@ -195,7 +195,7 @@ class TestWhatIsTold:
         (text,) = last_calls(world)
         assert text.splitlines()[1:] == [
             "the position would be 36000 rupees, and your limit is 30000 rupees; "
-            "lower the quantity: PUT /strategy/{id}; or raise the limit: PUT /risk/profile"
+            "lower the quantity (PUT /strategy/{id}), or raise the limit (PUT /risk/profile)"
         ]
         assert world.told()[-1] == "entry_blocked"
 
@@ -210,7 +210,7 @@ class TestWhatTheBrokerSays:
         (text,) = last_calls(world)
         assert text.splitlines()[1:] == [
             "the buy needs a margin of 36,000.00 rupees, and 20,000.00 are available at the broker; "
-            "add funds at your broker, or lower the quantity: PUT /strategy/{id}"
+            "add funds at your broker, or lower the quantity (PUT /strategy/{id})"
         ]
 
     def test_who_adds_funds_within_the_minute_is_bought(self, world: TradingWorld, clock: InterruptedClock) -> None:
@@ -247,7 +247,7 @@ class TestWhatTheBrokerSays:
 
         (text,) = last_calls(world)
         assert text.splitlines()[1:] == [
-            "the broker does not take the login any more; open the URL of GET /broker/login and log in"
+            "the broker does not take the login any more; log in at the broker (GET /broker/login)"
         ]
         assert world.cycle(strategy).state is CycleState.LONG
 

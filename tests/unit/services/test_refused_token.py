@@ -28,7 +28,7 @@ from tests.fakes.examples import TRADING_DAY
 from tests.fakes.exchange import refuses
 from tests.fakes.trading_world import TradingWorld
 
-NOT_READY = "the broker does not take the login any more; open the URL of GET /broker/login and log in"
+NOT_READY = "the broker does not take the login any more; log in at the broker (GET /broker/login)"
 
 
 @pytest.fixture

@@ -320,7 +320,7 @@ def test_the_mornings_reminder_says_which_account_is_logged_out(world: TwoAccoun
     morning_of(world).run()
 
     (text,) = (notice.text for notice in world.database.notices if notice.kind == NoticeKind.NOT_READY)
-    log_in = f"open the URL of GET /broker/login?account_id={world.second} and log in"
+    log_in = f"log in at the broker (GET /broker/login?account_id={world.second})"
     assert f"TCS (HUF) at 09:30: account HUF: the broker login is over; {log_in}" in text
     assert "Main account" not in text
 
@@ -333,7 +333,10 @@ def test_the_last_call_before_a_buy_says_which_account_is_logged_out(world: TwoA
 
     (text,) = (notice.text for notice in world.database.notices if notice.kind == NoticeKind.NOT_READY)
     assert "for the buy of TCS (HUF) at 09:30:00" in text
-    assert f"account HUF: the broker login is over; open the URL of GET /broker/login?account_id={world.second}" in text
+    assert (
+        f"account HUF: the broker login is over; log in at the broker (GET /broker/login?account_id={world.second})"
+        in text
+    )
 
 
 def test_what_the_broker_says_of_the_login_leads_to_the_account_too(world: TwoAccounts) -> None:
@@ -343,7 +346,7 @@ def test_what_the_broker_says_of_the_login_leads_to_the_account_too(world: TwoAc
     world.buy(strategy)
 
     (text,) = (notice.text for notice in world.database.notices if notice.kind == NoticeKind.NOT_READY)
-    log_in = f"open the URL of GET /broker/login?account_id={world.second} and log in"
+    log_in = f"log in at the broker (GET /broker/login?account_id={world.second})"
     assert f"account HUF: the broker does not take the login any more; {log_in}" in text
 
 

@@ -6,6 +6,7 @@ import { LIST_POLL_MS, STATUS_POLL_MS, useBrokerAccounts, useNetOfRows, useRisk,
 import { nameWhereSeveral } from "@/rules/broker-accounts";
 import { showResult } from "@/rules/money";
 import { BrokerNotice } from "@/ui/broker-notice";
+import { ClockNotice } from "@/ui/clock-notice";
 import { Hint, Loaded, Result, StaleBanner } from "@/ui/parts";
 import { PasswordNotice } from "@/ui/password-notice";
 import { RowList } from "@/ui/row-list";
@@ -56,6 +57,7 @@ function Head({ strategies }: { strategies: readonly Strategy[] }) {
   return (
     <View style={styles.head}>
       <PasswordNotice />
+      <ClockNotice />
       <BrokerNotice />
       <View style={styles.line}>
         <View>

@@ -114,8 +114,8 @@ def password_changed_by_old_one(left: OtherWays) -> str:
 def _with_new_password(told: str, left: OtherWays) -> str:
     told += ". "
     ways = [
-        (left.api_keys, _counted(left.api_keys, "API key"), "DELETE /account/keys/{id} revokes a key"),
-        (left.viewers, _counted(left.viewers, "viewer"), "DELETE /account/viewers/{id} removes a viewer"),
+        (left.api_keys, _counted(left.api_keys, "API key"), "a key can be revoked (DELETE /account/keys/{id})"),
+        (left.viewers, _counted(left.viewers, "viewer"), "a viewer can be removed (DELETE /account/viewers/{id})"),
         (
             left.channels,
             _counted(left.channels, "channel", " outside of the app"),

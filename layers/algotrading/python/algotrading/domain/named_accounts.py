@@ -95,6 +95,4 @@ def no_such_account() -> StrategyInvalid:
     return StrategyInvalid("the strategy cannot trade as asked: see account_id", (UNKNOWN_ACCOUNT,))
 
 
-UNKNOWN_ACCOUNT: Final = FieldProblem(
-    "account_id", "is not a broker account of yours: GET /broker/accounts lists those there are"
-)
+UNKNOWN_ACCOUNT: Final = FieldProblem("account_id", "is not a broker account of yours (GET /broker/accounts)")

@@ -19,10 +19,10 @@ from algotrading.domain.sessions import IST
 from algotrading.domain.sight import LONGEST_UNREPORTED, Sight
 from algotrading.domain.strategy import Plan, Strategy, plain_number
 
-_RAISE = "raise the limit: PUT /risk/profile"
+_RAISE = "raise the limit (PUT /risk/profile)"
 _LIMIT_REMEDIES = {
-    BreachKind.POSITION_SIZE: f"lower the quantity: PUT /strategy/{{id}}; or {_RAISE}",
-    BreachKind.SYMBOL_EXPOSURE: f"lower the quantity: PUT /strategy/{{id}}; or {_RAISE}",
+    BreachKind.POSITION_SIZE: f"lower the quantity (PUT /strategy/{{id}}), or {_RAISE}",
+    BreachKind.SYMBOL_EXPOSURE: f"lower the quantity (PUT /strategy/{{id}}), or {_RAISE}",
     BreachKind.OPEN_STRATEGIES: f"wait until another position is sold, or {_RAISE}",
 }
 
@@ -91,7 +91,7 @@ def check_login(account: SealedBrokerAccount | None, now: datetime, named: UUID 
     """Orders leave through a live login only. `named`: the account, where its owner has several; of the others here,
     too."""
     if account is None:
-        remedy = f"send your keys to POST /broker/connect{'' if named is None else f' with account_id {named}'}"
+        remedy = f"enter your keys (POST /broker/connect{'' if named is None else f' with account_id {named}'})"
         return Check(CheckName.BROKER_LOGIN, False, "no broker is connected", remedy)
     if not account.is_connected(now):
         return Check(CheckName.BROKER_LOGIN, False, "the broker login is over", _log_in(named))
@@ -126,7 +126,7 @@ def check_addresses(account: SealedBrokerAccount | None, *, is_bound: bool, name
         return Check(CheckName.ADDRESSES, True, "this broker takes orders from anywhere")
     if account is None or account.egress is None:
         remedy = (
-            f"{_log_in(named)} again, then register the addresses of GET /broker{in_query(named)}; without any, ask the"
+            f"{_log_in(named)} again, then register your addresses (GET /broker{in_query(named)}); without any, ask the"
             " operator for a pair"
         )
         return Check(CheckName.ADDRESSES, False, "no addresses are set aside for your orders", remedy)
@@ -140,7 +140,7 @@ def check_locks(locks: Locks) -> Check:
     if breach is None:
         return Check(CheckName.KILL_SWITCH, True, "no kill switch is on")
     own = locks.user is not None
-    remedy = "release it: POST /risk/release" if own else "wait until the operator releases it"
+    remedy = "release it (POST /risk/release)" if own else "wait until the operator releases it"
     return Check(CheckName.KILL_SWITCH, False, breach.text, remedy)
 
 
@@ -194,7 +194,7 @@ def check_quantity(quantity: int, instrument: Instrument | None, day: date) -> C
     if quantity <= freeze.quantity:
         return Check(CheckName.QUANTITY, True, f"the exchange takes {known}")
     text = f"the exchange takes {known}, and the plan buys {quantity}"
-    return Check(CheckName.QUANTITY, False, text, "lower the quantity: PUT /strategy/{id}; divide it among strategies")
+    return Check(CheckName.QUANTITY, False, text, "lower the quantity (PUT /strategy/{id}); divide it among strategies")
 
 
 def check_funds(needed: Decimal, available: Decimal) -> Check:
@@ -203,7 +203,7 @@ def check_funds(needed: Decimal, available: Decimal) -> Check:
     text = f"the buy needs a margin of {needed:,.2f} rupees, and {available:,.2f} are available at the broker"
     if needed <= available:
         return Check(CheckName.FUNDS, True, text)
-    return Check(CheckName.FUNDS, False, text, "add funds at your broker, or lower the quantity: PUT /strategy/{id}")
+    return Check(CheckName.FUNDS, False, text, "add funds at your broker, or lower the quantity (PUT /strategy/{id})")
 
 
 def login_refused(named: UUID | None = None) -> Check:
@@ -212,7 +212,7 @@ def login_refused(named: UUID | None = None) -> Check:
 
 
 def _log_in(named: UUID | None) -> str:
-    return f"open the URL of GET /broker/login{in_query(named)} and log in"
+    return f"log in at the broker (GET /broker/login{in_query(named)})"
 
 
 def _ist(at: datetime | None) -> str:

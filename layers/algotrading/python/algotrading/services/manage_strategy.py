@@ -239,9 +239,11 @@ class StrategyManager:
         several = account_where_several(self.named, strategy)
         place, named = where_in(several), None if several is None else several.account_id
         if account is None:
-            keys = "your keys" if named is None else f"your keys and account_id {named}"
-            return BrokerAuthFailed(f"no broker is connected{place}: send {keys} to POST /broker/connect first")
-        first = f"open the URL of GET /broker/login{in_query(named)} first"
+            account_id = "" if named is None else f" with account_id {named}"
+            return BrokerAuthFailed(
+                f"no broker is connected{place}: enter your keys first (POST /broker/connect{account_id})"
+            )
+        first = f"log in at the broker first (GET /broker/login{in_query(named)})"
         if account.refused_at is not None and account.is_connected(now):
             return BrokerAuthFailed(f"the broker does not take the login{place} any more: {first}")
         return BrokerAuthFailed(f"the broker login{place} is not valid today: {first}")

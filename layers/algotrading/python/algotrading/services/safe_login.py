@@ -29,7 +29,7 @@ class SafeLogins:
         """
         if self.needs_verified_email and not self.users.get(user_id).is_email_verified:
             raise EmailUnverified(
-                "confirm your e-mail first: a link was sent to it, and POST /auth/email/resend sends another"
+                "confirm your e-mail first: a link was sent to it; you can ask for another (POST /auth/email/resend)"
             )
         if not self.needs_second_factor:
             return

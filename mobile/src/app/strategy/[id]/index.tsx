@@ -12,7 +12,7 @@ import { AskedButton, Fact, Facts, Loaded, Panel, ProblemText, Result } from "@/
 import { Readiness, redNow } from "@/ui/readiness";
 import { Screen } from "@/ui/screen";
 import { StandingFacts, StateWord } from "@/ui/strategy-row";
-import { useWords } from "@/words";
+import { forPeople, isToBroker, useWords } from "@/words";
 
 export default function StrategyControl() {
   const words = useWords();
@@ -107,7 +107,12 @@ function Controls({ strategy, standing }: { strategy: Strategy; standing: Standi
               : words.control.sellsEarly(sells, strategy.effective_sell_time_reason)}
           </Text>
         )}
-        {warnings.map((warning) => <Text key={warning} role="alert">{warning}</Text>)}
+        {warnings.map((warning) => <Text key={warning} role="alert">{forPeople(warning)}</Text>)}
+        {warnings.some(isToBroker) ? (
+          <Button mode="outlined" icon="link-variant" onPress={() => router.push("/broker")} testID="to-broker">
+            {words.settings.broker}
+          </Button>
+        ) : null}
       </Panel>
       <View style={styles.buttons}>
         {isRunning ? (

@@ -4,6 +4,7 @@ import { StyleSheet, View } from "react-native";
 import { Button, Text } from "react-native-paper";
 
 import { STATUS_POLL_MS, useTimeline, type TimelineLine } from "@/api/queries";
+import { serverNow } from "@/api/server-clock";
 import { istDay, shiftDay } from "@/rules/clock";
 import { showRupees } from "@/rules/money";
 import { Loaded, Panel } from "@/ui/parts";
@@ -16,13 +17,13 @@ export default function Timeline() {
   const { id } = useLocalSearchParams<{ id: string }>();
   const [chosen, setChosen] = useState<string | null>(null);
   const timeline = useTimeline(id, chosen);
-  const day = chosen ?? timeline.data?.trading_day ?? istDay(Date.now());
+  const day = chosen ?? timeline.data?.trading_day ?? istDay(serverNow());
   return (
     <Screen title={words.timeline.title} back={`/strategy/${id}`}>
       <View style={styles.days}>
         <Button mode="outlined" onPress={() => setChosen(shiftDay(day, -1))}>{words.timeline.earlier}</Button>
         <Text variant="titleMedium">{day}</Text>
-        <Button mode="outlined" disabled={day >= istDay(Date.now())} onPress={() => setChosen(shiftDay(day, 1))}>{words.timeline.later}</Button>
+        <Button mode="outlined" disabled={day >= istDay(serverNow())} onPress={() => setChosen(shiftDay(day, 1))}>{words.timeline.later}</Button>
       </View>
       <Loaded query={timeline} every={STATUS_POLL_MS}>
         {({ lines }) => (
