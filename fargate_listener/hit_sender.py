@@ -14,10 +14,11 @@ from heapq import heapify, heappop
 from itertools import count
 from uuid import UUID
 
-from algotrading.contracts.messages import OrderCommand
+from algotrading.contracts.messages import OrderCommand, StopChange
 from algotrading.ports import Clock
-from fargate_listener.hit_commands import command_of, told
+from fargate_listener.hit_commands import command_of, hit_again, told
 from fargate_listener.hit_queue import LARGEST_BATCH, HitQueue
+from fargate_listener.owed_hits import NowhereKept, OwedHits
 from fargate_listener.refused_hits import RefusedHits, key_of
 from fargate_listener.stop_guard import Hit
 
@@ -53,7 +54,9 @@ class HitSender:
         clock: Clock,
         monotonic: Callable[[], float],
         senders: int = SENDERS,
+        owed: OwedHits | None = None,
     ) -> None:
+        """`owed` keeps what the queue does not take, for whoever comes after this process."""
         self._open_queue = open_queue
         self._clock = clock
         self._monotonic = monotonic
@@ -80,6 +83,9 @@ class HitSender:
         self._begun: dict[int, float] = {}
         """When the call began that a thread is waiting for."""
         self._queue: HitQueue | None = None
+        self._owed: OwedHits = owed or NowhereKept()
+        self._kept: dict[tuple[UUID, date], Hit | None] = {}
+        """Whose hit is written there: this process's, or None for one that is taken over from another."""
         self._is_told_to_end = False
         self._threads = [
             threading.Thread(target=self._work, name=f"hit-sender-{number}", daemon=True) for number in range(senders)
@@ -133,6 +139,43 @@ class HitSender:
         for _ in self._threads:
             self._waiting.put(None)
 
+    def keep(self) -> None:
+        """Write down what the queue has not taken, so that it outlives the process. Blocking."""
+        self._sort_in_all()
+        with self._sorting:
+            new = [hit for key, hit in self._waits.items() if self._kept.get(key) is not hit]
+        if new and self._owed.keep(self._command(hit) for hit in new):
+            with self._sorting:
+                self._kept.update((key_of(hit), hit) for hit in new)
+
+    def load_owed(self) -> list[OrderCommand] | None:
+        """What another process owed when it wrote it down; None when that cannot be known. Blocking."""
+        owed = self._owed.load()
+        with self._sorting:
+            for command in owed or ():
+                self._kept.setdefault((command.strategy_id, command.trading_day), None)
+        return owed
+
+    def take_over(
+        self, owed: Sequence[OrderCommand], stop_of: Callable[[UUID], StopChange | None]
+    ) -> list[OrderCommand]:
+        """Send what another process owed, where the price still reaches the stop that guards the strategy now; returns
+        the rest. Event loop only."""
+        now, monotonic = self._clock.now(), self._monotonic()
+        hits = [hit_again(command, stop_of(command.strategy_id), now=now, monotonic=monotonic) for command in owed]
+        self.put([hit for hit in hits if hit is not None])
+        return [command for command, hit in zip(owed, hits, strict=True) if hit is None]
+
+    def forget(self, commands: Iterable[OrderCommand]) -> None:
+        """They are owed no more, by whomever. Blocking."""
+        with self._sorting:
+            keys = [(command, (command.strategy_id, command.trading_day)) for command in commands]
+            kept = [command for command, key in keys if key in self._kept]
+            for command in kept:
+                del self._kept[command.strategy_id, command.trading_day]
+        if kept:
+            self._owed.forget(kept)
+
     def take_report(self) -> Delivered:
         """Deliveries and failures since the last call."""
         with self._lock:
@@ -166,6 +209,7 @@ class HitSender:
         finally:
             if batch:
                 self._take_back(batch)
+                self.keep()
         self._stuck[threading.get_ident()] = 0
         return self._wait(), True
 
@@ -271,9 +315,11 @@ class HitSender:
         if batch:
             self._put_back(batch)
             batch.clear()
+            self.keep()
         if taken:
             # A line a batch, after it has left: of ten thousand hits at once the log makes no queue of its own.
             logger.info("stop-loss hits are in the queue", extra={"hits": [told(*each) for each in taken]})
+            self.forget(command for _, command in taken)
 
     def _take_back(self, batch: Sequence[Hit]) -> None:
         """They were not sent: each waits again, unless another one waits in its place."""
