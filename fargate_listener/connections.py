@@ -29,6 +29,7 @@ from fargate_listener.feed_account import Account, FeedAccount, FeedCredentials,
 from fargate_listener.hit_queue import SqsHitQueue
 from fargate_listener.hit_sender import SENDERS
 from fargate_listener.order_sockets import OrderSockets
+from fargate_listener.owed_hits import RedisOwedHits
 from fargate_listener.redis_client import make_redis_client
 from fargate_listener.staked_accounts import StakedAccounts
 from fargate_listener.truth import Truth
@@ -59,6 +60,12 @@ _ANSWER_SECONDS = 6.0
 def open_redis(settings: ListenerSettings) -> Redis:
     """Of the event loop; connects at its first command."""
     return make_redis_client(settings.redis_host, settings.redis_port, tls=settings.redis_tls)
+
+
+def open_owed_hits(settings: ListenerSettings) -> RedisOwedHits:
+    """For the threads that send hits; connects at its first command."""
+    redis = make_blocking_redis_client(settings.redis_host, settings.redis_port, tls=settings.redis_tls, decodes=False)
+    return RedisOwedHits(redis)
 
 
 def open_hit_queue(settings: ListenerSettings) -> SqsHitQueue:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from algotrading.contracts.messages import OrderCommand, OrderEvent
+from algotrading.contracts.messages import OrderCommand, OrderEvent, StopChange
 from fargate_listener.stop_guard import REPEAT_SECONDS, Hit
-from fargate_listener.wire_prices import to_price
+from fargate_listener.wire_prices import to_price, to_wire_stop
 
 
 def command_of(hit: Hit, *, now: datetime, tick_at: datetime) -> OrderCommand:
@@ -27,6 +27,27 @@ def command_of(hit: Hit, *, now: datetime, tick_at: datetime) -> OrderCommand:
         cause="watcher",
         deduplication_id=f"{stop.strategy_id}:{stop.trading_day}:STOPLOSS:{turn}",
     )
+
+
+_OLDEST = timedelta(days=10)
+
+
+def hit_again(command: OrderCommand, stop: StopChange | None, *, now: datetime, monotonic: float) -> Hit | None:
+    """The hit that such a message told of, of the stop that the strategy is guarded by now. None where it is guarded no
+    more, or its price would not reach the stop as it stands."""
+    price, tick_at = command.price, command.tick_at
+    if stop is None or price is None or tick_at is None or tick_at.tzinfo is None:
+        return None
+    if (command.event, command.trading_day) != (
+        OrderEvent.STOPLOSS,
+        stop.trading_day,
+    ) or not 0 < price <= stop.stop_loss:
+        return None
+    try:
+        age = min(max(now - tick_at, timedelta()), _OLDEST)
+    except OverflowError:
+        return None
+    return Hit(stop, to_wire_stop(stop.instrument_token, price), monotonic - age.total_seconds())
 
 
 def told(hit: Hit, command: OrderCommand) -> dict[str, str]:

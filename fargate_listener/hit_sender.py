@@ -10,16 +10,16 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from heapq import heapify, heappop
-from itertools import count
 from uuid import UUID
 
-from algotrading.contracts.messages import OrderCommand
+from algotrading.contracts.messages import OrderCommand, StopChange
 from algotrading.ports import Clock
-from fargate_listener.hit_commands import command_of, told
+from fargate_listener.hit_commands import command_of, hit_again, told
 from fargate_listener.hit_queue import LARGEST_BATCH, HitQueue
-from fargate_listener.refused_hits import RefusedHits, key_of
+from fargate_listener.owed_hits import NowhereKept, OwedHits
+from fargate_listener.refused_hits import key_of
 from fargate_listener.stop_guard import Hit
+from fargate_listener.waiting_hits import WaitingHits
 
 logger = logging.getLogger(__name__)
 
@@ -53,21 +53,17 @@ class HitSender:
         clock: Clock,
         monotonic: Callable[[], float],
         senders: int = SENDERS,
+        owed: OwedHits | None = None,
     ) -> None:
+        """`owed` keeps what the queue does not take, for whoever comes after this process."""
         self._open_queue = open_queue
         self._clock = clock
         self._monotonic = monotonic
         self._waiting: queue.SimpleQueue[Sequence[Hit] | None] = queue.SimpleQueue()
         """From the event loop to the threads, without a lock. None ends one thread; nothing wakes one."""
         self._sorting = threading.Lock()
-        self._by_risk: list[tuple[int, int, Hit]] = []
-        """What the threads have taken over and not sent: a heap, the most at risk first."""
-        self._waits: dict[tuple[UUID, date], Hit] = {}
-        """The hit of each that waits, in the heap or at rest; what is there besides has been replaced. A stop is
-        reported every few seconds while it is not answered: one hit waits for each, however long the queue is away. It
-        is the first, or the first since the stop was moved: a price that reached another stop says nothing of this."""
-        self._refused = RefusedHits(monotonic)
-        self._serials = count()
+        self._hits = WaitingHits(monotonic)
+        """What the threads have taken over and not sent. Guarded by `_sorting`."""
         self._put = 0
         """Written by the event loop alone, which therefore never waits for a lock."""
         self._taken = 0
@@ -80,6 +76,9 @@ class HitSender:
         self._begun: dict[int, float] = {}
         """When the call began that a thread is waiting for."""
         self._queue: HitQueue | None = None
+        self._owed: OwedHits = owed or NowhereKept()
+        self._kept: dict[tuple[UUID, date], Hit | None] = {}
+        """Whose hit is written there: this process's, or None for one that is taken over from another."""
         self._is_told_to_end = False
         self._threads = [
             threading.Thread(target=self._work, name=f"hit-sender-{number}", daemon=True) for number in range(senders)
@@ -105,7 +104,7 @@ class HitSender:
     @property
     def refused(self) -> int:
         """Hits that the queue answers and does not take, while it may take the others."""
-        return len(self._refused)
+        return self._hits.refused
 
     @property
     def undelivered(self) -> int:
@@ -132,6 +131,43 @@ class HitSender:
         self._is_told_to_end = True
         for _ in self._threads:
             self._waiting.put(None)
+
+    def keep(self) -> None:
+        """Write down what the queue has not taken, so that it outlives the process. Blocking."""
+        self._sort_in_all()
+        with self._sorting:
+            new = [hit for hit in self._hits.all if self._kept.get(key_of(hit)) is not hit]
+        if new and self._owed.keep(self._command(hit) for hit in new):
+            with self._sorting:
+                self._kept.update((key_of(hit), hit) for hit in new)
+
+    def load_owed(self) -> list[OrderCommand] | None:
+        """What another process owed when it wrote it down; None when that cannot be known. Blocking."""
+        owed = self._owed.load()
+        with self._sorting:
+            for command in owed or ():
+                self._kept.setdefault((command.strategy_id, command.trading_day), None)
+        return owed
+
+    def take_over(
+        self, owed: Sequence[OrderCommand], stop_of: Callable[[UUID], StopChange | None]
+    ) -> list[OrderCommand]:
+        """Send what another process owed, where the price still reaches the stop that guards the strategy now; returns
+        the rest. Event loop only."""
+        now, monotonic = self._clock.now(), self._monotonic()
+        hits = [hit_again(command, stop_of(command.strategy_id), now=now, monotonic=monotonic) for command in owed]
+        self.put([hit for hit in hits if hit is not None])
+        return [command for command, hit in zip(owed, hits, strict=True) if hit is None]
+
+    def forget(self, commands: Iterable[OrderCommand]) -> None:
+        """They are owed no more, by whomever. Blocking."""
+        with self._sorting:
+            keys = [(command, (command.strategy_id, command.trading_day)) for command in commands]
+            kept = [command for command, key in keys if key in self._kept]
+            for command in kept:
+                del self._kept[command.strategy_id, command.trading_day]
+        if kept:
+            self._owed.forget(kept)
 
     def take_report(self) -> Delivered:
         """Deliveries and failures since the last call."""
@@ -166,17 +202,18 @@ class HitSender:
         finally:
             if batch:
                 self._take_back(batch)
+                self.keep()
         self._stuck[threading.get_ident()] = 0
         return self._wait(), True
 
     def _wait(self) -> bool:
         """For hits; ask the queue where none come. Whether the thread was told to end instead."""
         with self._sorting:
-            patience = self._refused.seconds_left(PROBE_SECONDS if self._trouble is None else TROUBLED_PROBE_SECONDS)
+            patience = self._hits.seconds_left(PROBE_SECONDS if self._trouble is None else TROUBLED_PROBE_SECONDS)
         try:
             hits = self._waiting.get(timeout=patience)
         except queue.Empty:
-            if not self._refused:  # they ask the queue often enough
+            if not self._hits.refused:  # they ask the queue often enough
                 self._probe()
             return False
         if hits is None:
@@ -188,25 +225,9 @@ class HitSender:
         self._attempt(lambda hit_queue: hit_queue.probe())
 
     def _sort_in(self, hits: Iterable[Hit]) -> None:
-        """One of each strategy and day waits: the first that reached the stop as it stands now."""
-        replaced = 0
         with self._sorting:
-            fresh = []
-            for hit in hits:
-                key = key_of(hit)
-                waiting = self._waits.get(key)
-                if waiting is None or (
-                    hit.stop.stop_loss != waiting.stop.stop_loss and hit.received >= waiting.received
-                ):
-                    self._waits[key] = hit
-                    fresh.append(hit)
-                replaced += waiting is not None
-            self._rank(fresh)  # what was replaced at once is passed over later
+            replaced = self._hits.add(hits)
         self._settle(replaced)
-
-    def _rank(self, hits: Iterable[Hit]) -> None:
-        self._by_risk += [(-hit.at_risk, next(self._serials), hit) for hit in hits]
-        heapify(self._by_risk)
 
     def _settle(self, hits: int) -> None:
         """So many are owed no longer: sent, or another one of the same stop waits."""
@@ -228,14 +249,7 @@ class HitSender:
         """The next batch. What came meanwhile, or has rested, is sorted in first: a larger risk overtakes."""
         self._sort_in_all()
         with self._sorting:
-            if rested := self._refused.rested():
-                self._rank(hit for hit in rested if self._waits.get(key_of(hit)) is hit)
-            while self._by_risk and len(batch) < LARGEST_BATCH:
-                hit = heappop(self._by_risk)[2]
-                if self._waits.get(key_of(hit)) is hit:  # no other one has taken its place
-                    batch.append(hit)
-                    del self._waits[key_of(hit)]
-            is_more = bool(self._by_risk)
+            is_more = self._hits.take(batch, LARGEST_BATCH)
         if is_more:
             self._waiting.put(())  # wakes the next thread, which does the same
 
@@ -265,41 +279,27 @@ class HitSender:
         with self._lock:
             self._delivered.latencies_ms += [1000 * (now - hit.received) for hit, _ in taken]
         with self._sorting:
-            for hit, _ in taken:
-                self._refused.taken(hit)
+            self._hits.taken(hit for hit, _ in taken)
         self._settle(len(taken))
         if batch:
             self._put_back(batch)
             batch.clear()
+            self.keep()
         if taken:
             # A line a batch, after it has left: of ten thousand hits at once the log makes no queue of its own.
             logger.info("stop-loss hits are in the queue", extra={"hits": [told(*each) for each in taken]})
+            self.forget(command for _, command in taken)
 
     def _take_back(self, batch: Sequence[Hit]) -> None:
         """They were not sent: each waits again, unless another one waits in its place."""
         with self._sorting:
-            again = [hit for hit in batch if key_of(hit) not in self._waits or self._is_newer(hit)]
-            replaced = sum(key_of(hit) in self._waits for hit in batch)
-            self._waits.update((key_of(hit), hit) for hit in again)
-            self._rank(again)
+            replaced = self._hits.take_back(batch)
         self._settle(replaced)
-
-    def _is_newer(self, hit: Hit) -> bool:
-        """Than the one that waits. Of the same stop the first one counts."""
-        waiting = self._waits[key_of(hit)]
-        return hit.stop.stop_loss == waiting.stop.stop_loss or hit.received > waiting.received
 
     def _put_back(self, hits: Sequence[Hit]) -> None:
         """The queue refuses them, and may do so for good: they rest, and come again in their rank."""
-        superseded = 0
         with self._sorting:
-            for hit in hits:
-                self._refused.refused(hit)
-                if (key := key_of(hit)) in self._waits:
-                    superseded += 1
-                else:
-                    self._waits[key] = hit
-                    self._refused.rest(hit)
+            superseded = self._hits.rest(hits)
         with self._lock:
             self._delivered.failures += len(hits)
         self._settle(superseded)

@@ -99,6 +99,11 @@ class StopGuard:
         """Whether a strategy is guarded now, hit or not."""
         return strategy_id in self._keys
 
+    def stop_of(self, strategy_id: UUID) -> StopChange | None:
+        """The stop by which a strategy is guarded now."""
+        key = self._keys.get(strategy_id)
+        return None if key is None else self._guarded[key].change
+
     def watch(self, token: int) -> None:
         """Keep the prices of an instrument from now on. What an earlier subscription left says nothing any more."""
         self._table.unwatch(token)

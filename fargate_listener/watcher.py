@@ -133,6 +133,20 @@ class Watcher:
                 )
             )
             group.create_task(self._check_regularly())
+            group.create_task(self._take_over())
+
+    async def _take_over(self) -> None:
+        """Send what a watcher that ended has owed to the queue. Of what guards the strategies now the stores were just
+        asked."""
+        while (owed := await asyncio.to_thread(self.sender.load_owed)) is None:  # noqa: ASYNC110 - Redis tells nobody
+            await asyncio.sleep(_CHECK_RETRY_SECONDS)
+        if owed:
+            settled = self.sender.take_over(owed, self.guard.stop_of)
+            logger.warning(
+                "hits that another watcher owed are sent",
+                extra={"hits": len(owed) - len(settled), "over": len(settled)},
+            )
+            await asyncio.to_thread(self.sender.forget, settled)
 
     async def _check_regularly(self) -> None:
         while True:
@@ -220,4 +234,5 @@ class Watcher:
             group.create_task(self.operation.leave())
             flushed = group.create_task(asyncio.to_thread(self.sender.flush, _FLUSH_SECONDS))
         if not flushed.result():
+            await asyncio.to_thread(self.sender.keep)
             logger.critical("hits were not delivered", extra={"undelivered": self.sender.undelivered})

@@ -14,6 +14,7 @@ from fargate_listener.connections import (
     make_truth,
     open_hit_queue,
     open_order_hints,
+    open_owed_hits,
     open_redis,
     read_feed_credentials,
     read_quotes,
@@ -42,7 +43,12 @@ from fargate_listener.watchlist import Watchlist
 def build_watcher(settings: ListenerSettings) -> Watcher:
     """The whole process, ready to run."""
     clock, counters, durations, table, loaded = SystemClock(), Counters(), Durations(), MarketTable(), Loaded()
-    sender = HitSender(open_queue=lambda: open_hit_queue(settings), clock=clock, monotonic=time.monotonic)
+    sender = HitSender(
+        open_queue=lambda: open_hit_queue(settings),
+        clock=clock,
+        monotonic=time.monotonic,
+        owed=open_owed_hits(settings),
+    )
     guard = StopGuard(table=table, report=sender.put, counters=counters, decisions=durations.decisions)
     watchlist = Watchlist(guard, time.monotonic)
     news = OrderNews(open_hints=lambda: open_order_hints(settings, clock), clock=clock, counters=counters)

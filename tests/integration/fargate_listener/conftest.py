@@ -15,6 +15,7 @@ from uuid import UUID, uuid4
 
 import boto3
 import pytest
+from redis import Redis
 
 import algotrading
 from algotrading.adapters.kms_vault import KmsVault
@@ -57,6 +58,7 @@ class World:
 
     state: StateFolder
     postgres: PostgresStore
+    redis: Redis
     runtime: RedisRuntime
     exchange: ThreadedExchange
     app: App
@@ -235,6 +237,7 @@ async def world(
     world = World(
         state=state,
         postgres=postgres_store,
+        redis=redis,
         runtime=RedisRuntime(redis),
         exchange=exchange,
         app=exchange.run(open_account),

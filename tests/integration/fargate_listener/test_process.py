@@ -11,16 +11,20 @@ import urllib.error
 import urllib.request
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from algotrading.contracts.messages import OrderEvent
+from algotrading.adapters.postgres.strategies import PostgresStrategies
+from algotrading.adapters.redis_keys import OWED_HITS
+from algotrading.contracts.messages import OrderCommand, OrderEvent
 from exchange_simulator.server import ExchangeServer
 from tests.fakes.examples import TRADING_DAY, make_user
 from tests.integration.fargate_listener.conftest import World, announced
-from tests.integration.fargate_listener.desks import PATIENCE
+from tests.integration.fargate_listener.desks import PATIENCE, until
 from twin.chaos.proxy import Break, Line
 
 FAR_ABOVE_THE_MARKET = "99999"
@@ -216,6 +220,44 @@ async def test_a_terminated_watcher_sees_on_until_the_queue_has_every_hit(world:
         assert await exit_code(watcher.process.wait()) == 0
     told = {(await world.next_command()).strategy_id for _ in range(2)}
     assert told == {first.strategy_id, second.strategy_id}
+
+
+async def test_hits_that_the_queue_never_took_outlive_every_watcher(world: World) -> None:
+    # Given a stop that was reached while the queue was away, and a watcher that left before it was back
+    world.environment["LEAVE_SECONDS"] = "1"
+    world.log_in_feed_account()
+    strategy = world.add_running_strategy(FAR_ABOVE_THE_MARKET)
+    world.buy(strategy)
+    moved = world.add_running_strategy(FAR_ABOVE_THE_MARKET)
+    world.buy(moved)
+    async with queue_away(world) as line:
+        watcher = await world.start_watcher()
+        await until_health(world, lambda answer: answer.get("undelivered_hits") == 2)
+        assert (await ask_health(world, world.health_port))["http"] == 200
+        watcher.process.terminate()
+        assert await exit_code(watcher.process.wait()) == 0
+        owed = world.redis.hvals(OWED_HITS)
+        assert len(owed) == 2
+
+        # When the next one sees no price at all, one of the stops was lowered meanwhile, and an entry is no hit
+        lowered = replace(moved, plan=replace(moved.plan, stop_loss=Decimal(FAR_BELOW_THE_MARKET)), version=2)
+        PostgresStrategies(world.postgres.app).save(lowered, expected_version=1)
+        world.redis.hset(OWED_HITS, "x", b"\xff\xfe")
+        world.environment |= {"KITE_SOCKET_URL": "ws://127.0.0.1:9", "KITE_API_URL": "http://127.0.0.1:9"}
+        await world.start_watcher()
+        await until_health(world, lambda answer: answer.get("undelivered_hits") == 1)
+        line.heal_all()
+
+        # Then the hit is in the queue, and owed no more
+        command = await world.next_command()
+        assert command.strategy_id == strategy.strategy_id
+        ticked = {one.strategy_id: one.tick_at for one in map(OrderCommand.model_validate_json, owed)}
+        reached = ticked[strategy.strategy_id]
+        assert reached is not None
+        assert command.tick_at is not None
+        assert abs(command.tick_at - reached) < timedelta(seconds=0.1)
+        await until_health(world, lambda answer: answer.get("undelivered_hits") == 0)
+        await until(lambda: world.redis.hkeys(OWED_HITS) == ["x"])
 
 
 async def test_a_terminated_watcher_does_not_wait_for_ever(world: World) -> None:

@@ -33,6 +33,12 @@ CHANGES_KEPT = 10_000
 SIGHT = "watcher:sight"
 """Hash: when a watcher last saw, and how long none did; written by all watchers."""
 
+OWED_HITS = "hits:owed"
+"""Hash: hits that the queue did not take yet, by strategy and day, as the OrderCommand that is to be sent; written by
+all watchers, and read by one that starts."""
+OWED_HITS_KEPT = timedelta(days=4)
+"""After the last one was written: over a long weekend."""
+
 CANDLES = "candles:minute"
 """Stream: one entry per instrument and minute, see docs/candles.md."""
 CANDLES_KEPT = 200_000

@@ -29,8 +29,9 @@ _AT_ONCE = 500
 """Keys read in one round trip: few enough to be answered in a fraction of the time an answer may take."""
 
 
-def make_redis_client(host: str, port: int, *, tls: bool) -> Redis:
-    """A client that gives up quickly; it connects at its first command.
+def make_redis_client(host: str, port: int, *, tls: bool, decodes: bool = True) -> Redis:
+    """A client that gives up quickly; it connects at its first command. Where it `decodes` its answers are texts, and
+    one that is no UTF-8 is an error.
 
     The library's own defaults (5 s time-outs, ten retries) would hold a caller for most of a minute
     while the store is away.
@@ -43,7 +44,7 @@ def make_redis_client(host: str, port: int, *, tls: bool) -> Redis:
         host=host,
         port=port,
         ssl=tls,
-        decode_responses=True,
+        decode_responses=decodes,
         socket_connect_timeout=_ANSWER_SECONDS,
         socket_timeout=_ANSWER_SECONDS,
         retry=Retry(NoBackoff(), 1),
