@@ -15,8 +15,8 @@ from fargate_listener.market_table import MarketTable
 LOOK_MICROSECONDS: Final = 100_000
 """Looks fall on the clock's own tenths of a second, so that one of them begins each minute."""
 AHEAD_SECONDS: Final = 5
-"""A stamp further ahead of our clock is not believed. More than `clock_check` allows, so that a clock that is
-behind is found by stamps that are."""
+"""A stamp further ahead of our clock is not believed. More than `clock_check` allows, so that a clock that is a little
+behind is found by how far stamps are ahead; one that is further behind, by there being none that are believed."""
 _LONGEST_LAG_SECONDS: Final = 60.0
 """An older stamp is the last one of a market that has closed, and says nothing of how quickly prices come."""
 
