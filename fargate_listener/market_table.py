@@ -110,6 +110,7 @@ class MarketTable:
         slot = self._slots.pop(token, _NO_ROW)
         if slot != _NO_ROW:
             self._drop_news([slot])
+            self._keep_bars()  # Ended ones name the slot, which will be another instrument's.
             self._close_bars([slot] if self.rows[slot, Column.MINUTE] else [])
             self.rows[slot] = _EMPTY_ROW
             self._free.append(slot)

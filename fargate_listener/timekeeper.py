@@ -34,7 +34,8 @@ class Timekeeper:
         durations: Durations,
         on_minute: Callable[[int], None],
     ) -> None:
-        """`on_minute` hears the number of each minute that begins, counted since the epoch."""
+        """`on_minute` hears the number of each minute that begins, counted since the epoch; of an earlier one again
+        where the clock was set back."""
         self._table = table
         self._clock = clock
         self._monotonic = monotonic
@@ -62,7 +63,8 @@ class Timekeeper:
             self._second = int(unix)
             midnight = instant_of(trading_day_of(now), time())
             self._table.tell_time(now=unix, oldest_stamp=int(midnight.timestamp()), ahead=AHEAD_SECONDS)
-        if self._second // 60 > self._minute:
+        # Another one, also an earlier one: a clock that was ahead for one look would take the next hour's minutes away.
+        if self._second // 60 != self._minute:
             self._minute = self._second // 60
             self._on_minute(self._minute)
         self._look_at_stamp(unix)
