@@ -19,6 +19,7 @@ from fargate_listener.counters import Counters
 from fargate_listener.durations import Durations
 from fargate_listener.market_table import MarketTable
 from fargate_listener.redis_client import ANSWER_SECONDS, REDIS_AWAY
+from fargate_listener.timekeeper import AHEAD_SECONDS
 
 logger = logging.getLogger(__name__)
 
@@ -48,6 +49,8 @@ class ClockCheck:
         self._monotonic = monotonic
         self._durations = durations
         self._counters = counters
+        self._stamp = self._future_stamps = 0
+        """What the table had told at the last comparison."""
 
     async def run(self) -> None:
         """Compare until cancelled."""
@@ -71,6 +74,11 @@ class ClockCheck:
         if stamp and ahead > MOST_AHEAD_SECONDS:
             self._durations.clock_offsets.add(ahead)
             self._tell("the exchange's stamps", -ahead)
+        # None that is so far ahead is believed, and by how much it is nobody keeps. Among others it is garbage.
+        elif stamp == self._stamp and self._table.future_stamps > self._future_stamps:
+            self._durations.clock_offsets.add(AHEAD_SECONDS)
+            self._tell("the exchange's stamps", -AHEAD_SECONDS, at_least=True)
+        self._stamp, self._future_stamps = stamp, self._table.future_stamps
 
     async def _check_redis(self) -> None:
         offset, error = await offset_from_redis(self._redis, self._clock, self._monotonic)
@@ -78,10 +86,11 @@ class ClockCheck:
         if abs(offset) - error > MOST_SECONDS:
             self._tell("Redis", offset)
 
-    def _tell(self, whose: str, offset: float) -> None:
+    def _tell(self, whose: str, offset: float, *, at_least: bool = False) -> None:
         self._counters.wrong_clocks += 1
         direction = "ahead of" if offset > 0 else "behind"
-        logger.error("our clock is %.3f s %s that of %s", abs(offset), direction, whose)
+        least = "at least " * at_least
+        logger.error("our clock is %s%.3f s %s that of %s", least, abs(offset), direction, whose)
 
 
 async def offset_from_redis(redis: Redis, clock: Clock, monotonic: Callable[[], float]) -> tuple[float, float]:

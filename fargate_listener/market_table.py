@@ -85,6 +85,7 @@ class MarketTable:
         """Room for one of each row: a row that waits for its answer gets no second one."""
         self._state: NDArray[np.int64] = np.zeros(STATES, np.int64)
         self._state[State.NEWEST_STAMP] = NEVER_ABOVE
+        self._future_taken = 0
 
     def __contains__(self, token: int) -> bool:
         return token in self._slots
@@ -109,6 +110,7 @@ class MarketTable:
         slot = self._slots.pop(token, _NO_ROW)
         if slot != _NO_ROW:
             self._drop_news([slot])
+            self._keep_bars()  # Ended ones name the slot, which will be another instrument's.
             self._close_bars([slot] if self.rows[slot, Column.MINUTE] else [])
             self.rows[slot] = _EMPTY_ROW
             self._free.append(slot)
@@ -181,6 +183,11 @@ class MarketTable:
         """The newest time stamp of the exchange, Unix seconds; 0 before one came."""
         return int(self._state[State.LATEST_STAMP])
 
+    @property
+    def future_stamps(self) -> int:
+        """How many stamps were too far ahead of our clock to be believed, ever."""
+        return self._future_taken + int(self._state[State.FUTURE])
+
     def tell_time(self, *, now: float, oldest_stamp: int, ahead: int) -> None:
         """Which minute it is, and which stamps are believed: not those from before `oldest_stamp`, nor those more
         than `ahead` seconds after `now` (Unix seconds)."""
@@ -218,6 +225,7 @@ class MarketTable:
         """Packets since the last call."""
         state = self._state[State.TICKED : State.UNWATCHED + 1]
         counted = Counted(*state.tolist())
+        self._future_taken += counted.future
         state[:] = 0
         return counted
 

@@ -39,7 +39,7 @@ class _Look:
     index: tuple[int, int] = (0, 0)
     """The sentinel's stamp and price."""
     told: float | None = None
-    """When the sentinel last told the time, and no other than ours; None before it ever did."""
+    """When the sentinel last told the time, and no other than ours, or was first expected to; None before that."""
     is_index_due: bool = False
     skewed_looks: int = 0
     patience: float = FROZEN_SECONDS
@@ -64,6 +64,9 @@ class SocketWatch:
         if feed.connection is None:
             last.connection = None
             return feed.fault
+        if is_index_due and last.told is None and feed.sentinel is not None:
+            # One that never tells the time is as good as one that has stopped: it gets a moment to begin.
+            last.told = now
         if feed.connection is not last.connection:
             if not feed.is_doubtful:
                 last.moved, last.told = now, None if last.told is None else now

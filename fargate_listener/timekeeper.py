@@ -15,8 +15,8 @@ from fargate_listener.market_table import MarketTable
 LOOK_MICROSECONDS: Final = 100_000
 """Looks fall on the clock's own tenths of a second, so that one of them begins each minute."""
 AHEAD_SECONDS: Final = 5
-"""A stamp further ahead of our clock is not believed. More than `clock_check` allows, so that a clock that is
-behind is found by stamps that are."""
+"""A stamp further ahead of our clock is not believed. More than `clock_check` allows, so that a clock that is a little
+behind is found by how far stamps are ahead; one that is further behind, by there being none that are believed."""
 _LONGEST_LAG_SECONDS: Final = 60.0
 """An older stamp is the last one of a market that has closed, and says nothing of how quickly prices come."""
 
@@ -34,7 +34,8 @@ class Timekeeper:
         durations: Durations,
         on_minute: Callable[[int], None],
     ) -> None:
-        """`on_minute` hears the number of each minute that begins, counted since the epoch."""
+        """`on_minute` hears the number of each minute that begins, counted since the epoch; of an earlier one again
+        where the clock was set back."""
         self._table = table
         self._clock = clock
         self._monotonic = monotonic
@@ -62,7 +63,8 @@ class Timekeeper:
             self._second = int(unix)
             midnight = instant_of(trading_day_of(now), time())
             self._table.tell_time(now=unix, oldest_stamp=int(midnight.timestamp()), ahead=AHEAD_SECONDS)
-        if self._second // 60 > self._minute:
+        # Another one, also an earlier one: a clock that was ahead for one look would take the next hour's minutes away.
+        if self._second // 60 != self._minute:
             self._minute = self._second // 60
             self._on_minute(self._minute)
         self._look_at_stamp(unix)

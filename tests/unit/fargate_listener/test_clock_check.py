@@ -14,6 +14,7 @@ from fargate_listener.clock_check import ClockCheck
 from fargate_listener.counters import Counters
 from fargate_listener.durations import Durations
 from fargate_listener.market_table import MarketTable
+from fargate_listener.timekeeper import AHEAD_SECONDS
 from tests.fakes.clock import VirtualClock
 from tests.unit.fargate_listener.examples import INFY, frame
 
@@ -67,9 +68,18 @@ class Desk:
         )
 
     def stamp(self, seconds: int) -> None:
-        """A price arrives whose stamp is that much ahead of our clock."""
+        """A price arrives whose stamp is that much ahead of our clock, and is believed."""
         at = int(self.clock.now().timestamp()) + seconds
         self.table.tell_time(now=at, oldest_stamp=0, ahead=5)
+        self._tick(at)
+
+    def hear_stamp(self, seconds: int) -> None:
+        """The same, where the table is told our clock's time."""
+        now = int(self.clock.now().timestamp())
+        self.table.tell_time(now=now, oldest_stamp=0, ahead=AHEAD_SECONDS)
+        self._tick(now + seconds)
+
+    def _tick(self, at: int) -> None:
         self.table.on_frames([frame([pack(">II", INFY, 100) + bytes(52) + pack(">I", at) + bytes(120)])])
 
 
@@ -140,3 +150,26 @@ async def test_stamps_of_the_exchange_from_the_future_mean_that_our_clock_is_beh
     await desk.check.check()
 
     assert desk.counters.wrong_clocks == wrong
+
+
+async def test_a_clock_so_far_behind_that_no_stamp_is_believed_is_found_too(
+    desk: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
+    for expected in (1, 2):
+        desk.hear_stamp(30)
+        desk.table.take_counted()  # the metrics' doing
+        await desk.check.check()
+        assert desk.counters.wrong_clocks == expected
+
+    await desk.check.check()  # and nothing more was heard
+    assert desk.counters.wrong_clocks == 2
+    assert caplog.messages == ["our clock is at least 5.000 s behind that of the exchange's stamps"] * 2
+
+
+async def test_a_stamp_of_the_future_among_right_ones_is_garbage(desk: Desk) -> None:
+    desk.hear_stamp(0)
+    desk.hear_stamp(30)
+
+    await desk.check.check()
+
+    assert desk.counters.wrong_clocks == 0

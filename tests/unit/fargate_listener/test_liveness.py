@@ -111,6 +111,42 @@ def stand() -> Stand:
     return Stand()
 
 
+def test_an_index_that_never_ticks_is_doubt_while_its_shares_move(stand: Stand) -> None:
+    doubts = []
+    for second in range(10):
+        stand.tick(1000 + second)
+        stand.look()
+        doubts.append(stand.feed.is_doubtful)
+
+    assert doubts == [False] * 3 + [True] * 7
+    assert stand.feed.fault is None
+
+    stand.tick(1010, index=2000)
+    stand.look()
+    stand.tick(1011, index=2001)
+    stand.look()
+    assert not stand.feed.is_doubtful
+
+
+def test_an_index_that_is_not_due_need_not_tick(stand: Stand) -> None:
+    for second in range(10):
+        stand.tick(1000 + second)
+        stand.now += 1
+        stand.watch.look(stand.now, WALL + stand.now, is_index_due=False)
+
+        assert not stand.watch.is_doubtful(stand.now)
+
+
+def test_stamps_of_the_future_tell_no_time(stand: Stand) -> None:
+    # Our clock is half a minute behind: what the table does not believe the watch does not see.
+    for second in range(10):
+        stand.table.tell_time(now=WALL + stand.now, oldest_stamp=0, ahead=5)
+        stand.tick(1000 + second, index=2000 + second, stamp=30)
+        stand.look()
+
+    assert stand.feed.is_doubtful
+
+
 def test_a_feed_that_moves_is_well(stand: Stand) -> None:
     for second in range(60):
         stand.tick(1000 + second, index=2000 + second)
@@ -275,12 +311,7 @@ def test_a_feed_that_falls_behind_is_in_doubt_though_its_shares_move(stand: Stan
     assert doubts[8:] == [True] * 12
 
 
-def test_a_feed_without_its_index_is_in_doubt_only_while_the_index_is_due_and_was_there_once(stand: Stand) -> None:
-    for second in range(10):
-        stand.tick(1000 + second)
-        stand.look()
-        assert not stand.feed.is_doubtful
-
+def test_a_feed_that_has_lost_its_index_is_in_doubt_only_while_the_index_is_due(stand: Stand) -> None:
     stand.tick(1100, index=2000)
     stand.look()
     stand.tick(1101)
@@ -375,13 +406,16 @@ class Afternoon:
             counters=self.counters,
         )
 
-    def live(self, seconds: float, *prices: tuple[int, int]) -> None:
-        """That long heartbeats and these prices come, every second."""
+    def live(self, seconds: float, *prices: tuple[int, int], index: int | None = None) -> None:
+        """That long heartbeats and these prices come, every second, and perhaps the index with its time."""
         for _ in range(int(seconds)):
             self.stand.now += 1
             self.clock.sleep(1)
             if prices:
                 self.stand.table.on_frames([ltp_frame(*prices)])
+            if index is not None:
+                told = pack(">8I", NIFTY, index, 0, 0, 0, 0, 0, int(self.clock.now().timestamp()))
+                self.stand.table.on_frames([frame([told])])
             self.stand.feed.reads += 1
             self.liveness.look()
 
@@ -416,11 +450,11 @@ def test_an_armed_instrument_that_does_not_tick_on_a_socket_that_lives_is_not_sh
     stand.feed.asked = frozenset({OPTION, TCS})
     afternoon.watchlist.apply(armed(2, "3500", instrument_token=TCS, symbol="TCS", quantity=100))
     for second in range(int(STALE_SECONDS) + 2):
-        afternoon.live(1, (OPTION, 160_000 + second), (TCS, 350_000))
+        afternoon.live(1, (OPTION, 160_000 + second), (TCS, 350_000), index=2000 + second)
     assert afternoon.liveness.unshown() == []
 
     for second in range(int(STALE_SECONDS) + 2):
-        afternoon.live(1, (OPTION, 160_000 + second))
+        afternoon.live(1, (OPTION, 160_000 + second), index=3000 + second)
 
     assert afternoon.liveness.unshown() == [TCS]
     assert afternoon.liveness.doubtful() == [TCS]

@@ -276,6 +276,21 @@ def test_a_quiet_instruments_bar_ends_too_and_outlives_a_disconnection(table: Ma
     assert table.take_bars(MORNING // 60 + 1) == []
 
 
+def test_an_ended_bar_is_its_instruments_whoever_has_the_row_next(table: MarketTable) -> None:
+    table.tell_time(now=MORNING, oldest_stamp=0, ahead=5)
+    table.on_frames([ltp_frame((1, 100))])
+    table.tell_time(now=MORNING + 60, oldest_stamp=0, ahead=5)
+    table.on_frames([ltp_frame((1, 101))])
+
+    table.unwatch(1)
+    assert table.watch(9) == 0  # the row of 1
+
+    assert table.take_bars(MORNING // 60 + 2) == [
+        MinuteBar(1, MORNING // 60, 100, 100, 100, 100, 1),
+        MinuteBar(1, MORNING // 60 + 1, 101, 101, 101, 101, 1),
+    ]
+
+
 def test_more_bars_than_fit_at_once_are_all_kept() -> None:
     table = MarketTable()
     tokens = range(1, 9_001)

@@ -67,6 +67,18 @@ def test_a_bar_holds_the_ticks_of_its_minute(desk: Desk) -> None:
     assert desk.table.take_bars(minute + 1) == [MinuteBar(INFY, minute, 100, 101, 100, 101, 2)]
 
 
+def test_a_clock_that_was_ahead_for_a_look_takes_no_minute_away(desk: Desk) -> None:
+    minute = int(OPENING.timestamp()) // 60
+    right, ahead = desk.clock, VirtualClock(OPENING + timedelta(hours=1))
+    desk.keeper._clock = ahead
+    desk.look_after(0.1)
+    desk.keeper._clock = right
+    desk.look_after(0.1)
+    desk.look_after(60)
+
+    assert desk.minutes == [minute, minute + 60, minute, minute + 1]
+
+
 def test_a_stamp_from_before_today_in_india_is_not_believed(desk: Desk) -> None:
     midnight = datetime(2026, 3, 1, 18, 30, tzinfo=UTC)
 
