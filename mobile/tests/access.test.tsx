@@ -61,7 +61,7 @@ test("an invitation whose answer did not come is not made again, and its maker i
   await screen.findByTestId("viewer-name");
   enter("viewer-name", "My accountant");
   await press("invite");
-  await screen.findByText(en.problems.OFFLINE);
+  await screen.findByText(en.problems.UNANSWERED);
   isLost = false;
   await new Promise((done) => setTimeout(done, 800));
   await press("invite");

@@ -13,6 +13,7 @@ import pytest
 
 from algotrading.adapters.postgres.account_records import SECTIONS, PostgresAccountRecords
 from algotrading.domain.account_notices import ERASED
+from algotrading.domain.accounts import User
 from algotrading.domain.api_keys import ApiKey, Scope
 from algotrading.domain.cycle import CycleState, IntentState
 from algotrading.domain.effects import Decision
