@@ -298,3 +298,15 @@ def test_strategies_that_were_left_are_forgotten_by_the_next_full_check(desk: De
     desk.repair()
 
     assert desk.watchlist._left == {}
+
+
+def test_an_unknown_strategy_that_changed_since_the_reading_keeps_its_instrument(desk: Desk) -> None:
+    desk.watchlist.apply(armed(1, "1500"))
+    as_of = desk.watchlist.serial
+    # Its token became another instrument's while the full check read, and both changes are newer than it.
+    desk.watchlist.apply(armed(1, "1500", quantity=2))
+    desk.watchlist.apply(armed(2, "1500", symbol="OTHER"))
+
+    list(desk.watchlist.repair({}, as_of=as_of, unknown=[strategy_id(1)]))
+
+    assert desk.guard.guards(strategy_id(1))
