@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
 from math import ceil
@@ -48,6 +49,14 @@ class Spread:
         self._counts = [0] * _BUCKETS
         self._longest_ns = 0
         return values
+
+
+def sample(values: Sequence[float]) -> list[float]:
+    """At most `MOST_VALUES` of them, smallest first, that have the same percentiles: of more, every hundredth part is
+    told by its largest. The last is the largest of all."""
+    ranked = sorted(values)
+    told = min(len(ranked), MOST_VALUES)
+    return [ranked[ceil(part * len(ranked) / told) - 1] for part in range(1, told + 1)]
 
 
 @dataclass(slots=True)

@@ -7,6 +7,7 @@ import logging
 import random
 import ssl
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from fargate_listener.counters import Counters
@@ -216,27 +217,38 @@ class Feed:
             backoff.failures = 0
 
     async def _fresh_credentials(self) -> FeedCredentials:
-        """Straight from the stores for every dial; from memory when they do not answer. A reading that
-        hangs is not started a second time: the next dial waits for the same one."""
-        reading = self._reading = self._reading or asyncio.create_task(asyncio.to_thread(self._credentials))
+        """Straight from the stores for every dial; what they said last when they do not answer. A reading that hangs
+        is not started a second time; one that was begun for an earlier dial is followed by another, as the login may
+        have changed since."""
         patience = FIRST_CREDENTIALS_SECONDS if self._last_known is None else CREDENTIALS_SECONDS
-        done, _ = await asyncio.wait({reading}, timeout=patience)
-        trouble: BaseException = TimeoutError()
-        if done:
-            self._reading = None
-            error = reading.exception()
-            if error is None:
-                self._last_known, self.is_logged_out = reading.result(), False
-                return self._last_known
-            if isinstance(error, FeedCredentialsMissing):
-                self.is_logged_out = True
-                raise error
-            trouble = error
-        # Whatever a database or KMS client raised: a token that worked a moment ago is better than blindness.
-        logger.warning("the feed's credentials cannot be read: %s", type(trouble).__name__)
+        trouble: BaseException | None = TimeoutError()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(patience):
+                if self._reading is not None:
+                    trouble = await self._finish(self._reading)
+                if self._reading is None:
+                    self._reading = asyncio.create_task(asyncio.to_thread(self._credentials))
+                trouble = await self._finish(self._reading)
+        if isinstance(trouble, FeedCredentialsMissing):
+            raise trouble
+        if trouble is not None:
+            # Whatever a database or KMS client raised: a token that worked a moment ago is better than blindness.
+            logger.warning("the feed's credentials cannot be read: %s", type(trouble).__name__)
         if self._last_known is None:
             raise FeedCredentialsMissing("the feed's credentials cannot be read") from trouble
         return self._last_known
+
+    async def _finish(self, reading: asyncio.Task[FeedCredentials]) -> BaseException | None:
+        """Wait for a reading and keep what it found; what went wrong with it."""
+        await asyncio.wait({reading})
+        if self._reading is reading:
+            self._reading = None
+        error = reading.exception()
+        if error is None:
+            self._last_known, self.is_logged_out = reading.result(), False
+        elif isinstance(error, FeedCredentialsMissing):
+            self.is_logged_out = True
+        return error
 
     def _make_socket(self) -> KiteSocket:
         return KiteSocket(on_frames=self._guard.on_frames, on_text=self._on_text, monotonic=self._monotonic)

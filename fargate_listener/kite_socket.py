@@ -85,8 +85,8 @@ class KiteSocket(WSListener):
         self.last_frame = self._monotonic()
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
-        """picows: a frame arrived. An exception in here closes the socket: the redial brings a fresh
-        snapshot of every price, which a skipped frame would not."""
+        """picows: a frame arrived. An exception in here, or in the evaluation that follows a read, closes the
+        socket: the redial brings a fresh snapshot of every price, which a skipped frame would not."""
         payload = frame.get_payload_as_bytes()
         # The library takes 0.3 us to tell the kind of a frame; its first byte tells it faster. Only a binary frame of
         # fewer than 256 packets begins with a zero: text does not, nor a close, nor a longer frame, which has the time.
@@ -99,7 +99,7 @@ class KiteSocket(WSListener):
                 if frame.last_in_buffer:
                     self._evaluate()
                 else:
-                    self._loop.call_soon(self._evaluate)
+                    self._loop.call_soon(self._evaluate_rest)
             elif len(frames) == _MOST_AT_ONCE:
                 self._evaluate()
         else:
@@ -117,6 +117,14 @@ class KiteSocket(WSListener):
             self.last_frame = self._read_at
             self.frames += len(frames)
             self._on_frames(frames, self._read_at)
+
+    def _evaluate_rest(self) -> None:
+        """The same where the event loop calls: an exception closes the socket from here too."""
+        try:
+            self._evaluate()
+        except Exception:
+            logger.exception("what a socket brought could not be evaluated")
+            self.abort()
 
     def _on_other_frame(self, transport: WSTransport, frame: WSFrame, payload: bytes) -> None:
         """Long frames, text, the end, and messages in several fragments; ping and pong are the library's."""

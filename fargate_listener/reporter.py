@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 from dataclasses import fields
 
-from algotrading.adapters.emf_meter import MOST_VALUES
 from algotrading.ports import Meter
 from fargate_listener.counters import Counters
-from fargate_listener.durations import Durations, Spread
+from fargate_listener.durations import Durations, Spread, sample
 from fargate_listener.feeds import Feeds
 from fargate_listener.health import Health
 from fargate_listener.hit_sender import HitSender
@@ -110,7 +109,7 @@ class Reporter:
         delivered = self._sender.take_report()
         if delivered.failures:
             self._meter.count("StopLossDeliveryFailed", delivered.failures)
-        self._meter.distribution("TickToQueue", sorted(delivered.latencies_ms, reverse=True)[:MOST_VALUES])
+        self._meter.distribution("TickToQueue", sample(delivered.latencies_ms))
         for kind in fields(self._durations):
             spread: Spread = getattr(self._durations, kind.name)
             self._meter.distribution(_DURATION_NAMES[kind.name], spread.take())

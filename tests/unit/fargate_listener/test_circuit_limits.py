@@ -109,3 +109,15 @@ def test_limits_are_read_from_ten_minutes_before_the_bell(stand: Stand, earlier:
     stand.watch()
 
     assert stand.limits.due() == due
+
+
+def test_another_day_asks_for_every_limit_at_once(stand: Stand) -> None:
+    stand.watch()
+    stand.limits._day = (MONDAY - timedelta(days=3)).date()
+    for token in (INFY, TCS):
+        stand.limits.asked(token)
+    assert stand.limits.due() == []
+
+    stand.limits.turn_day()
+
+    assert stand.limits.due() == [TCS, INFY]

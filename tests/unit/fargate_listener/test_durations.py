@@ -5,7 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fargate_listener.durations import Spread
+from algotrading.adapters.emf_meter import MOST_VALUES
+from fargate_listener.durations import Spread, sample
 
 SECONDS = st.floats(0, 60)
 
@@ -59,3 +60,15 @@ def test_what_cannot_be_is_counted_at_the_ends() -> None:
 
     assert shortest == 0.0
     assert 68_000 < longest < 69_000
+
+
+def test_a_sample_has_the_percentiles_of_the_whole() -> None:
+    told = sample([float(ms) for ms in range(10_000, 0, -1)])
+
+    assert len(told) == MOST_VALUES
+    assert (told[49], told[-1]) == (5_000, 10_000)
+
+
+def test_a_sample_of_few_is_all_of_them() -> None:
+    assert sample([3.0, 1.0, 2.0]) == [1.0, 2.0, 3.0]
+    assert sample([]) == []

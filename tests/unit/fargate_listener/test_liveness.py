@@ -613,3 +613,24 @@ def test_cheap_options_may_differ_by_some_ticks_and_no_price_is_no_doubt() -> No
         assert not crossing.compare(TCS, (None, None), 120, now)
 
     assert crossing.doubtful == []
+
+
+def test_who_gets_a_row_next_is_not_given_its_rare_ticks_patience() -> None:
+    table = MarketTable()
+    rates = RateWatch(table)
+
+    def live(token: int, *, every: int, until: int, since: int) -> set[int]:
+        stale: set[int] = set()
+        for now in range(since, until):
+            if now % every == 0:
+                table.on_frames([ltp_frame((token, 100 + now))])
+            stale = rates.look([token], (), {}, float(now))
+        return stale
+
+    slot = table.watch(TCS)
+    live(TCS, every=60, since=1, until=301)
+    table.unwatch(TCS)
+    assert table.watch(INFY) == slot
+    live(INFY, every=1, since=301, until=304)
+
+    assert live(INFY, every=1000, since=304, until=304 + int(STALE_SECONDS) + 2) == {INFY}

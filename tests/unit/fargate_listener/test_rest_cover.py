@@ -316,3 +316,28 @@ def test_however_many_prices_contradict_each_other_all_are_found(market: Market)
         market.ask(*(quote("1600", token=token, lowest="1440.00", highest="1760.00") for token in tokens))
 
     assert market.cover.crossing.crossed == set(tokens)
+
+
+def test_a_price_that_the_wire_cannot_carry_is_no_price(market: Market) -> None:
+    market.ask(quote("21474836.47"))
+    assert market.cover.covered() == {INFY}
+
+    market.ask(quote("50000000"))
+
+    assert market.table.latest(INFY) == 2**31 - 1
+
+
+def test_requests_go_to_one_account_after_the_other(market: Market) -> None:
+    used: list[str] = []
+    accounts = [SimpleNamespace(last_credentials=FeedCredentials(key, "token")) for key in ("one", "two")]
+    market.feeds.all = accounts
+
+    def read(credentials: FeedCredentials, _keys: Sequence[str]) -> Sequence[Quote]:
+        used.append(credentials.api_key)
+        return ()
+
+    market.cover._read = read
+    for _ in range(3):
+        asyncio.run(market.cover.ask())
+
+    assert used == ["one", "two", "one"]

@@ -209,3 +209,17 @@ def test_one_read_of_several_is_timed_from_its_arrival_to_its_evaluation() -> No
         guard.on_frames([ltp_frame((INFY, 150_000))], now[0] - 0.002)
 
     assert decisions.take() == [pytest.approx(2.0), pytest.approx(2.0)]
+
+
+def test_a_stop_that_is_set_anew_while_its_hit_rests_keeps_nobody_else_from_returning(desk: Desk) -> None:
+    desk.guard.arm(armed(1, "1500"), now=0)
+    desk.guard.arm(armed(2, "1450"), now=0)
+    desk.tick(150_000, at=0.0)
+    desk.guard.arm(armed(1, "1400"), now=1.0)
+    desk.tick(145_000, at=2.0)
+    desk.tick(140_000, at=4.0)
+    assert desk.reported == [1, 2, 1]
+
+    desk.guard.repeat(now=2.0 + REPEAT_SECONDS)
+
+    assert desk.reported == [1, 2, 1, 2]

@@ -355,3 +355,15 @@ def test_whatever_the_contract_lets_in_can_be_applied_and_taken_back(entries: li
 def test_the_contract_lets_in_nothing_that_cannot_be_counted_with(wrong: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         armed(1, "1500", **wrong)
+
+
+def test_an_unknown_strategy_that_changed_since_the_reading_keeps_its_instrument(desk: Desk) -> None:
+    desk.watchlist.apply(armed(1, "1500"))
+    as_of = desk.watchlist.serial
+    # Its token became another instrument's while the full check read, and both changes are newer than it.
+    desk.watchlist.apply(armed(1, "1500", quantity=2))
+    desk.watchlist.apply(armed(2, "1500", symbol="OTHER"))
+
+    list(desk.watchlist.repair({}, as_of=as_of, unknown=[strategy_id(1)]))
+
+    assert desk.guard.guards(strategy_id(1))

@@ -109,7 +109,7 @@ class TestEntry:
 
         world.buy(strategy)
 
-        assert world.told() == ["entry_skipped"]
+        assert world.told() == ["not_ready", "entry_skipped"]
         assert world.sent(Side.BUY) == []
 
     def test_without_a_broker_login_the_entry_is_missed_and_told(self, world: TradingWorld) -> None:
