@@ -165,6 +165,17 @@ test("what the API warned of when the plan was made is read on the strategy's sc
   expect(screen.getByText(warning)).toBeTruthy();
 });
 
+test.each([
+  ["long", "bought", "2950"],
+  ["flat", "sold", ""],
+] as const)("of a cycle that is %s the price that was paid is what a change is reckoned from: %s, %j", async (state, position, expected) => {
+  standing = { ...STANDING, position, cycle: { trading_day: "2026-11-27", state }, average_buy_price: 2950, last_price: 3500 };
+  api(SCREEN);
+  await show(<EditStrategy />);
+  await later(1);
+  expect(screen.getByTestId("expected").props.value).toBe(expected);
+});
+
 test("a saved change goes back to the screen that it came from, and does not stack another on it", async () => {
   api({ ...SCREEN, "PUT /strategy/s1": () => ok({ ...STORED, warnings: [] }) });
   await show(<EditStrategy />);

@@ -16,16 +16,17 @@ export default function EditStrategy() {
   const strategy = useStrategy(id);
   const standing = useStanding(id);
   const [opened, setOpened] = useState(0);
-  const last = standing.data?.average_buy_price ?? standing.data?.last_price ?? null;
   const state = standing.data?.cycle?.state;
   const held = state === "long" || state === "entering" ? { last: standing.data?.last_price ?? null } : null;
+  // What was paid counts for what is held. The next buy is at the market, of which the form itself reads the last price.
+  const paid = held === null ? null : (standing.data?.average_buy_price ?? null);
   return (
     <Screen title={words.plan.edit} back={`/strategy/${id}`}>
       <Loaded query={strategy} every={LIST_POLL_MS}>
         {(read) => (
           // The plan as the list told it has no tag yet; with a failed reading it is the last that is known.
           <OnceRead isAwaited={(read.tag === null && strategy.isFetching && strategy.failureCount === 0) || (standing.isPending && standing.failureCount === 0)}>
-            <Edit key={opened} read={read} last={last} held={held} onLoadAgain={() => void strategy.refetch().then(() => setOpened(opened + 1))} />
+            <Edit key={opened} read={read} paid={paid} held={held} onLoadAgain={() => void strategy.refetch().then(() => setOpened(opened + 1))} />
           </OnceRead>
         )}
       </Loaded>
@@ -41,7 +42,7 @@ function OnceRead({ isAwaited, children }: { isAwaited: boolean; children: React
   return isRead ? children : <ActivityIndicator accessibilityLabel={words.common.loading} />;
 }
 
-function Edit({ read, last, held, onLoadAgain }: { read: StrategyRead; last: number | null; held: Held | null; onLoadAgain: () => void }) {
+function Edit({ read, paid, held, onLoadAgain }: { read: StrategyRead; paid: number | null; held: Held | null; onLoadAgain: () => void }) {
   const words = useWords();
   // What was read when the form was opened is what its owner changes; later readings do not move it.
   const [{ strategy, tag }] = useState(read);
@@ -61,7 +62,7 @@ function Edit({ read, last, held, onLoadAgain }: { read: StrategyRead; last: num
           quantity: String(strategy.quantity),
           stopKind: "price",
           stopValue: String(strategy.stop_loss),
-          expected: last === null ? "" : String(last),
+          expected: paid === null ? "" : String(paid),
           brokerStop: strategy.broker_stop,
           account: strategy.account_id,
         }}
