@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import date, timedelta
 from decimal import ROUND_CEILING
 from typing import TYPE_CHECKING
@@ -59,6 +59,18 @@ class CircuitLimits:
         is_due = (age > LIMITS_SECONDS) | ((age > NEAR_LIMIT_SECONDS) & (is_near | is_unknown))
         due = [token for token, is_one in zip(slots, is_due.tolist(), strict=True) if is_one]
         return [token for token in due if self._hours.is_open(exchange_of(token), early=_BEFORE_THE_BELL)]
+
+    def unknown(self, tokens: Iterable[int]) -> list[int]:
+        """Those of the watched `tokens` whose limits nobody has told yet while their market is open: any price of
+        theirs is believed, so that a true one is not missed."""
+        known = self._table.rows
+        return [
+            token
+            for token in tokens
+            if (slot := self._table.slot_of(token)) is not None
+            and (known[slot, Column.LOWEST], known[slot, Column.HIGHEST]) == (1, HIGHEST_PRICE)
+            and self._hours.is_open(exchange_of(token))
+        ]
 
     def asked(self, token: int) -> None:
         """They were asked for: where the broker told none, it is asked again in a while."""

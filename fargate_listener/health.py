@@ -131,6 +131,7 @@ class Health:
             "instruments have not ticked for long": len(self.liveness.stale),
             "instruments have two prices": len(self.cover.crossing.crossed),
             "instruments have no room on a feed": len(self.feeds.left_out),
+            "instruments have no known circuit limits: any price of theirs is believed": len(self.cover.unlimited()),
         }
         if self.loaded.unknown_instruments:
             names = ", ".join(self.loaded.unknown_instruments[:10])

@@ -108,6 +108,10 @@ class RestCover:
             if now - at <= COVERED_SECONDS + (UNTRADED_SECONDS if token in quiet else 0.0)
         )
 
+    def unlimited(self) -> list[int]:
+        """Instruments with an armed stop whose circuit limits are not known."""
+        return self._limits.unknown(self._liveness.armed_tokens)
+
     async def run(self) -> None:
         """Ask until cancelled."""
         while True:

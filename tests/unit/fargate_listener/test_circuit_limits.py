@@ -55,6 +55,15 @@ def stand() -> Stand:
     return Stand()
 
 
+def test_limits_that_nobody_has_told_are_known_to_be_unknown_while_the_market_is_open(stand: Stand) -> None:
+    stand.watch()
+    stand.hear(TCS)
+
+    assert stand.limits.unknown([INFY, TCS, 999]) == [INFY]
+    stand.clock.sleep(12 * 3600)
+    assert stand.limits.unknown([INFY, TCS]) == []
+
+
 def test_nothing_is_due_of_nothing(stand: Stand) -> None:
     assert stand.limits.due() == []
 
