@@ -59,7 +59,7 @@ describe("a limit counts for the body as well as for the headers", () => {
     ["a refusal whose body never comes", "POST", stalled(500), 30],
     ["a command that is never answered", "POST", silent, 30],
   ] as const)("%s", async (_what, method, send, seconds) => {
-    const api = makeApi("http://api", nobody, send);
+    const api = makeApi("http://api", () => ({ token: () => "t", renew: async () => null, refused: () => undefined }), send);
     const ended = jest.fn();
     void body<unknown>(method === "GET" ? api.GET("/api/v1/risk/profile") : api.POST("/api/v1/risk/kill", { body: {} })).catch(ended);
     await jest.advanceTimersByTimeAsync(seconds * 1000 - 1);

@@ -21,17 +21,36 @@ test("what may have been done is tried again under the same key, and something e
 test("what was done, or refused on its merits, is something new when it is wanted again", () => {
   const intent = new IntentKey();
   intent.keyOf(WANTED);
-  intent.failed(new ApiProblem("FRESH_CODE_NEEDED", ""));
+  intent.failed(new ApiProblem("STRATEGY_INVALID", ""));
   expect(intent.keyOf(WANTED)).toBe("key 2");
   intent.end();
   expect(intent.keyOf(WANTED)).toBe("key 3");
 });
 
-test("a try that was not sent leaves an earlier one, whose fate is unknown, under its key", () => {
+test.each(["NOT_SENT", "OFFLINE", "LOGIN_ENDED", "RATE_LIMITED", "TOKEN_EXPIRED", "ACCESS_DENIED", "FRESH_CODE_NEEDED"] as const)(
+  "a try that ends with %s, before anybody looks at keys, leaves an earlier one under its key",
+  (code) => {
+    const intent = new IntentKey();
+    intent.keyOf(WANTED);
+    intent.failed(new ApiProblem("UNANSWERED", ""));
+    intent.keyOf(WANTED);
+    intent.failed(new ApiProblem(code, ""));
+    expect(intent.keyOf(WANTED)).toBe("key 1");
+  },
+);
+
+test("what may have been done keeps its key while something else is wanted and refused", () => {
   const intent = new IntentKey();
   intent.keyOf(WANTED);
   intent.failed(new ApiProblem("UNANSWERED", ""));
-  intent.keyOf(WANTED);
-  intent.failed(new ApiProblem("NOT_SENT", ""));
+  intent.keyOf({ ...WANTED, name: "Own" });
+  intent.failed(new ApiProblem("STRATEGY_INVALID", ""));
   expect(intent.keyOf(WANTED)).toBe("key 1");
+});
+
+test("what nobody will ever know the end of is asked for anew", () => {
+  const intent = new IntentKey();
+  intent.keyOf(WANTED);
+  intent.failed(new ApiProblem("IDEMPOTENCY_OUTCOME_UNKNOWN", ""));
+  expect(intent.keyOf(WANTED)).toBe("key 2");
 });

@@ -141,7 +141,8 @@ test("from the press on it is said that it is being asked, and soon what else ca
 });
 
 test.each([
-  ["NOT_SENT", en.kill.notSent, /nothing was sent/],
+  ["NOT_SENT", en.kill.notSent, /this press was not sent/],
+  ["OFFLINE", en.kill.notSent, /this press was not sent/],
   ["UNANSWERED", en.kill.unanswered, /nobody knows/],
 ] as const)("%s says what has become of it, and what else can be done", (code, sentence, told) => {
   mockError = new ApiProblem(code, "why");

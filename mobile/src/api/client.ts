@@ -103,8 +103,7 @@ function aborted(signal: AbortSignal): Promise<never> {
  * password) another try harms nothing. `limit`: the milliseconds that were waited in vain; null where the network failed. */
 function unanswered(request: Request, isWithoutNetwork: boolean, limit: number | null): ApiProblem {
   const why = limit === null ? "the product could not be reached" : `no answer within ${limit / 1000} s`;
-  if (request.method === "GET") return new ApiProblem(limit === null ? "OFFLINE" : "TOO_SLOW", why);
-  if (limit === null && !request.headers.has("Authorization")) return new ApiProblem("OFFLINE", why);
+  if (request.method === "GET" || !request.headers.has("Authorization")) return new ApiProblem(limit === null ? "OFFLINE" : "TOO_SLOW", why);
   if (limit === null && isWithoutNetwork) return new ApiProblem("NOT_SENT", "this device has no network");
   return new ApiProblem("UNANSWERED", why);
 }

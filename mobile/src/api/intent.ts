@@ -3,25 +3,27 @@ import { useState } from "react";
 import { newKey } from "./key";
 import { ApiProblem } from "./problem";
 
-/** The Idempotency-Key of what is wanted: the same over every further try, until the API has answered or something else
- * is wanted. */
+/** The Idempotency-Keys of what is wanted: for each thing the same over every further try, until the API has answered it,
+ * whatever else is wanted meanwhile. */
 export class IntentKey {
-  private intent: { text: string; key: string } | null = null;
+  private readonly keys = new Map<string, string>();
+  private present = "";
 
   keyOf(wanted: unknown): string {
-    const text = JSON.stringify(wanted);
-    if (this.intent?.text !== text) this.intent = { text, key: newKey() };
-    return this.intent.key;
+    this.present = JSON.stringify(wanted);
+    const key = this.keys.get(this.present) ?? newKey();
+    this.keys.set(this.present, key);
+    return key;
   }
 
+  /** What was wanted last is over. */
   end(): void {
-    this.intent = null;
+    this.keys.delete(this.present);
   }
 
-  /** What may have been carried out all the same is still the same intent. That a try was not sent says nothing of an
-   * earlier one. */
+  /** What may have been carried out all the same is still the same intent. */
   readonly failed = (error: unknown): void => {
-    if (error instanceof ApiProblem && !error.isUncertain && error.code !== "NOT_SENT") this.end();
+    if (error instanceof ApiProblem && !error.provesNothing) this.end();
   };
 }
 

@@ -42,6 +42,12 @@ export class ApiProblem extends Error {
     return UNCERTAIN.has(this.code);
   }
 
+  /** Whether it says nothing of an earlier try under the same key: the API refused before it looked at keys, or was not
+   * asked. */
+  get provesNothing(): boolean {
+    return this.isUncertain || UNLOOKED.has(this.code);
+  }
+
   get endsSession(): boolean {
     return this.code === "TOKEN_EXPIRED" || this.code === "TOKEN_INVALID";
   }
@@ -63,6 +69,20 @@ const UNCERTAIN: ReadonlySet<ProblemCode> = new Set<ProblemCode>([
   "UNREADABLE",
   "DATABASE_UNAVAILABLE",
   "INTERNAL",
+]);
+
+const UNLOOKED: ReadonlySet<ProblemCode> = new Set<ProblemCode>([
+  "NOT_SENT",
+  "OFFLINE",
+  "TOO_SLOW",
+  "LOGIN_ENDED",
+  "RATE_LIMITED",
+  "TOKEN_EXPIRED",
+  "TOKEN_INVALID",
+  "ACCOUNT_LOCKED",
+  "ACCESS_DENIED",
+  "SECOND_FACTOR_REQUIRED",
+  "FRESH_CODE_NEEDED",
 ]);
 
 /** Reads an error's body, whoever wrote it. */

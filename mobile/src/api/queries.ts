@@ -137,7 +137,7 @@ export function useNetOfRows(strategies: readonly Strategy[], others: number): n
         if (state?.data === undefined) return null;
         const now = Date.now();
         const isRead = status === "running" || isUnderWay(state.data);
-        if (isRead ? now - state.dataUpdatedAt > MOST_MISSED * STATUS_POLL_MS : istDay(state.data.as_of) !== istDay(serverNow())) return null;
+        if (isRead ? Math.abs(now - state.dataUpdatedAt) > MOST_MISSED * STATUS_POLL_MS : istDay(state.data.as_of) !== istDay(serverNow())) return null;
         shown.push(state.data);
       }
       return netOf(shown, others);

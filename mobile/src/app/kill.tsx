@@ -59,7 +59,7 @@ function Pull() {
         </Text>
       </TouchableRipple>
       {command.isPending ? <Asking /> : null}
-      <ProblemText error={command.error} here={{ NOT_SENT: words.kill.notSent, UNANSWERED: words.kill.unanswered }} />
+      <ProblemText error={command.error} here={{ NOT_SENT: words.kill.notSent, OFFLINE: words.kill.notSent, UNANSWERED: words.kill.unanswered }} />
       {command.isSuccess ? (
         <View role="status" accessibilityLiveRegion="assertive" testID="kill-taken">
           <ToneText tone="busy">{words.kill.taken}</ToneText>

@@ -28,7 +28,7 @@ export default function Risk() {
         {(profile) => (
           <>
             <Usage profile={profile} />
-            <Limits key={opened} profile={profile} onLoadAgain={() => void risk.refetch().then(() => setOpened(opened + 1))} />
+            <Limits key={opened} profile={profile} onLoadAgain={() => void risk.refetch().then(({ isSuccess }) => isSuccess && setOpened(opened + 1))} />
             <Events profile={profile} />
           </>
         )}

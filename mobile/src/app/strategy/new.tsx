@@ -28,7 +28,11 @@ export default function NewStrategy() {
         leaving.current();
         router.replace(`/strategy/${id}`);
       },
-      (error) => setSent((before) => stillOpen(error, plan, before)),
+      (error) => {
+        // A further try would be under another key.
+        if (isLost(error)) setOther(plan);
+        setSent((before) => stillOpen(error, plan, before));
+      },
     );
   };
   return (
@@ -41,7 +45,7 @@ export default function NewStrategy() {
         // The same plan goes under the same key, and so is not created twice.
         onSave={(plan, letGo) => {
           leaving.current = letGo;
-          if (sent === null || isSame(plan, sent)) create(plan);
+          if (sent === null || (other === null && isSame(plan, sent))) create(plan);
           else setOther(plan);
         }}
       />
@@ -68,9 +72,15 @@ function MayBeTwo() {
 
 /** A refusal of the same plan, under the same key, proves that its first try was not carried out. */
 function stillOpen(error: unknown, plan: Plan, before: Plan | null): Plan | null {
-  if (!(error instanceof ApiProblem) || error.code === "NOT_SENT") return before;
-  if (error.isUncertain) return plan;
+  if (!(error instanceof ApiProblem)) return before;
+  if (error.isUncertain || isLost(error)) return plan;
+  if (error.provesNothing) return before;
   return before !== null && isSame(plan, before) ? null : before;
+}
+
+/** Whether the API says that nobody knows what became of it, and never will. */
+function isLost(error: unknown): boolean {
+  return error instanceof ApiProblem && error.code === "IDEMPOTENCY_OUTCOME_UNKNOWN";
 }
 
 function isSame(one: Plan, other: Plan): boolean {

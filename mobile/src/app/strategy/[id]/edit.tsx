@@ -26,7 +26,7 @@ export default function EditStrategy() {
         {(read) => (
           // The plan as the list told it has no tag yet; with a failed reading it is the last that is known.
           <OnceRead isAwaited={(read.tag === null && strategy.isFetching && strategy.failureCount === 0) || (standing.isPending && standing.failureCount === 0)}>
-            <Edit key={opened} read={read} paid={paid} held={held} onLoadAgain={() => void strategy.refetch().then(() => setOpened(opened + 1))} />
+            <Edit key={opened} read={read} paid={paid} held={held} onLoadAgain={() => void strategy.refetch().then(({ isSuccess }) => isSuccess && setOpened(opened + 1))} />
           </OnceRead>
         )}
       </Loaded>
