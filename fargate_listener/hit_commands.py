@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from decimal import Decimal
 
 from algotrading.contracts.messages import OrderCommand, OrderEvent, StopChange
 from fargate_listener.stop_guard import REPEAT_SECONDS, Hit
@@ -32,16 +33,25 @@ def command_of(hit: Hit, *, now: datetime, tick_at: datetime) -> OrderCommand:
 _OLDEST = timedelta(days=10)
 
 
-def hit_again(command: OrderCommand, stop: StopChange | None, *, now: datetime, monotonic: float) -> Hit | None:
-    """The hit that such a message told of, of the stop that the strategy is guarded by now. None where it is guarded no
-    more, or its price would not reach the stop as it stands."""
-    price, tick_at = command.price, command.tick_at
-    if stop is None or price is None or tick_at is None or tick_at.tzinfo is None:
+class OwedHit(OrderCommand):
+    """Such a message that the queue has not taken, with the stop that was hit."""
+
+    stop_loss: Decimal
+
+
+def owed_of(hit: Hit, command: OrderCommand) -> OwedHit:
+    """A hit's message, to be kept."""
+    return OwedHit(**command.model_dump(), stop_loss=hit.stop.stop_loss)
+
+
+def hit_again(owed: OwedHit, stop: StopChange, *, now: datetime, monotonic: float) -> Hit | None:
+    """The hit that such a message told of, of the stop that the strategy is guarded by now. None where that is another
+    one: whether a price reached it its own ticks tell."""
+    price, tick_at = owed.price, owed.tick_at
+    if price is None or tick_at is None or tick_at.tzinfo is None:
         return None
-    if (command.event, command.trading_day) != (
-        OrderEvent.STOPLOSS,
-        stop.trading_day,
-    ) or not 0 < price <= stop.stop_loss:
+    told_of = (owed.event, owed.trading_day, owed.stop_loss)
+    if told_of != (OrderEvent.STOPLOSS, stop.trading_day, stop.stop_loss) or not 0 < price <= stop.stop_loss:
         return None
     try:
         age = min(max(now - tick_at, timedelta()), _OLDEST)

@@ -14,7 +14,7 @@ from uuid import UUID
 
 from algotrading.contracts.messages import OrderCommand, StopChange
 from algotrading.ports import Clock
-from fargate_listener.hit_commands import command_of, hit_again, told
+from fargate_listener.hit_commands import OwedHit, command_of, hit_again, owed_of, told
 from fargate_listener.hit_queue import LARGEST_BATCH, HitQueue
 from fargate_listener.owed_hits import NowhereKept, OwedHits
 from fargate_listener.refused_hits import key_of
@@ -137,11 +137,11 @@ class HitSender:
         self._sort_in_all()
         with self._sorting:
             new = [hit for hit in self._hits.all if self._kept.get(key_of(hit)) is not hit]
-        if new and self._owed.keep(self._command(hit) for hit in new):
+        if new and self._owed.keep(owed_of(hit, self._command(hit)) for hit in new):
             with self._sorting:
                 self._kept.update((key_of(hit), hit) for hit in new)
 
-    def load_owed(self) -> list[OrderCommand] | None:
+    def load_owed(self) -> list[OwedHit] | None:
         """What another process owed when it wrote it down; None when that cannot be known. Blocking."""
         owed = self._owed.load()
         with self._sorting:
@@ -149,15 +149,14 @@ class HitSender:
                 self._kept.setdefault((command.strategy_id, command.trading_day), None)
         return owed
 
-    def take_over(
-        self, owed: Sequence[OrderCommand], stop_of: Callable[[UUID], StopChange | None]
-    ) -> list[OrderCommand]:
-        """Send what another process owed, where the price still reaches the stop that guards the strategy now; returns
-        the rest. Event loop only."""
+    def take_over(self, owed: Sequence[OwedHit], stop_of: Callable[[UUID], StopChange | None]) -> list[OwedHit]:
+        """Send what another process owed, where the stop that was hit still guards the strategy; returns those of stops
+        that were moved. Of a strategy that nothing guards here nothing can be said. Event loop only."""
         now, monotonic = self._clock.now(), self._monotonic()
-        hits = [hit_again(command, stop_of(command.strategy_id), now=now, monotonic=monotonic) for command in owed]
+        guarded = [(one, stop) for one in owed if (stop := stop_of(one.strategy_id)) is not None]
+        hits = [hit_again(one, stop, now=now, monotonic=monotonic) for one, stop in guarded]
         self.put([hit for hit in hits if hit is not None])
-        return [command for command, hit in zip(owed, hits, strict=True) if hit is None]
+        return [one for (one, _), hit in zip(guarded, hits, strict=True) if hit is None]
 
     def forget(self, commands: Iterable[OrderCommand]) -> None:
         """They are owed no more, by whomever. Blocking."""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final, Protocol, cast
 
 from algotrading.adapters.redis_keys import OWED_HITS, OWED_HITS_KEPT
 from algotrading.contracts.messages import OrderCommand
+from fargate_listener.hit_commands import OwedHit
 
 if TYPE_CHECKING:
     from redis import Redis
@@ -29,7 +30,7 @@ _REST_SECONDS: Final = 2.0
 class OwedHits(Protocol):
     """Where hits wait that the queue did not take. Blocking, for several threads; no method raises."""
 
-    def keep(self, commands: Iterable[OrderCommand]) -> bool:
+    def keep(self, owed: Iterable[OwedHit]) -> bool:
         """Write them down, each in place of an earlier one of its strategy and day. Whether all are."""
         ...
 
@@ -37,7 +38,7 @@ class OwedHits(Protocol):
         """They are owed no longer: those of their strategy and day go."""
         ...
 
-    def load(self) -> list[OrderCommand] | None:
+    def load(self) -> list[OwedHit] | None:
         """Everything that is kept; None when it cannot be read."""
         ...
 
@@ -45,14 +46,14 @@ class OwedHits(Protocol):
 class NowhereKept:
     """Hits in memory alone."""
 
-    def keep(self, _commands: Iterable[OrderCommand]) -> bool:
+    def keep(self, _owed: Iterable[OwedHit]) -> bool:
         """See OwedHits."""
         return False
 
     def forget(self, _commands: Iterable[OrderCommand]) -> None:
         """See OwedHits."""
 
-    def load(self) -> list[OrderCommand] | None:
+    def load(self) -> list[OwedHit] | None:
         """See OwedHits."""
         return []
 
@@ -65,9 +66,9 @@ class RedisOwedHits:
         self._monotonic = monotonic
         self._away_until = float("-inf")
 
-    def keep(self, commands: Iterable[OrderCommand]) -> bool:
+    def keep(self, owed: Iterable[OwedHit]) -> bool:
         """See OwedHits."""
-        left = iter(commands)
+        left = iter(owed)
         while portion := {_field(command): command.model_dump_json() for command in islice(left, _AT_ONCE)}:
             if not self._ask(lambda portion=portion: self._write(portion)):  # type: ignore[misc]
                 return False
@@ -78,9 +79,9 @@ class RedisOwedHits:
         if fields := [_field(command) for command in commands]:
             self._ask(lambda: self._redis.hdel(OWED_HITS, *fields))
 
-    def load(self) -> list[OrderCommand] | None:
+    def load(self) -> list[OwedHit] | None:
         """See OwedHits."""
-        found: list[OrderCommand] = []
+        found: list[OwedHit] = []
 
         def read() -> None:
             told = cast("Mapping[bytes, bytes]", self._redis.hgetall(OWED_HITS))
@@ -112,9 +113,9 @@ def _field(command: OrderCommand) -> str:
     return f"{command.strategy_id}:{command.trading_day}"
 
 
-def _read(text: bytes) -> OrderCommand | None:
+def _read(text: bytes) -> OwedHit | None:
     try:
-        return OrderCommand.model_validate_json(text)
+        return OwedHit.model_validate_json(text)
     except ValueError:
         logger.error("a hit that was kept cannot be understood")
         return None

@@ -143,8 +143,8 @@ class Watcher:
         if owed:
             settled = self.sender.take_over(owed, self.guard.stop_of)
             logger.warning(
-                "hits that another watcher owed are sent",
-                extra={"hits": len(owed) - len(settled), "over": len(settled)},
+                "hits that another watcher owed are sent where their stop still guards",
+                extra={"kept": len(owed), "moved": len(settled)},
             )
             await asyncio.to_thread(self.sender.forget, settled)
 
