@@ -20,8 +20,9 @@ import pytest
 
 from algotrading.adapters.postgres.strategies import PostgresStrategies
 from algotrading.adapters.redis_keys import OWED_HITS
-from algotrading.contracts.messages import OrderCommand, OrderEvent
+from algotrading.contracts.messages import OrderEvent
 from exchange_simulator.server import ExchangeServer
+from fargate_listener.hit_commands import OwedHit
 from tests.fakes.examples import TRADING_DAY, make_user
 from tests.integration.fargate_listener.conftest import World, announced
 from tests.integration.fargate_listener.desks import PATIENCE, until
@@ -251,7 +252,7 @@ async def test_hits_that_the_queue_never_took_outlive_every_watcher(world: World
         # Then the hit is in the queue, and owed no more
         command = await world.next_command()
         assert command.strategy_id == strategy.strategy_id
-        ticked = {one.strategy_id: one.tick_at for one in map(OrderCommand.model_validate_json, owed)}
+        ticked = {one.strategy_id: one.tick_at for one in map(OwedHit.model_validate_json, owed)}
         reached = ticked[strategy.strategy_id]
         assert reached is not None
         assert command.tick_at is not None
