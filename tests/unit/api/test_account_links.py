@@ -246,6 +246,22 @@ def test_an_account_of_before_confirms_its_address_by_a_link(world: ApiWorld) ->
     assert world.call("POST", "/auth/email/verify", {"token": link}).error == "LINK_INVALID"
 
 
+def test_the_mail_for_an_account_of_before_is_not_taken_for_the_one_that_opens_an_account(world: ApiWorld) -> None:
+    # Given a stranger who is logged in to an account with somebody's address, which was never confirmed
+    world.call("POST", "/auth/email/resend", token=world.register_as_before())
+    [strangers] = world.deliver_mails()
+
+    # When the owner registers with an address that has no account
+    world.call("POST", "/auth/register", {"email": "new@example.com", "password": NEW})
+    [owners] = world.deliver_mails()
+
+    # Then the mails differ at first sight, and the stranger's says what to do instead of following its link
+    assert owners.subject == "Confirm your e-mail"
+    assert strangers.subject == "Confirm the e-mail of an account that is open"
+    assert "do not open the link" in strangers.text
+    assert "https://app/forgot" in strangers.text
+
+
 def test_the_link_can_be_sent_again_until_the_address_is_confirmed(world: ApiWorld) -> None:
     token = world.register_as_before()
     link_of_before(world, token)
