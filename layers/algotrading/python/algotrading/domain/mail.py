@@ -57,7 +57,7 @@ def verification_mail(to: str, app_url: str, token: str) -> Mail:
         to,
         "Confirm the e-mail of an account that is open",
         "An account with this e-mail address was opened earlier, and whoever is logged in to it asks to confirm the\n"
-        "address. If that is you, open this link:\n\n"
+        "address. If that is you, open this link, and enter the password of the account:\n\n"
         f"  {app_url}/verify#{token}\n\n"
         f"It works once, within {hours} hours. In the app on a phone, paste this code instead:\n\n"
         f"  {token}\n\n"
