@@ -214,16 +214,37 @@ describe("confirming the e-mail", () => {
     if (token !== null) mockKept.set("token", token);
     const sent = api({ [VERIFY]: () => ok({ status: "verified" }) });
     await show(<Verify />);
+    enter("password", "the old passphrase");
     await press("submit");
     await screen.findByText(en.account.confirmed);
-    expect(sent.map(({ what, body }) => [what, body])).toEqual([[VERIFY, { token: "code-of-the-mail" }]]);
+    expect(sent.map(({ what, body }) => [what, body])).toEqual([[VERIFY, { token: "code-of-the-mail", password: "the old passphrase" }]]);
     await press("go-on");
     expect(mockReplace).toHaveBeenCalledWith(to);
+  });
+
+  test("nothing is sent without the password: somebody else may have opened the account", async () => {
+    const sent = api({ [VERIFY]: () => ok({ status: "verified" }) });
+    await show(<Verify />);
+    await press("submit");
+    expect(sent).toEqual([]);
+  });
+
+  test("with another password nothing is called confirmed, and the way to a new one is shown", async () => {
+    api({ [VERIFY]: () => refused(401, "CREDENTIALS_INVALID") });
+    await show(<Verify />);
+    enter("password", "the old passphrase");
+    await press("submit");
+    await screen.findByText(en.account.otherThanAccounts, { exact: false });
+    expect(screen.queryByText(en.account.confirmed)).toBeNull();
+    expect(screen.queryByText(en.problems.CREDENTIALS_INVALID)).toBeNull();
+    await press("to-forgot");
+    expect(mockReplace).toHaveBeenCalledWith("/forgot");
   });
 
   test("whoever is not logged in is told how to get another link for one that was used", async () => {
     api({ [VERIFY]: () => refused(400, "LINK_INVALID") });
     await show(<Verify />);
+    enter("password", "the old passphrase");
     await press("submit");
     await screen.findByText(en.problems.LINK_INVALID);
     expect(screen.queryByTestId("resend")).toBeNull();
@@ -235,6 +256,7 @@ describe("confirming the e-mail", () => {
     mockKept.set("token", "t");
     const sent = api({ [VERIFY]: () => refused(400, "LINK_INVALID"), [RESEND]: () => ({ status: 202, body: { status: "sent" } }) });
     await show(<Verify />);
+    enter("password", "the old passphrase");
     await press("submit");
     await screen.findByText(en.problems.LINK_INVALID);
     expect(screen.queryByTestId("to-login")).toBeNull();
@@ -256,6 +278,7 @@ describe("confirming the e-mail", () => {
   test("a code that no link can hold is marked", async () => {
     api({ [VERIFY]: () => refused(400, "REQUEST_INVALID", [{ field: "token", problem: "is too long" }]) });
     await show(<Verify />);
+    enter("password", "the old passphrase");
     await press("submit");
     await screen.findByText("Is too long");
   });
@@ -263,6 +286,7 @@ describe("confirming the e-mail", () => {
   test.each(ANYWHERE)("%s %s is told, and nothing is called confirmed", async (status, code) => {
     api({ [VERIFY]: () => refused(status, code) });
     await show(<Verify />);
+    enter("password", "the old passphrase");
     await press("submit");
     await screen.findByText(en.problems[code]);
     expect(screen.queryByText(en.account.confirmed)).toBeNull();
@@ -286,6 +310,7 @@ describe("confirming the e-mail", () => {
   test("offline it says so and the code stays", async () => {
     offline();
     await show(<Verify />);
+    enter("password", "the old passphrase");
     await press("submit");
     await screen.findByText(en.problems.OFFLINE);
     expect(screen.getByTestId("link-code").props.value).toBe("code-of-the-mail");

@@ -19,6 +19,7 @@ from tests.fakes.access import MemoryApiKeys, MemoryViewerGrants
 from tests.fakes.accounts import MemoryLogins
 from tests.fakes.database import MemoryDatabase, refuse_deleted
 from tests.fakes.new_password import tell_of_new_password
+from tests.fakes.notifications import MemoryNotifications
 
 
 class MemoryEmailLinks:
@@ -58,6 +59,8 @@ class MemoryEmailLinks:
                     keys.revoke(user_id, key.key_id, now)
                 for grant in [one for one, _ in self._database.viewers.values() if one.user_id == user_id]:
                     viewers.revoke(user_id, grant.grant_id, now)
+            if not user.is_email_verified:
+                self._remove_channels(user_id, now)
             tell_of_new_password(self._database, user_id, password_changed, now)
 
     def verify_email(self, user_id: UUID, token_hash: bytes, now: datetime) -> None:
@@ -65,6 +68,11 @@ class MemoryEmailLinks:
         with self._database.turn:
             self._use(user_id, LinkPurpose.VERIFY_EMAIL, token_hash, now)
             self._verify(user_id, now)
+
+    def _remove_channels(self, user_id: UUID, now: datetime) -> None:
+        notifications = MemoryNotifications(self._database)
+        for setup in notifications.setups(user_id):
+            notifications.remove_setup(user_id, setup.channel, now)
 
     def _use(self, user_id: UUID, purpose: LinkPurpose, token_hash: bytes, now: datetime) -> None:
         if not self.is_good(user_id, purpose, token_hash, now):

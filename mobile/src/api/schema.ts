@@ -4021,9 +4021,15 @@ export interface components {
         };
         /**
          * VerifyEmailRequest
-         * @description Shows that mail to the account's address arrives with its owner.
+         * @description Shows that mail to the account's address arrives with its owner, who knows its password.
          */
         VerifyEmailRequest: {
+            /**
+             * Password
+             * @description The account's
+             * @example a long passphrase
+             */
+            password: string;
             /**
              * Token
              * @description What follows the # of the link, or the code of the mail
@@ -10850,6 +10856,19 @@ export interface operations {
             };
             /** @description REQUEST_INVALID or LINK_INVALID */
             400: {
+                headers: {
+                    /** @description The client's own name for the request, as it was sent */
+                    "X-Client-Request-Id"?: string;
+                    /** @description What the logs call the request: mention it in a report */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description CREDENTIALS_INVALID */
+            401: {
                 headers: {
                     /** @description The client's own name for the request, as it was sent */
                     "X-Client-Request-Id"?: string;

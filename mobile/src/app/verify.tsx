@@ -1,6 +1,7 @@
 import { useMutation } from "@tanstack/react-query";
 import { router } from "expo-router";
 import { useState } from "react";
+import { View } from "react-native";
 import { Button, Text } from "react-native-paper";
 
 import { body } from "@/api/client";
@@ -9,20 +10,26 @@ import { useOneAtATime } from "@/api/one-at-a-time";
 import { ApiProblem, problemOfField } from "@/api/problem";
 import { useSession } from "@/api/session";
 import { LinkCodeInput } from "@/ui/link-code";
-import { Panel, ProblemText, ToneText } from "@/ui/parts";
+import { FieldError, Panel, ProblemText, ToneText } from "@/ui/parts";
+import { PasswordInput } from "@/ui/password";
 import { Screen } from "@/ui/screen";
 import { useWords } from "@/words";
 
+/** Confirms the address of an account of before: the link of the mail alone does not, somebody else may have opened it. */
 export default function Verify() {
   const words = useWords();
   const { api, state } = useSession();
   const [code, setCode] = useState(takeLinkCode);
-  const confirming = useMutation({ mutationFn: () => body(api.POST("/api/v1/auth/email/verify", { body: { token: code.trim() } })) });
+  const [password, setPassword] = useState("");
+  const confirming = useMutation({ mutationFn: () => body(api.POST("/api/v1/auth/email/verify", { body: { token: code.trim(), password } })) });
   const resending = useMutation({ mutationFn: () => body(api.POST("/api/v1/auth/email/resend", { body: {} })) });
   const oneAtATime = useOneAtATime();
   const isConfirmed = confirming.isSuccess || resending.data?.status === "verified";
+  const isComplete = code.trim() !== "" && password !== "";
+  const problem = confirming.error instanceof ApiProblem ? confirming.error.code : null;
+  const isOther = problem === "CREDENTIALS_INVALID";
   const confirm = () => {
-    if (code.trim() === "") return;
+    if (!isComplete) return;
     resending.reset();
     void oneAtATime(() => confirming.mutateAsync().catch(() => undefined));
   };
@@ -30,7 +37,6 @@ export default function Verify() {
     confirming.reset();
     void oneAtATime(() => resending.mutateAsync().catch(() => undefined));
   };
-  const isOver = confirming.error instanceof ApiProblem && confirming.error.code === "LINK_INVALID";
   return (
     <Screen title={words.account.confirmEmail} back="/">
       <Panel>
@@ -45,9 +51,13 @@ export default function Verify() {
           <>
             <Text>{words.account.confirmHow}</Text>
             <LinkCodeInput value={code} onChange={setCode} problem={problemOfField(confirming.error, "token")} />
-            <ProblemText error={confirming.error ?? resending.error} />
+            <View>
+              <PasswordInput label={words.account.password} value={password} onChange={setPassword} onSubmit={confirm} isNew={false} hasError={isOther} />
+              <FieldError text={isOther ? words.account.otherThanAccounts : problemOfField(confirming.error, "password")} />
+            </View>
+            {isOther ? null : <ProblemText error={confirming.error ?? resending.error} />}
             {resending.isSuccess ? <ToneText tone="good">{words.account.linkSent}</ToneText> : null}
-            <Button mode="contained" loading={confirming.isPending} disabled={confirming.isPending || code.trim() === ""} onPress={confirm} testID="submit">
+            <Button mode="contained" loading={confirming.isPending} disabled={confirming.isPending || !isComplete} onPress={confirm} testID="submit">
               {words.account.confirmEmail}
             </Button>
             {state === "in" ? (
@@ -55,9 +65,14 @@ export default function Verify() {
                 {words.account.sendAgain}
               </Button>
             ) : null}
-            {isOver && state === "out" ? (
+            {problem === "LINK_INVALID" && state === "out" ? (
               <Button mode="outlined" onPress={() => router.replace("/login")} testID="to-login">
                 {words.account.logInForLink}
+              </Button>
+            ) : null}
+            {isOther ? (
+              <Button mode="outlined" onPress={() => router.replace("/forgot")} testID="to-forgot">
+                {words.account.choose}
               </Button>
             ) : null}
           </>

@@ -16,6 +16,7 @@ from algotrading.domain.email_links import LASTS, LinkPurpose
 from algotrading.domain.errors import LinkInvalid
 from algotrading.domain.logins import LOGIN_LASTS, DeviceLogin
 from algotrading.domain.notifications import Channel, ChannelSetup
+from algotrading.domain.push import PushDevice
 from algotrading.domain.roles import INVITATION_LASTS, ViewerGrant
 from algotrading.domain.second_factor import SecondFactor
 from algotrading.domain.sessions import trading_day_of
@@ -151,15 +152,25 @@ def test_a_reset_can_end_keys_and_viewers_with_it(stores: Stores) -> None:
     assert len(stores.viewers.of_account(other.user_id, MOMENT)) == 2
 
 
-def test_the_reset_that_confirms_the_address_first_ends_keys_and_viewers_unasked(stores: Stores) -> None:
+def test_the_reset_that_confirms_the_address_first_ends_keys_viewers_and_channels_unasked(stores: Stores) -> None:
     # Whoever opened the account, in the time before addresses were confirmed first, may not be who reads its mail.
-    user, _ = with_other_ways(stores, is_verified=False)
+    (user, _), (other, _) = (with_other_ways(stores, is_verified=False) for _ in range(2))
+    stores.notifications.save_setup(ChannelSetup(user.user_id, Channel.TELEGRAM, "stranger", MOMENT))
+    log_in(stores, user.user_id)
+    [login] = stores.logins.alive(user.user_id, MOMENT)
+    stores.push_devices.register(PushDevice(user.user_id, login.device_id, bytes(32), "sealed", MOMENT))
 
     stores.email_links.reset_password(user.user_id, add_link(stores, user.user_id, RESET), NEW, MOMENT)
 
     assert stores.users.get(user.user_id).is_email_verified
     assert stores.api_keys.of_user(user.user_id) == []
     assert stores.viewers.of_account(user.user_id, MOMENT) == []
+    assert list(stores.notifications.setups(user.user_id)) == []
+    assert not stores.push_devices.remove(user.user_id, login.device_id, MOMENT), "it is gone already"
+    kinds = [each.kind for each, _ in stores.system_audit_trail.chains() if each.user_id == user.user_id]
+    assert kinds.count(AuditKind.CHANNEL_REMOVED) == 2
+    assert "channel" not in _told(stores, user.user_id)[-1][1]
+    assert len(stores.notifications.setups(other.user_id)) == 1
 
 
 def test_whoever_gets_into_an_account_by_another_way_is_told_to_its_owner(stores: Stores) -> None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from psycopg.errors import InsufficientPrivilege
 
 from algotrading.adapters.postgres.kept_answers import PostgresKeptAnswers
 from algotrading.domain.keyed_requests import KEPT_FOR, KeptAnswer, KeptRequest, KeyedRequest, hash_request
@@ -82,7 +83,7 @@ def test_an_answer_that_comes_when_its_key_is_anothers_is_not_kept(stores: Store
 def test_the_function_of_the_staff_keeps_the_answers_of_who_asks(
     postgres_store: PostgresStore, in_postgres: Stores
 ) -> None:
-    # It logs in as the system role, whose policies show every user's rows.
+    # It logs in as the system role, whose policies show every user's rows of most tables.
     mine, other = (KeyedRequest(in_postgres.add_user().user_id, "key", bytes(32), MOMENT) for _ in range(2))
     database = postgres_store.open("system_role")
     of_staff = PostgresKeptAnswers(database)
@@ -98,6 +99,30 @@ def test_the_function_of_the_staff_keeps_the_answers_of_who_asks(
     database.close()
 
     assert in_postgres.kept_answers.begin(other) == KeptRequest(other, None)
+
+
+def test_another_function_of_the_system_role_neither_reads_nor_forges_nor_forgets_anybodys_answers(
+    postgres_store: PostgresStore, in_postgres: Stores
+) -> None:
+    mine, other = (KeyedRequest(in_postgres.add_user().user_id, "key", bytes(32), MOMENT) for _ in range(2))
+    for each in (mine, other):
+        in_postgres.kept_answers.begin(each)
+        in_postgres.kept_answers.finish(each, ANSWER)
+
+    for tenancy, seen in ((postgres_store.system.system(), []), (postgres_store.system.tenant(mine.user_id), [mine])):
+        with tenancy as session:
+            rows = session.execute("select user_id from kept_answers").fetchall()
+            forged = session.execute("update kept_answers set body = 'forged' where user_id = %s", (other.user_id,))
+            gone = session.execute("delete from kept_answers where user_id = %s", (other.user_id,))
+        assert [row["user_id"] for row in rows] == [each.user_id for each in seen]
+        assert (forged.rowcount, gone.rowcount) == (0, 0)
+    with pytest.raises(InsufficientPrivilege), postgres_store.system.tenant(mine.user_id) as session:
+        session.execute(
+            "insert into kept_answers (user_id, key, request_hash, begun_at) values (%s, 'forged', %s, %s)",
+            (other.user_id, bytes(32), MOMENT),
+        )
+
+    assert in_postgres.kept_answers.begin(other) == KeptRequest(other, ANSWER)
 
 
 def test_of_many_at_once_one_takes_the_key(postgres_store: PostgresStore, in_postgres: Stores) -> None:

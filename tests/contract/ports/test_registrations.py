@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from uuid import uuid4
 
@@ -14,6 +14,7 @@ from algotrading.domain.errors import Conflict
 from algotrading.domain.registrations import KEPT_FOR, Registration
 from tests.contract.ports.conftest import Stores
 from tests.fakes.examples import MOMENT
+from tests.stores import PostgresStore
 
 LINK, OTHER = (sha256(name.encode()).digest() for name in ("link", "other"))
 ALMOST = KEPT_FOR - timedelta(microseconds=1)
@@ -84,6 +85,20 @@ def test_what_is_over_is_forgotten_whoever_asked_and_nothing_else(stores: Stores
     for gone in (old, older):
         assert stores.registrations.email_of(gone.user_id, gone.created_at) is None
     assert stores.registrations.email_of(young.user_id, MOMENT) == young.email
+
+
+@pytest.mark.parametrize("until", ["infinity", "9999-12-31T00:00:00Z"])
+def test_no_function_forgets_what_is_not_over_whatever_moment_it_names(
+    postgres_store: PostgresStore, in_postgres: Stores, until: str
+) -> None:
+    now = datetime.now(UTC)
+    asked = Registration(uuid4(), "new@example.com", "hash", now)
+    in_postgres.registrations.add(asked)
+
+    with postgres_store.app.system() as session:
+        session.execute("select forget_registrations(%s)", (until,))
+
+    assert in_postgres.registrations.email_of(asked.user_id, now) == asked.email
 
 
 def test_what_is_gone_takes_no_link(stores: Stores) -> None:

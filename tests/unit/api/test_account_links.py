@@ -10,9 +10,10 @@ import pytest
 
 from algotrading.adapters.passwords import Argon2Passwords
 from algotrading.domain.api_keys import ApiKey, Scope
-from algotrading.domain.email_links import LASTS, LinkPurpose
+from algotrading.domain.email_links import LASTS, WRONG_OWNER, LinkPurpose
 from algotrading.domain.mail import Mail
-from tests.fakes.access import MemoryApiKeys
+from algotrading.domain.roles import INVITATION_LASTS, ViewerGrant
+from tests.fakes.access import MemoryApiKeys, MemoryViewerGrants
 from tests.unit.api.test_second_factor import shown, switch_on, wait_a_step
 from tests.unit.api.world import Answer, ApiWorld
 
@@ -34,6 +35,10 @@ def forget(world: ApiWorld, email: str = PERSON["email"]) -> Answer:
 
 def reset(world: ApiWorld, token: str, password: str = NEW) -> Answer:
     return world.call("POST", "/auth/password/reset", {"token": token, "password": password})
+
+
+def verify(world: ApiWorld, token: str, password: str = PERSON["password"]) -> Answer:
+    return world.call("POST", "/auth/email/verify", {"token": token, "password": password})
 
 
 def log_in(world: ApiWorld, password: str, **code: str) -> Answer:
@@ -151,7 +156,7 @@ def test_a_password_is_not_judged_for_somebody_without_a_link(world: ApiWorld) -
 @pytest.mark.parametrize("token", ["x", "no.token", f"{'0' * 32}.{'x' * 44}", f"{'g' * 32}.{'x' * 43}"])
 def test_what_cannot_be_a_link_is_none(world: ApiWorld, token: str) -> None:
     assert reset(world, token).error == "LINK_INVALID"
-    assert world.call("POST", "/auth/email/verify", {"token": token}).error == "LINK_INVALID"
+    assert verify(world, token).error == "LINK_INVALID"
 
 
 def test_anothers_secret_is_worth_nothing_under_my_name(world: ApiWorld) -> None:
@@ -239,17 +244,68 @@ def test_an_account_of_before_confirms_its_address_by_a_link(world: ApiWorld) ->
     assert not is_verified(world, token)
     link = link_of_before(world, token)
 
-    answer = world.call("POST", "/auth/email/verify", {"token": link})
+    answer = verify(world, link)
 
     assert (answer.status, answer.body) == (200, {"status": "verified"})
     assert is_verified(world, token)
-    assert world.call("POST", "/auth/email/verify", {"token": link}).error == "LINK_INVALID"
+    assert verify(world, link).error == "LINK_INVALID"
+
+
+def test_the_mail_for_an_account_of_before_is_not_taken_for_the_one_that_opens_an_account(world: ApiWorld) -> None:
+    # Given a stranger who is logged in to an account with somebody's address, which was never confirmed
+    world.call("POST", "/auth/email/resend", token=world.register_as_before())
+    [strangers] = world.deliver_mails()
+
+    # When the owner registers with an address that has no account
+    world.call("POST", "/auth/register", {"email": "new@example.com", "password": NEW})
+    [owners] = world.deliver_mails()
+
+    # Then the mails differ at first sight, and the stranger's says what to do instead of following its link
+    assert owners.subject == "Confirm your e-mail"
+    assert strangers.subject == "Confirm the e-mail of an account that is open"
+    assert "do not open the link" in strangers.text
+    assert "https://app/forgot" in strangers.text
+
+
+def test_a_link_that_a_stranger_has_sent_confirms_nothing_for_an_owner_who_follows_it(world: ApiWorld) -> None:
+    # Given a stranger in an account with somebody's address, who has its owner sent the link
+    strangers = world.register_as_before()
+    link = link_of_before(world, strangers)
+
+    # When the owner follows it, and enters the own password
+    answer = verify(world, link, NEW)
+
+    # Then nothing is confirmed, and the words say what to do instead
+    assert (answer.status, answer.error, answer.body["message"]) == (401, "CREDENTIALS_INVALID", WRONG_OWNER)
+    assert not is_verified(world, strangers)
+
+    # And that ends the stranger's ways in
+    user_id, now = next(iter(world.database.users)), world.clock.now()
+    viewer = ViewerGrant(uuid4(), user_id, "stranger", PERSON["email"], now, now + INVITATION_LASTS)
+    MemoryViewerGrants(world.database).invite(viewer, bytes(32))
+    assert reset(world, sent_link(world)).status == 200
+    assert log_in(world, PERSON["password"]).error == "CREDENTIALS_INVALID"
+    assert not world.database.viewers
+    assert all(not login.is_alive(world.clock.now()) for login in world.database.logins.values())
+
+
+def test_a_wrong_password_leaves_the_link_good(world: ApiWorld) -> None:
+    token = world.register_as_before()
+    link = link_of_before(world, token)
+    assert verify(world, link, "wrong-horse").status == 401
+    assert verify(world, link).status == 200
+
+
+def test_guesses_at_the_password_beside_a_link_are_slowed_down(world: ApiWorld) -> None:
+    link = link_of_before(world, world.register_as_before())
+    answers = [verify(world, link, f"wrong horse {number}") for number in range(21)]
+    assert [each.status for each in answers] == [401] * 20 + [429]
 
 
 def test_the_link_can_be_sent_again_until_the_address_is_confirmed(world: ApiWorld) -> None:
     token = world.register_as_before()
     link_of_before(world, token)
-    world.call("POST", "/auth/email/verify", {"token": link_of_before(world, token)})
+    verify(world, link_of_before(world, token))
 
     again = world.call("POST", "/auth/email/resend", {}, token=token)
     assert (again.status, again.body) == (202, {"status": "verified"})
@@ -267,7 +323,7 @@ def test_sending_again_is_slowed_down(world: ApiWorld) -> None:
 def test_a_link_for_one_thing_does_not_do_the_other(world: ApiWorld) -> None:
     assert reset(world, link_of_before(world, world.register_as_before())).error == "LINK_INVALID"
 
-    assert world.call("POST", "/auth/email/verify", {"token": sent_link(world)}).error == "LINK_INVALID"
+    assert verify(world, sent_link(world)).error == "LINK_INVALID"
 
 
 def test_a_mail_that_the_service_refuses_for_good_is_given_up(world: ApiWorld) -> None:
@@ -294,7 +350,7 @@ def test_a_broker_is_connected_only_with_a_confirmed_address(world: ApiWorld) ->
     assert (login.status, login.error) == (403, "EMAIL_UNVERIFIED")
     assert not world.database.broker_accounts
 
-    world.call("POST", "/auth/email/verify", {"token": link})
+    verify(world, link)
     world.connect(token)
 
 

@@ -25,7 +25,7 @@ GOOD_BODIES: dict[str, dict[str, Any]] = {
     "/api/v1/auth/password": {"old_password": "wrong-horse", "new_password": "better-horse"},
     "/api/v1/auth/password/forgot": {"email": "trader@example.com"},
     "/api/v1/auth/password/reset": {"token": f"{'0' * 32}.{'x' * 43}", "password": "better-horse"},
-    "/api/v1/auth/email/verify": {"token": f"{'0' * 32}.{'x' * 43}"},
+    "/api/v1/auth/email/verify": {"token": f"{'0' * 32}.{'x' * 43}", "password": "good-old-horse"},
     "/api/v1/auth/email/resend": {},
     "/api/v1/auth/second-factor": {},
     "/api/v1/auth/second-factor/confirm": {"code": "123456"},

@@ -12,7 +12,7 @@ from algotrading.contracts.errands import read_delivery_errand
 from algotrading.domain.notices import NoticeKind
 from tests.fakes.ledger import add_notice
 from tests.unit.api.test_account_links import token_in
-from tests.unit.api.world import Answer, ApiWorld
+from tests.unit.api.world import PASSWORD, Answer, ApiWorld
 
 PATH = "/notifications"
 
@@ -132,7 +132,7 @@ def test_an_address_of_before_is_shown_as_on_once_it_is_confirmed(world: ApiWorl
     assert preferences(world, token)["email"] == {"status": "unconfirmed", "target": "trader@example.com"}
     world.call("POST", "/auth/email/resend", token=token)
     [mail] = world.deliver_mails()
-    world.call("POST", "/auth/email/verify", {"token": token_in(mail)})
+    world.call("POST", "/auth/email/verify", {"token": token_in(mail), "password": PASSWORD})
 
     assert preferences(world, token)["email"]["status"] == "on"
 

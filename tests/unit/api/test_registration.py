@@ -172,7 +172,10 @@ def test_a_link_for_a_new_password_opens_no_account_and_the_other_way_round(worl
     [reset] = world.deliver_mails()
 
     assert confirm(world, token_in(reset)).error == "LINK_INVALID"
-    for path, more in (("/auth/email/verify", {}), ("/auth/password/reset", {"password": STRANGERS})):
+    for path, more in (
+        ("/auth/email/verify", {"password": PASSWORD}),
+        ("/auth/password/reset", {"password": STRANGERS}),
+    ):
         assert world.call("POST", path, {"token": link(world), **more}).error == "LINK_INVALID"
 
 

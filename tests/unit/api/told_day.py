@@ -69,7 +69,7 @@ class ToldDay(Stage):
         self._forget_confirmation()
         self.show("POST", "/auth/email/resend")
         mail = self.world.deliver_mails()[-1]
-        self.show("POST", "/auth/email/verify", {"token": token_in(mail)})
+        self.show("POST", "/auth/email/verify", {"token": token_in(mail), "password": _PASSWORD})
         self.show("GET", "/auth/second-factor")
         self.secret = self.show("POST", "/auth/second-factor", {})["secret"]
         self.show("POST", "/auth/second-factor/confirm", {"code": self.code()})

@@ -229,9 +229,12 @@ class PasswordChangedAnswer(Answer):
 
 
 class VerifyEmailRequest(RequestBody):
-    """Shows that mail to the account's address arrives with its owner."""
+    """Shows that mail to the account's address arrives with its owner, who knows its password."""
 
     token: LinkToken = _LINK_TOKEN
+    password: Annotated[str, StringConstraints(max_length=_LONGEST_PASSWORD), Storable] = Field(
+        description="The account's", examples=["a long passphrase"]
+    )
 
 
 class EmailVerifiedAnswer(Answer):

@@ -55,12 +55,15 @@ def verification_mail(to: str, app_url: str, token: str) -> Mail:
     hours = int(LASTS[LinkPurpose.VERIFY_EMAIL].total_seconds() // 3600)
     return Mail(
         to,
-        "Confirm your e-mail",
-        "Open this link to confirm that this is your e-mail address:\n\n"
+        "Confirm the e-mail of an account that is open",
+        "An account with this e-mail address was opened earlier, and whoever is logged in to it asks to confirm the\n"
+        "address. If that is you, open this link, and enter the password of the account:\n\n"
         f"  {app_url}/verify#{token}\n\n"
         f"It works once, within {hours} hours. In the app on a phone, paste this code instead:\n\n"
         f"  {token}\n\n"
-        "If you did not open an account, do nothing: nothing can be traded with an address that is not confirmed.\n",
+        "If you did not open this account, or are not logged in to it, do not open the link: somebody else may have\n"
+        "opened it with your address. Choose a new password instead, which makes the account yours and ends every\n"
+        f"login, key, viewer and channel of whoever had it: {app_url}/forgot\n",
     )
 
 

@@ -174,8 +174,8 @@ class EmailLinks(Protocol):
         self, user_id: UUID, token_hash: bytes, password_hash: str, now: datetime, *, revoke_access: bool = False
     ) -> None:
         """Store another password, end every login, and tell the user what goes on; the e-mail is verified by it, too.
-        With `revoke_access`, and where the e-mail was not verified before, every API key and every viewer ends with it.
-        Second factors are left alone. Raises LinkInvalid."""
+        With `revoke_access`, and where the e-mail was not verified before, every API key and every viewer ends with it;
+        where it was not verified, every channel of notices, too. Second factors are left alone. Raises LinkInvalid."""
         ...
 
     def verify_email(self, user_id: UUID, token_hash: bytes, now: datetime) -> None:

@@ -8,8 +8,15 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from algotrading.contracts.errands import LoginsHeldUpErrand, ResetPasswordErrand, VerifyEmailErrand
-from algotrading.domain.email_links import LINK_IS_OVER, LinkPurpose
-from algotrading.domain.errors import FieldProblem, LinkInvalid, NotFound, RequestInvalid, TooManyTries
+from algotrading.domain.email_links import LINK_IS_OVER, WRONG_OWNER, LinkPurpose
+from algotrading.domain.errors import (
+    AuthenticationFailed,
+    FieldProblem,
+    LinkInvalid,
+    NotFound,
+    RequestInvalid,
+    TooManyTries,
+)
 from algotrading.domain.guessable import is_guessable, words_of
 from algotrading.domain.throttle import (
     TOLD_FROM_SECONDS,
@@ -110,12 +117,29 @@ class AccountLinks:
         # Wrong tries at the old password, the owner's or anybody's, are over with it.
         self.throttle.succeeded(suspects_of_login(email, address))
 
-    def verify(self, token: str, address: str) -> None:
-        """The account's owner reads mail to its address. Raises LinkInvalid, TooManyTries."""
+    def verify(self, token: str, password: str, address: str) -> None:
+        """Who knows the account's password reads mail to its address.
+
+        Both are asked for: a stranger may have opened the account with somebody else's address, and have the link sent
+        to its owner, who would make the stranger's account a confirmed one by following it (Sudhodanan and Paverd,
+        Pre-hijacked accounts, USENIX Security 2022).
+
+        Raises:
+            LinkInvalid: the link is not good, or not any more.
+            AuthenticationFailed: it is another password than the account's; the link is still good.
+            TooManyTries: too many of these, from this address.
+        """
         suspects = suspects_of_link(address)
         self._try(suspects)
         user_id, token_hash = read_link_token(token)
-        self.links.verify_email(user_id, token_hash, self.clock.now())
+        now = self.clock.now()
+        # Nothing slow is done, and nothing told about a password, for somebody without a link.
+        if not self.links.is_good(user_id, LinkPurpose.VERIFY_EMAIL, token_hash, now):
+            raise LinkInvalid(LINK_IS_OVER)
+        login = self.users.find_login(self._email_of(user_id))
+        if not self.passwords.matches(password, None if login is None else login.password_hash):
+            raise AuthenticationFailed(WRONG_OWNER)
+        self.links.verify_email(user_id, token_hash, now)
         self.throttle.succeeded(suspects)
 
     def ask_to_verify(self, user_id: UUID) -> bool:

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from algotrading.adapters.postgres import audit
 from algotrading.adapters.postgres.api_keys import revoke_keys
+from algotrading.adapters.postgres.channels import remove_channels
 from algotrading.adapters.postgres.database import Database
 from algotrading.adapters.postgres.logins import end_all
 from algotrading.adapters.postgres.new_password import tell_of_new_password
@@ -65,6 +66,8 @@ class PostgresEmailLinks:
             if revoke_access or was_unverified:
                 revoke_keys(session, user_id, now)
                 revoke_viewers(session, user_id, now)
+            if was_unverified:
+                remove_channels(session, user_id, now)
             tell_of_new_password(session, user_id, password_changed, now)
 
     def verify_email(self, user_id: UUID, token_hash: bytes, now: datetime) -> None:

@@ -17,7 +17,7 @@ from algotrading.contracts.api_auth import (
     ResetPasswordRequest,
     VerifyEmailRequest,
 )
-from algotrading.domain.errors import LinkInvalid, NotFound, RequestInvalid, TooManyTries
+from algotrading.domain.errors import AuthenticationFailed, LinkInvalid, NotFound, RequestInvalid, TooManyTries
 from algotrading.entrypoints.api.answers import BEARER, answers
 from algotrading.entrypoints.http import address, caller, new_router
 from algotrading.services.account_links import AccountLinks
@@ -58,7 +58,9 @@ class AccountLinkRoutes:
             "/api/v1/auth/email/verify",
             summary="Confirm my e-mail",
             tags=_TAGS,
-            responses=answers("The e-mail is confirmed", RequestInvalid, LinkInvalid, TooManyTries, is_open=True),
+            responses=answers(
+                "The e-mail is confirmed", RequestInvalid, LinkInvalid, AuthenticationFailed, TooManyTries, is_open=True
+            ),
         )(self.verify)
         router.post(
             "/api/v1/auth/email/resend",
@@ -85,9 +87,10 @@ class AccountLinkRoutes:
         return PasswordResetAnswer()
 
     def verify(self, request: Request, body: VerifyEmailRequest) -> EmailVerifiedAnswer:
-        """Confirm the account's e-mail by the link that was sent to it, within a day. A broker account is connected
-        only after that, where it is real money."""
-        self._services().verify(body.token, address(request))
+        """Confirm the account's e-mail by the link that was sent to it, within a day, and the account's password: the
+        link alone confirms nothing, somebody else may have opened the account. A broker account is connected only
+        after that, where it is real money."""
+        self._services().verify(body.token, body.password, address(request))
         return EmailVerifiedAnswer()
 
     def resend(

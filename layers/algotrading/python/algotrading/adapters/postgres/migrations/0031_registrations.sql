@@ -20,10 +20,11 @@ create policy system on registrations to system_role using (true) with check (tr
 grant select, insert, delete on registrations to app_role;
 grant update (token_hashes) on registrations to app_role;
 
--- Nobody comes back for one that is over, so whoever sends the next mail takes all of them away.
+-- Nobody comes back for one that is over, so whoever sends the next mail takes all of them away. Of one that is not over
+-- nobody does, whatever moment is named.
 create function forget_registrations(until timestamptz) returns void
     language sql security definer set search_path = public, pg_temp as $$
-    delete from registrations where expires_at <= until
+    delete from registrations where expires_at <= least(until, now())
 $$;
 revoke execute on function forget_registrations(timestamptz) from public;
 grant execute on function forget_registrations(timestamptz) to app_role;
