@@ -317,7 +317,7 @@ class MemorySmsCodes:
     def __init__(self, database: MemoryDatabase | None = None) -> None:
         self._database = database or MemoryDatabase()
 
-    def spend(self, user_id: UUID, mark: bytes, limits: CodeLimits, now: datetime) -> bool:
+    def spend(self, user_id: UUID, mark: int, limits: CodeLimits, now: datetime) -> bool:
         """See ports.SmsCodes."""
         with self._database.turn:
             refuse_deleted(self._database, user_id)

@@ -117,7 +117,7 @@ def test_an_error_names_what_sns_answered_and_never_the_number(code: str, fault:
 
 # --- counting codes ---------------------------------------------------------------------------------
 
-MARK = b"abc"
+MARK = 4095
 
 
 def test_a_user_has_so_many_codes_a_day(stores: Stores) -> None:
@@ -134,18 +134,18 @@ def test_a_user_has_so_many_codes_a_day(stores: Stores) -> None:
 
 def test_a_number_gets_so_many_codes_a_day_whoever_asks(stores: Stores) -> None:
     limits = CodeLimits(of_deployment=10_000, of_user=9, of_number=2)
-    mark, day = b"123", MOMENT + timedelta(days=10)
+    mark, day = 123, MOMENT + timedelta(days=10)
     users = [stores.add_user().user_id for _ in range(3)]
 
     assert [stores.sms_codes.spend(each, mark, limits, day) for each in users] == [True, True, False]
-    assert stores.sms_codes.spend(users[2], b"124", limits, day)
+    assert stores.sms_codes.spend(users[2], 124, limits, day)
 
 
 def test_a_deployment_sends_so_many_codes_a_day(stores: Stores) -> None:
     limits, day = CodeLimits(of_deployment=2, of_user=9, of_number=9), MOMENT + timedelta(days=20)
     users = [stores.add_user().user_id for _ in range(3)]
 
-    said = [stores.sms_codes.spend(each, bytes([number] * 3), limits, day) for number, each in enumerate(users)]
+    said = [stores.sms_codes.spend(each, number, limits, day) for number, each in enumerate(users)]
 
     assert said == [True, True, False]
 
@@ -158,6 +158,19 @@ def test_of_many_at_the_same_moment_no_more_are_taken_than_there_are(stores: Sto
         said = list(threads.map(lambda _: stores.sms_codes.spend(user_id, MARK, limits, day), range(8)))
 
     assert sorted(said) == [False] * 5 + [True] * 3
+
+
+def test_nobodys_limits_begin_anew_by_deleting_an_account(stores: Stores) -> None:
+    day = MOMENT + timedelta(days=40)
+    first, second = stores.add_user().user_id, stores.add_user().user_id
+    roomy = CodeLimits(of_deployment=9, of_user=9, of_number=9)
+    assert stores.sms_codes.spend(first, MARK, roomy, day)
+
+    stores.records.close(first, day)
+
+    assert not stores.sms_codes.spend(second, MARK, CodeLimits(of_deployment=9, of_number=1), day)
+    assert not stores.sms_codes.spend(second, 1, CodeLimits(of_deployment=1), day)
+    assert stores.sms_codes.spend(second, MARK, roomy, day)
 
 
 # --- codes of six digits ----------------------------------------------------------------------------

@@ -143,7 +143,7 @@ class TextMessages(Protocol):
 class SmsCodes(Protocol):
     """How many codes were sent to mobile numbers, by everybody together."""
 
-    def spend(self, user_id: UUID, mark: bytes, limits: CodeLimits, now: datetime) -> bool:
+    def spend(self, user_id: UUID, mark: int, limits: CodeLimits, now: datetime) -> bool:
         """Whether the user may have one more sent to a number, by its mark, today; it is counted then."""
         ...
 

@@ -16,12 +16,12 @@ class PostgresSmsCodes:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def spend(self, user_id: UUID, mark: bytes, limits: CodeLimits, now: datetime) -> bool:
+    def spend(self, user_id: UUID, mark: int, limits: CodeLimits, now: datetime) -> bool:
         """See ports.SmsCodes."""
         with self._database.tenant(user_id) as session:
             hold_undeleted(session, user_id)
             row = session.execute(
-                "select spend_sms_code(%s, %s, %s, %s, %s) as may",
+                "select spend_sms_code(%s::smallint, %s, %s, %s, %s) as may",
                 (mark, day_began(now).date(), limits.of_user, limits.of_number, limits.of_deployment),
             ).fetchone()
         assert row is not None

@@ -18,11 +18,13 @@ grant update (code_tries) on notification_channels to app_role;
 
 create index deliveries_by_sms on deliveries (user_id, delivered_at) where channel = 'sms';
 
--- Every code that was sent to a mobile number, for two days at the most. A mark is no number: some two hundred share one.
+-- Every code that was sent to a mobile number. What is older than yesterday goes with the next code that anybody asks for.
+-- A mark is of 12 bits, so that with the last four digits, which stand elsewhere, a hundred of India's numbers are left.
+-- A deleted account's rows are kept, so that nobody's limits begin anew by deleting one, and say no more whose they were.
 create table sms_codes (
     code_id     bigint generated always as identity primary key,
-    user_id     uuid not null references users (id),
-    number_mark bytea not null check (octet_length(number_mark) = 3),
+    user_id     uuid references users (id),
+    number_mark smallint not null check (number_mark between 0 and 4095),
     sent_on     date not null
 );
 create index sms_codes_day on sms_codes (sent_on);
@@ -34,7 +36,7 @@ grant select on sms_codes to app_role;
 
 -- Whether the tenant of the transaction may have one more code sent that day; it is counted then. One number is asked for by
 -- many users, and all of them cost one deployment: so it counts everybody's, says nothing of them, and writes the tenant's.
-create function spend_sms_code(mark bytea, today date, of_user integer, of_number integer, of_all integer)
+create function spend_sms_code(mark smallint, today date, of_user integer, of_number integer, of_all integer)
     returns boolean
     language plpgsql security definer set search_path = public, pg_temp as $$
 declare
@@ -53,5 +55,15 @@ begin
     insert into sms_codes (user_id, number_mark, sent_on) values (app_user_id(), mark, today);
     return true;
 end $$;
-revoke execute on function spend_sms_code(bytea, date, integer, integer, integer) from public;
-grant execute on function spend_sms_code(bytea, date, integer, integer, integer) to app_role;
+revoke execute on function spend_sms_code(smallint, date, integer, integer, integer) from public;
+grant execute on function spend_sms_code(smallint, date, integer, integer, integer) to app_role;
+
+-- The tenant's codes, once that account is deleted, are nobody's any more: of one that is there it changes nothing.
+create function forget_sms_codes() returns void
+    language sql security definer set search_path = public, pg_temp as $$
+    update sms_codes set user_id = null
+    where user_id = app_user_id()
+        and exists (select from users where id = app_user_id() and deleted_at is not null)
+$$;
+revoke execute on function forget_sms_codes() from public;
+grant execute on function forget_sms_codes() to app_role;
