@@ -86,12 +86,18 @@ class MemoryNotifications:
             entry = channel_entry(setup.user_id, AuditKind.CHANNEL_SET, setup.channel, setup.target, setup.created_at)
             audit.append(self._database, entry)
 
-    def set_code(self, user_id: UUID, channel: Channel, code_hash: bytes, now: datetime) -> None:
+    def set_code(
+        self, user_id: UUID, channel: Channel, code_hash: bytes, now: datetime, *, first_since: datetime | None = None
+    ) -> bool:
         """See ports.Notifications."""
         with self._database.turn:
             setup = self._database.channel_setups.get((user_id, channel))
-            if setup is not None and setup.confirmed_at is None:
-                self._database.channel_setups[user_id, channel] = replace(setup, code_hash=code_hash, code_at=now)
+            if setup is None or setup.confirmed_at is not None:
+                return False
+            if first_since is not None and (setup.created_at != first_since or setup.code_at is not None):
+                return False
+            self._database.channel_setups[user_id, channel] = replace(setup, code_hash=code_hash, code_at=now)
+            return True
 
     def confirm(self, user_id: UUID, channel: Channel, code_hash: bytes, *, since: datetime, now: datetime) -> bool:
         """See ports.Notifications."""

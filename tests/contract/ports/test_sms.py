@@ -209,6 +209,34 @@ def test_the_right_code_is_worth_nothing_after_so_many_tries_and_a_new_one_is(st
     assert confirm(stores, user_id, bytes(32))
 
 
+def test_one_code_is_set_of_a_number_that_was_named_once(stores: Stores) -> None:
+    user_id, later = stores.add_user().user_id, MOMENT + timedelta(microseconds=1)
+
+    def is_set(named_at: Any) -> bool:
+        return stores.notifications.set_code(user_id, Channel.SMS, bytes(32), MOMENT, first_since=named_at)
+
+    assert not is_set(MOMENT), "there is no number"
+    stores.notifications.save_setup(ChannelSetup(user_id, Channel.SMS, "+91******3210", MOMENT, "sealed"))
+    assert [is_set(later), is_set(MOMENT), is_set(MOMENT)] == [False, True, False]
+
+    stores.notifications.save_setup(ChannelSetup(user_id, Channel.SMS, "+91******3210", later, "sealed"))
+    assert [is_set(MOMENT), is_set(later), is_set(later)] == [False, True, False]
+    assert confirm(stores, user_id, bytes(32))
+    assert not is_set(later), "it is confirmed"
+
+
+def test_of_many_at_the_same_moment_one_code_is_set(stores: Stores) -> None:
+    user_id = stores.add_user().user_id
+    stores.notifications.save_setup(ChannelSetup(user_id, Channel.SMS, "+91******3210", MOMENT, "sealed"))
+
+    def is_set(number: int) -> bool:
+        code = bytes([number]) * 32
+        return stores.notifications.set_code(user_id, Channel.SMS, code, MOMENT, first_since=MOMENT)
+
+    with ThreadPoolExecutor(4) as threads:
+        assert sum(threads.map(is_set, range(8))) == 1
+
+
 def test_what_arrived_since_is_counted_channel_by_channel(stores: Stores) -> None:
     user = stores.add_user()
     tell(stores, user.user_id, 3)

@@ -60,8 +60,11 @@ class Notifications(Protocol):
         """In place of the channel's former one; leaves an audit record."""
         ...
 
-    def set_code(self, user_id: UUID, channel: Channel, code_hash: bytes, now: datetime) -> None:
-        """A code was sent; nothing happens where the channel is not there or confirmed."""
+    def set_code(
+        self, user_id: UUID, channel: Channel, code_hash: bytes, now: datetime, *, first_since: datetime | None = None
+    ) -> bool:
+        """A code is about to be sent. False, and nothing happens, where the channel is not there or is confirmed; with
+        `first_since` also where it was not set up at that very moment, or had a code since."""
         ...
 
     def confirm(self, user_id: UUID, channel: Channel, code_hash: bytes, *, since: datetime, now: datetime) -> bool:

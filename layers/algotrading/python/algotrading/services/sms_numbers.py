@@ -61,7 +61,7 @@ class SmsNumbers:
             raise TooManyTries(until_tomorrow(now).total_seconds())
         shown, sealed = masked(number), sealed_number(self.vault, user_id, number)
         self.notifications.save_setup(ChannelSetup(user_id, Channel.SMS, shown, now, sealed_secret=sealed))
-        self.errands.ask(SmsCodeErrand(user_id=user_id))
+        self.errands.ask(SmsCodeErrand(user_id=user_id, named_at=now))
         return shown
 
     def _wanted(self) -> str:
