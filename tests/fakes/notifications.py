@@ -328,10 +328,16 @@ class MemorySmsCodes:
         with self._database.turn:
             refuse_deleted(self._database, user_id)
             day = day_began(now).date()
-            today = [(user, its_mark) for user, its_mark, its_day in self._database.sms_codes if its_day == day]
+            kept = self._database.sms_codes
+            today = [(user, its_mark) for user, its_mark, at in kept if day_began(at).date() == day]
             of_user = sum(user == user_id for user, _ in today)
             of_number = sum(its_mark == mark for _, its_mark in today)
             if of_user >= limits.of_user or of_number >= limits.of_number or len(today) >= limits.of_deployment:
                 return False
-            self._database.sms_codes.append((user_id, mark, day))
+            self._database.sms_codes.append((user_id, mark, now))
             return True
+
+    def last_spent(self, user_id: UUID) -> datetime | None:
+        """See ports.SmsCodes."""
+        with self._database.turn:
+            return max((at for user, _, at in self._database.sms_codes if user == user_id), default=None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import traceback
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 from uuid import UUID
 
@@ -158,6 +158,30 @@ def test_of_many_at_the_same_moment_no_more_are_taken_than_there_are(stores: Sto
         said = list(threads.map(lambda _: stores.sms_codes.spend(user_id, MARK, limits, day), range(8)))
 
     assert sorted(said) == [False] * 5 + [True] * 3
+
+
+def test_when_a_users_last_code_was_counted_is_known(stores: Stores) -> None:
+    user_id, other, limits = stores.add_user().user_id, stores.add_user().user_id, CodeLimits(10_000, of_number=10_000)
+    assert stores.sms_codes.last_spent(user_id) is None
+
+    for seconds in (0, 1):
+        assert stores.sms_codes.spend(user_id, MARK, limits, MOMENT + seconds * SECOND)
+    assert stores.sms_codes.spend(other, MARK, limits, MOMENT + 2 * SECOND)
+
+    assert stores.sms_codes.last_spent(user_id) == MOMENT + SECOND
+    assert not stores.sms_codes.spend(user_id, MARK, CodeLimits(0), MOMENT + 3 * SECOND)
+    assert stores.sms_codes.last_spent(user_id) == MOMENT + SECOND, "what was refused is no code"
+
+
+def test_a_moment_far_ahead_clears_nothing_that_still_counts(in_postgres: Stores) -> None:
+    now, limits = datetime.now(UTC), CodeLimits(10_000, of_user=1, of_number=10_000)
+    user_id, other = in_postgres.add_user().user_id, in_postgres.add_user().user_id
+    assert in_postgres.sms_codes.spend(user_id, MARK, limits, now)
+
+    assert in_postgres.sms_codes.spend(other, MARK, limits, now + timedelta(days=3650))
+
+    assert in_postgres.sms_codes.last_spent(user_id) == now
+    assert not in_postgres.sms_codes.spend(user_id, MARK, limits, now)
 
 
 def test_nobodys_limits_begin_anew_by_deleting_an_account(stores: Stores) -> None:

@@ -150,6 +150,10 @@ class SmsCodes(Protocol):
         """Whether the user may have one more sent to a number, by its mark, today; it is counted then."""
         ...
 
+    def last_spent(self, user_id: UUID) -> datetime | None:
+        """When the user's last one was counted, of today's and yesterday's; None without one."""
+        ...
+
 
 class Summaries(Protocol):
     """Summaries of trading days; system."""
