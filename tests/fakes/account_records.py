@@ -70,6 +70,8 @@ class MemoryAccountRecords:
                     del self._database.viewers[grant.grant_id]
             notices = self._database.notices
             notices[:] = [replace(each, text=ERASED) if each.user_id == user_id else each for each in notices]
+            codes = self._database.sms_codes
+            codes[:] = [(None if user == user_id else user, mark, at) for user, mark, at in codes]
             names = self._database.named_accounts
             names.update({key: replace(each, name="") for key, each in names.items() if each.user_id == user_id})
             logins = self._database.logins

@@ -75,7 +75,7 @@ class MemoryDatabase:
     wishes: dict[UUID, Wishes] = field(default_factory=dict)
     channel_setups: dict[tuple[UUID, Channel], ChannelSetup] = field(default_factory=dict)
     push_devices: dict[UUID, PushDevice] = field(default_factory=dict)
-    sms_codes: list[tuple[UUID, bytes, date]] = field(default_factory=list)
+    sms_codes: list[tuple[UUID | None, int, datetime]] = field(default_factory=list)
     """Who had one sent, to the number of which mark, and when."""
     inbox_reads: dict[int, datetime] = field(default_factory=dict)
     channel_deliveries: dict[tuple[int, Channel], DeliveryRecord] = field(default_factory=dict)

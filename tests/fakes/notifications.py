@@ -86,12 +86,18 @@ class MemoryNotifications:
             entry = channel_entry(setup.user_id, AuditKind.CHANNEL_SET, setup.channel, setup.target, setup.created_at)
             audit.append(self._database, entry)
 
-    def set_code(self, user_id: UUID, channel: Channel, code_hash: bytes, now: datetime) -> None:
+    def set_code(
+        self, user_id: UUID, channel: Channel, code_hash: bytes, now: datetime, *, first_since: datetime | None = None
+    ) -> bool:
         """See ports.Notifications."""
         with self._database.turn:
             setup = self._database.channel_setups.get((user_id, channel))
-            if setup is not None and setup.confirmed_at is None:
-                self._database.channel_setups[user_id, channel] = replace(setup, code_hash=code_hash, code_at=now)
+            if setup is None or setup.confirmed_at is not None:
+                return False
+            if first_since is not None and (setup.created_at != first_since or setup.code_at is not None):
+                return False
+            self._database.channel_setups[user_id, channel] = replace(setup, code_hash=code_hash, code_at=now)
+            return True
 
     def confirm(self, user_id: UUID, channel: Channel, code_hash: bytes, *, since: datetime, now: datetime) -> bool:
         """See ports.Notifications."""
@@ -317,15 +323,21 @@ class MemorySmsCodes:
     def __init__(self, database: MemoryDatabase | None = None) -> None:
         self._database = database or MemoryDatabase()
 
-    def spend(self, user_id: UUID, mark: bytes, limits: CodeLimits, now: datetime) -> bool:
+    def spend(self, user_id: UUID, mark: int, limits: CodeLimits, now: datetime) -> bool:
         """See ports.SmsCodes."""
         with self._database.turn:
             refuse_deleted(self._database, user_id)
             day = day_began(now).date()
-            today = [(user, its_mark) for user, its_mark, its_day in self._database.sms_codes if its_day == day]
+            kept = self._database.sms_codes
+            today = [(user, its_mark) for user, its_mark, at in kept if day_began(at).date() == day]
             of_user = sum(user == user_id for user, _ in today)
             of_number = sum(its_mark == mark for _, its_mark in today)
             if of_user >= limits.of_user or of_number >= limits.of_number or len(today) >= limits.of_deployment:
                 return False
-            self._database.sms_codes.append((user_id, mark, day))
+            self._database.sms_codes.append((user_id, mark, now))
             return True
+
+    def last_spent(self, user_id: UUID) -> datetime | None:
+        """See ports.SmsCodes."""
+        with self._database.turn:
+            return max((at for user, _, at in self._database.sms_codes if user == user_id), default=None)

@@ -43,7 +43,7 @@ LEFT_OUT = {
     "recovery_codes": "hashes of codes",
     "refresh_tokens": "hashes of tokens",
     "registrations": "what was asked for before there was an account, which tells the same; with hashes",
-    "sms_codes": "counts of two days, and bits of a hash",
+    "sms_codes": "counts of two days, and twelve bits of a hash",
 }
 """Tables with a user's rows that no export has, each with its reason."""
 
@@ -217,7 +217,7 @@ def test_what_is_left_of_a_closed_account_names_nobody(postgres_store: PostgresS
     stores.notifications.save_setup(webhook(user.user_id, "https://hooks.of-ramesh.in"))
     mobile = ChannelSetup(user.user_id, Channel.SMS, "+91******3210", MOMENT, "sealed number of Ramesh")
     stores.notifications.save_setup(mobile)
-    assert stores.sms_codes.spend(user.user_id, b"123", CodeLimits(of_deployment=9), MOMENT)
+    assert stores.sms_codes.spend(user.user_id, 123, CodeLimits(of_deployment=9), MOMENT)
     stores.broker_accounts.save(sealed_account(user.user_id, "mark"))
     second = add_account(stores.named_accounts, user, "Ramesh Patel")
     stores.named_accounts.change(user.user_id, second, name="Ramesh N. Patel", make_default=True, now=MOMENT)
@@ -252,7 +252,9 @@ def test_what_is_left_of_a_closed_account_names_nobody(postgres_store: PostgresS
     assert not re.search("ramesh|suresh", trail, re.IGNORECASE)
     rows = rows_of(postgres_store, user.user_id)
     kept = {"audit_heads", "audit_log", "broker_accounts", "daily_summaries", "deliveries", "logins", "outbox", "users"}
-    assert {name for name, found in rows.items() if found} == kept | {"sms_codes"}
+    assert {name for name, found in rows.items() if found} == kept
+    counted = json.loads(everything["sms_codes"])
+    assert (counted["user_id"], counted["sent_at"]) == (None, None), "it is counted, as nobody's"
 
 
 def whole_schema(store: PostgresStore) -> dict[str, str]:

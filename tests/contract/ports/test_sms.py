@@ -5,7 +5,7 @@ from __future__ import annotations
 import traceback
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 from uuid import UUID
 
@@ -117,7 +117,7 @@ def test_an_error_names_what_sns_answered_and_never_the_number(code: str, fault:
 
 # --- counting codes ---------------------------------------------------------------------------------
 
-MARK = b"abc"
+MARK = 4095
 
 
 def test_a_user_has_so_many_codes_a_day(stores: Stores) -> None:
@@ -134,18 +134,18 @@ def test_a_user_has_so_many_codes_a_day(stores: Stores) -> None:
 
 def test_a_number_gets_so_many_codes_a_day_whoever_asks(stores: Stores) -> None:
     limits = CodeLimits(of_deployment=10_000, of_user=9, of_number=2)
-    mark, day = b"123", MOMENT + timedelta(days=10)
+    mark, day = 123, MOMENT + timedelta(days=10)
     users = [stores.add_user().user_id for _ in range(3)]
 
     assert [stores.sms_codes.spend(each, mark, limits, day) for each in users] == [True, True, False]
-    assert stores.sms_codes.spend(users[2], b"124", limits, day)
+    assert stores.sms_codes.spend(users[2], 124, limits, day)
 
 
 def test_a_deployment_sends_so_many_codes_a_day(stores: Stores) -> None:
     limits, day = CodeLimits(of_deployment=2, of_user=9, of_number=9), MOMENT + timedelta(days=20)
     users = [stores.add_user().user_id for _ in range(3)]
 
-    said = [stores.sms_codes.spend(each, bytes([number] * 3), limits, day) for number, each in enumerate(users)]
+    said = [stores.sms_codes.spend(each, number, limits, day) for number, each in enumerate(users)]
 
     assert said == [True, True, False]
 
@@ -158,6 +158,43 @@ def test_of_many_at_the_same_moment_no_more_are_taken_than_there_are(stores: Sto
         said = list(threads.map(lambda _: stores.sms_codes.spend(user_id, MARK, limits, day), range(8)))
 
     assert sorted(said) == [False] * 5 + [True] * 3
+
+
+def test_when_a_users_last_code_was_counted_is_known(stores: Stores) -> None:
+    user_id, other, limits = stores.add_user().user_id, stores.add_user().user_id, CodeLimits(10_000, of_number=10_000)
+    assert stores.sms_codes.last_spent(user_id) is None
+
+    for seconds in (0, 1):
+        assert stores.sms_codes.spend(user_id, MARK, limits, MOMENT + seconds * SECOND)
+    assert stores.sms_codes.spend(other, MARK, limits, MOMENT + 2 * SECOND)
+
+    assert stores.sms_codes.last_spent(user_id) == MOMENT + SECOND
+    assert not stores.sms_codes.spend(user_id, MARK, CodeLimits(0), MOMENT + 3 * SECOND)
+    assert stores.sms_codes.last_spent(user_id) == MOMENT + SECOND, "what was refused is no code"
+
+
+def test_a_moment_far_ahead_clears_nothing_that_still_counts(in_postgres: Stores) -> None:
+    now, limits = datetime.now(UTC), CodeLimits(10_000, of_user=1, of_number=10_000)
+    user_id, other = in_postgres.add_user().user_id, in_postgres.add_user().user_id
+    assert in_postgres.sms_codes.spend(user_id, MARK, limits, now)
+
+    assert in_postgres.sms_codes.spend(other, MARK, limits, now + timedelta(days=3650))
+
+    assert in_postgres.sms_codes.last_spent(user_id) == now
+    assert not in_postgres.sms_codes.spend(user_id, MARK, limits, now)
+
+
+def test_nobodys_limits_begin_anew_by_deleting_an_account(stores: Stores) -> None:
+    day = MOMENT + timedelta(days=40)
+    first, second = stores.add_user().user_id, stores.add_user().user_id
+    roomy = CodeLimits(of_deployment=9, of_user=9, of_number=9)
+    assert stores.sms_codes.spend(first, MARK, roomy, day)
+
+    stores.records.close(first, day)
+
+    assert not stores.sms_codes.spend(second, MARK, CodeLimits(of_deployment=9, of_number=1), day)
+    assert not stores.sms_codes.spend(second, 1, CodeLimits(of_deployment=1), day)
+    assert stores.sms_codes.spend(second, MARK, roomy, day)
 
 
 # --- codes of six digits ----------------------------------------------------------------------------
@@ -194,6 +231,34 @@ def test_the_right_code_is_worth_nothing_after_so_many_tries_and_a_new_one_is(st
     stores.notifications.save_setup(ChannelSetup(user_id, Channel.SMS, "+91******3210", MOMENT, "sealed"))
     stores.notifications.set_code(user_id, Channel.SMS, bytes(32), MOMENT)
     assert confirm(stores, user_id, bytes(32))
+
+
+def test_one_code_is_set_of_a_number_that_was_named_once(stores: Stores) -> None:
+    user_id, later = stores.add_user().user_id, MOMENT + timedelta(microseconds=1)
+
+    def is_set(named_at: Any) -> bool:
+        return stores.notifications.set_code(user_id, Channel.SMS, bytes(32), MOMENT, first_since=named_at)
+
+    assert not is_set(MOMENT), "there is no number"
+    stores.notifications.save_setup(ChannelSetup(user_id, Channel.SMS, "+91******3210", MOMENT, "sealed"))
+    assert [is_set(later), is_set(MOMENT), is_set(MOMENT)] == [False, True, False]
+
+    stores.notifications.save_setup(ChannelSetup(user_id, Channel.SMS, "+91******3210", later, "sealed"))
+    assert [is_set(MOMENT), is_set(later), is_set(later)] == [False, True, False]
+    assert confirm(stores, user_id, bytes(32))
+    assert not is_set(later), "it is confirmed"
+
+
+def test_of_many_at_the_same_moment_one_code_is_set(stores: Stores) -> None:
+    user_id = stores.add_user().user_id
+    stores.notifications.save_setup(ChannelSetup(user_id, Channel.SMS, "+91******3210", MOMENT, "sealed"))
+
+    def is_set(number: int) -> bool:
+        code = bytes([number]) * 32
+        return stores.notifications.set_code(user_id, Channel.SMS, code, MOMENT, first_since=MOMENT)
+
+    with ThreadPoolExecutor(4) as threads:
+        assert sum(threads.map(is_set, range(8))) == 1
 
 
 def test_what_arrived_since_is_counted_channel_by_channel(stores: Stores) -> None:

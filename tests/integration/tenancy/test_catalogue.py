@@ -26,6 +26,7 @@ BYPASSES = {
     "audit_append": "takes the chain's next place; writes for the tenant of the transaction only",
     "forget_registrations": "forgets what is over of everybody; of what is not, nothing",
     "spend_sms_code": "counts everybody's codes, tells none of them, and writes for the tenant of the transaction only",
+    "forget_sms_codes": "lets go of the codes of the tenant of the transaction only, once that account is deleted",
     "free_push_token": "takes a phone from the login of before, by a hash that only who has its token knows",
     "claim_egress": "finds a pair of addresses that nobody holds; gives it to the tenant of the transaction only",
     "free_egress": "takes its pair of addresses from the tenant of the transaction only; for the system role alone",

@@ -276,8 +276,9 @@ CALLS: dict[str, Callable[[Any, Intruder], Any]] = {
     ),
     "PostgresNotifications.remove_setup": lambda r, me: r.remove_setup(me.user_id, Channel.WEBHOOK, MOMENT),
     "PostgresSmsCodes.spend": lambda r, me: (
-        r.spend(me.user_id, me.victim.refresh_hash[:3], CodeLimits(of_deployment=99, of_number=1), MOMENT) or None
+        r.spend(me.user_id, me.victim.refresh_hash[0], CodeLimits(of_deployment=99, of_number=1), MOMENT) or None
     ),
+    "PostgresSmsCodes.last_spent": lambda r, me: r.last_spent(me.user_id),
     "PostgresPushDevices.register": lambda r, me: r.register(
         PushDevice(me.user_id, me.victim.login.device_id, bytes(32), "forged", MOMENT)
     ),

@@ -107,7 +107,7 @@ def make_trader(stores: Stores) -> Trader:
     stores.notifications.set_code(user.user_id, Channel.TELEGRAM, refresh_hash, MOMENT)
     stores.notifications.save_setup(ChannelSetup(user.user_id, Channel.SMS, "+91******3210", MOMENT, mark))
     stores.notifications.set_code(user.user_id, Channel.SMS, refresh_hash, MOMENT)
-    assert stores.sms_codes.spend(user.user_id, refresh_hash[:3], CodeLimits(99), MOMENT)
+    assert stores.sms_codes.spend(user.user_id, refresh_hash[0], CodeLimits(99), MOMENT)
     stores.push_devices.register(PushDevice(user.user_id, login.device_id, refresh_hash, mark, MOMENT))
     stores.notifications.set_wishes(user.user_id, {(NoticeKind.BOUGHT, Channel.EMAIL): False})
     for told_before in stores.notifications.inbox(user.user_id, limit=10, before=None):

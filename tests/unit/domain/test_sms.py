@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from string import Formatter
 from uuid import uuid4
 
@@ -139,9 +140,15 @@ def test_of_a_number_its_last_four_digits_are_shown() -> None:
     assert masked("+6581234567") == "+65****4567"
 
 
-def test_a_mark_counts_a_number_and_is_too_short_to_name_it() -> None:
-    assert number_mark("+919876543210") == number_mark("+919876543210") != number_mark("+919876543211")
-    assert len(number_mark("+919876543210")) == 3
+def test_a_mark_counts_a_number_and_names_none_though_its_last_four_digits_are_known() -> None:
+    mark = number_mark("+919876543210")
+    assert mark == number_mark("+919876543210") != number_mark("+919876543211")
+
+    # All of India's mobile numbers that end so.
+    marks = Counter(number_mark(f"+91{number}3210") for number in range(600_000, 1_000_000))
+    assert set(marks) == set(range(4096))
+    assert min(marks.values()) > 50, "fewer would be left to try"
+    assert marks[mark] > 50
 
 
 def test_days_begin_at_midnight_in_india() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 
 import pytest
 
@@ -27,6 +28,10 @@ def trader_with_number(*, per_day: int = 10, is_confirmed: bool = True) -> Trade
     setup = ChannelSetup(trader.user_id, Channel.SMS, "+91******3210", now, sealed, confirmed_at=confirmed_at)
     trader.notifications.save_setup(setup)
     return trader
+
+
+def code_errand(trader: Trader) -> SmsCodeErrand:
+    return SmsCodeErrand(user_id=trader.user_id, named_at=trader.world.clock.now())
 
 
 def last(trader: Trader) -> DeliveryRecord:
@@ -101,7 +106,7 @@ def test_a_code_goes_to_the_number_that_waits_and_is_stored_as_a_hash(caplog: py
     caplog.set_level(logging.DEBUG)
     trader = trader_with_number(is_confirmed=False)
 
-    assert trader.delivery.run(SmsCodeErrand(user_id=trader.user_id)) == 1
+    assert trader.delivery.run(code_errand(trader)) == 1
 
     [(number, text)] = trader.world.texts.sent
     code = text.partition("code is ")[2].partition(".")[0]
@@ -112,14 +117,39 @@ def test_a_code_goes_to_the_number_that_waits_and_is_stored_as_a_hash(caplog: py
         assert NUMBER not in said
 
 
+@pytest.mark.parametrize("fault", [None, ConnectionResetError("cut")])
+def test_a_code_that_was_counted_once_is_sent_once_however_often_its_message_comes(fault: Exception | None) -> None:
+    trader = trader_with_number(is_confirmed=False)
+    errand = code_errand(trader)
+    if fault is not None:
+        # It may have been taken all the same.
+        trader.world.texts.faults = [fault]
+        with pytest.raises(type(fault)):
+            trader.delivery.run(errand)
+
+    assert [trader.delivery.run(errand) for _ in range(3)] == [int(fault is None), 0, 0]
+    assert len(trader.world.texts.sent) == int(fault is None)
+
+
+def test_a_message_about_a_number_that_was_named_again_since_sends_nothing() -> None:
+    trader = trader_with_number(is_confirmed=False)
+    old = code_errand(trader)
+    trader.world.clock.sleep(60)
+    [setup] = [each for each in trader.notifications.setups(trader.user_id) if each.channel is Channel.SMS]
+    trader.notifications.save_setup(replace(setup, created_at=trader.world.clock.now()))
+
+    assert trader.delivery.run(old) == 0
+    assert trader.delivery.run(code_errand(trader)) == 1
+
+
 def test_a_number_that_takes_no_code_fails_no_message_of_the_queue(caplog: pytest.LogCaptureFixture) -> None:
     trader = trader_with_number(is_confirmed=False)
     trader.world.texts.faults = [DeliveryRefused("the SMS service answered OptedOut")]
 
-    assert trader.delivery.run(SmsCodeErrand(user_id=trader.user_id)) == 0
+    assert trader.delivery.run(code_errand(trader)) == 0
     assert NUMBER not in caplog.text
     trader.notifications.remove_setup(trader.user_id, Channel.SMS, trader.world.clock.now())
-    assert trader.delivery.run(SmsCodeErrand(user_id=trader.user_id)) == 0
+    assert trader.delivery.run(code_errand(trader)) == 0
 
 
 def test_codes_have_six_digits_whatever_they_begin_with() -> None:

@@ -179,7 +179,7 @@ def _sms_delivery(settings: NotifierSettings, database: Database, vault: KmsVaul
     from algotrading.services.sms_notices import SmsDelivery
 
     return SmsDelivery(
-        PostgresDeliveries(database), vault, _text_messages(settings), SystemClock(), settings.sms_per_user
+        PostgresDeliveries(database), vault, build_text_messages(settings), SystemClock(), settings.sms_per_user
     )
 
 
@@ -223,7 +223,7 @@ def _sms_numbers(
         users=PostgresUsers(database),
         notifications=PostgresNotifications(database),
         codes=PostgresSmsCodes(database),
-        texts=_text_messages(settings),
+        texts=build_text_messages(settings),
         vault=vault,
         errands=errands,
         clock=SystemClock(),
@@ -259,11 +259,13 @@ def _chats(settings: TelegramSettings) -> TelegramChats:
     )
 
 
-def _text_messages(settings: SmsSettings) -> SnsTextMessages:
+def build_text_messages(settings: SmsSettings) -> SnsTextMessages:
+    """What sends text messages, or says that the deployment sends none."""
     from algotrading.adapters.sns_sms import SnsTextMessages
 
+    # Once: what timed out may have been taken, and each message costs money.
     return SnsTextMessages(
-        lambda: parts.client("sns", url=settings.sms_api_url or None),
+        lambda: parts.client("sns", attempts=1, url=settings.sms_api_url or None),
         sender_id=settings.sms_sender_id,
         entity_id=settings.sms_entity_id,
         template_ids=dict(settings.sms_template_ids),

@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter
 from pydantic_core import from_json
 
 from algotrading.domain.notifications import Channel
@@ -106,12 +106,15 @@ class ChatCodeErrand(BaseModel):
 
 
 class SmsCodeErrand(BaseModel):
-    """Send a code to the mobile number that a user has named."""
+    """Send a code to the mobile number that a user has named, once: a queue may deliver this more than once, and each
+    message costs money."""
 
     model_config = _FROZEN
 
     kind: Literal["sms_code"] = "sms_code"
     user_id: UUID
+    named_at: AwareDatetime
+    """When the number was named: a later one has an errand of its own."""
 
 
 class PushTicket(BaseModel):

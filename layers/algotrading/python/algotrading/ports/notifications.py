@@ -60,8 +60,11 @@ class Notifications(Protocol):
         """In place of the channel's former one; leaves an audit record."""
         ...
 
-    def set_code(self, user_id: UUID, channel: Channel, code_hash: bytes, now: datetime) -> None:
-        """A code was sent; nothing happens where the channel is not there or confirmed."""
+    def set_code(
+        self, user_id: UUID, channel: Channel, code_hash: bytes, now: datetime, *, first_since: datetime | None = None
+    ) -> bool:
+        """A code is about to be sent. False, and nothing happens, where the channel is not there or is confirmed; with
+        `first_since` also where it was not set up at that very moment, or had a code since."""
         ...
 
     def confirm(self, user_id: UUID, channel: Channel, code_hash: bytes, *, since: datetime, now: datetime) -> bool:
@@ -143,8 +146,12 @@ class TextMessages(Protocol):
 class SmsCodes(Protocol):
     """How many codes were sent to mobile numbers, by everybody together."""
 
-    def spend(self, user_id: UUID, mark: bytes, limits: CodeLimits, now: datetime) -> bool:
+    def spend(self, user_id: UUID, mark: int, limits: CodeLimits, now: datetime) -> bool:
         """Whether the user may have one more sent to a number, by its mark, today; it is counted then."""
+        ...
+
+    def last_spent(self, user_id: UUID) -> datetime | None:
+        """When the user's last one was counted, of today's and yesterday's; None without one."""
         ...
 
 

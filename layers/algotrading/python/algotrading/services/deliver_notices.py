@@ -12,6 +12,7 @@ import logging
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from algotrading.contracts.errands import (
@@ -86,8 +87,8 @@ class NoticeDelivery:
                 return self._deliver(user_id, channel)
             case ChatCodeErrand(user_id=user_id):
                 return self._send_code(user_id, Channel.TELEGRAM, secrets.token_hex(8))
-            case SmsCodeErrand(user_id=user_id):
-                return self._send_code(user_id, Channel.SMS, make_code())
+            case SmsCodeErrand(user_id=user_id, named_at=named_at):
+                return self._send_code(user_id, Channel.SMS, make_code(), first_since=named_at)
             case PushReceiptsErrand():
                 self.pushes.look(errand)
                 return 0
@@ -193,12 +194,16 @@ class NoticeDelivery:
 
     # --- whose chat or number it is -------------------------------------------------------------------
 
-    def _send_code(self, user_id: UUID, channel: Channel, code: str) -> int:
-        """Send a code to what waits to be confirmed: only who reads it there has it then."""
+    def _send_code(self, user_id: UUID, channel: Channel, code: str, *, first_since: datetime | None = None) -> int:
+        """Send a code to what waits to be confirmed: only who reads it there has it then. With `first_since` it is the
+        only one of what was set up then, though it may never have arrived: whoever waits for it asks for another."""
         waiting = [s for s in self.notifications.setups(user_id) if s.channel is channel and not s.confirmed_at]
         if not waiting:
             return 0
-        self.notifications.set_code(user_id, channel, code_hash_of(code), self.clock.now())
+        if not self.notifications.set_code(
+            user_id, channel, code_hash_of(code), self.clock.now(), first_since=first_since
+        ):
+            return 0
         try:
             if channel is Channel.SMS:
                 self.sms.send_code(waiting[0], code)

@@ -54,14 +54,15 @@ class SmsNumbers:
         if not self.users.get(user_id).is_email_verified:
             raise EmailUnverified("confirm your e-mail first: codes are sent to numbers of confirmed accounts alone")
         now = self.clock.now()
-        setups = self.notifications.setups(user_id)
-        if any(s.channel is Channel.SMS and now < s.created_at + CODE_REST for s in setups):
+        # Not off the number that was named last: it can be taken away in between.
+        last = self.codes.last_spent(user_id)
+        if last is not None and now < last + CODE_REST:
             raise Conflict("a code was asked for a moment ago: wait a minute, then ask for another")
         if not self.codes.spend(user_id, number_mark(number), self.limits, now):
             raise TooManyTries(until_tomorrow(now).total_seconds())
         shown, sealed = masked(number), sealed_number(self.vault, user_id, number)
         self.notifications.save_setup(ChannelSetup(user_id, Channel.SMS, shown, now, sealed_secret=sealed))
-        self.errands.ask(SmsCodeErrand(user_id=user_id))
+        self.errands.ask(SmsCodeErrand(user_id=user_id, named_at=now))
         return shown
 
     def _wanted(self) -> str:

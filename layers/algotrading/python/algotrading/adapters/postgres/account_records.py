@@ -143,8 +143,9 @@ class PostgresAccountRecords:
                 " where id = %s",
                 (f"{user_id}@deleted.invalid", now, user_id),
             )
-            # After that: of an account that is there, nothing that was said can be erased (migration 0029).
+            # After that: of an account that is there, neither does anything (migrations 0029 and 0032).
             session.execute("select erase_notices(%s)", (ERASED,))
+            session.execute("select forget_sms_codes()")
 
 
 def _refuse_trading(session: Session, user_id: UUID, now: datetime) -> None:

@@ -133,14 +133,20 @@ class PostgresNotifications:
             entry = channel_entry(setup.user_id, AuditKind.CHANNEL_SET, setup.channel, setup.target, setup.created_at)
             audit.append(session, entry)
 
-    def set_code(self, user_id: UUID, channel: Channel, code_hash: bytes, now: datetime) -> None:
+    def set_code(
+        self, user_id: UUID, channel: Channel, code_hash: bytes, now: datetime, *, first_since: datetime | None = None
+    ) -> bool:
         """See ports.Notifications."""
         with self._database.tenant(user_id) as session:
-            session.execute(
-                "update notification_channels set code_hash = %s, code_at = %s"
-                " where user_id = %s and channel = %s and confirmed_at is null",
-                (code_hash, now, user_id, channel),
-            )
+            # Of two at the same moment the second waits for the first, and then sees its code.
+            changed = session.execute(
+                "update notification_channels set code_hash = %(code)s, code_at = %(now)s"
+                " where user_id = %(user)s and channel = %(channel)s and confirmed_at is null"
+                " and (%(first)s::timestamptz is null or (created_at = %(first)s and code_at is null))"
+                " returning channel",
+                {"code": code_hash, "now": now, "user": user_id, "channel": channel, "first": first_since},
+            ).fetchone()
+        return changed is not None
 
     def confirm(self, user_id: UUID, channel: Channel, code_hash: bytes, *, since: datetime, now: datetime) -> bool:
         """See ports.Notifications."""
