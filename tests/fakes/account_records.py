@@ -57,7 +57,10 @@ class MemoryAccountRecords:
                     audit.append(self._database, entry)
             MemoryLogins(self._database).end_for(user_id, LoginEnd.ACCOUNT_DELETED, now)
             self._database.second_factors.pop(user_id, None)
-            self._database.registrations.pop(user_id, None)
+            email = self._database.users[user_id][0].email.lower()
+            for asked, _ in list(self._database.registrations.values()):
+                if asked.user_id == user_id or asked.email.lower() == email:
+                    del self._database.registrations[asked.user_id]
             self._database.roles.pop(user_id, None)
             for key_hash, key in list(self._database.api_keys.items()):
                 if key.user_id == user_id:

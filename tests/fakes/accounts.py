@@ -71,7 +71,7 @@ class MemoryUsers:
     def add(self, user: User, password_hash: str) -> None:
         """See ports.Users."""
         with self._database.turn:
-            if self.find_login(user.email) is not None:
+            if user.user_id in self._database.users or self.find_login(user.email) is not None:
                 raise Conflict("an account with this e-mail exists")
             self._database.users[user.user_id] = (user, password_hash)
             if user.email_verified_at is not None:

@@ -22,6 +22,7 @@ from algotrading.domain.events import EntryMissed
 from algotrading.domain.logins import LOGIN_LASTS, DeviceLogin
 from algotrading.domain.notices import NoticeKind
 from algotrading.domain.notifications import Channel, ChannelSetup
+from algotrading.domain.registrations import Registration
 from algotrading.domain.roles import ViewerGrant
 from algotrading.domain.second_factor import SecondFactor
 from algotrading.domain.sms import CodeLimits
@@ -117,6 +118,18 @@ def test_a_closed_account_cannot_log_in_and_its_email_is_free(stores: Stores) ->
     assert stores.add_user("gone@example.com").user_id != user.user_id
     with pytest.raises(NotFound):
         stores.records.close(user.user_id, MOMENT)
+
+
+def test_no_registration_keeps_the_address_of_a_closed_account(stores: Stores) -> None:
+    user = stores.add_user("gone@example.com")
+    asked, others = (Registration(uuid4(), f"{name}@example.com", "hash", MOMENT) for name in ("GONE", "other"))
+    for each in (asked, others):
+        stores.registrations.add(each)
+
+    stores.records.close(user.user_id, MOMENT)
+
+    assert stores.registrations.email_of(asked.user_id, MOMENT) is None
+    assert stores.registrations.email_of(others.user_id, MOMENT) == others.email
 
 
 def test_no_key_viewer_or_role_outlives_its_account(stores: Stores) -> None:

@@ -11,9 +11,11 @@ import pytest
 
 from algotrading.adapters.passwords import Argon2Passwords
 from algotrading.domain.accounts import NO_MATCH
+from algotrading.domain.errors import DatabaseUnavailable
 from algotrading.domain.mail import Mail
 from algotrading.domain.registrations import KEPT_FOR, WRONG_PAIR
 from algotrading.domain.throttle import REMEMBERED_SECONDS
+from tests.fakes.registrations import MemoryRegistrations
 from tests.unit.api.test_account_links import token_in
 from tests.unit.api.world import PASSWORD, Answer, ApiWorld
 
@@ -127,6 +129,35 @@ def test_a_mail_that_is_sent_twice_has_two_good_links(world: ApiWorld) -> None:
     assert token_in(first) != token_in(second)
     assert confirm(world, token_in(first)).status == 200
     assert confirm(world, token_in(second)).error == "LINK_INVALID"
+
+
+@pytest.mark.parametrize("later", ["nothing", "another password", "gone"])
+def test_who_tries_again_after_a_failure_between_opening_and_forgetting_is_told_that_the_account_is_open(
+    world: ApiWorld, later: str
+) -> None:
+    # Given a confirmation that opened the account, and then failed
+    token = link(world)
+    with patch.object(MemoryRegistrations, "forget", side_effect=DatabaseUnavailable("gone")):
+        assert confirm(world, token).status == 503
+    [(user, password_hash)] = world.database.users.values()
+    if later == "another password":
+        world.database.users[user.user_id] = (user, "another hash")
+    if later == "gone":
+        world.database.closed.add(user.user_id)
+
+    # When it is tried again
+    wrong, again = confirm(world, token, STRANGERS), confirm(world, token)
+
+    # Then it is answered as it would have been, where the account is as it was opened, and with its password alone
+    assert wrong.error == "CREDENTIALS_INVALID"
+    if later == "nothing":
+        assert (again.status, again.body["user_id"]) == (200, str(user.user_id))
+        assert list(world.database.users.values()) == [(user, password_hash)]
+        assert log_in(world).status == 200
+        assert not world.database.registrations
+        assert confirm(world, token).error == "LINK_INVALID"
+    else:
+        assert again.error == "LINK_INVALID"
 
 
 def test_who_gets_no_mail_asks_again(world: ApiWorld) -> None:

@@ -58,7 +58,8 @@ class Registrar:
         in to (Sudhodanan and Paverd, Pre-hijacked accounts, USENIX Security 2022).
 
         Raises:
-            LinkInvalid: the link is not good, or not any more; or the address has got an account since.
+            LinkInvalid: the link is not good, or not any more; or the address has got an account since, which is not
+                this registration's or has another password now.
             AuthenticationFailed: it is another password than the one of this registration; the link is still good.
             TooManyTries: too many of these, from this address.
         """
@@ -76,11 +77,19 @@ class Registrar:
         try:
             self.users.add(user, asked.password_hash)
         except Conflict as error:
-            raise LinkInvalid(LINK_IS_OVER) from error
+            if not self._is_opened(asked):
+                raise LinkInvalid(LINK_IS_OVER) from error
+            user = self.users.get(user_id)
         self.registrations.forget(user_id)
         self.throttle.succeeded(suspects)
         self.throttle.succeeded(suspects_of_opened_registration(address))
         return user
+
+    def _is_opened(self, asked: Registration) -> bool:
+        """Whether the account is this registration's, as it was opened: the try that opened it did not come to its
+        end, or is under way beside this one."""
+        login = self.users.find_login(asked.email)
+        return login is not None and (login.user_id, login.password_hash) == (asked.user_id, asked.password_hash)
 
     def _try(self, suspects: Sequence[Suspect]) -> None:
         seconds = self.throttle.try_now(suspects)

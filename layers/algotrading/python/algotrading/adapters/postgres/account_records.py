@@ -138,6 +138,8 @@ class PostgresAccountRecords:
             end_all(session, LoginEnd.ACCOUNT_DELETED, now)
             for statement in _FORGET:
                 session.execute(statement.encode(), (user_id,))
+            # Before the address is forgotten, by which they are found.
+            session.execute("select forget_registrations_of_my_address()")
             session.execute(
                 "update users set email = %s, password_hash = '', email_verified_at = null, deleted_at = %s"
                 " where id = %s",

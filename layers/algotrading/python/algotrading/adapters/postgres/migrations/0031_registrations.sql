@@ -28,3 +28,12 @@ create function forget_registrations(until timestamptz) returns void
 $$;
 revoke execute on function forget_registrations(timestamptz) from public;
 grant execute on function forget_registrations(timestamptz) to app_role;
+
+-- An account that is deleted takes its address along, which others may have asked for before it was opened: each of those
+-- is a tenant of its own. Only of the address of the transaction's tenant.
+create function forget_registrations_of_my_address() returns void
+    language sql security definer set search_path = public, pg_temp as $$
+    delete from registrations r using users u where u.id = app_user_id() and lower(r.email) = lower(u.email)
+$$;
+revoke execute on function forget_registrations_of_my_address() from public;
+grant execute on function forget_registrations_of_my_address() to app_role;
