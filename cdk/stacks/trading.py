@@ -189,5 +189,19 @@ class TradingStack(Stack):
                 max_event_age=Duration.hours(1),
             ),
         )
+        scheduler.Schedule(
+            self,
+            "EveryNight",
+            schedule_group=group,
+            description="Take away what is of no use any more",
+            schedule=scheduler.ScheduleExpression.cron(hour="3", minute="45", time_zone=TimeZone.ASIA_KOLKATA),
+            target=targets.LambdaInvoke(
+                self.operator,
+                input=scheduler.ScheduleTargetInput.from_object({"action": "forget_over"}),
+                dead_letter_queue=self.scheduling.dead_letters,
+                retry_attempts=2,
+                max_event_age=Duration.hours(1),
+            ),
+        )
         # CDK makes a role of its own for each of these schedules' targets.
         acknowledge_calls(self, self.converge, self.operator, instruments)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import pytest
 from pydantic import TypeAdapter
 
-from algotrading.contracts.operator import OperatorAction, VerifyAuditAction
+from algotrading.contracts.operator import ForgetOverAction, OperatorAction, VerifyAuditAction
 from algotrading.domain.metrics import TROUBLES
 from tests.infrastructure.templates import API_ENDPOINT, Estate, Resource
 
@@ -138,18 +141,32 @@ def test_what_the_clock_asked_for_and_a_function_did_not_do_rings(estate: Estate
 
 
 def test_the_audit_trail_is_verified_each_evening(estate: Estate) -> None:
-    schedule = _schedule(estate, "operator").properties
+    schedule = _of_operator(estate, VerifyAuditAction(action="verify_audit"))
 
     assert schedule["ScheduleExpression"] == "cron(30 18 * * ? *)"
     assert schedule["ScheduleExpressionTimezone"] == "Asia/Kolkata"
-    action = TypeAdapter[OperatorAction](OperatorAction).validate_json(schedule["Target"]["Input"])
-    assert action == VerifyAuditAction(action="verify_audit")
     assert estate.text("trading", schedule["Target"]["DeadLetterConfig"]["Arn"]) == "trading/Scheduling/DeadLetters"
     role = estate.text("trading", schedule["Target"]["RoleArn"])
     allowed = {grant.resource.removesuffix(":*") for grant in estate.grants() if grant.role == role}
     assert "trading/Functions/Operator" in allowed
     # what it finds rings
     assert {"AuditBroken", "AuditUnverified"} <= TROUBLES.keys()
+
+
+def test_what_is_over_is_taken_away_each_night_after_the_backup(estate: Estate) -> None:
+    schedule = _of_operator(estate, ForgetOverAction(action="forget_over"))
+
+    assert schedule["ScheduleExpression"] == "cron(45 3 * * ? *)"
+    assert schedule["ScheduleExpressionTimezone"] == "Asia/Kolkata"
+    assert estate.text("trading", schedule["Target"]["DeadLetterConfig"]["Arn"]) == "trading/Scheduling/DeadLetters"
+
+
+def _of_operator(estate: Estate, wanted: OperatorAction) -> Mapping[str, Any]:
+    """The one schedule that asks the operator's function for that."""
+    read = TypeAdapter[OperatorAction](OperatorAction).validate_json
+    schedules = [each.properties for each in _schedules(estate, "operator")]
+    (schedule,) = (each for each in schedules if read(each["Target"]["Input"]) == wanted)
+    return schedule
 
 
 def test_every_trader_is_told_of_the_day_after_its_close(estate: Estate) -> None:

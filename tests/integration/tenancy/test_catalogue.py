@@ -25,6 +25,7 @@ KEYS = {"app_user_id()", "app.login_email", "app.postback_id"}
 BYPASSES = {
     "audit_append": "takes the chain's next place; writes for the tenant of the transaction only",
     "forget_registrations": "forgets what is over of everybody; of what is not, nothing",
+    "forget_what_is_over": "the system's alone: forgets what is over of everybody, and tells how many rows it was",
     "forget_registrations_of_my_address": "forgets what was asked for with the address of the tenant only",
     "spend_sms_code": "counts everybody's codes, tells none of them, and writes for the tenant of the transaction only",
     "forget_sms_codes": "lets go of the codes of the tenant of the transaction only, once that account is deleted",

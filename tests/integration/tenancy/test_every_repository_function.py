@@ -29,6 +29,7 @@ from algotrading.adapters.postgres.logins import PostgresLogins
 from algotrading.adapters.postgres.named_accounts import PostgresNamedAccounts
 from algotrading.adapters.postgres.notifications import PostgresNotifications
 from algotrading.adapters.postgres.outbox import PostgresOutbox
+from algotrading.adapters.postgres.over import PostgresOver
 from algotrading.adapters.postgres.push_devices import PostgresPushDevices
 from algotrading.adapters.postgres.registrations import PostgresRegistrations
 from algotrading.adapters.postgres.risks import PostgresRisks
@@ -79,6 +80,7 @@ REPOSITORIES: tuple[Callable[[Database], Any], ...] = (
     PostgresLedger,
     PostgresRisks,
     PostgresOutbox,
+    PostgresOver,
     PostgresSnapshots,
     PostgresAuditTrail,
     PostgresNotifications,
@@ -348,6 +350,7 @@ SYSTEM: dict[str, Callable[[Any, Intruder], Any]] = {
     "PostgresAdministration.withdraw": lambda r, me: r.withdraw(me.victim.user_id, Role.SUPPORT, by="me", now=MOMENT),
     "PostgresAdministration.pulse": lambda r, me: r.pulse().users,
     "PostgresBrokerAccounts.with_login": lambda r, me: list(r.with_login([me.victim.user_id])),
+    "PostgresOver.forget": lambda r, me: r.forget(MOMENT + DAY),
     "PostgresSummaries.traders": lambda r, me: list(r.traders(TRADING_DAY)),
 }
 """What the system role asks about everybody; under the functions' role it finds nobody."""

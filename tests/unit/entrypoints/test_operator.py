@@ -12,6 +12,7 @@ import pytest
 
 from algotrading.adapters.postgres.database import TransactionFailed
 from algotrading.adapters.postgres.egress_routes import DeployedRoute
+from algotrading.adapters.postgres.over import Forgotten
 from algotrading.contracts.messages import OrderEvent
 from algotrading.domain.accounts import User
 from algotrading.domain.cycle import Cycle, CycleState, ExitReason
@@ -53,7 +54,9 @@ def door_of(world: TradingWorld) -> OperatorDoor:
     operator = operator_of(world)
     verifier = AuditVerifier(MemoryAuditTrail(world.database), world.meter, world.clock)
     pairs = AddressPairs(world.accounts, world.clock)
-    return OperatorDoor(lambda: operator, lambda: verifier, lambda: roles_of(world), lambda: pairs)
+    return OperatorDoor(
+        lambda: operator, lambda: verifier, lambda: roles_of(world), lambda: pairs, lambda: Forgotten(1, 2, 3, 4, 5)
+    )
 
 
 def operator_of(world: TradingWorld, ledger: MemoryLedger | None = None) -> Operator:
@@ -235,6 +238,25 @@ def test_what_is_no_action_is_refused_and_changes_nothing(
     assert '{"action": "status"}' in answer["message"]
     assert [detail["field"] for detail in answer["details"]] == [field]
     assert world.database.deployment_lock is None
+
+
+def test_what_is_over_goes_and_is_counted(door: OperatorDoor) -> None:
+    answer = door.handle({"action": "forget_over"})
+
+    assert answer == {
+        "registrations": 1,
+        "email_links": 2,
+        "kept_answers": 3,
+        "sms_codes": 4,
+        "refresh_tokens": 5,
+    }
+
+
+def test_what_the_clock_asks_for_fails_the_function_so_that_it_asks_again(door: OperatorDoor) -> None:
+    broken = replace(door, forget_over=_fail)
+
+    with pytest.raises(TransactionFailed):
+        broken.handle({"action": "forget_over"})
 
 
 def test_heads_are_returned_for_keeping_and_held_against_the_chains_when_given_back(

@@ -19,6 +19,7 @@ from algotrading.settings import (
 
 if TYPE_CHECKING:
     from algotrading.adapters.postgres.migrate import Migrator
+    from algotrading.adapters.postgres.over import Forgotten
     from algotrading.adapters.signing_key_rotation import SigningKeyRotation
     from algotrading.entrypoints.api.admin import AdminServices
     from algotrading.entrypoints.http import HttpDoor
@@ -114,7 +115,15 @@ def build_operator(settings: OperatorSettings) -> OperatorDoor:
         cache(lambda: build_audit_verifier(settings)),
         cache(roles),
         cache(lambda: _address_pairs(settings)),
+        lambda: _forget_over(settings),
     )
+
+
+def _forget_over(settings: OperatorSettings) -> Forgotten:
+    from algotrading.adapters.clock import SystemClock
+    from algotrading.adapters.postgres.over import PostgresOver
+
+    return PostgresOver(parts.database(settings)).forget(SystemClock().now())
 
 
 def _address_pairs(settings: OperatorSettings) -> AddressPairs:

@@ -68,6 +68,12 @@ class VerifyAuditAction(RequestBody):
     return_heads: bool = False
 
 
+class ForgetOverAction(RequestBody):
+    """Take away what is of no use any more, of everybody."""
+
+    action: Literal["forget_over"]
+
+
 class GrantRoleAction(RequestBody):
     """Make a user support or administrator."""
 
@@ -99,6 +105,7 @@ OperatorAction = Annotated[
     | ReleaseAction
     | StatusAction
     | VerifyAuditAction
+    | ForgetOverAction
     | GrantRoleAction
     | WithdrawRoleAction
     | FreePairAction,
@@ -125,6 +132,16 @@ class OperatorStatus(Answer):
     """Cycles of all users that are not settled; null when the switch was stored and this could not be read."""
     unproven_users: int | None
     """While locked: users who traded today, or still hold something, and whose broker has not shown flat yet."""
+
+
+class ForgottenRows(Answer):
+    """How many rows of each kind were over, and are gone."""
+
+    registrations: int
+    email_links: int
+    kept_answers: int
+    sms_codes: int
+    refresh_tokens: int
 
 
 class FreedPair(Answer):
