@@ -15,16 +15,21 @@ import { useWords } from "@/words";
 export default function SecondFactorScreen() {
   const words = useWords();
   const [recovery, setRecovery] = useState<readonly string[] | null>(null);
+  const [isAsked, setAsked] = useState(false);
   const isOn = useSecondFactor();
+  const beginAnew = () => {
+    setRecovery(null);
+    setAsked(false);
+  };
   return (
     <Screen title={words.secondFactor.title} back="/settings">
       {recovery === null ? null : <RecoveryCodes codes={recovery} />}
-      <Loaded query={isOn}>{(on) => (on ? <On /> : <Off onConfirmed={setRecovery} />)}</Loaded>
+      <Loaded query={isOn}>{(on) => (on ? <On areCodesLost={isAsked && recovery === null} onRemoved={beginAnew} /> : <Off onAsked={() => setAsked(true)} onConfirmed={setRecovery} />)}</Loaded>
     </Screen>
   );
 }
 
-function Off({ onConfirmed }: { onConfirmed: (codes: readonly string[]) => void }) {
+function Off({ onAsked, onConfirmed }: { onAsked: () => void; onConfirmed: (codes: readonly string[]) => void }) {
   const words = useWords();
   const api = useApi();
   const queries = useQueryClient();
@@ -35,7 +40,9 @@ function Off({ onConfirmed }: { onConfirmed: (codes: readonly string[]) => void 
     { success: onConfirmed, settled: async () => void queries.invalidateQueries({ queryKey: ["second-factor"] }) },
   );
   const confirm = () => {
-    if (code.trim() !== "" && !confirmation.isPending) confirmation.mutate(code.trim());
+    if (code.trim() === "" || confirmation.isPending) return;
+    onAsked();
+    confirmation.mutate(code.trim());
   };
   const given = enrolment.data;
   return (
@@ -65,16 +72,19 @@ function Off({ onConfirmed }: { onConfirmed: (codes: readonly string[]) => void 
   );
 }
 
-function On() {
+/** `areCodesLost`: it was switched on from here, and the answer, which alone shows the recovery codes, did not come. */
+function On({ areCodesLost, onRemoved }: { areCodesLost: boolean; onRemoved: () => void }) {
   const words = useWords();
   const queries = useQueryClient();
   const [code, setCode] = useState("");
   const removal = useOnce((to, shown: string, headers) => body(to.POST("/api/v1/auth/second-factor/remove", { body: { code: shown }, headers })), {
+    success: onRemoved,
     settled: async () => void queries.invalidateQueries({ queryKey: ["second-factor"] }),
   });
   return (
     <Panel>
       <ToneText tone="good">{words.secondFactor.on}</ToneText>
+      {areCodesLost ? <ToneText tone="bad">{words.secondFactor.codesLost}</ToneText> : null}
       <CodeInput value={code} onChange={setCode} onSubmit={() => undefined} />
       <AskedButton label={words.secondFactor.remove} question={words.secondFactor.removeAsk} icon="shield-alert" isDangerous isDisabled={code.trim() === "" || removal.isPending} onConfirmed={() => removal.mutate(code.trim())} />
       <ProblemText error={removal.error} here={{ CREDENTIALS_INVALID: words.secondFactor.codeWrong }} />

@@ -451,7 +451,7 @@ export const en = {
     remove: "Switch it off",
     removeAsk: "Your password alone will be enough to log in, and every other device is logged out.",
     recovery: "Write these recovery codes down. Each is good once, if your phone is lost. They are not shown again.",
-    codeMissing: "Enter the code first.",
+    codesLost: "Its recovery codes did not reach this device. Without them a lost phone locks you out: switch it off with a code, and set it up again.",
     codeWrong: "That code is not right, or was used. Enter the one that the authenticator app shows now.",
     fresh: "Show that it is you. The code counts for five minutes, on this device alone.",
     show: "Go on with this code",
