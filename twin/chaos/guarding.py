@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import groupby
 
 from algotrading.domain.metrics import TROUBLES
+from fargate_listener.reporter import INTERVAL_SECONDS
 from twin.chaos.evidence import NANO, Alarm, Evidence, Sight, StrategyRecord
 
 ALLOWED_NS = NANO
@@ -17,6 +18,8 @@ _ALARM_AFTER = timedelta(seconds=15)
 """Metrics are reported every few seconds and checks run every fifteen: an alarm this near speaks of the span."""
 WATCHER_AWAY = "the watcher's reports are missing"
 """What CloudWatch alarms upon when nothing comes any more (the heartbeat of `algotrading.domain.metrics`)."""
+_FIRST_REPORT_NS = int(INTERVAL_SECONDS * NANO)
+"""So long after its start a watcher reports first: until then nothing has come since the one before it died."""
 _OF_THE_GUARD = frozenset(
     {
         "Blind",
@@ -89,7 +92,7 @@ def _guards(sight: Sight, strategy: StrategyRecord) -> bool:
 
 
 def _alarm_for(alarms: Sequence[Alarm], strategy: StrategyRecord, bare: Sequence[Sight]) -> str | None:
-    if all(sight.guarded is None for sight in bare):
+    if _are_reports_missing(bare):
         return WATCHER_AWAY
     begin, end = _moment(bare[0].at_ns) - _ALARM_BEFORE, _moment(bare[-1].at_ns) + _ALARM_AFTER
     for alarm in alarms:
@@ -97,6 +100,12 @@ def _alarm_for(alarms: Sequence[Alarm], strategy: StrategyRecord, bare: Sequence
         if speaks_of_it and begin <= alarm.at <= end:
             return alarm.metric
     return None
+
+
+def _are_reports_missing(bare: Sequence[Sight]) -> bool:
+    """Whether no watcher answered, from the first sample on, or only one that started since and is yet to report."""
+    unanswered = [sight.at_ns for sight in bare if sight.guarded is None]
+    return bare[0].guarded is None and bare[-1].at_ns - unanswered[-1] < _FIRST_REPORT_NS
 
 
 def _moment(at_ns: int) -> datetime:

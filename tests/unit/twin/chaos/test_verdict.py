@@ -9,6 +9,7 @@ from uuid import UUID
 
 import pytest
 
+from fargate_listener.reporter import INTERVAL_SECONDS
 from twin.chaos.evidence import (
     NANO,
     Alarm,
@@ -298,6 +299,28 @@ def test_a_dead_watcher_is_told_by_its_silence(good: Evidence) -> None:
     assert span.alarm == WATCHER_AWAY
     assert span.seconds > 10
     assert kinds(dead) == set()
+
+
+def test_a_watcher_that_was_started_since_is_as_silent_until_its_first_report(good: Evidence) -> None:
+    begin = good.orders[0].received_ns
+
+    def restarted(answers_after: float, sees_after: float) -> Evidence:
+        """Dead from the fill on; another one answers after so many seconds, and sees after so many."""
+        answers, sees = (begin + int(seconds * NANO) for seconds in (answers_after, sees_after))
+        away = [replace(s, guarded=None) if s.at_ns < answers else s for s in good.sights]
+        starting = [replace(s, troubles=("no price feed",)) if answers <= s.at_ns < sees else s for s in away]
+        return replace(good, sights=starting)
+
+    assert kinds(restarted(3.0, 4.0)) == set()
+    (span,) = unguarded_spans(restarted(3.0, 4.0), record())
+    assert span.alarm == WATCHER_AWAY
+    # one that has answered for long enough to have said that it is blind, and has not
+    assert kinds(restarted(3.0, 3.0 + INTERVAL_SECONDS + 1.0)) == {"unguarded"}
+    # nor is one excused that was blind, said nothing, and died then
+    blind_first = [
+        replace(s, guarded=frozenset()) if s.at_ns < begin + 3 * NANO else s for s in restarted(5.0, 6.0).sights
+    ]
+    assert kinds(replace(good, sights=blind_first)) == {"unguarded"}
 
 
 def test_an_audit_trail_that_does_not_hold(good: Evidence) -> None:
